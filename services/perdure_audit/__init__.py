@@ -1,0 +1,1 @@
+"""Everything that is said on the bus, remembered in order."""

@@ -1,0 +1,22 @@
+"""Runs the audit service: ``python -m perdure_audit``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from perdure.bus.app import App
+from perdure.bus.nats import NatsBus
+from perdure.endpoints import Health
+from perdure.service import run
+from perdure.settings import Settings
+from perdure_audit.app import create_app
+from perdure_audit.store import open_store
+
+
+@asynccontextmanager
+async def _around(settings: Settings, _bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+    async with open_store(settings) as store:
+        yield create_app(store)
+
+
+if __name__ == "__main__":
+    run("audit", _around)

@@ -1,0 +1,121 @@
+"""The record on disk: one row a message, only ever added to."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from perdure.bus import Heard
+from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
+from perdure.errors import Unavailable
+from perdure.settings import Settings
+
+__all__ = ["Store", "open_store"]
+
+_metadata = MetaData()
+_records = Table(
+    "records",
+    _metadata,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("stream", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("heard_at", DateTime(timezone=True), nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("stream", "sequence"),
+    sqlite_autoincrement=True,  # a deleted last row must not give its number to the next one
+)
+
+
+class Store:
+    """Adds messages and finds them again."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # Both databases we support say "insert or do nothing" in the same words, each in its own dialect.
+        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+        self._insert = dialect.insert(_records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
+
+    async def add(self, messages: Sequence[Heard]) -> None:
+        """Add messages in one transaction; a message that is already there is not added again.
+
+        Raises:
+            Unavailable: The database cannot be written right now.
+        """
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "stream": heard.stream,
+                "sequence": heard.sequence,
+                "subject": heard.wire.subject,
+                "said_at": heard.time,
+                "heard_at": now,
+                "headers": dict(heard.wire.headers),
+                "body": heard.wire.body,
+            }
+            for heard in messages
+        ]
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(self._insert, rows)
+        except OperationalError as error:
+            raise Unavailable(f"The audit store cannot be written: {error.orig}") from error
+
+    async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
+        """Return what matches, oldest first; without ``after``, the newest ones."""
+        rows = select(_records).limit(query.limit)
+        if query.subject is not None:
+            rows = rows.where(_records.c.subject.contains(query.subject, autoescape=True))
+        if query.stream is not None:
+            rows = rows.where(_records.c.stream == query.stream)
+        if query.after is None:
+            rows = rows.order_by(_records.c.position.desc())
+        else:
+            rows = rows.where(_records.c.position > query.after).order_by(_records.c.position)
+        async with self._engine.connect() as connection:
+            found = [AuditRecord.model_validate(dict(row)) for row in (await connection.execute(rows)).mappings()]
+        return sorted(found, key=lambda record: record.position)
+
+    async def count(self) -> int:
+        """Return how many messages are recorded."""
+        async with self._engine.connect() as connection:
+            return (await connection.execute(select(func.count()).select_from(_records))).scalar_one()
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store that the configuration names, and make its table if there is none."""
+    engine = create_async_engine(settings.audit.database or _sqlite_in(settings.state))
+    try:
+        async with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            await connection.run_sync(_metadata.create_all)
+        yield Store(engine)
+    finally:
+        await engine.dispose()
+
+
+def _sqlite_in(state: Path) -> str:
+    folder = state.resolve() / "audit"
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite+aiosqlite:///{folder / 'audit.db'}"

@@ -1,0 +1,1 @@
+"""Question out: people are told that a run waits for them."""

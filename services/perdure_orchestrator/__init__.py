@@ -1,0 +1,1 @@
+"""Run: commands become Temporal workflows, workflows become steps, steps become model and tool calls."""

@@ -1,0 +1,59 @@
+"""Runs the orchestrator service: ``python -m perdure_orchestrator [--role both|bridge|worker]``."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from opentelemetry.sdk.resources import Resource
+from temporalio.contrib.opentelemetry import create_tracer_provider
+
+from perdure.bus.app import App
+from perdure.bus.nats import NatsBus
+from perdure.endpoints import Health
+from perdure.service import run
+from perdure.settings import Settings
+from perdure.telemetry.tracing import Provider
+from perdure_orchestrator.app import Role, create_app, working
+from perdure_orchestrator.registry import load_registry
+from perdure_orchestrator.temporal import connect_temporal
+
+
+@asynccontextmanager
+async def _around(role: Role, settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+    registry = load_registry(settings.workflows)
+    client = await connect_temporal(settings.temporal)
+    app = create_app(client, bus, registry, settings) if role != "worker" else App("orchestrator", [])
+    if role == "bridge":
+        yield app
+        return
+    async with working(client, bus, registry, settings):
+        yield app
+
+
+def main() -> None:
+    """Read the role and run."""
+    parser = ArgumentParser(prog="python -m perdure_orchestrator", description=__doc__)
+    parser.add_argument("--role", choices=["both", "bridge", "worker"], default="both")
+    role: Role = parser.parse_args().role
+    run("orchestrator", partial(_around, role), create_provider=_create_provider)
+
+
+def _create_provider(resource: Resource) -> Provider:
+    return create_tracer_provider(resource=resource, shutdown_on_exit=False)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SystemExit as ending:
+        code = ending.code
+    else:
+        code = 0
+    # temporalio 1.35 on CPython 3.11 can die in the interpreter's own ending ("PyGILState_Release", exit 134), after
+    # all our work is done and flushed: so we leave without that ending.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)

@@ -1,0 +1,91 @@
+"""The orchestrator, put together: a bridge from the bus to Temporal and a worker that runs workflows and steps.
+
+They share a process and a client by default: then starts are eager, which saves a hop (see ``--role``).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from perdure.bus import Bus
+from perdure.bus.app import App, Hears
+from perdure.settings import Settings
+from perdure_orchestrator.agents.models import Models
+from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.interceptors import ProgressInterceptor
+from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.steps import AskModel, CallTool, Say
+
+__all__ = ["Role", "create_app", "working"]
+
+Role = Literal["both", "bridge", "worker"]
+
+_PASSED_THROUGH: Final = (
+    "perdure",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "opentelemetry",
+)
+_SETTLED_WITHIN: Final = timedelta(seconds=10)  # at a stop, steps in flight may take so long to end
+
+
+def create_app(client: Client, bus: Bus, registry: Registry, settings: Settings) -> App:
+    """Build the bridge; nothing connects until it is heard."""
+    bridge = Bridge(client, bus, registry, settings.temporal)
+    return App(
+        "orchestrator",
+        [Hears("COMMANDS", bridge.command), Hears("DECISIONS", bridge.decision), Hears("SIGNALS", bridge.signal)],
+    )
+
+
+@asynccontextmanager
+async def working(client: Client, bus: Bus, registry: Registry, settings: Settings) -> AsyncIterator[None]:
+    """Run workflows and steps for as long as the block lasts; then steps in flight may end before sessions do."""
+    servers = ToolServers(settings.mcp.servers)
+    try:
+        with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
+            async with _worker(client, bus, registry, settings, servers=servers, threads=threads):
+                yield
+    finally:
+        await servers.close()
+
+
+def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
+    client: Client,
+    bus: Bus,
+    registry: Registry,
+    settings: Settings,
+    *,
+    servers: ToolServers,
+    threads: ThreadPoolExecutor,
+) -> Worker:
+    steps: list[Callable[..., Any]] = [Say(bus).run, CallTool(servers).run, AskModel(Models(settings.llm), servers).run]
+    return Worker(
+        client,
+        task_queue=settings.temporal.task_queue,
+        workflows=list(registry.workflows.values()),
+        activities=[*registry.activities, *steps],
+        activity_executor=threads,
+        interceptors=[ProgressInterceptor(bus)],
+        max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
+        workflow_runner=_runner(sandboxed=settings.temporal.sandbox),
+        workflow_failure_exception_types=[Exception],  # a programming error fails the run; it never hangs
+        sticky_queue_schedule_to_start_timeout=settings.temporal.task_timeout,
+        graceful_shutdown_timeout=_SETTLED_WITHIN,
+    )
+
+
+def _runner(*, sandboxed: bool) -> WorkflowRunner:
+    if not sandboxed:
+        return UnsandboxedWorkflowRunner()
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)

@@ -1,0 +1,113 @@
+"""The bus becomes Temporal: commands start and signal runs, decisions and signals reach them, each once."""
+
+import json
+from typing import Any, Final
+
+from pydantic import BaseModel, JsonValue
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.bus import Bus, Heard, decode
+from perdure.bus.envelope import MESSAGE_ID, attribute
+from perdure.contracts import Decision, SignalWorkflow, StartWorkflow, from_token
+from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
+from perdure.settings import TemporalSettings
+from perdure_orchestrator.registry import Registry
+
+__all__ = ["Bridge"]
+
+_SENDERS_FAULT: Final = {RPCStatusCode.INVALID_ARGUMENT}
+
+
+class Bridge:
+    """Hands messages over to Temporal; each method returns once Temporal has stored what it was given."""
+
+    def __init__(self, client: Client, bus: Bus, registry: Registry, settings: TemporalSettings) -> None:
+        self._client = client
+        self._bus = bus
+        self._registry = registry
+        self._settings = settings
+
+    async def command(self, heard: Heard) -> None:
+        """Start or signal a run as ingest asks."""
+        match decode(heard.wire):
+            case StartWorkflow() as start:
+                await self._start(start)
+            case SignalWorkflow() as signal:
+                await self._signal(signal.workflow_id, signal.signal, signal.argument)
+            case other:
+                raise InvalidMessage("bad_message", f"{other.type} is no command")
+
+    async def decision(self, heard: Heard) -> None:
+        """Hand a decision to its run; where there is no such run, the receipt says so."""
+        decision = decode(heard.wire)
+        if not isinstance(decision, Decision):
+            raise InvalidMessage("bad_message", f"{decision.type} is no decision")
+        arrived = ArrivedDecision(decision_id=_id_of(heard), decision=decision)
+        try:
+            await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived)
+        except InvalidMessage as error:
+            await self._bus.say(arrived.receipt(str(error)))
+
+    async def signal(self, heard: Heard) -> None:
+        """Hand a signal to its run: ``signals.<workflow id>.<signal>``, the body is its argument, or empty."""
+        tokens = heard.wire.subject.split(".")
+        if len(tokens) != 3:  # noqa: PLR2004 (the three parts that the docstring names)
+            raise InvalidMessage("bad_message", "A signal's subject is signals.<workflow id>.<signal>")
+        await self._signal(from_token(tokens[1]), from_token(tokens[2]), _argument(heard.wire.body))
+
+    async def _start(self, start: StartWorkflow) -> None:
+        if start.workflow not in self._registry.workflows:
+            known = ", ".join(sorted(self._registry.workflows))
+            raise InvalidMessage("unknown_workflow", f"No workflow is called {start.workflow}; registered are: {known}")
+        try:
+            await self._client.start_workflow(
+                start.workflow,
+                args=_arguments(start.input),
+                id=start.workflow_id,
+                task_queue=self._settings.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                memo={EVENT_MEMO: start.event.id},
+                task_timeout=self._settings.task_timeout,
+                request_eager_start=True,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it ran before and has ended: the same event asks for the same run, which is there
+        except RPCError as error:
+            raise _translated(error, start.workflow_id) from error
+
+    async def _signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel) -> None:
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(signal, args=_arguments(argument))
+        except RPCError as error:
+            raise _translated(error, workflow_id) from error
+
+
+def _arguments(value: Any) -> list[Any]:
+    return [] if value is None else [value]
+
+
+def _argument(body: bytes) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(body) if body else None
+    except ValueError as error:
+        raise InvalidMessage("not_json", f"A signal's body is JSON, or empty: {error}") from error
+    return value
+
+
+def _id_of(heard: Heard) -> str:
+    named = attribute(heard.wire.headers, "id") or heard.wire.headers.get(MESSAGE_ID)
+    return named or f"{heard.stream}.{heard.sequence}"
+
+
+def _translated(error: RPCError, workflow_id: str) -> Exception:
+    if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
+        return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
+    if error.status in _SENDERS_FAULT:
+        return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")
+    return Unavailable(f"Temporal does not take it: {error.status.name} {error.message}")

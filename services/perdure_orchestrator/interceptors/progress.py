@@ -1,0 +1,29 @@
+"""Where the two sides of progress are plugged into a Temporal worker."""
+
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from perdure.bus import Bus
+from perdure_orchestrator.interceptors.run_side import RunSide
+from perdure_orchestrator.interceptors.step_side import StepSide
+
+__all__ = ["ProgressInterceptor"]
+
+
+class ProgressInterceptor(Interceptor):
+    """Makes every run and every step of a worker heard."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (theirs)
+        """Say the facts of each step."""
+        return StepSide(next, self._bus)
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (theirs)
+        """Number the facts of each run, and say its beginning and its end."""
+        return RunSide

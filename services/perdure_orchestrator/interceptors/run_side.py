@@ -1,0 +1,132 @@
+"""A run numbers its facts, gives each step its numbers, and says its own beginning and end."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from opentelemetry import trace
+from pydantic_core import to_jsonable_python
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    StartActivityInput,
+    StartLocalActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowOutboundInterceptor,
+)
+
+from perdure.contracts import Kind, Progress
+from perdure.flow.run import Run
+from perdure.flow.steps import SAY, STEP_HEADER, StepHeader
+
+__all__ = ["RunSide"]
+
+_tracer: Final = trace.get_tracer("perdure.runs")
+
+
+class RunSide(WorkflowInboundInterceptor):
+    """Around one run."""
+
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        """Stand between the run and the steps it schedules."""
+        self._scheduling = _Scheduling(outbound)
+        super().init(self._scheduling)
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (theirs)
+        """Run the workflow between its first and its last fact."""
+        run = self._scheduling.run = Run.open()
+        info = workflow.info()
+        attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
+        with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
+            run.say_soon([run.fact("started")])
+            try:
+                result = await super().execute_workflow(input)
+                outcome = to_jsonable_python(result)
+            except workflow.ContinueAsNewError:
+                await run.all_said()
+                raise
+            except asyncio.CancelledError as error:
+                await asyncio.shield(self._end(run, "cancelled", error=_sentence(error)))
+                raise
+            except Exception as error:
+                kind: Kind = "cancelled" if is_cancelled_exception(error) else "failed"
+                await asyncio.shield(self._end(run, kind, error=_sentence(error)))
+                raise
+            await self._end(run, "completed", result=outcome)
+            return result
+
+    async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
+        await run.all_said()
+        unseen = list(self._scheduling.unseen(run))
+        await run.say([*unseen, *run.inbox.leftovers(), run.fact(kind, **how)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    header: StepHeader
+    handle: workflow.ActivityHandle[Any]
+
+
+class _Scheduling(WorkflowOutboundInterceptor):
+    """Gives each step its name and numbers, and remembers those whose end nobody may have seen."""
+
+    run: Run
+
+    def __init__(self, next: WorkflowOutboundInterceptor) -> None:  # noqa: A002 (theirs)
+        super().__init__(next)
+        self._steps: list[_Scheduled] = []
+
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (theirs)
+        """Schedule a step."""
+        header = self._header(input)
+        handle = super().start_activity(replace(input, headers=_with(input, header)))
+        self._steps.append(_Scheduled(header, handle))
+        return handle
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (theirs)
+        """Schedule a short step; what the run says itself is no step."""
+        if input.activity == SAY:
+            return super().start_local_activity(input)
+        header = self._header(input)
+        handle = super().start_local_activity(replace(input, headers=_with(input, header)))
+        self._steps.append(_Scheduled(header, handle))
+        return handle
+
+    def unseen(self, run: Run) -> Iterator[Progress]:
+        """Make the facts of steps that ended where no worker could say so: lost, timed out, or given up on."""
+        for step in self._steps:
+            why = _unseen_end(step.handle)
+            if why is not None:
+                name, first = step.header.name, step.header.sequence
+                yield run.fact("step_started", sequence=first, step=name)
+                yield run.fact("step_failed", sequence=first + 1, step=name, error=why)
+
+    def _header(self, input: StartActivityInput | StartLocalActivityInput) -> StepHeader:  # noqa: A002 (theirs)
+        name = input.summary or input.activity
+        return StepHeader(name=name, sequence=self.run.reserve(2), event_id=self.run.event_id)
+
+
+def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (theirs)
+    return {**input.headers, STEP_HEADER: workflow.payload_converter().to_payload(header)}
+
+
+def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
+    if not handle.done():
+        return "the run ended before this step"
+    if handle.cancelled():
+        return "cancelled"
+    error = handle.exception()
+    if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
+        return _sentence(error)
+    return None
+
+
+def _sentence(error: BaseException) -> str:
+    """Find the words of the innermost cause: Temporal wraps what happened into what it made of it."""
+    while isinstance(error, FailureError) and error.cause is not None:
+        error = error.cause
+    if isinstance(error, FailureError):
+        return error.message
+    return f"{type(error).__name__}: {error}"

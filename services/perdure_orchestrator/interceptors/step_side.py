@@ -1,0 +1,91 @@
+"""A step says when it starts and how it ends, from the worker that runs it: this costs no Temporal task."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from opentelemetry import trace
+from temporalio import activity
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from perdure.bus import Bus
+from perdure.bus.delivery import backoff
+from perdure.contracts import Kind, Progress
+from perdure.errors import Unavailable
+from perdure.flow.steps import STEP_HEADER, StepHeader
+
+__all__ = ["StepSide"]
+
+_tracer: Final = trace.get_tracer("perdure.steps")
+
+
+class StepSide(ActivityInboundInterceptor):
+    """Around each attempt of each step that the run numbered."""
+
+    def __init__(self, next: ActivityInboundInterceptor, bus: Bus) -> None:  # noqa: A002 (theirs)
+        super().__init__(next)
+        self._bus = bus
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (theirs)
+        """Run the step between its two facts; its result reaches Temporal only once it is said: no gaps."""
+        payload = input.headers.get(STEP_HEADER)
+        if payload is None:
+            return await super().execute_activity(input)
+        header: StepHeader = pydantic_data_converter.payload_converter.from_payload(payload, StepHeader)
+        with _tracer.start_as_current_span(f"step {header.name}", attributes=_attributes(header)):
+            started = asyncio.create_task(self._say(header, "step_started"))
+            try:
+                result = await super().execute_activity(input)
+            except BaseException as error:
+                await asyncio.shield(self._say_after(started, header, "step_failed", error=_sentence(error)))
+                raise
+            await self._say_after(started, header, "step_completed")
+            return result
+
+    async def _say_after(self, started: asyncio.Task[None], header: StepHeader, kind: Kind, **how: str) -> None:
+        await asyncio.gather(started, self._say(header, kind, **how))
+
+    async def _say(self, header: StepHeader, kind: Kind, error: str | None = None) -> None:
+        """Say a fact, however long the bus takes: the attempt's own timeouts end it."""
+        fact = _fact(header, kind, error)
+        tries = 0
+        while True:
+            try:
+                return await self._bus.say(fact)
+            except Unavailable:
+                tries += 1
+                await asyncio.sleep(backoff(tries))
+
+
+def _fact(header: StepHeader, kind: Kind, error: str | None) -> Progress:
+    info = activity.info()
+    return Progress(
+        workflow=info.workflow_type or "",
+        workflow_id=info.workflow_id or "",
+        run_id=info.workflow_run_id or "",
+        sequence=header.sequence + (kind != "step_started"),
+        kind=kind,
+        step=header.name,
+        attempt=info.attempt,
+        event_id=header.event_id,
+        at=datetime.now(UTC),
+        error=error,
+    )
+
+
+def _attributes(header: StepHeader) -> dict[str, str | int]:
+    info = activity.info()
+    return {
+        "perdure.workflow_id": info.workflow_id or "",
+        "perdure.step": header.name,
+        "perdure.attempt": info.attempt,
+        "perdure.sequence": header.sequence,
+    }
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, ApplicationError):
+        return error.message
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,7 @@
+"""What the worker does on behalf of runs: one class a step, each with the ports it needs."""
+
+from perdure_orchestrator.steps.ask_model import AskModel
+from perdure_orchestrator.steps.call_tool import CallTool
+from perdure_orchestrator.steps.say import Say
+
+__all__ = ["AskModel", "CallTool", "Say"]

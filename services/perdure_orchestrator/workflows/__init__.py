@@ -1,0 +1,5 @@
+"""The built-in workflows; a user's own modules are registered beside them."""
+
+from perdure_orchestrator.workflows.document_analysis import DocumentAnalysis
+
+__all__ = ["DocumentAnalysis"]

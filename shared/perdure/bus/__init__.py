@@ -1,0 +1,20 @@
+"""How services say and hear: the port, its NATS and in-memory adapters, the topology, and what becomes of errors."""
+
+from perdure.bus.envelope import Wire, decode, encode
+from perdure.bus.events import read_event, write_event
+from perdure.bus.memory import MemoryBus
+from perdure.bus.nats import NatsBus, connect
+from perdure.bus.port import Bus, Heard
+
+__all__ = [
+    "Bus",
+    "Heard",
+    "MemoryBus",
+    "NatsBus",
+    "Wire",
+    "connect",
+    "decode",
+    "encode",
+    "read_event",
+    "write_event",
+]

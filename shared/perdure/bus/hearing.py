@@ -1,0 +1,151 @@
+"""An app is connected to NATS by FastStream: durable pull consumers, one span and one settlement a message.
+
+FastStream's own tracing and metrics middlewares label by subject, and subjects here hold workflow ids: without bound.
+So both are done here, by stream.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, Final
+
+from faststream.message import StreamMessage
+from faststream.middlewares import AckPolicy
+from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.msg import Msg
+from opentelemetry import propagate, trace
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from perdure.bus.app import Answers, App, Batches, Hears
+from perdure.bus.delivery import backoff, settle
+from perdure.bus.nats import connection_options, heard
+from perdure.bus.port import Bus
+from perdure.bus.topology import STREAMS
+from perdure.errors import Unavailable
+from perdure.settings import NatsSettings
+
+__all__ = ["hearing"]
+
+_FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
+
+_log = logging.getLogger(__name__)
+_tracer: Final = trace.get_tracer("perdure.bus")
+
+
+@asynccontextmanager
+async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[NatsBroker]:
+    """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
+    broker = NatsBroker(
+        **connection_options(settings, f"perdure-{app.service}-hears"),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_as_delivered,
+        apply_types=False,
+        logger=None,
+    )
+    metrics = _Metrics(registry)
+    for ear in app.hears:
+        if isinstance(ear, Hears):
+            _subscribe(broker, app.service, ear, bus, metrics)
+        else:
+            _subscribe_batches(broker, app.service, ear, metrics)
+    for question in app.answers:
+        _answer(broker, app.service, question)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+class _NatsDelivery:
+    """A JetStream message in our hands; see ``Delivery``."""
+
+    def __init__(self, message: Msg) -> None:
+        self._message = message
+        self.heard = heard(message)
+        self.deliveries: int = message.metadata.num_delivered or 1
+
+    async def ack(self) -> None:
+        await self._message.ack()
+
+    async def nak(self, delay: float) -> None:
+        await self._message.nak(delay=delay)
+
+    async def term(self) -> None:
+        await self._message.term()
+
+
+class _Metrics:
+    """What Prometheus sees of a service's hearing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.handled = Counter("perdure_messages", "Messages handled", ["stream"], registry=registry)
+        self.seconds = Histogram(
+            "perdure_handling_seconds", "Time to handle one message", ["stream"], registry=registry
+        )
+        self.pending = Histogram(
+            "perdure_pending_messages",
+            "Messages that lay behind one when it was delivered",
+            ["stream"],
+            registry=registry,
+            buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
+        )
+
+
+def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: _Metrics) -> None:
+    async def on_message(message: StreamMessage[Msg]) -> None:
+        started = monotonic()
+        delivery = _NatsDelivery(message.raw_message)
+        with _tracer.start_as_current_span(
+            f"{service} hears {ear.stream}",
+            propagate.extract(message.headers),
+            kind=trace.SpanKind.CONSUMER,
+            attributes={"messaging.system": "nats", "messaging.destination.name": delivery.heard.wire.subject},
+        ):
+            await settle(delivery, ear.handle, bus=bus, service=service)
+        metrics.handled.labels(ear.stream).inc()
+        metrics.seconds.labels(ear.stream).observe(monotonic() - started)
+        metrics.pending.labels(ear.stream).observe(delivery.heard.pending)
+
+    broker.subscriber(
+        STREAMS[ear.stream].subjects,
+        stream=JStream(ear.stream, declare=False),
+        durable=service,
+        pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
+        max_workers=ear.at_once,
+    )(on_message)
+
+
+def _subscribe_batches(broker: NatsBroker, service: str, ear: Batches, metrics: _Metrics) -> None:
+    async def on_messages(batch: StreamMessage[list[Msg]]) -> None:
+        deliveries = [_NatsDelivery(message) for message in batch.raw_message]
+        try:
+            await ear.handle([delivery.heard for delivery in deliveries])
+        except Unavailable as error:
+            _log.warning("%s; trying %d messages again later", error, len(deliveries))
+            for delivery in deliveries:
+                await delivery.nak(backoff(delivery.deliveries))
+        else:
+            for delivery in deliveries:
+                await delivery.ack()
+            metrics.handled.labels(ear.stream).inc(len(deliveries))
+
+    broker.subscriber(
+        STREAMS[ear.stream].subjects,
+        stream=JStream(ear.stream, declare=False),
+        durable=service,
+        pull_sub=PullSub(batch_size=ear.at_most, timeout=ear.within, batch=True),
+    )(on_messages)
+
+
+def _answer(broker: NatsBroker, service: str, question: Answers) -> None:
+    async def on_question(message: StreamMessage[Msg]) -> bytes:
+        return await question.answer(message.body)
+
+    broker.subscriber(question.subject, queue=service)(on_question)
+
+
+async def _as_delivered(message: StreamMessage[Any]) -> StreamMessage[Any]:
+    """FastStream would decode the body; what becomes of a body that is wrong is decided in ``settle``."""
+    return message

@@ -1,0 +1,135 @@
+"""The bus on a real NATS server with JetStream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from perdure.bus.envelope import Wire, encode
+from perdure.bus.port import Heard
+from perdure.bus.topology import stream_of
+from perdure.contracts import Message
+from perdure.errors import InvalidMessage, Unavailable
+from perdure.settings import NatsSettings
+
+__all__ = ["NatsBus", "connect", "connection_options", "heard"]
+
+_ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until a missing acknowledgement counts as "not stored"
+_RECONNECT_EVERY: Final = 0.25  # seconds between two tries; nats-py tries each server in turn
+
+
+class NatsBus:
+    """Says by JetStream publish and listens by ordered consumers."""
+
+    def __init__(self, client: Client, source: str) -> None:
+        self._client = client
+        self._source = source
+        self.js: JetStreamContext = client.jetstream(timeout=_ACKNOWLEDGED_WITHIN)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is reachable right now."""
+        return self._client.is_connected
+
+    async def say(self, message: Message) -> None:
+        """Say a message; see ``Bus.say``."""
+        await self.publish(encode(message, source=self._source))
+
+    async def publish(self, wire: Wire) -> int:
+        """Publish bytes and wait for the server's acknowledgement; see ``Bus.publish``."""
+        try:
+            stored = await self.js.publish(wire.subject, wire.body, headers=dict(wire.headers))
+        except MaxPayloadError as error:
+            raise InvalidMessage(
+                "too_large", f"NATS takes at most {self._client.max_payload} bytes a message."
+            ) from error
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"NATS did not confirm a message on {wire.subject}: {error!r}") from error
+        return stored.seq
+
+    async def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
+        """Yield what matches, in order and without gaps across reconnects; see ``Bus.listen``."""
+        subscription = await self.js.subscribe(
+            subject,
+            stream=stream_of(subject).name,
+            ordered_consumer=True,
+            config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL if replay else DeliverPolicy.NEW),
+        )
+        try:
+            async for message in subscription.messages:
+                yield heard(message)
+        finally:
+            if not self._client.is_closed:
+                await subscription.unsubscribe()
+
+
+@asynccontextmanager
+async def connect(settings: NatsSettings, *, source: str, within: float | None = None) -> AsyncIterator[NatsBus]:
+    """Open a bus for as long as the block lasts.
+
+    Args:
+        settings: Where the servers are.
+        source: Who speaks, e.g. ``perdure/ingest``.
+        within: Seconds to wait for the first connection; without it, until there is one.
+
+    Raises:
+        Unavailable: No server answered within that time.
+    """
+    try:
+        client = await asyncio.wait_for(nats.connect(**connection_options(settings, source)), within)
+    except (TimeoutError, NatsError, OSError) as error:
+        servers = ", ".join(settings.servers)
+        raise Unavailable(f"No NATS server answers at {servers}. Start one with `perdure up`.") from error
+    try:
+        yield NatsBus(client, source)
+    finally:
+        if client.is_connected:
+            await client.drain()
+        else:
+            await client.close()
+
+
+def connection_options(settings: NatsSettings, name: str) -> dict[str, Any]:
+    """Return nats-py's options: reconnect for ever, quickly, and without a word on each failed try."""
+    return {
+        "servers": list(settings.servers),
+        "name": name,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": _RECONNECT_EVERY,
+        "error_cb": _ignore,
+        **_credentials(settings),
+    }
+
+
+def heard(message: Msg) -> Heard:
+    """Read a JetStream delivery."""
+    metadata = message.metadata
+    return Heard(
+        wire=Wire(message.subject, message.data, message.headers or {}),
+        stream=metadata.stream,
+        sequence=metadata.sequence.stream,
+        time=metadata.timestamp,
+        pending=metadata.num_pending,
+    )
+
+
+def _credentials(settings: NatsSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if settings.credentials_file is not None:
+        options["user_credentials"] = str(Path(settings.credentials_file).expanduser())
+    if settings.nkey_seed_file is not None:
+        options["nkeys_seed"] = str(Path(settings.nkey_seed_file).expanduser())
+    return options
+
+
+async def _ignore(_: Exception) -> None:
+    """nats-py reports every failed try here; what matters is raised where somebody waits, and told by ``/readyz``."""

@@ -1,0 +1,144 @@
+"""Streams and consumers, declared once: what exists on NATS, who hears it, and for how long it is kept.
+
+Limits retention everywhere: work-queue retention with replicas and ``max_deliver`` has lost messages
+(nats-server issue 7817).
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, BadRequestError
+
+__all__ = ["CONSUMERS", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
+
+_DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
+_ACK_WAIT: Final = timedelta(seconds=30)
+_NAME_IN_USE: Final = 10058  # JetStream's code for "stream name already in use with a different configuration"
+_FIRST_WAIT: Final = 0.05  # seconds
+_LONGEST_WAIT: Final = 2.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream: its name, the subjects it stores and how long it keeps a message."""
+
+    name: str
+    subjects: str
+    keep: timedelta
+
+    @property
+    def config(self) -> StreamConfig:
+        """As JetStream wants it; sizes are left to the server's own limits."""
+        return StreamConfig(
+            name=self.name,
+            subjects=[self.subjects],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_age=self.keep.total_seconds(),
+            duplicate_window=_DUPLICATES.total_seconds(),
+            allow_direct=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """One service's place in one stream: durable, pulled, acknowledged message by message.
+
+    Attributes:
+        in_flight: How many messages the service may hold unacknowledged; the rest waits in JetStream.
+    """
+
+    service: str
+    stream: str
+    in_flight: int
+
+    @property
+    def config(self) -> ConsumerConfig:
+        """As JetStream wants it. ``max_deliver`` is unlimited: the service itself decides when to give up."""
+        return ConsumerConfig(
+            durable_name=self.service,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT.total_seconds(),
+            max_deliver=-1,
+            max_ack_pending=self.in_flight,
+        )
+
+
+STREAMS: Final = {
+    stream.name: stream
+    for stream in (
+        Stream("EVENTS", "events.>", timedelta(days=30)),
+        Stream("COMMANDS", "commands.>", timedelta(days=30)),
+        Stream("PROGRESS", "progress.>", timedelta(days=30)),
+        Stream("APPROVALS", "approvals.>", timedelta(days=90)),
+        Stream("DECISIONS", "decisions.>", timedelta(days=90)),
+        Stream("SIGNALS", "signals.>", timedelta(days=30)),
+        Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
+        Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
+        Stream("DLQ", "dlq.>", timedelta(days=90)),
+    )
+}
+
+CONSUMERS: Final = (
+    Consumer("ingest", "EVENTS", in_flight=512),
+    Consumer("orchestrator", "COMMANDS", in_flight=256),
+    Consumer("orchestrator", "DECISIONS", in_flight=256),
+    Consumer("orchestrator", "SIGNALS", in_flight=256),
+    Consumer("notifier", "APPROVALS", in_flight=64),
+    *(Consumer("audit", name, in_flight=2048) for name in STREAMS),
+)
+
+
+async def declare(js: JetStreamContext, service: str) -> None:
+    """Create the streams and this service's consumers, or bring them to what is declared; waits for JetStream.
+
+    Safe from many services at once: creating what exists unchanged is no change.
+    """
+    wait = _FIRST_WAIT
+    while True:
+        try:
+            await _declare(js, service)
+        except (NatsError, APIError) as error:
+            _log.warning("JetStream is not ready: %r", error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        else:
+            return
+
+
+async def _declare(js: JetStreamContext, service: str) -> None:
+    for stream in STREAMS.values():
+        try:
+            await js.add_stream(stream.config)
+        except BadRequestError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise
+            await js.update_stream(stream.config)
+    for consumer in CONSUMERS:
+        if consumer.service == service:
+            await js.add_consumer(consumer.stream, consumer.config)
+
+
+def stream_of(subject: str) -> Stream:
+    """Return the stream that stores this subject."""
+    return next(stream for stream in STREAMS.values() if matches(stream.subjects, subject))
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Tell whether a subject matches a NATS pattern: ``*`` is one token, a last ``>`` is one or more."""
+    wanted, given = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted = wanted[:-1]
+        if len(given) <= len(wanted):
+            return False
+        given = given[: len(wanted)]
+    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))

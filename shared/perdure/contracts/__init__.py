@@ -1,0 +1,44 @@
+"""What every service says: the messages on the bus, pure data."""
+
+from perdure.contracts.approvals import (
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+)
+from perdure.contracts.commands import EventReference, SignalWorkflow, StartWorkflow
+from perdure.contracts.dead_letters import DeadLetter, Reason
+from perdure.contracts.decisions import Decision
+from perdure.contracts.documents import DocumentReport, DocumentSubmitted
+from perdure.contracts.events import Event
+from perdure.contracts.message import Message
+from perdure.contracts.notifications import Notification
+from perdure.contracts.progress import ENDINGS, Kind, Progress
+from perdure.contracts.receipts import Receipt
+from perdure.contracts.subjects import from_token, to_token
+
+__all__ = [
+    "ENDINGS",
+    "ApprovalDecided",
+    "ApprovalEscalated",
+    "ApprovalExpired",
+    "ApprovalReminded",
+    "ApprovalRequested",
+    "DeadLetter",
+    "Decision",
+    "DocumentReport",
+    "DocumentSubmitted",
+    "Event",
+    "EventReference",
+    "Kind",
+    "Message",
+    "Notification",
+    "Progress",
+    "Reason",
+    "Receipt",
+    "SignalWorkflow",
+    "StartWorkflow",
+    "from_token",
+    "to_token",
+]

@@ -1,0 +1,122 @@
+"""A run waits for a human: the question, and what became of it."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, JsonValue, PositiveInt
+
+from perdure.contracts.message import Message, Sha256
+
+__all__ = ["ApprovalDecided", "ApprovalEscalated", "ApprovalExpired", "ApprovalReminded", "ApprovalRequested"]
+
+
+class _AboutRequest(Message):
+    """What all messages about one approval request say.
+
+    Attributes:
+        request_id: ``<workflow id>.<n>``, n counts the requests of the run.
+    """
+
+    workflow: str
+    workflow_id: str
+    run_id: str
+    request_id: str
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Heard per workflow and run."""
+        return (self.workflow, self.workflow_id)
+
+
+class ApprovalRequested(_AboutRequest):
+    """A run waits for a human; the notifier shall tell somebody.
+
+    Attributes:
+        title: The question, one line.
+        details: What a reviewer needs to see to answer.
+        digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
+        opened_at: When the run asked (UTC).
+        expires_at: After this instant (UTC) a decision is refused; none means that the run waits for ever.
+    """
+
+    type: Literal["approvals.requested"] = "approvals.requested"
+    title: str
+    details: JsonValue = None
+    digest: Sha256
+    opened_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+
+    @property
+    def message_id(self) -> str:
+        """One question a request."""
+        return f"requested.{self.run_id}.{self.request_id}"
+
+
+class ApprovalReminded(_AboutRequest):
+    """Nobody answered yet; the question is put again.
+
+    Attributes:
+        count: Which reminder this is, from 1.
+    """
+
+    type: Literal["approvals.reminded"] = "approvals.reminded"
+    count: PositiveInt
+
+    @property
+    def message_id(self) -> str:
+        """Each reminder is a fact of its own."""
+        return f"reminded.{self.run_id}.{self.request_id}.{self.count}"
+
+
+class ApprovalEscalated(_AboutRequest):
+    """Nobody answered in time; others are asked.
+
+    Attributes:
+        to: The people or roles asked now.
+        count: Which rung of the ladder this is, from 1.
+    """
+
+    type: Literal["approvals.escalated"] = "approvals.escalated"
+    to: tuple[str, ...]
+    count: PositiveInt
+
+    @property
+    def message_id(self) -> str:
+        """Each rung is a fact of its own."""
+        return f"escalated.{self.run_id}.{self.request_id}.{self.count}"
+
+
+class ApprovalDecided(_AboutRequest):
+    """The question is answered.
+
+    Attributes:
+        decision_id: The decision that settled it.
+        decided_at: When the run took it (UTC).
+    """
+
+    type: Literal["approvals.decided"] = "approvals.decided"
+    decision: Literal["approve", "reject"]
+    decision_id: str
+    approver: str
+    comment: str = ""
+    decided_at: AwareDatetime
+
+    @property
+    def message_id(self) -> str:
+        """A request is decided once."""
+        return f"decided.{self.run_id}.{self.request_id}"
+
+
+class ApprovalExpired(_AboutRequest):
+    """Nobody answered before the end; the run goes on without a yes.
+
+    Attributes:
+        expired_at: When the run gave up waiting (UTC).
+    """
+
+    type: Literal["approvals.expired"] = "approvals.expired"
+    expired_at: AwareDatetime
+
+    @property
+    def message_id(self) -> str:
+        """A request expires once."""
+        return f"expired.{self.run_id}.{self.request_id}"

@@ -1,0 +1,64 @@
+"""What one may ask the audit service, by NATS request and reply."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = ["AUDIT_RECORDS", "AuditRecord", "AuditRecordsFound", "AuditRecordsQuery"]
+
+AUDIT_RECORDS: Final = "queries.audit.records"
+"""The subject of the request; the body is an ``AuditRecordsQuery``, the reply ``AuditRecordsFound``."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class AuditRecordsQuery(_Part):
+    """Which records to show.
+
+    Attributes:
+        subject: Only subjects that contain this text.
+        stream: Only this stream.
+        after: Only records behind this position; without it, the newest.
+        limit: How many at the most.
+    """
+
+    subject: str | None = None
+    stream: str | None = None
+    after: int | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
+
+
+class AuditRecord(_Part):
+    """One message as it was heard.
+
+    Attributes:
+        position: Its place in the record, from 1.
+        sequence: Its place in its stream, from 1.
+        said_at: When the server stored it.
+    """
+
+    position: int
+    stream: str
+    sequence: int
+    subject: str
+    said_at: Annotated[AwareDatetime, BeforeValidator(_in_utc)]
+    headers: dict[str, str]
+    body: bytes
+
+
+class AuditRecordsFound(_Part):
+    """The answer.
+
+    Attributes:
+        total: How many messages are recorded in all.
+    """
+
+    total: int
+    records: tuple[AuditRecord, ...]

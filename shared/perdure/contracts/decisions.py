@@ -1,0 +1,40 @@
+"""A human's answer, carried by a bot."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, StringConstraints
+
+from perdure.contracts.message import Message, Sha256
+
+__all__ = ["Decision"]
+
+
+class Decision(Message):
+    """Somebody answers an approval request.
+
+    Attributes:
+        approver: Who answers.
+        digest: The digest of the request that the approver saw; an answer to anything else is refused.
+        expires_at: A decision that arrives later than this (UTC) is refused.
+        nonce: Makes this decision one of its own; the same nonce said twice is the same decision.
+    """
+
+    type: Literal["decisions"] = "decisions"
+    workflow_id: str
+    request_id: str
+    decision: Literal["approve", "reject"]
+    approver: Annotated[str, StringConstraints(min_length=1)]
+    comment: str = ""
+    digest: Sha256
+    expires_at: AwareDatetime | None = None
+    nonce: Annotated[str, StringConstraints(min_length=1)]
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Heard per run."""
+        return (self.workflow_id,)
+
+    @property
+    def message_id(self) -> str:
+        """A nonce belongs to one approver and request."""
+        return f"{self.request_id}.{self.approver}.{self.nonce}"

@@ -1,0 +1,37 @@
+"""What the built-in document analysis takes and gives: it lives here because publishers need it too."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+__all__ = ["DocumentReport", "DocumentSubmitted"]
+
+
+class DocumentSubmitted(BaseModel):
+    """The data of a ``documents.submitted`` event.
+
+    Attributes:
+        path: The document, relative to the folder that the filesystem MCP server serves.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: Annotated[str, StringConstraints(min_length=1)]
+
+
+class DocumentReport(BaseModel):
+    """The result of a document analysis.
+
+    Attributes:
+        path: Where the report lies, in the same folder; absent unless it was approved.
+        approved: Whether an editor said yes.
+        decided_by: Who answered, absent when nobody did.
+        comment: What they said.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str | None
+    approved: bool
+    decided_by: str | None = None
+    comment: str = ""

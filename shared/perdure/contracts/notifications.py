@@ -1,0 +1,38 @@
+"""What the notifier told whom."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from perdure.contracts.message import Message
+
+__all__ = ["Notification"]
+
+
+class Notification(Message):
+    """One attempt to tell people something.
+
+    Attributes:
+        channel: Where it was sent: ``terminal``, ``webhook``, ...
+        about: The message id of what was told.
+        outcome: Whether the channel took it.
+        detail: What the channel said, a sentence.
+    """
+
+    type: Literal["notifications"] = "notifications"
+    channel: str
+    about: str
+    workflow_id: str
+    outcome: Literal["sent", "failed"]
+    detail: str = ""
+    sent_at: AwareDatetime
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Heard per channel."""
+        return (self.channel,)
+
+    @property
+    def message_id(self) -> str:
+        """A channel tells a thing once; failures before that are the same attempt, repeated."""
+        return f"{self.channel}.{self.outcome}.{self.about}"

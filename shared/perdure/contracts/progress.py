@@ -1,0 +1,64 @@
+"""What a run says of itself."""
+
+from typing import Final, Literal
+
+from pydantic import AwareDatetime, JsonValue, PositiveInt
+
+from perdure.contracts.message import Message
+
+__all__ = ["ENDINGS", "Kind", "Progress"]
+
+Kind = Literal[
+    "started",
+    "step_started",
+    "step_completed",
+    "step_failed",
+    "waiting",
+    "resumed",
+    "note",
+    "completed",
+    "failed",
+    "cancelled",
+    "terminated",
+    "timed_out",
+]
+
+ENDINGS: Final = frozenset[Kind]({"completed", "failed", "cancelled", "terminated", "timed_out"})
+"""After one of these a run says nothing more."""
+
+
+class Progress(Message):
+    """One fact about a run.
+
+    Attributes:
+        sequence: Counts the facts of a run from 1, without gaps; the attempts of a step repeat its numbers.
+        step: What one reads in the Temporal UI: the agent and what it does, or the activity's name.
+        attempt: Which try of the step this is, from 1.
+        event_id: The event that started the run.
+        at: When it happened, by the worker's clock (UTC).
+        result: The run's result, said with ``completed``.
+        error: What went wrong, a sentence.
+    """
+
+    type: Literal["progress"] = "progress"
+    workflow: str
+    workflow_id: str
+    run_id: str
+    sequence: PositiveInt
+    kind: Kind
+    step: str | None = None
+    attempt: PositiveInt = 1
+    event_id: str | None = None
+    at: AwareDatetime
+    result: JsonValue = None
+    error: str | None = None
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Heard per workflow and run."""
+        return (self.workflow, self.workflow_id)
+
+    @property
+    def message_id(self) -> str:
+        """Every attempt of a step is a fact of its own."""
+        return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}"

@@ -1,0 +1,29 @@
+"""Ids become subject tokens here, and nowhere else.
+
+A NATS subject token may hold no dot, space or wildcard. Every character outside ``A-Z a-z 0-9 _ -`` is written as
+``=XX``, its UTF-8 bytes in hex (the scheme of quoted-printable, RFC 2045 section 6.7), so that two different ids never
+share a subject and every id can be read back.
+"""
+
+import re
+from urllib.parse import quote, unquote
+
+__all__ = ["from_token", "to_token"]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_EMPTY = "="  # no escaped id can be this: an escape is `=` and two digits
+
+
+def to_token(text: str) -> str:
+    """Return the one subject token that stands for this id; lone surrogates raise ``UnicodeEncodeError``."""
+    return _UNSAFE.sub(_escape, text) or _EMPTY
+
+
+def from_token(token: str) -> str:
+    """Return the id that a subject token stands for."""
+    return "" if token == _EMPTY else unquote(token.replace("%", "%25").replace("=", "%"))
+
+
+def _escape(found: re.Match[str]) -> str:
+    percented = quote(found[0], safe="")
+    return percented.replace("%", "=") if percented != found[0] else f"={ord(found[0]):02X}"

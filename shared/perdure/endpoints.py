@@ -1,0 +1,84 @@
+"""What an operator may ask a service over HTTP: is it alive, may it be given work, and its numbers."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from prometheus_client import CollectorRegistry, make_asgi_app
+
+from perdure.errors import SetupError
+from perdure.settings import ServiceSettings
+
+__all__ = ["Health", "endpoints"]
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether a service may be given work.
+
+    Attributes:
+        open: It has opened all that it needs.
+        checks: The parties it cannot work without, each by name; a check says whether the party answers.
+    """
+
+    open: bool = False
+    checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names what is not there."""
+        return [name for name, check in self.checks.items() if not check()] + ([] if self.open else ["start-up"])
+
+
+@asynccontextmanager
+async def endpoints(own: ServiceSettings, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` for as long as the block lasts.
+
+    Raises:
+        SetupError: The port is taken.
+    """
+    listening = _listen(own)
+    config = uvicorn.Config(_app(health, registry), log_config=None, access_log=False, lifespan="off")
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would take the signals for itself; here the service's own life ends it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(own: ServiceSettings) -> socket.socket:
+    try:
+        return socket.create_server((own.http_host, own.http_port))
+    except OSError as error:
+        where = f"{own.http_host}:{own.http_port}"
+        raise SetupError(f"The port {where} cannot be used ({error.strerror}): set another `http_port`.") from error
+
+
+def _app(health: Health, registry: CollectorRegistry) -> AsgiFastStream:
+    @get
+    async def healthz(_: dict[str, Any]) -> AsgiResponse:
+        return AsgiResponse(b"ok", status_code=200)
+
+    @get
+    async def readyz(_: dict[str, Any]) -> AsgiResponse:
+        missing = health.missing
+        return AsgiResponse(json.dumps({"missing": missing}).encode(), status_code=503 if missing else 200)
+
+    routes: list[tuple[str, Any]] = [("/healthz", healthz), ("/readyz", readyz), ("/metrics", make_asgi_app(registry))]
+    return AsgiFastStream(asgi_routes=routes)

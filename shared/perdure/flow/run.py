@@ -1,0 +1,118 @@
+"""One run, as Perdure sees it from inside: it numbers its facts, says them, and keeps the answers that people send.
+
+There is one per workflow run; the worker's interceptor opens it, agents and approvals find it by ``Run.current()``.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, Self
+
+from pydantic import JsonValue
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from perdure.contracts import Kind, Progress
+from perdure.flow.inbox import ArrivedDecision, Inbox
+from perdure.flow.steps import SAY, Announcement, Fact
+
+__all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
+
+DECISION_SIGNAL: Final = "perdure_decision"
+"""The signal by which the bridge hands a decision to a run; its argument is an ``ArrivedDecision``."""
+
+EVENT_MEMO: Final = "perdure_event_id"
+"""The memo field that holds the id of the event that started the run."""
+
+_ATTRIBUTE: Final = "__perdure_run"
+_SAID_WITHIN: Final = timedelta(seconds=10)  # one try; there are as many as it takes
+_RETRY: Final = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
+
+
+class Run:
+    """What a run remembers for Perdure.
+
+    Attributes:
+        inbox: The answers that people sent.
+        asked: How many approvals the run has asked for.
+    """
+
+    def __init__(self) -> None:
+        self.inbox = Inbox()
+        self.asked = 0
+        self._numbers = 0
+        self._saying: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def open(cls) -> Self:
+        """Begin to remember for the run whose code is executing."""
+        run = cls()
+        setattr(workflow.instance(), _ATTRIBUTE, run)
+        workflow.set_signal_handler(DECISION_SIGNAL, run._take_decision)
+        return run
+
+    @staticmethod
+    def current() -> "Run":
+        """Return the run whose code is executing.
+
+        Raises:
+            RuntimeError: The worker that executes it is none of Perdure's.
+        """
+        run = getattr(workflow.instance(), _ATTRIBUTE, None)
+        if not isinstance(run, Run):
+            raise RuntimeError("Agents and approvals need Perdure's worker: run this with perdure_orchestrator.")  # noqa: TRY004
+        return run
+
+    @property
+    def event_id(self) -> str | None:
+        """The event that started the run, if one did."""
+        return workflow.memo_value(EVENT_MEMO, None, type_hint=str)
+
+    def reserve(self, count: int) -> int:
+        """Hand out the next numbers and return the first of them."""
+        first = self._numbers + 1
+        self._numbers += count
+        return first
+
+    def fact(
+        self,
+        kind: Kind,
+        *,
+        sequence: int | None = None,
+        step: str | None = None,
+        result: JsonValue = None,
+        error: str | None = None,
+    ) -> Progress:
+        """Make a fact of this run, with the next number unless one was reserved for it."""
+        info = workflow.info()
+        return Progress(
+            workflow=info.workflow_type,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            sequence=sequence or self.reserve(1),
+            kind=kind,
+            step=step,
+            event_id=self.event_id,
+            at=workflow.now(),
+            result=result,
+            error=error,
+        )
+
+    async def say(self, facts: Sequence[Fact]) -> None:
+        """Say facts, in order, and return once they are stored."""
+        await workflow.execute_local_activity(
+            SAY, Announcement(facts=tuple(facts)), start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+        )
+
+    def say_soon(self, facts: Sequence[Fact]) -> None:
+        """Say facts while the run goes on; the run does not end before they are stored."""
+        self._saying.append(asyncio.create_task(self.say(facts)))
+
+    async def all_said(self) -> None:
+        """Wait until nothing is left to be said."""
+        await asyncio.gather(*self._saying)
+
+    def _take_decision(self, arrived: ArrivedDecision) -> None:
+        receipt = self.inbox.arrive(arrived, workflow.now())
+        if receipt is not None:
+            self.say_soon([receipt])

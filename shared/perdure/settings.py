@@ -1,0 +1,224 @@
+"""One configuration for every service: ``perdure.yaml``, each key also as a ``PERDURE_`` variable.
+
+Nested keys join with two underscores: ``PERDURE_NATS__SERVERS``. Variables win over the file. Unknown keys are errors.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from perdure.config_file import Yaml12Source, config_file
+from perdure.routes import Route
+
+__all__ = [
+    "PREFIX",
+    "HttpServer",
+    "LlmSettings",
+    "McpSettings",
+    "NatsSettings",
+    "ServiceSettings",
+    "Settings",
+    "StdioServer",
+    "TemporalSettings",
+    "TlsSettings",
+]
+
+PREFIX: Final = "PERDURE_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TlsSettings(_Section):
+    """TLS to Temporal; the files are PEM."""
+
+    enabled: bool = False
+    server_name: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class TemporalSettings(_Section):
+    """Which Temporal runs the workflows.
+
+    Attributes:
+        api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured.
+        task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
+            default is 10 (`WorkflowTaskTimeout`).
+        sandbox: Run workflow code in temporalio's sandbox, which catches non-determinism but costs CPU in every run.
+    """
+
+    host: str = "127.0.0.1"
+    port: PositiveInt = 7233
+    namespace: str = "default"
+    task_queue: str = "perdure"
+    tls: TlsSettings = TlsSettings()
+    api_key_file: Path | None = None
+    task_timeout_seconds: PositiveFloat = 10.0
+    sandbox: bool = True
+
+    @property
+    def task_timeout(self) -> timedelta:
+        """``task_timeout_seconds`` as Temporal wants it."""
+        return timedelta(seconds=self.task_timeout_seconds)
+
+
+class NatsSettings(_Section):
+    """Where NATS is, and as whom to speak to it."""
+
+    servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    credentials_file: Path | None = None
+    nkey_seed_file: Path | None = None
+
+
+class LlmSettings(_Section):
+    """Which model answers agents that name none.
+
+    Attributes:
+        model: Any pydantic-ai model name, or ``offline``, which needs no key.
+        offline_latency_seconds: The offline model answers at once; to try what happens meanwhile, let it wait.
+    """
+
+    model: str = "offline"
+    offline_latency_seconds: NonNegativeFloat = 0.0
+
+
+class StdioServer(_Section):
+    """An MCP server that is started as a process.
+
+    Attributes:
+        env: Names of variables, or ``name: value`` pairs, that the process gets beside a minimal environment.
+    """
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    cwd: Path | None = None
+
+
+class HttpServer(_Section):
+    """An MCP server that is reached over streamable HTTP."""
+
+    url: str
+
+
+class McpSettings(_Section):
+    """The MCP servers that agents may name."""
+
+    servers: dict[str, StdioServer | HttpServer] = {}
+
+
+class ServiceSettings(_Section):
+    """What every service has.
+
+    Attributes:
+        http_port: Where ``/healthz``, ``/readyz`` and ``/metrics`` are served.
+    """
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=0, le=65535)
+
+
+class IngestSettings(ServiceSettings):
+    """The front door.
+
+    Attributes:
+        max_payload_bytes: Larger events become dead letters. NATS' own default limit is 1 MiB (`max_payload`).
+    """
+
+    http_port: int = Field(default=8701, ge=0, le=65535)
+    max_payload_bytes: PositiveInt = 256 * 1024
+
+
+class OrchestratorSettings(ServiceSettings):
+    """The bridge and the worker."""
+
+    http_port: int = Field(default=8702, ge=0, le=65535)
+    max_concurrent_steps: PositiveInt = 100
+
+
+class NotifierSettings(ServiceSettings):
+    """Tells people.
+
+    Attributes:
+        webhook_url: Where approval requests are posted, if anywhere.
+    """
+
+    http_port: int = Field(default=8703, ge=0, le=65535)
+    terminal: bool = True
+    webhook_url: str | None = None
+
+
+class AuditSettings(ServiceSettings):
+    """Remembers.
+
+    Attributes:
+        database: SQLAlchemy URL of the store; by default SQLite in the state folder.
+    """
+
+    http_port: int = Field(default=8704, ge=0, le=65535)
+    database: str | None = None
+
+
+def _engine(name: Any) -> Any:
+    return "local" if name == "asyncio" else name
+
+
+class Settings(BaseSettings):
+    """Read once at start; never read again.
+
+    Attributes:
+        execution_engine: ``local`` (alias ``asyncio``): servers are embedded and started for you; ``temporal``: you run
+            them.
+        state: Folder of everything that a local engine and the services keep on disk.
+        workflows: Modules whose workflows and activities are registered beside the built-in ones.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    execution_engine: Annotated[Literal["local", "temporal"], BeforeValidator(_engine)] = "local"
+    state: Path = Path(".perdure")
+    temporal: TemporalSettings = TemporalSettings()
+    nats: NatsSettings = NatsSettings()
+    llm: LlmSettings = LlmSettings()
+    mcp: McpSettings = McpSettings()
+    workflows: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    ingest: IngestSettings = IngestSettings()
+    orchestrator: OrchestratorSettings = OrchestratorSettings()
+    notifier: NotifierSettings = NotifierSettings()
+    audit: AuditSettings = AuditSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings passes it by name)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (likewise)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file."""
+        file = config_file()
+        if file is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, Yaml12Source(settings_cls, yaml_file=file)
