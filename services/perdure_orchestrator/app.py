@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Literal
 
 from temporalio.client import Client
@@ -14,11 +15,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from perdure.bus import Bus
-from perdure.bus.app import App, Hears
+from perdure.bus.app import Answers, App, Hears
+from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.settings import Settings
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import ProgressInterceptor
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.steps import AskModel, CallTool, Say
@@ -43,7 +46,12 @@ def create_app(client: Client, bus: Bus, registry: Registry, settings: Settings)
     bridge = Bridge(client, bus, registry, settings.temporal)
     return App(
         "orchestrator",
-        [Hears("COMMANDS", bridge.command), Hears("DECISIONS", bridge.decision), Hears("SIGNALS", bridge.signal)],
+        hears=[
+            Hears("COMMANDS", bridge.command),
+            Hears("DECISIONS", bridge.decision),
+            Hears("SIGNALS", bridge.signal),
+        ],
+        answers=[Answers(DESCRIBE_RUN, partial(describe, client))],
     )
 
 

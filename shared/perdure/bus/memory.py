@@ -45,6 +45,14 @@ class MemoryBus:
             self._news.notify_all()
         return place
 
+    async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
+        """Yield what is kept; see ``Bus.recall``."""
+        found = [heard for heard in self._heard if matches(subject, heard.wire.subject)]
+        newest = {heard.wire.subject: heard for heard in found}
+        for heard in found:
+            if not last_only or newest[heard.wire.subject] is heard:
+                yield heard
+
     async def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
         """Yield what matches; see ``Bus.listen``."""
         position = 0 if replay else len(self._heard)

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from perdure.bus.envelope import Wire, encode
 from perdure.bus.port import Heard
@@ -24,6 +24,8 @@ from perdure.settings import NatsSettings
 __all__ = ["NatsBus", "connect", "connection_options", "heard"]
 
 _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until a missing acknowledgement counts as "not stored"
+_FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
+_FETCHED_AT_ONCE: Final = 256
 _RECONNECT_EVERY: Final = 0.25  # seconds between two tries; nats-py tries each server in turn
 
 
@@ -70,6 +72,36 @@ class NatsBus:
         finally:
             if not self._client.is_closed:
                 await subscription.unsubscribe()
+
+    async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
+        """Yield what the stream holds, by a consumer that the server forgets by itself; see ``Bus.recall``."""
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.ALL,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=_FORGOTTEN_AFTER,
+        )
+        try:
+            subscription = await self.js.pull_subscribe(subject, stream=stream_of(subject).name, config=config)
+            remaining = (await subscription.consumer_info()).num_pending or 0
+            while remaining > 0:
+                messages = await subscription.fetch(min(remaining, _FETCHED_AT_ONCE), timeout=_ACKNOWLEDGED_WITHIN)
+                for message in messages:
+                    yield heard(message)
+                remaining -= len(messages)
+            await subscription.unsubscribe()
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"NATS does not tell what it holds of {subject}: {error!r}") from error
+
+    async def ask(self, subject: str, question: bytes) -> bytes:
+        """Put a question to a service by request and reply.
+
+        Raises:
+            Unavailable: No service answers it.
+        """
+        try:
+            return (await self._client.request(subject, question, timeout=_ACKNOWLEDGED_WITHIN)).data
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"Nobody answers {subject}: is the service up? ({error!r})") from error
 
 
 @asynccontextmanager

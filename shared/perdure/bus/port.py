@@ -49,3 +49,6 @@ class Bus(Protocol):
 
     def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
         """Yield messages of one stream whose subject matches, in order: from now on, or all with ``replay``."""
+
+    def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
+        """Yield what one stream holds of this subject, in order, and end; with ``last_only`` the newest a subject."""

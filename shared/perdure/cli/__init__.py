@@ -1,1 +1,1 @@
-"""To be filled."""
+"""The ``perdure`` command: a client of the bus like any other."""

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue, PositiveInt
+from pydantic import JsonValue, PositiveInt
 
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
 
 __all__ = ["ApprovalDecided", "ApprovalEscalated", "ApprovalExpired", "ApprovalReminded", "ApprovalRequested"]
@@ -42,8 +43,8 @@ class ApprovalRequested(_AboutRequest):
     title: str
     details: JsonValue = None
     digest: Sha256
-    opened_at: AwareDatetime
-    expires_at: AwareDatetime | None = None
+    opened_at: Instant
+    expires_at: Instant | None = None
 
     @property
     def message_id(self) -> str:
@@ -98,7 +99,7 @@ class ApprovalDecided(_AboutRequest):
     decision_id: str
     approver: str
     comment: str = ""
-    decided_at: AwareDatetime
+    decided_at: Instant
 
     @property
     def message_id(self) -> str:
@@ -114,7 +115,7 @@ class ApprovalExpired(_AboutRequest):
     """
 
     type: Literal["approvals.expired"] = "approvals.expired"
-    expired_at: AwareDatetime
+    expired_at: Instant
 
     @property
     def message_id(self) -> str:

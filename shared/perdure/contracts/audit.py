@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from perdure.contracts.instant import Instant
 
 __all__ = ["AUDIT_RECORDS", "AuditRecord", "AuditRecordsFound", "AuditRecordsQuery"]
 
@@ -31,7 +33,7 @@ class AuditRecordsQuery(_Part):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-def _in_utc(time: datetime) -> datetime:
+def _zoned(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
 
 
@@ -48,7 +50,7 @@ class AuditRecord(_Part):
     stream: str
     sequence: int
     subject: str
-    said_at: Annotated[AwareDatetime, BeforeValidator(_in_utc)]
+    said_at: Annotated[Instant, BeforeValidator(_zoned)]
     headers: dict[str, str]
     body: bytes
 

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 
 __all__ = ["EventReference", "SignalWorkflow", "StartWorkflow"]
@@ -22,7 +23,7 @@ class EventReference(BaseModel):
     type: str
     source: str
     subject: str | None = None
-    time: AwareDatetime | None = None
+    time: Instant | None = None
     stream_sequence: int
 
 

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 
 __all__ = ["DeadLetter", "Reason"]
@@ -49,7 +50,7 @@ class DeadLetter(Message):
     deliveries: PositiveInt = 1
     headers: dict[str, str] = Field(default_factory=dict)
     body: bytes | None = None
-    at: AwareDatetime
+    at: Instant
 
     @property
     def address(self) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import StringConstraints
 
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
 
 __all__ = ["Decision"]
@@ -26,7 +27,7 @@ class Decision(Message):
     approver: Annotated[str, StringConstraints(min_length=1)]
     comment: str = ""
     digest: Sha256
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     nonce: Annotated[str, StringConstraints(min_length=1)]
 
     @property

@@ -1,6 +1,8 @@
 """What users publish: an event, in the terms of CloudEvents 1.0."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from perdure.contracts.instant import Instant
 
 __all__ = ["Event"]
 
@@ -23,5 +25,5 @@ class Event(BaseModel):
     type: str
     source: str
     subject: str | None = None
-    time: AwareDatetime | None = None
+    time: Instant | None = None
     data: JsonValue = None

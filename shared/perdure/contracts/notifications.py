@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime
-
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 
 __all__ = ["Notification"]
@@ -25,7 +24,7 @@ class Notification(Message):
     workflow_id: str
     outcome: Literal["sent", "failed"]
     detail: str = ""
-    sent_at: AwareDatetime
+    sent_at: Instant
 
     @property
     def address(self) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, JsonValue, PositiveInt
+from pydantic import JsonValue, PositiveInt
 
+from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 
 __all__ = ["ENDINGS", "Kind", "Progress"]
@@ -49,7 +50,7 @@ class Progress(Message):
     step: str | None = None
     attempt: PositiveInt = 1
     event_id: str | None = None
-    at: AwareDatetime
+    at: Instant
     result: JsonValue = None
     error: str | None = None
 

@@ -1,0 +1,52 @@
+"""A run as Temporal sees it, for people who wonder why it does not move."""
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
+
+__all__ = ["describe"]
+
+
+async def describe(client: Client, question: bytes) -> bytes:
+    """Answer a ``RunQuery`` with a ``RunDescription``, both in JSON."""
+    query = RunQuery.model_validate_json(question)
+    try:
+        found = await _describe(client, query.workflow_id)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        found = RunDescription(workflow_id=query.workflow_id)
+    return found.model_dump_json().encode()
+
+
+async def _describe(client: Client, workflow_id: str) -> RunDescription:
+    handle = client.get_workflow_handle(workflow_id)
+    execution = await handle.describe()
+    raw = execution.raw_description
+    attempt = raw.pending_workflow_task.attempt or 1
+    return RunDescription(
+        workflow_id=workflow_id,
+        status=execution.status.name if execution.status else None,
+        pending=tuple(
+            PendingStep(
+                activity=step.activity_type.name,
+                attempt=step.attempt,
+                last_failure=step.last_failure.message or None,
+            )
+            for step in raw.pending_activities
+        ),
+        task_attempt=attempt,
+        task_failure=await _last_task_failure(client, workflow_id) if attempt > 1 else None,
+    )
+
+
+async def _last_task_failure(client: Client, workflow_id: str) -> str | None:
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    failed = [
+        event.workflow_task_failed_event_attributes.failure.message
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+    return failed[-1] if failed else None

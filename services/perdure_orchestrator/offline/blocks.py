@@ -1,0 +1,54 @@
+"""A text as blocks, because a heading or a table cell is no sentence and a mark such as ``**`` is no word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+__all__ = ["Block", "blocks"]
+
+_KINDS: Final[dict[str, Literal["heading", "cell"]]] = {"heading_open": "heading", "th_open": "cell", "td_open": "cell"}
+_BREAKS: Final = frozenset({"softbreak", "hardbreak"})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of text that belongs together.
+
+    Attributes:
+        kind: ``prose`` is everything that people write in sentences: paragraphs, list items, quotations.
+        text: Plain, on one line, never empty.
+    """
+
+    kind: Literal["heading", "prose", "cell"]
+    text: str
+
+
+def blocks(text: str) -> tuple[Block, ...]:
+    """Read a text, Markdown or plain, as blocks; code is left out."""
+    return tuple(_blocks(_parser().parse(text)))
+
+
+def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
+    for before, token in pairwise(tokens):
+        if token.type == "inline" and (plain := " ".join(_plain(token).split())):
+            yield Block(_KINDS.get(before.type, "prose"), plain)
+
+
+def _plain(inline: Token) -> str:
+    return "".join(" " if part.type in _BREAKS else part.content for part in inline.children or ())
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # noqa: PLC0415 (the first text pays for the import, not every process)
+
+    # Indented lines are mostly plain text here, not code; and angle brackets are kept, they may be part of it.
+    return MarkdownIt("commonmark").enable("table").disable(["code", "html_block", "html_inline"])

@@ -1,0 +1,65 @@
+"""What commands print: for people on a terminal, as plain lines in a pipe, as JSON for programs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perdure.contracts import Kind, Progress
+
+__all__ = ["console", "local_time", "print_json", "progress_line", "table"]
+
+console: Final = Console(highlight=False)
+
+_LOOKS: Final[dict[Kind, tuple[str, str]]] = {
+    "started": ("▶", "bold"),
+    "step_started": ("·", "dim"),
+    "step_completed": ("✓", "green"),
+    "step_failed": ("✗", "red"),
+    "waiting": ("?", "bold yellow"),
+    "resumed": ("▶", "yellow"),
+    "note": ("i", "cyan"),
+    "completed": ("■", "bold green"),
+    "failed": ("■", "bold red"),
+    "cancelled": ("■", "bold yellow"),
+    "terminated": ("■", "bold red"),
+    "timed_out": ("■", "bold red"),
+}
+
+
+def print_json(messages: Iterable[BaseModel]) -> None:
+    """Print one JSON object a line."""
+    for message in messages:
+        console.out(message.model_dump_json(), highlight=False)
+
+
+def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
+    """Put one fact of a run into a line."""
+    sign, style = _LOOKS[fact.kind]
+    line = Text.assemble((f"{local_time(fact.at)} ", "dim"), (f"{sign} ", style))
+    if name_run:
+        line.append(f"{fact.workflow_id}  ", "dim")
+    line.append(f"{fact.sequence:>3} {fact.kind:<14} ", style)
+    line.append(fact.step or "")
+    if fact.attempt > 1:
+        line.append(f"  (attempt {fact.attempt})", "yellow")
+    if fact.error:
+        line.append(f"  {fact.error}", "red")
+    return line
+
+
+def local_time(time: datetime) -> str:
+    """Write a time of day in the reader's zone."""
+    return f"{time.replace(tzinfo=time.tzinfo or UTC).astimezone():%H:%M:%S.%f}"[:-3]
+
+
+def table(*columns: str, rows: Iterable[Sequence[str]]) -> Table:
+    """Lay rows out under these columns; without a frame, so that lines can be cut and pasted."""
+    laid = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for row in rows:
+        laid.add_row(*row)
+    return laid

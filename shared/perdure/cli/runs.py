@@ -1,0 +1,94 @@
+"""``perdure runs``, ``status`` and ``result``: which runs there are, how one stands, what it gave."""
+
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from perdure.bus import NatsBus
+from perdure.cli.client import Json, RunId, open_bus, run
+from perdure.cli.output import console, local_time, print_json, progress_line, table
+from perdure.cli.story import follow, newest_facts, story
+from perdure.contracts import ENDINGS, Progress
+from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
+
+__all__ = ["register"]
+
+_STILL_RUNNING = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command()
+    def runs(
+        *,
+        open_only: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """List runs, each with the newest that it said."""
+        facts = [fact for fact in run(_newest()) if not (open_only and fact.kind in ENDINGS)]
+        if as_json:
+            print_json(facts)
+        else:
+            rows = [(fact.workflow_id, fact.workflow, fact.kind, fact.step or "", _day(fact.at)) for fact in facts]
+            console.print(table("run", "workflow", "state", "step", "since", rows=rows))
+
+    @app.command()
+    def status(workflow_id: RunId, *, as_json: Json = False) -> None:
+        """Tell how a run stands: its whole story, and what Temporal says of it."""
+        facts, engine = run(_status(workflow_id))
+        if as_json:
+            print_json([*facts, engine])
+            return
+        for fact in facts:
+            console.print(progress_line(fact))
+        console.print(f"Temporal: {engine.status or 'knows no such run'}")
+        for step in engine.pending:
+            console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}")
+        if engine.task_attempt > 1:
+            console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {engine.task_failure}")
+
+    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise, 3 still running.")
+    def result(
+        workflow_id: RunId,
+        *,
+        wait: Annotated[bool, typer.Option(help="Wait until the run ends.")] = False,
+    ) -> None:
+        """Print what a run gave, as JSON."""
+        last = run(_last(workflow_id, wait=wait))
+        if last.kind == "completed":
+            console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
+            return
+        ended = last.kind in ENDINGS
+        typer.echo(f"{workflow_id}: {last.kind}{f': {last.error}' if last.error else ''}", err=True)
+        raise typer.Exit(1 if ended else _STILL_RUNNING)
+
+
+async def _newest() -> list[Progress]:
+    async with open_bus() as bus:
+        return await newest_facts(bus)
+
+
+async def _status(workflow_id: str) -> tuple[list[Progress], RunDescription]:
+    async with open_bus() as bus:
+        return await story(bus, workflow_id), await _describe(bus, workflow_id)
+
+
+async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
+    query = RunQuery(workflow_id=workflow_id)
+    return RunDescription.model_validate_json(await bus.ask(DESCRIBE_RUN, query.model_dump_json().encode()))
+
+
+async def _last(workflow_id: str, *, wait: bool) -> Progress:
+    async with open_bus() as bus:
+        last = max(await story(bus, workflow_id), key=lambda fact: (fact.sequence, fact.attempt))
+        if wait and last.kind not in ENDINGS:
+            async for last in follow(bus, workflow_id, replay=True):
+                pass
+        return last
+
+
+def _day(time: datetime) -> str:
+    return f"{time.astimezone():%Y-%m-%d} {local_time(time)}"

@@ -1,0 +1,36 @@
+"""``perdure watch``: runs, as they say of themselves."""
+
+from typing import Annotated
+
+import typer
+
+from perdure.cli.client import Json, open_bus, run
+from perdure.cli.output import console, print_json, progress_line
+from perdure.cli.story import follow
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure watch DocumentAnalysis-42 --from-start")
+    def watch(
+        workflow_id: Annotated[str | None, typer.Argument(help="Only this run, until it ends.")] = None,
+        *,
+        from_start: Annotated[bool, typer.Option(help="Tell first what was said before.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Show progress live; of one run until it ends (exit 0 if it completed, else 1)."""
+        raise typer.Exit(run(_watch(workflow_id, from_start=from_start, as_json=as_json)))
+
+
+async def _watch(workflow_id: str | None, *, from_start: bool, as_json: bool) -> int:
+    last = None
+    async with open_bus() as bus:
+        async for last in follow(bus, workflow_id, replay=from_start):
+            if as_json:
+                print_json([last])
+            else:
+                console.print(progress_line(last, name_run=workflow_id is None))
+    return 0 if last is not None and last.kind == "completed" else 1

@@ -1,0 +1,77 @@
+"""Strategies that make any message of Perdure's own."""
+
+from hypothesis import strategies as st
+
+from perdure.contracts import (
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+    DeadLetter,
+    Decision,
+    EventReference,
+    Message,
+    Notification,
+    Progress,
+    Receipt,
+    SignalWorkflow,
+    StartWorkflow,
+)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+words = texts.filter(bool)
+times = st.datetimes(timezones=st.timezones())
+digests = st.text("0123456789abcdef", min_size=64, max_size=64)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+references = st.builds(
+    EventReference, id=words, type=words, source=words, subject=st.none() | texts, stream_sequence=st.integers(1)
+)
+
+_fields = {
+    "details": json_values,
+    "digest": digests,
+    "event": references,
+    "input": json_values,
+    "argument": json_values,
+    "result": json_values,
+    "approver": words,
+    "nonce": words,
+    "body": st.none() | st.binary(max_size=50),
+    "headers": st.dictionaries(texts, texts, max_size=3),
+}
+
+
+def _any(model: type[Message]) -> st.SearchStrategy[Message]:
+    given = {name: strategy for name, strategy in _fields.items() if name in model.model_fields}
+    for name, field in model.model_fields.items():
+        if name not in given and field.annotation is str:
+            given[name] = texts
+        if name.endswith("_at") or name == "at":
+            given[name] = times
+    return st.builds(model, **given)
+
+
+messages: st.SearchStrategy[Message] = st.one_of(
+    *(
+        _any(model)
+        for model in (
+            ApprovalDecided,
+            ApprovalEscalated,
+            ApprovalExpired,
+            ApprovalReminded,
+            ApprovalRequested,
+            DeadLetter,
+            Decision,
+            Notification,
+            Progress,
+            Receipt,
+            SignalWorkflow,
+            StartWorkflow,
+        )
+    )
+)

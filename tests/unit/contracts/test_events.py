@@ -1,0 +1,90 @@
+import json
+
+import pytest
+from cloudevents.core.bindings.http import to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.bus import Wire, read_event, write_event
+from perdure.contracts import Event, Reason
+from perdure.errors import InvalidMessage
+from tests.unit.contracts.messages import json_values, texts, times, words
+
+events = st.builds(
+    Event,
+    id=words,
+    type=st.just("a.b"),
+    source=words,
+    subject=st.none() | texts,
+    time=st.none() | times,
+    data=json_values,
+)
+
+
+def read(body: bytes, headers: dict[str, str] | None = None, subject: str = "events.documents.submitted") -> Event:
+    return read_event(Wire(subject, body, headers or {}), fallback_id="EVENTS.7")
+
+
+@given(events)
+def test_an_event_survives_the_wire(event: Event) -> None:
+    assert read_event(write_event(event), fallback_id="unused") == event
+
+
+def test_bare_json_takes_its_type_from_the_subject_and_its_id_from_the_stream() -> None:
+    event = read(b'{"path": "contract.md"}')
+
+    assert event == Event(id="EVENTS.7", type="documents.submitted", source="nats", data={"path": "contract.md"})
+
+
+def test_bare_json_with_a_message_id_is_called_by_it() -> None:
+    assert read(b"{}", {"Nats-Msg-Id": "order-1"}).id == "order-1"
+
+
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+def test_the_official_sdk_is_understood(mode: str) -> None:
+    foreign = CloudEvent(
+        {
+            "id": "ü 1",
+            "type": "orders.placed",
+            "source": "/shop",
+            "specversion": "1.0",
+            "datacontenttype": "application/json",
+        },
+        {"sum": 3},
+    )
+    http = to_binary(foreign, JSONFormat()) if mode == "binary" else to_structured(foreign, JSONFormat())
+
+    event = read(http.body, dict(http.headers), subject="events.orders.placed")
+
+    assert (event.id, event.type, event.source, event.data) == ("ü 1", "orders.placed", "/shop", {"sum": 3})
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "reason", "words"),
+    [
+        (b"", {}, "empty_body", "no body"),
+        (b"{oops", {}, "not_json", "line 1"),
+        (b"\xff\xfe", {}, "not_utf8", "byte 0"),
+        (b'{"a": NaN}', {}, "not_json", "NaN"),
+        (b'"\\ud800"', {}, "not_json", "surrogate"),
+        (b"[" * 100_000, {}, "not_json", "deep"),
+        (b"{}", {"ce-specversion": "0.3", "ce-id": "1"}, "bad_envelope", "specversion"),
+        (b"{}", {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "t"}, "bad_envelope", "source"),
+        (b"[]", {"content-type": "application/cloudevents+json"}, "bad_envelope", "object"),
+        (
+            json.dumps({"specversion": "1.0"}).encode(),
+            {"Content-Type": "application/cloudevents+json"},
+            "bad_envelope",
+            "id",
+        ),
+    ],
+)
+def test_what_is_no_event_is_refused_with_a_reason(
+    body: bytes, headers: dict[str, str], reason: Reason, words: str
+) -> None:
+    with pytest.raises(InvalidMessage, match=words) as refused:
+        read(body, headers)
+
+    assert refused.value.reason == reason

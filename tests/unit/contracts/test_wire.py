@@ -1,0 +1,55 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+
+from perdure.bus import Wire, decode, encode
+from perdure.bus.topology import stream_of
+from perdure.contracts import Message, Progress
+from perdure.errors import InvalidMessage
+from tests.unit.contracts.messages import messages
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@given(messages)
+def test_every_message_survives_the_wire_byte_for_byte(message: Message) -> None:
+    wire = encode(message, source="perdure/test", at=NOW)
+
+    heard = decode(wire)
+
+    assert heard == message
+    assert encode(heard, source="perdure/test", at=NOW) == wire
+
+
+@given(messages)
+def test_every_message_has_a_stream_and_headers_that_nats_can_carry(message: Message) -> None:
+    wire = encode(message, source="perdure/test", at=NOW)
+
+    assert stream_of(wire.subject)
+    assert all(value.isascii() and value.isprintable() for value in wire.headers.values())
+
+
+def test_a_message_is_a_cloud_event_in_binary_mode() -> None:
+    fact = Progress(workflow="W", workflow_id="w.1", run_id="r", sequence=7, kind="note", at=NOW)
+
+    wire = encode(fact, source="perdure/orchestrator", at=NOW)
+
+    assert wire.subject == "progress.W.w=2E1"
+    assert wire.headers["Nats-Msg-Id"] == wire.headers["ce-id"] == "r.7.1.note"
+    assert wire.headers["ce-type"] == "progress"
+    assert wire.headers["ce-source"] == "perdure/orchestrator"
+    assert wire.headers["ce-subject"] == "w.1"
+    assert wire.headers["ce-time"] == "2026-11-23T00:00:00+00:00"
+
+
+def test_what_is_no_message_is_refused_with_the_field() -> None:
+    with pytest.raises(InvalidMessage, match="request_id: Field required"):
+        decode(Wire("decisions.w", b'{"type": "decisions"}', {}))
+
+
+def test_fields_of_a_newer_version_are_ignored() -> None:
+    fact = Progress(workflow="W", workflow_id="w", run_id="r", sequence=1, kind="note", at=NOW)
+    newer = encode(fact, source="s").body.replace(b"{", b'{"mood": "good", ', 1)
+
+    assert decode(Wire("progress.W.w", newer, {})) == fact

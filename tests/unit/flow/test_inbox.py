@@ -1,0 +1,111 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from perdure.contracts import ApprovalRequested, Decision
+from perdure.flow.inbox import ArrivedDecision, Inbox
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+DIGEST = "a" * 64
+REQUEST = ApprovalRequested(
+    workflow="W",
+    workflow_id="w",
+    run_id="r",
+    request_id="w.1",
+    title="Publish?",
+    digest=DIGEST,
+    opened_at=NOW,
+    expires_at=NOW + timedelta(days=1),
+)
+
+
+def decision(name: str = "d1", **fields: object) -> ArrivedDecision:
+    said = {
+        "workflow_id": "w",
+        "request_id": "w.1",
+        "decision": "approve",
+        "approver": "ann",
+        "digest": DIGEST,
+        "nonce": name,
+    }
+    return ArrivedDecision(decision_id=name, decision=Decision.model_validate({**said, **fields}))
+
+
+async def test_the_first_answer_that_counts_settles_the_question() -> None:
+    inbox = Inbox()
+    answer, refused = inbox.ask(REQUEST)
+
+    receipt = inbox.arrive(decision(), NOW)
+
+    assert receipt is None
+    assert refused == []
+    assert answer.result() == decision()
+
+
+async def test_an_answer_that_comes_before_the_question_counts_when_it_is_asked() -> None:
+    inbox = Inbox()
+    inbox.arrive(decision(), NOW)
+
+    answer, _ = inbox.ask(REQUEST)
+
+    assert answer.result() == decision()
+
+
+async def test_the_same_answer_twice_is_one() -> None:
+    inbox = Inbox()
+    inbox.ask(REQUEST)
+    inbox.arrive(decision(), NOW)
+
+    assert inbox.arrive(decision(), NOW) is None
+
+
+async def test_a_second_answer_is_refused_with_the_name_of_the_first() -> None:
+    inbox = Inbox()
+    inbox.ask(REQUEST)
+    inbox.arrive(decision(), NOW)
+
+    receipt = inbox.arrive(decision("d2", approver="bob", decision="reject"), NOW)
+
+    assert receipt is not None
+    assert not receipt.accepted
+    assert "ann decided it before" in receipt.reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "at", "said"),
+    [
+        ({"digest": "b" * 64}, NOW, "another digest"),
+        ({"expires_at": NOW - timedelta(seconds=1)}, NOW, "decision itself had expired"),
+        ({}, NOW + timedelta(days=2), "request had expired"),
+    ],
+)
+async def test_an_answer_that_does_not_count_is_refused_and_changes_nothing(
+    fields: dict[str, object], at: datetime, said: str
+) -> None:
+    inbox = Inbox()
+    answer, _ = inbox.ask(REQUEST)
+
+    receipt = inbox.arrive(decision(**fields), at)
+
+    assert receipt is not None
+    assert said in receipt.reason
+    assert not answer.done()
+
+
+async def test_an_answer_after_the_end_is_refused() -> None:
+    inbox = Inbox()
+    inbox.ask(REQUEST)
+    inbox.close("w.1", "too late")
+
+    receipt = inbox.arrive(decision(), NOW)
+
+    assert receipt is not None
+    assert receipt.reason == "too late"
+
+
+async def test_answers_to_what_was_never_asked_are_refused_when_the_run_ends() -> None:
+    inbox = Inbox()
+    inbox.arrive(decision(request_id="w.9"), NOW)
+
+    assert [receipt.accepted for receipt in inbox.leftovers()] == [False]
+    assert list(inbox.leftovers()) == []

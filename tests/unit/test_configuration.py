@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from perdure.configuration import load_settings
+from perdure.errors import SetupError
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str) -> None:
+    Path("perdure.yaml").write_text(text)
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    assert load_settings().execution_engine == "local"
+
+
+def test_on_is_a_word_and_not_a_truth() -> None:
+    write("routes: [{on: documents.submitted, start: DocumentAnalysis}]")
+
+    assert load_settings().routes[0].on == "documents.submitted"
+
+
+def test_asyncio_is_another_word_for_local() -> None:
+    write("execution_engine: asyncio")
+
+    assert load_settings().execution_engine == "local"
+
+
+def test_variables_win_over_the_file_and_leave_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("temporal: {host: example, port: 1, tls: {enabled: true}}")
+    monkeypatch.setenv("PERDURE_TEMPORAL__PORT", "2")
+
+    temporal = load_settings().temporal
+
+    assert (temporal.host, temporal.port, temporal.tls.enabled) == ("example", 2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("natz: {}", "did you mean nats"),
+        ("nats: {server: x}", "nats.server: unknown key: did you mean servers"),
+        ("routes: [{on: a, strat: B}]", "routes.0.strat: unknown key: did you mean start"),
+        ("mcp: {servers: {x: {comand: a}}}", "did you mean command"),
+        ("temporal: {port: many}", "temporal.port"),
+        ("routes: [", "not YAML"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_key(text: str, said: str) -> None:
+    write(text)
+
+    with pytest.raises(SetupError, match=said):
+        load_settings()
+
+
+def test_an_unknown_variable_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_NATZ__SERVERS", "[]")
+
+    with pytest.raises(SetupError, match="did you mean PERDURE_NATS"):
+        load_settings()
+
+
+def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERDURE_CONFIG", "nowhere.yaml")
+
+    with pytest.raises(SetupError, match=r"nowhere\.yaml does not exist"):
+        load_settings()

@@ -1,0 +1,103 @@
+"""A stage for one workflow: a worker of ours on a time-skipping Temporal, a bus in memory, scripted agents."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from perdure.bus import MemoryBus, decode
+from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
+from perdure.flow.steps import ASK_MODEL, CALL_TOOL, ModelAnswer, ModelRequest, ToolAnswer, ToolRequest
+from perdure_orchestrator.interceptors import ProgressInterceptor
+from perdure_orchestrator.steps import Say
+
+
+@dataclass
+class ScriptedAgents:
+    """Stands in for models and tools, and remembers what was asked of them."""
+
+    asked: list[ModelRequest] = field(default_factory=list)
+    called: list[ToolRequest] = field(default_factory=list)
+    answers: list[ModelAnswer] = field(default_factory=list)
+
+    @activity.defn(name=ASK_MODEL)
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        self.asked.append(request)
+        return self.answers.pop(0) if self.answers else ModelAnswer(said=({"said": "words"},), text="words", model="m")
+
+    @activity.defn(name=CALL_TOOL)
+    async def call(self, request: ToolRequest) -> ToolAnswer:
+        self.called.append(request)
+        return ToolAnswer(tool=request.tool, text=f"{request.tool} done", call_id=request.call_id)
+
+
+@dataclass
+class Stage:
+    """What a test sees."""
+
+    environment: WorkflowEnvironment
+    queue: str
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    agents: ScriptedAgents = field(default_factory=ScriptedAgents)
+
+    async def start(self, name: str, *args: Any) -> WorkflowHandle[Any, Any]:
+        return await self.environment.client.start_workflow(
+            name, args=args, id=f"{name}-{uuid4().hex[:6]}", task_queue=self.queue, memo={EVENT_MEMO: "e1"}
+        )
+
+    async def asked(self) -> ApprovalRequested:
+        """Wait until the run asks for an approval."""
+        async for heard in self.bus.listen("approvals.requested.>", replay=True):
+            message = decode(heard.wire)
+            assert isinstance(message, ApprovalRequested)
+            return message
+        raise AssertionError
+
+    async def decide(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> None:
+        said = {
+            "workflow_id": run.id,
+            "request_id": f"{run.id}.1",
+            "decision": "approve",
+            "approver": "ann",
+            "nonce": nonce,
+            **fields,
+        }
+        arrived = ArrivedDecision(decision_id=nonce, decision=Decision.model_validate(said))
+        await run.signal(DECISION_SIGNAL, arrived)
+
+    @property
+    def progress(self) -> list[Progress]:
+        return [message for message in self.bus.said if isinstance(message, Progress)]
+
+    @property
+    def story(self) -> list[tuple[int, str, str | None]]:
+        """The facts of the run in the order of their numbers."""
+        facts = sorted(self.progress, key=lambda fact: (fact.sequence, fact.attempt))
+        return [(fact.sequence, fact.kind, fact.step) for fact in facts]
+
+
+@asynccontextmanager
+async def open_stage(
+    environment: WorkflowEnvironment, *workflows: type, activities: Sequence[Callable[..., Any]] = ()
+) -> AsyncIterator[Stage]:
+    """Raise the curtain."""
+    stage = Stage(environment, queue=uuid4().hex)
+    async with Worker(
+        environment.client,
+        task_queue=stage.queue,
+        workflows=workflows,
+        activities=[Say(stage.bus).run, stage.agents.ask, stage.agents.call, *activities],
+        interceptors=[ProgressInterceptor(stage.bus)],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_failure_exception_types=[Exception],
+        max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
+    ):
+        yield stage
