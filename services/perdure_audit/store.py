@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -92,7 +93,7 @@ class Store:
         else:
             rows = rows.where(_records.c.position > query.after).order_by(_records.c.position)
         async with self._engine.connect() as connection:
-            found = [AuditRecord.model_validate(dict(row)) for row in (await connection.execute(rows)).mappings()]
+            found = [_record(row) for row in (await connection.execute(rows)).mappings()]
         return sorted(found, key=lambda record: record.position)
 
     async def count(self) -> int:
@@ -113,6 +114,12 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         yield Store(engine)
     finally:
         await engine.dispose()
+
+
+def _record(row: RowMapping) -> AuditRecord:
+    said_at: datetime = row["said_at"]
+    zoned = said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
+    return AuditRecord.model_validate({**row, "said_at": zoned})
 
 
 def _sqlite_in(state: Path) -> str:

@@ -1,6 +1,4 @@
-
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest_asyncio
 from temporalio.contrib.pydantic import pydantic_data_converter

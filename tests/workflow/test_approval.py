@@ -83,7 +83,9 @@ async def test_an_answer_that_comes_before_the_question_is_kept(environment: Wor
     assert receipts(stage) == {"n1": True}
 
 
-async def test_answers_that_do_not_count_get_their_receipts_and_change_nothing(environment: WorkflowEnvironment) -> None:
+async def test_answers_that_do_not_count_get_their_receipts_and_change_nothing(
+    environment: WorkflowEnvironment,
+) -> None:
     async with open_stage(environment, Publishing) as stage:
         run = await stage.start("Publishing")
         await stage.asked()

@@ -1,9 +1,8 @@
 """What one may ask the audit service, by NATS request and reply."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from perdure.contracts.instant import Instant
 
@@ -33,10 +32,6 @@ class AuditRecordsQuery(_Part):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-def _zoned(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
-
-
 class AuditRecord(_Part):
     """One message as it was heard.
 
@@ -50,7 +45,7 @@ class AuditRecord(_Part):
     stream: str
     sequence: int
     subject: str
-    said_at: Annotated[Instant, BeforeValidator(_zoned)]
+    said_at: Instant
     headers: dict[str, str]
     body: bytes
 

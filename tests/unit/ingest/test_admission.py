@@ -109,7 +109,7 @@ def test_a_wrong_route_is_told_at_start(routes: list[dict[str, Any]], said: str)
     ],
 )
 def test_a_route_that_says_nothing_or_too_much_is_refused(route: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="route|run"):
+    with pytest.raises(ValueError, match=r"route|run"):
         Route.model_validate(route)
 
 

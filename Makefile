@@ -1,0 +1,43 @@
+# Each target bootstraps what it needs into .venv; nothing is installed globally.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench up clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Show the main job in one minute: a run that survives being killed
+	@$(BIN)/perdure demo $(ARGS)
+
+up: $(INSTALLED) ## Start NATS, Temporal and the four services, and keep them running
+	@$(BIN)/perdure up $(ARGS)
+
+test: $(INSTALLED) ## Run the whole test suite
+	$(BIN)/pytest $(ARGS)
+
+check: $(INSTALLED) ## Lint, format, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Bring the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED) ## Measure against hand-written temporalio, on the same servers in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Forget the virtual environment and all local state
+	rm -rf $(VENV) .perdure
+
+$(INSTALLED): pyproject.toml
+	@echo "Setting up $(VENV): once, about a minute."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perdure needs Python 3.11 or newer: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,40 @@
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from perdure.bus import Bus, MemoryBus, connect
+from perdure.bus.topology import declare
+from perdure.settings import NatsSettings
+from tests.binaries import binary
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def nats_settings(tmp_path: Path) -> Iterator[NatsSettings]:
+    """A real nats-server of this test's own."""
+    port = str(free_port())
+    command = [binary("nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        yield NatsSettings(servers=(f"nats://127.0.0.1:{port}",))
+        server.terminate()
+
+
+@pytest_asyncio.fixture(params=["memory", "nats"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    """Each adapter of the port in turn: what holds for one holds for the other."""
+    if request.param == "memory":
+        yield MemoryBus()
+        return
+    async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
+        await declare(bus.js, "test")
+        yield bus

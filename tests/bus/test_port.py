@@ -1,0 +1,80 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from perdure.bus import Bus, Heard, Wire, decode
+from perdure.contracts import Progress
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def fact(sequence: int, run: str = "r") -> Progress:
+    return Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind="note", at=NOW)
+
+
+async def first(count: int, messages: AsyncIterator[Heard]) -> list[Heard]:
+    found: list[Heard] = []
+    async with asyncio.timeout(5):
+        async for heard in messages:
+            found.append(heard)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_what_is_said_is_heard_in_order(bus: Bus) -> None:
+    facts = [fact(number) for number in range(1, 4)]
+    for one in facts:
+        await bus.say(one)
+
+    heard = await first(3, bus.listen("progress.>", replay=True))
+
+    assert [decode(one.wire) for one in heard] == facts
+    assert [(one.stream, one.sequence) for one in heard] == [("PROGRESS", 1), ("PROGRESS", 2), ("PROGRESS", 3)]
+
+
+async def test_the_same_fact_said_twice_is_stored_once(bus: Bus) -> None:
+    await bus.say(fact(1))
+    await bus.say(fact(1))
+
+    assert len([one async for one in bus.recall("progress.>")]) == 1
+
+
+async def test_who_listens_from_now_on_hears_only_what_comes(bus: Bus) -> None:
+    await bus.say(fact(1))
+    listening = asyncio.create_task(first(1, bus.listen("progress.>")))
+    await asyncio.sleep(0.3)  # a subscription says nothing when it stands
+    await bus.say(fact(2))
+
+    (heard,) = await listening
+
+    assert decode(heard.wire) == fact(2)
+
+
+async def test_who_recalls_hears_all_and_comes_to_an_end(bus: Bus) -> None:
+    assert [one async for one in bus.recall("progress.>")] == []
+    for number in range(1, 301):
+        await bus.say(fact(number))
+
+    assert len([one async for one in bus.recall("progress.W.r")]) == 300
+    assert [one async for one in bus.recall("progress.W.other")] == []
+
+
+async def test_the_newest_of_each_subject_can_be_recalled(bus: Bus) -> None:
+    for one in (fact(1, "a"), fact(1, "b"), fact(2, "a")):
+        await bus.say(one)
+
+    newest = [decode(one.wire) async for one in bus.recall("progress.>", last_only=True)]
+
+    assert newest == [fact(1, "b"), fact(2, "a")]
+
+
+async def test_bytes_arrive_as_they_were(bus: Bus) -> None:
+    wire = Wire("events.a.b", b"\x00\xff{", {"Nats-Msg-Id": "x", "my-header": "value"})
+    place = await bus.publish(wire)
+
+    (heard,) = [one async for one in bus.recall("events.>")]
+
+    assert place == heard.sequence == 1
+    assert heard.wire.body == wire.body
+    assert heard.wire.headers["my-header"] == "value"
