@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import Worker
 
 from perdure.bus import Bus
 from perdure.bus.app import Answers, App, Hears
@@ -24,20 +23,14 @@ from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import ProgressInterceptor
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.steps import AskModel, CallTool, Say
 
 __all__ = ["Role", "create_app", "working"]
 
 Role = Literal["both", "bridge", "worker"]
 
-_PASSED_THROUGH: Final = (
-    "perdure",
-    "pydantic",
-    "pydantic_core",
-    "annotated_types",
-    "typing_extensions",
-    "opentelemetry",
-)
+_STICKY: Final = timedelta(seconds=5)  # a task waits so long for the worker that knows its run, then any may take it
 _SETTLED_WITHIN: Final = timedelta(seconds=10)  # at a stop, steps in flight may take so long to end
 
 
@@ -85,15 +78,8 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         activity_executor=threads,
         interceptors=[ProgressInterceptor(bus)],
         max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
-        workflow_runner=_runner(sandboxed=settings.temporal.sandbox),
+        workflow_runner=workflow_runner(sandboxed=settings.temporal.sandbox),
         workflow_failure_exception_types=[Exception],  # a programming error fails the run; it never hangs
-        sticky_queue_schedule_to_start_timeout=settings.temporal.task_timeout,
+        sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=_SETTLED_WITHIN,
     )
-
-
-def _runner(*, sandboxed: bool) -> WorkflowRunner:
-    if not sandboxed:
-        return UnsandboxedWorkflowRunner()
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-    return SandboxedWorkflowRunner(restrictions=restrictions)

@@ -48,9 +48,9 @@ class Stage:
     bus: MemoryBus = field(default_factory=MemoryBus)
     agents: ScriptedAgents = field(default_factory=ScriptedAgents)
 
-    async def start(self, name: str, *args: Any) -> WorkflowHandle[Any, Any]:
+    async def start(self, name: str, *args: Any, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
         return await self.environment.client.start_workflow(
-            name, args=args, id=f"{name}-{uuid4().hex[:6]}", task_queue=self.queue, memo={EVENT_MEMO: "e1"}
+            name, args=args, id=run_id or f"{name}-{uuid4().hex[:6]}", task_queue=self.queue, memo={EVENT_MEMO: "e1"}
         )
 
     async def asked(self) -> ApprovalRequested:
