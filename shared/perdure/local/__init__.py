@@ -1,1 +1,1 @@
-"""To be filled."""
+"""The embedded servers, and the supervisor that keeps a whole suite running on one machine."""

@@ -1,0 +1,90 @@
+"""``perdure up``: a whole suite, kept running until Ctrl-C."""
+
+import asyncio
+import json
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perdure.cli.client import Json, run
+from perdure.cli.output import console
+from perdure.config_file import CONFIG_VARIABLE
+from perdure.configuration import load_settings
+from perdure.local.suite import Suite, open_suite
+from perdure.local.supervisor import Died, Happening, Ready, Stopped
+from perdure.settings import Settings
+
+__all__ = ["register", "show"]
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Take this port and no other.")]
+
+_WIDTH: Final = 13
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure up --state /srv/perdure --nats-port 4222")
+    def up(
+        config: Annotated[Path | None, typer.Option(help="The configuration; by default ./perdure.yaml.")] = None,
+        state: Annotated[Path | None, typer.Option(help="Where everything is kept; by default .perdure.")] = None,
+        nats_port: Port = None,
+        temporal_port: Port = None,
+        temporal_ui_port: Port = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Start NATS, Temporal and the four services, and keep them running until Ctrl-C or SIGTERM."""
+        if config is not None:
+            os.environ[CONFIG_VARIABLE] = str(config)
+        settings = load_settings(**({} if state is None else {"state": state}))
+        asked = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
+        run(_up(settings, {name: port for name, port in asked.items() if port is not None}, as_json=as_json))
+
+
+def show(happening: Happening) -> None:
+    """Print a line for what happened to a part of the suite."""
+    match happening:
+        case Ready(name=name, where=where, seconds=seconds):
+            console.print(f"[green]✓[/] {name:<{_WIDTH}} {where}  [dim]ready after {seconds:.1f} s[/]", soft_wrap=True)
+        case Died(name=name, how=how, seconds=seconds):
+            console.print(f"[red]✗[/] {name:<{_WIDTH}} died ({how}); back in {seconds:.1f} s", soft_wrap=True)
+        case Stopped(name=name):
+            console.print(f"[dim]■ {name:<{_WIDTH}} stopped[/]", soft_wrap=True)
+
+
+async def _up(settings: Settings, asked_ports: dict[str, int], *, as_json: bool) -> None:
+    """Run until a signal cancels this, in whatever it is doing; then all is stopped in order."""
+    loop, this = asyncio.get_running_loop(), asyncio.current_task()
+    assert this is not None  # noqa: S101 (we are a coroutine, so there is a task)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _once, this)
+    try:
+        async with open_suite(settings, tell=_show_json if as_json else show, asked_ports=asked_ports) as suite:
+            _greet(suite, settings, as_json=as_json)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return
+
+
+def _once(task: asyncio.Task[None]) -> None:
+    """Stop at the first signal; impatience must not leave half of the suite behind."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        console.out(suite.endpoints.model_dump_json(), highlight=False)
+        return
+    if suite.endpoints.temporal_ui is not None:
+        console.print(f"  {'Temporal UI':<{_WIDTH}} {suite.endpoints.temporal_ui}", soft_wrap=True)
+    console.print(f"[bold]Up.[/] State in {settings.state}. Try: perdure publish, perdure watch. Ctrl-C stops everything.")
+
+
+def _show_json(happening: Happening) -> None:
+    console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening)}), highlight=False)

@@ -1,0 +1,118 @@
+"""A whole suite on one machine: the servers, unless you run your own, and the four services."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from perdure.config_file import CONFIG_VARIABLE, config_file
+from perdure.local.ports import choose_ports
+from perdure.local.program import Program, answers
+from perdure.local.servers import nats_program, temporal_program
+from perdure.local.state import Endpoints, State
+from perdure.local.supervisor import Happening, Supervisor, supervised
+from perdure.settings import Settings
+
+__all__ = ["SERVICES", "Suite", "open_suite"]
+
+SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
+"""In the order in which they are started; they are stopped in the reverse, the front door first."""
+
+_SERVERS_PORTS: Final = {
+    "nats": 4222,
+    "nats_monitor": 0,
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "temporal_http": 0,
+    "temporal_metrics": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite that runs."""
+
+    supervisor: Supervisor
+    endpoints: Endpoints
+
+
+@asynccontextmanager
+async def open_suite(
+    settings: Settings,
+    *,
+    tell: Callable[[Happening], None],
+    asked_ports: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Suite]:
+    """Run a suite on the configured state folder for as long as the block lasts.
+
+    Args:
+        settings: The configuration that the services will read too.
+        tell: Hears what happens to each part.
+        asked_ports: Ports that must be these, by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
+        environment: What the services get beside this process's own environment.
+
+    Raises:
+        SetupError: Something must be mended first; the sentence says what.
+    """
+    state = State(settings.state)
+    with state.held():
+        embedded = settings.execution_engine == "local"
+        ports = _ports(settings, state, asked_ports or {}, embedded=embedded)
+        servers = _servers(settings, state, ports) if embedded else []
+        services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in SERVICES]
+        programs = [*servers, *services]
+        async with supervised(programs, state.folder / "logs", tell) as supervisor:
+            endpoints = _endpoints(settings, ports, supervisor, programs, embedded=embedded)
+            state.tell_endpoints(endpoints)
+            yield Suite(supervisor, endpoints)
+
+
+def _ports(settings: Settings, state: State, asked: Mapping[str, int], *, embedded: bool) -> dict[str, int]:
+    services = {name: getattr(settings, name).http_port for name in SERVICES}
+    standard = {**(_SERVERS_PORTS if embedded else {}), **services}
+    ports = choose_ports(standard, remembered=state.remembered_ports(), asked=asked)
+    state.remember_ports(ports)
+    return ports
+
+
+def _servers(settings: Settings, state: State, ports: Mapping[str, int]) -> list[Program]:
+    return [nats_program(state.folder, ports), temporal_program(state.folder, ports, settings.temporal.namespace)]
+
+
+def _service(
+    name: str, state: State, ports: Mapping[str, int], environment: Mapping[str, str], *, embedded: bool
+) -> Program:
+    wiring = {"PERDURE_STATE": str(state.folder), f"PERDURE_{name.upper()}__HTTP_PORT": str(ports[name])}
+    if file := config_file():
+        wiring[CONFIG_VARIABLE] = str(file.resolve())
+    if embedded:
+        wiring["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://127.0.0.1:{ports['nats']}"])
+        wiring["PERDURE_TEMPORAL__HOST"] = "127.0.0.1"
+        wiring["PERDURE_TEMPORAL__PORT"] = str(ports["temporal"])
+    where = f"http://127.0.0.1:{ports[name]}"
+    return Program(
+        name=name,
+        command=[sys.executable, "-m", f"perdure_{name}"],
+        where=where,
+        ready=answers(f"{where}/readyz"),
+        environment={**wiring, **environment},
+    )
+
+
+def _endpoints(
+    settings: Settings, ports: Mapping[str, int], supervisor: Supervisor, programs: Sequence[Program], *, embedded: bool
+) -> Endpoints:
+    temporal = settings.temporal
+    return Endpoints(
+        pid=os.getpid(),
+        nats=f"nats://127.0.0.1:{ports['nats']}" if embedded else settings.nats.servers[0],
+        temporal=f"127.0.0.1:{ports['temporal']}" if embedded else f"{temporal.host}:{temporal.port}",
+        temporal_ui=f"http://127.0.0.1:{ports['temporal_ui']}" if embedded else None,
+        services={name: f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
+        pids={program.name: supervisor.pid(program.name) for program in programs},
+    )
