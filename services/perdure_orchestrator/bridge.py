@@ -3,14 +3,14 @@
 import json
 from typing import Any, Final
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, Heard, decode
-from perdure.bus.envelope import MESSAGE_ID, attribute
+from perdure.bus.envelope import MESSAGE_ID, attribute, explain
 from perdure.contracts import Decision, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.inbox import ArrivedDecision
@@ -44,9 +44,7 @@ class Bridge:
 
     async def decision(self, heard: Heard) -> None:
         """Hand a decision to its run; where there is no such run, the receipt says so."""
-        decision = decode(heard.wire)
-        if not isinstance(decision, Decision):
-            raise InvalidMessage("bad_message", f"{decision.type} is no decision")
+        decision = _decision(heard)
         arrived = ArrivedDecision(decision_id=_id_of(heard), decision=decision)
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived)
@@ -88,6 +86,20 @@ class Bridge:
             raise _translated(error, workflow_id) from error
 
 
+def _decision(heard: Heard) -> Decision:
+    """Read a decision; a bot need not repeat in the body what the subject says."""
+    tokens = heard.wire.subject.split(".")
+    if len(tokens) != 2:  # noqa: PLR2004 (the two parts that the sentence names)
+        raise InvalidMessage("bad_message", "A decision's subject is decisions.<workflow id>")
+    said = _argument(heard.wire.body)
+    if not isinstance(said, dict):
+        raise InvalidMessage("bad_message", "A decision's body is a JSON object")
+    try:
+        return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])})
+    except ValidationError as error:
+        raise InvalidMessage("bad_message", f"The decision is not complete: {explain(error)}") from error
+
+
 def _arguments(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
@@ -96,7 +108,7 @@ def _argument(body: bytes) -> JsonValue:
     try:
         value: JsonValue = json.loads(body) if body else None
     except ValueError as error:
-        raise InvalidMessage("not_json", f"A signal's body is JSON, or empty: {error}") from error
+        raise InvalidMessage("not_json", f"The body is not JSON: {error}") from error
     return value
 
 

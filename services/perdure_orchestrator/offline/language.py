@@ -10,7 +10,7 @@ __all__ = ["language_of", "stop_words", "words"]
 # In the order of preference on a tie.
 _LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pt", "nl")
 _SAMPLE: Final = 2_000  # words: enough to tell a language
-_WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ __all__ = ["sentences", "sentences_of"]
 
 # A paragraph without an end (a dump, a log) would cost quadratic time in the libraries, so it is read in pieces.
 _PIECE: Final = re.compile(r"\S.{0,4999}(?!\S)|\S.{0,4999}", re.DOTALL)
-# Full stops that need no model: no abbreviation ends with one.
-_CERTAIN_END: Final = re.compile(r"(?<=[。！？।۔؟])\s*")
+# The full stops of East Asia and India, and the Arabic ones: no abbreviation ends with them, so they need no model.
+_CERTAIN_END: Final = re.compile(r"(?<=[\u3002\uff01\uff1f\u0964\u06d4\u061f])\s*")
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -23,11 +23,12 @@ def sentences(text: str) -> tuple[str, ...]:
 
 def sentences_of(prose: str) -> Iterator[str]:
     """Split one paragraph on one line."""
-    from nupunkt import sent_tokenize  # noqa: PLC0415 (the first text pays for the model, not every process)
+    from nupunkt import load  # noqa: PLC0415 (the first text pays for the model, not every process)
 
+    split = load("default").tokenize
     for piece in _PIECE.findall(prose):
         for part in _CERTAIN_END.split(piece):
-            yield from filter(_says_something, map(str.strip, sent_tokenize(part)))
+            yield from (sentence.strip() for sentence in split(part) if _says_something(sentence))
 
 
 def _says_something(sentence: str) -> bool:

@@ -10,7 +10,7 @@ from perdure_orchestrator.offline.sentences import sentences as sentences_in
 
 __all__ = ["Summary", "summarise"]
 
-_FULL_LENGTH: Final = 8  # content words: a shorter sentence seldom stands alone
+_FULL_LENGTH: Final = 10  # content words: a shorter sentence seldom stands alone
 _LEAD: Final = 0.5  # how much more the first sentence counts than the last: writers put first what matters
 
 
@@ -35,22 +35,23 @@ def summarise(text: str, sentences: int = 4) -> Summary:
 
     The algorithm is SumBasic (Nenkova and Vanderwende, 2005) with a bonus for what comes early.
     """
-    candidates = sentences_in(text)
-    contents = [_content(candidate, language_of(text)) for candidate in candidates]
+    candidates = tuple(dict.fromkeys(sentences_in(text)))  # a repeated sentence is boilerplate, not emphasis
+    said_everywhere = stop_words(language_of(text))
+    contents = [_content(candidate) - said_everywhere for candidate in candidates]
     return Summary(tuple(candidates[index] for index in sorted(_choose(contents, sentences))))
 
 
-def _content(sentence: str, language: str | None) -> frozenset[str]:
-    return frozenset(word for word in words(sentence) if not word.isdecimal()) - stop_words(language)
+def _content(sentence: str) -> frozenset[str]:
+    return frozenset(word for word in words(sentence) if not word.isdecimal())
 
 
 def _choose(contents: Sequence[frozenset[str]], wanted: int) -> list[int]:
     counted = Counter(word for content in contents for word in content)
     weights = {word: count / len(contents) for word, count in counted.items()}
-    open_, chosen = set(range(len(contents))), list[int]()
-    while open_ and len(chosen) < wanted:
-        best = max(sorted(open_), key=lambda index: _score(contents[index], weights) * _place(index, len(contents)))
-        open_.remove(best)
+    left, chosen = list(range(len(contents))), list[int]()
+    while left and len(chosen) < wanted:
+        best = max(left, key=lambda index: _score(contents[index], weights) * _place(index, len(contents)))
+        left.remove(best)
         chosen.append(best)
         weights.update({word: weights[word] ** 2 for word in contents[best]})
     return chosen

@@ -44,6 +44,7 @@ class AskModel:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
         from pydantic_ai.exceptions import ModelHTTPError  # noqa: PLC0415 (likewise)
         from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (likewise)
+        from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
         model = self._models.named(request.model)
         tools = [tool for offered in (await self._servers.offers(request.servers)).values() for tool in offered]
@@ -51,7 +52,10 @@ class AskModel:
         before = ModelMessagesTypeAdapter.validate_python(request.conversation)
         try:
             response = await model_request(
-                model, [*before, asked], model_request_parameters=_parameters(request, tools)
+                model,
+                [*before, asked],
+                model_request_parameters=_parameters(request, tools),
+                instrument=InstrumentationSettings(include_content=False),
             )
         except ModelHTTPError as error:
             if error.status_code in _PERMANENT and error.status_code not in _PASSING:

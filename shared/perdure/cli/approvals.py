@@ -102,8 +102,9 @@ async def answer(
             return await _receipt(bus, said)
     except TimeoutError as error:
         raise Unavailable(
-            f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the orchestrator "
-            f"is back: look for it with `perdure audit tail --subject receipts.{to_token(request.request_id)}`."
+            f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
+            "orchestrator is back. Look for it with: perdure audit tail --subject "
+            f"receipts.{to_token(request.request_id)}"
         ) from error
 
 

@@ -1,1 +1,106 @@
-def register(app): ...
+"""``perdure doctor``: what is wrong with this installation or suite, and what to do about it."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Final
+
+import typer
+
+from perdure.bus import connect
+from perdure.bus.topology import STREAMS
+from perdure.cli.client import Json, run, where
+from perdure.cli.output import console
+from perdure.configuration import load_settings
+from perdure.errors import SetupError, Unavailable
+from perdure.local.program import answers
+from perdure.local.servers import installed
+from perdure.local.state import read_endpoints
+from perdure.local.suite import SERVICES
+from perdure.settings import Settings
+
+__all__ = ["register"]
+
+_PARTS: Final = {
+    "ingest": ("cel", "faststream"),
+    "orchestrator": ("temporalio", "mcp", "pydantic_ai"),
+    "notifier": ("faststream",),
+    "audit": ("sqlalchemy", "aiosqlite"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    detail: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Exit codes: 0 all is well, 1 something is not.")
+    def doctor(*, as_json: Json = False) -> None:
+        """Look at the installation, the configuration and the running suite."""
+        findings = run(_look())
+        for finding in findings:
+            if as_json:
+                console.out(json.dumps(asdict(finding)), highlight=False)
+            else:
+                sign = "[green]✓[/]" if finding.good else "[red]✗[/]"
+                console.print(f"{sign} {finding.what:<22} {finding.detail}", soft_wrap=True)
+        raise typer.Exit(0 if all(finding.good for finding in findings) else 1)
+
+
+async def _look() -> list[Finding]:
+    findings = [_python(), *(_extra(name) for name in SERVICES)]
+    try:
+        settings = load_settings()
+    except SetupError as error:
+        return [*findings, Finding("configuration", good=False, detail=str(error))]
+    findings.append(Finding("configuration", good=True, detail=f"engine {settings.execution_engine}"))
+    if settings.execution_engine == "local":
+        findings += [_program("nats-server"), _program("temporal")]
+    return [*findings, await _bus(settings), *await asyncio.gather(*(_service(name, settings) for name in SERVICES))]
+
+
+def _python() -> Finding:
+    return Finding("python", good=True, detail=sys.version.split()[0])
+
+
+def _extra(name: str) -> Finding:
+    missing = [module for module in _PARTS[name] if find_spec(module) is None]
+    advice = f"{', '.join(missing)} missing: pip install 'perdure[{name}]'" if missing else "installed"
+    return Finding(f"parts of {name}", good=not missing, detail=advice)
+
+
+def _program(name: str) -> Finding:
+    try:
+        return Finding(name, good=True, detail=installed(name))
+    except SetupError as error:
+        return Finding(name, good=False, detail=str(error))
+
+
+async def _bus(settings: Settings) -> Finding:
+    try:
+        async with connect(where(settings), source="perdure/doctor", within=3) as bus:
+            streams = {info.config.name for info in await bus.js.streams_info()}
+    except Unavailable as error:
+        return Finding("nats", good=False, detail=str(error))
+    missing = sorted(set(STREAMS) - streams)
+    detail = f"streams missing: {', '.join(missing)}; any service makes them" if missing else f"{len(STREAMS)} streams"
+    return Finding("nats", good=not missing, detail=detail)
+
+
+async def _service(name: str, settings: Settings) -> Finding:
+    endpoints = read_endpoints(settings.state)
+    own = getattr(settings, name)
+    url = endpoints.services[name] if endpoints else f"http://{own.http_host}:{own.http_port}"
+    ready = await answers(f"{url}/readyz")()
+    return Finding(
+        f"service {name}", good=ready, detail=f"ready at {url}" if ready else f"not ready at {url}: perdure up"
+    )

@@ -85,8 +85,7 @@ async def _last(workflow_id: str, *, wait: bool) -> Progress:
     async with open_bus() as bus:
         last = max(await story(bus, workflow_id), key=lambda fact: (fact.sequence, fact.attempt))
         if wait and last.kind not in ENDINGS:
-            async for last in follow(bus, workflow_id, replay=True):
-                pass
+            return [fact async for fact in follow(bus, workflow_id, replay=True)][-1]
         return last
 
 

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="Example: perdure up --state /srv/perdure --nats-port 4222")
-    def up(
+    def up(  # noqa: PLR0913 (each is a flag)
         config: Annotated[Path | None, typer.Option(help="The configuration; by default ./perdure.yaml.")] = None,
         state: Annotated[Path | None, typer.Option(help="Where everything is kept; by default .perdure.")] = None,
         nats_port: Port = None,
@@ -83,7 +83,9 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
         return
     if suite.endpoints.temporal_ui is not None:
         console.print(f"  {'Temporal UI':<{_WIDTH}} {suite.endpoints.temporal_ui}", soft_wrap=True)
-    console.print(f"[bold]Up.[/] State in {settings.state}. Try: perdure publish, perdure watch. Ctrl-C stops everything.")
+    console.print(
+        f"[bold]Up.[/] State in {settings.state}. Try: perdure publish, perdure watch. Ctrl-C stops everything."
+    )
 
 
 def _show_json(happening: Happening) -> None:

@@ -3,8 +3,9 @@
 import json
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_core import to_jsonable_python
 from temporalio import workflow
@@ -14,6 +15,9 @@ from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import Run
 
 __all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval", "digest_of"]
+
+
+_tracer: Final = trace.get_tracer("perdure.flow")
 
 
 class _Outcome(BaseModel):
@@ -56,16 +60,17 @@ async def approval(title: str, *, details: Any = None, timeout: timedelta | None
     """
     run = Run.current()
     request = _request(run, title, to_jsonable_python(details), timeout)
-    answer, refused = run.inbox.ask(request)
-    try:
-        await run.say([request, run.fact("waiting", step=title), *refused])
-        await workflow.wait_condition(answer.done, timeout=timeout)
-    except TimeoutError:
-        run.inbox.close(request.request_id, "nobody answered the request in time, so it is closed")
-        return await _expired(run, request)
-    finally:
-        run.inbox.close(request.request_id, "the run no longer asks this")
-    return await _decided(run, request, answer.result())
+    with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
+        answer, refused = run.inbox.ask(request)
+        try:
+            await run.say([request, run.fact("waiting", step=title), *refused])
+            await workflow.wait_condition(answer.done, timeout=timeout)
+        except TimeoutError:
+            run.inbox.close(request.request_id, "nobody answered the request in time, so it is closed")
+            return await _expired(run, request)
+        finally:
+            run.inbox.close(request.request_id, "the run no longer asks this")
+        return await _decided(run, request, answer.result())
 
 
 def digest_of(title: str, details: JsonValue) -> str:

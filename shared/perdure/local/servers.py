@@ -9,7 +9,7 @@ from typing import Final
 from perdure.errors import SetupError
 from perdure.local.program import Program, answers
 
-__all__ = ["nats_program", "temporal_program"]
+__all__ = ["installed", "nats_program", "temporal_program"]
 
 _LARGEST_MESSAGE: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
 
@@ -37,7 +37,7 @@ def nats_program(folder: Path, ports: Mapping[str, int]) -> Program:
     )
     return Program(
         name="nats",
-        command=[_installed("nats-server"), "-c", str(configuration)],
+        command=[installed("nats-server"), "-c", str(configuration)],
         where=f"nats://127.0.0.1:{ports['nats']}",
         ready=answers(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true"),
     )
@@ -51,7 +51,7 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
     """
     folder = folder / "temporal"
     folder.mkdir(parents=True, exist_ok=True)
-    command = [_installed("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
+    command = [installed("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
     command += ["--db-filename", str(folder / "temporal.db"), "--namespace", namespace]
     for flag in ("port", "ui-port", "http-port", "metrics-port"):
         command += [f"--{flag}", str(ports[_port_name(flag)])]
@@ -72,8 +72,12 @@ def _port_name(flag: str) -> str:
     return f"temporal_{part}" if part else "temporal"
 
 
-def _installed(name: str) -> str:
-    """Find a wheel's program: beside the running Python, else in PATH."""
+def installed(name: str) -> str:
+    """Find a wheel's program: beside the running Python, else in PATH.
+
+    Raises:
+        SetupError: It is nowhere.
+    """
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:

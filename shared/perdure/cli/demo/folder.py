@@ -1,0 +1,54 @@
+"""What the demo works on: a folder of documents and a configuration of its own."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from perdure.config_file import CONFIG_VARIABLE
+from perdure.configuration import load_settings
+from perdure.errors import SetupError
+from perdure.settings import Settings
+
+__all__ = ["DOCUMENT", "lay_out"]
+
+DOCUMENT: Final = "contract.md"
+
+_PACKAGED: Final = Path(__file__).parent / "documents"  # in an installed Perdure; the checkout has them in examples/
+_IN_CHECKOUT: Final = Path(__file__).parents[4] / "examples" / "documents"
+
+
+def lay_out(state: Path) -> Settings:
+    """Copy the documents, write the configuration and return it; servers and model are those of the user's own.
+
+    Raises:
+        SetupError: The user's own configuration is wrong.
+    """
+    theirs = load_settings(state=state)
+    state = state.resolve()
+    documents = state / "documents"
+    shutil.copytree(_documents(), documents, dirs_exist_ok=True)
+    ours = theirs.model_dump(mode="json", include={"execution_engine", "temporal", "nats", "llm"}) | {
+        "routes": [
+            {"on": "documents.submitted", "start": "DocumentAnalysis", "schema": "perdure.contracts:DocumentSubmitted"}
+        ],
+        "mcp": {"servers": {"filesystem": _filesystem(documents)}},
+    }
+    file = state / "perdure.yaml"
+    file.write_text(yaml.safe_dump(ours, sort_keys=False))
+    os.environ[CONFIG_VARIABLE] = str(file)
+    return load_settings(state=state)
+
+
+def _filesystem(documents: Path) -> dict[str, object]:
+    return {"command": sys.executable, "args": ["-m", "perdure_orchestrator.filesystem_server", str(documents)]}
+
+
+def _documents() -> Path:
+    found = next((folder for folder in (_PACKAGED, _IN_CHECKOUT) if folder.is_dir()), None)
+    if found is None:
+        raise SetupError("The demo's documents are missing from this installation: reinstall perdure.")
+    return found

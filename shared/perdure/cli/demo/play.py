@@ -1,0 +1,130 @@
+"""The acts of the demo: what is done to the suite while the run goes on."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+import typer
+
+from perdure.bus import NatsBus, connect
+from perdure.cli.approvals import answer, open_requests
+from perdure.cli.demo.epilogue import epilogue
+from perdure.cli.demo.folder import DOCUMENT
+from perdure.cli.output import console, progress_line
+from perdure.cli.publish import publish_event
+from perdure.cli.story import follow
+from perdure.cli.up import show
+from perdure.contracts import Event, Progress
+from perdure.errors import PerdureError
+from perdure.local.suite import Suite, open_suite
+from perdure.settings import Settings
+from perdure.telemetry.tracing import tracing
+
+__all__ = ["act", "play"]
+
+_PARALLEL: Final = {"sentiment: ask", "entities: ask", "summary: ask"}
+_EVENT: Final = "documents.submitted"
+_WITHIN: Final = 180.0  # seconds; when a person answers, as long as it takes
+_PRETENDED_THOUGHT: Final = "1.0"  # seconds a request, so that the kill lands in the middle of a step
+_INTO_THE_STEP: Final = 0.4  # seconds after which that is
+
+
+async def play(settings: Settings, *, ask: bool) -> None:
+    """Play the demo.
+
+    Raises:
+        PerdureError: Part of it did not happen.
+    """
+    environment = {"PERDURE_LLM__OFFLINE_LATENCY_SECONDS": _PRETENDED_THOUGHT}
+    act(1, "Real servers and four services, each a process of its own")
+    async with open_suite(settings, tell=show, environment=environment) as suite:
+        if suite.endpoints.temporal_ui:
+            console.print(f"  Temporal UI   {suite.endpoints.temporal_ui}", soft_wrap=True)
+        nats = settings.nats.model_copy(update={"servers": (suite.endpoints.nats,)})
+        async with connect(nats, source="perdure/demo") as bus:
+            event, facts = await _run(settings, bus, suite, ask=ask)
+            act(6, "What is left of it")
+            await epilogue(settings, bus, event, facts)
+    console.print("\n[bold green]All of it happened.[/]")
+
+
+def act(number: int, what: str) -> None:
+    """Raise the curtain."""
+    console.print(f"\n[bold]{number}. {what}[/]")
+
+
+async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> tuple[Event, list[Progress]]:
+    event = Event(
+        id=uuid4().hex[:12], type=_EVENT, source="perdure/demo", time=datetime.now(UTC), data={"path": DOCUMENT}
+    )
+    facts: list[Progress] = []
+    act(2, f"An event: {_EVENT}, about {DOCUMENT}")
+    with tracing("demo", folder=settings.state / "traces"):
+        place = await publish_event(bus, event)
+    console.print(f"  EVENTS {place}: {event.model_dump_json(include={'id', 'type', 'data'})}", soft_wrap=True)
+    act(3, "The run, as it says of itself on the bus")
+    try:
+        async with asyncio.timeout(None if ask else _WITHIN), asyncio.TaskGroup() as answering:
+            await _watch(bus, event, suite, facts, ask=ask, answering=answering)
+    except TimeoutError as error:
+        raise PerdureError(f"The run has not ended within {_WITHIN:.0f} s.") from error
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+    if facts[-1].kind != "completed":
+        raise PerdureError(f"The run ended as {facts[-1].kind}: {facts[-1].error}")
+    return event, facts
+
+
+async def _watch(  # noqa: PLR0913 (what there is to watch, and whom to tell)
+    bus: NatsBus, event: Event, suite: Suite, facts: list[Progress], *, ask: bool, answering: asyncio.TaskGroup
+) -> None:
+    """Print the run's facts, and do to it what the demo is about when the moment has come."""
+    workflow_id = f"DocumentAnalysis-{event.id}"
+    killed = asked = False
+    async for fact in follow(bus, workflow_id, replay=True):
+        facts.append(fact)
+        console.print("  ", progress_line(fact), sep="", soft_wrap=True)
+        if not killed and _in_flight(facts) >= _PARALLEL:
+            killed = True
+            await _kill(suite)
+        if fact.kind == "waiting" and not asked:
+            asked = True
+            act(5, "A human is asked" if ask else "A human is asked; a bot that knows only NATS answers")
+            answering.create_task(_ask_person(bus, workflow_id) if ask else _let_bot_answer(suite, workflow_id))
+    if not killed:
+        raise PerdureError("The three agents were never in flight together, so there was nothing to kill.")
+
+
+def _in_flight(facts: list[Progress]) -> set[str]:
+    started = {fact.step for fact in facts if fact.kind == "step_started" and fact.step}
+    return started - {fact.step for fact in facts if fact.kind == "step_completed"}
+
+
+async def _kill(suite: Suite) -> None:
+    await asyncio.sleep(_INTO_THE_STEP)
+    act(4, "kill -9, in the middle of three steps")
+    console.print(f"  [bold red]SIGKILL[/] to the orchestrator, process {suite.supervisor.pid('orchestrator')}")
+    suite.supervisor.kill("orchestrator")
+
+
+async def _let_bot_answer(suite: Suite, workflow_id: str) -> None:
+    command = [sys.executable, "-m", "perdure.cli.demo.bot", suite.endpoints.nats, workflow_id]
+    bot = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    try:
+        said, _ = await bot.communicate()
+    finally:
+        if bot.returncode is None:
+            bot.kill()
+    for line in said.decode().splitlines():
+        console.print(f"  [cyan]{line}[/]", soft_wrap=True)
+    if bot.returncode:
+        raise PerdureError("The bot's approval was not accepted.")
+
+
+async def _ask_person(bus: NatsBus, workflow_id: str) -> None:
+    request = next(request for request in await open_requests(bus) if request.workflow_id == workflow_id)
+    console.print(request.details, markup=False)
+    yes = await asyncio.to_thread(typer.confirm, f"{request.title} (digest {request.digest[:12]}…)")
+    await answer(bus, request, "approve" if yes else "reject", "you", "")

@@ -1,0 +1,30 @@
+from perdure_orchestrator.offline.key_phrases import key_phrases
+
+
+def texts(text: str, limit: int = 10) -> list[str]:
+    return [phrase.text for phrase in key_phrases(text, limit)]
+
+
+def test_the_phrases_a_text_repeats_are_its_key_phrases(incident: str) -> None:
+    assert {"Duplicate Charges", "Meridian Pay", "payment worker"} <= set(texts(incident))
+
+
+def test_a_phrase_is_not_repeated_by_its_parts() -> None:
+    assert texts("Optical encoders are small. Optical encoders are cheap.") == ["Optical encoders"]
+
+
+def test_function_words_months_and_currencies_are_no_topics() -> None:
+    assert texts("In March we paid EUR 5 of the EUR 9 that we owed since March.") == ["paid", "owed"]
+
+
+def test_scores_fall_from_one(feedback: str) -> None:
+    scores = [phrase.score for phrase in key_phrases(feedback)]
+
+    assert scores[0] == 1
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] > 0
+
+
+def test_no_more_phrases_than_asked_for_come_back(contract: str) -> None:
+    assert len(texts(contract, limit=3)) == 3
+    assert texts("") == []

@@ -1,0 +1,28 @@
+from perdure_orchestrator.offline.analysis import Analysis
+from perdure_orchestrator.offline.report import report
+from perdure_orchestrator.offline.task import Task
+
+
+def test_one_task_is_answered_without_ado(contract: str) -> None:
+    assert report(Analysis(contract), [Task.SUMMARY]) == Analysis(contract).summary.text
+
+
+def test_several_tasks_have_a_heading_each(contract: str) -> None:
+    written = report(Analysis(contract), [Task.SUMMARY, Task.KEY_PHRASES])
+
+    headings = [line for line in written.splitlines() if line.startswith("#")]
+    assert headings == ["# Analysis: Supply Agreement: Optical Encoders", "## Summary", "## Key phrases"]
+
+
+def test_a_report_has_every_section(contract: str) -> None:
+    written = report(Analysis(contract), [])
+
+    assert all(f"## {task.capitalize()}" in written for task in Task)
+    assert "- **organisation**: Harbour Lane Robotics GmbH (2)" in written
+
+
+def test_an_empty_text_is_said_to_be_empty() -> None:
+    written = report(Analysis(""), [])
+
+    assert "no sentence to choose" in written
+    assert "names nothing" in written

@@ -1,0 +1,43 @@
+import pytest
+
+from perdure_orchestrator.offline.task import Task, read_assignment
+
+TEXT = "Paragraph one.\n\nParagraph two."
+
+
+@pytest.mark.parametrize(
+    ("opening", "tasks"),
+    [
+        ("Summarise this:", (Task.SUMMARY,)),
+        ("Give me the gist:", (Task.SUMMARY,)),
+        ("What is the sentiment here?\n", (Task.SENTIMENT,)),
+        ("Which people and organizations occur?\n", (Task.ENTITIES,)),
+        ("Key phrases, please:", (Task.KEY_PHRASES,)),
+        ("Keywords and a summary:", (Task.SUMMARY, Task.KEY_PHRASES)),
+        ("Analyse:", ()),
+        ("Write a report:", ()),
+    ],
+)
+def test_the_words_of_the_instruction_name_the_task(opening: str, tasks: tuple[Task, ...]) -> None:
+    assignment = read_assignment("", f"{opening}\n{TEXT}")
+
+    assert (assignment.tasks, assignment.text) == (tasks, TEXT)
+
+
+def test_the_agents_instruction_names_the_task_if_the_prompt_does_not() -> None:
+    assert read_assignment("You summarise documents.", f"Please read:\n{TEXT}").tasks == (Task.SUMMARY,)
+    assert read_assignment("You summarise documents.", f"Only the topics:\n{TEXT}").tasks == (Task.KEY_PHRASES,)
+
+
+@pytest.mark.parametrize("prompt", ["One line only.", "# A title\n\nAnd text.", "Summarise this:\n  \n"])
+def test_a_prompt_without_an_instruction_is_all_text(prompt: str) -> None:
+    assert read_assignment("", prompt).text == prompt
+
+
+def test_the_first_paragraph_of_a_text_is_not_taken_for_an_instruction() -> None:
+    assert read_assignment("You summarise documents.", TEXT).text == TEXT
+
+
+def test_lines_may_end_in_the_windows_way() -> None:
+    assert read_assignment("", "Summarise:\r\nText.").text == "Text."
+    assert read_assignment("", "Summarise this text\r\n\r\nText.").text == "Text."
