@@ -24,7 +24,7 @@ async def test_runs_that_began_under_older_code_go_on_under_this_one(file: Path,
         workflow_failure_exception_types=[Exception],
     )
 
-    history = WorkflowHistory.from_json(file.stem, file.read_text())  # noqa: ASYNC240 (a small file, read once)
+    history = WorkflowHistory.from_json(file.stem, file.read_text())
 
     await replayer.replay_workflow(history)
 

@@ -39,21 +39,27 @@ def one_spelling(field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a text."""
+    """What is known of a text: as a whole (it is a listing, too) and by the names of fields."""
 
     analysis: Analysis
     tasks: tuple[Task, ...]
 
+    @property
+    def items(self) -> tuple[str | dict[str, Any], ...]:
+        """What was asked for, as a list; a summary's sentences if nothing was named."""
+        return tuple(item for task in self.tasks or (Task.SUMMARY,) for item in _LISTED[task](self.analysis).items)
+
+    @property
+    def text(self) -> str:
+        """What was asked for, in words."""
+        return report(self.analysis, self.tasks)
+
     def about(self, field: str) -> Any:
         """Return the fact that a field of this name asks for; None if nothing is known by that name."""
         name = one_spelling(field)
-        if name in _ANSWER:
-            return self._answer()
+        if name in _WHOLE:
+            return self
         return next((find(self.analysis) for names, find in _FINDERS.items() if name in names), None)
-
-    def _answer(self) -> Listing:
-        listed = [_LISTED[task](self.analysis) for task in self.tasks or (Task.SUMMARY,)]
-        return Listing(tuple(item for listing in listed for item in listing.items), report(self.analysis, self.tasks))
 
 
 def _summary(analysis: Analysis) -> Listing:
@@ -86,7 +92,7 @@ def _listing(items: Iterable[dict[str, Any]]) -> Listing:
     return Listing(kept, "; ".join(item["text"] for item in kept))
 
 
-_ANSWER: Final = frozenset(("analysis", "answer", "markdown", "output", "report", "response", "result", "text"))
+_WHOLE: Final = frozenset(("analysis", "answer", "markdown", "output", "report", "response", "result", "text"))
 _LISTED: Final[dict[Task, Callable[[Analysis], Listing]]] = {
     Task.SUMMARY: _summary,
     Task.SENTIMENT: _evidence,

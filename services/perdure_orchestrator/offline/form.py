@@ -17,13 +17,12 @@ _UNDECIDED: Final = ("unknown", "unspecified", "neutral", "other", "none")
 
 def fill(schema: Schema, facts: Facts) -> Any:
     """Return a value of the schema's shape, made of the facts that the names of its fields ask for."""
-    return _Form(schema, facts).fit(schema, None)
+    return _Form(schema).fit(schema, facts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
     whole: Schema
-    facts: Facts
 
     def fit(self, schema: Schema, fact: Any) -> Any:
         """Give a fact the shape that a schema asks for; None stands for no fact."""
@@ -60,20 +59,31 @@ def _option(options: Sequence[Schema], *, known: bool) -> Schema:
 
 
 def _object(form: _Form, schema: Schema, fact: Any) -> dict[str, Any]:
-    about = _part_of(fact) if isinstance(fact, dict) else form.facts.about
-    facts = {name: about(name) for name in schema.get("properties", {})}
+    facts = {name: _part(fact, name) for name in schema.get("properties", {})}
     wanted = {name for name in facts if facts[name] is not None} | set(schema.get("required", ()))
     return {name: form.fit(schema["properties"][name], facts[name]) for name in facts if name in wanted}
 
 
-def _part_of(fact: Mapping[str, Any]) -> Callable[[str], Any]:
-    return lambda name: fact.get(one_spelling(name))
+def _part(fact: Any, name: str) -> Any:
+    match fact:
+        case Facts():
+            return fact.about(name)
+        case dict():
+            return fact.get(one_spelling(name))
+        case _:
+            return None
 
 
 def _array(form: _Form, schema: Schema, fact: Any) -> list[Any]:
-    items = fact.items if isinstance(fact, Listing) else () if fact is None else (fact,)
+    items = _items(fact)
     missing = max(schema.get("minItems", 0) - len(items), 0)
     return [form.fit(schema.get("items", {}), item) for item in (*items, *[None] * missing)][: schema.get("maxItems")]
+
+
+def _items(fact: Any) -> tuple[Any, ...]:
+    if isinstance(fact, Facts | Listing):
+        return fact.items
+    return () if fact is None else (fact,)
 
 
 def _string(_form: _Form, schema: Schema, fact: Any) -> str:
@@ -87,7 +97,7 @@ def _in_words(fact: Any) -> str:
     match fact:
         case None:
             return ""
-        case Listing():
+        case Facts() | Listing():
             return fact.text
         case Grade():
             return f"{fact.value:+.2f}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Final
 
 from perdure_orchestrator.offline.language import stop_words
@@ -20,6 +21,7 @@ _PARTICLES: Final = frozenset(("of", "de", "del", "della", "delle", "der", "di",
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TITLES: Final = ("Dr", "Dr.", "Mr", "Mr.", "Mrs", "Mrs.", "Ms", "Ms.", "Prof", "Prof.")
 _NO_NAME: Final = frozenset((*CURRENCIES, *MONTHS, *_WEEKDAYS, *_TITLES))
+_NEVER_FIRST: Final = _NO_NAME | _PARTICLES
 # After one of these a single capitalised word is a defined term ("the Buyer"), not a name.
 _DETERMINERS: Final = frozenset(("a", "an", "any", "each", "either", "every", "no", "such", "that", "the", "this"))
 
@@ -85,11 +87,14 @@ def _sign(word: str) -> str:
 
 
 def _trimmed(run: Sequence[_Word], common: frozenset[str]) -> Sequence[_Word]:
-    while run and (run[0].text in _NO_NAME | _PARTICLES or (run[0].opens and run[0].text.casefold() in common)):
-        run = run[1:]
-    while run and run[-1].text in _NO_NAME:
-        run = run[:-1]
-    return run
+    kept = list(dropwhile(lambda word: _leads_nowhere(word, common), run))
+    while kept and kept[-1].text in _NO_NAME:
+        kept.pop()
+    return kept
+
+
+def _leads_nowhere(word: _Word, common: frozenset[str]) -> bool:
+    return word.text in _NEVER_FIRST or (word.opens and word.text.casefold() in common)
 
 
 def _is_name(run: Sequence[_Word], common: frozenset[str], language: str | None) -> bool:

@@ -20,9 +20,10 @@ class Task(StrEnum):
 _ASKED_BY: Final = {
     Task.SUMMARY: re.compile(r"summar|\b(?:abstract|gist|key points?|tl;?dr)\b", re.IGNORECASE),
     Task.SENTIMENT: re.compile(r"sentiment|\b(?:mood|polarity|tone)\b", re.IGNORECASE),
-    Task.ENTITIES: re.compile(r"\b(?:entity|entities|people|organi[sz]ations?|persons?)\b", re.IGNORECASE),
+    Task.ENTITIES: re.compile(r"\b(?:entity|entities|names|organi[sz]ations?)\b", re.IGNORECASE),
     Task.KEY_PHRASES: re.compile(r"\b(?:key[ -]?(?:phrase|term|word)s?|tags?|topics?)\b", re.IGNORECASE),
 }
+_FIRST_WORDS: Final = 80  # characters, of a prompt that is all one paragraph
 _OPENING: Final = re.compile(r"(?P<opening>.*?)(?P<ending>:[ \t]*\r?\n|\r?\n[ \t]*\r?\n)", re.DOTALL)
 
 
@@ -49,7 +50,7 @@ def read_assignment(instruction: str, prompt: str) -> Assignment:
     """
     match = _OPENING.match(prompt)
     if match is None or not prompt[match.end() :].strip():
-        return Assignment(named_tasks(instruction), prompt, prompt)
+        return Assignment(named_tasks(instruction) or named_tasks(prompt[:_FIRST_WORDS]), prompt, prompt)
     opening = match["opening"]
     if not _instructs(opening, match["ending"], instruction):
         return Assignment(named_tasks(instruction), opening, prompt)

@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from perdure.bus.delivery import Handle
-from perdure.bus.port import Heard
 
-__all__ = ["Answers", "App", "Batches", "Hears"]
+__all__ = ["Answers", "App", "Hears"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +19,6 @@ class Hears:
     stream: str
     handle: Handle
     at_once: int = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """One stream, many messages at a time, settled together.
-
-    Attributes:
-        at_most: The largest batch.
-        within: Seconds after which a smaller one is handed over.
-    """
-
-    stream: str
-    handle: Callable[[Sequence[Heard]], Awaitable[None]]
-    at_most: int = 256
-    within: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +40,5 @@ class App:
     """
 
     service: str
-    hears: Sequence[Hears | Batches]
+    hears: Sequence[Hears]
     answers: Sequence[Answers] = ()

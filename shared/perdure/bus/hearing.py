@@ -4,7 +4,6 @@ FastStream's own tracing and metrics middlewares label by subject, and subjects 
 So both are done here, by stream.
 """
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -17,19 +16,17 @@ from nats.aio.msg import Msg
 from opentelemetry import propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from perdure.bus.app import Answers, App, Batches, Hears
-from perdure.bus.delivery import backoff, settle
+from perdure.bus.app import Answers, App, Hears
+from perdure.bus.delivery import settle
 from perdure.bus.nats import connection_options, heard
 from perdure.bus.port import Bus
 from perdure.bus.topology import STREAMS
-from perdure.errors import Unavailable
 from perdure.settings import NatsSettings
 
 __all__ = ["hearing"]
 
 _FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
 
-_log = logging.getLogger(__name__)
 _tracer: Final = trace.get_tracer("perdure.bus")
 
 
@@ -45,10 +42,7 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
     )
     metrics = _Metrics(registry)
     for ear in app.hears:
-        if isinstance(ear, Hears):
-            _subscribe(broker, app.service, ear, bus, metrics)
-        else:
-            _subscribe_batches(broker, app.service, ear, metrics)
+        _subscribe(broker, app.service, ear, bus, metrics)
     for question in app.answers:
         _answer(broker, app.service, question)
     await broker.start()
@@ -115,28 +109,6 @@ def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: 
         pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
         max_workers=ear.at_once,
     )(on_message)
-
-
-def _subscribe_batches(broker: NatsBroker, service: str, ear: Batches, metrics: _Metrics) -> None:
-    async def on_messages(batch: StreamMessage[list[Msg]]) -> None:
-        deliveries = [_NatsDelivery(message) for message in batch.raw_message]
-        try:
-            await ear.handle([delivery.heard for delivery in deliveries])
-        except Unavailable as error:
-            _log.warning("%s; trying %d messages again later", error, len(deliveries))
-            for delivery in deliveries:
-                await delivery.nak(backoff(delivery.deliveries))
-        else:
-            for delivery in deliveries:
-                await delivery.ack()
-            metrics.handled.labels(ear.stream).inc(len(deliveries))
-
-    broker.subscriber(
-        STREAMS[ear.stream].subjects,
-        stream=JStream(ear.stream, declare=False),
-        durable=service,
-        pull_sub=PullSub(batch_size=ear.at_most, timeout=ear.within, batch=True),
-    )(on_messages)
 
 
 def _answer(broker: NatsBroker, service: str, question: Answers) -> None:

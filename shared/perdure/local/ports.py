@@ -21,8 +21,8 @@ def choose_ports(
         if name in asked:
             if not is_free(asked[name]):
                 raise SetupError(
-                    f"Port {asked[name]}, asked for {name}, is taken. Stop what listens there, choose another, or leave "
-                    "the choice to Perdure."
+                    f"Port {asked[name]}, asked for {name}, is taken. Stop what listens there, choose another, or "
+                    "leave the choice to Perdure."
                 )
             chosen[name] = asked[name]
             continue

@@ -60,8 +60,8 @@ class State:
             except OSError as error:
                 lock.seek(0)
                 raise SetupError(
-                    f"A suite already runs on {self.folder} (process {lock.read().strip()}). Use it, stop it, or choose "
-                    "another folder with --state."
+                    f"A suite already runs on {self.folder} (process {lock.read().strip()}). Use it, stop it, or "
+                    "choose another folder with --state."
                 ) from error
             lock.truncate(0)
             lock.write(str(os.getpid()))
@@ -91,8 +91,8 @@ class State:
         found = int(file.read_text()) if file.exists() else STATE_VERSION
         if found > STATE_VERSION:
             raise SetupError(
-                f"{self.folder} was written by a newer Perdure (state version {found}, this one knows {STATE_VERSION}): "
-                "upgrade Perdure, or choose another folder with --state."
+                f"{self.folder} was written by a newer Perdure (state version {found}, this one knows "
+                f"{STATE_VERSION}): upgrade Perdure, or choose another folder with --state."
             )
         _write(file, str(STATE_VERSION))
 

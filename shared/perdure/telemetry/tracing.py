@@ -37,7 +37,7 @@ def tracing(
 
     Args:
         service: Becomes the resource attribute ``service.name``.
-        folder: Where spans are kept on disk, if they are. The standard ``OTEL_EXPORTER_OTLP_*`` variables add an endpoint.
+        folder: Where spans are kept on disk, if they are; ``OTEL_EXPORTER_OTLP_*`` adds a collector.
         create: Makes the provider; the orchestrator needs Temporal's.
     """
     resource = Resource.create({SERVICE_NAME: service})

@@ -47,6 +47,11 @@ def test_known_names_are_filled_with_findings(contract: str) -> None:
     assert review.entities[0] == Mention(name="Harbour Lane Robotics GmbH", kind="organisation", role="")
 
 
+class Person(BaseModel):
+    title: str
+    text: str
+
+
 class Unknown(BaseModel):
     verdict: str
     risk: int
@@ -55,7 +60,7 @@ class Unknown(BaseModel):
     clauses: list[str]
     level: Literal["high", "low"]
     mood_of_market: Literal["up", "down", "unknown"]
-    owner: Mention
+    author: Person
     due: str | None
     seats: int = Field(ge=3)
     code: str = Field(min_length=10)
@@ -71,7 +76,7 @@ def test_what_nothing_is_known_of_stays_blank(contract: str) -> None:
         clauses=[],
         level="high",
         mood_of_market="unknown",
-        owner=Mention(name="", kind="", role=""),
+        author=Person(title="", text=""),
         due=None,
         seats=3,
         code="unknown   ",
@@ -114,12 +119,22 @@ def test_a_recursive_form_comes_to_an_end() -> None:
     assert filled(Tree, "It rained.") == Tree(summary="It rained.", parent=None, children=[])
 
 
-def test_the_answer_itself_fills_a_field_called_response() -> None:
-    schema = {"properties": {"response": {"type": "array", "items": {"type": "string"}}}}
+class Wrapped(BaseModel):
+    response: list[str]
 
-    form = fill(schema, Facts(Analysis("We met Ann Lee in Paris."), (Task.ENTITIES,)))
 
-    assert form == {"response": ["Ann Lee", "Paris"]}
+class Nested(BaseModel):
+    analysis: Wrapped
+
+
+def test_what_was_asked_for_fills_a_field_that_is_called_the_response() -> None:
+    assert filled(Wrapped, "We met Ann Lee in Paris.", Task.ENTITIES).response == ["Ann Lee", "Paris"]
+    assert filled(Nested, "We met Ann Lee in Paris.", Task.ENTITIES).analysis.response == ["Ann Lee", "Paris"]
+
+
+def test_what_was_asked_for_fills_a_form_without_fields() -> None:
+    assert filled(list[str], "It rained. We stayed.", Task.SUMMARY) == ["It rained.", "We stayed."]
+    assert filled(str, "It rained. We stayed.", Task.SUMMARY) == "It rained. We stayed."
 
 
 @pytest.mark.parametrize("schema", [{"type": ["string", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}])

@@ -11,7 +11,7 @@ TEXT = "Paragraph one.\n\nParagraph two."
         ("Summarise this:", (Task.SUMMARY,)),
         ("Give me the gist:", (Task.SUMMARY,)),
         ("What is the sentiment here?\n", (Task.SENTIMENT,)),
-        ("Which people and organizations occur?\n", (Task.ENTITIES,)),
+        ("Which names and organizations occur?\n", (Task.ENTITIES,)),
         ("Key phrases, please:", (Task.KEY_PHRASES,)),
         ("Keywords and a summary:", (Task.SUMMARY, Task.KEY_PHRASES)),
         ("Analyse:", ()),
@@ -32,6 +32,10 @@ def test_the_agents_instruction_names_the_task_if_the_prompt_does_not() -> None:
 @pytest.mark.parametrize("prompt", ["One line only.", "# A title\n\nAnd text.", "Summarise this:\n  \n"])
 def test_a_prompt_without_an_instruction_is_all_text(prompt: str) -> None:
     assert read_assignment("", prompt).text == prompt
+
+
+def test_a_prompt_of_one_paragraph_may_start_with_its_instruction() -> None:
+    assert read_assignment("", "What is the sentiment of: it was great!").tasks == (Task.SENTIMENT,)
 
 
 def test_the_first_paragraph_of_a_text_is_not_taken_for_an_instruction() -> None:

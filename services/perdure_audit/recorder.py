@@ -1,0 +1,51 @@
+"""Messages that arrive together are written together: one transaction costs as much as one message would."""
+
+import asyncio
+
+from perdure.bus import Heard
+from perdure.errors import Unavailable
+from perdure_audit.store import Store
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Collects what arrives while the store writes, and writes all of it next (group commit)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[Heard, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def record(self, heard: Heard) -> None:
+        """Record a message and return once it is on disk.
+
+        Raises:
+            Unavailable: The store cannot be written right now.
+        """
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((heard, written))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await self._store.add([heard for heard, _ in batch])
+            except Unavailable as error:
+                _settle(batch, error)
+            else:
+                _settle(batch, None)
+        self._writing = None
+
+
+def _settle(batch: list[tuple[Heard, asyncio.Future[None]]], error: Unavailable | None) -> None:
+    for _, written in batch:
+        if written.cancelled():
+            continue
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
