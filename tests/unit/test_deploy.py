@@ -317,6 +317,13 @@ def test_every_manifest_belongs_to_the_base() -> None:
     assert {path.name for path in KUBERNETES.iterdir()} == named
 
 
+def test_the_base_names_the_image_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert read(KUBERNETES / "kustomization.yaml")["images"] == [{"name": "perdure", "newTag": version}]
+    assert {container["image"] for _, _, container in workloads()} == {"perdure"}
+
+
 def test_every_selector_finds_its_pods() -> None:
     pods = [manifest["spec"]["template"]["metadata"]["labels"].items() for manifest, _, _ in workloads()]
 

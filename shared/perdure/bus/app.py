@@ -14,11 +14,13 @@ class Hears:
 
     Attributes:
         at_once: How many messages are handled at the same time; the rest waits in JetStream.
+        traced: Whether each message gets a span; who only listens would clutter every trace.
     """
 
     stream: str
     handle: Handle
     at_once: int = 64
+    traced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ So both are done here, by stream.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from perdure.bus.app import Answers, App, Hears
 from perdure.bus.delivery import settle
 from perdure.bus.nats import connection_options, heard
-from perdure.bus.port import Bus
+from perdure.bus.port import Bus, Heard
 from perdure.bus.topology import STREAMS
 from perdure.settings import NatsSettings
 
@@ -91,12 +91,7 @@ def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: 
     async def on_message(message: StreamMessage[Msg]) -> None:
         started = monotonic()
         delivery = _NatsDelivery(message.raw_message)
-        with _tracer.start_as_current_span(
-            f"{service} hears {ear.stream}",
-            propagate.extract(message.headers),
-            kind=trace.SpanKind.CONSUMER,
-            attributes={"messaging.system": "nats", "messaging.destination.name": delivery.heard.wire.subject},
-        ):
+        with _span(service, ear, delivery.heard) if ear.traced else nullcontext():
             await settle(delivery, ear.handle, bus=bus, service=service)
         metrics.handled.labels(ear.stream).inc()
         metrics.seconds.labels(ear.stream).observe(monotonic() - started)
@@ -109,6 +104,15 @@ def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: 
         pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
         max_workers=ear.at_once,
     )(on_message)
+
+
+def _span(service: str, ear: Hears, heard: Heard) -> AbstractContextManager[trace.Span]:
+    return _tracer.start_as_current_span(
+        f"{service} hears {ear.stream}",
+        propagate.extract(heard.wire.headers),
+        kind=trace.SpanKind.CONSUMER,
+        attributes={"messaging.system": "nats", "messaging.destination.name": heard.wire.subject},
+    )
 
 
 def _answer(broker: NatsBroker, service: str, question: Answers) -> None:
