@@ -46,7 +46,14 @@ async def test_events_published_twice_while_the_orchestrator_is_killed_twice_run
         async def publish_all() -> None:
             for number in range(count):
                 await here.publish("work.quick", b"{}", Nats_Msg_Id=f"e{number}")
-                await here.publish("work.quick", b"{}", ce_id=f"e{number}", ce_specversion="1.0", ce_type="work.quick", ce_source="again")
+                await here.publish(
+                    "work.quick",
+                    b"{}",
+                    ce_id=f"e{number}",
+                    ce_specversion="1.0",
+                    ce_type="work.quick",
+                    ce_source="again",
+                )
                 await asyncio.sleep(0.01)
 
         publishing = asyncio.create_task(publish_all())

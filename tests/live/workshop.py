@@ -3,17 +3,28 @@
 import asyncio
 import os
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio import activity, workflow
 
 SOON = timedelta(seconds=4)
 
 
+def leave_a_line(step: int) -> None:
+    with Path(os.environ["WORKSHOP_LOG"]).open("a") as log:
+        log.write(f"{activity.info().workflow_id} {step}\n")
+
+
 @activity.defn
 async def work(step: int) -> int:
-    with open(os.environ["WORKSHOP_LOG"], "a") as log:
-        log.write(f"{activity.info().workflow_id} {step}\n")
+    leave_a_line(step)
     await asyncio.sleep(0.3)
+    return step
+
+
+@activity.defn
+def note_down(step: int) -> int:
+    leave_a_line(step)
     return step
 
 
@@ -26,16 +37,9 @@ class Chain:
         return data["steps"]
 
 
-@activity.defn
-async def note_down(step: int) -> int:
-    with open(os.environ["WORKSHOP_LOG"], "a") as log:
-        log.write(f"{activity.info().workflow_id} {step}\n")
-    return step
-
-
 @workflow.defn
 class Quick:
     @workflow.run
-    async def run(self, data: dict[str, int]) -> int:
+    async def run(self, _: dict[str, int]) -> int:
         await workflow.execute_activity(note_down, 0, start_to_close_timeout=SOON)
         return await workflow.execute_local_activity(note_down, 1, start_to_close_timeout=SOON)

@@ -21,7 +21,9 @@ class World:
     log: Path
 
     async def publish(self, type_: str, body: bytes, **headers: str) -> None:
-        await self.bus.publish(Wire(f"events.{type_}", body, {name.replace("_", "-"): v for name, v in headers.items()}))
+        await self.bus.publish(
+            Wire(f"events.{type_}", body, {name.replace("_", "-"): v for name, v in headers.items()})
+        )
 
     async def completed(self, count: int, *, within: float = 90) -> dict[str, list[Progress]]:
         """Wait until so many runs have completed; returns all facts by run."""

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
@@ -25,6 +26,7 @@ __all__ = ["NatsBus", "connect", "connection_options", "heard"]
 
 _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until a missing acknowledgement counts as "not stored"
 _FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
+_STILL_THERE_EVERY: Final = 2.0  # seconds of silence after which a listener asks whether its consumer still exists
 _FETCHED_AT_ONCE: Final = 256
 _RECONNECT_EVERY: Final = 0.25  # seconds between two tries; nats-py tries each server in turn
 
@@ -59,18 +61,31 @@ class NatsBus:
         return stored.seq
 
     async def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
-        """Yield what matches, in order and without gaps across reconnects; see ``Bus.listen``."""
-        subscription = await self.js.subscribe(
-            subject,
-            stream=stream_of(subject).name,
-            ordered_consumer=True,
-            config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL if replay else DeliverPolicy.NEW),
-        )
+        """Yield what matches, in order and without gaps, also across restarts of the server; see ``Bus.listen``."""
+        stream = stream_of(subject).name
+        last: int | None = 0 if replay else None
+        while True:
+            try:
+                if last is None:
+                    last = (await self.js.stream_info(stream)).state.last_seq
+                async for message in self._from(subject, stream, last + 1):
+                    last = message.metadata.sequence.stream
+                    yield heard(message)
+            except (NatsError, OSError):
+                await asyncio.sleep(_RECONNECT_EVERY)
+
+    async def _from(self, subject: str, stream: str, first: int) -> AsyncIterator[Msg]:
+        """Yield from a place in the stream on, until the server forgets the consumer: then raises."""
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=first)
+        subscription = await self.js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
         try:
-            async for message in subscription.messages:
-                yield heard(message)
+            while True:
+                try:
+                    yield await subscription.next_msg(timeout=_STILL_THERE_EVERY)
+                except NatsTimeoutError:
+                    await subscription.consumer_info()
         finally:
-            if not self._client.is_closed:
+            if self._client.is_connected:
                 await subscription.unsubscribe()
 
     async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -74,13 +75,21 @@ class Process:
         """Return the end of its log."""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 4_096))
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+            return "\n".join(map(_spoken, log.read().decode(errors="replace").splitlines()[-lines:]))
 
     def _kill_group(self) -> None:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return  # nobody is left of it
+
+
+def _spoken(line: str) -> str:
+    """Of a JSON log line, what it says to people."""
+    try:
+        return str(json.loads(line)["event"])
+    except (ValueError, KeyError, TypeError):
+        return line
 
 
 def _die_with_parent() -> None:

@@ -70,7 +70,7 @@ class Supervisor:
             SetupError: A program ends instead, or takes too long; its last words are told.
         """
         self._keeping = [asyncio.create_task(self._keep(name)) for name in self._programs]
-        all_ready = asyncio.gather(*(ready.wait() for ready in self._ready.values()))
+        all_ready = asyncio.create_task(self._all_ready())
         both: set[asyncio.Future[Any]] = {all_ready, self._failed}
         await asyncio.wait(both, timeout=_READY_WITHIN, return_when=asyncio.FIRST_COMPLETED)
         if all_ready.done():
@@ -108,6 +108,10 @@ class Supervisor:
     async def ready(self, name: str) -> None:
         """Wait until a program can do its work."""
         await self._ready[name].wait()
+
+    async def _all_ready(self) -> None:
+        for ready in self._ready.values():
+            await ready.wait()
 
     async def _keep(self, name: str) -> None:
         wait = _FIRST_WAIT

@@ -1,5 +1,7 @@
 """Strategies that make any message of Perdure's own."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from perdure.contracts import (
@@ -32,7 +34,7 @@ references = st.builds(
     EventReference, id=words, type=words, source=words, subject=st.none() | texts, stream_sequence=st.integers(1)
 )
 
-_fields = {
+_fields: dict[str, st.SearchStrategy[Any]] = {
     "details": json_values,
     "digest": digests,
     "event": references,

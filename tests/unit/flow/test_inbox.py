@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ async def test_a_second_answer_is_refused_with_the_name_of_the_first() -> None:
     ],
 )
 async def test_an_answer_that_does_not_count_is_refused_and_changes_nothing(
-    fields: dict[str, object], at: datetime, said: str
+    fields: dict[str, Any], at: datetime, said: str
 ) -> None:
     inbox = Inbox()
     answer, _ = inbox.ask(REQUEST)

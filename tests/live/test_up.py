@@ -1,0 +1,173 @@
+"""``perdure up`` as its user meets it: a process in a terminal."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.binaries import binary
+from tests.live.world import left_behind
+
+MODULE = """
+from datetime import timedelta
+from temporalio import activity, workflow
+from perdure.flow import approval
+
+@activity.defn
+async def greet(name: str) -> str:
+    return f"Hello, {name}!"
+
+@workflow.defn
+class Greeting:
+    @workflow.run
+    async def run(self, event: dict[str, str]) -> str:
+        words = await workflow.execute_activity(greet, event["name"], start_to_close_timeout=timedelta(seconds=10))
+        await approval("Say it?", details=words)
+        return words
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A user's folder: a configuration and a module, and nothing of the repository."""
+    (tmp_path / "greetings.py").write_text(MODULE)
+    (tmp_path / "perdure.yaml").write_text("workflows: [greetings]\nroutes: [{on: people.arrived, start: Greeting}]\n")
+    return tmp_path
+
+
+def perdure(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [binary("perdure"), *arguments], cwd=folder, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def lines(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    up = subprocess.Popen(
+        [binary("perdure"), "up", "--json", *arguments], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert up.stdout is not None
+        for line in up.stdout:
+            if "services" in json.loads(line):
+                break
+        yield up
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(40)
+        assert up.stdout is not None
+        up.stdout.close()
+
+
+def waiting_request(folder: Path) -> str:
+    for _ in range(100):
+        if requests := lines(perdure(folder, "approvals", "--json")):
+            return str(requests[0]["request_id"])
+        time.sleep(0.1)
+    raise AssertionError("no approval was asked for")
+
+
+def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: Path) -> None:
+    with running(folder):
+        published = perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada")
+        assert "Published" in published.stdout, published.stderr
+        request = waiting_request(folder)
+
+        assert [run["workflow_id"] for run in lines(perdure(folder, "runs", "--open", "--json"))] == ["Greeting-ada"]
+        assert perdure(folder, "result", "Greeting-ada").returncode == 3
+        status = lines(perdure(folder, "status", "Greeting-ada", "--json"))
+        assert status[-1]["status"] == "RUNNING"
+
+        approved = lines(perdure(folder, "approve", request, "--as", "grace", "--json"))
+        assert approved[0]["accepted"] is True
+        assert perdure(folder, "reject", request, "--reason", "late").returncode == 1
+
+        result = perdure(folder, "result", "Greeting-ada", "--wait")
+        assert json.loads(result.stdout) == "Hello, Ada!"
+        story = lines(perdure(folder, "watch", "Greeting-ada", "--from-start", "--json"))
+        assert [fact["kind"] for fact in story][-1] == "completed"
+        assert perdure(folder, "doctor").returncode == 0
+        spans = lines(perdure(folder, "trace", "Greeting-ada", "--json"))
+        assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
+        records = lines(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
+        assert [record["subject"] for record in records] == ["decisions.Greeting-ada"]
+
+
+def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: Path) -> None:
+    with running(folder):
+        perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada")
+        request = waiting_request(folder)
+        second = perdure(folder, "up")
+
+        assert second.returncode == 1
+        assert "already runs" in second.stderr
+    assert left_behind(folder) == []
+    assert not (folder / ".perdure" / "endpoints.json").exists()
+
+    with running(folder):
+        lines(perdure(folder, "approve", request, "--json"))
+
+        assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
+
+
+def test_a_killed_supervisor_takes_everything_with_it(folder: Path) -> None:
+    with running(folder) as up:
+        endpoints = json.loads((folder / ".perdure" / "endpoints.json").read_text())
+        up.kill()
+        up.wait(10)
+        for _ in range(100):
+            if not any(_alive(pid) for pid in endpoints["pids"].values()):
+                break
+            time.sleep(0.1)
+
+    assert left_behind(folder) == []
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        refused = perdure(folder, "up", "--nats-port", port)
+
+    assert refused.returncode == 1
+    assert f"Port {port}, asked for nats, is taken" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        ("mkdir -p .perdure && echo 99 > .perdure/version", "newer Perdure"),
+        ("echo 'natz: {}' >> perdure.yaml", "did you mean nats?"),
+        ("sed -i s/greetings/nowhere/ perdure.yaml", "nowhere cannot be imported"),
+        ("sed -i 's/start: Greeting/start: Greeting, when: \"data.\"/' perdure.yaml", "is not CEL"),
+    ],
+)
+def test_what_keeps_a_suite_from_starting_is_told_in_a_sentence(folder: Path, prepare: str, said: str) -> None:
+    subprocess.run(["sh", "-c", prepare], cwd=folder, check=True)  # noqa: S607 (any shell will do)
+
+    refused = perdure(folder, "up")
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert left_behind(folder) == []
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
