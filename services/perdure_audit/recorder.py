@@ -1,6 +1,7 @@
 """Messages that arrive together are written together: one transaction costs as much as one message would."""
 
 import asyncio
+from typing import Final
 
 from perdure.bus import Heard
 from perdure.errors import Unavailable
@@ -8,9 +9,11 @@ from perdure_audit.store import Store
 
 __all__ = ["Recorder"]
 
+_GATHER: Final = 0.1  # seconds in which messages come together: nobody waits for the record, and a commit is dear
+
 
 class Recorder:
-    """Collects what arrives while the store writes, and writes all of it next (group commit)."""
+    """Collects what arrives within a moment, and writes all of it at once (group commit)."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,6 +34,7 @@ class Recorder:
 
     async def _write(self) -> None:
         while self._waiting:
+            await asyncio.sleep(_GATHER)
             batch, self._waiting = self._waiting, []
             try:
                 await self._store.add([heard for heard, _ in batch])
