@@ -24,6 +24,6 @@ def create_app(store: Store) -> App:
 
     return App(
         "audit",
-        hears=[Hears(stream, recorder.record, at_once=_AT_ONCE, traced=False) for stream in STREAMS],
+        hears=[Hears(stream, recorder.record, at_once=_AT_ONCE, in_groups=True, traced=False) for stream in STREAMS],
         answers=[Answers(AUDIT_RECORDS, records)],
     )

@@ -1,7 +1,5 @@
 """Runs the orchestrator service: ``python -m perdure_orchestrator [--role both|bridge|worker]``."""
 
-import os
-import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from perdure.service import run
 from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
+from perdure_orchestrator.ending import leave
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import connect_temporal
 
@@ -49,11 +48,5 @@ if __name__ == "__main__":
     try:
         main()
     except SystemExit as ending:
-        code = ending.code
-    else:
-        code = 0
-    # temporalio 1.35 on CPython 3.11 can die in the interpreter's own ending ("PyGILState_Release", exit 134), after
-    # all our work is done and flushed: so we leave without that ending.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 1)
+        leave(ending.code)
+    leave(0)

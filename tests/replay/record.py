@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from perdure_orchestrator.ending import leave
 from perdure_orchestrator.workflows import DocumentAnalysis
 from tests.binaries import binary
 from tests.workflow.stage import Stage, open_stage
@@ -51,3 +52,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    leave(0)

@@ -152,6 +152,17 @@ async def test_a_step_that_nobody_could_end_leaves_no_gap(environment: WorkflowE
     assert sorted({number for number, _, _ in stage.story}) == [1, 2, 3, 4]
 
 
+async def test_progress_costs_a_run_that_begins_with_a_step_one_local_activity(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_stage(environment, Parallel, activities=[double]) as stage:
+        run = await stage.start("Parallel")
+        await run.result()
+        history = await run.fetch_history()
+
+    assert sum(event.HasField("marker_recorded_event_attributes") for event in history.events) <= 1
+
+
 async def test_a_cancelled_run_says_so(environment: WorkflowEnvironment) -> None:
     async with open_stage(environment, Waiting) as stage:
         run = await stage.start("Waiting")

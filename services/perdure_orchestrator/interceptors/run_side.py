@@ -40,7 +40,6 @@ class RunSide(WorkflowInboundInterceptor):
         info = workflow.info()
         attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
         with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
-            run.say_soon([run.fact("started")])
             try:
                 result = await super().execute_workflow(input)
                 outcome = to_jsonable_python(result)
@@ -58,9 +57,10 @@ class RunSide(WorkflowInboundInterceptor):
             return result
 
     async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
+        beginning = run.take_beginning()
         await run.all_said()
-        unseen = list(self._scheduling.unseen(run))
-        await run.say([*unseen, *run.inbox.leftovers(), run.fact(kind, **how)])
+        begun = [] if beginning is None else [beginning]
+        await run.say([*begun, *self._scheduling.unseen(run), *run.inbox.leftovers(), run.fact(kind, **how)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,19 @@ class _Scheduling(WorkflowOutboundInterceptor):
             why = _unseen_end(step.handle)
             if why is not None:
                 name, first = step.header.name, step.header.sequence
+                if step.header.beginning is not None:
+                    yield step.header.beginning
                 yield run.fact("step_started", sequence=first, step=name)
                 yield run.fact("step_failed", sequence=first + 1, step=name, error=why)
 
     def _header(self, input: StartActivityInput | StartLocalActivityInput) -> StepHeader:  # noqa: A002 (theirs)
-        name = input.summary or input.activity
-        return StepHeader(name=name, sequence=self.run.reserve(2), event_id=self.run.event_id)
+        soon = isinstance(input, StartLocalActivityInput) or input.task_queue in {None, workflow.info().task_queue}
+        return StepHeader(
+            name=input.summary or input.activity,
+            sequence=self.run.reserve(2),
+            event_id=self.run.event_id,
+            beginning=self.run.take_beginning() if soon else None,
+        )
 
 
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (theirs)

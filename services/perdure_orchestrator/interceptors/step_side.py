@@ -35,7 +35,7 @@ class StepSide(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         header: StepHeader = pydantic_data_converter.payload_converter.from_payload(payload, StepHeader)
         with _tracer.start_as_current_span(f"step {header.name}", attributes=_attributes(header)):
-            started = asyncio.create_task(self._say(header, "step_started"))
+            started = asyncio.create_task(self._say_start(header))
             try:
                 result = await super().execute_activity(input)
             except BaseException as error:
@@ -44,12 +44,16 @@ class StepSide(ActivityInboundInterceptor):
             await self._say_after(started, header, "step_completed")
             return result
 
-    async def _say_after(self, started: asyncio.Task[None], header: StepHeader, kind: Kind, **how: str) -> None:
-        await asyncio.gather(started, self._say(header, kind, **how))
+    async def _say_start(self, header: StepHeader) -> None:
+        if header.beginning is not None:
+            await self._say(header.beginning)
+        await self._say(_fact(header, "step_started"))
 
-    async def _say(self, header: StepHeader, kind: Kind, error: str | None = None) -> None:
+    async def _say_after(self, started: asyncio.Task[None], header: StepHeader, kind: Kind, **how: str) -> None:
+        await asyncio.gather(started, self._say(_fact(header, kind, **how)))
+
+    async def _say(self, fact: Progress) -> None:
         """Say a fact, however long the bus takes: the attempt's own timeouts end it."""
-        fact = _fact(header, kind, error)
         tries = 0
         while True:
             try:
@@ -59,7 +63,7 @@ class StepSide(ActivityInboundInterceptor):
                 await asyncio.sleep(backoff(tries))
 
 
-def _fact(header: StepHeader, kind: Kind, error: str | None) -> Progress:
+def _fact(header: StepHeader, kind: Kind, error: str | None = None) -> Progress:
     info = activity.info()
     return Progress(
         workflow=info.workflow_type or "",

@@ -14,12 +14,14 @@ class Hears:
 
     Attributes:
         at_once: How many messages are handled at the same time; the rest waits in JetStream.
+        in_groups: Handle all that came together before more is fetched: cheaper, if messages can wait for each other.
         traced: Whether each message gets a span; who only listens would clutter every trace.
     """
 
     stream: str
     handle: Handle
     at_once: int = 64
+    in_groups: bool = False
     traced: bool = True
 
 

@@ -102,7 +102,7 @@ def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: 
         stream=JStream(ear.stream, declare=False),
         durable=service,
         pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
-        max_workers=ear.at_once,
+        max_workers=1 if ear.in_groups else ear.at_once,
     )(on_message)
 
 

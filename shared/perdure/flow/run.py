@@ -41,14 +41,17 @@ class Run:
         self.inbox = Inbox()
         self.asked = 0
         self._numbers = 0
+        self._beginning: Progress | None = None
         self._saying: list[asyncio.Task[None]] = []
 
     @classmethod
     def open(cls) -> Self:
-        """Begin to remember for the run whose code is executing."""
+        """Begin to remember for the run whose code is about to execute; its first fact is that it has started."""
         run = cls()
         setattr(workflow.instance(), _ATTRIBUTE, run)
         workflow.set_signal_handler(DECISION_SIGNAL, run._take_decision)
+        run._beginning = run.fact("started")
+        run._saying.append(asyncio.create_task(run._say_beginning()))
         return run
 
     @staticmethod
@@ -98,6 +101,11 @@ class Run:
             error=error,
         )
 
+    def take_beginning(self) -> Progress | None:
+        """Return the fact that the run has started, unless somebody took it before and says it."""
+        beginning, self._beginning = self._beginning, None
+        return beginning
+
     async def say(self, facts: Sequence[Fact]) -> None:
         """Say facts, in order, and return once they are stored."""
         await workflow.execute_local_activity(
@@ -111,6 +119,13 @@ class Run:
     async def all_said(self) -> None:
         """Wait until nothing is left to be said."""
         await asyncio.gather(*self._saying)
+
+    async def _say_beginning(self) -> None:
+        """Say it, if the run's code, which comes first, and the tasks that it made have scheduled no step by now."""
+        await asyncio.sleep(0)
+        beginning = self.take_beginning()
+        if beginning is not None:
+            await self.say([beginning])
 
     def _take_decision(self, arrived: ArrivedDecision) -> None:
         receipt = self.inbox.arrive(arrived, workflow.now())

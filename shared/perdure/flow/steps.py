@@ -48,11 +48,13 @@ class StepHeader(_Part):
     Attributes:
         name: What people read.
         sequence: The number of ``step_started``; the next one is of ``step_completed`` or ``step_failed``.
+        beginning: The run's ``started``, for the first step to say: that costs no Temporal task of its own.
     """
 
     name: str
     sequence: int
     event_id: str | None = None
+    beginning: Progress | None = None
 
 
 class ToolRequest(_Part):

@@ -1,0 +1,70 @@
+"""The floor: a client and a worker written by hand with temporalio, and nothing else.
+
+``python -m bench.floor HOST:PORT`` is its worker, until SIGTERM.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import uuid4
+
+import psutil
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from bench.workload import Activities, analyse, load, write
+from perdure_orchestrator.ending import leave
+
+__all__ = ["Floor", "open_floor"]
+
+_TASK_QUEUE: Final = "floor"
+_STOPS_WITHIN: Final = 20.0  # seconds
+
+
+class Floor:
+    """Runs the three activities and fetches the result.
+
+    Attributes:
+        processes: What it consists of, beside the servers.
+    """
+
+    name = "floor"
+
+    def __init__(self, client: Client, worker: psutil.Process) -> None:
+        self._client = client
+        self.processes = {"floor worker": worker}
+
+    async def run_one(self) -> None:
+        """Do one run, from the request to its result."""
+        await self._client.execute_workflow(
+            Activities.run, {"path": "contract.md"}, id=f"floor-{uuid4().hex}", task_queue=_TASK_QUEUE
+        )
+
+
+@asynccontextmanager
+async def open_floor(temporal: str) -> AsyncIterator[Floor]:
+    """Run the worker, a process of its own, for as long as the block lasts."""
+    client = await Client.connect(temporal)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.floor", temporal)
+    try:
+        yield Floor(client, psutil.Process(worker.pid))
+    finally:
+        worker.terminate()
+        async with asyncio.timeout(_STOPS_WITHIN):
+            await worker.wait()
+
+
+async def _work(temporal: str) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    client = await Client.connect(temporal)
+    async with Worker(client, task_queue=_TASK_QUEUE, workflows=[Activities], activities=[load, analyse, write]):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(sys.argv[1]))
+    leave(0)

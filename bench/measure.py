@@ -1,0 +1,83 @@
+"""What is measured of a contestant: how long one run takes, how many there are in a second, and what they cost."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import psutil
+
+__all__ = ["Contestant", "Latency", "Throughput", "latency", "resident_mib", "throughput"]
+
+
+class Contestant(Protocol):
+    """Somebody who can do a run."""
+
+    name: str
+
+    async def run_one(self) -> None:
+        """Do one run, from asking for it to hearing that it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One run at a time, in milliseconds."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Many runs at once.
+
+    Attributes:
+        runs_per_second: Ended runs by elapsed time.
+        cpu_ms_per_run: What each process spent on a run.
+    """
+
+    runs_per_second: float
+    cpu_ms_per_run: dict[str, float]
+
+
+async def latency(contestant: Contestant, runs: int) -> Latency:
+    """Do runs one after the other."""
+    took = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        await contestant.run_one()
+        took.append((time.perf_counter() - began) * 1_000)
+    percentiles = statistics.quantiles(took, n=100, method="inclusive")
+    return Latency(p50=percentiles[49], p99=percentiles[98])
+
+
+async def throughput(
+    contestant: Contestant, runs: int, *, at_once: int, processes: Mapping[str, psutil.Process]
+) -> Throughput:
+    """Do runs, always so many at once."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one() -> None:
+        async with room:
+            await contestant.run_one()
+
+    before = {name: _cpu_ms(process) for name, process in processes.items()}
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(runs):
+            group.create_task(one())
+    elapsed = time.perf_counter() - began
+    spent = {name: (_cpu_ms(process) - before[name]) / runs for name, process in processes.items()}
+    return Throughput(runs / elapsed, spent)
+
+
+def resident_mib(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    """Return the resident memory of each process, in MiB."""
+    return {name: process.memory_info().rss / 2**20 for name, process in processes.items()}
+
+
+def _cpu_ms(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return (times.user + times.system) * 1_000

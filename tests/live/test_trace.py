@@ -1,0 +1,116 @@
+"""One event's way through the house is one trace: from the publisher, through every step, to those who tell people."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from perdure.cli.trace import trace_of
+from perdure.telemetry.span_tree import SpanNode
+from tests.binaries import binary
+from tests.live.world import World
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+Tree = list[tuple[str, "Tree"]]
+
+DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
+RUN = "DocumentAnalysis-one"
+
+EXPECTED = """
+perdure: publish documents.submitted
+  ingest: ingest hears EVENTS
+    orchestrator: orchestrator hears COMMANDS
+      orchestrator: run DocumentAnalysis
+        orchestrator: step loader: read_text_file
+          orchestrator: MCP send server/discover
+          orchestrator: MCP send tools/list
+          orchestrator: MCP send tools/call read_text_file
+        orchestrator: step analyst: ask
+          orchestrator: chat offline
+        orchestrator: step sentiment: ask
+          orchestrator: chat offline
+        orchestrator: step entities: ask
+          orchestrator: chat offline
+        orchestrator: step summary: ask
+          orchestrator: chat offline
+        orchestrator: step reporter: ask
+          orchestrator: chat offline
+        orchestrator: approval Publish the report on contract.md?
+          notifier: notifier hears APPROVALS
+          orchestrator: orchestrator hears DECISIONS
+          notifier: notifier hears APPROVALS
+        orchestrator: step publisher: write_file
+          orchestrator: MCP send tools/call write_file
+"""
+
+
+async def test_a_run_leaves_one_whole_trace(world: OpenWorld, tmp_path: Path) -> None:
+    folder = shutil.copytree(DOCUMENTS, tmp_path / "documents")
+    filesystem = {"command": sys.executable, "args": ["-m", "perdure_orchestrator.filesystem_server", str(folder)]}
+    routes = [{"on": "documents.submitted", "start": "DocumentAnalysis"}]
+    async with world(routes=routes, mcp={"servers": {"filesystem": filesystem}}) as here:
+        traces = here.settings.state / "traces"
+        await published(here)
+        await told(here, 1)
+        await approved(here)
+        await told(here, 2)
+        await written(traces)
+
+    trace = trace_of(traces, RUN)
+    assert trace is not None
+    assert as_tree(trace.roots) == parsed(EXPECTED.strip().splitlines())
+    assert trace_ids(traces) == {trace.roots[0].trace_id}
+
+
+async def published(here: World) -> None:
+    """The event comes from a process of its own, as `perdure publish` sends it."""
+    command = [binary("perdure"), "publish", "documents.submitted", '{"path": "contract.md"}', "--id", "one"]
+    environment = {**os.environ, "PERDURE_STATE": str(here.settings.state)}
+    publisher = await asyncio.create_subprocess_exec(*command, env=environment)
+    assert await publisher.wait() == 0
+
+
+async def approved(here: World) -> None:
+    """The answer comes from a process that knows NATS and nothing else."""
+    command = [sys.executable, "-m", "perdure.cli.demo.bot", here.suite.endpoints.nats, RUN]
+    bot = await asyncio.create_subprocess_exec(*command)
+    assert await bot.wait() == 0
+
+
+async def told(here: World, count: int) -> None:
+    """Wait until people were told so many things."""
+    async with asyncio.timeout(60):
+        async for heard in here.bus.listen("notifications.>", replay=True):
+            if heard.sequence >= count:
+                return
+
+
+async def written(traces: Path) -> None:
+    """Wait until the run has ended and its own span is on disk: before that, its steps hang in the air."""
+    async with asyncio.timeout(60):
+        while (trace := trace_of(traces, RUN)) is None or not trace.complete:
+            await asyncio.sleep(0.1)
+
+
+def as_tree(nodes: Sequence[SpanNode]) -> Tree:
+    """Service and name of every span, siblings by name: agents that work at once start in any order."""
+    return sorted((f"{node.service}: {node.name}", as_tree(node.children)) for node in nodes)
+
+
+def parsed(lines: Sequence[str], depth: int = 0) -> Tree:
+    """Read an indented text into the same shape."""
+    starts = [number for number, line in enumerate(lines) if not line.startswith("  " * (depth + 1))]
+    ends = [*starts, len(lines)][1:]
+    return sorted(
+        (lines[start].strip(), parsed(lines[start + 1 : end], depth + 1))
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def trace_ids(folder: Path) -> set[str]:
+    """All ids of all traces that the suite left."""
+    return {found for file in folder.iterdir() for found in re.findall(r'"traceId":"(\w+)"', file.read_text())}

@@ -1,0 +1,45 @@
+"""An MCP server for tests: over stdio, or over streamable HTTP on the port that is its argument."""
+
+import os
+import sys
+from pathlib import Path
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+
+server = MCPServer("tiny", log_level="CRITICAL")
+
+
+@server.tool()
+def tell_key(context: Context) -> str:
+    """Tell the idempotency key that came with this call."""
+    return _key(context)
+
+
+@server.tool()
+def refuse() -> str:
+    """Fail, as a tool does that foresaw it."""
+    raise ToolError("the shelf is empty")
+
+
+@server.tool()
+def note_key(path: str, context: Context) -> str:
+    """Add the idempotency key to a file; the very first time, die before answering."""
+    file = Path(path)
+    is_first = not file.exists()
+    with file.open("a") as keys:
+        keys.write(f"{_key(context)}\n")
+    if is_first:
+        os._exit(1)
+    return "noted"
+
+
+def _key(context: Context) -> str:
+    return str(dict(context.request_context.meta or {})["perdure/idempotency-key"])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        server.run("streamable-http", port=int(sys.argv[1]))
+    else:
+        server.run()

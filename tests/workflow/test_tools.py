@@ -1,0 +1,97 @@
+"""A run calls tools of a real MCP server by the worker's own step; what goes wrong there is told or tried again."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from perdure.flow import Agent
+from perdure.settings import StdioServer
+from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.steps import CallTool
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TINY = Path(__file__).parents[1] / "unit" / "orchestrator" / "tiny_server.py"
+
+
+@workflow.defn
+class Noting:
+    """Calls one tool twice."""
+
+    @workflow.run
+    async def run(self, path: str) -> list[str]:
+        clerk = Agent("clerk", server_names=["tiny"])
+        return [await clerk.tools.note_key(path=path) for _ in range(2)]
+
+
+@workflow.defn
+class Calling:
+    """Calls one tool by its name."""
+
+    @workflow.run
+    async def run(self, tool: str) -> str:
+        answer: str = await getattr(Agent("clerk", server_names=["tiny"]).tools, tool)()
+        return answer
+
+
+@asynccontextmanager
+async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
+    servers = ToolServers({"tiny": StdioServer(command=sys.executable, args=(str(TINY),))})
+    async with Worker(
+        environment.client,
+        task_queue="tools",
+        workflows=[Noting, Calling],
+        activities=[CallTool(servers).run],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_failure_exception_types=[Exception],
+        max_cached_workflows=0,
+    ):
+        yield
+    await servers.close()
+
+
+async def run(environment: WorkflowEnvironment, name: str, argument: str) -> Any:
+    run_id = f"{name}-{Path(argument).name}"
+    return await environment.client.execute_workflow(name, argument, id=run_id, task_queue="tools")
+
+
+async def test_a_call_whose_server_died_is_made_again_with_the_same_key(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with working(environment):
+        answers = await run(environment, "Noting", str(tmp_path / "keys"))
+
+    assert answers == ["noted", "noted"]
+    first, again, second = (tmp_path / "keys").read_text().split()
+    assert first == again
+    assert second != first
+
+
+@pytest.mark.parametrize(
+    ("tool", "kind", "said"),
+    [
+        ("refuse", "ToolFailed", "the shelf is empty"),
+        ("tell_keys", "ToolRefused", "No tool is called tell_keys on tiny: did you mean tell_key?"),
+    ],
+)
+async def test_a_call_that_cannot_succeed_fails_the_run_and_is_not_made_again(
+    environment: WorkflowEnvironment, tool: str, kind: str, said: str
+) -> None:
+    async with working(environment):
+        with pytest.raises(WorkflowFailureError) as failed:
+            await run(environment, "Calling", tool)
+
+    error = failed.value.cause
+    cause = error.cause if isinstance(error, ActivityError) else error
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == kind
+    assert said in cause.message
