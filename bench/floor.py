@@ -50,7 +50,9 @@ async def open_floor(temporal: str) -> AsyncIterator[Floor]:
     client = await Client.connect(temporal)
     worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.floor", temporal)
     try:
-        yield Floor(client, psutil.Process(worker.pid))
+        floor = Floor(client, psutil.Process(worker.pid))
+        await floor.run_one()  # then it is ready
+        yield floor
     finally:
         worker.terminate()
         async with asyncio.timeout(_STOPS_WITHIN):

@@ -9,14 +9,18 @@ from typing import Final, Protocol, TextIO
 import httpx2
 
 from perdure.contracts import Message
-from perdure.errors import Unavailable
+from perdure.errors import PerdureError, Unavailable
 from perdure.settings import NotifierSettings
 from perdure_notifier.render import Notice
 
-__all__ = ["Channel", "TerminalChannel", "WebhookChannel", "open_channels"]
+__all__ = ["Channel", "Refused", "TerminalChannel", "WebhookChannel", "open_channels"]
 
 _ANSWERED_WITHIN: Final = 10.0  # seconds
 _SERVER_ERRORS: Final = 500
+
+
+class Refused(PerdureError):
+    """The channel answered that it will not take this: trying again will not help."""
 
 
 class Channel(Protocol):
@@ -28,6 +32,7 @@ class Channel(Protocol):
         """Tell people and return what the channel said to it.
 
         Raises:
+            Refused: The channel does not want it.
             Unavailable: The channel does not answer; it shall be tried again.
         """
 
@@ -63,7 +68,9 @@ class WebhookChannel:
         except httpx2.HTTPError as error:
             raise Unavailable(f"The webhook does not answer: {error!r}") from error
         if answer.status_code >= _SERVER_ERRORS:
-            raise Unavailable(f"The webhook answered {answer.status_code}")
+            raise Unavailable(f"The webhook answered HTTP {answer.status_code}")
+        if not answer.is_success:
+            raise Refused(f"The webhook answered HTTP {answer.status_code}")
         return f"HTTP {answer.status_code}"
 
 
@@ -73,5 +80,5 @@ async def open_channels(settings: NotifierSettings) -> AsyncIterator[list[Channe
     channels: list[Channel] = [TerminalChannel()] if settings.terminal else []
     async with httpx2.AsyncClient(timeout=_ANSWERED_WITHIN) as client:
         if settings.webhook_url is not None:
-            channels.append(WebhookChannel(client, settings.webhook_url))
+            channels.append(WebhookChannel(client, str(settings.webhook_url)))
         yield channels

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    HttpUrl,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -159,7 +160,7 @@ class NotifierSettings(ServiceSettings):
 
     http_port: int = Field(default=8703, ge=0, le=65535)
     terminal: bool = True
-    webhook_url: str | None = None
+    webhook_url: HttpUrl | None = None
 
 
 class AuditSettings(ServiceSettings):

@@ -9,12 +9,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from perdure.contracts import ApprovalRequested
 from perdure.errors import Unavailable
 from perdure.local.ports import choose_ports
 from perdure.settings import NotifierSettings
-from perdure_notifier.channels import open_channels
+from perdure_notifier.channels import Refused, open_channels
 from perdure_notifier.render import Notice
 
 NOTICE = Notice("Approval wanted: Publish?", "Request w.1, für Sie")
@@ -91,8 +92,21 @@ async def test_every_try_carries_the_same_idempotency_key(peer: Peer) -> None:
 async def test_a_peer_in_trouble_is_tried_again(peer: Peer, status: int) -> None:
     peer.status = status
 
-    with pytest.raises(Unavailable, match=f"answered {status}"):
+    with pytest.raises(Unavailable, match=f"answered HTTP {status}"):
         await tell(peer.url)
+
+
+@pytest.mark.parametrize("status", [302, 400, 404])
+async def test_a_peer_that_refuses_is_not_tried_again(peer: Peer, status: int) -> None:
+    peer.status = status
+
+    with pytest.raises(Refused, match=f"answered HTTP {status}"):
+        await tell(peer.url)
+
+
+def test_a_webhook_that_is_no_url_is_refused_in_the_configuration() -> None:
+    with pytest.raises(ValidationError, match="webhook_url"):
+        NotifierSettings.model_validate({"webhook_url": "not a url"})
 
 
 async def test_a_peer_that_hangs_up_is_tried_again(peer: Peer) -> None:
