@@ -35,7 +35,7 @@ class Yaml12Source(YamlConfigSettingsSource):
 
 
 def config_file() -> Path | None:
-    """Return the file that ``PERDURECONFIG_VARIABLE`` names, else ``perdure.yaml`` of this folder if there is one."""
+    """Return the file that ``PERDURE_CONFIG`` names, else ``perdure.yaml`` of this folder if there is one."""
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
     return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,31 +17,13 @@ import pytest
 from tests.binaries import binary
 from tests.live.world import left_behind
 
-MODULE = """
-from datetime import timedelta
-from temporalio import activity, workflow
-from perdure.flow import approval
-
-@activity.defn
-async def greet(name: str) -> str:
-    return f"Hello, {name}!"
-
-@workflow.defn
-class Greeting:
-    @workflow.run
-    async def run(self, event: dict[str, str]) -> str:
-        words = await workflow.execute_activity(greet, event["name"], start_to_close_timeout=timedelta(seconds=10))
-        await approval("Say it?", details=words)
-        return words
-"""
+GREETING = Path(__file__).parents[2] / "examples" / "greeting"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's folder: a configuration and a module, and nothing of the repository."""
-    (tmp_path / "greetings.py").write_text(MODULE)
-    (tmp_path / "perdure.yaml").write_text("workflows: [greetings]\nroutes: [{on: people.arrived, start: Greeting}]\n")
-    return tmp_path
+    """A user's folder: a configuration and a module, and nothing else of the repository."""
+    return shutil.copytree(GREETING, tmp_path, dirs_exist_ok=True)
 
 
 def perdure(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

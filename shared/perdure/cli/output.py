@@ -1,5 +1,6 @@
 """What commands print: for people on a terminal, as plain lines in a pipe, as JSON for programs."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +14,9 @@ from perdure.contracts import Kind, Progress
 
 __all__ = ["console", "local_time", "print_json", "progress_line", "table"]
 
-console: Final = Console(highlight=False)
+_IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
+
+console: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
 
 _LOOKS: Final[dict[Kind, tuple[str, str]]] = {
     "started": ("▶", "bold"),
@@ -43,8 +46,8 @@ def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
     line = Text.assemble((f"{local_time(fact.at)} ", "dim"), (f"{sign} ", style))
     if name_run:
         line.append(f"{fact.workflow_id}  ", "dim")
-    line.append(f"{fact.sequence:>3} {fact.kind:<14} ", style)
-    line.append(fact.step or "")
+    line.append(f"{fact.sequence:>3} {fact.kind:<14}", style)
+    line.append(f" {fact.step}" if fact.step else "")
     if fact.attempt > 1:
         line.append(f"  (attempt {fact.attempt})", "yellow")
     if fact.error:
