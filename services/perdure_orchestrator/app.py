@@ -21,7 +21,7 @@ from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
-from perdure_orchestrator.interceptors import ProgressInterceptor
+from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.steps import AskModel, CallTool, Say
@@ -79,7 +79,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         interceptors=[ProgressInterceptor(bus)],
         max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
         workflow_runner=workflow_runner(sandboxed=settings.temporal.sandbox),
-        workflow_failure_exception_types=[Exception],  # a programming error fails the run; it never hangs
+        workflow_failure_exception_types=FAILURE_TYPES,
         sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=_SETTLED_WITHIN,
     )

@@ -5,10 +5,13 @@ put in the other's place.
 """
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
 __all__ = ["create_server"]
 
@@ -21,21 +24,24 @@ def create_server(root: Path) -> MCPServer:
     @server.tool()
     def read_text_file(path: str) -> str:
         """Read a text file (UTF-8)."""
-        return _inside(root, path).read_text(encoding="utf-8")
+        with _telling(path, "read"):
+            return _inside(root, path).read_text(encoding="utf-8")
 
     @server.tool()
     def write_file(path: str, content: str) -> str:
         """Write a text file (UTF-8), whole or not at all; writing the same again changes nothing."""
-        target = _inside(root, path)
-        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as draft:
-            draft.write(content)
-        Path(draft.name).replace(target)
+        with _telling(path, "written"):
+            target = _inside(root, path)
+            if target.is_dir():
+                raise ToolError(f"{path!r} cannot be written: it is a folder")
+            _write_whole(target, content.encode())
         return f"Wrote {path}"
 
     @server.tool()
     def list_directory(path: str = ".") -> str:
         """List what a folder holds, a line each."""
-        return "\n".join(sorted(entry.name + "/" * entry.is_dir() for entry in _inside(root, path).iterdir()))
+        with _telling(path, "listed"):
+            return "\n".join(sorted(entry.name + "/" * entry.is_dir() for entry in _inside(root, path).iterdir()))
 
     return server
 
@@ -43,8 +49,32 @@ def create_server(root: Path) -> MCPServer:
 def _inside(root: Path, path: str) -> Path:
     target = (root / path).resolve()
     if not target.is_relative_to(root):
-        raise ValueError(f"{path} lies outside the folder that this server serves")
+        raise ToolError(f"{path!r} lies outside the folder that this server serves")
     return target
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    draft = target.with_name(f".{uuid4().hex}.draft")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _telling(path: str, done: str) -> Iterator[None]:
+    """Say what keeps a path from being read or written: of any error but its own, mcp tells the caller nothing.
+
+    Raises:
+        ToolError: The sentence names the path and the reason.
+    """
+    try:
+        yield
+    except UnicodeError as error:
+        raise ToolError(f"{path!r} cannot be {done}: it is not UTF-8 text") from error
+    except (OSError, RuntimeError, ValueError) as error:  # not there, a loop of links, a zero byte in the path
+        raise ToolError(f"{path!r} cannot be {done}: {getattr(error, 'strerror', None) or error}") from error
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """Which workflows and activities there are: the built-in ones and those of the user's own modules."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
 from perdure.errors import SetupError
+from perdure.flow.steps import ASK_MODEL, CALL_TOOL, SAY
 
 __all__ = ["Registry", "load_registry"]
 
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _WORKFLOW: Final = "__temporal_workflow_definition"  # what @workflow.defn leaves on a class
 _ACTIVITY: Final = "__temporal_activity_definition"  # what @activity.defn leaves on a function
+_STEPS: Final = frozenset({ASK_MODEL, CALL_TOOL, SAY})  # the worker's own activities
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +34,28 @@ def load_registry(modules: Sequence[str]) -> Registry:
     """Import the modules and collect what they define.
 
     Raises:
-        SetupError: A module cannot be imported, or two workflows share a name.
+        SetupError: A module cannot be imported or defines nothing, or a name is taken.
     """
     workflows: dict[str, type] = {}
-    activities: list[Callable[..., Any]] = []
+    activities: dict[str, Callable[..., Any]] = {}
     for name in (_BUILT_IN, *modules):
         module = _import(name)
-        for workflow in _marked(module, _WORKFLOW):
-            label = getattr(workflow, _WORKFLOW).name
-            if workflows.setdefault(label, workflow) is not workflow:
-                raise SetupError(f"Two workflows are called {label}: {workflows[label].__module__} and {name}.")
-        activities += [found for found in _marked(module, _ACTIVITY) if found not in activities]
-    return Registry(workflows, tuple(activities))
+        own_workflows, own_activities = _marked(module, _WORKFLOW), _marked(module, _ACTIVITY)
+        if not own_workflows and not own_activities:
+            raise SetupError(f"The module {name} defines no workflow and no activity: is @workflow.defn missing?")
+        _add("workflows", own_workflows, workflows, name)
+        _add("activities", own_activities, activities, name)
+        if taken := _STEPS & activities.keys():
+            raise SetupError(
+                f"The activity {min(taken)} of {name} has the name of one of Perdure's own steps: name it otherwise, "
+                'with @activity.defn(name="...").'
+            )
+    return Registry(workflows, tuple(activities.values()))
 
 
 def _import(name: str) -> ModuleType:
+    if not name or name.startswith("."):
+        raise SetupError(f"{name!r} names no workflow module: write the whole name, as in my_team.workflows.")
     try:
         return import_module(name)
     except ImportError as error:
@@ -54,9 +63,19 @@ def _import(name: str) -> ModuleType:
             f"The workflow module {name} cannot be imported ({error}). It must be installed, or lie in the folder in "
             "which Perdure is started, or in PYTHONPATH."
         ) from error
+    except (Exception, SystemExit) as error:  # the code is the user's: it may raise anything
+        raise SetupError(
+            f"The workflow module {name} breaks while it is imported ({type(error).__name__}: {error})."
+        ) from error
 
 
-def _marked(module: ModuleType, mark: str) -> Iterator[Any]:
-    for value in vars(module).values():
-        if mark in getattr(value, "__dict__", {}):
-            yield value
+def _marked(module: ModuleType, mark: str) -> list[tuple[str, Any]]:
+    """Return what bears the mark, each with the name that the mark gives it."""
+    marked = [value for value in vars(module).values() if mark in getattr(value, "__dict__", {})]
+    return [(getattr(value, mark).name, value) for value in marked]
+
+
+def _add(kind: str, own: Sequence[tuple[str, Any]], known: dict[str, Any], module: str) -> None:
+    for label, value in own:
+        if known.setdefault(label, value) is not value:
+            raise SetupError(f"Two {kind} are called {label}: {known[label].__module__} and {module}.")

@@ -24,7 +24,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Abst
         (tmp_path / "workshop.py").write_text(WORKSHOP.read_text())
         config = {
             "workflows": ["workshop"],
-            "routes": [{"on": "work.chained", "start": "Chain"}, {"on": "work.quick", "start": "Quick"}],
+            "routes": [
+                {"on": "work.chained", "start": "Chain"},
+                {"on": "work.quick", "start": "Quick"},
+                {"on": "work.patient", "start": "Patient"},
+            ],
             "temporal": {"task_timeout_seconds": 3},
             **configuration,
         }

@@ -17,13 +17,13 @@ import pytest
 from tests.binaries import binary
 from tests.live.world import left_behind
 
-GREETING = Path(__file__).parents[2] / "examples" / "greeting"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A user's folder: a configuration and a module, and nothing else of the repository."""
-    return shutil.copytree(GREETING, tmp_path, dirs_exist_ok=True)
+    return shutil.copytree(EXAMPLES / "greeting", tmp_path, dirs_exist_ok=True)
 
 
 def perdure(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +87,22 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
         records = lines(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
         assert [record["subject"] for record in records] == ["decisions.Greeting-ada"]
+
+
+def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    folder = tmp_path / "document_analysis"
+    with running(folder):
+        published = perdure(
+            folder, "publish", "documents.submitted", (folder / "event.json").read_text(), "--id", "one"
+        )
+        assert published.returncode == 0, published.stderr
+        perdure(folder, "approve", waiting_request(folder), "--as", "editor")
+
+        report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
+
+    assert report == {"path": "incident.report.md", "approved": True, "decided_by": "editor", "comment": ""}
+    assert "## Sentiment" in (tmp_path / "documents" / report["path"]).read_text()
 
 
 def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: Path) -> None:

@@ -43,3 +43,18 @@ class Quick:
     async def run(self, _: dict[str, int]) -> int:
         await workflow.execute_activity(note_down, 0, start_to_close_timeout=SOON)
         return await workflow.execute_local_activity(note_down, 1, start_to_close_timeout=SOON)
+
+
+@workflow.defn
+class Patient:
+    def __init__(self) -> None:
+        self._went = False
+
+    @workflow.run
+    async def run(self, _: dict[str, int]) -> int:
+        await workflow.wait_condition(lambda: self._went)
+        return await workflow.execute_activity(note_down, 7, start_to_close_timeout=SOON)
+
+    @workflow.signal
+    def go(self) -> None:
+        self._went = True

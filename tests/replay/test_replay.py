@@ -6,7 +6,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from perdure.bus import MemoryBus
-from perdure_orchestrator.interceptors import ProgressInterceptor
+from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis
 from tests.replay.record import HISTORIES
@@ -21,7 +21,7 @@ async def test_runs_that_began_under_older_code_go_on_under_this_one(file: Path,
         data_converter=pydantic_data_converter,
         interceptors=[ProgressInterceptor(MemoryBus())],
         workflow_runner=workflow_runner(sandboxed=sandboxed),
-        workflow_failure_exception_types=[Exception],
+        workflow_failure_exception_types=FAILURE_TYPES,
     )
 
     history = WorkflowHistory.from_json(file.stem, file.read_text())

@@ -16,7 +16,7 @@ from perdure.contracts import ApprovalRequested, Decision, Progress
 from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.flow.steps import ASK_MODEL, CALL_TOOL, ModelAnswer, ModelRequest, ToolAnswer, ToolRequest
-from perdure_orchestrator.interceptors import ProgressInterceptor
+from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.steps import Say
 
 
@@ -97,7 +97,7 @@ async def open_stage(
         activities=[Say(stage.bus).run, stage.agents.ask, stage.agents.call, *activities],
         interceptors=[ProgressInterceptor(stage.bus)],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        workflow_failure_exception_types=[Exception],
+        workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
     ):
         yield stage

@@ -16,6 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from perdure.flow import Agent
 from perdure.settings import StdioServer
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.interceptors import FAILURE_TYPES
 from perdure_orchestrator.steps import CallTool
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -52,7 +53,7 @@ async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
         workflows=[Noting, Calling],
         activities=[CallTool(servers).run],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        workflow_failure_exception_types=[Exception],
+        workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,
     ):
         yield

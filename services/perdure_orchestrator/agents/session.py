@@ -37,18 +37,25 @@ class Session:
         leave = asyncio.Event()
         task = asyncio.create_task(_hold(where, opened, leave), name=f"mcp session {name}")
         both: set[asyncio.Future[Any]] = {task, opened}
-        await asyncio.wait(both, timeout=_OPENED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(both, timeout=_OPENED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            await _ended(task)
+            raise
         if opened.done():
             client, tools = opened.result()
             return cls(client, tools, task, leave)
+        if task.done():
+            raise Unavailable(f"The MCP server {name} does not start: {_root(await _ended(task))!r}")
         task.cancel()
-        (failed,) = await asyncio.gather(task, return_exceptions=True)
-        raise Unavailable(f"The MCP server {name} does not start: {_root(failed)!r}")
+        await _ended(task)
+        raise Unavailable(f"The MCP server {name} does not start within {_OPENED_WITHIN:g} s")
 
     async def close(self) -> None:
         """End the session and wait until the server is gone; how a broken one ends is of no interest any more."""
         self._leave.set()
-        await asyncio.wait({self._task})
+        await _ended(self._task)
 
 
 async def _hold(
@@ -59,6 +66,12 @@ async def _hold(
     async with Client(_transport(where)) as client:
         opened.set_result((client, list((await client.list_tools()).tools)))
         await leave.wait()
+
+
+async def _ended(task: asyncio.Task[None]) -> BaseException | None:
+    """Wait until the server is gone and return what it ended with; a caller that is cancelled does not hurry it."""
+    await asyncio.wait({task})
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 def _transport(where: StdioServer | HttpServer) -> Any:

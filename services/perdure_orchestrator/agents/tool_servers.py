@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic_core import to_jsonable_python
 
@@ -15,12 +15,17 @@ from perdure.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.session import Session
 
 if TYPE_CHECKING:
+    from mcp import MCPError
     from mcp.types import CallToolResult, Tool
 
 __all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer", "ToolServers"]
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
+
+# How mcp's client words an HTTP 404 and every other HTTP error without a reason, and its server an unknown session. Not
+# every server answers 404 to a session that it lost: Python's of 2025 answers 400.
+_SESSION_LOST: Final = frozenset({"Session terminated", "Server returned an error response", "Session not found"})
 
 
 class ToolRefused(PerdureError):
@@ -81,20 +86,21 @@ class ToolServer:
 
         Raises:
             ToolRefused: The server says that the call is wrong.
-            Unavailable: The session broke; the next call opens another one.
+            Unavailable: The server failed, or the session broke; then the next call opens another one.
         """
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
-        from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT  # noqa: PLC0415 (likewise)
 
         session = await self._open()
         meta: Any = {IDEMPOTENCY_KEY: idempotency_key}
         try:
             result = await session.client.call_tool(request.tool, request.arguments, meta=meta)
         except MCPError as error:
-            if error.code not in {CONNECTION_CLOSED, REQUEST_TIMEOUT}:
+            meaning = _meaning(error)
+            if meaning == "wrong call":
                 raise ToolRefused(f"The server {self.name} refuses {request.tool}: {error}") from error
-            await self._forget(session)
-            raise Unavailable(f"The session with the MCP server {self.name} broke: {error}") from error
+            if meaning == "broken session":
+                await self._forget(session)
+            raise Unavailable(f"The call of {request.tool} on {self.name} broke: {error}") from error
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is out of reach: {error!r}") from error
@@ -115,6 +121,15 @@ class ToolServer:
         if self._session is session:
             self._session = None
         await session.close()
+
+
+def _meaning(error: MCPError) -> Literal["broken session", "failed server", "wrong call"]:
+    """Tell whose fault an error is; a code that we do not know is a refusal: else its call would be tried for ever."""
+    from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (likewise)
+
+    if error.code in {CONNECTION_CLOSED, REQUEST_TIMEOUT} or error.message in _SESSION_LOST:
+        return "broken session"
+    return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
 def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:

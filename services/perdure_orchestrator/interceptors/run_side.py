@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from opentelemetry import trace
 from pydantic_core import to_jsonable_python
@@ -11,6 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
+    HandleSignalInput,
     StartActivityInput,
     StartLocalActivityInput,
     WorkflowInboundInterceptor,
@@ -21,7 +22,14 @@ from perdure.contracts import Kind, Progress
 from perdure.flow.run import Run
 from perdure.flow.steps import SAY, STEP_HEADER, StepHeader
 
-__all__ = ["RunSide"]
+__all__ = ["FAILURE_TYPES", "RunSide"]
+
+FAILURE_TYPES: Final = (RuntimeError,)
+"""What fails a run beside what is raised in it: input that does not fit, which comes before any interceptor.
+
+Never ``Exception``: that includes temporalio's ``NondeterminismError``, and a bad deploy would fail every open run. As
+it is, they wait, ``perdure status`` tells why, and they go on when the code fits again.
+"""
 
 _tracer: Final = trace.get_tracer("perdure.runs")
 
@@ -49,12 +57,19 @@ class RunSide(WorkflowInboundInterceptor):
             except asyncio.CancelledError as error:
                 await asyncio.shield(self._end(run, "cancelled", error=_sentence(error)))
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is told, and `_fail` raises)
                 kind: Kind = "cancelled" if is_cancelled_exception(error) else "failed"
                 await asyncio.shield(self._end(run, kind, error=_sentence(error)))
-                raise
+                _fail(error)
             await self._end(run, "completed", result=outcome)
             return result
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (theirs)
+        """Let a signal's handler fail the run as the run's own code does."""
+        try:
+            await super().handle_signal(input)
+        except Exception as error:  # noqa: BLE001 (likewise)
+            _fail(error)
 
     async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
         beginning = run.take_beginning()
@@ -128,6 +143,13 @@ def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
     if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
         return _sentence(error)
     return None
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Make a programming error fail the run: on its own it would let Temporal try the same task again for ever."""
+    if isinstance(error, FailureError):
+        raise error
+    raise ApplicationError(str(error), type=type(error).__name__) from error
 
 
 def _sentence(error: BaseException) -> str:

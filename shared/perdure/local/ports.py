@@ -14,20 +14,28 @@ def choose_ports(
     """Return a port for every name in ``standard``; zero there means that any will do.
 
     Raises:
-        SetupError: A port that was asked for is taken.
+        SetupError: A port that was asked for is taken, or asked for twice.
     """
-    chosen: dict[str, int] = {}
+    chosen = _asked({name: asked[name] for name in standard if name in asked})
     for name, usual in standard.items():
-        if name in asked:
-            if not is_free(asked[name]):
-                raise SetupError(
-                    f"Port {asked[name]}, asked for {name}, is taken. Stop what listens there, choose another, or "
-                    "leave the choice to Perdure."
-                )
-            chosen[name] = asked[name]
+        if name in chosen:
             continue
         wishes = [port for port in (remembered.get(name, 0), usual) if port and port not in chosen.values()]
         chosen[name] = next(filter(is_free, wishes), 0) or _any_free(chosen)
+    return chosen
+
+
+def _asked(asked: Mapping[str, int]) -> dict[str, int]:
+    chosen: dict[str, int] = {}
+    for name, port in asked.items():
+        if twin := next((other for other in chosen if chosen[other] == port), None):
+            raise SetupError(f"Port {port} is asked for twice, for {twin} and for {name}: each needs one of its own.")
+        if not is_free(port):
+            raise SetupError(
+                f"Port {port}, asked for {name}, is taken. Stop what listens there, choose another, or leave the "
+                "choice to Perdure."
+            )
+        chosen[name] = port
     return chosen
 
 

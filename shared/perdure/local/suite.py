@@ -3,9 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from perdure.config_file import CONFIG_VARIABLE, config_file
@@ -13,7 +14,7 @@ from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.state import Endpoints, State
-from perdure.local.supervisor import Happening, Supervisor, supervised
+from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
 from perdure.settings import Settings
 
 __all__ = ["SERVICES", "Suite", "open_suite"]
@@ -65,10 +66,17 @@ async def open_suite(
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in SERVICES]
         programs = [*servers, *services]
-        async with supervised(programs, state.folder / "logs", tell) as supervisor:
-            endpoints = _endpoints(settings, ports, supervisor, programs, embedded=embedded)
-            state.tell_endpoints(endpoints)
-            yield Suite(supervisor, endpoints)
+        pids: dict[str, int] = {}
+
+        def hear(happening: Happening) -> None:
+            if isinstance(happening, Ready):
+                pids[happening.name] = happening.pid
+                if len(pids) == len(programs):
+                    state.tell_endpoints(_endpoints(settings, ports, pids, embedded=embedded))
+            tell(happening)
+
+        async with supervised(programs, state.folder / "logs", hear) as supervisor:
+            yield Suite(supervisor, _endpoints(settings, ports, pids, embedded=embedded))
 
 
 def _ports(settings: Settings, state: State, asked: Mapping[str, int], *, embedded: bool) -> dict[str, int]:
@@ -86,7 +94,11 @@ def _servers(settings: Settings, state: State, ports: Mapping[str, int]) -> list
 def _service(
     name: str, state: State, ports: Mapping[str, int], environment: Mapping[str, str], *, embedded: bool
 ) -> Program:
-    wiring = {"PERDURE_STATE": str(state.folder), f"PERDURE_{name.upper()}__HTTP_PORT": str(ports[name])}
+    wiring = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "PERDURE_STATE": str(state.folder),
+        f"PERDURE_{name.upper()}__HTTP_PORT": str(ports[name]),
+    }
     if file := config_file():
         wiring[CONFIG_VARIABLE] = str(file.resolve())
     if embedded:
@@ -103,9 +115,7 @@ def _service(
     )
 
 
-def _endpoints(
-    settings: Settings, ports: Mapping[str, int], supervisor: Supervisor, programs: Sequence[Program], *, embedded: bool
-) -> Endpoints:
+def _endpoints(settings: Settings, ports: Mapping[str, int], pids: Mapping[str, int], *, embedded: bool) -> Endpoints:
     temporal = settings.temporal
     return Endpoints(
         pid=os.getpid(),
@@ -113,5 +123,5 @@ def _endpoints(
         temporal=f"127.0.0.1:{ports['temporal']}" if embedded else f"{temporal.host}:{temporal.port}",
         temporal_ui=f"http://127.0.0.1:{ports['temporal_ui']}" if embedded else None,
         services={name: f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
-        pids={program.name: supervisor.pid(program.name) for program in programs},
+        pids=dict(pids),
     )

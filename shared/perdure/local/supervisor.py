@@ -29,11 +29,12 @@ class Ready:
     name: str
     where: str
     seconds: float
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A program ended without being asked to; it comes back after ``seconds``."""
+    """A program ended without being asked to, or could not be executed; it is tried again after ``seconds``."""
 
     name: str
     how: str
@@ -67,7 +68,7 @@ class Supervisor:
         """Start everything at once and wait until all of it is ready.
 
         Raises:
-            SetupError: A program ends instead, or takes too long; its last words are told.
+            SetupError: A program ends instead, takes too long, or cannot be executed; its last words are told.
         """
         self._keeping = [asyncio.create_task(self._keep(name)) for name in self._programs]
         all_ready = asyncio.create_task(self._all_ready())
@@ -117,13 +118,9 @@ class Supervisor:
         wait = _FIRST_WAIT
         while True:
             began = time.monotonic()
-            self._running[name] = await Process.start(self._programs[name], self._logs)
-            becoming = asyncio.create_task(self._become_ready(name))
-            how = _how(await self._running[name].wait())
-            becoming.cancel()
-            self._ready[name].clear()
+            how = await self._live(name)
             if not self._failed.done():
-                self._failed.set_result(self._complaint(name, f"ended at its start ({how})"))
+                self._failed.set_result(self._complaint(name, f"does not start ({how})"))
                 return
             wait = _FIRST_WAIT if time.monotonic() - began > _HEALTHY_AFTER else wait
             self._tell(Died(name, how, wait))
@@ -131,14 +128,29 @@ class Supervisor:
             wait = min(2 * wait, _LONGEST_WAIT)
             self._restarts[name] += 1
 
+    async def _live(self, name: str) -> str:
+        """Start a program and wait until it ends; returns how."""
+        try:
+            process = self._running[name] = await Process.start(self._programs[name], self._logs)
+        except OSError as error:
+            return f"it cannot be executed: {error}"
+        becoming = asyncio.create_task(self._become_ready(name))
+        try:
+            return _how(await process.wait())
+        finally:
+            becoming.cancel()
+            self._ready[name].clear()
+
     async def _become_ready(self, name: str) -> None:
         began, program = time.monotonic(), self._programs[name]
         while not await program.ready():
             await asyncio.sleep(_LOOK_EVERY)
         self._ready[name].set()
-        self._tell(Ready(name, program.where, time.monotonic() - began))
+        self._tell(Ready(name, program.where, time.monotonic() - began, self.pid(name)))
 
     def _complaint(self, name: str, what: str) -> str:
+        if name not in self._running:
+            return f"{name} {what}."
         return f"{name} {what}. Its last words, from {self._logs / name}.log:\n{self._running[name].last_words()}"
 
 

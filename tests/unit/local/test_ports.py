@@ -40,6 +40,22 @@ def test_what_is_asked_for_and_taken_is_told(free: list[int], taken: int) -> Non
         choose_ports({"nats": free[0]}, remembered={}, asked={"nats": taken})
 
 
+def test_a_port_that_is_asked_for_one_part_is_no_other_parts_standard_one(free: list[int]) -> None:
+    standard = {"nats": free[0], "temporal": free[1]}
+
+    chosen = choose_ports(standard, remembered={}, asked={"temporal": free[0]})
+
+    assert chosen["temporal"] == free[0]
+    assert chosen["nats"] not in {free[0], free[1]}
+
+
+def test_a_port_that_is_asked_for_twice_is_told_with_both_parts(free: list[int]) -> None:
+    standard = {"nats": free[0], "temporal": free[1]}
+
+    with pytest.raises(SetupError, match=f"Port {free[2]} is asked for twice, for nats and for temporal"):
+        choose_ports(standard, remembered={}, asked=dict.fromkeys(standard, free[2]))
+
+
 def test_a_remembered_port_that_is_taken_gives_way_to_the_standard_one(free: list[int], taken: int) -> None:
     assert choose_ports({"nats": free[0]}, remembered={"nats": taken}, asked={}) == {"nats": free[0]}
 

@@ -1,6 +1,7 @@
-"""The supervisor with real programs, small ones: shells that touch a file when they are ready."""
+"""The supervisor with real programs, small ones."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -8,41 +9,9 @@ import pytest
 
 from perdure.cli.up import show
 from perdure.errors import SetupError
-from perdure.local.program import Program
-from perdure.local.supervisor import Died, Happening, Ready, Stopped, supervised
+from perdure.local.supervisor import Died, Ready, Stopped, supervised
 from tests.live.world import left_behind
-
-
-class Happenings:
-    """What the supervisor told, and a way to wait for the next of a kind."""
-
-    def __init__(self) -> None:
-        self.told: list[Happening] = []
-        self._new = asyncio.Event()
-
-    def tell(self, happening: Happening) -> None:
-        self.told.append(happening)
-        self._new.set()
-
-    async def nth(self, kind: type[Happening], number: int) -> Happening:
-        """Wait until so many of a kind were told, and return the last of them."""
-        async with asyncio.timeout(20):
-            while len(found := [one for one in self.told if isinstance(one, kind)]) < number:
-                self._new.clear()
-                await self._new.wait()
-        return found[number - 1]
-
-
-def program(folder: Path, name: str, script: str) -> Program:
-    async def ready() -> bool:
-        return (folder / name).exists()
-
-    return Program(name, ["/bin/sh", "-c", f"cd {folder}; {script}"], where=f"{folder}/{name}", ready=ready)
-
-
-def steady(folder: Path, name: str) -> Program:
-    """Runs until it is asked to end, and then leaves its name."""
-    return program(folder, name, f"trap 'echo {name} >> ended; exit' TERM; touch {name}; sleep 1000 & wait")
+from tests.unit.local.programs import Happenings, program, steady
 
 
 async def test_a_suite_is_open_when_every_part_of_it_is_ready(tmp_path: Path) -> None:
@@ -113,5 +82,52 @@ async def test_a_suite_whose_part_cannot_start_gives_up_with_its_last_words(tmp_
             pytest.fail("it opened without one of its parts")
 
     log = tmp_path / "logs" / "ingest.log"
-    assert str(given_up.value) == (f"ingest ended at its start (exit 3). Its last words, from {log}:\nno such folder")
+    assert str(given_up.value) == (f"ingest does not start (exit 3). Its last words, from {log}:\nno such folder")
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"), [("missing", "No such file or directory"), ("plain.txt", "Permission denied")]
+)
+async def test_a_suite_whose_part_cannot_be_executed_gives_up_at_once(
+    tmp_path: Path, command: str, reason: str
+) -> None:
+    (tmp_path / "plain.txt").touch(mode=0o644)
+    broken = replace(steady(tmp_path, "ingest"), command=[str(tmp_path / command)])
+
+    with pytest.raises(SetupError) as given_up:
+        async with supervised([steady(tmp_path, "nats"), broken], tmp_path / "logs", lambda _: None):
+            pytest.fail("it opened without one of its parts")
+
+    assert str(given_up.value).startswith("ingest does not start (it cannot be executed: ")
+    assert f"{reason}: '{tmp_path / command}'" in str(given_up.value)
+    assert left_behind(tmp_path) == []
+
+
+async def test_a_part_that_cannot_be_executed_again_is_told_and_tried_until_it_can(tmp_path: Path) -> None:
+    happenings, shell = Happenings(), tmp_path / "shell"
+    shell.symlink_to("/bin/sh")
+    part = steady(tmp_path, "ingest")
+    part = replace(part, command=[str(shell), *part.command[1:]])
+    async with supervised([part], tmp_path / "logs", happenings.tell) as supervisor:
+        shell.unlink()
+        supervisor.kill("ingest")
+        await happenings.nth(Died, 3)
+        shell.symlink_to("/bin/sh")
+        await happenings.nth(Ready, 2)
+
+    killed, *failed = (one for one in happenings.told if isinstance(one, Died))
+    assert (killed.how, killed.seconds) == ("SIGKILL", 0.1)
+    assert [one.seconds for one in failed][:2] == [0.2, 0.4]
+    assert all(f"No such file or directory: '{shell}'" in one.how for one in failed)
+
+
+async def test_a_stopped_supervisor_asks_no_more_whether_a_part_is_ready(tmp_path: Path) -> None:
+    happenings = Happenings()
+    late, broken = program(tmp_path, "nats", "sleep 1000 & wait"), program(tmp_path, "ingest", "exit 3")
+
+    with pytest.raises(SetupError):
+        async with supervised([late, broken], tmp_path / "logs", happenings.tell):
+            pytest.fail("it opened without one of its parts")
+
+    assert [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}] == []

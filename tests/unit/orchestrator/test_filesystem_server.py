@@ -95,8 +95,55 @@ async def test_what_lies_outside_is_not_listed(root: Path, path: str) -> None:
     assert "secret.txt" not in text(answer)
 
 
-@pytest.mark.parametrize("path", ["missing.md", "fehlt 無.md", "", "folder"])
-async def test_what_is_not_there_to_be_read_is_told_as_an_error(root: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    ("tool", "path", "said"),
+    [
+        ("read_text_file", "missing.md", "'missing.md' cannot be read: No such file or directory"),
+        ("read_text_file", "fehlt 無.md", "'fehlt 無.md' cannot be read: No such file or directory"),
+        ("read_text_file", "", "'' cannot be read: Is a directory"),
+        ("read_text_file", "folder", "'folder' cannot be read: Is a directory"),
+        ("read_text_file", "image.png", "'image.png' cannot be read: it is not UTF-8 text"),
+        ("read_text_file", "a\0b", "cannot be read: embedded null byte"),
+        ("read_text_file", "loop", "'loop' cannot be read: "),
+        ("read_text_file", "../secret.txt", "'../secret.txt' lies outside the folder that this server serves"),
+        ("write_file", "missing/report.md", "'missing/report.md' cannot be written: No such file or directory"),
+        ("write_file", "image.png/report.md", "'image.png/report.md' cannot be written: Not a directory"),
+        ("write_file", "x" * 300, "cannot be written: File name too long"),
+        ("list_directory", "missing", "'missing' cannot be listed: No such file or directory"),
+        ("list_directory", "image.png", "'image.png' cannot be listed: Not a directory"),
+    ],
+)
+async def test_what_cannot_be_done_is_told_in_a_sentence_with_its_path(
+    root: Path, tool: str, path: str, said: str
+) -> None:
     (root / "folder").mkdir()
+    (root / "image.png").write_bytes(b"\x89PNG")
+    (root / "loop").symlink_to(root / "loop")
 
-    assert (await call(root, "read_text_file", path=path)).is_error
+    answer = await call(root, tool, path=path, **({"content": "text"} if tool == "write_file" else {}))
+
+    assert answer.is_error
+    assert said in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("", "text"), (".", "text"), ("folder", "text"), ("report.md", "\ud800"), ("missing/report.md", "text")],
+)
+async def test_what_cannot_be_written_leaves_no_draft(root: Path, path: str, content: str) -> None:
+    (root / "folder").mkdir()
+    before = set(root.parent.rglob("*"))
+
+    answer = await call(root, "write_file", path=path, content=content)
+
+    assert answer.is_error
+    assert f"'{path}' cannot be written: " in text(answer)
+    assert set(root.parent.rglob("*")) == before
+
+
+async def test_a_file_gets_the_permissions_that_new_files_get_here(root: Path) -> None:
+    (root / "usual").touch()
+
+    await call(root, "write_file", path="report.md", content="for all who may read here")
+
+    assert (root / "report.md").stat().st_mode == (root / "usual").stat().st_mode

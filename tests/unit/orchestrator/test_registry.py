@@ -40,6 +40,13 @@ class Hello:
     async def run(self) -> None: ...
 """
 
+ANOTHER_GREET = """
+from temporalio import activity
+
+@activity.defn(name="{name}")
+async def hello(name: str) -> str: ...
+"""
+
 
 @pytest.fixture
 def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteModule]:
@@ -100,3 +107,48 @@ def test_a_name_of_the_built_in_workflows_is_taken(write_module: WriteModule) ->
 
     with pytest.raises(SetupError, match="Two workflows are called DocumentAnalysis"):
         load_registry([write_module("mine", text)])
+
+
+def test_two_activities_of_one_name_are_refused_with_both_modules(write_module: WriteModule) -> None:
+    modules = [write_module("greetings", GREETINGS), write_module("others", ANOTHER_GREET.format(name="greet"))]
+
+    with pytest.raises(SetupError, match="Two activities are called greet: greetings and others"):
+        load_registry(modules)
+
+
+@pytest.mark.parametrize("name", ["say", "ask_model", "call_tool"])
+def test_a_name_of_a_built_in_step_is_taken(write_module: WriteModule, name: str) -> None:
+    module = write_module("mine", ANOTHER_GREET.format(name=name))
+
+    with pytest.raises(SetupError, match=f"activity {name} of mine has the name of one of Perdure's own steps"):
+        load_registry([module])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\n\ndef greet(:", r"SyntaxError: invalid syntax \(broken.py, line 3\)"),
+        ("{}['name']", "KeyError: 'name'"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_module_that_breaks_while_it_is_imported_is_told_with_its_error(
+    write_module: WriteModule, text: str, said: str
+) -> None:
+    with pytest.raises(SetupError, match=f"workflow module broken breaks while it is imported .*{said}"):
+        load_registry([write_module("broken", text)])
+
+
+@pytest.mark.parametrize("name", ["", ".workflows"])
+def test_what_is_no_modules_name_is_told(name: str) -> None:
+    with pytest.raises(SetupError, match=f"'{name}' names no workflow module"):
+        load_registry([name])
+
+
+def test_a_module_without_a_workflow_and_an_activity_is_told_what_may_be_missing(write_module: WriteModule) -> None:
+    module = write_module("forgetful", GREETINGS.replace("@", "# @"))
+
+    with pytest.raises(
+        SetupError, match=r"forgetful defines no workflow and no activity: is @workflow\.defn missing\?"
+    ):
+        load_registry([module])

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +17,9 @@ from perdure.errors import Unavailable
 from perdure.flow.steps import ToolAnswer, ToolRequest
 from perdure.local.ports import choose_ports
 from perdure.settings import HttpServer, StdioServer
+from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from tests.unit.orchestrator.session_server import SessionServer, serving
 
 TINY = str(Path(__file__).with_name("tiny_server.py"))
 
@@ -30,6 +33,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
             "files": StdioServer(command=sys.executable, args=filesystem),
             "tiny": StdioServer(command=sys.executable, args=(TINY,)),
             "broken": StdioServer(command="/nowhere/server"),
+            "silent": StdioServer(command="/bin/sh", args=("-c", "while read line; do :; done", str(tmp_path))),
         }
     )
     yield servers
@@ -48,6 +52,13 @@ def remote() -> Iterator[HttpServer]:
             yield HttpServer(url=f"http://127.0.0.1:{port}/mcp")
         finally:
             process.kill()
+
+
+@pytest.fixture
+def legacy() -> Iterator[SessionServer]:
+    """A server with sessions."""
+    with serving() as server:
+        yield server
 
 
 def listens(port: int) -> bool:
@@ -101,7 +112,7 @@ async def test_agents_that_start_together_share_one_server_and_none_is_left(
     ("server", "tool", "said"),
     [
         ("fils", "read_text_file", "No MCP server is called fils: did you mean files?"),
-        ("zzz", "read_text_file", "No MCP server is called zzz; there are: broken, files, tiny"),
+        ("zzz", "read_text_file", "No MCP server is called zzz; there are: broken, files, silent, tiny"),
         ("files", "read_file", "No tool is called read_file on files: did you mean read_text_file?"),
         ("files", "zzz", "there are: list_directory, read_text_file, write_file"),
     ],
@@ -118,6 +129,32 @@ async def test_a_name_that_nobody_has_is_refused_with_those_there_are(
 async def test_a_server_that_cannot_be_started_may_come_back(servers: ToolServers) -> None:
     with pytest.raises(Unavailable, match="broken does not start"):
         await call(servers, "broken", "anything")
+
+
+async def test_a_server_that_is_silent_is_given_up_after_a_while_which_is_told(
+    servers: ToolServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_OPENED_WITHIN", 0.2)
+
+    with pytest.raises(Unavailable, match=r"silent does not start within 0\.2 s"):
+        await call(servers, "silent", "anything")
+
+    assert processes(tmp_path) == []
+
+
+async def test_a_call_that_is_cancelled_while_its_server_starts_leaves_no_server(
+    servers: ToolServers, tmp_path: Path
+) -> None:
+    calling = asyncio.create_task(call(servers, "silent", "anything"))
+    while not processes(tmp_path):
+        await asyncio.sleep(0.01)
+
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+
+    assert processes(tmp_path) == []
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "mcp session silent"]
 
 
 async def test_the_server_is_told_the_idempotency_key(servers: ToolServers) -> None:
@@ -138,3 +175,67 @@ async def test_a_server_may_be_reached_over_http(remote: HttpServer) -> None:
     await servers.close()
 
     assert answer.text == "over http"
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        (404, None),  # as the specification has it
+        (404, {"error": {"code": -32600, "message": "Session not found"}}),  # Python's SDK
+        (404, {"error": {"code": -32001, "message": "Session not found"}}),  # TypeScript's SDK
+        (400, None),  # Python's SDK of 2025
+    ],
+)
+async def test_a_server_that_lost_its_sessions_is_given_another_one_for_the_next_call(
+    legacy: SessionServer, lost: tuple[int, Any]
+) -> None:
+    legacy.lost = lost
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
+    await call(servers, "legacy", "note_key", key="first")
+    legacy.restart()
+
+    with pytest.raises(Unavailable, match="on legacy broke"):
+        await call(servers, "legacy", "note_key", key="second")
+    await call(servers, "legacy", "note_key", key="second")
+    await servers.close()
+
+    assert legacy.keys == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "failure", [(503, None), (500, None), (503, {"error": {"code": -32603, "message": "too many sessions"}})]
+)
+async def test_what_fails_at_the_server_may_pass(legacy: SessionServer, failure: tuple[int, Any]) -> None:
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
+    legacy.failures = [failure]
+
+    with pytest.raises(Unavailable, match="on legacy broke"):
+        await call(servers, "legacy", "note_key")
+    answer = await call(servers, "legacy", "note_key")
+    await servers.close()
+
+    assert not answer.is_error
+
+
+async def test_an_error_of_the_server_itself_leaves_the_session_to_the_other_calls(legacy: SessionServer) -> None:
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
+    await call(servers, "legacy", "note_key")
+    before = legacy.session
+    legacy.failures = [(200, {"error": {"code": -32603, "message": "the shelf fell down"}})]
+
+    with pytest.raises(Unavailable, match="the shelf fell down"):
+        await call(servers, "legacy", "note_key")
+    await call(servers, "legacy", "note_key")
+    await servers.close()
+
+    assert legacy.session == before
+
+
+@pytest.mark.parametrize("code", [-32600, -32601, -32602, -32042, 17])
+async def test_a_call_that_the_server_calls_wrong_is_refused_with_its_words(legacy: SessionServer, code: int) -> None:
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
+    legacy.failures = [(200, {"error": {"code": code, "message": "no such shelf"}})]
+
+    with pytest.raises(ToolRefused, match="legacy refuses note_key: no such shelf"):
+        await call(servers, "legacy", "note_key")
+    await servers.close()

@@ -1,0 +1,57 @@
+"""A deploy lands mid-run, and the code no longer fits what the run did before."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from perdure.bus import Wire
+from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
+from tests.live.world import World
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+RUN = "Patient-one"
+FIRST = "await workflow.wait_condition(lambda: self._went)"
+ELSE_FIRST = f"await workflow.execute_activity(note_down, 6, start_to_close_timeout=SOON); {FIRST}"
+
+
+async def test_a_run_that_the_new_code_does_not_fit_waits_says_why_and_goes_on_when_code_fits_again(
+    world: OpenWorld, tmp_path: Path
+) -> None:
+    module = tmp_path / "workshop.py"
+    async with world() as here:
+        good = module.read_text()
+        await here.publish("work.patient", b"{}", Nats_Msg_Id="one")
+        await said(here, "started")
+
+        await deploy(here, module, good.replace(FIRST, ELSE_FIRST))
+        await here.bus.publish(Wire(f"signals.{RUN}.go", b"", {}))
+        stuck = await failing(here)
+        await deploy(here, module, good)
+        facts = await here.completed(1)
+
+    assert stuck.status == "RUNNING"
+    assert "Nondeterminism" in str(stuck.task_failure)
+    assert [fact.kind for fact in facts[RUN]] == ["started", "step_started", "step_completed", "completed"]
+
+
+async def said(here: World, kind: str) -> None:
+    while kind not in {fact.kind for fact in (await here.facts())[RUN]}:
+        await asyncio.sleep(0.1)
+
+
+async def deploy(here: World, module: Path, code: str) -> None:
+    module.write_text(code)
+    here.suite.supervisor.kill("orchestrator")
+    await here.suite.supervisor.ready("orchestrator")
+
+
+async def failing(here: World) -> RunDescription:
+    """Wait until Temporal has tried the run's code more than once in vain."""
+    question = RunQuery(workflow_id=RUN).model_dump_json().encode()
+    while True:
+        description = RunDescription.model_validate_json(await here.bus.ask(DESCRIBE_RUN, question))
+        if description.task_failure is not None:
+            return description
+        await asyncio.sleep(0.2)

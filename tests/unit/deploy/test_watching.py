@@ -1,0 +1,46 @@
+"""Who watches the services: the collector, Prometheus and Grafana."""
+
+import json
+import re
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from perdure.bus.hearing import _Metrics
+from perdure.local.suite import SERVICES
+from tests.unit.deploy.files import DEPLOY, PORTS, read
+
+
+def test_every_pipeline_of_the_collector_is_made_of_declared_parts() -> None:
+    collector = read(DEPLOY / "otel/collector.yaml")
+
+    for pipeline in collector["service"]["pipelines"].values():
+        for kind, parts in pipeline.items():
+            assert set(parts) <= set(collector[kind])
+
+
+def test_prometheus_and_the_collector_scrape_every_service_of_compose() -> None:
+    services = {f"{name}:{PORTS[name]}" for name in SERVICES}
+
+    assert targets(read(DEPLOY / "prometheus/prometheus.yml")) == services
+    assert targets(read(DEPLOY / "otel/collector.yaml")["receivers"]["prometheus"]["config"]) == services
+
+
+def targets(configuration: Any) -> set[str]:
+    configs = [config for job in configuration["scrape_configs"] for config in job["static_configs"]]
+    return {target for config in configs for target in config["targets"]}
+
+
+def test_the_dashboard_asks_for_what_the_services_measure() -> None:
+    registry = CollectorRegistry()
+    metrics = _Metrics(registry)
+    for metric in (metrics.handled, metrics.seconds, metrics.pending):
+        metric.labels("EVENTS")
+    exposed = set(re.findall(r"^(perdure_\w+)\{", generate_latest(registry).decode(), re.MULTILINE))
+    panels = json.loads((DEPLOY / "grafana/dashboards/perdure.json").read_text())["panels"]
+    (source,) = read(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+
+    assert set(re.findall(r"perdure_\w+", asked)) <= exposed
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    assert len({panel["id"] for panel in panels}) == len(panels)

@@ -1,0 +1,93 @@
+"""An MCP server over HTTP as they were before 2026: with sessions, which it loses on demand, as at a restart."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
+from uuid import uuid4
+
+__all__ = ["SessionServer", "serving"]
+
+
+@dataclass
+class SessionServer:
+    """What a test sees of it, and sets.
+
+    Attributes:
+        session: The only session that it knows.
+        lost: What it answers to any other session: an HTTP status and a JSON-RPC error, or an empty body.
+        failures: What it answers to the next calls of its tool, likewise.
+        keys: The idempotency keys of the calls that came.
+    """
+
+    url: str
+    session: str = ""
+    lost: tuple[int, dict[str, Any] | None] = (404, None)
+    failures: list[tuple[int, dict[str, Any] | None]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+    def restart(self) -> None:
+        """Forget the session."""
+        self.session = ""
+
+    def answer(self, request: dict[str, Any], session: str | None) -> tuple[int, dict[str, Any] | None]:
+        """Return the HTTP status and the body."""
+        if request["method"] == "initialize":
+            self.session = uuid4().hex
+            server = {"serverInfo": {"name": "sessions", "version": "1"}, "capabilities": {"tools": {}}}
+            return 200, {"result": {"protocolVersion": "2025-06-18", **server}}
+        if request["method"] == "server/discover":
+            return 400, {"error": {"code": -32601, "message": "Method not found"}}
+        if session != self.session:
+            return self.lost
+        if request["method"] == "tools/list":
+            return 200, {"result": {"tools": [{"name": "note_key", "inputSchema": {"type": "object"}}]}}
+        if request["method"] == "tools/call":
+            self.keys.append(request["params"]["_meta"]["perdure/idempotency-key"])
+            return self.failures.pop(0) if self.failures else (200, {"result": {"content": []}})
+        return 202, None
+
+
+@contextmanager
+def serving() -> Iterator[SessionServer]:
+    """Serve for as long as the block lasts."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Conversation) as http:
+        _Conversation.server_of[http] = server = SessionServer(f"http://127.0.0.1:{http.server_port}/mcp")
+        Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+
+
+class _Conversation(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_of: ClassVar[dict[Any, SessionServer]] = {}
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        server = self.server_of[self.server]
+        status, said = server.answer(request, self.headers["mcp-session-id"])
+        body = b"" if said is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **said}).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        if said is not None:
+            self.send_header("content-type", "application/json")
+        if request["method"] == "initialize":
+            self.send_header("mcp-session-id", server.session)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        self.send_response(405)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
