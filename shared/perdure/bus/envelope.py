@@ -7,27 +7,13 @@ percent-encoded as in the HTTP binding (section 3.1.3.2), the body is the data.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import quote, unquote
 
 from opentelemetry import propagate
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from perdure.contracts import (
-    ApprovalDecided,
-    ApprovalEscalated,
-    ApprovalExpired,
-    ApprovalReminded,
-    ApprovalRequested,
-    DeadLetter,
-    Decision,
-    Message,
-    Notification,
-    Progress,
-    Receipt,
-    SignalWorkflow,
-    StartWorkflow,
-)
+from perdure.contracts import AnyMessage, Message
 from perdure.errors import InvalidMessage
 
 __all__ = ["MESSAGE_ID", "SPEC_VERSION", "Wire", "attribute", "decode", "encode", "explain", "header_value"]
@@ -37,22 +23,7 @@ MESSAGE_ID: Final = "Nats-Msg-Id"
 
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
-_AnyMessage = Annotated[
-    ApprovalDecided
-    | ApprovalEscalated
-    | ApprovalExpired
-    | ApprovalReminded
-    | ApprovalRequested
-    | DeadLetter
-    | Decision
-    | Notification
-    | Progress
-    | Receipt
-    | SignalWorkflow
-    | StartWorkflow,
-    Field(discriminator="type"),
-]
-_MESSAGES: Final[TypeAdapter[Message]] = TypeAdapter(_AnyMessage)
+_MESSAGES: Final[TypeAdapter[Message]] = TypeAdapter(AnyMessage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What every service says: the messages on the bus, pure data."""
 
+from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
     ApprovalDecided,
     ApprovalEscalated,
@@ -20,6 +21,7 @@ from perdure.contracts.subjects import from_token, to_token
 
 __all__ = [
     "ENDINGS",
+    "AnyMessage",
     "ApprovalDecided",
     "ApprovalEscalated",
     "ApprovalExpired",

@@ -1,25 +1,10 @@
 """Strategies that make any message of Perdure's own."""
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from perdure.contracts import (
-    ApprovalDecided,
-    ApprovalEscalated,
-    ApprovalExpired,
-    ApprovalReminded,
-    ApprovalRequested,
-    DeadLetter,
-    Decision,
-    EventReference,
-    Message,
-    Notification,
-    Progress,
-    Receipt,
-    SignalWorkflow,
-    StartWorkflow,
-)
+from perdure.contracts import AnyMessage, EventReference, Message
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 words = texts.filter(bool)
@@ -58,22 +43,5 @@ def _any(model: type[Message]) -> st.SearchStrategy[Message]:
     return st.builds(model, **given)
 
 
-messages: st.SearchStrategy[Message] = st.one_of(
-    *(
-        _any(model)
-        for model in (
-            ApprovalDecided,
-            ApprovalEscalated,
-            ApprovalExpired,
-            ApprovalReminded,
-            ApprovalRequested,
-            DeadLetter,
-            Decision,
-            Notification,
-            Progress,
-            Receipt,
-            SignalWorkflow,
-            StartWorkflow,
-        )
-    )
-)
+_union, _ = get_args(AnyMessage)
+messages: st.SearchStrategy[Message] = st.one_of(*map(_any, get_args(_union)))

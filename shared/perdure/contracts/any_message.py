@@ -1,0 +1,37 @@
+"""Every message that Perdure itself says or hears, told apart by its type."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from perdure.contracts.approvals import (
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+)
+from perdure.contracts.commands import SignalWorkflow, StartWorkflow
+from perdure.contracts.dead_letters import DeadLetter
+from perdure.contracts.decisions import Decision
+from perdure.contracts.notifications import Notification
+from perdure.contracts.progress import Progress
+from perdure.contracts.receipts import Receipt
+
+__all__ = ["AnyMessage"]
+
+AnyMessage = Annotated[
+    ApprovalDecided
+    | ApprovalEscalated
+    | ApprovalExpired
+    | ApprovalReminded
+    | ApprovalRequested
+    | DeadLetter
+    | Decision
+    | Notification
+    | Progress
+    | Receipt
+    | SignalWorkflow
+    | StartWorkflow,
+    Field(discriminator="type"),
+]
