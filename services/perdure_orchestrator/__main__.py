@@ -17,13 +17,14 @@ from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
 from perdure_orchestrator.ending import leave
 from perdure_orchestrator.registry import load_registry
-from perdure_orchestrator.temporal import connect_temporal
+from perdure_orchestrator.temporal import answers, connect_temporal
 
 
 @asynccontextmanager
-async def _around(role: Role, settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
     client = await connect_temporal(settings.temporal)
+    health.checks["temporal"] = partial(answers, client)
     app = create_app(client, bus, registry, settings) if role != "worker" else App("orchestrator", [])
     if role == "bridge":
         yield app

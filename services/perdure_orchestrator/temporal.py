@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from temporalio.client import Client, TLSConfig
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from perdure.settings import TemporalSettings, TlsSettings
 
-__all__ = ["connect_temporal"]
+__all__ = ["answers", "connect_temporal"]
 
 _FIRST_WAIT: Final = 0.1  # seconds
 _LONGEST_WAIT: Final = 5.0  # seconds
+_ANSWERS_WITHIN: Final = timedelta(seconds=1)
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +32,14 @@ async def connect_temporal(settings: TemporalSettings) -> Client:
             _log.warning("Temporal does not answer at %s:%s: %s", settings.host, settings.port, error)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+async def answers(client: Client) -> bool:
+    """Tell whether Temporal is reachable right now."""
+    try:
+        return await client.service_client.check_health(timeout=_ANSWERS_WITHIN)
+    except RPCError:
+        return False
 
 
 async def _connect(settings: TemporalSettings) -> Client:

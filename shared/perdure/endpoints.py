@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,12 +28,11 @@ class Health:
     """
 
     open: bool = False
-    checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
 
-    @property
-    def missing(self) -> list[str]:
-        """Names what is not there."""
-        return [name for name, check in self.checks.items() if not check()] + ([] if self.open else ["start-up"])
+    async def missing(self) -> list[str]:
+        """Name what is not there."""
+        return [name for name, check in self.checks.items() if not await check()] + ([] if self.open else ["start-up"])
 
 
 @asynccontextmanager
@@ -77,7 +76,7 @@ def _app(health: Health, registry: CollectorRegistry) -> AsgiFastStream:
 
     @get
     async def readyz(_: dict[str, Any]) -> AsgiResponse:
-        missing = health.missing
+        missing = await health.missing()
         return AsgiResponse(json.dumps({"missing": missing}).encode(), status_code=503 if missing else 200)
 
     routes: list[tuple[str, Any]] = [("/healthz", healthz), ("/readyz", readyz), ("/metrics", make_asgi_app(registry))]

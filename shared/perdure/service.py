@@ -62,7 +62,7 @@ async def _live(service: str, settings: Settings, around: Around) -> None:
     health, registry = Health(), CollectorRegistry()
     own: ServiceSettings = getattr(settings, service)
     async with endpoints(own, health, registry), connect(settings.nats, source=f"perdure/{service}") as bus:
-        health.checks["nats"] = lambda: bus.connected
+        health.checks["nats"] = bus.answers
         await declare(bus.js, service)
         async with around(settings, bus, health) as app, hearing(app, bus, settings.nats, registry):
             health.open = True

@@ -39,9 +39,8 @@ class NatsBus:
         self._source = source
         self.js: JetStreamContext = client.jetstream(timeout=_ACKNOWLEDGED_WITHIN)
 
-    @property
-    def connected(self) -> bool:
-        """Whether the server is reachable right now."""
+    async def answers(self) -> bool:
+        """Tell whether the server is reachable right now."""
         return self._client.is_connected
 
     async def say(self, message: Message) -> None:

@@ -1,0 +1,35 @@
+"""What `/readyz` knows of Temporal, on a real server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from perdure.local.ports import choose_ports
+from perdure.settings import TemporalSettings
+from perdure_orchestrator.temporal import answers, connect_temporal
+from tests.binaries import binary
+
+
+async def test_a_temporal_that_was_killed_does_not_answer_and_one_that_is_back_does() -> None:
+    port = choose_ports({"temporal": 0}, remembered={}, asked={})["temporal"]
+    async with server(port):
+        client = await connect_temporal(TemporalSettings(port=port))
+        there = await answers(client)
+    gone = await answers(client)
+    async with server(port), asyncio.timeout(60):
+        while not await answers(client):
+            await asyncio.sleep(0.1)
+
+    assert (there, gone) == (True, False)
+
+
+@asynccontextmanager
+async def server(port: int) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        binary("temporal-test-server"), str(port), stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
