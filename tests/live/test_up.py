@@ -38,10 +38,8 @@ def lines(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    up = subprocess.Popen(
-        [binary("perdure"), "up", "--json", *arguments], cwd=folder, stdout=subprocess.PIPE, text=True
-    )
+def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
+    up = subprocess.Popen([binary("perdure"), "up", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert up.stdout is not None
         for line in up.stdout:
@@ -49,7 +47,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
                 break
         yield up
     finally:
-        up.send_signal(signal.SIGINT)
+        up.send_signal(ended_by)
         up.wait(40)
         assert up.stdout is not None
         up.stdout.close()
@@ -106,7 +104,7 @@ def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
 
 
 def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: Path) -> None:
-    with running(folder):
+    with running(folder, ended_by=signal.SIGTERM):
         perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada")
         request = waiting_request(folder)
         second = perdure(folder, "up")

@@ -1,0 +1,27 @@
+import json
+import logging
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import format_trace_id
+
+from perdure.telemetry.logs import set_up_logs
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> object:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_line_is_json_and_names_service_and_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("ingest")
+    with TracerProvider().get_tracer("t").start_as_current_span("s") as span:
+        logging.getLogger("anybody").warning("%s came", "it")
+
+    line = json.loads(capsys.readouterr().err or capsys.readouterr().out)
+    assert (line["event"], line["level"], line["service"]) == ("it came", "warning", "ingest")
+    assert line["trace_id"] == format_trace_id(span.get_span_context().trace_id)
