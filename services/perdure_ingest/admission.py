@@ -1,5 +1,6 @@
 """Which commands an event becomes: a pure function of the event and the rules."""
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
@@ -37,6 +38,11 @@ def workflow_id(route: str, event_id: str) -> str:
     return f"{whole[: _LONGEST_ID - 65]}-{sha256(whole.encode()).hexdigest()}"
 
 
+def _digest(event: Event) -> str:
+    content = json.dumps([event.type, event.data], sort_keys=True, separators=(",", ":"))
+    return sha256(content.encode()).hexdigest()
+
+
 def _command(event: Event, rule: Rule, reference: EventReference) -> StartWorkflow | SignalWorkflow:
     route = rule.route
     if route.start is not None:
@@ -45,6 +51,7 @@ def _command(event: Event, rule: Rule, reference: EventReference) -> StartWorkfl
             event=reference,
             workflow=route.start,
             workflow_id=workflow_id(rule.name, event.id),
+            digest=_digest(event),
             input=event.data,
         )
     return SignalWorkflow(

@@ -10,12 +10,14 @@ from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
+from perdure.bus.nats_key_value import NatsKeyValue
 from perdure.endpoints import Health
 from perdure.service import run
 from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
 from perdure_orchestrator.ending import leave
+from perdure_orchestrator.ledger import BUCKET, StartLedger
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import answers, connect_temporal
 
@@ -25,7 +27,8 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
     registry = load_registry(settings.workflows)
     client = await connect_temporal(settings.temporal)
     health.checks["temporal"] = partial(answers, client)
-    app = create_app(client, bus, registry, settings) if role != "worker" else App("orchestrator", [])
+    ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
+    app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
     if role == "bridge":
         yield app
         return

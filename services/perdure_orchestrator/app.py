@@ -22,6 +22,7 @@ from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
+from perdure_orchestrator.ledger import StartLedger
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.steps import AskModel, CallTool, Say
@@ -34,9 +35,9 @@ _STICKY: Final = timedelta(seconds=5)  # a task waits so long for the worker tha
 _SETTLED_WITHIN: Final = timedelta(seconds=10)  # at a stop, steps in flight may take so long to end
 
 
-def create_app(client: Client, bus: Bus, registry: Registry, settings: Settings) -> App:
+def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: Settings) -> App:
     """Build the bridge; nothing connects until it is heard."""
-    bridge = Bridge(client, bus, registry, settings.temporal)
+    bridge = Bridge(client, bus, ledger, registry, settings.temporal)
     return App(
         "orchestrator",
         hears=[

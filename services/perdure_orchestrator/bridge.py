@@ -16,6 +16,7 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.settings import TemporalSettings
+from perdure_orchestrator.ledger import StartLedger
 from perdure_orchestrator.registry import Registry
 
 __all__ = ["Bridge"]
@@ -26,9 +27,12 @@ _SENDERS_FAULT: Final = {RPCStatusCode.INVALID_ARGUMENT}
 class Bridge:
     """Hands messages over to Temporal; each method returns once Temporal has stored what it was given."""
 
-    def __init__(self, client: Client, bus: Bus, registry: Registry, settings: TemporalSettings) -> None:
+    def __init__(
+        self, client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: TemporalSettings
+    ) -> None:
         self._client = client
         self._bus = bus
+        self._ledger = ledger
         self._registry = registry
         self._settings = settings
 
@@ -62,6 +66,8 @@ class Bridge:
         if start.workflow not in self._registry.workflows:
             known = ", ".join(sorted(self._registry.workflows))
             raise InvalidMessage("unknown_workflow", f"No workflow is called {start.workflow}; registered are: {known}")
+        if await self._ledger.claim(start):
+            return  # the same event asks for the same run, which was started
         try:
             await self._client.start_workflow(
                 start.workflow,
@@ -75,9 +81,10 @@ class Bridge:
                 request_eager_start=True,
             )
         except WorkflowAlreadyStartedError:
-            return  # it ran before and has ended: the same event asks for the same run, which is there
+            pass  # and has ended, before we could write down that it was started
         except RPCError as error:
             raise _translated(error, start.workflow_id) from error
+        await self._ledger.started(start)
 
     async def _signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel) -> None:
         try:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from temporalio.client import Client
+
 from perdure.bus import Wire
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 from tests.live.world import World
@@ -23,7 +25,7 @@ async def test_a_run_that_the_new_code_does_not_fit_waits_says_why_and_goes_on_w
     async with world() as here:
         good = module.read_text()
         await here.publish("work.patient", b"{}", Nats_Msg_Id="one")
-        await said(here, "started")
+        await recorded(here)
 
         await deploy(here, module, good.replace(FIRST, ELSE_FIRST))
         await here.bus.publish(Wire(f"signals.{RUN}.go", b"", {}))
@@ -36,8 +38,13 @@ async def test_a_run_that_the_new_code_does_not_fit_waits_says_why_and_goes_on_w
     assert [fact.kind for fact in facts[RUN]] == ["started", "step_started", "step_completed", "completed"]
 
 
-async def said(here: World, kind: str) -> None:
-    while kind not in {fact.kind for fact in (await here.facts())[RUN]}:
+async def recorded(here: World) -> None:
+    """Wait until Temporal has recorded what the run did first: before that, there is nothing to fit."""
+    client = await Client.connect(here.suite.endpoints.temporal)
+    run = client.get_workflow_handle(RUN)
+    while (await here.facts()).get(RUN) is None:
+        await asyncio.sleep(0.1)
+    while not any(it.HasField("workflow_task_completed_event_attributes") for it in (await run.fetch_history()).events):
         await asyncio.sleep(0.1)
 
 

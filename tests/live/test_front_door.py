@@ -47,3 +47,16 @@ async def test_each_bad_message_ends_as_one_dead_letter_and_the_service_stays_up
         assert sorted(letter.reason for letter in letters) == sorted(reason for _, _, reason in BAD)
         assert all(len(letter.detail) > 10 for letter in letters)
         assert {name: here.suite.supervisor.pid(name) for name in before} == before
+
+
+async def test_an_id_that_comes_again_with_other_data_is_refused_and_the_first_one_runs(world: OpenWorld) -> None:
+    async with world() as here:
+        for steps in (1, 2):
+            cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.chained", "ce_source": "test"}
+            await here.publish("work.chained", b'{"steps": %d}' % steps, **cloud)
+        (letter,) = await here.dead_letters(1)
+        facts = await here.completed(1)
+
+    assert (letter.service, letter.reason) == ("orchestrator", "duplicate_id")
+    assert "The event id e1 was used before, by EVENTS 1" in letter.detail
+    assert facts["Chain-e1"][-1].result == 1

@@ -2,15 +2,20 @@
 
 from perdure.bus.envelope import Wire, decode, encode
 from perdure.bus.events import read_event, write_event
+from perdure.bus.key_value import KeyValue, MemoryKeyValue
 from perdure.bus.memory import MemoryBus
 from perdure.bus.nats import NatsBus, connect
+from perdure.bus.nats_key_value import NatsKeyValue
 from perdure.bus.port import Bus, Heard
 
 __all__ = [
     "Bus",
     "Heard",
+    "KeyValue",
     "MemoryBus",
+    "MemoryKeyValue",
     "NatsBus",
+    "NatsKeyValue",
     "Wire",
     "connect",
     "decode",

@@ -45,7 +45,9 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
         _subscribe(broker, app.service, ear, bus, metrics)
     for question in app.answers:
         _answer(broker, app.service, question)
+    client = await broker.connect()
     await broker.start()
+    await client.flush()  # now the server knows whom to ask
     try:
         yield broker
     finally:

@@ -1,4 +1,4 @@
-"""Streams and consumers, declared once: what exists on NATS, who hears it, and for how long it is kept.
+"""Streams, consumers and buckets, declared once: what exists on NATS, who hears it, and for how long it is kept.
 
 Limits retention everywhere: work-queue retention with replicas and ``max_deliver`` has lost messages
 (nats-server issue 7817).
@@ -12,10 +12,18 @@ from typing import Final
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import APIError, BadRequestError
 
-__all__ = ["CONSUMERS", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
+__all__ = ["BUCKETS", "CONSUMERS", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
 _ACK_WAIT: Final = timedelta(seconds=30)
@@ -97,9 +105,14 @@ CONSUMERS: Final = (
     *(Consumer("audit", name, in_flight=2048) for name in STREAMS),
 )
 
+BUCKETS: Final = {
+    "STARTS": timedelta(days=400),  # longer than EVENTS are kept and Temporal remembers an ended run, by far
+}
+"""Key-value buckets, and how long each keeps what nobody touched."""
+
 
 async def declare(js: JetStreamContext, service: str) -> None:
-    """Create the streams and this service's consumers, or bring them to what is declared; waits for JetStream.
+    """Create the streams, buckets and this service's consumers, or bring them to what is declared; waits for JetStream.
 
     Safe from many services at once: creating what exists unchanged is no change.
     """
@@ -123,6 +136,8 @@ async def _declare(js: JetStreamContext, service: str) -> None:
             if error.err_code != _NAME_IN_USE:
                 raise
             await js.update_stream(stream.config)
+    for bucket, keep in BUCKETS.items():
+        await js.create_key_value(KeyValueConfig(bucket, ttl=keep.total_seconds(), storage=StorageType.FILE))
     for consumer in CONSUMERS:
         if consumer.service == service:
             await js.add_consumer(consumer.stream, consumer.config)

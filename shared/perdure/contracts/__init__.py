@@ -13,7 +13,7 @@ from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import Decision
 from perdure.contracts.documents import DocumentReport, DocumentSubmitted
 from perdure.contracts.events import Event
-from perdure.contracts.message import Message
+from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
 from perdure.contracts.progress import ENDINGS, Kind, Progress
 from perdure.contracts.receipts import Receipt
@@ -39,6 +39,7 @@ __all__ = [
     "Progress",
     "Reason",
     "Receipt",
+    "Sha256",
     "SignalWorkflow",
     "StartWorkflow",
     "from_token",

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from perdure.contracts.instant import Instant
-from perdure.contracts.message import Message
+from perdure.contracts.message import Message, Sha256
 
 __all__ = ["EventReference", "SignalWorkflow", "StartWorkflow"]
 
@@ -34,6 +34,7 @@ class StartWorkflow(Message):
         route: Name of the route that matched.
         workflow: Name of the workflow type.
         workflow_id: ``<route>-<event id>``: the same event asks for the same run.
+        digest: Of the event's type and data: an id that comes again with another digest is no repetition.
         input: The workflow's single argument.
     """
 
@@ -42,6 +43,7 @@ class StartWorkflow(Message):
     event: EventReference
     workflow: str
     workflow_id: str
+    digest: Sha256
     input: JsonValue = None
 
     @property
@@ -51,8 +53,8 @@ class StartWorkflow(Message):
 
     @property
     def message_id(self) -> str:
-        """One start a run."""
-        return f"start.{self.workflow_id}"
+        """One start a run and content: what only shares the id is not swallowed, but refused where people see it."""
+        return f"start.{self.workflow_id}.{self.digest[:16]}"
 
 
 class SignalWorkflow(Message):

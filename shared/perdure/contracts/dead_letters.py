@@ -18,6 +18,7 @@ Reason = Literal[
     "no_route",
     "bad_condition",
     "bad_data",
+    "duplicate_id",
     "unknown_workflow",
     "unknown_run",
     "bad_message",

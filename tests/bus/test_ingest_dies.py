@@ -1,0 +1,39 @@
+"""From an event to its commands, once each, wherever ingest dies between hearing and acknowledging."""
+
+import itertools
+
+from perdure.bus import Heard, MemoryBus, Wire
+from perdure.bus.delivery import settle
+from perdure.contracts import StartWorkflow
+from perdure.routes import Route
+from perdure.settings import Settings
+from perdure_ingest.app import create_app
+from tests.bus.test_settle import Delivered
+from tests.fuse import Fuse, Fused, Killed
+
+SETTINGS = Settings(routes=(Route(on="said", start="Echo"), Route(on="said", start="Count")))
+
+
+async def test_wherever_ingest_dies_the_next_delivery_makes_it_one_command_a_route() -> None:
+    for number in itertools.count(1):
+        bus, fuse = MemoryBus(), Fuse(number)
+        delivery = Delivered()
+        delivery.heard = await published(bus)
+        (dying,) = create_app(SETTINGS, Fused(bus, fuse)).hears
+        (healthy,) = create_app(SETTINGS, bus).hears
+        try:
+            await settle(Fused(delivery, fuse), dying.handle, bus=bus, service="ingest")
+        except Killed:
+            if not delivery.settled:
+                await settle(delivery, healthy.handle, bus=bus, service="ingest")
+
+        assert [it.workflow_id for it in bus.said if isinstance(it, StartWorkflow)] == ["Echo-one", "Count-one"]
+        assert delivery.settled == ["ack"]
+        if fuse.left > 0:
+            break
+    assert number == 7, "two commands and an acknowledgement, each with a spark before and after"
+
+
+async def published(bus: MemoryBus) -> Heard:
+    await bus.publish(Wire("events.said", b"{}", {"Nats-Msg-Id": "one"}))
+    return await anext(bus.recall("events.said"))

@@ -1,0 +1,38 @@
+"""One behaviour, both adapters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from perdure.bus import KeyValue, MemoryKeyValue, NatsKeyValue, connect
+from perdure.bus.topology import declare
+
+KEYS = ["plain", "a.b c", "Ünï/*>🚀", "x" * 300]
+
+
+@pytest_asyncio.fixture(params=["memory", "nats"])
+async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[KeyValue]:
+    if request.param == "memory":
+        yield MemoryKeyValue()
+        return
+    async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
+        await declare(bus.js, "test")
+        yield NatsKeyValue(bus.js, "STARTS")
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_the_first_to_create_a_key_wins(bucket: KeyValue, key: str) -> None:
+    wins = await asyncio.gather(*(bucket.create(key, b"%d" % number) for number in range(5)))
+
+    assert wins.count(True) == 1
+    assert await bucket.get(key) == b"%d" % wins.index(True)
+
+
+async def test_what_is_put_replaces_what_was_there(bucket: KeyValue) -> None:
+    await bucket.create("k", b"1")
+    await bucket.put("k", b"2")
+
+    assert await bucket.get("k") == b"2"
+    assert await bucket.get("another") is None

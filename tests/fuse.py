@@ -1,0 +1,40 @@
+"""Kills whoever awaits something, before or after it is done, wherever a test wants it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class Killed(BaseException):
+    """What nobody catches, as nobody catches SIGKILL."""
+
+
+@dataclass
+class Fuse:
+    """Kills at its nth spark: each port sparks before and after it does something."""
+
+    left: int
+
+    def spark(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+@dataclass
+class Fused:
+    """A port, or Temporal's client, that may die around each of its awaits."""
+
+    inner: Any
+    fuse: Fuse
+
+    def __getattr__(self, name: str) -> Any:
+        if not callable(getattr(self.inner, name)):
+            return getattr(self.inner, name)
+
+        async def call(*args: Any, **named: Any) -> Any:
+            self.fuse.spark()
+            result = await getattr(self.inner, name)(*args, **named)
+            self.fuse.spark()
+            return result
+
+        return call

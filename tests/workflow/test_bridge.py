@@ -1,0 +1,92 @@
+"""From a command to a run, exactly once, wherever the bridge dies on the way."""
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.bus import Heard, KeyValue, MemoryKeyValue, encode
+from perdure.contracts import EventReference, StartWorkflow
+from perdure.errors import InvalidMessage
+from perdure.settings import TemporalSettings
+from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.ledger import StartLedger
+from perdure_orchestrator.registry import Registry
+from tests.fuse import Fuse, Fused, Killed
+from tests.workflow.stage import Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@workflow.defn
+class Echo:
+    @workflow.run
+    async def run(self, data: dict[str, str]) -> str:
+        return data["word"]
+
+
+def command(event_id: str, word: str = "hello") -> Heard:
+    start = StartWorkflow(
+        route="Echo",
+        event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
+        workflow="Echo",
+        workflow_id=f"Echo-{event_id}",
+        digest=(word.encode().hex() * 64)[:64],
+        input={"word": word},
+    )
+    return Heard(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
+
+
+def bridge(stage: Stage, client: Any, entries: KeyValue) -> Bridge:
+    settings = TemporalSettings(task_queue=stage.queue)
+    return Bridge(client, stage.bus, StartLedger(entries), Registry({"Echo": Echo}, ()), settings)
+
+
+def endings(stage: Stage, workflow_id: str) -> list[str]:
+    return [str(fact.result) for fact in stage.progress if fact.workflow_id == workflow_id and fact.kind == "completed"]
+
+
+async def test_wherever_the_bridge_dies_the_next_delivery_makes_it_one_run(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Echo) as stage:
+        for number in itertools.count(1):
+            entries, fuse = MemoryKeyValue(), Fuse(number)
+            dying = bridge(stage, Fused(environment.client, fuse), Fused(entries, fuse))
+            try:
+                await dying.command(command(f"e{number}"))
+            except Killed:
+                await bridge(stage, environment.client, entries).command(command(f"e{number}"))
+            await environment.client.get_workflow_handle(f"Echo-e{number}").result()
+
+            assert endings(stage, f"Echo-e{number}") == ["hello"]
+            if fuse.left > 0:
+                break
+    assert number == 7, "a claim, a start and an entry, each with a spark before and after"
+
+
+async def test_what_was_started_is_not_started_again_even_when_temporal_has_forgotten_it(
+    environment: WorkflowEnvironment,
+) -> None:
+    entries = MemoryKeyValue()
+    async with open_stage(environment, Echo) as stage:
+        await bridge(stage, environment.client, entries).command(command("once"))
+        nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+
+        await bridge(stage, nowhere, entries).command(command("once"))
+
+
+async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(environment: WorkflowEnvironment) -> None:
+    entries = MemoryKeyValue()
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, environment.client, entries)
+        await here.command(command("twice"))
+
+        with pytest.raises(InvalidMessage, match="used before, by EVENTS 1") as refused:
+            await here.command(command("twice", word="goodbye"))
+
+        await environment.client.get_workflow_handle("Echo-twice").result()
+    assert refused.value.reason == "duplicate_id"
+    assert endings(stage, "Echo-twice") == ["hello"]
