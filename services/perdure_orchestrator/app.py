@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from perdure.bus import Bus
 from perdure.bus.app import Answers, App, Hears
+from perdure.bus.start_ledger import StartLedger
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.settings import Settings
 from perdure_orchestrator.agents.models import Models
@@ -22,7 +23,6 @@ from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.ledger import StartLedger
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.steps import AskModel, CallTool, Say

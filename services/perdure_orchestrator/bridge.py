@@ -11,12 +11,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, Heard, decode
 from perdure.bus.envelope import MESSAGE_ID, attribute, explain
+from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import Decision, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.settings import TemporalSettings
-from perdure_orchestrator.ledger import StartLedger
 from perdure_orchestrator.registry import Registry
 
 __all__ = ["Bridge"]

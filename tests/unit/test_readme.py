@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.main import get_command
@@ -11,6 +11,7 @@ from typer.main import get_command
 from perdure.cli.app import app
 from perdure.config_file import CONFIG_VARIABLE
 from perdure.configuration import load_settings
+from perdure.contracts import Reason
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -41,6 +42,12 @@ def test_every_command_that_is_shown_can_be_typed(line: str) -> None:
         command = command.commands[words.pop(0)]
 
     command.make_context("perdure", words)
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    rows = README.partition("| reason |")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`(\w+)`(?=[^|]*\|)", rows.replace("| ", "\n| "))) >= set(get_args(Reason))
 
 
 def test_the_configuration_that_is_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

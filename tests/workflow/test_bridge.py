@@ -10,11 +10,11 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import Heard, KeyValue, MemoryKeyValue, encode
+from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import EventReference, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
-from perdure_orchestrator.ledger import StartLedger
 from perdure_orchestrator.registry import Registry
 from tests.fuse import Fuse, Fused, Killed
 from tests.workflow.stage import Stage, open_stage

@@ -106,6 +106,29 @@ class NatsBus:
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS does not tell what it holds of {subject}: {error!r}") from error
 
+    async def original(self, stream: str, sequence: int) -> Wire:
+        """Return a message as it lies in its stream.
+
+        Raises:
+            Unavailable: It is no longer there, or nobody answers.
+        """
+        try:
+            message = await self.js.get_msg(stream, sequence)
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"{stream} does not give its message {sequence}: {error!r}") from error
+        return Wire(message.subject or "", message.data or b"", message.headers or {})
+
+    async def drop(self, stream: str, sequence: int) -> None:
+        """Take a message out of its stream.
+
+        Raises:
+            Unavailable: Nobody confirmed it.
+        """
+        try:
+            await self.js.delete_msg(stream, sequence)
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"{stream} does not drop its message {sequence}: {error!r}") from error
+
     async def ask(self, subject: str, question: bytes) -> bytes:
         """Put a question to a service by request and reply.
 

@@ -4,13 +4,14 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from perdure.bus import KeyValue
+from perdure.bus.key_value import KeyValue
 from perdure.contracts import Sha256, StartWorkflow
 from perdure.errors import InvalidMessage
 
 __all__ = ["BUCKET", "StartLedger"]
 
 BUCKET: Final = "STARTS"
+"""The bucket of the topology that holds the entries."""
 
 
 class _Entry(BaseModel):
@@ -47,6 +48,15 @@ class StartLedger:
                 "data. An id names one event for ever: publish this one under an id of its own.",
             )
         return entry.started
+
+    async def has_started(self, workflow_id: str) -> bool:
+        """Tell whether a run was ever started under this id.
+
+        Raises:
+            Unavailable: The ledger does not answer.
+        """
+        known = await self._entries.get(workflow_id)
+        return known is not None and _Entry.model_validate_json(known).started
 
     async def started(self, start: StartWorkflow) -> None:
         """Write down that the run was started.

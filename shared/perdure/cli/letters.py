@@ -1,0 +1,90 @@
+"""Dead letters as one works on them: found, said again, dropped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from perdure.bus import NatsBus, NatsKeyValue, decode
+from perdure.bus.replay import replayed
+from perdure.bus.start_ledger import BUCKET, StartLedger
+from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.errors import PerdureError
+
+__all__ = ["Choice", "drop_letters", "find_letters", "replay_letters"]
+
+_STREAM: Final = "DLQ"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which letters are meant: those of these numbers, or all, and of them only those of a reason and a service."""
+
+    numbers: Sequence[int] = ()
+    reason: str | None = None
+    service: str | None = None
+
+    def holds(self, number: int, letter: DeadLetter) -> bool:
+        """Tell whether this letter is one of them."""
+        return (
+            (not self.numbers or number in self.numbers)
+            and self.reason in {None, letter.reason}
+            and self.service in {None, letter.service}
+        )
+
+
+async def find_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
+    """Return letters by their place in the stream.
+
+    Raises:
+        PerdureError: One that is named is not there.
+    """
+    found: dict[int, DeadLetter] = {}
+    async for heard in bus.recall("dlq.>"):
+        letter = decode(heard.wire)
+        if isinstance(letter, DeadLetter) and choice.holds(heard.sequence, letter):
+            found[heard.sequence] = letter
+    if missing := sorted(set(choice.numbers) - set(found)):
+        raise PerdureError(f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there.")
+    return found
+
+
+async def replay_letters(
+    bus: NatsBus, choice: Choice, *, pause: float, dry_run: bool
+) -> AsyncIterator[tuple[int, DeadLetter, str | None]]:
+    """Say each letter again and drop it, ``pause`` seconds apart; yields what speaks against it, if anything does."""
+    ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
+    for place, letter in (await find_letters(bus, choice)).items():
+        against = await _against(letter, ledger)
+        if against is None and not dry_run:
+            await bus.publish(replayed(letter, await _body(bus, letter), place=place))
+            await bus.drop(_STREAM, place)
+            await asyncio.sleep(pause)
+        yield place, letter, against
+
+
+async def drop_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
+    """Take letters out of the stream, and return them."""
+    letters = await find_letters(bus, choice)
+    for place in () if dry_run else letters:
+        await bus.drop(_STREAM, place)
+    return letters
+
+
+async def _body(bus: NatsBus, letter: DeadLetter) -> bytes:
+    if letter.body is not None:
+        return letter.body
+    return (await bus.original(letter.stream, letter.stream_sequence)).body
+
+
+async def _against(letter: DeadLetter, ledger: StartLedger) -> str | None:
+    """Say what speaks against a replay: a command whose run was started must not start one again."""
+    if not letter.original_subject.startswith("commands.start."):
+        return None
+    try:
+        start = StartWorkflow.model_validate_json(letter.body or b"")
+    except ValueError:
+        return None
+    if await ledger.has_started(start.workflow_id):
+        return f"the run {start.workflow_id} was started; `perdure status {start.workflow_id}` tells how it stands"
+    return None

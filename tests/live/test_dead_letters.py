@@ -1,0 +1,84 @@
+"""Dead letters as an operator handles them: looked at, mended, said again."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from tests.binaries import binary
+from tests.live.world import World
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+ROUTES = [
+    {"on": "work.quick", "start": "Quick", "schema": {"required": ["steps"]}},
+    {"on": "work.lost", "start": "Lost"},
+]
+
+
+async def dlq(here: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [binary("perdure"), "dlq", *arguments]
+    environment = {"PERDURE_STATE": str(here.settings.state), "PATH": ""}
+    return await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+async def listed(here: World, *arguments: str) -> list[dict[str, Any]]:
+    answer = await dlq(here, "list", "--json", *arguments)
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_letters(world: OpenWorld) -> None:
+    async with world(routes=ROUTES) as here:
+        await here.publish("work.quick", b"{}", Nats_Msg_Id="mended later")
+        await here.publish("work.lost", b"{}", Nats_Msg_Id="lost")
+        await here.dead_letters(2)
+
+        (bad_data,) = await listed(here, "--reason", "bad_data")
+        shown = (await dlq(here, "show", str(bad_data["number"]))).stdout
+        dry = await dlq(here, "replay", "--all", "--dry-run")
+        still = await listed(here)
+        again = await dlq(here, "replay", str(bad_data["number"]))
+        letters = await here.dead_letters(3)
+        dropped = await dlq(here, "drop", "--all", "--service", "orchestrator")
+        left = await listed(here)
+
+    assert "'steps' is a required property" in shown
+    assert (dry.returncode, len(still)) == (0, 2)
+    assert again.stdout == f"{bad_data['number']} went to events.work.quick\n"
+    assert letters[-1].reason == "bad_data"
+    assert letters[-1].headers["ce-id"] == "mended%20later"
+    assert dropped.returncode == 0
+    assert [it["number"] for it in left] == [3]
+
+
+async def test_what_did_start_is_not_started_again_by_a_replay(world: OpenWorld) -> None:
+    async with world(routes=[{"on": "work.quick", "start": "Quick"}]) as here:
+        for extra in (b"{}", b'{"other": 1}'):
+            cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.quick", "ce_source": "test"}
+            await here.publish("work.quick", extra, **cloud)
+        await here.dead_letters(1)
+        await here.completed(1)
+
+        refused = await dlq(here, "replay", "--all")
+        left = await listed(here)
+
+    assert refused.returncode == 1
+    assert "the run Quick-e1 was started" in refused.stdout
+    assert len(left) == 1
+
+
+async def test_a_wrong_call_says_what_is_right(world: OpenWorld) -> None:
+    async with world() as here:
+        neither = await dlq(here, "replay")
+        unknown = await dlq(here, "list", "--reason", "boredom")
+        missing = await dlq(here, "show", "99")
+
+    assert (neither.returncode, unknown.returncode, missing.returncode) == (2, 2, 1)
+    assert "say --all" in neither.stderr
+    assert "duplicate_id" in unknown.stderr
+    assert "There is no dead letter 99" in missing.stderr
