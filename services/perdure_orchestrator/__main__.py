@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +18,7 @@ from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
 from perdure_orchestrator.ending import leave
+from perdure_orchestrator.reconciler import Reconciler, reconciling
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import answers, connect_temporal
 
@@ -29,10 +30,12 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
     health.checks["temporal"] = partial(answers, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
-    if role == "bridge":
-        yield app
-        return
-    async with working(client, bus, registry, settings):
+    async with AsyncExitStack() as stack:
+        if role != "worker":
+            reconciler = Reconciler(client, bus, settings.temporal)
+            await stack.enter_async_context(reconciling(reconciler, settings.orchestrator.reconcile_every))
+        if role != "bridge":
+            await stack.enter_async_context(working(client, bus, registry, settings))
         yield app
 
 

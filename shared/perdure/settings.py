@@ -145,10 +145,20 @@ class IngestSettings(ServiceSettings):
 
 
 class OrchestratorSettings(ServiceSettings):
-    """The bridge and the worker."""
+    """The bridge and the worker.
+
+    Attributes:
+        reconcile_every_seconds: How often the bridge looks for runs whose end no code could say, as of terminated ones.
+    """
 
     http_port: int = Field(default=8702, ge=0, le=65535)
     max_concurrent_steps: PositiveInt = 100
+    reconcile_every_seconds: PositiveFloat = 10.0
+
+    @property
+    def reconcile_every(self) -> timedelta:
+        """``reconcile_every_seconds`` as a duration."""
+        return timedelta(seconds=self.reconcile_every_seconds)
 
 
 class NotifierSettings(ServiceSettings):

@@ -69,6 +69,16 @@ async def test_the_newest_of_each_subject_can_be_recalled(bus: Bus) -> None:
     assert newest == [fact(1, "b"), fact(2, "a")]
 
 
+async def test_the_newest_of_one_subject_can_be_recalled(bus: Bus) -> None:
+    for one in (fact(1, "a"), fact(2, "a"), fact(3, "b")):
+        await bus.say(one)
+
+    (newest,) = [one async for one in bus.recall(fact(1, "a").subject, last_only=True)]
+    nothing = [one async for one in bus.recall("progress.w.nobody", last_only=True)]
+
+    assert (decode(newest.wire), newest.sequence, nothing) == (fact(2, "a"), 2, [])
+
+
 async def test_bytes_arrive_as_they_were(bus: Bus) -> None:
     wire = Wire("events.a.b", b"\x00\xff{", {"Nats-Msg-Id": "x", "my-header": "value"})
     place = await bus.publish(wire)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from nats.errors import MaxPayloadError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 
 from perdure.bus.envelope import Wire, encode
 from perdure.bus.port import Heard
@@ -95,6 +97,10 @@ class NatsBus:
             inactive_threshold=_FORGOTTEN_AFTER,
         )
         try:
+            if last_only and not {"*", ">"} & set(subject.split(".")):
+                async for only in self._newest(subject):
+                    yield only
+                return
             subscription = await self.js.pull_subscribe(subject, stream=stream_of(subject).name, config=config)
             remaining = (await subscription.consumer_info()).num_pending or 0
             while remaining > 0:
@@ -105,6 +111,16 @@ class NatsBus:
             await subscription.unsubscribe()
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS does not tell what it holds of {subject}: {error!r}") from error
+
+    async def _newest(self, subject: str) -> AsyncIterator[Heard]:
+        """Yield the newest message of one subject, asked for directly: that needs no consumer."""
+        stream = stream_of(subject).name
+        try:
+            found = await self.js.get_last_msg(stream, subject, direct=True)
+        except NotFoundError:
+            return
+        wire = Wire(subject, found.data or b"", found.headers or {})
+        yield Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
     async def original(self, stream: str, sequence: int) -> Wire:
         """Return a message as it lies in its stream.

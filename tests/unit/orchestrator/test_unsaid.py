@@ -1,0 +1,47 @@
+from datetime import UTC, datetime
+from typing import Any
+
+from perdure.contracts import Progress
+from perdure_orchestrator.reconciler import unsaid
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def fact(sequence: int, kind: Any, step: str | None = None, attempt: int = 1) -> Progress:
+    return Progress(
+        workflow="W", workflow_id="w", run_id="r", sequence=sequence, kind=kind, step=step, attempt=attempt, at=NOW
+    )
+
+
+def filled(*said: Progress) -> list[tuple[int, str, str | None]]:
+    return [(it.sequence, it.kind, it.step) for it in unsaid(said, fact(1, "terminated"))]
+
+
+def test_a_run_of_which_nothing_was_said_has_at_least_an_ending() -> None:
+    assert filled() == [(1, "terminated", None)]
+
+
+def test_the_ending_comes_after_all_that_was_said() -> None:
+    assert filled(fact(1, "started"), fact(2, "waiting")) == [(3, "terminated", None)]
+
+
+def test_a_step_that_was_under_way_ends_before_its_run() -> None:
+    said = (fact(1, "started"), fact(2, "step_started", "a"), fact(4, "step_started", "b"), fact(5, "step_completed"))
+
+    assert filled(*said) == [(3, "step_failed", "a"), (6, "terminated", None)]
+    assert filled(*said[:2]) == [(3, "step_failed", "a"), (4, "terminated", None)]
+
+
+def test_attempts_are_no_gap() -> None:
+    tries = [fact(2, "step_started", "a", attempt) for attempt in (1, 2)]
+
+    assert filled(fact(1, "started"), *tries, fact(3, "step_failed", "a")) == [(4, "terminated", None)]
+
+
+def test_what_was_never_said_at_all_is_noted() -> None:
+    assert filled(fact(3, "step_started", "a")) == [
+        (1, "note", None),
+        (2, "note", None),
+        (4, "step_failed", "a"),
+        (5, "terminated", None),
+    ]
