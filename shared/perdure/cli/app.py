@@ -18,7 +18,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_COMMANDS: Final = ("up", "demo", "publish", "watch", "runs", "approvals", "dlq", "audit", "trace", "doctor")
+_COMMANDS: Final = (
+    "up",
+    "demo",
+    "publish",
+    "watch",
+    "runs",
+    "approvals",
+    "dlq",
+    "audit",
+    "trace",
+    "contracts",
+    "doctor",
+)
 for _command in _COMMANDS:
     import_module(f"perdure.cli.{_command}").register(app)
 

@@ -1,0 +1,71 @@
+"""``perdure contracts``: what other programs go by, written from the code and held against it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perdure.cli.client import Json
+from perdure.cli.output import console
+from perdure.contracts_export import VERSION, Difference, contract_files, differences, read_files
+
+__all__ = ["register"]
+
+_FOLDER: Final = Path("deploy/contracts")
+_NEW_VERSION: Final = (
+    "This breaks programs that go by what is published: give it a new VERSION (perdure/contracts_export/version.py)."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    contracts = typer.Typer(no_args_is_help=True, help="Write or check the JSON Schemas and the AsyncAPI document.")
+    app.add_typer(contracts, name="contracts")
+
+    @contracts.command(epilog="Example: perdure contracts export --to deploy/contracts")
+    def export(
+        to: Annotated[Path, typer.Option(help="The folder that holds the versions.")] = _FOLDER,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Write the contract of this version; what would break others is not written."""
+        folder = to / f"v{VERSION}"
+        found = differences(read_files(folder), contract_files())
+        _print(folder, found, as_json=as_json)
+        _stop_if_breaking(found)
+        for file in sorted({difference.file for difference in found}):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(contract_files()[file], "utf-8")
+
+    @contracts.command(epilog="Exit codes: 0 they are the same, 1 they differ. Example: perdure contracts check --json")
+    def check(
+        against: Annotated[Path, typer.Option(help="The folder that holds the versions.")] = _FOLDER,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Tell how the published contract differs from the code, and which of it would break others."""
+        folder = against / f"v{VERSION}"
+        found = differences(read_files(folder), contract_files())
+        _print(folder, found, as_json=as_json)
+        _stop_if_breaking(found)
+        if found:
+            typer.echo("The code is ahead of what is published: perdure contracts export", err=True)
+            raise typer.Exit(1)
+
+
+def _print(folder: Path, found: Iterable[Difference], *, as_json: bool) -> None:
+    for difference in sorted(found, key=lambda difference: difference.breaking):
+        if as_json:
+            console.out(json.dumps(asdict(difference)), highlight=False)
+        else:
+            sign = "[red]breaking[/] " if difference.breaking else ""
+            console.print(f"{sign}{folder / difference.file}: {difference.sentence}", soft_wrap=True)
+
+
+def _stop_if_breaking(found: Iterable[Difference]) -> None:
+    if any(difference.breaking for difference in found):
+        typer.echo(_NEW_VERSION, err=True)
+        raise typer.Exit(1)
