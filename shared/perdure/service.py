@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
 from perdure.bus.app import App
+from perdure.bus.attention import attending
 from perdure.bus.hearing import hearing
 from perdure.bus.nats import NatsBus, connect
 from perdure.bus.topology import declare
@@ -64,7 +65,12 @@ async def _live(service: str, settings: Settings, around: Around) -> None:
     async with endpoints(own, health, registry), connect(settings.nats, source=f"perdure/{service}") as bus:
         health.checks["nats"] = bus.answers
         await declare(bus.js, service)
-        async with around(settings, bus, health) as app, hearing(app, bus, settings.nats, registry):
+        async with (
+            around(settings, bus, health) as app,
+            hearing(app, bus, settings.nats, registry),
+            attending(app, bus.js) as attention,
+        ):
+            health.checks["consumers"] = attention.whole
             health.open = True
             _log.info("ready")
             try:

@@ -2,16 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from perdure.bus import Heard, connect, decode
 from perdure.bus.app import Answers, App, Hears
+from perdure.bus.attention import Attention
 from perdure.bus.hearing import hearing
 from perdure.bus.topology import declare
 from perdure.contracts import ApprovalRequested, DeadLetter
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.settings import NatsSettings
+from tests.binaries import binary
+from tests.bus.conftest import free_port
 from tests.unit.flow.test_inbox import REQUEST
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -69,3 +73,61 @@ async def test_a_question_is_answered(nats_settings: NatsSettings) -> None:
         app = App("audit", [], [Answers("queries.test", shout)])
         async with hearing(app, bus, nats_settings, CollectorRegistry()):
             assert await bus.ask("queries.test", b"hello") == b"HELLO"
+
+
+async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_next_message_is_heard(
+    nats_settings: NatsSettings,
+) -> None:
+    heard_subjects = asyncio.Queue[str]()
+
+    async def handle(heard: Heard) -> None:
+        await heard_subjects.put(heard.wire.subject)
+
+    address = nats_settings.servers[0].removeprefix("nats://").split(":")
+    async with connect(nats_settings, source="perdure/test") as bus:
+        await declare(bus.js, "ingest")
+        app = App("ingest", [Hears("EVENTS", handle)])
+        async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(20):
+            _, raw = await asyncio.open_connection(*address)
+            raw.write(b"CONNECT {}\r\nPUB events.\xff 2\r\n{}\r\nPUB events.fine 2\r\n{}\r\n")
+            await raw.drain()
+            subjects = [await heard_subjects.get() for _ in range(2)]
+            raw.close()
+
+    assert subjects == ["events.\\xff", "events.fine"]
+
+
+async def test_a_consumer_that_was_deleted_is_declared_anew_and_heard_again(nats_settings: NatsSettings) -> None:
+    tried = asyncio.Queue[Heard]()
+    app = App("notifier", [Hears("APPROVALS", tried.put)])
+    async with connect(nats_settings, source="perdure/test") as bus:
+        await declare(bus.js, "notifier")
+        async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(30):
+            await bus.js.delete_consumer("APPROVALS", "notifier")
+            attention = Attention(app, bus.js)
+            await attention.look()
+            await bus.say(REQUEST)
+
+            assert decode((await tried.get()).wire) == REQUEST
+
+
+async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: NatsSettings, tmp_path: Path) -> None:
+    port = free_port()
+    command = [binary("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(tmp_path / "other")]
+    server = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    settings = nats_settings.model_copy(update={"servers": (f"nats://127.0.0.1:{port}",)})
+    try:
+        async with connect(settings, source="perdure/test", within=10) as bus:
+            await declare(bus.js, "notifier")
+            async with hearing(App("notifier", [Hears("APPROVALS", _take)]), bus, settings, CollectorRegistry()):
+                server.kill()
+                await server.wait()
+                while await bus.answers():
+                    await asyncio.sleep(0.01)
+    finally:
+        if server.returncode is None:
+            server.kill()
+
+
+async def _take(_: Heard) -> None:
+    """Nothing comes."""

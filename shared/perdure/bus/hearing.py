@@ -12,13 +12,16 @@ from typing import Any, Final
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from opentelemetry import propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from perdure.bus.app import Answers, App, Hears
+from perdure.bus.connection import connection_options, tolerate
 from perdure.bus.delivery import settle
-from perdure.bus.nats import connection_options, heard
+from perdure.bus.nats import heard
 from perdure.bus.port import Bus, Heard
 from perdure.bus.topology import STREAMS
 from perdure.settings import NatsSettings
@@ -31,7 +34,7 @@ _tracer: Final = trace.get_tracer("perdure.bus")
 
 
 @asynccontextmanager
-async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[NatsBroker]:
+async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
     """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
     broker = NatsBroker(
         **connection_options(settings, f"perdure-{app.service}-hears"),
@@ -46,12 +49,20 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
     for question in app.answers:
         _answer(broker, app.service, question)
     client = await broker.connect()
+    tolerate(client)
     await broker.start()
     await client.flush()  # now the server knows whom to ask
     try:
-        yield broker
+        yield client
     finally:
+        await _stop(broker, client)
+
+
+async def _stop(broker: NatsBroker, client: Client) -> None:
+    try:
         await broker.stop()
+    except NatsError:  # the server is away: nothing can be drained, and what was in hand comes back by itself
+        await client.close()
 
 
 class _NatsDelivery:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import nats
 from nats.aio.client import Client
@@ -17,6 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from perdure.bus.connection import RECONNECT_EVERY, connection_options, tolerate
 from perdure.bus.envelope import Wire, encode
 from perdure.bus.port import Heard
 from perdure.bus.topology import stream_of
@@ -24,13 +24,12 @@ from perdure.contracts import Message
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.settings import NatsSettings
 
-__all__ = ["NatsBus", "connect", "connection_options", "heard"]
+__all__ = ["NatsBus", "connect", "heard"]
 
 _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until a missing acknowledgement counts as "not stored"
 _FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
 _STILL_THERE_EVERY: Final = 2.0  # seconds of silence after which a listener asks whether its consumer still exists
 _FETCHED_AT_ONCE: Final = 256
-_RECONNECT_EVERY: Final = 0.25  # seconds between two tries; nats-py tries each server in turn
 
 
 class NatsBus:
@@ -73,7 +72,7 @@ class NatsBus:
                     last = message.metadata.sequence.stream
                     yield heard(message)
             except (NatsError, OSError):
-                await asyncio.sleep(_RECONNECT_EVERY)
+                await asyncio.sleep(RECONNECT_EVERY)
 
     async def _from(self, subject: str, stream: str, first: int) -> AsyncIterator[Msg]:
         """Yield from a place in the stream on, until the server forgets the consumer: then raises."""
@@ -174,6 +173,7 @@ async def connect(settings: NatsSettings, *, source: str, within: float | None =
     except (TimeoutError, NatsError, OSError) as error:
         servers = ", ".join(settings.servers)
         raise Unavailable(f"No NATS server answers at {servers}. Start one with `perdure up`.") from error
+    tolerate(client)
     try:
         yield NatsBus(client, source)
     finally:
@@ -181,18 +181,6 @@ async def connect(settings: NatsSettings, *, source: str, within: float | None =
             await client.drain()
         else:
             await client.close()
-
-
-def connection_options(settings: NatsSettings, name: str) -> dict[str, Any]:
-    """Return nats-py's options: reconnect for ever, quickly, and without a word on each failed try."""
-    return {
-        "servers": list(settings.servers),
-        "name": name,
-        "max_reconnect_attempts": -1,
-        "reconnect_time_wait": _RECONNECT_EVERY,
-        "error_cb": _ignore,
-        **_credentials(settings),
-    }
 
 
 def heard(message: Msg) -> Heard:
@@ -205,16 +193,3 @@ def heard(message: Msg) -> Heard:
         time=metadata.timestamp,
         pending=metadata.num_pending,
     )
-
-
-def _credentials(settings: NatsSettings) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if settings.credentials_file is not None:
-        options["user_credentials"] = str(Path(settings.credentials_file).expanduser())
-    if settings.nkey_seed_file is not None:
-        options["nkeys_seed"] = str(Path(settings.nkey_seed_file).expanduser())
-    return options
-
-
-async def _ignore(_: Exception) -> None:
-    """nats-py reports every failed try here; what matters is raised where somebody waits, and told by ``/readyz``."""

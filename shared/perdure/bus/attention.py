@@ -1,0 +1,65 @@
+"""A service that lost its consumers would hear nothing and not know it: here it looks, and declares them anew."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from perdure.bus.app import App
+from perdure.bus.topology import declare
+
+__all__ = ["Attention", "attending"]
+
+_EVERY: Final = 5.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+class Attention:
+    """Whether the server still has what the app hears by."""
+
+    def __init__(self, app: App, js: JetStreamContext) -> None:
+        self._app = app
+        self._js = js
+        self._whole = True
+
+    async def whole(self) -> bool:
+        """Tell whether all consumers were there when they were last looked for."""
+        return self._whole
+
+    async def look(self) -> None:
+        """Look once, and declare what is gone: messages that were acknowledged may come again, and are recognised."""
+        for ear in self._app.hears:
+            try:
+                await self._js.consumer_info(ear.stream, self._app.service)
+            except NotFoundError:
+                self._whole = False
+                _log.error("the consumer of %s is gone: somebody deleted it; it is declared anew", ear.stream)
+                await declare(self._js, self._app.service)
+            except NatsError as error:
+                _log.warning("the consumer of %s cannot be looked for: %r", ear.stream, error)
+                return
+        self._whole = True
+
+
+@asynccontextmanager
+async def attending(app: App, js: JetStreamContext) -> AsyncIterator[Attention]:
+    """Look every few seconds for as long as the block lasts."""
+    attention = Attention(app, js)
+    looking = asyncio.create_task(_look_for_ever(attention))
+    try:
+        yield attention
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
+async def _look_for_ever(attention: Attention) -> None:
+    while True:
+        await asyncio.sleep(_EVERY)
+        await attention.look()
