@@ -52,12 +52,13 @@ def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry
 @asynccontextmanager
 async def working(client: Client, bus: Bus, registry: Registry, settings: Settings) -> AsyncIterator[None]:
     """Run workflows and steps for as long as the block lasts; then steps in flight may end before sessions do."""
-    servers = ToolServers(settings.mcp.servers)
+    servers, progress = ToolServers(settings.mcp.servers), ProgressInterceptor(bus)
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
-            async with _worker(client, bus, registry, settings, servers=servers, threads=threads):
+            async with _worker(client, bus, registry, settings, servers=servers, progress=progress, threads=threads):
                 yield
     finally:
+        await progress.all_said(_SETTLED_WITHIN.total_seconds())
         await servers.close()
 
 
@@ -68,6 +69,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
     settings: Settings,
     *,
     servers: ToolServers,
+    progress: ProgressInterceptor,
     threads: ThreadPoolExecutor,
 ) -> Worker:
     steps: list[Callable[..., Any]] = [Say(bus).run, CallTool(servers).run, AskModel(Models(settings.llm), servers).run]
@@ -77,7 +79,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         workflows=list(registry.workflows.values()),
         activities=[*registry.activities, *steps],
         activity_executor=threads,
-        interceptors=[ProgressInterceptor(bus)],
+        interceptors=[progress],
         max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
         workflow_runner=workflow_runner(sandboxed=settings.temporal.sandbox),
         workflow_failure_exception_types=FAILURE_TYPES,

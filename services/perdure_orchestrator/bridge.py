@@ -1,16 +1,19 @@
 """The bus becomes Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, JsonValue, ValidationError
+from temporalio.api.common.v1 import Payloads, WorkflowExecution
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, Heard, decode
-from perdure.bus.envelope import MESSAGE_ID, attribute, explain
+from perdure.bus.envelope import explain
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import Decision, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
@@ -42,16 +45,16 @@ class Bridge:
             case StartWorkflow() as start:
                 await self._start(start)
             case SignalWorkflow() as signal:
-                await self._signal(signal.workflow_id, signal.signal, signal.argument)
+                await self._signal(signal.workflow_id, signal.signal, signal.argument, heard)
             case other:
                 raise InvalidMessage("bad_message", f"{other.type} is no command")
 
     async def decision(self, heard: Heard) -> None:
         """Hand a decision to its run; where there is no such run, the receipt says so."""
         decision = _decision(heard)
-        arrived = ArrivedDecision(decision_id=_id_of(heard), decision=decision)
+        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
         try:
-            await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived)
+            await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard)
         except InvalidMessage as error:
             await self._bus.say(arrived.receipt(str(error)))
 
@@ -60,7 +63,7 @@ class Bridge:
         tokens = heard.wire.subject.split(".")
         if len(tokens) != 3:  # noqa: PLR2004 (the three parts that the docstring names)
             raise InvalidMessage("bad_message", "A signal's subject is signals.<workflow id>.<signal>")
-        await self._signal(from_token(tokens[1]), from_token(tokens[2]), _argument(heard.wire.body))
+        await self._signal(from_token(tokens[1]), from_token(tokens[2]), _argument(heard.wire.body), heard)
 
     async def _start(self, start: StartWorkflow) -> None:
         if start.workflow not in self._registry.workflows:
@@ -86,10 +89,21 @@ class Bridge:
             raise _translated(error, start.workflow_id) from error
         await self._ledger.started(start)
 
-    async def _signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel) -> None:
+    async def _signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: Heard) -> None:
+        """Signal a run; Temporal knows a repetition by the message's place in its stream."""
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+            signal_name=signal,
+            input=Payloads(payloads=await self._client.data_converter.encode(_arguments(argument))),
+            identity=self._client.identity,
+            request_id=f"{heard.stream}.{heard.sequence}",
+        )
         try:
-            await self._client.get_workflow_handle(workflow_id).signal(signal, args=_arguments(argument))
+            await self._client.workflow_service.signal_workflow_execution(request, retry=True)
         except RPCError as error:
+            if _never_began(error) and datetime.now(UTC) - heard.time < self._settings.signals_wait:
+                raise Unavailable(f"No run {workflow_id} has begun yet") from error
             raise _translated(error, workflow_id) from error
 
 
@@ -119,13 +133,17 @@ def _argument(body: bytes) -> JsonValue:
     return value
 
 
-def _id_of(heard: Heard) -> str:
-    named = attribute(heard.wire.headers, "id") or heard.wire.headers.get(MESSAGE_ID)
-    return named or f"{heard.stream}.{heard.sequence}"
+def _never_began(error: RPCError) -> bool:
+    """Tell whether Temporal knows no run of this id at all; one that has ended it would call completed."""
+    return _is_no_run(error) and "completed" not in error.message.lower()
+
+
+def _is_no_run(error: RPCError) -> bool:
+    return error.status is RPCStatusCode.NOT_FOUND and not error.message.lower().startswith("namespace")
 
 
 def _translated(error: RPCError, workflow_id: str) -> Exception:
-    if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
+    if _is_no_run(error):
         return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
     if error.status in _SENDERS_FAULT:
         return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")

@@ -59,6 +59,8 @@ class TemporalSettings(_Section):
         api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured.
         task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
             default is 10 (`WorkflowTaskTimeout`).
+        signals_wait_seconds: So long after its publication a signal or decision waits for a run that has not begun;
+            then it is a dead letter, or a receipt refuses it.
         sandbox: Run workflow code in temporalio's sandbox, which catches non-determinism but costs CPU in every run.
     """
 
@@ -69,12 +71,18 @@ class TemporalSettings(_Section):
     tls: TlsSettings = TlsSettings()
     api_key_file: Path | None = None
     task_timeout_seconds: PositiveFloat = 10.0
+    signals_wait_seconds: NonNegativeFloat = 10.0
     sandbox: bool = True
 
     @property
     def task_timeout(self) -> timedelta:
         """``task_timeout_seconds`` as Temporal wants it."""
         return timedelta(seconds=self.task_timeout_seconds)
+
+    @property
+    def signals_wait(self) -> timedelta:
+        """``signals_wait_seconds`` as a duration."""
+        return timedelta(seconds=self.signals_wait_seconds)
 
 
 class NatsSettings(_Section):

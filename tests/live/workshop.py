@@ -58,3 +58,23 @@ class Patient:
     @workflow.signal
     def go(self) -> None:
         self._went = True
+
+
+@workflow.defn
+class Tally:
+    def __init__(self) -> None:
+        self._count = 0
+        self._stopped = False
+
+    @workflow.run
+    async def run(self, _: dict[str, int]) -> int:
+        await workflow.wait_condition(lambda: self._stopped)
+        return self._count
+
+    @workflow.signal
+    def add(self, number: int) -> None:
+        self._count += number
+
+    @workflow.signal
+    def stop(self) -> None:
+        self._stopped = True

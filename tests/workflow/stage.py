@@ -86,10 +86,13 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    environment: WorkflowEnvironment, *workflows: type, activities: Sequence[Callable[..., Any]] = ()
+    environment: WorkflowEnvironment,
+    *workflows: type,
+    activities: Sequence[Callable[..., Any]] = (),
+    bus: MemoryBus | None = None,
 ) -> AsyncIterator[Stage]:
     """Raise the curtain."""
-    stage = Stage(environment, queue=uuid4().hex)
+    stage = Stage(environment, queue=uuid4().hex, bus=bus or MemoryBus())
     async with Worker(
         environment.client,
         task_queue=stage.queue,

@@ -1,7 +1,7 @@
 """From a command to a run, exactly once, wherever the bridge dies on the way."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +9,10 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import Heard, KeyValue, MemoryKeyValue, encode
+from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
 from perdure.bus.start_ledger import StartLedger
-from perdure.contracts import EventReference, StartWorkflow
-from perdure.errors import InvalidMessage
+from perdure.contracts import EventReference, Receipt, StartWorkflow
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
@@ -73,9 +73,40 @@ async def test_what_was_started_is_not_started_again_even_when_temporal_has_forg
     entries = MemoryKeyValue()
     async with open_stage(environment, Echo) as stage:
         await bridge(stage, environment.client, entries).command(command("once"))
+        await environment.client.get_workflow_handle("Echo-once").result()
         nowhere = await Client.connect("127.0.0.1:1", lazy=True)
 
         await bridge(stage, nowhere, entries).command(command("once"))
+
+
+async def test_a_signal_waits_for_its_run_to_begin_and_not_for_ever(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, environment.client, MemoryKeyValue())
+
+        with pytest.raises(Unavailable, match="has begun yet"):
+            await here.signal(said("signals.nobody.add"))
+        with pytest.raises(InvalidMessage, match="never started, or it has ended"):
+            await here.signal(said("signals.nobody.add", age=timedelta(minutes=1)))
+
+
+async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
+    environment: WorkflowEnvironment,
+) -> None:
+    answer = b'{"request_id": "nobody.1", "decision": "approve", "approver": "a", "digest": "%s", "nonce": "n"}'
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, environment.client, MemoryKeyValue())
+        for sequence in (1, 2):
+            await here.decision(said("decisions.nobody", sequence, answer % (b"a" * 64), age=timedelta(minutes=1)))
+
+    (receipt,) = stage.bus.said
+    assert isinstance(receipt, Receipt)
+    assert (receipt.accepted, receipt.decision_id) == (False, "nobody.1.a.n")
+
+
+def said(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> Heard:
+    return Heard(
+        Wire(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
+    )
 
 
 async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(environment: WorkflowEnvironment) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
+from perdure.bus import MemoryBus
+from perdure.contracts import Message, Progress
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import note
 from tests.workflow.stage import open_stage
 
@@ -161,6 +165,68 @@ async def test_progress_costs_a_run_that_begins_with_a_step_one_local_activity(
         history = await run.fetch_history()
 
     assert sum(event.HasField("marker_recorded_event_attributes") for event in history.events) <= 1
+
+
+async def test_a_result_that_the_bus_cannot_carry_does_not_keep_the_run_from_ending(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_stage(environment, Doubling, activities=[double], bus=NarrowBus()) as stage:
+        assert await (await stage.start("Doubling", 2)).result() == 8
+
+    assert stage.progress[-1].kind == "completed"
+    assert stage.progress[-1].result is None
+    assert "too long" in str(stage.progress[-1].error)
+
+
+class NarrowBus(MemoryBus):
+    """Carries no results."""
+
+    async def say(self, message: Message) -> None:
+        if isinstance(message, Progress) and message.result is not None:
+            raise InvalidMessage("too_large", "too long")
+        await super().say(message)
+
+
+async def test_a_step_that_the_bus_does_not_hear_of_is_not_run_again(environment: WorkflowEnvironment) -> None:
+    bus = PausedBus()
+    async with open_stage(environment, Once, activities=[bus.count], bus=bus) as stage:
+        run = await stage.start("Once")
+        result = await run.result()
+        async for heard in bus.listen("progress.>", replay=True):
+            if heard.sequence == 4:
+                break
+
+    assert (result, bus.counted) == (1, 1)
+    assert {number for number, _, _ in stage.story} == {1, 2, 3, 4}
+
+
+class PausedBus(MemoryBus):
+    """Is away while a step ends, for longer than the step may take, and then comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = 0
+        self._back = 0.0
+
+    @activity.defn
+    async def count(self) -> int:
+        self.counted += 1
+        self._back = time.monotonic() + 3
+        return self.counted
+
+    async def say(self, message: Message) -> None:
+        if time.monotonic() < self._back:
+            raise Unavailable("away")
+        await super().say(message)
+
+
+@workflow.defn
+class Once:
+    @workflow.run
+    async def run(self) -> int:
+        return await workflow.execute_activity_method(
+            PausedBus.count, start_to_close_timeout=timedelta(seconds=2), retry_policy=ONCE
+        )
 
 
 async def test_a_cancelled_run_says_so(environment: WorkflowEnvironment) -> None:

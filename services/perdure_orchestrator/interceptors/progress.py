@@ -1,5 +1,7 @@
 """Where the two sides of progress are plugged into a Temporal worker."""
 
+import asyncio
+
 from temporalio.worker import (
     ActivityInboundInterceptor,
     Interceptor,
@@ -19,10 +21,16 @@ class ProgressInterceptor(Interceptor):
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._saying: set[asyncio.Task[None]] = set()
+
+    async def all_said(self, within: float) -> None:
+        """Wait, at most so many seconds, for the facts of steps that ended while the bus was away."""
+        if self._saying:
+            await asyncio.wait(self._saying, timeout=within)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (theirs)
         """Say the facts of each step."""
-        return StepSide(next, self._bus)
+        return StepSide(next, self._bus, self._saying)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (theirs)
         """Number the facts of each run, and say its beginning and its end."""

@@ -1,6 +1,8 @@
 """A step says when it starts and how it ends, from the worker that runs it: this costs no Temporal task."""
 
 import asyncio
+import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from perdure.bus.delivery import backoff
 from perdure.contracts import Kind, Progress
 from perdure.errors import Unavailable
 from perdure.flow.steps import STEP_HEADER, StepHeader
+from perdure_orchestrator.steps.heartbeat import beating
 
 __all__ = ["StepSide"]
 
@@ -24,36 +27,51 @@ _tracer: Final = trace.get_tracer("perdure.steps")
 class StepSide(ActivityInboundInterceptor):
     """Around each attempt of each step that the run numbered."""
 
-    def __init__(self, next: ActivityInboundInterceptor, bus: Bus) -> None:  # noqa: A002 (theirs)
+    def __init__(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 (theirs)
+        bus: Bus,
+        saying: set[asyncio.Task[None]],
+    ) -> None:
         super().__init__(next)
         self._bus = bus
+        self._saying = saying
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (theirs)
-        """Run the step between its two facts; its result reaches Temporal only once it is said: no gaps."""
+        """Run the step between its two facts; its result waits for them as long as it safely can: no gaps."""
         payload = input.headers.get(STEP_HEADER)
         if payload is None:
             return await super().execute_activity(input)
         header: StepHeader = pydantic_data_converter.payload_converter.from_payload(payload, StepHeader)
         with _tracer.start_as_current_span(f"step {header.name}", attributes=_attributes(header)):
+            began = time.monotonic()
             started = asyncio.create_task(self._say_start(header))
             try:
                 result = await super().execute_activity(input)
             except BaseException as error:
-                await asyncio.shield(self._say_after(started, header, "step_failed", error=_sentence(error)))
+                await self._patiently(self._say_after(started, _fact(header, "step_failed", _sentence(error))), began)
                 raise
-            await self._say_after(started, header, "step_completed")
+            await self._patiently(self._say_after(started, _fact(header, "step_completed")), began)
             return result
+
+    async def _patiently(self, saying: Coroutine[None, None, None], began: float) -> None:
+        """Wait until it is said, but not for so long that Temporal gives the step up: then it is said afterwards."""
+        task = asyncio.create_task(saying)
+        self._saying.add(task)
+        task.add_done_callback(self._saying.discard)
+        async with beating():
+            await asyncio.wait({task}, timeout=_patience(began))
 
     async def _say_start(self, header: StepHeader) -> None:
         if header.beginning is not None:
             await self._say(header.beginning)
         await self._say(_fact(header, "step_started"))
 
-    async def _say_after(self, started: asyncio.Task[None], header: StepHeader, kind: Kind, **how: str) -> None:
-        await asyncio.gather(started, self._say(_fact(header, kind, **how)))
+    async def _say_after(self, started: asyncio.Task[None], fact: Progress) -> None:
+        await asyncio.gather(started, self._say(fact))
 
     async def _say(self, fact: Progress) -> None:
-        """Say a fact, however long the bus takes: the attempt's own timeouts end it."""
+        """Say a fact, however long the bus takes."""
         tries = 0
         while True:
             try:
@@ -61,6 +79,14 @@ class StepSide(ActivityInboundInterceptor):
             except Unavailable:
                 tries += 1
                 await asyncio.sleep(backoff(tries))
+
+
+def _patience(began: float) -> float | None:
+    """Return half the seconds that are left to this attempt, by our own clock."""
+    timeout = activity.info().start_to_close_timeout
+    if timeout is None:
+        return None
+    return max(0.0, (began + timeout.total_seconds() - time.monotonic()) / 2)
 
 
 def _fact(header: StepHeader, kind: Kind, error: str | None = None) -> Progress:
