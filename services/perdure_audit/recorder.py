@@ -4,7 +4,6 @@ import asyncio
 from typing import Final
 
 from perdure.bus import Heard
-from perdure.errors import Unavailable
 from perdure_audit.store import Store
 
 __all__ = ["Recorder"]
@@ -33,19 +32,21 @@ class Recorder:
         await written
 
     async def _write(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(_GATHER)
-            batch, self._waiting = self._waiting, []
-            try:
-                await self._store.add([heard for heard, _ in batch])
-            except Unavailable as error:
-                _settle(batch, error)
-            else:
-                _settle(batch, None)
-        self._writing = None
+        try:
+            while self._waiting:
+                await asyncio.sleep(_GATHER)
+                batch, self._waiting = self._waiting, []
+                try:
+                    await self._store.add([heard for heard, _ in batch])
+                except Exception as error:  # noqa: BLE001 (whatever it is, those who wait are told, and decide)
+                    _settle(batch, error)
+                else:
+                    _settle(batch, None)
+        finally:
+            self._writing = None
 
 
-def _settle(batch: list[tuple[Heard, asyncio.Future[None]]], error: Unavailable | None) -> None:
+def _settle(batch: list[tuple[Heard, asyncio.Future[None]]], error: Exception | None) -> None:
     for _, written in batch:
         if written.cancelled():
             continue

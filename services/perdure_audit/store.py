@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perdure.bus import Heard
@@ -78,8 +78,9 @@ class Store:
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(self._insert, rows)
-        except OperationalError as error:
-            raise Unavailable(f"The audit store cannot be written: {error.orig}") from error
+        except (SQLAlchemyError, OSError) as error:  # some drivers let a refused connection through as it is
+            why = getattr(error, "orig", None) or error  # the driver's own sentence, without the statement and its rows
+            raise Unavailable(f"The audit store cannot be written: {why}") from error
 
     async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
         """Return what matches, oldest first; without ``after``, the newest ones."""

@@ -1,10 +1,9 @@
 """The bus becomes Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
@@ -13,14 +12,14 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, Heard, decode
-from perdure.bus.envelope import explain
 from perdure.bus.start_ledger import StartLedger
-from perdure.contracts import Decision, SignalWorkflow, StartWorkflow, from_token
+from perdure.contracts import SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.spoken import read_argument, read_decision, unreadable
 
 __all__ = ["Bridge"]
 
@@ -50,8 +49,13 @@ class Bridge:
                 raise InvalidMessage("bad_message", f"{other.type} is no command")
 
     async def decision(self, heard: Heard) -> None:
-        """Hand a decision to its run; where there is no such run, the receipt says so."""
-        decision = _decision(heard)
+        """Hand a decision to its run; where there is no such run, or it cannot be read, the receipt says so."""
+        try:
+            decision = read_decision(heard)
+        except InvalidMessage as error:
+            if receipt := unreadable(heard, error):
+                await self._bus.say(receipt)
+            raise
         arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard)
@@ -63,7 +67,7 @@ class Bridge:
         tokens = heard.wire.subject.split(".")
         if len(tokens) != 3:  # noqa: PLR2004 (the three parts that the docstring names)
             raise InvalidMessage("bad_message", "A signal's subject is signals.<workflow id>.<signal>")
-        await self._signal(from_token(tokens[1]), from_token(tokens[2]), _argument(heard.wire.body), heard)
+        await self._signal(from_token(tokens[1]), from_token(tokens[2]), read_argument(heard.wire.body), heard)
 
     async def _start(self, start: StartWorkflow) -> None:
         if start.workflow not in self._registry.workflows:
@@ -107,30 +111,8 @@ class Bridge:
             raise _translated(error, workflow_id) from error
 
 
-def _decision(heard: Heard) -> Decision:
-    """Read a decision; a bot need not repeat in the body what the subject says."""
-    tokens = heard.wire.subject.split(".")
-    if len(tokens) != 2:  # noqa: PLR2004 (the two parts that the sentence names)
-        raise InvalidMessage("bad_message", "A decision's subject is decisions.<workflow id>")
-    said = _argument(heard.wire.body)
-    if not isinstance(said, dict):
-        raise InvalidMessage("bad_message", "A decision's body is a JSON object")
-    try:
-        return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])})
-    except ValidationError as error:
-        raise InvalidMessage("bad_message", f"The decision is not complete: {explain(error)}") from error
-
-
 def _arguments(value: Any) -> list[Any]:
     return [] if value is None else [value]
-
-
-def _argument(body: bytes) -> JsonValue:
-    try:
-        value: JsonValue = json.loads(body) if body else None
-    except ValueError as error:
-        raise InvalidMessage("not_json", f"The body is not JSON: {error}") from error
-    return value
 
 
 def _never_began(error: RPCError) -> bool:

@@ -103,6 +103,19 @@ async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
     assert (receipt.accepted, receipt.decision_id) == (False, "nobody.1.a.n")
 
 
+async def test_a_decision_that_cannot_be_read_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, environment.client, MemoryKeyValue())
+
+        with pytest.raises(InvalidMessage, match="digest"):
+            await here.decision(said("decisions.nobody", 3, b'{"request_id": "nobody.1", "decision": "approve"}'))
+
+    (receipt,) = stage.bus.said
+    assert isinstance(receipt, Receipt)
+    assert (receipt.request_id, receipt.accepted) == ("nobody.1", False)
+    assert "digest: Field required" in receipt.reason
+
+
 def said(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> Heard:
     return Heard(
         Wire(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0

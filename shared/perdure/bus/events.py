@@ -42,7 +42,7 @@ def read_event(wire: Wire, *, fallback_id: str) -> Event:
 def write_event(event: Event) -> Wire:
     """Write an event in binary mode, ready to publish."""
     headers = {
-        MESSAGE_ID: header_value(event.id),
+        MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
         "content-type": "application/json",
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(event.id),
