@@ -51,7 +51,7 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
     client = await broker.connect()
     tolerate(client)
     await broker.start()
-    await client.flush()  # now the server knows whom to ask
+    await client.jetstream().account_info()  # its answer comes after our subscriptions; a PING may overtake them
     try:
         yield client
     finally:

@@ -21,13 +21,14 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, BadRequestError
+from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
+
+from perdure.errors import SetupError
 
 __all__ = ["BUCKETS", "CONSUMERS", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
 _ACK_WAIT: Final = timedelta(seconds=30)
-_NAME_IN_USE: Final = 10058  # JetStream's code for "stream name already in use with a different configuration"
 _FIRST_WAIT: Final = 0.05  # seconds
 _LONGEST_WAIT: Final = 2.0  # seconds
 
@@ -112,16 +113,20 @@ BUCKETS: Final = {
 
 
 async def declare(js: JetStreamContext, service: str) -> None:
-    """Create the streams, buckets and this service's consumers, or bring them to what is declared; waits for JetStream.
+    """Create the streams, buckets and this service's consumers that are missing; waits for JetStream.
 
-    Safe from many services at once: creating what exists unchanged is no change.
+    What exists keeps the sizes, ages, replicas and windows that its operator set: only what would lose messages, or
+    hide them from their service, is changed. Safe from many services at once: creating what exists is no change.
+
+    Raises:
+        SetupError: A stream was made in a way that loses messages, and that cannot be changed.
     """
     wait = _FIRST_WAIT
     while True:
         try:
             await _declare(js, service)
         except (NatsError, APIError) as error:
-            _log.warning("JetStream is not ready: %r", error)
+            _log.warning("JetStream is not ready: %s", error)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
         else:
@@ -130,17 +135,44 @@ async def declare(js: JetStreamContext, service: str) -> None:
 
 async def _declare(js: JetStreamContext, service: str) -> None:
     for stream in STREAMS.values():
-        try:
-            await js.add_stream(stream.config)
-        except BadRequestError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise
-            await js.update_stream(stream.config)
+        await _declare_stream(js, stream)
     for bucket, keep in BUCKETS.items():
-        await js.create_key_value(KeyValueConfig(bucket, ttl=keep.total_seconds(), storage=StorageType.FILE))
+        try:
+            await js.key_value(bucket)
+        except BucketNotFoundError:
+            await js.create_key_value(KeyValueConfig(bucket, ttl=keep.total_seconds(), storage=StorageType.FILE))
     for consumer in CONSUMERS:
         if consumer.service == service:
-            await js.add_consumer(consumer.stream, consumer.config)
+            await _declare_consumer(js, consumer)
+
+
+async def _declare_stream(js: JetStreamContext, stream: Stream) -> None:
+    ours = stream.config
+    try:
+        found = (await js.stream_info(stream.name)).config
+    except NotFoundError:
+        await js.add_stream(ours)
+        return
+    if (found.retention, found.storage) != (ours.retention, ours.storage):
+        raise SetupError(
+            f"{stream.name} may lose messages: it has {found.retention} retention on {found.storage} storage."
+            " Perdure needs limits retention on file storage: delete it, and any service makes it anew."
+        )
+    more = [subject for subject in found.subjects or () if not matches(stream.subjects, subject)]
+    needed = found.evolve(subjects=[stream.subjects, *more], allow_direct=True)
+    if needed != found:
+        await js.update_stream(needed)
+
+
+async def _declare_consumer(js: JetStreamContext, consumer: Consumer) -> None:
+    try:
+        found = (await js.consumer_info(consumer.stream, consumer.service)).config
+    except NotFoundError:
+        await js.add_consumer(consumer.stream, consumer.config)
+        return
+    needed = found.evolve(ack_policy=AckPolicy.EXPLICIT, max_deliver=-1, filter_subject=None, filter_subjects=None)
+    if needed != found:
+        await js.add_consumer(consumer.stream, needed)
 
 
 def stream_of(subject: str) -> Stream:

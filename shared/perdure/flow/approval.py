@@ -1,12 +1,13 @@
 """A run asks a human and waits, durably."""
 
 import json
+from collections import deque
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, Literal
 
 from opentelemetry import trace
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 from pydantic_core import to_jsonable_python
 from temporalio import workflow
 
@@ -14,8 +15,9 @@ from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequeste
 from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import Run
 
-__all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval", "digest_of"]
+__all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval", "as_shown", "digest_of"]
 
+_ANYTHING: Final = TypeAdapter[Any](Any)
 
 _tracer: Final = trace.get_tracer("perdure.flow")
 
@@ -56,10 +58,14 @@ async def approval(title: str, *, details: Any = None, timeout: timedelta | None
     Args:
         title: The question, one line.
         details: What the reviewer needs to see; anything that pydantic can turn into JSON.
+            Sets are shown in the order of their items' JSON text.
         timeout: After this time no answer counts any more; none means that the run waits for ever.
+
+    Raises:
+        TypeError: The details have parts in an order that another process would not repeat.
     """
     run = Run.current()
-    request = _request(run, title, to_jsonable_python(details), timeout)
+    request = _request(run, title, as_shown(details), timeout)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
         answer, refused = run.inbox.ask(request)
         try:
@@ -73,10 +79,39 @@ async def approval(title: str, *, details: Any = None, timeout: timedelta | None
         return await _decided(run, request, answer.result())
 
 
+def as_shown(details: Any) -> JsonValue:
+    """Return details as JSON that every process repeats: a set's own order is another in each, and so is sorted.
+
+    Raises:
+        TypeError: A part has no order that can be repeated.
+    """
+    shown: JsonValue = to_jsonable_python(details)
+    try:
+        value = _ANYTHING.dump_python(details, warnings=False)
+    except TypeError as error:  # pydantic makes mappings of objects, which no set can hold
+        raise TypeError("Objects in a set have no order that can be repeated: show a list of them.") from error
+    return _in_order(shown, value)
+
+
 def digest_of(title: str, details: JsonValue) -> str:
     """Return the SHA-256, in hex, of what a reviewer is asked: a decision names it."""
     asked = json.dumps({"details": details, "title": title}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(asked.encode()).hexdigest()
+
+
+def _in_order(shown: JsonValue, value: Any) -> JsonValue:
+    """Sort what was a set: ``value`` is the same as ``shown``, part by part, but keeps Python's own types."""
+    match shown, value:
+        case list(), set() | frozenset():
+            nested = any(isinstance(item, list) for item in shown)
+            return sorted(map(as_shown, value) if nested else shown, key=json.dumps)
+        case list(), list() | tuple() | deque() if len(shown) == len(value):
+            return [_in_order(*pair) for pair in zip(shown, value, strict=True)]
+        case dict(), dict() if len(shown) == len(value):
+            return {key: _in_order(*pair) for key, *pair in zip(shown, shown.values(), value.values(), strict=True)}
+        case list() | dict(), _:
+            raise TypeError(f"A {type(value).__name__} has no order that can be repeated: show a list or a dict.")
+    return shown
 
 
 def _request(run: Run, title: str, details: JsonValue, timeout: timedelta | None) -> ApprovalRequested:

@@ -18,7 +18,7 @@ from perdure.contracts.audit import AuditRecordsQuery
 from perdure.errors import PerdureError
 from perdure.settings import Settings
 
-__all__ = ["epilogue"]
+__all__ = ["epilogue", "ran_again"]
 
 _SETTLED_WITHIN: Final = 15.0  # seconds until traces are flushed and the record is complete
 _SERVICES: Final = {"demo", "ingest", "orchestrator", "notifier"}
@@ -27,15 +27,17 @@ _STREAMS: Final = {"EVENTS", "COMMANDS", "PROGRESS", "APPROVALS", "DECISIONS", "
 Found = TypeVar("Found")
 
 
-async def epilogue(settings: Settings, bus: NatsBus, event: Event, facts: Sequence[Progress]) -> None:
-    """Show all of it.
+async def epilogue(
+    settings: Settings, bus: NatsBus, event: Event, facts: Sequence[Progress], *, killed_after: int
+) -> None:
+    """Show all of it; the kill came when so many facts had been heard.
 
     Raises:
         PerdureError: A part is missing.
     """
     _report(settings, facts)
     _timeline(facts)
-    _executions(facts)
+    _executions(facts, killed_after)
     await _trace(settings, facts[0].workflow_id)
     await _record(bus, event, facts)
 
@@ -68,17 +70,22 @@ def _timeline(facts: Sequence[Progress]) -> None:
     console.print(table("at", "what", "", "", rows=rows))
 
 
-def _executions(facts: Sequence[Progress]) -> None:
-    """Count how often each step ran; those whose successors had begun before the kill were recorded, and run once."""
+def _executions(facts: Sequence[Progress], killed_after: int) -> None:
     runs = Counter(fact.step for fact in facts if fact.kind == "step_started")
-    first_retry = next((index for index, fact in enumerate(facts) if fact.attempt > 1), None)
-    if first_retry is None:
-        raise PerdureError("No step ran a second time: the kill hit nothing.")
     in_flight = {fact.step for fact in facts if fact.attempt > 1}
+    if not in_flight:
+        raise PerdureError("No step ran a second time: the kill hit nothing.")
     console.print("Executions " + ", ".join(f"{step} x{count}" for step, count in runs.items()), soft_wrap=True)
-    if again := {step: count for step, count in runs.items() if count > 1 and step not in in_flight}:
-        raise PerdureError(f"Recorded steps ran again: {again}")
+    if again := ran_again(facts, killed_after=killed_after):
+        raise PerdureError(f"Steps that were recorded before the kill ran again: {', '.join(sorted(again))}")
     console.print(f"           only what was in flight at the kill ran twice: {', '.join(sorted(map(str, in_flight)))}")
+
+
+def ran_again(facts: Sequence[Progress], *, killed_after: int) -> set[str]:
+    """Return the steps that had completed when the kill came, after so many facts, and that started once more."""
+    before, after = facts[:killed_after], facts[killed_after:]
+    recorded = {fact.step for fact in before if fact.kind == "step_completed"}
+    return {fact.step for fact in after if fact.kind == "step_started" and fact.step in recorded and fact.step}
 
 
 async def _trace(settings: Settings, workflow_id: str) -> None:

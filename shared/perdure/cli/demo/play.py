@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -22,7 +23,10 @@ from perdure.local.suite import Suite, open_suite
 from perdure.settings import Settings
 from perdure.telemetry.tracing import tracing
 
-__all__ = ["act", "play"]
+__all__ = ["BOT", "act", "play"]
+
+BOT: Final = (sys.executable, str(Path(__file__).with_name("bot.py")))
+"""How the bot is started: as a file, since ``-m`` would import Perdure, of which it is to know nothing."""
 
 _PARALLEL: Final = {"sentiment: ask", "entities: ask", "summary: ask"}
 _EVENT: Final = "documents.submitted"
@@ -44,9 +48,9 @@ async def play(settings: Settings, *, ask: bool) -> None:
             console.print(f"  Temporal UI   {suite.endpoints.temporal_ui}", soft_wrap=True)
         nats = settings.nats.model_copy(update={"servers": (suite.endpoints.nats,)})
         async with connect(nats, source="perdure/demo") as bus:
-            event, facts = await _run(settings, bus, suite, ask=ask)
+            event, facts, killed_after = await _run(settings, bus, suite, ask=ask)
             act(6, "What is left of it")
-            await epilogue(settings, bus, event, facts)
+            await epilogue(settings, bus, event, facts, killed_after=killed_after)
     console.print("\n[bold green]All of it happened.[/]")
 
 
@@ -55,7 +59,7 @@ def act(number: int, what: str) -> None:
     console.print(f"\n[bold]{number}. {what}[/]")
 
 
-async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> tuple[Event, list[Progress]]:
+async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> tuple[Event, list[Progress], int]:
     event = Event(
         id=uuid4().hex[:12], type=_EVENT, source="perdure/demo", time=datetime.now(UTC), data={"path": DOCUMENT}
     )
@@ -67,34 +71,35 @@ async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> 
     act(3, "The run, as it says of itself on the bus")
     try:
         async with asyncio.timeout(None if ask else _WITHIN), asyncio.TaskGroup() as answering:
-            await _watch(bus, event, suite, facts, ask=ask, answering=answering)
+            killed_after = await _watch(bus, event, suite, facts, ask=ask, answering=answering)
     except TimeoutError as error:
         raise PerdureError(f"The run has not ended within {_WITHIN:.0f} s.") from error
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
     if facts[-1].kind != "completed":
         raise PerdureError(f"The run ended as {facts[-1].kind}: {facts[-1].error}")
-    return event, facts
+    return event, facts, killed_after
 
 
 async def _watch(  # noqa: PLR0913 (what there is to watch, and whom to tell)
     bus: NatsBus, event: Event, suite: Suite, facts: list[Progress], *, ask: bool, answering: asyncio.TaskGroup
-) -> None:
-    """Print the run's facts, and do to it what the demo is about when the moment has come."""
+) -> int:
+    """Print the run's facts, kill and answer when the moment has come; returns how many facts preceded the kill."""
     workflow_id = f"DocumentAnalysis-{event.id}"
-    killed = asked = False
+    killed_after, asked = 0, False
     async for fact in follow(bus, workflow_id, replay=True):
         facts.append(fact)
         console.print("  ", progress_line(fact), sep="", soft_wrap=True)
-        if not killed and _in_flight(facts) >= _PARALLEL:
-            killed = True
+        if not killed_after and _in_flight(facts) >= _PARALLEL:
+            killed_after = len(facts)
             await _kill(suite)
         if fact.kind == "waiting" and not asked:
             asked = True
             act(5, "A human is asked" if ask else "A human is asked; a bot that knows only NATS answers")
             answering.create_task(_ask_person(bus, workflow_id) if ask else _let_bot_answer(suite, workflow_id))
-    if not killed:
+    if not killed_after:
         raise PerdureError("The three agents were never in flight together, so there was nothing to kill.")
+    return killed_after
 
 
 def _in_flight(facts: list[Progress]) -> set[str]:
@@ -110,8 +115,7 @@ async def _kill(suite: Suite) -> None:
 
 
 async def _let_bot_answer(suite: Suite, workflow_id: str) -> None:
-    command = [sys.executable, "-m", "perdure.cli.demo.bot", suite.endpoints.nats, workflow_id]
-    bot = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    bot = await asyncio.create_subprocess_exec(*BOT, suite.endpoints.nats, workflow_id, stdout=asyncio.subprocess.PIPE)
     try:
         said, _ = await bot.communicate()
     finally:

@@ -1,0 +1,65 @@
+"""Whatever the database does, no message is lost and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from perdure.bus import Heard, MemoryBus, Wire
+from perdure.bus.delivery import settle
+from perdure.errors import Unavailable
+from perdure_audit.recorder import Recorder
+from perdure_audit.store import Store
+from tests.bus.test_settle import Delivered
+
+MESSAGES = [
+    Heard(Wire("events.a", b"", {}), "EVENTS", n, datetime(2026, 11, 23, tzinfo=UTC), pending=0) for n in (1, 2)
+]
+
+
+class ShakyStore(Store):
+    """A store that fails as its script says, and then keeps what it is given."""
+
+    def __init__(self, *script: Exception) -> None:
+        self.kept: list[Heard] = []
+        self._script = list(script)
+
+    async def add(self, messages: Sequence[Heard]) -> None:
+        if self._script:
+            raise self._script.pop(0)
+        self.kept += messages
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("no"), Unavailable("down"), ZeroDivisionError()])
+async def test_a_store_that_fails_once_costs_no_message(error: Exception) -> None:
+    store = ShakyStore(error)
+    recorder = Recorder(store)
+
+    async def deliver(heard: Heard) -> list[str]:
+        delivery = Delivered(heard=heard)
+        while delivery.settled[-1:] != ["ack"]:
+            await settle(delivery, recorder.record, bus=MemoryBus(), service="audit")
+        return delivery.settled
+
+    async with asyncio.timeout(5):
+        fates = await asyncio.gather(*map(deliver, MESSAGES))
+
+    assert fates == [["nak", "ack"], ["nak", "ack"]]
+    assert store.kept == MESSAGES
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError("no"), NoConnectionFree("no")])
+async def test_a_database_that_cannot_be_reached_is_tried_again(error: OSError | SQLAlchemyError) -> None:
+    engine = create_async_engine("sqlite+aiosqlite://")
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def refuse(*_: object) -> None:
+        raise error
+
+    with pytest.raises(Unavailable, match="no"):
+        await Store(engine).add(MESSAGES)

@@ -1,0 +1,67 @@
+"""A run that is replayed by another process asks the very same question: else no answer would fit it."""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field, SecretStr
+
+from perdure.flow.approval import as_shown, digest_of  # noqa: F401 (what is run elsewhere, takes it from here)
+
+ROOT = Path(__file__).parents[3]
+LETTERS = frozenset("abcdefgh")
+
+
+class Plan(BaseModel, frozen=True):
+    tags: frozenset[str] = Field(default=LETTERS, serialization_alias="labels")
+    secret: str = Field(default="s", exclude=True)
+    token: SecretStr = SecretStr("t")
+
+
+@dataclass(frozen=True)
+class Draft:
+    plan: Plan
+    readers: tuple[frozenset[str], ...] = (LETTERS, LETTERS)
+
+
+DETAILS = {
+    "letters": set(LETTERS),
+    "mixed": {"a", 1, None, ("b", 2)},
+    "in each other": {LETTERS, frozenset({LETTERS, "z"}), ("t", LETTERS)},
+    "draft": [Draft(Plan()), deque([LETTERS])],
+    "in order": (2, 1),
+}
+
+
+SHOWN = [*"abcdefgh"]
+SHOWN_DRAFT = {"plan": {"labels": SHOWN, "token": "**********"}, "readers": [SHOWN, SHOWN]}
+
+
+def test_every_process_asks_the_same_whatever_the_order_of_its_sets() -> None:
+    def digest(hash_seed: int) -> str:
+        program = f"from {__name__} import DETAILS, as_shown, digest_of; print(digest_of('?', as_shown(DETAILS)))"
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        return subprocess.check_output([sys.executable, "-c", program], env=environment, cwd=ROOT, text=True)
+
+    assert digest(1) == digest(2) == digest(3)
+
+
+def test_sets_are_shown_by_the_text_of_their_items_and_all_else_as_pydantic_shows_it() -> None:
+    assert as_shown(DETAILS) == {
+        "letters": SHOWN,
+        "mixed": ["a", 1, ["b", 2], None],
+        "in each other": [SHOWN, ["t", SHOWN], ["z", SHOWN]],
+        "draft": [SHOWN_DRAFT, [SHOWN]],
+        "in order": [2, 1],
+    }
+
+
+@pytest.mark.parametrize("details", [iter(LETTERS), {"plans": {Plan(), Plan(token=SecretStr("u"))}}])
+def test_what_has_no_order_of_its_own_is_refused_with_a_sentence(details: Any) -> None:
+    with pytest.raises(TypeError, match="order"):
+        as_shown(details)
