@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from perdure.bus.app import App
 from perdure.bus.topology import declare
+from perdure.errors import SetupError
 
 __all__ = ["Attention", "attending"]
 
@@ -33,7 +34,12 @@ class Attention:
         return self._whole
 
     async def look(self) -> None:
-        """Look once, and declare what is gone: messages that were acknowledged may come again, and are recognised."""
+        """Look once, and declare what is gone: messages that were acknowledged may come again, and are recognised.
+
+        Raises:
+            NatsError: The server does not answer.
+            SetupError: A stream was made anew in a way that loses messages.
+        """
         for ear in self._app.hears:
             try:
                 await self._js.consumer_info(ear.stream, self._app.service)
@@ -41,9 +47,6 @@ class Attention:
                 self._whole = False
                 _log.error("the consumer of %s is gone: somebody deleted it; it is declared anew", ear.stream)
                 await declare(self._js, self._app.service)
-            except NatsError as error:
-                _log.warning("the consumer of %s cannot be looked for: %r", ear.stream, error)
-                return
         self._whole = True
 
 
@@ -62,4 +65,7 @@ async def attending(app: App, js: JetStreamContext) -> AsyncIterator[Attention]:
 async def _look_for_ever(attention: Attention) -> None:
     while True:
         await asyncio.sleep(_EVERY)
-        await attention.look()
+        try:
+            await attention.look()
+        except (NatsError, SetupError) as error:
+            _log.warning("the consumers cannot be looked for: %r", error)
