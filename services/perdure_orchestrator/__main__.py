@@ -8,6 +8,7 @@ from functools import partial
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
+from perdure.background import background
 from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
 from perdure.bus.nats_key_value import NatsKeyValue
@@ -18,7 +19,7 @@ from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
 from perdure_orchestrator.ending import leave
-from perdure_orchestrator.reconciler import Reconciler, reconciling
+from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import answers, connect_temporal
 
@@ -33,7 +34,8 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal)
-            await stack.enter_async_context(reconciling(reconciler, settings.orchestrator.reconcile_every))
+            looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
+            await stack.enter_async_context(background(looking))
         if role != "bridge":
             await stack.enter_async_context(working(client, bus, registry, settings))
         yield app

@@ -6,8 +6,7 @@ state, and many at once do no harm: a fact has one message id, whoever says it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,7 +19,7 @@ from perdure.errors import Unavailable
 from perdure.flow.run import EVENT_MEMO
 from perdure.settings import TemporalSettings
 
-__all__ = ["Reconciler", "reconciling", "unsaid"]
+__all__ = ["Reconciler", "reconcile_for_ever", "unsaid"]
 
 _KINDS: Final[dict[WorkflowExecutionStatus, Kind]] = {
     WorkflowExecutionStatus.CANCELED: "cancelled",
@@ -54,7 +53,7 @@ class Reconciler:
         now = datetime.now(UTC)
         query = (
             f"TaskQueue = '{self._queue}' AND ExecutionStatus IN ({_CLOSED}) "
-            f"AND CloseTime BETWEEN '{_instant(now - back)}' AND '{_instant(now - _SETTLED_AFTER)}'"
+            f"AND CloseTime BETWEEN '{(now - back).isoformat()}' AND '{(now - _SETTLED_AFTER).isoformat()}'"
         )
         async for execution in self._client.list_workflows(query):
             if _ended(await self._facts(execution, last_only=True)):
@@ -98,18 +97,8 @@ class Reconciler:
         return "ended from outside"
 
 
-@asynccontextmanager
-async def reconciling(reconciler: Reconciler, every: timedelta) -> AsyncIterator[None]:
-    """Look every so often for as long as the block lasts."""
-    looking = asyncio.create_task(_look_for_ever(reconciler, every))
-    try:
-        yield
-    finally:
-        looking.cancel()
-        await asyncio.wait({looking})
-
-
-async def _look_for_ever(reconciler: Reconciler, every: timedelta) -> None:
+async def reconcile_for_ever(reconciler: Reconciler, every: timedelta) -> None:
+    """Look every so often, whatever happens."""
     back = _FIRST_LOOK
     while True:
         try:
@@ -138,7 +127,3 @@ def unsaid(facts: Sequence[Progress], ending: Progress) -> Iterator[Progress]:
 
 def _ended(facts: Sequence[Progress]) -> bool:
     return any(fact.kind in ENDINGS for fact in facts)
-
-
-def _instant(time: datetime) -> str:
-    return time.isoformat()

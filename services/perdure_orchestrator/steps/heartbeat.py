@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from perdure.background import background
+
 __all__ = ["beating"]
 
 
@@ -17,11 +19,8 @@ async def beating() -> AsyncIterator[None]:
     if timeout is None:
         yield
         return
-    heart = asyncio.create_task(_beat(timeout / 3))
-    try:
+    async with background(_beat(timeout / 3)):
         yield
-    finally:
-        heart.cancel()
 
 
 async def _beat(every: timedelta) -> None:

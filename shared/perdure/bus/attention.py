@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from perdure.background import background
 from perdure.bus.app import App
 from perdure.bus.topology import declare
 from perdure.errors import SetupError
@@ -54,12 +55,8 @@ class Attention:
 async def attending(app: App, js: JetStreamContext) -> AsyncIterator[Attention]:
     """Look every few seconds for as long as the block lasts."""
     attention = Attention(app, js)
-    looking = asyncio.create_task(_look_for_ever(attention))
-    try:
+    async with background(_look_for_ever(attention)):
         yield attention
-    finally:
-        looking.cancel()
-        await asyncio.wait({looking})
 
 
 async def _look_for_ever(attention: Attention) -> None:

@@ -1,7 +1,7 @@
 """``perdure contracts``: what other programs go by, written from the code and held against it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -32,13 +32,11 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Write the contract of this version; what would break others is not written."""
-        folder = to / f"v{VERSION}"
-        found = differences(read_files(folder), contract_files())
-        _print(folder, found, as_json=as_json)
-        _stop_if_breaking(found)
+        folder, code = to / f"v{VERSION}", contract_files()
+        found = _compare(folder, code, as_json=as_json)
         for file in sorted({difference.file for difference in found}):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(contract_files()[file], "utf-8")
+            (folder / file).write_text(code[file], "utf-8")
 
     @contracts.command(epilog="Exit codes: 0 they are the same, 1 they differ. Example: perdure contracts check --json")
     def check(
@@ -47,13 +45,19 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Tell how the published contract differs from the code, and which of it would break others."""
-        folder = against / f"v{VERSION}"
-        found = differences(read_files(folder), contract_files())
-        _print(folder, found, as_json=as_json)
-        _stop_if_breaking(found)
-        if found:
+        if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
             typer.echo("The code is ahead of what is published: perdure contracts export", err=True)
             raise typer.Exit(1)
+
+
+def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Difference]:
+    """Print what is different and return it; ends the command if that would break others."""
+    found = differences(read_files(folder), code)
+    _print(folder, found, as_json=as_json)
+    if any(difference.breaking for difference in found):
+        typer.echo(_NEW_VERSION, err=True)
+        raise typer.Exit(1)
+    return found
 
 
 def _print(folder: Path, found: Iterable[Difference], *, as_json: bool) -> None:
@@ -63,9 +67,3 @@ def _print(folder: Path, found: Iterable[Difference], *, as_json: bool) -> None:
         else:
             sign = "[red]breaking[/] " if difference.breaking else ""
             console.print(f"{sign}{folder / difference.file}: {difference.sentence}", soft_wrap=True)
-
-
-def _stop_if_breaking(found: Iterable[Difference]) -> None:
-    if any(difference.breaking for difference in found):
-        typer.echo(_NEW_VERSION, err=True)
-        raise typer.Exit(1)
