@@ -16,7 +16,7 @@ from bench.floor import open_floor
 from bench.house import open_house, publishing
 from bench.measure import Contestant, latency, resident_mib, throughput
 from bench.report import Report, Round
-from perdure_orchestrator.ending import leave
+from perdure.ending import leave
 
 _AIMS: Final = {"activities": (1.2, 0.85), "local activities": (0.7, 1.3)}
 _AT_ONCE: Final = 50

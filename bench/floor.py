@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from bench.workload import Activities, analyse, load, write
-from perdure_orchestrator.ending import leave
+from perdure.ending import leave
 
 __all__ = ["Floor", "open_floor"]
 

@@ -13,12 +13,12 @@ from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
 from perdure.bus.nats_key_value import NatsKeyValue
 from perdure.bus.start_ledger import BUCKET, StartLedger
+from perdure.ending import leave
 from perdure.endpoints import Health
 from perdure.service import run
 from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
-from perdure_orchestrator.ending import leave
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import answers, connect_temporal

@@ -1,17 +1,16 @@
-"""How we speak to Temporal."""
+"""How the orchestrator finds Temporal, and knows whether it is there."""
 
 import asyncio
 import logging
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
-from temporalio.client import Client, TLSConfig
+from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from perdure.settings import TemporalSettings, TlsSettings
+from perdure.settings import TemporalSettings
+from perdure.temporal_client import open_client
 
 __all__ = ["answers", "connect_temporal"]
 
@@ -27,7 +26,7 @@ async def connect_temporal(settings: TemporalSettings) -> Client:
     wait = _FIRST_WAIT
     while True:
         try:
-            return await _connect(settings)
+            return await open_client(settings, plugins=[OpenTelemetryPlugin()])
         except RuntimeError as error:  # what temporalio raises when no connection comes about
             _log.warning("Temporal does not answer at %s:%s: %s", settings.host, settings.port, error)
             await asyncio.sleep(wait)
@@ -40,29 +39,3 @@ async def answers(client: Client) -> bool:
         return await client.service_client.check_health(timeout=_ANSWERS_WITHIN)
     except RPCError:
         return False
-
-
-async def _connect(settings: TemporalSettings) -> Client:
-    return await Client.connect(
-        f"{settings.host}:{settings.port}",
-        namespace=settings.namespace,
-        tls=_tls(settings.tls),
-        api_key=settings.api_key_file.read_text().strip() if settings.api_key_file else None,
-        data_converter=pydantic_data_converter,
-        plugins=[OpenTelemetryPlugin()],
-    )
-
-
-def _tls(settings: TlsSettings) -> TLSConfig | bool:
-    if not settings.enabled:
-        return False
-    return TLSConfig(
-        domain=settings.server_name,
-        server_root_ca_cert=_read(settings.ca_file),
-        client_cert=_read(settings.cert_file),
-        client_private_key=_read(settings.key_file),
-    )
-
-
-def _read(file: Path | None) -> bytes | None:
-    return file.read_bytes() if file else None

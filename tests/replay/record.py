@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from perdure_orchestrator.ending import leave
+from perdure.ending import leave
 from perdure_orchestrator.workflows import DocumentAnalysis
 from tests.binaries import binary
 from tests.workflow.stage import Stage, open_stage
