@@ -1,6 +1,7 @@
 """Kills whoever awaits something, before or after it is done, wherever a test wants it."""
 
 from dataclasses import dataclass
+from inspect import isasyncgenfunction
 from typing import Any
 
 
@@ -28,12 +29,15 @@ class Fused:
     fuse: Fuse
 
     def __getattr__(self, name: str) -> Any:
-        if not callable(getattr(self.inner, name)):
-            return getattr(self.inner, name)
+        found = getattr(self.inner, name)
+        if name == "workflow_service":
+            return Fused(found, self.fuse)
+        if not callable(found) or isasyncgenfunction(found):
+            return found
 
         async def call(*args: Any, **named: Any) -> Any:
             self.fuse.spark()
-            result = await getattr(self.inner, name)(*args, **named)
+            result = await found(*args, **named)
             self.fuse.spark()
             return result
 

@@ -13,9 +13,9 @@ from perdure_audit.store import open_store
 
 
 @asynccontextmanager
-async def _around(settings: Settings, _bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
-        yield create_app(store)
+        yield create_app(store, bus)
 
 
 if __name__ == "__main__":

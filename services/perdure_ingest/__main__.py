@@ -3,17 +3,26 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from perdure.background import background
 from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
+from perdure.bus.nats_key_value import NatsKeyValue
+from perdure.bus.start_ledger import BUCKET, StartLedger
 from perdure.endpoints import Health
 from perdure.service import run
 from perdure.settings import Settings
 from perdure_ingest.app import create_app
+from perdure_ingest.flow import Handover
+from perdure_ingest.rules import compile_rules
 
 
 @asynccontextmanager
 async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
-    yield create_app(settings, bus)
+    rules = compile_rules(settings.routes)
+    ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
+    handover = Handover(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
+    async with background(*handover.duties()):
+        yield create_app(settings, rules, handover)
 
 
 if __name__ == "__main__":

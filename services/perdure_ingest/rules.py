@@ -1,144 +1,167 @@
-"""Routes, made ready to be tried against events: conditions compiled, schemas loaded, patterns split."""
+"""Routes, made ready to be tried against events: expressions compiled, schemas loaded."""
 
-import re
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-import cel
-from jsonschema import Draft202012Validator, SchemaError
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
 
-from perdure.bus.envelope import explain
 from perdure.bus.topology import matches
-from perdure.contracts import Event
-from perdure.errors import InvalidMessage, SetupError
+from perdure.config_file import place_of
+from perdure.errors import SetupError
 from perdure.routes import Route
+from perdure_ingest.expressions import Expression, Template
+from perdure_ingest.schemas import load_check
 
 __all__ = ["Rule", "compile_rules"]
 
-_PLACE: Final = re.compile(r"\{([^{}]*)\}")
+_USUAL: Final = 3
+_MOST_URGENT, _LEAST_URGENT = 1, 5
+_TIME: Final = TypeAdapter(AwareDatetime)
 
-Check = Callable[[JsonValue], None]
+Facts = Mapping[str, Any]
 
 
 class Rule:
-    """One route, ready to be tried."""
+    """One route, ready to be tried; methods take what ``facts_of`` an event returns."""
 
     def __init__(self, route: Route) -> None:
+        """Compile all that the route says.
+
+        Raises:
+            SetupError: A part of it is wrong.
+        """
         self.route = route
         self.name = route.label
-        self._condition = _compile_condition(route)
-        self._check = _load_check(route)
+        self._when = self._expression("when", route.when)
+        self._priority = self._expression("priority", route.priority if isinstance(route.priority, str) else None)
+        self._not_before = self._expression("not_before", route.not_before)
+        self._key = self._expression("flow.key", route.flow.key if route.flow else None)
+        self._input = self._compile_input(route.input)
+        self._workflow_id = Template(self.name, route.workflow_id) if route.workflow_id else None
+        self._fairness_key = Template(self.name, route.fairness_key) if route.fairness_key else None
+        self._check = load_check(route.data_schema) if route.data_schema is not None else None
 
-    def matches(self, event: Event) -> bool:
+    def matches(self, facts: Facts) -> bool:
         """Tell whether the event is meant for this route.
 
         Raises:
             InvalidMessage: The condition cannot be tried on this event.
         """
-        if not matches(self.route.on, event.type):
+        if not matches(self.route.on, facts["type"]):
             return False
-        if self._condition is None:
+        if self._when is None:
             return True
-        try:
-            answer = self._condition.execute(event.model_dump())
-        except Exception as error:  # CEL raises whatever Python type fits what the expression did wrong
-            raise InvalidMessage("bad_condition", f"Route {self.name}: `{self.route.when}` fails: {error!r}") from error
+        answer = self._when.value(facts)
         if not isinstance(answer, bool):
-            raise InvalidMessage(
-                "bad_condition", f"Route {self.name}: `{self.route.when}` gave {answer!r}, not true or false"
-            )
+            raise self._when.refusal(f"gives {answer!r}, not true or false")
         return answer
 
-    def check(self, event: Event) -> None:
+    def check(self, data: JsonValue) -> None:
         """Refuse data that does not fit the route's schema.
 
         Raises:
             InvalidMessage: The detail names the field.
         """
         if self._check is not None:
-            self._check(event.data)
+            self._check(data)
 
-    def target(self, event: Event) -> str:
-        """Return whom to signal: the template with its places filled from the event.
+    def workflow_id(self, facts: Facts) -> str | None:
+        """Fill the route's template, if it has one.
 
         Raises:
             InvalidMessage: The event has no such field.
         """
-        fields = event.model_dump()
-        return _PLACE.sub(lambda place: str(_look_up(fields, place[1], self.name)), self.route.workflow_id or "")
+        return self._workflow_id.fill(facts) if self._workflow_id else None
+
+    def input(self, facts: Facts) -> JsonValue:
+        """Return what the workflow or signal gets.
+
+        Raises:
+            InvalidMessage: An expression fails on this event.
+        """
+        match self._input:
+            case None:
+                data: JsonValue = facts["data"]
+                return data
+            case Expression() as whole:
+                made: JsonValue = whole.json(facts)
+                return made
+            case fields:
+                return {name: field.json(facts) for name, field in fields.items()}
+
+    def priority(self, facts: Facts) -> int | None:
+        """Return the run's priority, if the route says one.
+
+        Raises:
+            InvalidMessage: The expression gives none.
+        """
+        if self._priority is None:
+            return self.route.priority if isinstance(self.route.priority, int) else None
+        value = self._priority.value(facts)
+        if not isinstance(value, int) or isinstance(value, bool) or not _MOST_URGENT <= value <= _LEAST_URGENT:
+            raise self._priority.refusal(f"gives {value!r}, not a whole number from 1 to 5")
+        return value
+
+    def fairness_key(self, facts: Facts) -> str | None:
+        """Fill the route's template, if it has one; Temporal takes 64 bytes.
+
+        Raises:
+            InvalidMessage: The event has no such field.
+        """
+        if self._fairness_key is None:
+            return None
+        return self._fairness_key.fill(facts).encode()[:64].decode(errors="ignore")
+
+    def not_before(self, facts: Facts, stored_at: datetime) -> datetime | None:
+        """Return when the run may begin, if the route says so.
+
+        Raises:
+            InvalidMessage: The expression gives no time.
+        """
+        delayed = stored_at + self.route.start_delay if self.route.start_delay else None
+        if self._not_before is None:
+            return delayed
+        value = self._not_before.value(facts)
+        try:
+            asked = _TIME.validate_python(value)
+        except ValidationError as error:
+            raise self._not_before.refusal(f"gives {value!r}, not a time with its zone") from error
+        return max(asked, delayed) if delayed else asked
+
+    def key(self, facts: Facts) -> str:
+        """Return what the route's flow control goes by.
+
+        Raises:
+            InvalidMessage: The expression fails on this event.
+        """
+        return "" if self._key is None else str(self._key.json(facts))
+
+    def _expression(self, field: str, text: str | None) -> Expression | None:
+        return None if text is None else Expression(self.name, field, text)
+
+    def _compile_input(self, given: str | dict[str, str] | None) -> Expression | dict[str, Expression] | None:
+        if isinstance(given, dict):
+            return {name: Expression(self.name, f"input.{name}", text) for name, text in given.items()}
+        return self._expression("input", given)
 
 
 def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:
     """Make all routes ready.
 
     Raises:
-        SetupError: A condition or schema is wrong, or two routes share a name: their workflow ids would collide.
+        SetupError: A part of one is wrong, or two routes share a name: their workflow ids would collide. The sentence
+            tells the line of the configuration file.
     """
-    rules = tuple(Rule(route) for route in routes)
-    names = [rule.name for rule in rules]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise SetupError(f"Two routes are called {twice}: give each a `name` of its own, workflow ids are made of it.")
-    return rules
-
-
-def _compile_condition(route: Route) -> cel.Program | None:
-    if route.when is None:
-        return None
-    try:
-        return cel.compile(route.when)
-    except ValueError as error:
-        raise SetupError(f"Route {route.label}: `when` is not CEL: {error}") from error
-
-
-def _load_check(route: Route) -> Check | None:
-    if route.data_schema is None:
-        return None
-    if isinstance(route.data_schema, str):
-        return _model_check(route, route.data_schema)
-    try:
-        Draft202012Validator.check_schema(route.data_schema)
-    except SchemaError as error:
-        raise SetupError(f"Route {route.label}: `schema` is not a JSON Schema: {error.message}") from error
-    return _schema_check(Draft202012Validator(route.data_schema))
-
-
-def _model_check(route: Route, path: str) -> Check:
-    module, _, name = path.partition(":")
-    try:
-        model = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SetupError(f"Route {route.label}: `schema` {path} cannot be loaded: {error}") from error
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise SetupError(f"Route {route.label}: `schema` {path} is not a pydantic model.")
-
-    def check(data: JsonValue) -> None:
+    rules: list[Rule] = []
+    for number, route in enumerate(routes):
         try:
-            model.model_validate(data)
-        except ValidationError as error:
-            raise InvalidMessage("bad_data", f"The data does not fit {name}: {explain(error)}") from error
-
-    return check
-
-
-def _schema_check(validator: Draft202012Validator) -> Check:
-    def check(data: JsonValue) -> None:
-        problem = next(validator.iter_errors(data), None)
-        if problem is not None:
-            raise InvalidMessage(
-                "bad_data", f"The data does not fit the schema: {problem.json_path}: {problem.message}"
+            rules.append(Rule(route))
+        except SetupError as error:
+            raise SetupError(f"{place_of('routes', number)}route {route.label}: {error}") from error
+        if any(rule.name == route.label for rule in rules[:-1]):
+            raise SetupError(
+                f"{place_of('routes', number)}two routes are called {route.label}: give each a `name` of its own, "
+                "workflow ids are made of it."
             )
-
-    return check
-
-
-def _look_up(fields: Any, path: str, rule: str) -> Any:
-    value = fields
-    for part in path.strip().split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise InvalidMessage(
-                "bad_data", f"Route {rule} needs the field {path.strip()}, which this event does not have"
-            )
-        value = value[part]
-    return value
+    return tuple(rules)

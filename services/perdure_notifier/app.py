@@ -15,7 +15,8 @@ __all__ = ["create_app"]
 
 def create_app(bus: Bus, channels: Sequence[Channel]) -> App:
     """Build the service."""
-    return App("notifier", [Hears("APPROVALS", _Notifier(bus, channels).notify)])
+    # Confirmed: heard again, people would be told again.
+    return App("notifier", [Hears("APPROVALS", _Notifier(bus, channels).notify, confirmed=True)])
 
 
 class _Notifier:

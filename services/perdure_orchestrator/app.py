@@ -24,6 +24,7 @@ from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.said import Said
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.steps import AskModel, CallTool, Say
 
@@ -41,9 +42,10 @@ def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry
     return App(
         "orchestrator",
         hears=[
-            Hears("COMMANDS", bridge.command),
-            Hears("DECISIONS", bridge.decision),
-            Hears("SIGNALS", bridge.signal),
+            # Confirmed: heard again after its run has ended, a signal would become a dead letter that is none.
+            Hears("COMMANDS", bridge.command, confirmed=True),
+            Hears("DECISIONS", bridge.decision, confirmed=True),
+            Hears("SIGNALS", bridge.signal, confirmed=True),
         ],
         answers=[Answers(DESCRIBE_RUN, partial(describe, client))],
     )
@@ -52,10 +54,14 @@ def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry
 @asynccontextmanager
 async def working(client: Client, bus: Bus, registry: Registry, settings: Settings) -> AsyncIterator[None]:
     """Run workflows and steps for as long as the block lasts; then steps in flight may end before sessions do."""
-    servers, progress = ToolServers(settings.mcp.servers), ProgressInterceptor(bus)
+    servers, said = ToolServers(settings.mcp.servers), Said()
+    progress = ProgressInterceptor(bus, said)
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
-            async with _worker(client, bus, registry, settings, servers=servers, progress=progress, threads=threads):
+            worker = _worker(
+                client, Say(bus, said), registry, settings, servers=servers, progress=progress, threads=threads
+            )
+            async with worker:
                 yield
     finally:
         await progress.all_said(_SETTLED_WITHIN.total_seconds())
@@ -64,7 +70,7 @@ async def working(client: Client, bus: Bus, registry: Registry, settings: Settin
 
 def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
     client: Client,
-    bus: Bus,
+    say: Say,
     registry: Registry,
     settings: Settings,
     *,
@@ -72,7 +78,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
     progress: ProgressInterceptor,
     threads: ThreadPoolExecutor,
 ) -> Worker:
-    steps: list[Callable[..., Any]] = [Say(bus).run, CallTool(servers).run, AskModel(Models(settings.llm), servers).run]
+    steps: list[Callable[..., Any]] = [say.run, CallTool(servers).run, AskModel(Models(settings.llm), servers).run]
     return Worker(
         client,
         task_queue=settings.temporal.task_queue,

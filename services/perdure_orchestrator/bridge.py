@@ -1,25 +1,22 @@
 """The bus becomes Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, JsonValue
-from temporalio.api.common.v1 import Payloads, WorkflowExecution
-from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, Heard, decode
-from perdure.bus.start_ledger import StartLedger
-from perdure.contracts import SignalWorkflow, StartWorkflow, from_token
+from perdure.bus.start_ledger import Claim, StartLedger
+from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.inbox import ArrivedDecision
-from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
+from perdure.flow.run import DECISION_SIGNAL
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.spoken import read_argument, read_decision, unreadable
+from perdure_orchestrator.starting import Runs, is_no_run
 
 __all__ = ["Bridge"]
 
@@ -32,19 +29,21 @@ class Bridge:
     def __init__(
         self, client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: TemporalSettings
     ) -> None:
-        self._client = client
+        self._runs = Runs(client, settings)
         self._bus = bus
         self._ledger = ledger
         self._registry = registry
         self._settings = settings
 
     async def command(self, heard: Heard) -> None:
-        """Start or signal a run as ingest asks."""
+        """Start, signal or cancel a run as ingest asks."""
         match decode(heard.wire):
             case StartWorkflow() as start:
                 await self._start(start)
             case SignalWorkflow() as signal:
-                await self._signal(signal.workflow_id, signal.signal, signal.argument, heard)
+                await self._signal_once(signal, heard)
+            case CancelWorkflow() as cancel:
+                await self._cancel(cancel)
             case other:
                 raise InvalidMessage("bad_message", f"{other.type} is no command")
 
@@ -58,7 +57,7 @@ class Bridge:
             raise
         arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
         try:
-            await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard)
+            await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard, request_id=_place(heard))
         except InvalidMessage as error:
             await self._bus.say(arrived.receipt(str(error)))
 
@@ -67,65 +66,77 @@ class Bridge:
         tokens = heard.wire.subject.split(".")
         if len(tokens) != 3:  # noqa: PLR2004 (the three parts that the docstring names)
             raise InvalidMessage("bad_message", "A signal's subject is signals.<workflow id>.<signal>")
-        await self._signal(from_token(tokens[1]), from_token(tokens[2]), read_argument(heard.wire.body), heard)
+        argument = read_argument(heard.wire.body)
+        await self._signal(from_token(tokens[1]), from_token(tokens[2]), argument, heard, request_id=_place(heard))
 
     async def _start(self, start: StartWorkflow) -> None:
-        if start.workflow not in self._registry.workflows:
-            known = ", ".join(sorted(self._registry.workflows))
-            raise InvalidMessage("unknown_workflow", f"No workflow is called {start.workflow}; registered are: {known}")
-        if await self._ledger.claim(start):
+        self._expect_workflow(start.workflow, start.options.task_queue)
+        if await self._ledger.claim(start) is Claim.DONE:
             return  # the same event asks for the same run, which was started
         try:
-            await self._client.start_workflow(
-                start.workflow,
-                args=_arguments(start.input),
-                id=start.workflow_id,
-                task_queue=self._settings.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                memo={EVENT_MEMO: start.event.id},
-                task_timeout=self._settings.task_timeout,
-                request_eager_start=True,
-            )
-        except WorkflowAlreadyStartedError:
-            pass  # and has ended, before we could write down that it was started
+            await self._runs.start(start)
         except RPCError as error:
             raise _translated(error, start.workflow_id) from error
         await self._ledger.started(start)
 
-    async def _signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: Heard) -> None:
-        """Signal a run; Temporal knows a repetition by the message's place in its stream."""
-        request = SignalWorkflowExecutionRequest(
-            namespace=self._client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
-            signal_name=signal,
-            input=Payloads(payloads=await self._client.data_converter.encode(_arguments(argument))),
-            identity=self._client.identity,
-            request_id=f"{heard.stream}.{heard.sequence}",
-        )
+    async def _signal_once(self, command: SignalWorkflow, heard: Heard) -> None:
+        claim = await self._ledger.claim(command)
+        if claim is Claim.DONE:
+            return
+        if command.workflow is None:
+            await self._signal(
+                command.workflow_id, command.signal, command.argument, heard, request_id=command.message_id
+            )
+        else:
+            await self._signal_with_start(command, command.workflow, claim)
+        await self._ledger.started(command)
+
+    async def _signal_with_start(self, command: SignalWorkflow, workflow: str, claim: Claim) -> None:
+        self._expect_workflow(workflow, command.options.task_queue)
         try:
-            await self._client.workflow_service.signal_workflow_execution(request, retry=True)
+            if claim is Claim.TRIED and await self._runs.was_signalled(
+                command.workflow_id, request_id=command.message_id
+            ):
+                return  # and the run may have ended: another one must not start
+            await self._runs.signal_with_start(command, workflow)
+        except RPCError as error:
+            raise _translated(error, command.workflow_id) from error
+
+    async def _cancel(self, command: CancelWorkflow) -> None:
+        try:
+            await self._runs.cancel(command.workflow_id)
+        except RPCError as error:
+            raise _translated(error, command.workflow_id) from error
+
+    def _expect_workflow(self, workflow: str, task_queue: str | None) -> None:
+        """Refuse what no worker of ours would know; what others work on, they know."""
+        if task_queue in {None, self._settings.task_queue} and workflow not in self._registry.workflows:
+            known = ", ".join(sorted(self._registry.workflows))
+            raise InvalidMessage("unknown_workflow", f"No workflow is called {workflow}; registered are: {known}")
+
+    async def _signal(
+        self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: Heard, *, request_id: str
+    ) -> None:
+        try:
+            await self._runs.signal(workflow_id, signal, argument, request_id=request_id)
         except RPCError as error:
             if _never_began(error) and datetime.now(UTC) - heard.time < self._settings.signals_wait:
                 raise Unavailable(f"No run {workflow_id} has begun yet") from error
             raise _translated(error, workflow_id) from error
 
 
-def _arguments(value: Any) -> list[Any]:
-    return [] if value is None else [value]
+def _place(heard: Heard) -> str:
+    """Name a message by its place in its stream: a redelivery has the same."""
+    return f"{heard.stream}.{heard.sequence}"
 
 
 def _never_began(error: RPCError) -> bool:
     """Tell whether Temporal knows no run of this id at all; one that has ended it would call completed."""
-    return _is_no_run(error) and "completed" not in error.message.lower()
-
-
-def _is_no_run(error: RPCError) -> bool:
-    return error.status is RPCStatusCode.NOT_FOUND and not error.message.lower().startswith("namespace")
+    return is_no_run(error) and "completed" not in error.message.lower()
 
 
 def _translated(error: RPCError, workflow_id: str) -> Exception:
-    if _is_no_run(error):
+    if is_no_run(error):
         return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
     if error.status in _SENDERS_FAULT:
         return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")

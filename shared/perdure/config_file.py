@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from pydantic_settings import YamlConfigSettingsSource
 
-__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file"]
+__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "place_of"]
 
 CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
 _DEFAULT_FILE: Final = Path("perdure.yaml")
@@ -39,3 +39,29 @@ def config_file() -> Path | None:
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
     return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
+
+
+def place_of(*location: str | int) -> str:
+    """Return ``perdure.yaml:7: `` for a key of the configuration, or nothing if it does not come from the file."""
+    file = config_file()
+    if file is None or not file.is_file():
+        return ""
+    found = _find(yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader), location)
+    return "" if found is None else f"{file.name}:{found.start_mark.line + 1}: "
+
+
+def _find(root: yaml.Node | None, location: tuple[str | int, ...]) -> yaml.Node | None:
+    """Walk down as far as the file goes: what is wrong may be what is missing."""
+    found = node = root
+    for depth, part in enumerate(location):
+        match node:
+            case yaml.MappingNode():
+                pair = next(((key, value) for key, value in node.value if key.value == part), None)
+                if pair is None:
+                    return found if depth else None
+                found, node = pair
+            case yaml.SequenceNode() if isinstance(part, int) and part < len(node.value):
+                found = node = node.value[part]
+            case _:
+                break
+    return found

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
-from perdure.config_file import CONFIG_VARIABLE, config_file
+from perdure.config_file import CONFIG_VARIABLE, config_file, place_of
 from perdure.errors import SetupError
 from perdure.settings import PREFIX, Settings
 
@@ -49,7 +49,7 @@ def _problems(error: ValidationError) -> list[str]:
         what = problem["msg"]
         if problem["type"] == "extra_forbidden":
             what = f"unknown key{_nearest(str(location[-1]), _keys_beside(location))}"
-        problems.append(f"{'.'.join(map(str, location))}: {what}")
+        problems.append(f"{place_of(*location)}{'.'.join(map(str, location))}: {what}")
     return problems
 
 

@@ -64,11 +64,11 @@ async def _live(service: str, settings: Settings, around: Around) -> None:
     own: ServiceSettings = getattr(settings, service)
     async with endpoints(own, health, registry), connect(settings.nats, source=f"perdure/{service}") as bus:
         health.checks["nats"] = bus.answers
-        await declare(bus.js, service)
+        await declare(bus.js, service, replicas=settings.nats.replicas)
         async with (
             around(settings, bus, health) as app,
             hearing(app, bus, settings.nats, registry),
-            attending(app, bus.js) as attention,
+            attending(app, bus.js, replicas=settings.nats.replicas) as attention,
         ):
             health.checks["consumers"] = attention.whole
             health.open = True

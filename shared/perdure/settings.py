@@ -86,9 +86,15 @@ class TemporalSettings(_Section):
 
 
 class NatsSettings(_Section):
-    """Where NATS is, and as whom to speak to it."""
+    """Where NATS is, and as whom to speak to it.
+
+    Attributes:
+        replicas: On how many servers of a cluster each stream and bucket lies that is made anew: with 3 one server may
+            fail, with 5 two. What exists stays as its operator set it.
+    """
 
     servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    replicas: Literal[1, 3, 5] = 1
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
 

@@ -1,4 +1,3 @@
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,13 +9,7 @@ from perdure.bus import Bus, MemoryBus, connect
 from perdure.bus.topology import declare
 from perdure.settings import NatsSettings
 from tests.binaries import binary
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from perdure.routes import Route
 from perdure.settings import IngestSettings, Settings
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
-from perdure_ingest.app import create_app as create_ingest
 from perdure_notifier.app import create_app as create_notifier
 from perdure_notifier.channels import Refused, TerminalChannel
+from tests.bus.ingest import create_ingest
 from tests.bus.test_settle import Delivered
 from tests.unit.flow.test_inbox import REQUEST
 
@@ -63,7 +63,7 @@ async def test_ingest_buries_what_it_cannot_take() -> None:
     await bus.publish(Wire("events.documents.submitted", b"{}" + b" " * 1_000, {}))
     await bus.publish(Wire("events.unknown", b"{}", {}))
 
-    assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["term", "term"]
+    assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["term", "term", "ack", "ack"]
 
     assert [letter.reason for letter in bus.said if isinstance(letter, DeadLetter)] == ["too_large", "no_route"]
 
@@ -123,7 +123,7 @@ async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Pat
     await bus.publish(Wire("events.a", b"\xff", {"h": "v"}))
     await bus.say(REQUEST)
     async with open_store(Settings(state=tmp_path)) as store:
-        app = create_audit(store)
+        app = create_audit(store, bus)
         for _ in range(2):
             assert set(await let_hear(app, bus)) == {"ack"}
         answer = await app.answers[0].answer(AuditRecordsQuery(subject="approvals").model_dump_json().encode())

@@ -15,7 +15,7 @@ from perdure.contracts import ApprovalRequested, DeadLetter
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.settings import NatsSettings
 from tests.binaries import binary
-from tests.bus.conftest import free_port
+from tests.ports import free_port
 from tests.unit.flow.test_inbox import REQUEST
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -7,7 +7,7 @@ from perdure.bus.delivery import settle
 from perdure.contracts import StartWorkflow
 from perdure.routes import Route
 from perdure.settings import Settings
-from perdure_ingest.app import create_app
+from tests.bus.ingest import create_ingest
 from tests.bus.test_settle import Delivered
 from tests.fuse import Fuse, Fused, Killed
 
@@ -19,8 +19,8 @@ async def test_wherever_ingest_dies_the_next_delivery_makes_it_one_command_a_rou
         bus, fuse = MemoryBus(), Fuse(number)
         delivery = Delivered()
         delivery.heard = await published(bus)
-        (dying,) = create_app(SETTINGS, Fused(bus, fuse)).hears
-        (healthy,) = create_app(SETTINGS, bus).hears
+        dying, _ = create_ingest(SETTINGS, Fused(bus, fuse)).hears
+        healthy, _ = create_ingest(SETTINGS, bus).hears
         try:
             await settle(Fused(delivery, fuse), dying.handle, bus=bus, service="ingest")
         except Killed:

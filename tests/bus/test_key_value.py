@@ -30,6 +30,17 @@ async def test_the_first_to_create_a_key_wins(bucket: KeyValue, key: str) -> Non
     assert await bucket.get(key) == b"%d" % wins.index(True)
 
 
+async def test_a_value_is_replaced_only_as_it_was_read(bucket: KeyValue) -> None:
+    assert await bucket.replace("k", b"1", revision=0)
+    read = await bucket.read("k")
+    assert read is not None
+
+    assert await bucket.replace("k", b"2", revision=read.revision)
+    assert not await bucket.replace("k", b"3", revision=read.revision)
+    assert not await bucket.replace("k", b"3", revision=0)
+    assert await bucket.get("k") == b"2"
+
+
 async def test_what_is_put_replaces_what_was_there(bucket: KeyValue) -> None:
     await bucket.create("k", b"1")
     await bucket.put("k", b"2")

@@ -88,3 +88,31 @@ async def test_bytes_arrive_as_they_were(bus: Bus) -> None:
     assert place == heard.sequence == 1
     assert heard.wire.body == wire.body
     assert heard.wire.headers["my-header"] == "value"
+
+
+async def test_what_waits_is_found_in_order_counted_and_taken_out(bus: Bus) -> None:
+    for number, subject in enumerate(["waiting.start.r.3.a", "waiting.start.r.3.b", "waiting.start.r.3.a"]):
+        await bus.publish(Wire(subject, b"%d" % number, {"Nats-Msg-Id": f"w{number}"}))
+
+    first = await bus.first("waiting.start.r.3.a")
+    assert first is not None
+    assert (first.sequence, first.wire.body, first.wire.headers["Nats-Msg-Id"]) == (1, b"0", "w0")
+    assert (datetime.now(UTC) - first.time).total_seconds() < 60
+    second = await bus.first("waiting.start.r.>", after=1)
+    assert second is not None
+    assert second.wire.subject == "waiting.start.r.3.b"
+    assert await bus.counts("waiting.>") == {"waiting.start.r.3.a": 2, "waiting.start.r.3.b": 1}
+    for _ in range(2):  # who comes second finds it gone, and that is well
+        await bus.drop("WAITING", 1)
+    assert await bus.counts("waiting.>") == {"waiting.start.r.3.a": 1, "waiting.start.r.3.b": 1}
+    assert await bus.first("waiting.start.another.>") is None
+    assert await bus.counts("waiting.start.another.>") == {}
+
+
+async def test_of_what_only_the_newest_counts_it_is_the_newest_that_is_kept(bus: Bus) -> None:
+    for number in range(3):
+        await bus.publish(Wire("latest.r.3.a", b"%d" % number, {}))
+
+    kept = [heard.wire.body async for heard in bus.recall("latest.>")]
+
+    assert kept == [b"2"]

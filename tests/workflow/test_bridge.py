@@ -1,17 +1,19 @@
 """From a command to a run, exactly once, wherever the bridge dies on the way."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio import workflow
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
 from perdure.bus.start_ledger import StartLedger
-from perdure.contracts import EventReference, Receipt, StartWorkflow
+from perdure.contracts import EventReference, Receipt, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
@@ -29,6 +31,41 @@ class Echo:
         return data["word"]
 
 
+@workflow.defn
+class Cart:
+    """Collects what is put into it, until it is told that this was all."""
+
+    def __init__(self) -> None:
+        self._items: list[str] = []
+
+    @workflow.run
+    async def run(self, _: dict[str, str]) -> list[str]:
+        await workflow.wait_condition(lambda: "all" in self._items)
+        return self._items
+
+    @workflow.signal
+    def add(self, item: dict[str, str]) -> None:
+        self._items.append(item["word"])
+
+
+def added(event_id: str, word: str, cart: str = "cart") -> Heard:
+    return replace(
+        command(event_id),
+        wire=encode(
+            SignalWorkflow(
+                route="Cart-add",
+                event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
+                workflow_id=cart,
+                digest=(word.encode().hex() * 64)[:64],
+                signal="add",
+                argument={"word": word},
+                workflow="Cart",
+            ),
+            source="test",
+        ),
+    )
+
+
 def command(event_id: str, word: str = "hello") -> Heard:
     start = StartWorkflow(
         route="Echo",
@@ -43,7 +80,7 @@ def command(event_id: str, word: str = "hello") -> Heard:
 
 def bridge(stage: Stage, client: Any, entries: KeyValue) -> Bridge:
     settings = TemporalSettings(task_queue=stage.queue)
-    return Bridge(client, stage.bus, StartLedger(entries), Registry({"Echo": Echo}, ()), settings)
+    return Bridge(client, stage.bus, StartLedger(entries), Registry({"Echo": Echo, "Cart": Cart}, ()), settings)
 
 
 def endings(stage: Stage, workflow_id: str) -> list[str]:
@@ -134,3 +171,48 @@ async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(env
         await environment.client.get_workflow_handle("Echo-twice").result()
     assert refused.value.reason == "duplicate_id"
     assert endings(stage, "Echo-twice") == ["hello"]
+
+
+async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(environment: WorkflowEnvironment) -> None:
+    entries = MemoryKeyValue()
+    async with open_stage(environment, Cart) as stage:
+        here = bridge(stage, environment.client, entries)
+        for event_id, word in [("c1", "a"), ("c2", "b"), ("c1", "a"), ("c3", "all")]:
+            await here.command(added(event_id, word))
+        run = environment.client.get_workflow_handle("cart")
+        first = await run.result()
+        await here.command(added("c3", "all"))
+        await here.command(added("c4", "all"))
+        second = await run.result()
+
+    assert (first, second) == (["a", "b", "all"], ["all"])
+
+
+async def test_a_signal_that_ended_its_run_starts_no_other_when_the_bridge_dies_before_it_writes_that_down(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_stage(environment, Cart) as stage:
+        for number in itertools.count(1):
+            entries, fuse, cart = MemoryKeyValue(), Fuse(number), f"cart-{number}"
+            run, event = environment.client.get_workflow_handle(cart), added(f"d{number}", "all", cart)
+            try:
+                await bridge(stage, Fused(environment.client, fuse), Fused(entries, fuse)).command(event)
+            except Killed:
+                before = await ended(environment, cart)
+                await bridge(stage, environment.client, entries).command(event)
+                after = await ended(environment, cart)
+                assert before in {None, after}
+            assert await run.result() == ["all"]
+            if fuse.left > 0:
+                break
+    assert number == 7, "a claim, a signal and an entry, each with a spark before and after"
+
+
+async def ended(environment: WorkflowEnvironment, cart: str) -> str | None:
+    """Wait until a run has ended, if there is one, and return its run id."""
+    run = environment.client.get_workflow_handle(cart)
+    try:
+        await run.result()
+    except RPCError:
+        return None
+    return (await run.describe()).run_id

@@ -16,6 +16,8 @@ class Hears:
         at_once: How many messages are handled at the same time; the rest waits in JetStream.
         in_groups: Handle all that came together before more is fetched: cheaper, if messages can wait for each other.
         traced: Whether each message gets a span; who only listens would clutter every trace.
+        confirmed: Whether to wait until the server has taken an acknowledgement: a round trip a message, for those of
+            which a second delivery would do harm. An acknowledgement that is only sent may be lost.
     """
 
     stream: str
@@ -23,6 +25,7 @@ class Hears:
     at_once: int = 64
     in_groups: bool = False
     traced: bool = True
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 class Attention:
     """Whether the server still has what the app hears by."""
 
-    def __init__(self, app: App, js: JetStreamContext) -> None:
+    def __init__(self, app: App, js: JetStreamContext, *, replicas: int = 1) -> None:
         self._app = app
         self._js = js
+        self._replicas = replicas
         self._whole = True
 
     async def whole(self) -> bool:
@@ -47,14 +48,14 @@ class Attention:
             except NotFoundError:
                 self._whole = False
                 _log.error("the consumer of %s is gone: somebody deleted it; it is declared anew", ear.stream)
-                await declare(self._js, self._app.service)
+                await declare(self._js, self._app.service, replicas=self._replicas)
         self._whole = True
 
 
 @asynccontextmanager
-async def attending(app: App, js: JetStreamContext) -> AsyncIterator[Attention]:
+async def attending(app: App, js: JetStreamContext, *, replicas: int) -> AsyncIterator[Attention]:
     """Look every few seconds for as long as the block lasts."""
-    attention = Attention(app, js)
+    attention = Attention(app, js, replicas=replicas)
     async with background(_look_for_ever(attention)):
         yield attention
 

@@ -10,12 +10,14 @@ from perdure.bus.port import Bus, Heard
 from perdure.contracts import DeadLetter, Reason
 from perdure.errors import InvalidMessage, Unavailable
 
-__all__ = ["Delivery", "Handle", "backoff", "settle"]
+__all__ = ["LARGEST_BODY_KEPT", "Delivery", "Handle", "backoff", "settle"]
 
 _FIRST_WAIT: Final = 0.2  # seconds
 _LONGEST_WAIT: Final = 30.0  # seconds
 _TRIES_ON_OUR_OWN_ERRORS: Final = 5
-_LARGEST_BODY_KEPT: Final = 512 * 1024  # bytes; base64 of it fits NATS' default limit of 1 MiB
+
+LARGEST_BODY_KEPT: Final = 512 * 1024
+"""Bytes of an original that its dead letter repeats; base64 of it fits NATS' default limit of 1 MiB."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Delivery(Protocol):
         """Deliver it again, not before ``delay`` seconds."""
 
     async def term(self) -> None:
-        """Never deliver it again."""
+        """Never deliver it again; its dead letter is stored."""
 
 
 async def settle(delivery: Delivery, handle: Handle, *, bus: Bus, service: str) -> None:
@@ -74,7 +76,8 @@ def backoff(tries: int) -> float:
 
 async def _bury(delivery: Delivery, reason: Reason, detail: str, *, bus: Bus, service: str) -> None:
     try:
-        await bus.say(_dead_letter(delivery, reason, detail, service))
+        letter = dead_letter(delivery.heard, reason, detail, service=service, deliveries=delivery.deliveries)
+        await bus.say(letter)
     except Unavailable as error:
         _log.warning("%s; the dead letter will be said again", error)
         await delivery.nak(backoff(delivery.deliveries))
@@ -83,9 +86,9 @@ async def _bury(delivery: Delivery, reason: Reason, detail: str, *, bus: Bus, se
         await delivery.term()
 
 
-def _dead_letter(delivery: Delivery, reason: Reason, detail: str, service: str) -> DeadLetter:
-    heard = delivery.heard
-    fits = len(heard.wire.body) <= _LARGEST_BODY_KEPT
+def dead_letter(heard: Heard, reason: Reason, detail: str, *, service: str, deliveries: int = 1) -> DeadLetter:
+    """Make the dead letter of a message; a body that is too large to repeat stays where it lies."""
+    fits = len(heard.wire.body) <= LARGEST_BODY_KEPT
     return DeadLetter(
         service=service,
         reason=reason,
@@ -93,7 +96,7 @@ def _dead_letter(delivery: Delivery, reason: Reason, detail: str, service: str) 
         original_subject=heard.wire.subject,
         stream=heard.stream,
         stream_sequence=heard.sequence,
-        deliveries=delivery.deliveries,
+        deliveries=deliveries,
         headers=dict(heard.wire.headers),
         body=heard.wire.body if fits else None,
         at=datetime.now(UTC),

@@ -4,6 +4,7 @@ Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format 
 """
 
 import json
+import math
 from base64 import b64decode
 from typing import Any, Final, Never
 
@@ -101,7 +102,7 @@ def _json(body: bytes) -> JsonValue:
     except UnicodeDecodeError as error:
         raise InvalidMessage("not_utf8", f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
     try:
-        value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
+        value: JsonValue = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise InvalidMessage("not_json", "The body has half of a surrogate pair, which no UTF-8 can hold.") from error
@@ -114,6 +115,13 @@ def _json(body: bytes) -> JsonValue:
 
 def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is larger than any double")
+    return number
 
 
 def _base64(text: JsonValue) -> bytes:

@@ -5,7 +5,7 @@ So both are done here, by stream.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -15,22 +15,21 @@ from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from opentelemetry import propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from perdure.bus.app import Answers, App, Hears
 from perdure.bus.connection import connection_options, tolerate
+from perdure.bus.consumer_span import consumer_span
 from perdure.bus.delivery import settle
-from perdure.bus.nats import heard
-from perdure.bus.port import Bus, Heard
+from perdure.bus.fetching import FetchingContext
+from perdure.bus.nats_delivery import NatsDelivery
+from perdure.bus.port import Bus
 from perdure.bus.topology import STREAMS
 from perdure.settings import NatsSettings
 
 __all__ = ["hearing"]
 
 _FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
-
-_tracer: Final = trace.get_tracer("perdure.bus")
 
 
 @asynccontextmanager
@@ -43,13 +42,14 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
         apply_types=False,
         logger=None,
     )
-    metrics = _Metrics(registry)
-    for ear in app.hears:
-        _subscribe(broker, app.service, ear, bus, metrics)
-    for question in app.answers:
-        _answer(broker, app.service, question)
     client = await broker.connect()
     tolerate(client)
+    pulls, metrics = FetchingContext(client), _Metrics(registry)
+    broker.config.connection_state.connect(client, pulls)
+    for ear in app.hears:
+        _subscribe(broker, app.service, ear, bus, pulls, metrics)
+    for question in app.answers:
+        _answer(broker, app.service, question)
     await broker.start()
     await client.jetstream().account_info()  # its answer comes after our subscriptions; a PING may overtake them
     try:
@@ -63,24 +63,6 @@ async def _stop(broker: NatsBroker, client: Client) -> None:
         await broker.stop()
     except NatsError:  # the server is away: nothing can be drained, and what was in hand comes back by itself
         await client.close()
-
-
-class _NatsDelivery:
-    """A JetStream message in our hands; see ``Delivery``."""
-
-    def __init__(self, message: Msg) -> None:
-        self._message = message
-        self.heard = heard(message)
-        self.deliveries: int = message.metadata.num_delivered or 1
-
-    async def ack(self) -> None:
-        await self._message.ack()
-
-    async def nak(self, delay: float) -> None:
-        await self._message.nak(delay=delay)
-
-    async def term(self) -> None:
-        await self._message.term()
 
 
 class _Metrics:
@@ -100,11 +82,16 @@ class _Metrics:
         )
 
 
-def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: _Metrics) -> None:
+def _subscribe(  # noqa: PLR0913, PLR0917 (what there is to wire)
+    broker: NatsBroker, service: str, ear: Hears, bus: Bus, pulls: FetchingContext, metrics: _Metrics
+) -> None:
+    name = f"{service} hears {ear.stream}"
+
     async def on_message(message: StreamMessage[Msg]) -> None:
         started = monotonic()
-        delivery = _NatsDelivery(message.raw_message)
-        with _span(service, ear, delivery.heard) if ear.traced else nullcontext():
+        pulls.by_stream[ear.stream].begin(message.raw_message)
+        delivery = NatsDelivery(message.raw_message, confirmed=ear.confirmed)
+        with consumer_span(name, delivery.heard, delivery.deliveries) if ear.traced else nullcontext():
             await settle(delivery, ear.handle, bus=bus, service=service)
         metrics.handled.labels(ear.stream).inc()
         metrics.seconds.labels(ear.stream).observe(monotonic() - started)
@@ -117,15 +104,6 @@ def _subscribe(broker: NatsBroker, service: str, ear: Hears, bus: Bus, metrics: 
         pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
         max_workers=1 if ear.in_groups else ear.at_once,
     )(on_message)
-
-
-def _span(service: str, ear: Hears, heard: Heard) -> AbstractContextManager[trace.Span]:
-    return _tracer.start_as_current_span(
-        f"{service} hears {ear.stream}",
-        propagate.extract(heard.wire.headers),
-        kind=trace.SpanKind.CONSUMER,
-        attributes={"messaging.system": "nats", "messaging.destination.name": heard.wire.subject},
-    )
 
 
 def _answer(broker: NatsBroker, service: str, question: Answers) -> None:

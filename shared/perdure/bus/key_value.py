@@ -1,8 +1,17 @@
 """Small facts that must outlive every process, by key: the port and its twin in memory."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["KeyValue", "MemoryKeyValue"]
+__all__ = ["KeyValue", "MemoryKeyValue", "Revised"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A value as it was when it was read; every change has a higher revision."""
+
+    value: bytes
+    revision: int
 
 
 class KeyValue(Protocol):
@@ -22,6 +31,20 @@ class KeyValue(Protocol):
             Unavailable: The store does not answer.
         """
 
+    async def read(self, key: str) -> Revised | None:
+        """Return the value with its revision, if there is one.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
+
+    async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
+        """Store a value if nobody changed it since this revision (0: since there was none); returns whether it is so.
+
+        Raises:
+            Unavailable: Nobody confirmed it; read again to see.
+        """
+
     async def put(self, key: str, value: bytes) -> None:
         """Store a value, whatever was there.
 
@@ -34,16 +57,31 @@ class MemoryKeyValue:
     """Keeps values for as long as it lives."""
 
     def __init__(self) -> None:
-        self._values: dict[str, bytes] = {}
+        self._values: dict[str, Revised] = {}
+        self._changes = 0
 
     async def create(self, key: str, value: bytes) -> bool:
         """Store a value under a new key; see ``KeyValue.create``."""
-        return self._values.setdefault(key, value) is value
+        return await self.replace(key, value, revision=0)
 
     async def get(self, key: str) -> bytes | None:
         """Return the value; see ``KeyValue.get``."""
+        known = await self.read(key)
+        return None if known is None else known.value
+
+    async def read(self, key: str) -> Revised | None:
+        """Return the value with its revision; see ``KeyValue.read``."""
         return self._values.get(key)
+
+    async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
+        """Store a value if nobody changed it; see ``KeyValue.replace``."""
+        known = self._values.get(key)
+        if revision != (0 if known is None else known.revision):
+            return False
+        await self.put(key, value)
+        return True
 
     async def put(self, key: str, value: bytes) -> None:
         """Store a value; see ``KeyValue.put``."""
-        self._values[key] = value
+        self._changes += 1
+        self._values[key] = Revised(value, self._changes)

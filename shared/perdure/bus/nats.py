@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Final
 
 import nats
@@ -14,7 +15,7 @@ from nats.errors import MaxPayloadError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.connection import RECONNECT_EVERY, connection_options, tolerate
 from perdure.bus.envelope import Wire, encode
@@ -26,10 +27,12 @@ from perdure.settings import NatsSettings
 
 __all__ = ["NatsBus", "connect", "heard"]
 
-_ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until a missing acknowledgement counts as "not stored"
+_STORED_WITHIN: Final = 1.0  # seconds; what was on its way when a server died is lost, and has to be said again soon
+_ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until anything else counts as not answered
 _FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
 _STILL_THERE_EVERY: Final = 2.0  # seconds of silence after which a listener asks whether its consumer still exists
 _FETCHED_AT_ONCE: Final = 256
+_NOT_THERE: Final = 10057  # JSStreamMsgDeleteFailed: the only thing that is ever wrong with such a request
 
 
 class NatsBus:
@@ -51,7 +54,7 @@ class NatsBus:
     async def publish(self, wire: Wire) -> int:
         """Publish bytes and wait for the server's acknowledgement; see ``Bus.publish``."""
         try:
-            stored = await self.js.publish(wire.subject, wire.body, headers=dict(wire.headers))
+            stored = await self.js.publish(wire.subject, wire.body, headers=dict(wire.headers), timeout=_STORED_WITHIN)
         except MaxPayloadError as error:
             raise InvalidMessage(
                 "too_large", f"NATS takes at most {self._client.max_payload} bytes a message."
@@ -90,58 +93,84 @@ class NatsBus:
 
     async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
         """Yield what the stream holds, by a consumer that the server forgets by itself; see ``Bus.recall``."""
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.ALL,
-            ack_policy=AckPolicy.NONE,
-            inactive_threshold=_FORGOTTEN_AFTER,
-        )
+        stream = stream_of(subject).name
         try:
-            if last_only and not {"*", ">"} & set(subject.split(".")):
-                async for only in self._newest(subject):
-                    yield only
+            last = await self._last(stream, subject)
+            if last is None:
                 return
-            subscription = await self.js.pull_subscribe(subject, stream=stream_of(subject).name, config=config)
-            remaining = (await subscription.consumer_info()).num_pending or 0
-            while remaining > 0:
-                messages = await subscription.fetch(min(remaining, _FETCHED_AT_ONCE), timeout=_ACKNOWLEDGED_WITHIN)
-                for message in messages:
+            if not last_only:
+                async for message in self._until(last, subject, DeliverPolicy.ALL):
                     yield heard(message)
-                remaining -= len(messages)
-            await subscription.unsubscribe()
+            elif {"*", ">"} & set(subject.split(".")):
+                messages = self._until(last, subject, DeliverPolicy.LAST_PER_SUBJECT)
+                newest = {message.subject: heard(message) async for message in messages}
+                for found in sorted(newest.values(), key=attrgetter("sequence")):
+                    yield found
+            else:
+                yield last
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS does not tell what it holds of {subject}: {error!r}") from error
 
-    async def _newest(self, subject: str) -> AsyncIterator[Heard]:
-        """Yield the newest message of one subject, asked for directly: that needs no consumer."""
+    async def _last(self, stream: str, subject: str) -> Heard | None:
+        """Return the newest message, from the stream's leader: a cluster's other servers may lag."""
+        try:
+            found = await self.js.get_last_msg(stream, subject)
+        except NotFoundError:
+            return None
+        wire = Wire(found.subject or "", found.data or b"", found.headers or {})
+        return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+
+    async def _until(self, last: Heard, subject: str, policy: DeliverPolicy) -> AsyncIterator[Msg]:
+        """Yield up to this message, however long the server that delivers takes to have it."""
+        config = ConsumerConfig(deliver_policy=policy, ack_policy=AckPolicy.NONE, inactive_threshold=_FORGOTTEN_AFTER)
+        subscription = await self.js.pull_subscribe(subject, stream=last.stream, config=config)
+        try:
+            while True:
+                for message in await subscription.fetch(_FETCHED_AT_ONCE, timeout=_ACKNOWLEDGED_WITHIN):
+                    yield message
+                    if message.metadata.sequence.stream >= last.sequence:
+                        return
+        finally:  # a subscription that is left over would hold up the end of the connection
+            if self._client.is_connected:
+                await subscription.unsubscribe()
+
+    async def first(self, subject: str, *, after: int = 0) -> Heard | None:
+        """Return the oldest message of this subject behind a place; see ``Bus.first``."""
         stream = stream_of(subject).name
         try:
-            found = await self.js.get_last_msg(stream, subject, direct=True)
+            found = await self.js.get_msg(stream, seq=after + 1, subject=subject, next=True)
         except NotFoundError:
-            return
-        wire = Wire(subject, found.data or b"", found.headers or {})
-        yield Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+            return None
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"{stream} does not give its first message of {subject}: {error!r}") from error
+        wire = Wire(found.subject or "", found.data or b"", found.headers or {})
+        return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
-    async def original(self, stream: str, sequence: int) -> Wire:
-        """Return a message as it lies in its stream.
+    async def counts(self, subject: str) -> dict[str, int]:
+        """Return how many messages there are of each subject that matches; see ``Bus.counts``."""
+        stream = stream_of(subject).name
+        try:
+            return (await self.js.stream_info(stream, subjects_filter=subject)).state.subjects or {}
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"{stream} does not tell what it holds of {subject}: {error!r}") from error
 
-        Raises:
-            Unavailable: It is no longer there, or nobody answers.
-        """
+    async def original(self, stream: str, sequence: int) -> Wire | None:
+        """Return a message as it lies in its stream; see ``Bus.original``."""
         try:
             message = await self.js.get_msg(stream, sequence)
+        except NotFoundError:
+            return None
         except (NatsError, OSError) as error:
             raise Unavailable(f"{stream} does not give its message {sequence}: {error!r}") from error
         return Wire(message.subject or "", message.data or b"", message.headers or {})
 
     async def drop(self, stream: str, sequence: int) -> None:
-        """Take a message out of its stream.
-
-        Raises:
-            Unavailable: Nobody confirmed it.
-        """
+        """Take a message out of its stream; see ``Bus.drop``."""
         try:
             await self.js.delete_msg(stream, sequence)
         except (NatsError, OSError) as error:
+            if isinstance(error, APIError) and error.err_code == _NOT_THERE:
+                return
             raise Unavailable(f"{stream} does not drop its message {sequence}: {error!r}") from error
 
     async def ask(self, subject: str, question: bytes) -> bytes:

@@ -52,3 +52,31 @@ class Bus(Protocol):
 
     def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
         """Yield what one stream holds of this subject, in order, and end; with ``last_only`` the newest a subject."""
+
+    async def original(self, stream: str, sequence: int) -> Wire | None:
+        """Return a message as it lies in its stream; none, if it is no longer there.
+
+        Raises:
+            Unavailable: Nobody answers.
+        """
+
+    async def first(self, subject: str, *, after: int = 0) -> Heard | None:
+        """Return the oldest message of one stream whose subject matches, behind a place in it, if there is one.
+
+        Raises:
+            Unavailable: Nobody answers.
+        """
+
+    async def counts(self, subject: str) -> dict[str, int]:
+        """Return how many messages one stream holds of each subject that matches.
+
+        Raises:
+            Unavailable: Nobody answers.
+        """
+
+    async def drop(self, stream: str, sequence: int) -> None:
+        """Take a message out of its stream; of one that is not there, nothing is left to take.
+
+        Raises:
+            Unavailable: Nobody confirmed it.
+        """

@@ -6,6 +6,7 @@ Limits retention everywhere: work-queue retention with replicas and ``max_delive
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -25,9 +26,11 @@ from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
 from perdure.errors import SetupError
 
-__all__ = ["BUCKETS", "CONSUMERS", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
+__all__ = ["BUCKETS", "CONSUMERS", "QUEUES", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
+_BURIED_ONCE: Final = timedelta(days=1)  # a service that was away for long may bury a message a second time
+_GIVEN_UP: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")  # the kinds of JetStream's advisories
 _ACK_WAIT: Final = timedelta(seconds=30)
 _FIRST_WAIT: Final = 0.05  # seconds
 _LONGEST_WAIT: Final = 2.0  # seconds
@@ -37,23 +40,43 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: its name, the subjects it stores and how long it keeps a message."""
+    """One stream.
+
+    Attributes:
+        keep: How long it keeps a message; zero is for ever.
+        duplicates: For how long it knows a message id again.
+        more_subjects: Where one pattern does not do.
+        newest_only: Whether it keeps only the newest message of each subject.
+    """
 
     name: str
     subjects: str
     keep: timedelta
+    duplicates: timedelta = _DUPLICATES
+    more_subjects: tuple[str, ...] = ()
+    newest_only: bool = False
 
     @property
-    def config(self) -> StreamConfig:
-        """As JetStream wants it; sizes are left to the server's own limits."""
+    def patterns(self) -> tuple[str, ...]:
+        """All patterns of subjects that it stores."""
+        return (self.subjects, *self.more_subjects)
+
+    def stores(self, subject: str) -> bool:
+        """Tell whether a subject is one of its own."""
+        return any(matches(pattern, subject) for pattern in self.patterns)
+
+    def config(self, replicas: int) -> StreamConfig:
+        """As JetStream wants it, on so many servers; sizes are left to the server's own limits."""
         return StreamConfig(
             name=self.name,
-            subjects=[self.subjects],
+            subjects=list(self.patterns),
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             max_age=self.keep.total_seconds(),
-            duplicate_window=_DUPLICATES.total_seconds(),
+            max_msgs_per_subject=1 if self.newest_only else -1,
+            duplicate_window=self.duplicates.total_seconds(),
             allow_direct=True,
+            num_replicas=replicas,
         )
 
 
@@ -71,7 +94,10 @@ class Consumer:
 
     @property
     def config(self) -> ConsumerConfig:
-        """As JetStream wants it. ``max_deliver`` is unlimited: the service itself decides when to give up."""
+        """As JetStream wants it, on as many servers as its stream.
+
+        ``max_deliver`` is unlimited: the service itself decides when to give up.
+        """
         return ConsumerConfig(
             durable_name=self.service,
             deliver_policy=DeliverPolicy.ALL,
@@ -82,7 +108,7 @@ class Consumer:
         )
 
 
-STREAMS: Final = {
+_SPOKEN: Final = {
     stream.name: stream
     for stream in (
         Stream("EVENTS", "events.>", timedelta(days=30)),
@@ -93,12 +119,32 @@ STREAMS: Final = {
         Stream("SIGNALS", "signals.>", timedelta(days=30)),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
-        Stream("DLQ", "dlq.>", timedelta(days=90)),
+        Stream("DLQ", "dlq.>", timedelta(days=90), duplicates=_BURIED_ONCE),
     )
 }
 
+
+def _advisories(of: Iterable[str]) -> Stream:
+    """Keep what JetStream says, once and to nobody, when it gives up a message of these streams for a consumer."""
+    first, *more = (f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.{stream}.*" for kind in _GIVEN_UP for stream in of)
+    return Stream("ADVISORIES", first, timedelta(days=30), more_subjects=tuple(more))
+
+
+STREAMS: Final = {**_SPOKEN, "ADVISORIES": _advisories(_SPOKEN)}
+"""What services say and hear, and what the server itself says of it."""
+
+QUEUES: Final = {
+    stream.name: stream
+    for stream in (
+        Stream("WAITING", "waiting.>", timedelta(), duplicates=timedelta(days=1)),
+        Stream("LATEST", "latest.>", timedelta(), duplicates=timedelta(days=1), newest_only=True),
+    )
+}
+"""Where ingest lets starts wait that may not go yet; what goes is taken out. Nobody else hears them."""
+
 CONSUMERS: Final = (
     Consumer("ingest", "EVENTS", in_flight=512),
+    Consumer("ingest", "DLQ", in_flight=64),
     Consumer("orchestrator", "COMMANDS", in_flight=256),
     Consumer("orchestrator", "DECISIONS", in_flight=256),
     Consumer("orchestrator", "SIGNALS", in_flight=256),
@@ -108,15 +154,21 @@ CONSUMERS: Final = (
 
 BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # longer than EVENTS are kept and Temporal remembers an ended run, by far
+    "FLOW": timedelta(),
 }
-"""Key-value buckets, and how long each keeps what nobody touched."""
+"""Key-value buckets, and how long each keeps what nobody touched; zero is for ever."""
 
 
-async def declare(js: JetStreamContext, service: str) -> None:
+async def declare(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
     """Create the streams, buckets and this service's consumers that are missing; waits for JetStream.
 
     What exists keeps the sizes, ages, replicas and windows that its operator set: only what would lose messages, or
     hide them from their service, is changed. Safe from many services at once: creating what exists is no change.
+
+    Args:
+        js: The server's.
+        service: Whose consumers.
+        replicas: On how many servers of a cluster what is made now shall lie.
 
     Raises:
         SetupError: A stream was made in a way that loses messages, and that cannot be changed.
@@ -124,7 +176,7 @@ async def declare(js: JetStreamContext, service: str) -> None:
     wait = _FIRST_WAIT
     while True:
         try:
-            await _declare(js, service)
+            await _declare(js, service, replicas)
         except (NatsError, APIError) as error:
             _log.warning("JetStream is not ready: %s", error)
             await asyncio.sleep(wait)
@@ -133,21 +185,24 @@ async def declare(js: JetStreamContext, service: str) -> None:
             return
 
 
-async def _declare(js: JetStreamContext, service: str) -> None:
-    for stream in STREAMS.values():
-        await _declare_stream(js, stream)
+async def _declare(js: JetStreamContext, service: str, replicas: int) -> None:
+    for stream in (STREAMS | QUEUES).values():
+        await _declare_stream(js, stream, replicas)
     for bucket, keep in BUCKETS.items():
         try:
             await js.key_value(bucket)
         except BucketNotFoundError:
-            await js.create_key_value(KeyValueConfig(bucket, ttl=keep.total_seconds(), storage=StorageType.FILE))
+            config = KeyValueConfig(
+                bucket, ttl=keep.total_seconds(), storage=StorageType.FILE, replicas=replicas, direct=False
+            )
+            await js.create_key_value(config)
     for consumer in CONSUMERS:
         if consumer.service == service:
             await _declare_consumer(js, consumer)
 
 
-async def _declare_stream(js: JetStreamContext, stream: Stream) -> None:
-    ours = stream.config
+async def _declare_stream(js: JetStreamContext, stream: Stream, replicas: int) -> None:
+    ours = stream.config(replicas)
     try:
         found = (await js.stream_info(stream.name)).config
     except NotFoundError:
@@ -158,8 +213,8 @@ async def _declare_stream(js: JetStreamContext, stream: Stream) -> None:
             f"{stream.name} may lose messages: it has {found.retention} retention on {found.storage} storage."
             " Perdure needs limits retention on file storage: delete it, and any service makes it anew."
         )
-    more = [subject for subject in found.subjects or () if not matches(stream.subjects, subject)]
-    needed = found.evolve(subjects=[stream.subjects, *more], allow_direct=True)
+    more = [subject for subject in found.subjects or () if not stream.stores(subject)]
+    needed = found.evolve(subjects=[*stream.patterns, *more], allow_direct=True)
     if needed != found:
         await js.update_stream(needed)
 
@@ -177,7 +232,7 @@ async def _declare_consumer(js: JetStreamContext, consumer: Consumer) -> None:
 
 def stream_of(subject: str) -> Stream:
     """Return the stream that stores this subject."""
-    return next(stream for stream in STREAMS.values() if matches(stream.subjects, subject))
+    return next(stream for stream in (STREAMS | QUEUES).values() if stream.stores(subject))
 
 
 def matches(pattern: str, subject: str) -> bool:

@@ -28,8 +28,11 @@ _COMMANDS: Final = (
     "dlq",
     "audit",
     "trace",
+    "routes",
     "contracts",
     "doctor",
+    "verify",
+    "chaos",
 )
 for _command in _COMMANDS:
     import_module(f"perdure.cli.{_command}").register(app)

@@ -14,6 +14,7 @@ from perdure.errors import PerdureError
 __all__ = ["Choice", "drop_letters", "find_letters", "replay_letters"]
 
 _STREAM: Final = "DLQ"
+_GONE: Final = "the stream no longer has the message; the audit record may, and `perdure dlq drop` ends the matter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ async def replay_letters(
     """Say each letter again and drop it, ``pause`` seconds apart; yields what speaks against it, if anything does."""
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     for place, letter in (await find_letters(bus, choice)).items():
-        against = await _against(letter, ledger)
-        if against is None and not dry_run:
-            await bus.publish(replayed(letter, await _body(bus, letter), place=place))
+        body = await _body(bus, letter)
+        against = _GONE if body is None else await _against(letter, body, ledger)
+        if body is not None and against is None and not dry_run:
+            await bus.publish(replayed(letter, body, place=place))
             await bus.drop(_STREAM, place)
             await asyncio.sleep(pause)
         yield place, letter, against
@@ -71,18 +73,19 @@ async def drop_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[i
     return letters
 
 
-async def _body(bus: NatsBus, letter: DeadLetter) -> bytes:
+async def _body(bus: NatsBus, letter: DeadLetter) -> bytes | None:
     if letter.body is not None:
         return letter.body
-    return (await bus.original(letter.stream, letter.stream_sequence)).body
+    original = await bus.original(letter.stream, letter.stream_sequence)
+    return None if original is None else original.body
 
 
-async def _against(letter: DeadLetter, ledger: StartLedger) -> str | None:
+async def _against(letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
     """Say what speaks against a replay: a command whose run was started must not start one again."""
     if not letter.original_subject.startswith("commands.start."):
         return None
     try:
-        start = StartWorkflow.model_validate_json(letter.body or b"")
+        start = StartWorkflow.model_validate_json(body)
     except ValueError:
         return None
     if await ledger.has_started(start.workflow_id):

@@ -16,7 +16,7 @@ from perdure.cli.output import console
 from perdure.contracts import Event
 from perdure.errors import PerdureError
 
-__all__ = ["publish_event", "register"]
+__all__ = ["parse_data", "publish_event", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
             type=type_,
             source=source,
             time=datetime.now(UTC),
-            data=_parse(sys.stdin.read() if data == "-" else data),
+            data=parse_data(sys.stdin.read() if data == "-" else data),
         )
         sequence = run(_publish(event))
         if as_json:
@@ -61,7 +61,12 @@ async def _publish(event: Event) -> int:
         return await publish_event(bus, event)
 
 
-def _parse(text: str) -> JsonValue:
+def parse_data(text: str) -> JsonValue:
+    """Read what was given as an event's data.
+
+    Raises:
+        PerdureError: It is no JSON.
+    """
     try:
         data: JsonValue = json.loads(text)
     except ValueError as error:

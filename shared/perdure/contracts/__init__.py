@@ -8,7 +8,7 @@ from perdure.contracts.approvals import (
     ApprovalReminded,
     ApprovalRequested,
 )
-from perdure.contracts.commands import EventReference, SignalWorkflow, StartWorkflow
+from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import Decision
 from perdure.contracts.documents import DocumentReport, DocumentSubmitted
@@ -27,6 +27,7 @@ __all__ = [
     "ApprovalExpired",
     "ApprovalReminded",
     "ApprovalRequested",
+    "CancelWorkflow",
     "DeadLetter",
     "Decision",
     "DocumentReport",
@@ -39,6 +40,7 @@ __all__ = [
     "Progress",
     "Reason",
     "Receipt",
+    "RunOptions",
     "Sha256",
     "SignalWorkflow",
     "StartWorkflow",

@@ -11,7 +11,7 @@ from perdure.contracts.approvals import (
     ApprovalReminded,
     ApprovalRequested,
 )
-from perdure.contracts.commands import SignalWorkflow, StartWorkflow
+from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.notifications import Notification
@@ -26,6 +26,7 @@ AnyMessage = Annotated[
     | ApprovalExpired
     | ApprovalReminded
     | ApprovalRequested
+    | CancelWorkflow
     | DeadLetter
     | Decision
     | Notification

@@ -16,13 +16,16 @@ Reason = Literal[
     "not_json",
     "bad_envelope",
     "no_route",
-    "bad_condition",
+    "bad_expression",
     "bad_data",
     "duplicate_id",
+    "run_exists",
     "unknown_workflow",
     "unknown_run",
     "bad_message",
     "unexpected_error",
+    "max_deliveries",
+    "terminated",
 ]
 
 
@@ -30,10 +33,10 @@ class DeadLetter(Message):
     """A message that a service gave up on.
 
     Attributes:
-        service: Who gave up.
+        service: Who gave up; where JetStream did so for a consumer, that consumer's name.
         reason: One word of a closed set.
         detail: What is wrong and what to do, a sentence.
-        original_subject: Where the message was said.
+        original_subject: Where the message was said; empty if its stream no longer has it.
         stream: The stream that still holds the original.
         stream_sequence: Its place there.
         deliveries: How often it was tried.

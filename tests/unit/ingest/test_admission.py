@@ -1,21 +1,30 @@
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
 
-from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, to_token
+from perdure.bus import Wire, read_event
+from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, from_token, to_token
 from perdure.errors import InvalidMessage, SetupError
 from perdure.routes import Route
-from perdure_ingest.admission import admit, workflow_id
+from perdure_ingest.admission import Arrival, admit, workflow_id
 from perdure_ingest.rules import compile_rules
-from tests.unit.contracts.messages import words
+from tests.unit.contracts.messages import json_values, texts, words
+
+HEADERS = ["content-type", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "Nats-Msg-Id"]
 
 EVENT = Event(id="e1", type="documents.submitted", source="test", data={"path": "contract.md", "pages": 3})
+STORED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ARRIVAL = Arrival(7, STORED, {"X-Tenant": "acme"})
 
 
 def commands(event: Event = EVENT, **route: Any) -> list[StartWorkflow | SignalWorkflow]:
     rules = compile_rules([Route.model_validate({"on": event.type, **route})])
-    return admit(event, rules=rules, stream_sequence=7)
+    return [admitted.command for admitted in admit(event, ARRIVAL, rules=rules)]
 
 
 def test_an_event_becomes_a_start_of_the_workflow_that_its_route_names() -> None:
@@ -46,14 +55,21 @@ def test_every_route_that_matches_gives_a_command_of_its_own() -> None:
         [Route(on="documents.*", start="A"), Route(on=">", start="B"), Route(on="orders.>", start="C")]
     )
 
-    ids = [command.workflow_id for command in admit(EVENT, rules=rules, stream_sequence=1)]
+    ids = [admitted.command.workflow_id for admitted in admit(EVENT, ARRIVAL, rules=rules)]
 
     assert ids == ["A-e1", "B-e1"]
 
 
 @pytest.mark.parametrize(
     ("condition", "admitted"),
-    [("data.path.endsWith('.md')", True), ("data.pages > 10", False), ("type == 'documents.submitted'", True)],
+    [
+        ("data.path.endsWith('.md')", True),
+        ("data.pages > 10", False),
+        ("type == 'documents.submitted'", True),
+        ("headers['x-tenant'] == 'acme'", True),
+        ("time < timestamp('2026-11-23T13:00:00Z')", True),
+        ("[1, 3].exists(page, page == data.pages)", True),
+    ],
 )
 def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
     if admitted:
@@ -66,13 +82,19 @@ def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
 @pytest.mark.parametrize(
     ("route", "reason", "said"),
     [
-        ({"start": "A", "when": "data.nope == 1"}, "bad_condition", "data.nope == 1"),
-        ({"start": "A", "when": "data.pages"}, "bad_condition", "not true or false"),
+        ({"start": "A", "when": "data.nope == 1"}, "bad_expression", "data.nope == 1"),
+        ({"start": "A", "when": "data.pages"}, "bad_expression", "not true or false"),
         ({"start": "A", "schema": {"required": ["title"]}}, "bad_data", "title"),
         ({"start": "A", "schema": {"properties": {"pages": {"type": "string"}}}}, "bad_data", r"\$\.pages"),
         ({"start": "A", "schema": "perdure.contracts:Event"}, "bad_data", "id: Field required"),
         ({"signal": "s", "workflow_id": "order-{data.order}"}, "bad_data", "data.order"),
         ({"on": "orders.>", "start": "A"}, "no_route", "orders.>"),
+        ({"start": "A", "input": {"x": "data.nope"}}, "bad_expression", r"input\.x: data\.nope"),
+        ({"start": "A", "input": "1.0 / 0.0"}, "bad_expression", "JSON cannot hold"),
+        ({"start": "A", "priority": "data.pages + 3"}, "bad_expression", "6, not a whole number from 1 to 5"),
+        ({"start": "A", "not_before": "data.path"}, "bad_expression", "not a time"),
+        ({"start": "A", "fairness_key": "{data.tenant}"}, "bad_data", "data.tenant"),
+        ({"start": "A", "flow": {"key": "data.tenant", "max_open": 1}}, "bad_expression", "data.tenant"),
     ],
 )
 def test_an_event_that_no_route_can_take_is_refused_with_a_reason(
@@ -88,6 +110,8 @@ def test_an_event_that_no_route_can_take_is_refused_with_a_reason(
     ("routes", "said"),
     [
         ([{"on": "a", "start": "A", "when": "data."}], "not CEL"),
+        ([{"on": "a", "start": "A", "when": "dta.x == 1"}], "speaks of dta, which no event has: did you mean data"),
+        ([{"on": "a", "start": "A", "flow": {"key": "tenant", "max_open": 1}}], "known are data"),
         ([{"on": "a", "start": "A", "schema": {"type": "nonsense"}}], "not a JSON Schema"),
         ([{"on": "a", "start": "A", "schema": "perdure.contracts:Nothing"}], "cannot be loaded"),
         ([{"on": "a", "start": "A", "schema": "perdure.contracts:to_token"}], "not a pydantic model"),
@@ -105,12 +129,133 @@ def test_a_wrong_route_is_told_at_start(routes: list[dict[str, Any]], said: str)
         {"on": "a"},
         {"on": "a", "start": "A", "signal": "s"},
         {"on": "a", "signal": "s"},
-        {"on": "a", "start": "A", "workflow_id": "x"},
+        {"on": "a", "signal": "s", "workflow_id": "x", "flow": {"max_open": 1}},
+        {"on": "a", "signal": "s", "workflow_id": "x", "priority": 1},
+        {"on": "a", "signal_with_start": {"start": "A", "signal": "s"}},
+        {"on": "a", "start": "A", "priority": 6},
     ],
 )
 def test_a_route_that_says_nothing_or_too_much_is_refused(route: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"route|run"):
+    with pytest.raises(ValueError, match=r"route|run|less than or equal"):
         Route.model_validate(route)
+
+
+def test_the_input_is_what_the_expressions_make_of_the_event() -> None:
+    (whole,) = commands(start="A", input="data.path")
+    (fields,) = commands(start="A", input={"file": "data.path", "tenant": "headers['x-tenant']", "at": "time"})
+
+    assert isinstance(whole, StartWorkflow)
+    assert isinstance(fields, StartWorkflow)
+    assert whole.input == "contract.md"
+    assert fields.input == {"file": "contract.md", "tenant": "acme", "at": "2026-11-23T12:00:00Z"}
+    assert whole.digest == fields.digest, "an id names an event, whatever a route makes of it"
+
+
+def test_how_a_run_is_to_be_run_comes_from_its_route() -> None:
+    (command,) = commands(
+        start="A",
+        workflow_id="doc-{data.path}",
+        task_queue="gpu",
+        priority="data.pages > 2 ? 1 : 3",
+        fairness_key="{data.path}",
+        start_delay="90s",
+        run_timeout="2h",
+    )
+
+    assert command.workflow_id == "doc-contract.md"
+    assert command.options.model_dump() == {
+        "task_queue": "gpu",
+        "priority": 1,
+        "fairness_key": "contract.md",
+        "timeout_seconds": 7200,
+        "not_before": STORED + timedelta(seconds=90),
+    }
+
+
+def test_a_run_begins_at_the_later_of_what_its_route_and_its_event_say() -> None:
+    event = EVENT.model_copy(update={"data": {"at": "2026-11-24T08:00:00+01:00"}})
+
+    (command,) = commands(event, start="A", not_before="timestamp(data.at)", start_delay="1h")
+
+    assert command.options.not_before == datetime(2026, 11, 24, 7, tzinfo=UTC)
+
+
+def test_a_signal_may_start_its_run() -> None:
+    (command,) = commands(signal_with_start={"start": "Cart", "signal": "add"}, workflow_id="cart-{data.path}")
+
+    assert isinstance(command, SignalWorkflow)
+    assert (command.workflow, command.signal, command.workflow_id) == ("Cart", "add", "cart-contract.md")
+
+
+@given(json_values, st.sampled_from(["structured", "binary", "bare"]))
+def test_whatever_json_comes_becomes_commands_that_can_be_written_down(data: JsonValue, mode: str) -> None:
+    body = json.dumps(data).encode()
+    wire = Wire("events.a", body, {})
+    if mode == "binary":
+        wire = Wire("events.a", body, {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "a", "ce-source": "s"})
+    if mode == "structured":
+        envelope = {"specversion": "1.0", "id": "1", "type": "a", "source": "s", "data": data}
+        wire = Wire("events.a", json.dumps(envelope).encode(), {"content-type": "application/cloudevents+json"})
+    event = read_event(wire, fallback_id="EVENTS.1")
+
+    (command,) = commands(event, start="A")
+
+    assert isinstance(command, StartWorkflow)
+    assert StartWorkflow.model_validate_json(command.model_dump_json()).input == json.loads(json.dumps(data))
+
+
+@given(st.binary(max_size=200), st.dictionaries(st.sampled_from(HEADERS), texts))
+def test_whatever_bytes_come_become_commands_or_one_refusal(body: bytes, headers: dict[str, str]) -> None:
+    try:
+        event = read_event(Wire("events.a", body, headers), fallback_id="EVENTS.1")
+        made = commands(event, on=">", start="A", when="has(data.x) || true")
+    except InvalidMessage:
+        return
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[" * 100_000, "not_json"),
+        (b'{"a":' * 100_000, "not_json"),
+        (b'{"x": NaN}', "not_json"),
+        (b'{"x": -Infinity}', "not_json"),
+        (b'{"x": 1e999}', "not_json"),
+        (b'{"x": ' + b"9" * 10_000 + b"}", "not_json"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_with_a_reason(body: bytes, reason: Reason) -> None:
+    with pytest.raises(InvalidMessage) as refused:
+        read_event(Wire("events.a", body, {}), fallback_id="EVENTS.1")
+
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**70), 10**300, 1.7e308, 0.1])
+def test_huge_numbers_pass_unharmed(number: float) -> None:
+    (command,) = commands(EVENT.model_copy(update={"data": {"x": number}}), start="A", when="data.x != 0")
+
+    assert isinstance(command, StartWorkflow)
+    assert StartWorkflow.model_validate_json(command.model_dump_json()).input == {"x": number}
+
+
+@pytest.mark.parametrize("year", [1, 1970, 9999])
+def test_a_publisher_with_a_clock_of_its_own_is_taken_at_its_word(year: int) -> None:
+    event = EVENT.model_copy(update={"time": datetime(year, 1, 1, tzinfo=UTC)})
+
+    (command,) = commands(event, start="A", when=f"time.getFullYear() == {year}")
+
+    assert command.event.time == event.time
+
+
+@pytest.mark.parametrize("event_id", ["x" * 10_000, "a.b", "a b", "a/b", "🚀" * 500, "a*>", "é\u0000"])
+def test_any_id_makes_a_workflow_id_that_nats_and_temporal_take(event_id: str) -> None:
+    (command,) = commands(EVENT.model_copy(update={"id": event_id}), start="A")
+
+    assert len(command.workflow_id.encode()) <= 1_000
+    assert len(to_token(command.workflow_id)) <= 3_000
+    assert from_token(to_token(command.workflow_id)) == command.workflow_id
 
 
 @given(words, words)

@@ -1,0 +1,60 @@
+"""What the data of a route's events must look like: a JSON Schema, or a pydantic model by its path."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from perdure.bus.envelope import explain
+from perdure.errors import InvalidMessage, SetupError
+
+__all__ = ["Check", "load_check"]
+
+Check = Callable[[JsonValue], None]
+"""Raises ``InvalidMessage`` for data that does not fit; the detail names the field."""
+
+
+def load_check(schema: str | dict[str, Any]) -> Check:
+    """Make a schema ready.
+
+    Raises:
+        SetupError: It is none.
+    """
+    if isinstance(schema, str):
+        return _model_check(schema)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise SetupError(f"`schema` is not a JSON Schema: {error.message}") from error
+    return _schema_check(Draft202012Validator(schema))
+
+
+def _model_check(path: str) -> Check:
+    module, _, name = path.partition(":")
+    try:
+        model = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SetupError(f"`schema` {path} cannot be loaded: {error}") from error
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise SetupError(f"`schema` {path} is not a pydantic model.")
+
+    def check(data: JsonValue) -> None:
+        try:
+            model.model_validate(data)
+        except ValidationError as error:
+            raise InvalidMessage("bad_data", f"The data does not fit {name}: {explain(error)}") from error
+
+    return check
+
+
+def _schema_check(validator: Draft202012Validator) -> Check:
+    def check(data: JsonValue) -> None:
+        problem = next(validator.iter_errors(data), None)
+        if problem is not None:
+            raise InvalidMessage(
+                "bad_data", f"The data does not fit the schema: {problem.json_path}: {problem.message}"
+            )
+
+    return check

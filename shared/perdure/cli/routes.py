@@ -1,0 +1,121 @@
+"""``perdure routes``: what would become of an event, and what waits."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from typing import Annotated, Any, Final
+
+import typer
+
+from perdure.bus import NatsKeyValue
+from perdure.cli.client import Json, open_bus, run
+from perdure.cli.output import console, table
+from perdure.cli.publish import parse_data
+from perdure.configuration import load_settings
+from perdure.contracts import from_token, to_token
+from perdure.errors import PerdureError
+
+__all__ = ["register"]
+
+_TRIAL: Final = "perdure_ingest.trial"  # the command line knows no service: it asks, as it would over the bus
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    routes = typer.Typer(no_args_is_help=True, help="Try events on the routes, and see what waits.")
+    app.add_typer(routes, name="routes")
+
+    @routes.command(epilog='Example: perdure routes check documents.submitted \'{"path": "contract.md"}\'')
+    def check(
+        type_: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as documents.submitted.")],
+        data: Annotated[str, typer.Argument(help="The event's data, JSON; - reads it from standard input.")] = "{}",
+        event_id: Annotated[str, typer.Option("--id", help="The event's id.")] = "example",
+        header: Annotated[list[str] | None, typer.Option(help="A NATS header, as name=value.")] = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Tell what each route would do with an event, and why not; nothing is published, no suite need run.
+
+        Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
+        """
+        event = {
+            "type": type_,
+            "data": parse_data(sys.stdin.read() if data == "-" else data),
+            "id": event_id,
+            "headers": dict(map(_header, header or [])),
+        }
+        outcomes = run(_try(event))
+        _print(outcomes, as_json=as_json)
+        refused = any(it["reason"] is not None for it in outcomes)
+        if refused or not any(it["takes"] for it in outcomes):
+            raise typer.Exit(1)
+
+    @routes.command()
+    def waiting(*, as_json: Json = False) -> None:
+        """Show what waits, and which runs are open, of each route with flow control."""
+        rows = run(_waiting())
+        if as_json:
+            for row in rows:
+                console.out(json.dumps(row), highlight=False)
+        else:
+            shown = [(it["route"], str(it["waiting"]), str(it["collected"]), str(len(it["open"]))) for it in rows]
+            console.print(table("route", "waiting", "in a batch to be", "open", rows=shown))
+
+
+async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
+    trial = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        _TRIAL,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complained = await trial.communicate(json.dumps(event).encode())
+    if trial.returncode != 0:
+        raise PerdureError(complained.decode().strip())
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def _print(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
+    for outcome in outcomes:
+        if as_json:
+            console.out(json.dumps(outcome), highlight=False)
+            continue
+        sign = "[green]✓[/]" if outcome["takes"] else "[red]✗[/]" if outcome["reason"] else "[dim]·[/]"
+        why = f"dead letter, {outcome['reason']}: {outcome['why']}" if outcome["reason"] else outcome["why"]
+        console.print(f"{sign} [bold]{outcome['route']}[/]", end="  ")
+        console.print(why, soft_wrap=True, markup=False)
+        if outcome["takes"]:
+            console.print(f"    run {outcome['command']['workflow_id']}", soft_wrap=True, markup=False)
+    if not as_json and not any(it["takes"] or it["reason"] for it in outcomes):
+        console.print("No route takes it: it would be a dead letter, no_route.")
+
+
+async def _waiting() -> list[dict[str, Any]]:
+    names = {to_token(route.label) for route in load_settings().routes if route.flow or route.window}
+    waiting, collected = Counter[str](), Counter[str]()
+    async with open_bus() as bus:
+        entries = NatsKeyValue(bus.js, "FLOW")
+        for subject, count in {**await bus.counts("waiting.>"), **await bus.counts("latest.>")}.items():
+            _, stage, route, *_ = subject.split(".")
+            (collected if stage == "batch" else waiting)[route] += count
+        routes = sorted({*names, *waiting, *collected})
+        known = {route: json.loads(await entries.get(route) or b"{}") for route in routes}
+    return [
+        {
+            "route": from_token(route),
+            "waiting": waiting[route],
+            "collected": collected[route],
+            "open": sorted(known[route].get("runs", {})),
+        }
+        for route in routes
+    ]
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise typer.BadParameter(f"{text} is no header: write name=value")
+    return name, value

@@ -1,0 +1,92 @@
+"""One event is one trace, however often it is delivered."""
+
+import asyncio
+
+import pytest
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext, Tracer
+from prometheus_client import CollectorRegistry
+
+from perdure.bus import Heard, Wire, connect
+from perdure.bus.app import App, Hears
+from perdure.bus.hearing import hearing
+from perdure.bus.topology import declare
+from perdure.errors import Unavailable
+from perdure.settings import NatsSettings
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracer(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Tracer:
+    """The bus' own, and the publisher's."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    tracer = provider.get_tracer("test")
+    monkeypatch.setattr("perdure.bus.consumer_span._tracer", tracer)
+    return tracer
+
+
+async def test_a_redelivery_is_a_trace_of_its_own_that_is_linked_and_what_is_said_stays_in_the_events_trace(
+    nats_settings: NatsSettings, tracer: Tracer, spans: InMemorySpanExporter
+) -> None:
+    with tracer.start_as_current_span("publish") as publishing:
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+    said_under = await heard_twice(nats_settings, headers)
+
+    publisher = publishing.get_span_context()
+    first, second = heard_spans(spans)
+    assert [span.trace_id for span in said_under] == [publisher.trace_id] * 2
+    assert (first.trace_id, said_under[0].span_id) == (publisher.trace_id, first.span_id)
+    assert second.trace_id != publisher.trace_id
+    assert said_under[1].span_id == publisher.span_id
+    again = of(spans, second)
+    assert [link.context.span_id for link in again.links] == [publisher.span_id]
+    assert (again.parent, (again.attributes or {})["messaging.nats.deliveries"]) == (None, 2)
+
+
+@pytest.mark.usefixtures("tracer")
+async def test_a_message_without_a_trace_begins_one_at_each_delivery(
+    nats_settings: NatsSettings, spans: InMemorySpanExporter
+) -> None:
+    said_under = await heard_twice(nats_settings, {})
+
+    assert [span.span_id for span in said_under] == [span.span_id for span in heard_spans(spans)]
+
+
+async def heard_twice(settings: NatsSettings, headers: dict[str, str]) -> list[SpanContext]:
+    """Publish a message that is handled at the second try; returns where each try says what it has to say."""
+    said_under: list[SpanContext] = []
+    done = asyncio.Event()
+
+    async def handle(_: Heard) -> None:
+        said_under.append(trace.get_current_span().get_span_context())
+        if len(said_under) == 1:
+            raise Unavailable("not yet")
+        done.set()
+
+    app = App("ingest", [Hears("EVENTS", handle)])
+    async with connect(settings, source="perdure/test", within=5) as bus:
+        await declare(bus.js, "ingest")
+        async with hearing(app, bus, settings, CollectorRegistry()), asyncio.timeout(10):
+            await bus.publish(Wire("events.a", b"{}", headers))
+            await done.wait()
+    return said_under
+
+
+def heard_spans(spans: InMemorySpanExporter) -> list[SpanContext]:
+    """Those of the deliveries, in their order."""
+    found = [span for span in spans.get_finished_spans() if span.name == "ingest hears EVENTS"]
+    contexts = [span.context for span in sorted(found, key=lambda span: span.start_time or 0)]
+    return [context for context in contexts if context is not None]
+
+
+def of(spans: InMemorySpanExporter, context: SpanContext) -> ReadableSpan:
+    return next(span for span in spans.get_finished_spans() if span.context == context)
