@@ -56,10 +56,10 @@ class Reconciler:
             f"AND CloseTime BETWEEN '{(now - back).isoformat()}' AND '{(now - _SETTLED_AFTER).isoformat()}'"
         )
         async for execution in self._client.list_workflows(query):
-            if _ended(await self._facts(execution, last_only=True)):
+            if _ended(await self._facts(execution, last_only=True), execution.run_id):
                 continue
             facts = await self._facts(execution)
-            if not _ended(facts) and await self._is_the_newest(execution):
+            if not _ended(facts, execution.run_id) and await self._is_the_newest(execution):
                 for fact in unsaid(facts, await self._ending(execution)):
                     await self._bus.say(fact)
 
@@ -125,5 +125,6 @@ def unsaid(facts: Sequence[Progress], ending: Progress) -> Iterator[Progress]:
     yield ending.model_copy(update={"sequence": last + 1})
 
 
-def _ended(facts: Sequence[Progress]) -> bool:
-    return any(fact.kind in ENDINGS for fact in facts)
+def _ended(facts: Sequence[Progress], run_id: str) -> bool:
+    """Tell whether this very run said its end: one that was reset after its end has another one's in its story."""
+    return any(fact.kind in ENDINGS and fact.run_id == run_id for fact in facts)

@@ -32,7 +32,8 @@ class Health:
 
     async def missing(self) -> list[str]:
         """Name what is not there."""
-        return [name for name, check in self.checks.items() if not await check()] + ([] if self.open else ["start-up"])
+        checks = list(self.checks.items())  # a service that starts adds to them meanwhile
+        return [name for name, check in checks if not await check()] + ([] if self.open else ["start-up"])
 
 
 @asynccontextmanager

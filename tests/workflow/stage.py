@@ -17,6 +17,7 @@ from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.flow.steps import ASK_MODEL, CALL_TOOL, ModelAnswer, ModelRequest, ToolAnswer, ToolRequest
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
+from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps import Say
 
 
@@ -92,13 +93,14 @@ async def open_stage(
     bus: MemoryBus | None = None,
 ) -> AsyncIterator[Stage]:
     """Raise the curtain."""
+    said = Said()
     stage = Stage(environment, queue=uuid4().hex, bus=bus or MemoryBus())
     async with Worker(
         environment.client,
         task_queue=stage.queue,
         workflows=workflows,
-        activities=[Say(stage.bus).run, stage.agents.ask, stage.agents.call, *activities],
-        interceptors=[ProgressInterceptor(stage.bus)],
+        activities=[Say(stage.bus, said).run, stage.agents.ask, stage.agents.call, *activities],
+        interceptors=[ProgressInterceptor(stage.bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here

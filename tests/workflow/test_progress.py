@@ -220,6 +220,33 @@ class PausedBus(MemoryBus):
         await super().say(message)
 
 
+class LosingBus(MemoryBus):
+    """A bus that loses the end of a step for ever, as when the process that wanted to say it is killed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+
+    async def say(self, message: Message) -> None:
+        if isinstance(message, Progress) and message.kind == "step_completed" and self.tries == 0:
+            self.tries += 1
+            await asyncio.sleep(60)
+        await super().say(message)
+
+
+async def test_what_was_never_said_of_a_step_is_said_before_the_end(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as stage:
+        await (await stage.start("Once")).result()
+        story = [(fact.sequence, fact.kind, fact.step) for fact in stage.progress]
+
+    assert story == [
+        (1, "started", None),
+        (2, "step_started", "count"),
+        (3, "step_completed", "count"),
+        (4, "completed", None),
+    ]
+
+
 @workflow.defn
 class Once:
     @workflow.run

@@ -12,6 +12,7 @@ from temporalio.worker import (
 from perdure.bus import Bus
 from perdure_orchestrator.interceptors.run_side import RunSide
 from perdure_orchestrator.interceptors.step_side import StepSide
+from perdure_orchestrator.said import Said
 
 __all__ = ["ProgressInterceptor"]
 
@@ -19,8 +20,9 @@ __all__ = ["ProgressInterceptor"]
 class ProgressInterceptor(Interceptor):
     """Makes every run and every step of a worker heard."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, said: Said) -> None:
         self._bus = bus
+        self._said = said
         self._saying: set[asyncio.Task[None]] = set()
 
     async def all_said(self, within: float) -> None:
@@ -30,7 +32,7 @@ class ProgressInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (theirs)
         """Say the facts of each step."""
-        return StepSide(next, self._bus, self._saying)
+        return StepSide(next, self._bus, self._said, self._saying)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (theirs)
         """Number the facts of each run, and say its beginning and its end."""

@@ -20,7 +20,7 @@ from temporalio.worker import (
 
 from perdure.contracts import Kind, Progress
 from perdure.flow.run import Run
-from perdure.flow.steps import SAY, STEP_HEADER, StepHeader
+from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 
 __all__ = ["FAILURE_TYPES", "RunSide"]
 
@@ -75,7 +75,9 @@ class RunSide(WorkflowInboundInterceptor):
         beginning = run.take_beginning()
         await run.all_said()
         begun = [] if beginning is None else [beginning]
-        await run.say([*begun, *self._scheduling.unseen(run), *run.inbox.leftovers(), run.fact(kind, **how)])
+        story = RunStory(beginning=run.beginning, steps=tuple(self._scheduling.seen()))
+        unseen = self._scheduling.unseen(run)
+        await run.say([*begun, *unseen, *run.inbox.leftovers(), run.fact(kind, **how)], after=story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,14 @@ class _Scheduling(WorkflowOutboundInterceptor):
         handle = super().start_local_activity(replace(input, headers=_with(input, header)))
         self._steps.append(_Scheduled(header, handle))
         return handle
+
+    def seen(self) -> Iterator[EndedStep]:
+        """Name the steps whose end a worker saw, and was to say."""
+        for step in self._steps:
+            if _unseen_end(step.handle) is None:
+                error = step.handle.exception()
+                why = None if error is None else _sentence(error)
+                yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=why)
 
     def unseen(self, run: Run) -> Iterator[Progress]:
         """Make the facts of steps that ended where no worker could say so: lost, timed out, or given up on."""

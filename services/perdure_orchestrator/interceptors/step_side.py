@@ -17,6 +17,7 @@ from perdure.bus.delivery import backoff
 from perdure.contracts import Kind, Progress
 from perdure.errors import Unavailable
 from perdure.flow.steps import STEP_HEADER, StepHeader
+from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps.heartbeat import beating
 
 __all__ = ["StepSide"]
@@ -31,9 +32,11 @@ class StepSide(ActivityInboundInterceptor):
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 (theirs)
         bus: Bus,
+        said: Said,
         saying: set[asyncio.Task[None]],
     ) -> None:
         super().__init__(next)
+        self._said = said
         self._bus = bus
         self._saying = saying
 
@@ -75,10 +78,13 @@ class StepSide(ActivityInboundInterceptor):
         tries = 0
         while True:
             try:
-                return await self._bus.say(fact)
+                await self._bus.say(fact)
             except Unavailable:
                 tries += 1
                 await asyncio.sleep(backoff(tries))
+            else:
+                self._said.note(fact)
+                return
 
 
 def _patience(began: float) -> float | None:

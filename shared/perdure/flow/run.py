@@ -14,7 +14,7 @@ from temporalio.common import RetryPolicy
 
 from perdure.contracts import Kind, Progress
 from perdure.flow.inbox import ArrivedDecision, Inbox
-from perdure.flow.steps import SAY, Announcement, Fact
+from perdure.flow.steps import SAY, Announcement, Fact, RunStory
 
 __all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
 
@@ -35,7 +35,10 @@ class Run:
     Attributes:
         inbox: The answers that people sent.
         asked: How many approvals the run has asked for.
+        beginning: The fact that it has started, whoever says it.
     """
+
+    beginning: Progress
 
     def __init__(self) -> None:
         self.inbox = Inbox()
@@ -50,7 +53,7 @@ class Run:
         run = cls()
         setattr(workflow.instance(), _ATTRIBUTE, run)
         workflow.set_signal_handler(DECISION_SIGNAL, run._take_decision)
-        run._beginning = run.fact("started")
+        run.beginning = run._beginning = run.fact("started")
         run._saying.append(asyncio.create_task(run._say_beginning()))
         return run
 
@@ -106,10 +109,10 @@ class Run:
         beginning, self._beginning = self._beginning, None
         return beginning
 
-    async def say(self, facts: Sequence[Fact]) -> None:
-        """Say facts, in order, and return once they are stored."""
+    async def say(self, facts: Sequence[Fact], *, after: RunStory | None = None) -> None:
+        """Say facts, in order and after what others were to say, and return once they are stored."""
         await workflow.execute_local_activity(
-            SAY, Announcement(facts=tuple(facts)), start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+            SAY, Announcement(facts=tuple(facts), story=after), start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
         )
 
     def say_soon(self, facts: Sequence[Fact]) -> None:

@@ -12,9 +12,11 @@ __all__ = [
     "SAY",
     "STEP_HEADER",
     "Announcement",
+    "EndedStep",
     "Fact",
     "ModelAnswer",
     "ModelRequest",
+    "RunStory",
     "StepHeader",
     "ToolAnswer",
     "ToolRequest",
@@ -36,10 +38,35 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class EndedStep(_Part):
+    """A step whose worker should have said how it went.
+
+    Attributes:
+        sequence: The number of its ``step_started``; the next one is of its end.
+        error: Why it failed, if it did.
+    """
+
+    name: str
+    sequence: int
+    error: str | None = None
+
+
+class RunStory(_Part):
+    """What others were to say of a run that now ends."""
+
+    beginning: Progress
+    steps: tuple[EndedStep, ...]
+
+
 class Announcement(_Part):
-    """Facts that the run itself says; they go out in this order."""
+    """Facts that the run itself says; they go out in this order.
+
+    Attributes:
+        story: Comes with a run's ending: what the bus does not hold of it is said first.
+    """
 
     facts: tuple[Annotated[Fact, Field(discriminator="type")], ...]
+    story: RunStory | None = None
 
 
 class StepHeader(_Part):
