@@ -16,8 +16,8 @@ demo: $(INSTALLED) ## Show the main job in one minute: a run that survives being
 up: $(INSTALLED) ## Start NATS, Temporal and the four services, and keep them running
 	@$(BIN)/perdure up $(ARGS)
 
-test: $(INSTALLED) ## Run the whole test suite
-	$(BIN)/pytest $(ARGS)
+test: $(INSTALLED) ## Run the whole test suite, two tests at a time
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(INSTALLED) ## Lint, format, types, layers
 	$(BIN)/ruff check

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perdure_orchestrator.ending import leave
+from perdure.ending import leave
 
 _STATUS = pytest.StashKey[int]()
 

@@ -11,6 +11,7 @@ from perdure.config_file import CONFIG_VARIABLE
 from perdure.configuration import load_settings
 from perdure.local.suite import open_suite
 from tests.live.world import World
+from tests.ports import give_ports
 
 WORKSHOP = Path(__file__).with_name("workshop.py")
 
@@ -20,7 +21,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Abst
     """A whole suite in a folder of its own, with the workflows of ``workshop.py`` as a user's module."""
 
     @asynccontextmanager
-    async def open_world(**configuration: Any) -> AsyncIterator[World]:
+    async def open_world(replicas: dict[str, int] | None = None, **configuration: Any) -> AsyncIterator[World]:
         (tmp_path / "workshop.py").write_text(WORKSHOP.read_text())
         config = {
             "workflows": ["workshop"],
@@ -36,9 +37,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Abst
         file.write_text(yaml.safe_dump(config))
         monkeypatch.setenv(CONFIG_VARIABLE, str(file))
         settings = load_settings(state=tmp_path / "state")
+        give_ports(settings.state)
         log = tmp_path / "executions.log"
         environment = {"PYTHONPATH": str(tmp_path), "WORKSHOP_LOG": str(log)}
-        async with open_suite(settings, tell=lambda _: None, environment=environment) as suite:
+        async with open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas) as suite:
             nats = settings.nats.model_copy(update={"servers": (suite.endpoints.nats,)})
             async with connect(nats, source="perdure/test", within=5) as bus:
                 yield World(settings, suite, bus, log)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from perdure.local.ports import choose_ports
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
 from tests.binaries import binary
 from tests.live.world import left_behind
+from tests.ports import SERVERS, free_port, give_ports
 
 PARTS = [
     "1. Real servers",
@@ -35,6 +35,7 @@ PARTS = [
 
 
 def demo(folder: Path, **environment: str) -> str:
+    give_ports(folder / ".perdure/demo")
     shown = subprocess.run(
         [binary("perdure"), "demo"],
         cwd=folder,
@@ -59,8 +60,7 @@ def test_the_demo_shows_all_its_parts_and_leaves_nothing_behind(tmp_path: Path) 
 
 @asynccontextmanager
 async def servers_started_by_hand(folder: Path) -> AsyncIterator[dict[str, str]]:
-    names = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
-    ports = choose_ports(dict.fromkeys(names, 0), remembered={}, asked={})
+    ports = {name: free_port() for name in SERVERS}
     programs = [nats_program(folder, ports), temporal_program(folder, ports, "mine")]
     async with supervised(programs, folder / "logs", lambda _: None):
         yield {

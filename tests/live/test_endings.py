@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
+from uuid import uuid4
 
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from perdure.contracts import ENDINGS, Progress
 from tests.live.world import World, gaps
@@ -38,6 +43,92 @@ async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_end
     assert "Failed decoding arguments" in str(endings["Chain-wrong"].error)
     assert [run for run, story in facts.items() if gaps(story)] == []
     assert [len([it for it in story if it.kind in ENDINGS]) for story in facts.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("again_from", ["the first task", "the last task"])
+async def test_a_run_that_was_reset_from_outside_has_one_whole_story(world: OpenWorld, again_from: str) -> None:
+    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
+        temporal = await Client.connect(here.suite.endpoints.temporal)
+        await here.publish("work.chained", b'{"steps": 5}', Nats_Msg_Id="reset")
+        await steps_recorded(temporal, "Chain-reset", 2)
+        await reset(temporal, "Chain-reset", first=again_from == "the first task")
+        story = (await ended(here, {"Chain-reset"}))["Chain-reset"]
+        await looked_again(here)
+        story = (await here.facts())["Chain-reset"]
+
+    assert len({fact.run_id for fact in story}) == 2
+    assert gaps(story) == set()
+    assert [fact.kind for fact in story if fact.kind in ENDINGS] == ["completed"]
+    assert story[-1].result == 5
+
+
+async def test_a_run_that_had_ended_and_was_reset_then_has_one_ending_more_and_no_gap(world: OpenWorld) -> None:
+    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
+        temporal = await Client.connect(here.suite.endpoints.temporal)
+        await here.publish("work.chained", b'{"steps": 2}', Nats_Msg_Id="reset")
+        await ended(here, {"Chain-reset"})
+        await reset(temporal, "Chain-reset", first=True)
+        again = await temporal.get_workflow_handle("Chain-reset").describe()
+        assert await temporal.get_workflow_handle("Chain-reset", run_id=again.run_id).result() == 2
+        await looked_again(here)
+        story = (await here.facts())["Chain-reset"]
+
+    by_run = {run: [fact for fact in story if fact.run_id == run] for run in {fact.run_id for fact in story}}
+    assert {run: [it.kind for it in facts if it.kind in ENDINGS] for run, facts in by_run.items()} == {
+        run: ["completed"] for run in by_run
+    }
+    assert [gaps(facts) for facts in by_run.values()] == [set(), set()]
+
+
+async def test_a_run_that_was_reset_after_its_end_and_then_terminated_says_this_end_too(world: OpenWorld) -> None:
+    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
+        temporal = await Client.connect(here.suite.endpoints.temporal)
+        await here.publish("work.chained", b'{"steps": 2}', Nats_Msg_Id="reset")
+        await ended(here, {"Chain-reset"})
+        await reset(temporal, "Chain-reset", first=True)
+        await temporal.get_workflow_handle("Chain-reset").terminate(reason="out of patience")
+        async with asyncio.timeout(30):
+            while (story := (await here.facts())["Chain-reset"])[-1].kind != "terminated":
+                await asyncio.sleep(0.1)
+
+    assert [fact.kind for fact in story if fact.kind in ENDINGS] == ["completed", "terminated"]
+    assert len({fact.run_id for fact in story if fact.kind in ENDINGS}) == 2
+    assert gaps(story) == set()
+
+
+async def steps_recorded(temporal: Client, run: str, count: int) -> None:
+    """Wait until Temporal has recorded the ends of so many steps."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(RPCError):
+                events = (await temporal.get_workflow_handle(run).fetch_history()).events
+                if sum(it.HasField("activity_task_completed_event_attributes") for it in events) >= count:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def reset(temporal: Client, run: str, *, first: bool) -> None:
+    """Let a run go on from a task of its past, as an operator does."""
+    handle = temporal.get_workflow_handle(run)
+    tasks = [
+        event.event_id
+        for event in (await handle.fetch_history()).events
+        if event.HasField("workflow_task_completed_event_attributes")
+    ]
+    request = ResetWorkflowExecutionRequest(
+        namespace=temporal.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=run, run_id=(await handle.describe()).run_id),
+        reason="a test",
+        workflow_task_finish_event_id=tasks[0 if first else -1],
+        request_id=uuid4().hex,
+    )
+    await temporal.workflow_service.reset_workflow_execution(request)
+
+
+async def looked_again(here: World) -> None:
+    """Let the reconciler look a few more times: what it would say twice or wrongly, it says now."""
+    await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="later")
+    await ended(here, {"Chain-later"})
 
 
 async def begun(here: World, run: str) -> None:

@@ -1,8 +1,11 @@
 """What arrives at the front door, however it looks, becomes a run or one dead letter."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
 
 import nats
 
@@ -60,3 +63,17 @@ async def test_an_id_that_comes_again_with_other_data_is_refused_and_the_first_o
     assert (letter.service, letter.reason) == ("orchestrator", "duplicate_id")
     assert "The event id e1 was used before, by EVENTS 1" in letter.detail
     assert facts["Chain-e1"][-1].result == 1
+
+
+async def test_the_publisher_that_the_readme_shows_publishes_also_while_nats_is_away(world: OpenWorld) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (shown,) = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "async def publish" in block
+    ]
+    names: dict[str, Any] = {}
+    exec(shown, names)  # noqa: S102 (our own words)
+    async with world(routes=[{"on": "orders.placed", "start": "Quick", "input": {"steps": "1"}}]) as here:
+        here.suite.supervisor.kill("nats")
+        await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
+
+        assert list(await here.completed(1)) == ["Quick-o-7"]

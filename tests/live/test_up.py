@@ -16,6 +16,7 @@ import pytest
 
 from tests.binaries import binary
 from tests.live.world import left_behind
+from tests.ports import give_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -39,6 +40,8 @@ def lines(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
+    if not (folder / ".perdure").exists():
+        give_ports(folder / ".perdure")
     up = subprocess.Popen([binary("perdure"), "up", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert up.stdout is not None
@@ -152,6 +155,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
     ],
 )
 def test_what_keeps_a_suite_from_starting_is_told_in_a_sentence(folder: Path, prepare: str, said: str) -> None:
+    give_ports(folder / ".perdure")
     subprocess.run(["sh", "-c", prepare], cwd=folder, check=True)  # noqa: S607 (any shell will do)
 
     refused = perdure(folder, "up")

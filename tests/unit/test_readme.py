@@ -58,3 +58,13 @@ def test_the_configuration_that_is_shown_is_one(tmp_path: Path, monkeypatch: pyt
     settings = load_settings()
 
     assert [route.label for route in settings.routes] == ["DocumentAnalysis", "cancel"]
+
+
+def test_the_routes_that_are_shown_are_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "perdure.yaml"
+    file.write_text(next(block for block in blocks(README, "yaml") if "signal_with_start" in block))
+    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
+
+    labels = [route.label for route in load_settings().routes]
+
+    assert labels == ["Summarise", "Report", "Order", "cancel", "Cart-add"]

@@ -12,6 +12,7 @@ import typer
 
 from perdure.cli.client import Json, run
 from perdure.cli.output import console
+from perdure.cli.replicas import Replicas, read_replicas
 from perdure.config_file import CONFIG_VARIABLE
 from perdure.configuration import load_settings
 from perdure.local.suite import Suite, open_suite
@@ -29,21 +30,24 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="Example: perdure up --state /srv/perdure --nats-port 4222")
-    def up(  # noqa: PLR0913 (each is a flag)
+    def up(  # noqa: PLR0913, PLR0917 (each is a flag)
         config: Annotated[Path | None, typer.Option(help="The configuration; by default ./perdure.yaml.")] = None,
         state: Annotated[Path | None, typer.Option(help="Where everything is kept; by default .perdure.")] = None,
         nats_port: Port = None,
         temporal_port: Port = None,
         temporal_ui_port: Port = None,
+        replicas: Replicas = "",
         *,
         as_json: Json = False,
     ) -> None:
         """Start NATS, Temporal and the four services, and keep them running until Ctrl-C or SIGTERM."""
+        processes = read_replicas(replicas)
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
         settings = load_settings(**({} if state is None else {"state": state}))
         asked = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
-        run(_up(settings, {name: port for name, port in asked.items() if port is not None}, as_json=as_json))
+        ports = {name: port for name, port in asked.items() if port is not None}
+        run(_up(settings, ports, processes, as_json=as_json))
 
 
 def show(happening: Happening) -> None:
@@ -57,14 +61,15 @@ def show(happening: Happening) -> None:
             console.print(f"[dim]■ {name:<{_WIDTH}} stopped[/]", soft_wrap=True)
 
 
-async def _up(settings: Settings, asked_ports: dict[str, int], *, as_json: bool) -> None:
+async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int], *, as_json: bool) -> None:
     """Run until a signal cancels this, in whatever it is doing; then all is stopped in order."""
     loop, this = asyncio.get_running_loop(), asyncio.current_task()
     assert this is not None  # noqa: S101 (we are a coroutine, so there is a task)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _once, this)
     try:
-        async with open_suite(settings, tell=_show_json if as_json else show, asked_ports=asked_ports) as suite:
+        tell = _show_json if as_json else show
+        async with open_suite(settings, tell=tell, asked_ports=ports, replicas=replicas) as suite:
             _greet(suite, settings, as_json=as_json)
             await asyncio.Event().wait()
     except asyncio.CancelledError:

@@ -3,13 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from perdure.config_file import CONFIG_VARIABLE, config_file
+from perdure.errors import SetupError
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
 from perdure.local.servers import nats_program, temporal_program
@@ -17,10 +18,13 @@ from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
 from perdure.settings import Settings
 
-__all__ = ["SERVICES", "Suite", "open_suite"]
+__all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 
 SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
 """In the order in which they are started; they are stopped in the reverse, the front door first."""
+
+MANY: Final = ("notifier", "orchestrator", "ingest")
+"""Those of which several processes may share the work; two of audit would write one SQLite file."""
 
 _SERVERS_PORTS: Final = {
     "nats": 4222,
@@ -47,6 +51,7 @@ async def open_suite(
     tell: Callable[[Happening], None],
     asked_ports: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    replicas: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Suite]:
     """Run a suite on the configured state folder for as long as the block lasts.
 
@@ -55,16 +60,18 @@ async def open_suite(
         tell: Hears what happens to each part.
         asked_ports: Ports that must be these, by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
         environment: What the services get beside this process's own environment.
+        replicas: How many processes a service has, where it is not one: the second of ingest is ``ingest-2``.
 
     Raises:
         SetupError: Something must be mended first; the sentence says what.
     """
+    names = _instances(replicas or {})
     state = State(settings.state)
     with state.held():
         embedded = settings.execution_engine == "local"
-        ports = _ports(settings, state, asked_ports or {}, embedded=embedded)
+        ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
-        services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in SERVICES]
+        services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]
         programs = [*servers, *services]
         pids: dict[str, int] = {}
 
@@ -72,15 +79,35 @@ async def open_suite(
             if isinstance(happening, Ready):
                 pids[happening.name] = happening.pid
                 if len(pids) == len(programs):
-                    state.tell_endpoints(_endpoints(settings, ports, pids, embedded=embedded))
+                    state.tell_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
             tell(happening)
 
         async with supervised(programs, state.folder / "logs", hear) as supervisor:
-            yield Suite(supervisor, _endpoints(settings, ports, pids, embedded=embedded))
+            yield Suite(supervisor, _endpoints(settings, ports, names, pids, embedded=embedded))
 
 
-def _ports(settings: Settings, state: State, asked: Mapping[str, int], *, embedded: bool) -> dict[str, int]:
-    services = {name: getattr(settings, name).http_port for name in SERVICES}
+def service_of(name: str) -> str:
+    """Return the service that a process belongs to: ``ingest`` for ``ingest-2``."""
+    return name.split("-", maxsplit=1)[0]
+
+
+def _instances(replicas: Mapping[str, int]) -> list[str]:
+    for name, count in replicas.items():
+        if name not in MANY:
+            raise SetupError(f"{name} cannot be many; what can is {', '.join(MANY)}.")
+        if count < 1:
+            raise SetupError(f"{name} needs one process at least, not {count}.")
+    return [
+        name if number == 1 else f"{name}-{number}"
+        for name in SERVICES
+        for number in range(1, replicas.get(name, 1) + 1)
+    ]
+
+
+def _ports(
+    settings: Settings, state: State, asked: Mapping[str, int], names: Sequence[str], *, embedded: bool
+) -> dict[str, int]:
+    services = {name: getattr(settings, name).http_port if name in SERVICES else 0 for name in names}
     standard = {**(_SERVERS_PORTS if embedded else {}), **services}
     ports = choose_ports(standard, remembered=state.remembered_ports(), asked=asked)
     state.remember_ports(ports)
@@ -97,7 +124,7 @@ def _service(
     wiring = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PERDURE_STATE": str(state.folder),
-        f"PERDURE_{name.upper()}__HTTP_PORT": str(ports[name]),
+        f"PERDURE_{service_of(name).upper()}__HTTP_PORT": str(ports[name]),
     }
     if file := config_file():
         wiring[CONFIG_VARIABLE] = str(file.resolve())
@@ -108,20 +135,22 @@ def _service(
     where = f"http://127.0.0.1:{ports[name]}"
     return Program(
         name=name,
-        command=[sys.executable, "-m", f"perdure_{name}"],
+        command=[sys.executable, "-m", f"perdure_{service_of(name)}"],
         where=where,
         ready=answers(f"{where}/readyz"),
         environment={**wiring, **environment},
     )
 
 
-def _endpoints(settings: Settings, ports: Mapping[str, int], pids: Mapping[str, int], *, embedded: bool) -> Endpoints:
+def _endpoints(
+    settings: Settings, ports: Mapping[str, int], names: Sequence[str], pids: Mapping[str, int], *, embedded: bool
+) -> Endpoints:
     temporal = settings.temporal
     return Endpoints(
         pid=os.getpid(),
         nats=f"nats://127.0.0.1:{ports['nats']}" if embedded else settings.nats.servers[0],
         temporal=f"127.0.0.1:{ports['temporal']}" if embedded else f"{temporal.host}:{temporal.port}",
         temporal_ui=f"http://127.0.0.1:{ports['temporal_ui']}" if embedded else None,
-        services={name: f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
+        services={name: f"http://127.0.0.1:{ports[name]}" for name in names},
         pids=dict(pids),
     )

@@ -1,0 +1,257 @@
+"""``perdure chaos``: load while parts are killed at random, and a verdict from outside."""
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.status import Status
+
+from perdure.chaos.kills import Back, Killed
+from perdure.chaos.own_suite import own_suite
+from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
+from perdure.chaos.play import Counted, Happening, play
+from perdure.cli.client import Json, run, where
+from perdure.cli.output import console
+from perdure.cli.replicas import Replicas, read_replicas
+from perdure.cli.up import show
+from perdure.cli.verify import VERIFIER, needs_parts
+from perdure.configuration import load_settings
+from perdure.duration import parse_duration
+from perdure.local.state import read_endpoints
+from perdure.local.suite import service_of
+from perdure.local.supervisor import Died, Ready, Stopped
+from perdure.settings import Settings
+from perdure.verify.expectation import write_expected
+
+__all__ = ["read_victims", "register"]
+
+_USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
+_WIDTH: Final = 15
+
+Tell = Callable[[Happening | Ready | Died | Stopped], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for."""
+
+    events: Sequence[Planned]
+    victims: Sequence[str]
+    every: timedelta
+    seed: int
+    within: timedelta
+    as_json: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(
+        epilog="Exit codes: 0 all of it holds, 1 something is violated, and the ids are said, 2 called wrongly. "
+        "Example: perdure chaos --events 500 --kill ingest,nats --every 3s --seed 7"
+    )
+    def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
+        events: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 200,
+        kill: Annotated[str, typer.Option(help=f"Whom to kill; of: {', '.join(VICTIMS)}.")] = _USUAL_VICTIMS,
+        every: Annotated[str, typer.Option(help="From one kill to the next, as 3s or 500ms.")] = "3s",
+        seed: Annotated[int, typer.Option(help="Decides all that is random.")] = 1,
+        type_: Annotated[str | None, typer.Option("--type", help="On a running suite: the events' type.")] = None,
+        data: Annotated[str | None, typer.Option(help="On a running suite: the events' data, JSON.")] = None,
+        within: Annotated[str, typer.Option(help="How long all may take to settle after the last kill.")] = "120s",
+        replicas: Replicas = "",
+        *,
+        keep: Annotated[bool, typer.Option("--keep", help="Keep the folder of the suite.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Publish events while parts are killed at random, then verify that every one had exactly one outcome.
+
+        Works on the local suite of this state folder if one runs, else on one of its own that is removed afterwards.
+        """
+        needs_parts()
+        processes, victims = read_replicas(replicas), read_victims(kill)
+        apart, bound = _duration(every, "--every"), _duration(within, "--within")
+        theirs = load_settings()
+        runs = read_endpoints(theirs.state) is not None
+        _check(theirs, victims, runs=runs, given=(type_, data), replicas=replicas)
+        label = f"chaos-{datetime.now(UTC):%Y%m%dT%H%M%S}-{seed}"
+        planned = (
+            plan_given(events, seed, label=label, type_=type_ or "", body=(data or "").encode())
+            if runs
+            else plan_probes(events, seed, label=label)
+        )
+        order = _Order(planned, victims, apart, seed, bound, as_json)
+        work = _on_running(order, theirs) if runs else _on_own(order, processes, keep=keep)
+        raise typer.Exit(run(_until_signalled(work)))
+
+
+def read_victims(text: str) -> list[str]:
+    """Read ``--kill``.
+
+    Raises:
+        typer.BadParameter: There is no such part, or none is named.
+    """
+    victims = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if unknown := [name for name in victims if name not in VICTIMS]:
+        raise typer.BadParameter(f"there is no {unknown[0]!r} to kill; there are: {', '.join(VICTIMS)}")
+    if not victims:
+        raise typer.BadParameter(f"name whom to kill, of: {', '.join(VICTIMS)}")
+    return victims
+
+
+def _duration(text: str, option: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _check(
+    theirs: Settings, victims: Sequence[str], *, runs: bool, given: tuple[str | None, str | None], replicas: str
+) -> None:
+    type_, data = given
+    if not runs:
+        if type_ is not None or data is not None:
+            raise typer.BadParameter(f"--type and --data are for a running suite, and none runs on {theirs.state}")
+        return
+    if type_ is None or data is None:
+        raise typer.BadParameter(f"a suite runs on {theirs.state}: say with --type and --data what to publish to it")
+    try:
+        json.loads(data)
+    except ValueError as error:
+        raise typer.BadParameter(f"it is not JSON: {error}", param_hint="--data") from error
+    if replicas:
+        raise typer.BadParameter("the suite runs already: `perdure up --replicas` says how many processes it has")
+    endpoints = read_endpoints(theirs.state)
+    parts = {service_of(name) for name in endpoints.pids} if endpoints else set()
+    if missing := [name for name in victims if name not in parts]:
+        raise typer.BadParameter(f"{missing[0]} is no part of the suite that runs: it is not ours to kill")
+
+
+async def _on_running(order: _Order, settings: Settings) -> int:
+    with tempfile.TemporaryDirectory(prefix="perdure-chaos-") as folder:
+        return await _play(order, settings, Path(folder))
+
+
+async def _on_own(order: _Order, replicas: dict[str, int], *, keep: bool) -> int:
+    async with _folder(keep=keep) as (folder, keeps):
+        telling = _Telling(as_json=order.as_json)
+        async with own_suite(folder, replicas=replicas, tell=telling.suite) as settings:
+            telling.started = True
+            code = await _play(order, settings, folder)
+            keeps(code != 0)
+    return code
+
+
+@asynccontextmanager
+async def _folder(*, keep: bool) -> AsyncIterator[tuple[Path, Callable[[bool], None]]]:
+    """Make a folder, and remove it unless there is something to find in it."""
+    folder = Path(tempfile.mkdtemp(prefix="perdure-chaos-"))
+    keeping = [keep]
+    try:
+        yield folder, keeping.append
+    except Exception:
+        keeping.append(True)
+        raise
+    finally:
+        if any(keeping):
+            typer.echo(f"Kept {folder}: configuration, state, and logs in state/logs.", err=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _play(order: _Order, settings: Settings, folder: Path) -> int:
+    expected = folder / "events.jsonl"
+    write_expected(expected, [event.expected for event in order.events])
+    with console.status("") as status:
+        await play(
+            order.events,
+            bus=where(settings),
+            state=settings.state,
+            victims=order.victims,
+            every=order.every,
+            seed=order.seed,
+            tell=_Telling(as_json=order.as_json, status=status).chaos,
+        )
+    return await _verified(expected, order)
+
+
+async def _verified(expected: Path, order: _Order) -> int:
+    arguments = ["--events", str(expected), "--within", f"{order.within.total_seconds()}s"]
+    arguments += ["--json"] if order.as_json else []
+    verifier = await asyncio.create_subprocess_exec(*VERIFIER, *arguments)
+    try:
+        return await verifier.wait()
+    finally:
+        if verifier.returncode is None:
+            verifier.kill()
+            await verifier.wait()
+
+
+class _Telling:
+    """Says what happens, to people or to programs."""
+
+    def __init__(self, *, as_json: bool, status: Status | None = None) -> None:
+        self._as_json = as_json
+        self._status = status
+        self._counted = Counted(0, 0, 0)
+        self.started = False
+
+    def suite(self, happening: Ready | Died | Stopped) -> None:
+        """Say how the suite starts, and later what of it dies by itself."""
+        if self.started and (not isinstance(happening, Died) or happening.how == "SIGKILL"):
+            return
+        if self._as_json:
+            self._print(happening)
+        else:
+            show(happening)
+
+    def chaos(self, happening: Happening) -> None:
+        """Say who is killed and comes back, and how far the events are."""
+        if isinstance(happening, Counted):
+            self._counted = happening
+            if self._status is not None:
+                self._status.update(self._how_far())
+        elif self._as_json:
+            self._print(happening, **asdict(self._counted))
+        else:
+            console.print(self._line(happening), soft_wrap=True)
+
+    def _line(self, happening: Killed | Back) -> str:
+        match happening:
+            case Killed(name=name, pid=pid, seconds=seconds):
+                return f"[red]✗[/] {seconds:6.1f} s  kill -9 {name:<{_WIDTH}} {pid:<8} [dim]{self._how_far()}[/]"
+            case Back(name=name, pid=pid, seconds=seconds):
+                return f"[green]✓[/] {'':10}back    {name:<{_WIDTH}} {pid:<8} [dim]after {seconds:.1f} s[/]"
+
+    def _how_far(self) -> str:
+        return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
+
+    @staticmethod
+    def _print(happening: Happening | Ready | Died | Stopped, **more: int) -> None:
+        console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening), **more}))
+
+
+async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
+    """Do the work; a signal cancels it, and what it opened is closed before this ends."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _once, task)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130
+
+
+def _once(task: asyncio.Task[int]) -> None:
+    """Stop at the first signal; impatience must not leave half of the suite behind."""
+    if not task.cancelling():
+        task.cancel()

@@ -1,0 +1,43 @@
+"""A verdict as people and programs read it."""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from perdure.verify.judgement import CHECKS, Verdict
+
+__all__ = ["show", "show_json"]
+
+_IN_A_PIPE: Final = 160  # columns
+
+
+def show(verdict: Verdict) -> None:
+    """Print a table of the checks, then what was violated."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
+    wrong = Counter(violation.check for violation in verdict.violations)
+    laid = Table("check", "of", "", "what holds", box=None, pad_edge=False, header_style="dim")
+    for check, what in CHECKS.items():
+        state = f"[red]{wrong[check]} violated[/]" if wrong[check] else "[green]ok[/]"
+        laid.add_row(check, str(verdict.looked_at[check]), state, what)
+    console.print(laid)
+    for violation in verdict.violations:
+        console.print(f"[red]✗[/] {violation.check:<9} ", end="")
+        console.print(f"{violation.id}: {violation.detail}", soft_wrap=True, markup=False)
+
+
+def show_json(verdict: Verdict) -> None:
+    """Print one JSON object for each check, then one for each violation."""
+    wrong = Counter(violation.check for violation in verdict.violations)
+    for check, count in verdict.looked_at.items():
+        print(json.dumps({"check": check, "of": count, "violated": wrong[check]}))  # noqa: T201 (a program speaks)
+    for violation in verdict.violations:
+        print(json.dumps({"violation": violation.check, **_without_check(asdict(violation))}))  # noqa: T201 (likewise)
+
+
+def _without_check(fields: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if name != "check"}

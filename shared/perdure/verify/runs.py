@@ -1,0 +1,35 @@
+"""What Temporal itself says of its executions."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecution
+
+from perdure.verify.records import Execution
+
+__all__ = ["executions"]
+
+_EVENT_MEMO: Final = "perdure_event_id"  # written here anew: what is read is what lies there, not what a service means
+_ANSWERED_WITHIN: Final = timedelta(seconds=10)
+
+
+async def executions(client: Client, task_queues: Iterable[str]) -> list[Execution]:
+    """Return every execution on these task queues that an event started.
+
+    Raises:
+        temporalio.service.RPCError: Temporal does not answer.
+    """
+    return [execution async for execution in _listed(client, task_queues)]
+
+
+async def _listed(client: Client, task_queues: Iterable[str]) -> AsyncIterator[Execution]:
+    queues = ", ".join(f"'{queue}'" for queue in sorted(task_queues))
+    async for found in client.list_workflows(f"TaskQueue IN ({queues})", rpc_timeout=_ANSWERED_WITHIN):
+        event_id = await found.memo_value(_EVENT_MEMO, None, type_hint=str)
+        if event_id is not None:
+            yield Execution(found.id, found.run_id, event_id, _status(found))
+
+
+def _status(found: WorkflowExecution) -> str:
+    return found.status.name if found.status is not None else "UNKNOWN"

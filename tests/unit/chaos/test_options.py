@@ -1,0 +1,61 @@
+"""What is asked for wrongly is told in a sentence, with exit code 2."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from perdure.cli.app import app
+from perdure.cli.chaos import read_victims
+from perdure.cli.replicas import read_replicas
+
+
+def test_victims_and_replicas_are_read() -> None:
+    assert read_victims("ingest, nats,ingest") == ["ingest", "nats"]
+    assert read_replicas("ingest=3, orchestrator=2") == {"ingest": 3, "orchestrator": 2}
+    assert read_replicas("") == {}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        ("audit=2", "one SQLite file"),
+        ("nats=3", "there is no service 'nats'"),
+        ("ingest", "ingest=3"),
+        ("ingest=0", "1 at least"),
+        ("ingest=-1", "1 at least"),
+        ("ingest=many", "1 at least"),
+    ],
+)
+def test_replicas_that_cannot_be_are_refused(replicas: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        read_replicas(replicas)
+
+
+@pytest.mark.parametrize("victims", ["", " , ", "postgres", "ingest,nat"])
+def test_victims_that_do_not_exist_are_refused(victims: str) -> None:
+    with pytest.raises(typer.BadParameter, match="ingest, orchestrator"):
+        read_victims(victims)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chaos", "--kill", "postgres"], "postgres"),
+        (["chaos", "--every", "soon"], "no duration"),
+        (["chaos", "--within", "1y"], "no duration"),
+        (["chaos", "--events", "0"], "greater than or equal to 1"),
+        (["chaos", "--type", "a.b"], "running suite"),
+        (["chaos", "--replicas", "audit=2"], "SQLite"),
+        (["up", "--replicas", "ingest=0"], "1 at least"),
+    ],
+)
+def test_a_wrong_call_ends_with_2(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+
+    assert answer.exit_code == 2
+    assert said in answer.output
