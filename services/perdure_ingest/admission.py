@@ -94,7 +94,7 @@ def _command(event: Event, arrival: Arrival, facts: Mapping[str, Any], rule: Rul
             event=reference,
             workflow=route.start,
             workflow_id=_short(named) if named is not None else workflow_id(rule.name, event.id),
-            digest=digest_of(event.type, event.data),
+            digest=digest_of(event.id, event.type, event.data),
             input=rule.input(facts),
             options=options,
         )
@@ -103,9 +103,10 @@ def _command(event: Event, arrival: Arrival, facts: Mapping[str, Any], rule: Rul
         route=rule.name,
         event=reference,
         workflow_id=_short(named or ""),
-        digest=digest_of(event.type, event.data),
+        digest=digest_of(event.id, event.type, event.data),
         signal=both.signal if both else route.signal or "",
         argument=rule.input(facts),
         workflow=both.start if both else None,
+        input=rule.start_input(facts) if both else None,
         options=options,
     )

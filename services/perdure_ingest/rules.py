@@ -20,6 +20,7 @@ _MOST_URGENT, _LEAST_URGENT = 1, 5
 _TIME: Final = TypeAdapter(AwareDatetime)
 
 Facts = Mapping[str, Any]
+Input = Expression | dict[str, Expression] | None
 
 
 class Rule:
@@ -37,7 +38,9 @@ class Rule:
         self._priority = self._expression("priority", route.priority if isinstance(route.priority, str) else None)
         self._not_before = self._expression("not_before", route.not_before)
         self._key = self._expression("flow.key", route.flow.key if route.flow else None)
-        self._input = self._compile_input(route.input)
+        self._input = self._compile_input("input", route.input)
+        both = route.signal_with_start
+        self._start_input = self._compile_input("signal_with_start.input", both.input if both else None)
         self._workflow_id = Template(self.name, route.workflow_id) if route.workflow_id else None
         self._fairness_key = Template(self.name, route.fairness_key) if route.fairness_key else None
         self._check = load_check(route.data_schema) if route.data_schema is not None else None
@@ -80,15 +83,15 @@ class Rule:
         Raises:
             InvalidMessage: An expression fails on this event.
         """
-        match self._input:
-            case None:
-                data: JsonValue = facts["data"]
-                return data
-            case Expression() as whole:
-                made: JsonValue = whole.json(facts)
-                return made
-            case fields:
-                return {name: field.json(facts) for name, field in fields.items()}
+        return _made(self._input, facts)
+
+    def start_input(self, facts: Facts) -> JsonValue:
+        """Return what a run gets that is started for a signal.
+
+        Raises:
+            InvalidMessage: An expression fails on this event.
+        """
+        return _made(self._start_input, facts)
 
     def priority(self, facts: Facts) -> int | None:
         """Return the run's priority, if the route says one.
@@ -140,10 +143,22 @@ class Rule:
     def _expression(self, field: str, text: str | None) -> Expression | None:
         return None if text is None else Expression(self.name, field, text)
 
-    def _compile_input(self, given: str | dict[str, str] | None) -> Expression | dict[str, Expression] | None:
+    def _compile_input(self, field: str, given: str | dict[str, str] | None) -> Input:
         if isinstance(given, dict):
-            return {name: Expression(self.name, f"input.{name}", text) for name, text in given.items()}
-        return self._expression("input", given)
+            return {name: Expression(self.name, f"{field}.{name}", text) for name, text in given.items()}
+        return self._expression(field, given)
+
+
+def _made(given: Input, facts: Facts) -> JsonValue:
+    match given:
+        case None:
+            data: JsonValue = facts["data"]
+            return data
+        case Expression() as whole:
+            made: JsonValue = whole.json(facts)
+            return made
+        case fields:
+            return {name: field.json(facts) for name, field in fields.items()}
 
 
 def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:

@@ -69,15 +69,14 @@ class Runs:
     async def signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         """Signal an open run, and start it first if there is none."""
         options = command.options
-        argument = await self._encoded(command.argument)
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_id=command.workflow_id,
             workflow_type=WorkflowType(name=workflow),
             task_queue=TaskQueue(name=options.task_queue or self._settings.task_queue),
-            input=argument,
+            input=await self._encoded(command.input),
             signal_name=command.signal,
-            signal_input=argument,
+            signal_input=await self._encoded(command.argument),
             identity=self._client.identity,
             request_id=command.message_id,
             memo=Memo(fields={EVENT_MEMO: (await self._encoded(command.event.id)).payloads[0]}),

@@ -17,13 +17,15 @@ class SignalWithStart(BaseModel):
 
     Attributes:
         start: The workflow.
-        signal: The signal.
+        signal: The signal; what it gets is the route's `input`.
+        input: What a run that is started gets instead of the event's data, as the route's own `input`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: str
     signal: str
+    input: str | dict[str, str] | None = None
 
 
 class Route(BaseModel):

@@ -60,6 +60,7 @@ def added(event_id: str, word: str, cart: str = "cart") -> Heard:
                 signal="add",
                 argument={"word": word},
                 workflow="Cart",
+                input={},
             ),
             source="test",
         ),

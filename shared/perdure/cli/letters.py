@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
 
 from perdure.bus import NatsBus, NatsKeyValue, decode
 from perdure.bus.replay import replayed
 from perdure.bus.start_ledger import BUCKET, StartLedger
-from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
 from perdure.errors import PerdureError
 
 __all__ = ["Choice", "drop_letters", "find_letters", "replay_letters"]
 
 _STREAM: Final = "DLQ"
+_COMMANDS: Final[TypeAdapter[StartWorkflow | SignalWorkflow]] = TypeAdapter(
+    Annotated[StartWorkflow | SignalWorkflow, Field(discriminator="type")]
+)
 _GONE: Final = "the stream no longer has the message; the audit record may, and `perdure dlq drop` ends the matter"
 
 
@@ -81,13 +86,14 @@ async def _body(bus: NatsBus, letter: DeadLetter) -> bytes | None:
 
 
 async def _against(letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
-    """Say what speaks against a replay: a command whose run was started must not start one again."""
-    if not letter.original_subject.startswith("commands.start."):
+    """Say what speaks against a replay: a command that took effect must not take effect again."""
+    if not letter.original_subject.startswith(("commands.start.", "commands.signal.")):
         return None
     try:
-        start = StartWorkflow.model_validate_json(body)
+        command = _COMMANDS.validate_json(body)
     except ValueError:
         return None
-    if await ledger.has_started(start.workflow_id):
-        return f"the run {start.workflow_id} was started; `perdure status {start.workflow_id}` tells how it stands"
-    return None
+    if not await ledger.has_started(command.claim):
+        return None
+    did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
+    return f"the run {command.workflow_id} {did}; `perdure status {command.workflow_id}` tells how it stands"

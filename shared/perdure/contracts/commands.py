@@ -55,7 +55,7 @@ class StartWorkflow(Message):
         event: The event; of a batch, the first one.
         workflow: Name of the workflow type.
         workflow_id: ``<route>-<event id>``, or what the route's template makes: the same event asks for the same run.
-        digest: Of the event's type and data: an id that comes again with another digest is no repetition.
+        digest: Of the event's id, type and data: an id that comes again with another digest is no repetition.
         input: The workflow's single argument.
     """
 
@@ -88,11 +88,11 @@ class SignalWorkflow(Message):
     """Signal this run because of this event, once.
 
     Attributes:
-        digest: Of the event's type and data.
+        digest: Of the event's id, type and data.
         signal: Name of the signal.
         argument: The signal's single argument.
-        workflow: If given, a run of this workflow is started first where none of this id is open; its argument is that
-            of the signal.
+        workflow: If given, a run of this workflow is started first where none of this id is open.
+        input: The single argument of that workflow.
     """
 
     type: Literal["commands.signal"] = "commands.signal"
@@ -103,6 +103,7 @@ class SignalWorkflow(Message):
     signal: str
     argument: JsonValue = None
     workflow: str | None = None
+    input: JsonValue = None
     options: RunOptions = RunOptions()
 
     @property

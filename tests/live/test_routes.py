@@ -1,0 +1,90 @@
+"""What a route says of its runs is what Temporal does with them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from perdure.contracts import ENDINGS
+from tests.live.world import World
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+
+ROUTES = [
+    {
+        "on": "work.patient",
+        "start": "Patient",
+        "workflow_id": "patient-{data.tenant}",
+        "run_timeout": "1s",
+        "priority": "data.urgent ? 1 : 5",
+        "fairness_key": "{data.tenant}",
+        "input": {"n": "1"},
+    },
+    {"on": "work.quick", "start": "Quick", "start_delay": "2s"},
+    {
+        "on": "work.counted",
+        "signal_with_start": {"start": "Tally", "signal": "add", "input": {"n": "data.n"}},
+        "workflow_id": "tally",
+        "input": "data.n",
+    },
+    {"on": "work.stopped", "signal": "stop", "workflow_id": "tally"},
+]
+
+
+async def test_runs_are_run_as_their_routes_say(world: OpenWorld) -> None:
+    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
+        temporal = await Client.connect(here.suite.endpoints.temporal)
+        await here.publish("work.quick", b"{}", Nats_Msg_Id="late")
+        for number in range(2):
+            await here.publish("work.patient", b'{"tenant": "acme", "urgent": true}', Nats_Msg_Id=f"p{number}")
+        stories = await ended(here, {"patient-acme", "Quick-late"})
+        (letter,) = await here.dead_letters(1)
+        patient = (await temporal.get_workflow_handle("patient-acme").describe()).raw_description
+        quick = await temporal.get_workflow_handle("Quick-late").describe()
+
+    assert stories == {"patient-acme": "timed_out", "Quick-late": "completed"}
+    assert letter.reason == "run_exists"
+    priority = patient.workflow_execution_info.priority
+    assert (priority.priority_key, priority.fairness_key) == (1, "acme")
+    assert quick.execution_time is not None
+    assert (quick.execution_time - quick.start_time).total_seconds() > 1
+
+
+async def test_many_events_signal_one_run_and_the_first_starts_it(world: OpenWorld) -> None:
+    async with world(routes=ROUTES) as here:
+        for number in range(1, 5):
+            await here.publish("work.counted", b'{"n": %d}' % number, Nats_Msg_Id=f"c{number}")
+        await counted(here, 4)  # signals of one moment may change places, and the last one ends the run
+        await here.publish("work.stopped", b"null", Nats_Msg_Id="s1")
+        facts = await here.completed(1)
+
+    assert facts["tally"][-1].result == 10
+
+
+async def ended(here: World, runs: set[str]) -> dict[str, str]:
+    async with asyncio.timeout(60):
+        while True:
+            last = {run: story[-1].kind for run, story in (await here.facts()).items()}
+            if runs <= {run for run, kind in last.items() if kind in ENDINGS}:
+                return {run: str(kind) for run, kind in last.items()}
+            await asyncio.sleep(0.2)
+
+
+async def counted(here: World, signals: int) -> None:
+    """Wait until Temporal holds so many signals of the run."""
+    temporal = await Client.connect(here.suite.endpoints.temporal)
+    run = temporal.get_workflow_handle("tally")
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                history = await run.fetch_history()
+            except RPCError:
+                continue  # it has not begun
+            if [event.event_type for event in history.events].count(SIGNALED) >= signals:
+                return
+            await asyncio.sleep(0.1)
