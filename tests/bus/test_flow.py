@@ -226,7 +226,15 @@ async def test_what_waits_of_a_route_that_lost_its_flow_control_goes_at_once(ope
 
 
 @pytest.mark.parametrize(
-    "flow", [{"max_open": 1}, {"rate": "100/s"}, {"debounce": "10ms"}, {"batch": {"size": 1, "within": "1h"}}]
+    "flow",
+    [
+        {"max_open": 1},
+        {"key": "'k'", "max_open_per_key": 1},
+        {"key": "'k'", "singleton": "cancel"},
+        {"rate": "100/s"},
+        {"debounce": "10ms"},
+        {"batch": {"size": 1, "within": "1h"}},
+    ],
 )
 async def test_wherever_ingest_dies_with_what_waits_another_process_goes_on_and_nothing_runs_twice(
     flow: dict[str, Any],
@@ -252,6 +260,34 @@ async def test_wherever_ingest_dies_with_what_waits_another_process_goes_on_and_
         if fuse.left > 0:
             break
     assert number > 4
+
+
+@pytest.mark.parametrize("flow", [{"max_open": 1}, {"key": "'k'", "max_open_per_key": 1}])
+async def test_what_a_dead_process_let_go_is_not_overtaken_for_ever(
+    flow: dict[str, Any],
+) -> None:
+    for number in itertools.count(1):
+        bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Fuse(number)
+        route = {"priority": "data.urgency", "flow": flow}
+        settings = Settings(routes=(Route.model_validate({"on": "said", "start": "Echo", **route}),))
+        dying = open_handover(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
+        here = Door(bus, entries, starts, settings, [dying])
+        with suppress(Killed):
+            await here.publish({"urgency": 3})
+            await let_go(dying)
+        async with door(bus, entries, starts, **route) as living:
+            living.soon = 0.05
+            await living.publish({"urgency": 1}, event_id="e2")
+            heard = await bus.first("events.said")
+            assert heard is not None
+            await living.hear(heard, living.handovers[0])
+            async with asyncio.timeout(10):
+                while not (going := await living.events_started()):
+                    await asyncio.sleep(0.02)
+            await living.end(going[0])
+            await living.expect("e1", "e2")
+        if fuse.left > 0:
+            break
 
 
 async def let_go(handover: Handover) -> None:

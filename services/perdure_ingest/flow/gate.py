@@ -5,9 +5,26 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from perdure.contracts import StartWorkflow
 from perdure.flow_control import FlowControl, Window
 
-__all__ = ["Go", "Hold", "OpenRuns", "Replace", "Skip", "Verdict", "decide"]
+__all__ = ["Go", "Going", "Hold", "OpenRuns", "Replace", "Skip", "Verdict", "decide"]
+
+
+class Going(BaseModel):
+    """The start that was let go last: whoever lets go the next one first makes sure that this one went.
+
+    Attributes:
+        subject: Where it waits until it went.
+        sequence: Its place there.
+        command: The start itself, where a newer one may take its place meanwhile.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    subject: str
+    sequence: int
+    command: StartWorkflow | None = None
 
 
 class OpenRuns(BaseModel):
@@ -16,12 +33,14 @@ class OpenRuns(BaseModel):
     Attributes:
         runs: The key of each run that was let go and has not ended, by workflow id.
         next_start: The start rate allows none before.
+        going: What was let go last.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     runs: dict[str, str] = {}
     next_start: AwareDatetime | None = None
+    going: Going | None = None
 
     def of(self, key: str) -> list[str]:
         """Return the open runs with this key."""
@@ -100,4 +119,5 @@ def decide(  # noqa: PLR0911, PLR0913 (one line a limit; what it goes by)
 
 def _after(opened: OpenRuns, run: str, key: str, flow: FlowControl, now: datetime) -> OpenRuns:
     runs = {**opened.runs, run: key} if flow.counts_open else {}
-    return OpenRuns(runs=runs, next_start=now + flow.rate.apart if flow.rate is not None else None)
+    next_start = now + flow.rate.apart if flow.rate is not None else None
+    return opened.model_copy(update={"runs": runs, "next_start": next_start})

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -14,7 +15,7 @@ from perdure.bus.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.flow_control import FlowControl, Window
-from perdure_ingest.flow.gate import Go, Hold, OpenRuns, Replace, Skip, Verdict, decide
+from perdure_ingest.flow.gate import Go, Going, Hold, OpenRuns, Replace, Skip, Verdict, decide
 from perdure_ingest.flow.waiting import Place, read_start
 
 __all__ = ["Release"]
@@ -45,6 +46,7 @@ class Release:
         self._bus = bus
         self._entries = entries
         self._ledger = ledger
+        self._gone: Going | None = None
 
     @property
     def counts_open(self) -> bool:
@@ -58,6 +60,7 @@ class Release:
             Unavailable: NATS does not answer; whatever was begun is safe to be begun again.
         """
         soonest: list[datetime] = []
+        await self._finish((await self._opened())[0].going)
         for subjects in await self._subjects_by_priority():
             turn = subjects
             while turn:  # keys take turns, so that one with many starts does not go first with all of them
@@ -95,9 +98,18 @@ class Release:
     async def _subjects_by_priority(self) -> list[list[str]]:
         if self._flow.open_per_key is None:
             return [[self.place.of_priority(priority)] for priority in _PRIORITIES]
-        subjects = list(await self._bus.counts(self.place.everything))
+        waiting, full = await self._bus.counts(self.place.everything), await self._full_keys()
+        subjects = [subject for subject in waiting if _key(subject) not in full]
         random.shuffle(subjects)
         return [list(group) for _, group in groupby(sorted(subjects, key=_priority), key=_priority)]
+
+    async def _full_keys(self) -> set[str]:
+        """Return the keys of which nothing can go before a run ends: what waits of them need not be read."""
+        if self._flow.singleton in {"skip", "cancel"}:
+            return set()
+        opened, _ = await self._opened()
+        limit = self._flow.open_per_key or 0
+        return {key for key, count in Counter(opened.runs.values()).items() if count >= limit}
 
     async def _try_first(self, subject: str) -> Verdict | None:
         """Judge the oldest start of a subject, and do what the verdict says; None if nothing waits there."""
@@ -113,6 +125,7 @@ class Release:
     async def _judge(self, heard: Heard, start: StartWorkflow) -> Verdict:
         while True:
             opened, revision = await self._opened()
+            await self._finish(opened.going)
             if start.workflow_id not in opened.runs and await self._is_known(start):
                 await self._let_go(heard, start)  # it takes no room: the orchestrator knows what became of it
                 return Go(opened)
@@ -125,14 +138,32 @@ class Release:
                     await self._cancel(runs, start)
                     return Hold(None, all=False)
                 case Go(open=after):
-                    if after != opened and not await self._replace(after, revision):
+                    going = self._going(heard, start)
+                    if not await self._replace(after.model_copy(update={"going": going}), revision):
                         continue  # another process changed it first
                     await self._let_go(heard, start)
+                    self._gone = going
             return verdict
 
+    def _going(self, heard: Heard, start: StartWorkflow) -> Going:
+        may_be_replaced = self.place.stream == "latest"
+        return Going(subject=heard.wire.subject, sequence=heard.sequence, command=start if may_be_replaced else None)
+
+    async def _finish(self, going: Going | None) -> None:
+        """Make sure that what was let go last went: the process that did so may have died before it said so."""
+        if going is None or going == self._gone:
+            return
+        if going.command is not None:
+            await self._bus.say(going.command)
+            await self._bus.drop(self.place.stream.upper(), going.sequence)
+        else:
+            heard = await self._bus.first(going.subject, after=going.sequence - 1)
+            if heard is not None and heard.sequence == going.sequence:
+                await self._let_go(heard, StartWorkflow.model_validate_json(heard.wire.body))
+        self._gone = going
+
     def _decide(self, opened: OpenRuns, heard: Heard, start: StartWorkflow) -> Verdict:
-        key = heard.wire.subject.rsplit(".", 1)[-1]
-        now = datetime.now(UTC)
+        key, now = _key(heard.wire.subject), datetime.now(UTC)
         return decide(opened, start.workflow_id, key, flow=self._flow, window=self._window, now=now)
 
     async def _is_known(self, start: StartWorkflow) -> bool:
@@ -161,6 +192,10 @@ class Release:
 
     async def _replace(self, opened: OpenRuns, revision: int) -> bool:
         return await self._entries.replace(self.place.route, opened.model_dump_json().encode(), revision=revision)
+
+
+def _key(subject: str) -> str:
+    return subject.rsplit(".", 1)[-1]
 
 
 def _priority(subject: str) -> str:
