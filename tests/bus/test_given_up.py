@@ -13,6 +13,7 @@ from perdure.bus import Heard, NatsBus, connect, decode
 from perdure.bus.app import App, Hears
 from perdure.bus.hearing import hearing
 from perdure.bus.topology import declare
+from perdure.cli.letters import Choice, replay_letters
 from perdure.contracts import DeadLetter
 from perdure.errors import InvalidMessage
 from perdure.settings import NatsSettings, Settings
@@ -32,6 +33,8 @@ async def test_a_message_that_somebodys_consumer_gave_up_becomes_one_letter_with
         await refused(bus, "other_bot")
         async with audit(bus, nats_settings, tmp_path):
             letters = {letter.reason: letter for letter in await said(bus, 2)}
+        replays = [against async for _, _, against in replay_letters(bus, Choice(), pause=0, dry_run=False)]
+        again = [decode(heard.wire) async for heard in bus.recall("progress.>")]
 
     assert {reason: letter.service for reason, letter in letters.items()} == {
         "max_deliveries": "bot",
@@ -42,6 +45,7 @@ async def test_a_message_that_somebodys_consumer_gave_up_becomes_one_letter_with
         assert (letter.original_subject, letter.body) == (fact(1).subject, fact(1).model_dump_json().encode())
         assert letter.headers["ce-type"] == "progress"
     assert letters["max_deliveries"].deliveries == 2
+    assert (replays, again) == ([None, None], [fact(1)] * 3)
     assert "The consumer bot of PROGRESS got this message 2 times" in letters["max_deliveries"].detail
 
 
@@ -77,12 +81,14 @@ async def test_a_message_that_is_gone_is_told_of_and_what_is_told_of_already_is_
             async with audit(bus, nats_settings, tmp_path):
                 await heard_all(bus, "ADVISORIES", attempt + 1)
             letters = await said(bus, 1)
+            replays = [against async for _, _, against in replay_letters(bus, Choice(), pause=0, dry_run=False)]
             await bus.js.update_stream((await bus.js.stream_info("DLQ")).config, duplicate_window=0.1)
             async for advisory in bus.recall("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.PROGRESS.bot"):
                 await bus.publish(advisory.wire)
 
     assert [(letter.original_subject, letter.body) for letter in letters] == [("", None)]
     assert "no longer has it" in letters[0].detail
+    assert "no longer has the message" in str(replays[0])
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
@@ -45,55 +44,43 @@ async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_end
     assert [len([it for it in story if it.kind in ENDINGS]) for story in facts.values()] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("again_from", ["the first task", "the last task"])
-async def test_a_run_that_was_reset_from_outside_has_one_whole_story(world: OpenWorld, again_from: str) -> None:
+async def test_runs_that_were_reset_from_outside_have_whole_stories(world: OpenWorld) -> None:
     async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
         temporal = await Client.connect(here.suite.endpoints.temporal)
-        await here.publish("work.chained", b'{"steps": 5}', Nats_Msg_Id="reset")
-        await steps_recorded(temporal, "Chain-reset", 2)
-        await reset(temporal, "Chain-reset", first=again_from == "the first task")
-        story = (await ended(here, {"Chain-reset"}))["Chain-reset"]
+        for run in ("early", "late", "ended", "terminated"):
+            await here.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
+        for run, first in (("early", True), ("late", False)):
+            await steps_recorded(temporal, f"Chain-{run}", 2)
+            await reset(temporal, f"Chain-{run}", first=first)
+        await ended(here, {f"Chain-{run}" for run in ("early", "late", "ended", "terminated")})
+        for run in ("ended", "terminated"):
+            await reset(temporal, f"Chain-{run}", first=True)
+        await temporal.get_workflow_handle("Chain-terminated").terminate(reason="out of patience")
+        assert await temporal.get_workflow_handle("Chain-ended").result() == 4
+        await ended_twice(here, {"Chain-ended", "Chain-terminated"})
         await looked_again(here)
-        story = (await here.facts())["Chain-reset"]
+        facts = await here.facts()
 
-    assert len({fact.run_id for fact in story}) == 2
-    assert gaps(story) == set()
-    assert [fact.kind for fact in story if fact.kind in ENDINGS] == ["completed"]
-    assert story[-1].result == 5
-
-
-async def test_a_run_that_had_ended_and_was_reset_then_has_one_ending_more_and_no_gap(world: OpenWorld) -> None:
-    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
-        temporal = await Client.connect(here.suite.endpoints.temporal)
-        await here.publish("work.chained", b'{"steps": 2}', Nats_Msg_Id="reset")
-        await ended(here, {"Chain-reset"})
-        await reset(temporal, "Chain-reset", first=True)
-        again = await temporal.get_workflow_handle("Chain-reset").describe()
-        assert await temporal.get_workflow_handle("Chain-reset", run_id=again.run_id).result() == 2
-        await looked_again(here)
-        story = (await here.facts())["Chain-reset"]
-
-    by_run = {run: [fact for fact in story if fact.run_id == run] for run in {fact.run_id for fact in story}}
-    assert {run: [it.kind for it in facts if it.kind in ENDINGS] for run, facts in by_run.items()} == {
-        run: ["completed"] for run in by_run
+    stories = {run: facts[f"Chain-{run}"] for run in ("early", "late", "ended", "terminated")}
+    assert {run: [fact.kind for fact in story if fact.kind in ENDINGS] for run, story in stories.items()} == {
+        "early": ["completed"],
+        "late": ["completed"],
+        "ended": ["completed", "completed"],
+        "terminated": ["completed", "terminated"],
     }
-    assert [gaps(facts) for facts in by_run.values()] == [set(), set()]
+    assert {run: gaps(story) for run, story in stories.items() if gaps(story)} == {}
+    assert [len({fact.run_id for fact in story}) for story in stories.values()] == [2, 2, 2, 2]
+    assert len({fact.run_id for fact in stories["ended"] if fact.kind in ENDINGS}) == 2
 
 
-async def test_a_run_that_was_reset_after_its_end_and_then_terminated_says_this_end_too(world: OpenWorld) -> None:
-    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
-        temporal = await Client.connect(here.suite.endpoints.temporal)
-        await here.publish("work.chained", b'{"steps": 2}', Nats_Msg_Id="reset")
-        await ended(here, {"Chain-reset"})
-        await reset(temporal, "Chain-reset", first=True)
-        await temporal.get_workflow_handle("Chain-reset").terminate(reason="out of patience")
-        async with asyncio.timeout(30):
-            while (story := (await here.facts())["Chain-reset"])[-1].kind != "terminated":
-                await asyncio.sleep(0.1)
-
-    assert [fact.kind for fact in story if fact.kind in ENDINGS] == ["completed", "terminated"]
-    assert len({fact.run_id for fact in story if fact.kind in ENDINGS}) == 2
-    assert gaps(story) == set()
+async def ended_twice(here: World, runs: set[str]) -> None:
+    """Wait until each of these runs has said two ends: its own, and the one after its reset."""
+    async with asyncio.timeout(60):
+        while True:
+            facts = await here.facts()
+            if all(len([fact for fact in facts[run] if fact.kind in ENDINGS]) == 2 for run in runs):
+                return
+            await asyncio.sleep(0.2)
 
 
 async def steps_recorded(temporal: Client, run: str, count: int) -> None:
