@@ -1,70 +1,86 @@
-"""``make bench``: Perdure against temporalio written by hand, on the same servers, in the same run.
+"""``make bench``: Perdure beside what one would write by hand, on the same servers, in the same run.
 
 Ratios count, not milliseconds: contestants take turns within each round, and the middle round is reported.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from bench.burst import measure_burst
 from bench.floor import open_floor
+from bench.front_door import open_front_door
 from bench.house import open_house, publishing
-from bench.measure import Contestant, latency, resident_mib, throughput
-from bench.report import Report, Round
+from bench.measure import latency
+from bench.progress import measure_progress
+from bench.report import Found, Report
+from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
+from bench.waiting import measure_waiting
 from perdure.ending import leave
 
-_AIMS: Final = {"activities": (1.2, 0.85), "local activities": (0.7, 1.3)}
-_AT_ONCE: Final = 50
-_WARM_UP: Final = 20
 _WITHIN: Final = 1_800.0  # seconds: a benchmark that hangs ends by itself
 
-_console: Final = Console(stderr=True)
+
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    RUNS = "runs"
+    PROGRESS = "progress"
+    BURST = "burst"
+    WAITING = "waiting"
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 (one argument an option)
+    only: Annotated[list[Part] | None, typer.Option(help="Measure only this part; may be repeated.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each contestant takes its turn.")] = 5,
-    single: Annotated[int, typer.Option(min=2, help="Runs a turn, one at a time.")] = 60,
-    many: Annotated[int, typer.Option(min=_AT_ONCE, help=f"Runs a turn, {_AT_ONCE} at once.")] = 300,
+    single: Annotated[int, typer.Option(min=2, help="runs, progress: runs a turn, one at a time.")] = 60,
+    many: Annotated[int, typer.Option(min=AT_ONCE, help=f"runs: runs a turn, {AT_ONCE} at once.")] = 300,
+    events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
+    waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait in the end.")] = 100_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure and print."""
-    report = asyncio.run(_measure(rounds, single, many))
+    """Measure and print: whole runs, their progress, a burst of events, and events that wait."""
+    report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting))
     report.show(Console())
     if json_file is not None:
         json_file.write_text(report.as_json())
 
 
-async def _measure(rounds: int, single: int, many: int) -> Report:
-    with tempfile.TemporaryDirectory(prefix="perdure-bench-") as folder:
-        async with (
-            asyncio.timeout(_WITHIN),
-            open_house(Path(folder)) as house,
-            open_floor(house.endpoints.temporal) as floor,
-            publishing(house) as ours,
-        ):
+async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int) -> Report:
+    found: dict[str, Found] = {}
+    with tempfile.TemporaryDirectory(prefix="perdure-bench-") as name:
+        folder = Path(name)
+        async with asyncio.timeout(_WITHIN):
+            if parts & {Part.RUNS, Part.PROGRESS}:
+                found |= await _measure_house(parts, turns, folder / "house")
+            if Part.BURST in parts:
+                async with open_front_door(folder / "burst") as door:
+                    found[Part.BURST] = await measure_burst(door, events, turns.rounds)
+            if Part.WAITING in parts:
+                async with open_front_door(folder / "waiting") as door:
+                    found[Part.WAITING] = await measure_waiting(door, waiting)
+    return Report(found)
+
+
+async def _measure_house(parts: set[Part], turns: Turns, folder: Path) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    async with (
+        open_house(folder) as house,
+        open_floor(house.endpoints.temporal) as floor,
+        publishing(house) as ours,
+    ):
+        if Part.RUNS in parts:
             processes = house.processes | floor.processes
-            idle = resident_mib(processes)
-            contestants: Sequence[Contestant] = (floor, *ours)
-            for contestant in contestants:
-                await latency(contestant, _WARM_UP)
-            played = []
-            for number in range(rounds):
-                _console.print(f"[dim]round {number + 1} of {rounds}[/]")
-                played.append(
-                    Round(
-                        {it.name: await latency(it, single) for it in contestants},
-                        {
-                            it.name: await throughput(it, many, at_once=_AT_ONCE, processes=processes)
-                            for it in contestants
-                        },
-                    )
-                )
-            return Report(played, _AIMS, house.ready_seconds, idle, resident_mib(processes))
+            found[Part.RUNS] = await measure_runs((floor, *ours), processes, house.ready_seconds, turns)
+        if Part.PROGRESS in parts:
+            await latency(ours[0], WARM_UP)
+            found[Part.PROGRESS] = await measure_progress(house.endpoints.nats, ours[0], turns.single, turns.rounds)
+    return found
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ async def publishing(house: House) -> AsyncIterator[tuple[Perdure, Perdure]]:
 
 @asynccontextmanager
 async def open_house(folder: Path) -> AsyncIterator[House]:
-    """Run ``perdure up`` for as long as the block lasts."""
+    """Run ``perdure up`` in a folder of its own for as long as the block lasts."""
+    folder.mkdir()
     (folder / "perdure.yaml").write_text(yaml.safe_dump(_CONFIGURATION))
     began = time.monotonic()
     up = await asyncio.create_subprocess_exec(

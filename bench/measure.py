@@ -3,13 +3,13 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import psutil
 
-__all__ = ["Contestant", "Latency", "Throughput", "latency", "resident_mib", "throughput"]
+__all__ = ["Contestant", "Latency", "Throughput", "latency", "percentiles", "resident_mib", "throughput"]
 
 
 class Contestant(Protocol):
@@ -23,7 +23,7 @@ class Contestant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One run at a time, in milliseconds."""
+    """One at a time, in milliseconds."""
 
     p50: float
     p99: float
@@ -49,8 +49,13 @@ async def latency(contestant: Contestant, runs: int) -> Latency:
         began = time.perf_counter()
         await contestant.run_one()
         took.append((time.perf_counter() - began) * 1_000)
-    percentiles = statistics.quantiles(took, n=100, method="inclusive")
-    return Latency(p50=percentiles[49], p99=percentiles[98])
+    return percentiles(took)
+
+
+def percentiles(took: Sequence[float]) -> Latency:
+    """Return the middle and the slow end of what was measured, in milliseconds."""
+    hundredths = statistics.quantiles(took, n=100, method="inclusive")
+    return Latency(p50=hundredths[49], p99=hundredths[98])
 
 
 async def throughput(

@@ -1,120 +1,63 @@
-"""What a benchmark found, as a table for people and as JSON for machines."""
+"""What a benchmark found, for people and as JSON for machines, with what was wanted of it."""
 
 import json
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.measure import Latency, Throughput
+__all__ = ["Found", "Report", "at_least", "at_most", "median", "tell"]
 
-__all__ = ["Report", "Round"]
+_aside: Final = Console(stderr=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """All contestants, one right after the other, by name: what is near in time can be compared."""
+class Found(Protocol):
+    """What one part of the benchmark found."""
 
-    latency: dict[str, Latency]
-    throughput: dict[str, Throughput]
+    def summary(self) -> dict[str, Any]:
+        """Return it for machines."""
+
+    def show(self, console: Console) -> None:
+        """Print it for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was measured.
+    """All that was measured, by part."""
 
-    Attributes:
-        aims: Of each contestant beside the floor, the latency and the throughput wanted, as ratios to the floor.
-        idle_mib: Resident memory of each process when all was ready and nothing had run.
-        after_mib: The same after the last run.
-    """
-
-    rounds: Sequence[Round]
-    aims: dict[str, tuple[float, float]]
-    ready_seconds: float
-    idle_mib: dict[str, float]
-    after_mib: dict[str, float]
-
-    def summary(self) -> dict[str, Any]:
-        """Return medians over the rounds; ratios are taken within each round."""
-        names = list(self.rounds[0].latency)
-        floor = names[0]
-        return {
-            "runs": {
-                name: {
-                    "p50_ms": _median([it.latency[name].p50 for it in self.rounds]),
-                    "p99_ms": _median([it.latency[name].p99 for it in self.rounds]),
-                    "runs_per_second": _median([it.throughput[name].runs_per_second for it in self.rounds]),
-                    "latency_ratio": _median([it.latency[name].p50 / it.latency[floor].p50 for it in self.rounds]),
-                    "throughput_ratio": _median(
-                        [
-                            it.throughput[name].runs_per_second / it.throughput[floor].runs_per_second
-                            for it in self.rounds
-                        ]
-                    ),
-                    "cpu_ms_per_run": {
-                        process: _median([it.throughput[name].cpu_ms_per_run[process] for it in self.rounds])
-                        for process in self.rounds[0].throughput[name].cpu_ms_per_run
-                    },
-                }
-                for name in names
-            },
-            "aims": {
-                name: {"latency_ratio": slow, "throughput_ratio": many} for name, (slow, many) in self.aims.items()
-            },
-            "ready_seconds": self.ready_seconds,
-            "idle_mib": self.idle_mib,
-            "after_mib": self.after_mib,
-        }
+    parts: Mapping[str, Found]
 
     def as_json(self) -> str:
-        """Return the summary and every round."""
-        return json.dumps(self.summary() | {"rounds": [asdict(it) for it in self.rounds]}, indent=2)
+        """Return the summary of every part."""
+        return json.dumps({name: part.summary() for name, part in self.parts.items()}, indent=2)
 
     def show(self, console: Console) -> None:
-        """Print tables."""
-        summary = self.summary()
-        console.print(_runs(summary), _processes(summary))
-        console.print(f"perdure up was ready after {self.ready_seconds:.1f} s.")
+        """Print every part."""
+        for part in self.parts.values():
+            part.show(console)
 
 
-def _runs(summary: dict[str, Any]) -> Table:
-    table = Table("", "p50", "p99", "to floor", "runs/s", "to floor", title="A run of three steps")
-    for name, it in summary["runs"].items():
-        aim = summary["aims"].get(name)
-        table.add_row(
-            name,
-            f"{it['p50_ms']:.1f} ms",
-            f"{it['p99_ms']:.1f} ms",
-            _against(it["latency_ratio"], aim and aim["latency_ratio"], most=True),
-            f"{it['runs_per_second']:.1f}",
-            _against(it["throughput_ratio"], aim and aim["throughput_ratio"], most=False),
-        )
-    return table
+def at_most(ratio: float, aim: float | None) -> str:
+    """Return a ratio for people; green is one that is small enough."""
+    return f"{ratio:.2f}" if aim is None else _coloured(ratio, f"(aim ≤ {aim})", reached=ratio <= aim)
 
 
-def _against(ratio: float, aim: float | None, *, most: bool) -> str:
-    if aim is None:
-        return f"{ratio:.2f}"
-    reached = ratio <= aim if most else ratio >= aim
-    return f"[{'green' if reached else 'red'}]{ratio:.2f}[/] (aim {'≤' if most else '≥'} {aim})"
+def at_least(ratio: float, aim: float | None) -> str:
+    """Return a ratio for people; green is one that is large enough."""
+    return f"{ratio:.2f}" if aim is None else _coloured(ratio, f"(aim ≥ {aim})", reached=ratio >= aim)
 
 
-def _processes(summary: dict[str, Any]) -> Table:
-    runs = summary["runs"]
-    table = Table("process", "idle", "after", *runs, title="Resident memory, and CPU a run")
-    for process in summary["after_mib"]:
-        table.add_row(
-            process,
-            f"{summary['idle_mib'][process]:.0f} MiB",
-            f"{summary['after_mib'][process]:.0f} MiB",
-            *(f"{it['cpu_ms_per_run'][process]:.1f} ms" for it in runs.values()),
-        )
-    return table
-
-
-def _median(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
+    """Return the middle value, short enough to read."""
     return round(statistics.median(values), 3)
+
+
+def tell(what: str) -> None:
+    """Say what is being measured; it is no part of the report."""
+    _aside.print(f"[dim]{what}[/]", highlight=False)
+
+
+def _coloured(ratio: float, aim: str, *, reached: bool) -> str:
+    return f"[{'green' if reached else 'red'}]{ratio:.2f}[/] {aim}"

@@ -1,0 +1,105 @@
+"""The front door by itself: nats-server, one ingest process, and events to try it with."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import nats
+import psutil
+import yaml
+from nats.js import JetStreamContext
+
+from perdure.local.ports import choose_ports
+from perdure.local.program import Program, answers
+from perdure.local.servers import nats_program
+from perdure.local.supervisor import supervised
+
+__all__ = ["FrontDoor", "open_front_door", "publish_events", "stored"]
+
+_CONFIGURATION: Final = {
+    "routes": [
+        {
+            "on": "bench.burst",
+            "start": "Burst",
+            "when": "data.number >= 0",
+            "schema": {"type": "object", "required": ["number"], "properties": {"number": {"type": "integer"}}},
+        },
+        {"on": "bench.waiting", "start": "Waiting", "flow": {"max_open": 1}},
+    ],
+}
+_BODY: Final = 1_024  # bytes
+_ON_THEIR_WAY: Final = 1_000  # publishes that nobody has acknowledged yet
+_LOOK_EVERY: Final = 0.02  # seconds
+_STUCK_AFTER: Final = 60.0  # seconds without one more message
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """What runs."""
+
+    server: str
+    js: JetStreamContext
+    ingest: psutil.Process
+
+
+@asynccontextmanager
+async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
+    """Run nats-server and ingest in a folder of their own for as long as the block lasts."""
+    folder.mkdir()
+    configuration = folder / "perdure.yaml"
+    configuration.write_text(yaml.safe_dump(_CONFIGURATION))
+    ports = choose_ports({"nats": 0, "nats_monitor": 0, "ingest": 0}, remembered={}, asked={})
+    server = f"nats://127.0.0.1:{ports['nats']}"
+    where = f"http://127.0.0.1:{ports['ingest']}"
+    ingest = Program(
+        "ingest",
+        [sys.executable, "-m", "perdure_ingest"],
+        where,
+        answers(f"{where}/readyz"),
+        {
+            "PERDURE_CONFIG": str(configuration),
+            "PERDURE_STATE": str(folder),
+            "PERDURE_NATS__SERVERS": json.dumps([server]),
+            "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
+        },
+    )
+    async with supervised([nats_program(folder, ports), ingest], folder / "logs", lambda _: None) as supervisor:
+        client = await nats.connect(server)
+        try:
+            yield FrontDoor(server, client.jetstream(), psutil.Process(supervisor.pid("ingest")))
+        finally:
+            await client.close()
+
+
+async def publish_events(js: JetStreamContext, subject: str, events: int) -> None:
+    """Publish bodies of 1 KiB as fast as the server stores them, each under a message id that nobody used before."""
+    burst = uuid4().hex  # a message id that the stream knows would be a duplicate: stored nowhere, and acknowledged
+    for first in range(0, events, _ON_THEIR_WAY):
+        numbers = range(first, min(first + _ON_THEIR_WAY, events))
+        await asyncio.gather(
+            *(js.publish(subject, _body(it), headers={"Nats-Msg-Id": f"{burst}.{it}"}) for it in numbers)
+        )
+
+
+def _body(number: int) -> bytes:
+    empty = json.dumps({"number": number, "text": ""})
+    return json.dumps({"number": number, "text": "x" * (_BODY - len(empty))}).encode()
+
+
+async def stored(js: JetStreamContext, stream: str, messages: int) -> None:
+    """Wait until a stream holds so many messages."""
+    held, since = -1, time.monotonic()
+    while held < messages:
+        found = (await js.stream_info(stream)).state.messages
+        if found > held:
+            held, since = found, time.monotonic()
+        elif time.monotonic() - since > _STUCK_AFTER:
+            raise RuntimeError(f"{stream} holds {held} of {messages} messages, and for {_STUCK_AFTER:.0f} s none came.")
+        await asyncio.sleep(_LOOK_EVERY)

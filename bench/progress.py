@@ -1,0 +1,145 @@
+"""Progress: how long a fact of a run takes to a subscriber, beside bare messages on the same server.
+
+Whoever has been idle is slow to wake: so bare messages are as far apart as facts were, and in a row for comparison.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+from nats.js.api import StreamConfig
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Contestant, Latency, percentiles
+from bench.report import at_most, median, tell
+
+__all__ = ["Progress", "measure_progress"]
+
+_FACT: Final = "a fact of a step"
+_FLOOR: Final = "a bare hop"
+_ACKNOWLEDGED: Final = "an acknowledged hop"
+_IN_A_ROW: Final = "a bare hop right after another"
+_AIM: Final = 5.0
+_MEASURED: Final = {"step_started", "step_completed"}  # their `at` is this machine's clock, not Temporal's
+_BODY: Final = b"x" * 400  # bytes; what a fact has
+_SUBJECT: Final = "bench.hop"
+_STORED: Final = "bench.stored"
+_STREAM: Final = "BENCH_HOPS"
+_HOPS: Final = 300
+
+Say = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From before a message is made until a subscriber's callback has it, in milliseconds.
+
+    The fact is said by a worker, in another process, with a JetStream publish. The hops go from one connection to
+    another of this process: the bare one by a core NATS publish, the acknowledged one by a JetStream publish. Each
+    starts after the one before has arrived, and nothing else goes on.
+    """
+
+    rounds: list[dict[str, Latency]]
+
+    def summary(self) -> dict[str, Any]:
+        """Return medians over the rounds; ratios are taken within each round."""
+        return {
+            "p50_ms": {name: median([it[name].p50 for it in self.rounds]) for name in self.rounds[0]},
+            "p99_ms": {name: median([it[name].p99 for it in self.rounds]) for name in self.rounds[0]},
+            "ratios": {
+                name: median([it[_FACT].p50 / it[name].p50 for it in self.rounds])
+                for name in (_FLOOR, _ACKNOWLEDGED, _IN_A_ROW)
+            },
+            "aims": {_FLOOR: _AIM},
+            "rounds": [{name: asdict(took) for name, took in it.items()} for it in self.rounds],
+        }
+
+    def show(self, console: Console) -> None:
+        """Print a table."""
+        found = self.summary()
+        table = Table("", "p50", "p99", "a fact to it", title="To a subscriber, one run at a time")
+        for name, p50 in found["p50_ms"].items():
+            ratio = found["ratios"].get(name)
+            against = "" if ratio is None else at_most(ratio, found["aims"].get(name))
+            table.add_row(name, f"{p50:.2f} ms", f"{found['p99_ms'][name]:.2f} ms", against)
+        console.print(table)
+
+
+async def measure_progress(server: str, contestant: Contestant, runs: int, rounds: int) -> Progress:
+    """Do runs one at a time while a plain NATS client listens; then send as many messages the bare way."""
+    async with _client(server) as publisher, _client(server) as subscriber:
+        js = publisher.jetstream()
+        await js.add_stream(StreamConfig(name=_STREAM, subjects=[_STORED]))
+        say_bare = partial(publisher.publish, _SUBJECT, _BODY)
+        played = []
+        for number in range(rounds):
+            tell(f"progress, round {number + 1} of {rounds}")
+            facts, apart = await _facts(subscriber, contestant, runs)
+            played.append(
+                {
+                    _FACT: facts,
+                    _FLOOR: await _hops(subscriber, _SUBJECT, say_bare, apart=apart),
+                    _ACKNOWLEDGED: await _hops(subscriber, _STORED, partial(js.publish, _STORED, _BODY), apart=apart),
+                    _IN_A_ROW: await _hops(subscriber, _SUBJECT, say_bare, apart=0.0),
+                }
+            )
+        return Progress(played)
+
+
+async def _facts(subscriber: Nats, contestant: Contestant, runs: int) -> tuple[Latency, float]:
+    """Return how long facts took, and how many seconds they were apart."""
+    took: list[float] = []
+
+    async def hear(message: Msg) -> None:
+        now = time.time()
+        fact = json.loads(message.data)
+        if fact["kind"] in _MEASURED:
+            took.append((now - datetime.fromisoformat(fact["at"]).timestamp()) * 1_000)
+
+    subscription = await subscriber.subscribe("progress.>", cb=hear)
+    await subscriber.flush()
+    began = time.perf_counter()
+    for _ in range(runs):
+        await contestant.run_one()
+    apart = (time.perf_counter() - began) / len(took)
+    await subscription.unsubscribe()
+    return percentiles(took), apart
+
+
+async def _hops(subscriber: Nats, subject: str, say: Say, *, apart: float) -> Latency:
+    took: list[float] = []
+    arrived = asyncio.Event()
+
+    async def hear(_: Msg) -> None:
+        took.append((time.time() - began) * 1_000)
+        arrived.set()
+
+    subscription = await subscriber.subscribe(subject, cb=hear)
+    await subscriber.flush()
+    for _ in range(_HOPS):
+        await asyncio.sleep(apart)
+        arrived.clear()
+        began = time.time()
+        await say()
+        await arrived.wait()
+    await subscription.unsubscribe()
+    return percentiles(took)
+
+
+@asynccontextmanager
+async def _client(server: str) -> AsyncIterator[Nats]:
+    client = await nats.connect(server)
+    try:
+        yield client
+    finally:
+        await client.close()
