@@ -35,7 +35,7 @@ _BODY: Final = b"x" * 400  # bytes; what a fact has
 _SUBJECT: Final = "bench.hop"
 _STORED: Final = "bench.stored"
 _STREAM: Final = "BENCH_HOPS"
-_HOPS: Final = 300
+_HOPS: Final = 200
 
 Say = Callable[[], Awaitable[object]]
 
