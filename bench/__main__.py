@@ -4,6 +4,7 @@ Ratios count, not milliseconds: contestants take turns within each round, and th
 """
 
 import asyncio
+import signal
 import tempfile
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +54,9 @@ def main(  # noqa: PLR0913, PLR0917 (one argument an option)
 
 async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int) -> Report:
     found: dict[str, Found] = {}
+    measuring = asyncio.current_task()
+    assert measuring is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)  # then all is stopped in order
     with tempfile.TemporaryDirectory(prefix="perdure-bench-") as name:
         folder = Path(name)
         async with asyncio.timeout(_WITHIN):
@@ -88,3 +92,5 @@ if __name__ == "__main__":
         typer.run(main)
     except SystemExit as ending:
         leave(ending.code)
+    except asyncio.CancelledError:
+        leave(128 + signal.SIGTERM)
