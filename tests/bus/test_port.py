@@ -2,8 +2,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from perdure.bus import Bus, Heard, Wire, decode
+from perdure.bus import Bus, Heard, Wire, connect, decode
+from perdure.bus.topology import declare
 from perdure.contracts import Progress
+from perdure.settings import NatsSettings
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -58,6 +60,21 @@ async def test_who_recalls_hears_all_and_comes_to_an_end(bus: Bus) -> None:
 
     assert len([one async for one in bus.recall("progress.W.r")]) == 300
     assert [one async for one in bus.recall("progress.W.other")] == []
+
+
+async def test_who_recalls_hears_all_though_the_consumer_is_lost_on_the_way(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await declare(bus.js, "test")
+        for number in range(1, 301):
+            await bus.say(fact(number))
+        recalled: list[Heard] = []
+        async for heard in bus.recall("progress.>"):
+            if not recalled:
+                for consumer in await bus.js.consumers_info("PROGRESS"):
+                    await bus.js.delete_consumer("PROGRESS", consumer.name)
+            recalled.append(heard)
+
+    assert [heard.sequence for heard in recalled] == list(range(1, 301))
 
 
 async def test_the_newest_of_each_subject_can_be_recalled(bus: Bus) -> None:

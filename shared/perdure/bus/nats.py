@@ -1,8 +1,8 @@
 """The bus on a real NATS server with JetStream."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
@@ -32,6 +32,7 @@ _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until anything else counts as not a
 _FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
 _STILL_THERE_EVERY: Final = 2.0  # seconds of silence after which a listener asks whether its consumer still exists
 _FETCHED_AT_ONCE: Final = 256
+_TRIES: Final = 20  # so often in a row a consumer may be without its server: as long as a cluster looks for another
 _NOT_THERE: Final = 10057  # JSStreamMsgDeleteFailed: the only thing that is ever wrong with such a request
 
 
@@ -121,15 +122,33 @@ class NatsBus:
         return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
     async def _until(self, last: Heard, subject: str, policy: DeliverPolicy) -> AsyncIterator[Msg]:
-        """Yield up to this message, however long the server that delivers takes to have it."""
-        config = ConsumerConfig(deliver_policy=policy, ack_policy=AckPolicy.NONE, inactive_threshold=_FORGOTTEN_AFTER)
-        subscription = await self.js.pull_subscribe(subject, stream=last.stream, config=config)
+        """Yield up to this message, however long the server that delivers takes to have it.
+
+        The consumer has one server of a cluster to live on: where that one dies, another consumer goes on.
+        """
+        reached, tries = 0, 0
+        while reached < last.sequence:
+            config = _from_place(policy, reached + 1)
+            try:
+                async with aclosing(self._delivered(last.stream, subject, config)) as messages:
+                    async for message in messages:
+                        yield message
+                        tries, reached = 0, message.metadata.sequence.stream
+                        if reached >= last.sequence:
+                            break
+            except (NatsError, OSError):
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                await asyncio.sleep(RECONNECT_EVERY)
+
+    async def _delivered(self, stream: str, subject: str, config: ConsumerConfig) -> AsyncGenerator[Msg]:
+        """Yield for ever what a consumer of this call's own is given."""
+        subscription = await self.js.pull_subscribe(subject, stream=stream, config=config)
         try:
             while True:
                 for message in await subscription.fetch(_FETCHED_AT_ONCE, timeout=_ACKNOWLEDGED_WITHIN):
                     yield message
-                    if message.metadata.sequence.stream >= last.sequence:
-                        return
         finally:  # a subscription that is left over would hold up the end of the connection
             if self._client.is_connected:
                 await subscription.unsubscribe()
@@ -222,3 +241,11 @@ def heard(message: Msg) -> Heard:
         time=metadata.timestamp,
         pending=metadata.num_pending,
     )
+
+
+def _from_place(policy: DeliverPolicy, first: int) -> ConsumerConfig:
+    """Say what a consumer is to be given; what it knows of the newest only, it begins anew."""
+    config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=_FORGOTTEN_AFTER)
+    if policy is DeliverPolicy.ALL:
+        return config.evolve(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=first)
+    return config.evolve(deliver_policy=policy)
