@@ -4,6 +4,8 @@ import pytest
 
 from perdure.ending import leave
 
+pytest_plugins = ["perdure.testing.plugin"]
+
 _STATUS = pytest.StashKey[int]()
 
 

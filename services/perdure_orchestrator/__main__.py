@@ -12,6 +12,7 @@ from perdure.background import background
 from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
 from perdure.bus.nats_key_value import NatsKeyValue
+from perdure.bus.nats_objects import NatsObjects
 from perdure.bus.start_ledger import BUCKET, StartLedger
 from perdure.ending import leave
 from perdure.endpoints import Health
@@ -19,6 +20,7 @@ from perdure.service import run
 from perdure.settings import Settings
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
+from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import answers, connect_temporal
@@ -27,7 +29,9 @@ from perdure_orchestrator.temporal import answers, connect_temporal
 @asynccontextmanager
 async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
-    client = await connect_temporal(settings.temporal)
+    objects = NatsObjects(bus.js, PAYLOADS)
+    storage = payload_storage(objects, settings.temporal.inline_payload_bytes)
+    client = await connect_temporal(settings.temporal, storage)
     health.checks["temporal"] = partial(answers, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
@@ -37,7 +41,7 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
             await stack.enter_async_context(background(looking))
         if role != "bridge":
-            await stack.enter_async_context(working(client, bus, registry, settings))
+            await stack.enter_async_context(working(client, bus, objects, registry, settings))
         yield app
 
 

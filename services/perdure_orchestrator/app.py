@@ -3,9 +3,10 @@
 They share a process and a client by default: then starts are eager, which saves a hop (see ``--role``).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -15,10 +16,16 @@ from temporalio.worker import Worker
 
 from perdure.bus import Bus
 from perdure.bus.app import Answers, App, Hears
+from perdure.bus.objects import Objects
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.settings import Settings
+from perdure_orchestrator.agents.conversations import Conversations
+from perdure_orchestrator.agents.function_runner import Functions
+from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import Models
+from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.session import Server
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
@@ -26,7 +33,7 @@ from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.sandbox import workflow_runner
-from perdure_orchestrator.steps import AskModel, CallTool, Say
+from perdure_orchestrator.steps import AskModel, AskServer, CallFunction, CallTool, ReadRules, Say
 
 __all__ = ["Role", "create_app", "working"]
 
@@ -51,34 +58,73 @@ def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """To whom agents talk; by default to whom the configuration names."""
+
+    models: ModelPort
+    servers: Mapping[str, Server]
+
+
 @asynccontextmanager
-async def working(client: Client, bus: Bus, registry: Registry, settings: Settings) -> AsyncIterator[None]:
+async def working(  # noqa: PLR0913 (what a worker stands between)
+    client: Client,
+    bus: Bus,
+    objects: Objects,
+    registry: Registry,
+    settings: Settings,
+    *,
+    parties: Parties | None = None,
+) -> AsyncIterator[None]:
     """Run workflows and steps for as long as the block lasts; then steps in flight may end before sessions do."""
-    servers, said = ToolServers(settings.mcp.servers), Said()
+    parties = parties or Parties(Models(settings.llm), settings.mcp.servers)
+    servers, said = ToolServers(parties.servers), Said()
     progress = ProgressInterceptor(bus, said)
+    agents = _agents_steps(parties.models, servers, objects, settings)
+    steps: list[Callable[..., Any]] = [Say(bus, said).run, ReadRules(settings, parties.servers).run, *agents]
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
-            worker = _worker(
-                client, Say(bus, said), registry, settings, servers=servers, progress=progress, threads=threads
-            )
-            async with worker:
+            async with _worker(client, steps, registry, settings, progress=progress, threads=threads):
                 yield
     finally:
         await progress.all_said(_SETTLED_WITHIN.total_seconds())
         await servers.close()
+        await parties.models.close()
+
+
+def _agents_steps(
+    models: ModelPort, servers: ToolServers, objects: Objects, settings: Settings
+) -> list[Callable[..., Any]]:
+    """Give what agents do the parties that it needs."""
+    marked = {name: server.requires_approval for name, server in settings.mcp.servers.items()}
+    permissions = Permissions(settings.agents, marked)
+    functions, conversations = Functions(settings.workflows), Conversations(objects)
+    asking = AskModel(
+        models,
+        servers,
+        functions,
+        permissions=permissions,
+        conversations=conversations,
+        limits=settings.limits,
+    )
+    calling = CallTool(servers, permissions, conversations, settings.limits)
+    return [
+        asking.run,
+        calling.run,
+        CallFunction(functions, conversations, settings.limits).run,
+        AskServer(servers).run,
+    ]
 
 
 def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
     client: Client,
-    say: Say,
+    steps: Sequence[Callable[..., Any]],
     registry: Registry,
     settings: Settings,
     *,
-    servers: ToolServers,
     progress: ProgressInterceptor,
     threads: ThreadPoolExecutor,
 ) -> Worker:
-    steps: list[Callable[..., Any]] = [say.run, CallTool(servers).run, AskModel(Models(settings.llm), servers).run]
     return Worker(
         client,
         task_queue=settings.temporal.task_queue,

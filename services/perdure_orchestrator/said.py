@@ -41,11 +41,10 @@ def facts_before(story: RunStory, ending: Progress) -> list[Progress]:
     """Return what others were to say of a run before its ending, in order."""
     facts = [story.beginning]
     for step in story.steps:
-        about = {"step": step.name, "result": None}
+        about = {"step": step.name, "result": None, "usage": None}
         end: Kind = "step_completed" if step.error is None else "step_failed"
         start = {"kind": "step_started", "sequence": step.sequence, "error": None}
         facts.append(ending.model_copy(update={**about, **start}))
-        facts.append(
-            ending.model_copy(update={**about, "kind": end, "sequence": step.sequence + 1, "error": step.error})
-        )
+        ended = {"kind": end, "sequence": step.sequence + 1, "error": step.error, "usage": step.usage}
+        facts.append(ending.model_copy(update={**about, **ended}))
     return facts

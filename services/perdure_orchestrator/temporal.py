@@ -7,6 +7,7 @@ from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+from temporalio.converter import ExternalStorage
 from temporalio.service import RPCError
 
 from perdure.settings import TemporalSettings
@@ -21,12 +22,12 @@ _ANSWERS_WITHIN: Final = timedelta(seconds=1)
 _log = logging.getLogger(__name__)
 
 
-async def connect_temporal(settings: TemporalSettings) -> Client:
-    """Connect, however long it takes until Temporal is there."""
+async def connect_temporal(settings: TemporalSettings, storage: ExternalStorage | None = None) -> Client:
+    """Connect, however long it takes until Temporal is there; large values lie in the storage, if there is one."""
     wait = _FIRST_WAIT
     while True:
         try:
-            return await open_client(settings, plugins=[OpenTelemetryPlugin()])
+            return await open_client(settings, plugins=[OpenTelemetryPlugin()], storage=storage)
         except RuntimeError as error:  # what temporalio raises when no connection comes about
             _log.warning("Temporal does not answer at %s:%s: %s", settings.host, settings.port, error)
             await asyncio.sleep(wait)

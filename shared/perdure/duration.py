@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 __all__ = ["Duration", "parse_duration"]
 
@@ -33,5 +33,9 @@ def _read(value: Any) -> timedelta:
     return parse_duration(value)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_read)]
+def _write(value: timedelta) -> str:
+    return f"{value.total_seconds()!r}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read), PlainSerializer(_write, when_used="json")]
 """A field of a configuration that takes what ``parse_duration`` reads."""

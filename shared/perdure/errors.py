@@ -3,12 +3,13 @@
 PerdureError
 ├── SetupError          the operator's to mend before anything can start: told in a sentence, exit 1
 ├── InvalidMessage      the sender's fault: never retried, goes to the dead letters with its reason
+├── NotKept             what is referred to is gone, or no longer what it was: waits for the operator
 └── Unavailable         the world's fault: retried with jittered backoff
 """
 
 from perdure.contracts.dead_letters import Reason
 
-__all__ = ["InvalidMessage", "PerdureError", "SetupError", "Unavailable"]
+__all__ = ["InvalidMessage", "NotKept", "PerdureError", "SetupError", "Unavailable"]
 
 
 class PerdureError(Exception):
@@ -31,6 +32,10 @@ class InvalidMessage(PerdureError):
         super().__init__(detail)
         self.reason: Reason = reason
         self.detail = detail
+
+
+class NotKept(PerdureError):
+    """Data that is referred to is gone, or is not what it was when the reference was made."""
 
 
 class Unavailable(PerdureError):

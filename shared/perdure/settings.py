@@ -19,7 +19,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from perdure.agent_settings import AgentSettings, LimitSettings, RetrySettings
 from perdure.config_file import Yaml12Source, config_file
+from perdure.duration import Duration
 from perdure.routes import Route
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "LlmSettings",
     "McpSettings",
     "NatsSettings",
+    "ProviderSettings",
     "ServiceSettings",
     "Settings",
     "StdioServer",
@@ -62,6 +65,8 @@ class TemporalSettings(_Section):
         signals_wait_seconds: So long after its publication a signal or decision waits for a run that has not begun;
             then it is a dead letter, or a receipt refuses it.
         sandbox: Run workflow code in temporalio's sandbox, which catches non-determinism but costs CPU in every run.
+        inline_payload_bytes: Inputs and results of this size or more lie in JetStream, and Temporal keeps a reference
+            with their digest. Temporal itself refuses payloads over 2 MiB (`limit.blobSize.error`).
     """
 
     host: str = "127.0.0.1"
@@ -73,6 +78,7 @@ class TemporalSettings(_Section):
     task_timeout_seconds: PositiveFloat = 10.0
     signals_wait_seconds: NonNegativeFloat = 10.0
     sandbox: bool = True
+    inline_payload_bytes: PositiveInt = 256 * 1024
 
     @property
     def task_timeout(self) -> timedelta:
@@ -99,41 +105,89 @@ class NatsSettings(_Section):
     nkey_seed_file: Path | None = None
 
 
+class ProviderSettings(_Section):
+    """A provider of models, by pydantic-ai's name for it or, for one that is OpenAI-compatible, by a name of your own.
+
+    Attributes:
+        base_url: Where it is, if not where its SDK looks.
+        api_key_file: Holds its key; the key itself is never configured.
+        api_key_variable: Or the name of the worker's variable that holds it; by default the one that its SDK looks for.
+        compatible: It speaks OpenAI's chat completions and is none that pydantic-ai knows.
+    """
+
+    base_url: str | None = None
+    api_key_file: Path | None = None
+    api_key_variable: str | None = None
+    compatible: bool = False
+
+
 class LlmSettings(_Section):
     """Which model answers agents that name none.
 
     Attributes:
         model: Any pydantic-ai model name, or ``offline``, which needs no key.
+        retry: How requests are tried again; an agent's own policy goes before it.
+        providers: Where providers are and who holds their keys; those that are not named work by their SDKs' defaults.
+        request_timeout: For one request; then it is tried again.
         offline_latency_seconds: The offline model answers at once; to try what happens meanwhile, let it wait.
     """
 
     model: str = "offline"
     offline_latency_seconds: NonNegativeFloat = 0.0
+    retry: RetrySettings | None = None
+    providers: dict[str, ProviderSettings] = {}
+    request_timeout: Duration = Field(default="2m", validate_default=True)
 
 
-class StdioServer(_Section):
+class _ToolServer(_Section):
+    """What is said of any MCP server.
+
+    Attributes:
+        call_timeout: A call that lasts longer counts as broken: the session is opened again, a process started again.
+        requires_approval: Patterns of tools that somebody must approve before each call, whichever agent makes it.
+    """
+
+    call_timeout: Duration = Field(default="5m", validate_default=True)
+    requires_approval: tuple[str, ...] = ()
+
+
+class StdioServer(_ToolServer):
     """An MCP server that is started as a process.
 
     Attributes:
-        env: Names of variables, or ``name: value`` pairs, that the process gets beside a minimal environment.
+        env: ``name: value`` pairs that the process gets beside a minimal environment.
+        env_from: Names of variables of the worker that it gets too: keys belong here, not in this file.
     """
 
     command: str
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
+    env_from: tuple[str, ...] = ()
     cwd: Path | None = None
 
 
-class HttpServer(_Section):
-    """An MCP server that is reached over streamable HTTP."""
+class HttpServer(_ToolServer):
+    """An MCP server that is reached over streamable HTTP.
+
+    Attributes:
+        token_file: Holds the bearer token, if the server wants one.
+        token_variable: Or the name of the worker's variable that holds it.
+    """
 
     url: str
+    token_file: Path | None = None
+    token_variable: str | None = None
 
 
 class McpSettings(_Section):
-    """The MCP servers that agents may name."""
+    """The MCP servers that agents may name.
+
+    Attributes:
+        retry: How calls of tools are tried again; an agent's own policy goes before it.
+    """
 
     servers: dict[str, StdioServer | HttpServer] = {}
+    retry: RetrySettings | None = None
 
 
 class ServiceSettings(_Section):
@@ -209,6 +263,8 @@ class Settings(BaseSettings):
         execution_engine: ``local`` (alias ``asyncio``): servers are embedded and started for you; ``temporal``: you run
             them.
         state: Folder of everything that a local engine and the services keep on disk.
+        agents: What holds of agents, by the names that workflows give them.
+        limits: What one run may use.
         workflows: Modules whose workflows and activities are registered beside the built-in ones.
     """
 
@@ -226,6 +282,8 @@ class Settings(BaseSettings):
     nats: NatsSettings = NatsSettings()
     llm: LlmSettings = LlmSettings()
     mcp: McpSettings = McpSettings()
+    agents: dict[str, AgentSettings] = {}
+    limits: LimitSettings = LimitSettings()
     workflows: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     ingest: IngestSettings = IngestSettings()

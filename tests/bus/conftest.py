@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from perdure.bus import Bus, MemoryBus, connect
+from perdure.bus import Bus, MemoryBus, MemoryObjects, NatsObjects, Objects, connect
 from perdure.bus.topology import declare
 from perdure.settings import NatsSettings
 from tests.binaries import binary
@@ -31,3 +31,14 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
         await declare(bus.js, "test")
         yield bus
+
+
+@pytest_asyncio.fixture(params=["memory", "nats"])
+async def objects(request: pytest.FixtureRequest) -> AsyncIterator[Objects]:
+    """Likewise of the port to objects."""
+    if request.param == "memory":
+        yield MemoryObjects()
+        return
+    async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
+        await declare(bus.js, "test")
+        yield NatsObjects(bus.js, "PAYLOADS")

@@ -78,3 +78,35 @@ class Tally:
     @workflow.signal
     def stop(self) -> None:
         self._stopped = True
+
+
+@activity.defn
+async def make(size: int) -> str:
+    leave_a_line(0)
+    return "large" * (size // 5)
+
+
+@activity.defn
+async def measure(text: str) -> int:
+    leave_a_line(2)
+    return len(text)
+
+
+@workflow.defn
+class Large:
+    """Makes something large, waits to be told to go on, and hands it to another step."""
+
+    def __init__(self) -> None:
+        self._went = False
+
+    @workflow.run
+    async def run(self, data: dict[str, int]) -> str:
+        text = await workflow.execute_activity(make, data["size"], start_to_close_timeout=SOON)
+        await workflow.execute_activity(note_down, 1, start_to_close_timeout=SOON)
+        await workflow.wait_condition(lambda: self._went)
+        size = await workflow.execute_activity(measure, text, start_to_close_timeout=timedelta(seconds=30))
+        return text[:size]
+
+    @workflow.signal
+    def go(self) -> None:
+        self._went = True

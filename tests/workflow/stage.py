@@ -13,9 +13,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.bus import MemoryBus, decode
 from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest
 from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
-from perdure.flow.steps import ASK_MODEL, CALL_TOOL, ModelAnswer, ModelRequest, ToolAnswer, ToolRequest
+from perdure.flow.tool_call import CALL_FUNCTION, CALL_TOOL, FunctionCall, ToolAnswer, ToolRequest
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps import Say
@@ -27,7 +29,13 @@ class ScriptedAgents:
 
     asked: list[ModelRequest] = field(default_factory=list)
     called: list[ToolRequest] = field(default_factory=list)
+    functions: list[FunctionCall] = field(default_factory=list)
     answers: list[ModelAnswer] = field(default_factory=list)
+    rules: Rules = field(default_factory=lambda: Rules(servers=("files", "filesystem")))
+
+    @property
+    def steps(self) -> list[Callable[..., Any]]:
+        return [self.ask, self.call, self.call_function, self.read_rules]
 
     @activity.defn(name=ASK_MODEL)
     async def ask(self, request: ModelRequest) -> ModelAnswer:
@@ -38,6 +46,15 @@ class ScriptedAgents:
     async def call(self, request: ToolRequest) -> ToolAnswer:
         self.called.append(request)
         return ToolAnswer(tool=request.tool, text=f"{request.tool} done", call_id=request.call_id)
+
+    @activity.defn(name=CALL_FUNCTION)
+    async def call_function(self, call: FunctionCall) -> ToolAnswer:
+        self.functions.append(call)
+        return ToolAnswer(tool=call.function.name, text=f"{call.function.name} done", call_id=call.call_id)
+
+    @activity.defn(name=READ_RULES)
+    async def read_rules(self) -> Rules:
+        return self.rules
 
 
 @dataclass
@@ -99,7 +116,7 @@ async def open_stage(
         environment.client,
         task_queue=stage.queue,
         workflows=workflows,
-        activities=[Say(stage.bus, said).run, stage.agents.ask, stage.agents.call, *activities],
+        activities=[Say(stage.bus, said).run, *stage.agents.steps, *activities],
         interceptors=[ProgressInterceptor(stage.bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,

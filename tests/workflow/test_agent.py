@@ -3,11 +3,10 @@ from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.flow import Agent
-from perdure.flow.steps import ModelAnswer, ToolRequest
-from tests.workflow.stage import ScriptedAgents, open_stage
+from perdure.flow.exchange import ModelAnswer, ToolWish
+from tests.workflow.stage import open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,22 +32,23 @@ class Judging:
 
 
 async def test_a_model_may_use_tools_before_it_answers(environment: WorkflowEnvironment) -> None:
-    wanted = ToolRequest(servers=("files",), tool="read", arguments={"path": "a"}, call_id="c1")
+    wanted = ToolWish(tool="read", arguments={"path": "a"}, call_id="c1")
     async with open_stage(environment, Chatting) as stage:
         stage.agents.answers = [
-            ModelAnswer(said=({"n": 1},), tool_requests=(wanted,), model="m"),
+            ModelAnswer(said=({"n": 1},), wishes=(wanted,), model="m"),
             ModelAnswer(said=({"n": 2},), text="one ", model="m"),
             ModelAnswer(said=({"n": 3},), text="two", model="m"),
         ]
 
         assert await (await stage.start("Chatting")).result() == "one two"
 
-    assert stage.agents.called == [wanted]
+    (called,) = stage.agents.called
+    assert (called.servers, called.tool, called.arguments, called.call_id) == (("files",), "read", {"path": "a"}, "c1")
     first, second, third = stage.agents.asked
     assert (first.prompt, first.instruction, first.servers) == ("One?", "Be brief.", ("files",))
     assert second.prompt is None
     assert [(answer.call_id, answer.text) for answer in second.tool_answers] == [("c1", "read done")]
-    assert third.conversation == ({"n": 1}, {"n": 2})
+    assert third.recent == ({"n": 1}, {"n": 2})
     assert [step for _, kind, step in stage.story if kind == "step_started"] == [
         "writer: ask",
         "writer: read",
@@ -74,17 +74,3 @@ async def test_an_answer_of_another_shape_fails_the_run_and_does_not_hang_it(env
             await (await stage.start("Judging")).result()
 
     assert "good" in (stage.progress[-1].error or "")
-
-
-async def test_an_agent_works_on_any_worker_that_has_its_steps(environment: WorkflowEnvironment) -> None:
-    agents = ScriptedAgents(answers=[ModelAnswer(said=(), output={"good": False}, model="m")])
-    async with Worker(
-        environment.client,
-        task_queue="plain",
-        workflows=[Judging],
-        activities=[agents.ask, agents.call],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    ):
-        result = await environment.client.execute_workflow("Judging", id="plain", task_queue="plain")
-
-    assert result is False

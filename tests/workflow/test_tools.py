@@ -13,15 +13,21 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from perdure.agent_settings import LimitSettings
+from perdure.bus import MemoryBus, MemoryObjects
 from perdure.flow import Agent
-from perdure.settings import StdioServer
+from perdure.settings import Settings, StdioServer
+from perdure_orchestrator.agents.conversations import Conversations
+from perdure_orchestrator.agents.permissions import Permissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
-from perdure_orchestrator.interceptors import FAILURE_TYPES
-from perdure_orchestrator.steps import CallTool
+from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
+from perdure_orchestrator.said import Said
+from perdure_orchestrator.steps import CallTool, ReadRules, Say
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TINY = Path(__file__).parents[1] / "unit" / "orchestrator" / "tiny_server.py"
+TINY_SERVER = StdioServer(command=sys.executable, args=(str(TINY),))
 
 
 @workflow.defn
@@ -46,12 +52,17 @@ class Calling:
 
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
-    servers = ToolServers({"tiny": StdioServer(command=sys.executable, args=(str(TINY),))})
+    servers, bus, said = ToolServers({"tiny": TINY_SERVER}), MemoryBus(), Said()
     async with Worker(
         environment.client,
         task_queue="tools",
         workflows=[Noting, Calling],
-        activities=[CallTool(servers).run],
+        activities=[
+            CallTool(servers, Permissions({}, {}), Conversations(MemoryObjects()), LimitSettings()).run,
+            ReadRules(Settings(), ["tiny"]).run,
+            Say(bus, said).run,
+        ],
+        interceptors=[ProgressInterceptor(bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,

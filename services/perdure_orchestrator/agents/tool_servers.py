@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import PerdureError, Unavailable
-from perdure.flow.steps import ToolAnswer, ToolRequest
-from perdure.settings import HttpServer, StdioServer
-from perdure_orchestrator.agents.session import Session
+from perdure.flow.tool_call import ToolAnswer, ToolRequest
+from perdure.nearest import nearest
+from perdure_orchestrator.agents.session import Server, Session
 
 if TYPE_CHECKING:
     from mcp import MCPError
-    from mcp.types import CallToolResult, Tool
+    from mcp.shared.dispatcher import ProgressFnT
+    from mcp.types import CallToolResult, Prompt, Resource, Tool
 
 __all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer", "ToolServers"]
+
+Answer = TypeVar("Answer")
+Tell = Callable[[str], Awaitable[None]]
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
@@ -35,32 +38,44 @@ class ToolRefused(PerdureError):
 class ToolServers:
     """All configured servers, by name."""
 
-    def __init__(self, configured: Mapping[str, StdioServer | HttpServer]) -> None:
+    def __init__(self, configured: Mapping[str, Server]) -> None:
         self._servers = {name: ToolServer(name, where) for name, where in configured.items()}
 
-    async def find(self, names: Sequence[str], tool: str) -> ToolServer:
-        """Return the first of these servers that offers the tool.
+    async def find(self, names: Sequence[str], tool: str) -> tuple[ToolServer, Tool]:
+        """Return the first of these servers that offers the tool, and the tool.
 
         Raises:
             ToolRefused: None does; the sentence names the nearest tool.
         """
         offers = await self.offers(names)
-        for server, tools in offers.items():
-            if any(offered.name == tool for offered in tools):
-                return server
-        known = [offered.name for tools in offers.values() for offered in tools]
-        raise ToolRefused(f"No tool is called {tool} on {', '.join(names) or 'no server'}{_nearest(tool, known)}")
+        if tool not in offers:
+            offers = await self.offers(names, anew=True)  # a server may have learnt it since its session began
+        if tool in offers:
+            return offers[tool]
+        raise ToolRefused(f"No tool is called {tool} on {', '.join(names) or 'no server'}{nearest(tool, offers)}")
 
-    async def offers(self, names: Sequence[str]) -> dict[ToolServer, list[Tool]]:
-        """Return what each of these servers offers.
+    async def offers(self, names: Sequence[str], *, anew: bool = False) -> dict[str, tuple[ToolServer, Tool]]:
+        """Return the tools of these servers by name; of equal names the first server's.
 
         Raises:
             ToolRefused: A server is not configured.
         """
+        offers: dict[str, tuple[ToolServer, Tool]] = {}
+        for server in self.named(names):
+            for tool in await server.tools(anew=anew):
+                offers.setdefault(tool.name, (server, tool))
+        return offers
+
+    def named(self, names: Sequence[str]) -> list[ToolServer]:
+        """Return these servers.
+
+        Raises:
+            ToolRefused: One is not configured; the sentence names the nearest.
+        """
         for name in names:
             if name not in self._servers:
-                raise ToolRefused(f"No MCP server is called {name}{_nearest(name, list(self._servers))}")
-        return {self._servers[name]: await self._servers[name].tools() for name in names}
+                raise ToolRefused(f"No MCP server is called {name}{nearest(name, self._servers)}")
+        return [self._servers[name] for name in names]
 
     async def close(self) -> None:
         """End all sessions."""
@@ -71,40 +86,78 @@ class ToolServers:
 class ToolServer:
     """One MCP server and at most one session with it."""
 
-    def __init__(self, name: str, where: StdioServer | HttpServer) -> None:
+    def __init__(self, name: str, where: Server) -> None:
         self.name = name
         self._where = where
         self._session: Session | None = None
         self._opening = asyncio.Lock()
 
-    async def tools(self) -> list[Tool]:
-        """Return the tools that the server offered when the session was opened."""
-        return (await self._open()).tools
+    async def tools(self, *, anew: bool = False) -> list[Tool]:
+        """Return the tools that the server offers, as it said when the session was opened or, anew, as it says now."""
+        session = await self._open()
+        if anew:
+            session.tools = await self._asked(session, "tools/list", session.list_tools())
+        return session.tools
 
-    async def call(self, request: ToolRequest, *, idempotency_key: str) -> ToolAnswer:
+    async def resources(self) -> list[Resource]:
+        """Return the resources that the server lists."""
+        session = await self._open()
+        return await self._asked(session, "resources/list", session.list_resources())
+
+    async def read(self, uri: str) -> list[Any]:
+        """Return the contents of a resource."""
+        session = await self._open()
+        return list((await self._asked(session, uri, session.client.read_resource(uri))).contents)
+
+    async def prompts(self) -> list[Prompt]:
+        """Return the prompts that the server lists."""
+        session = await self._open()
+        return await self._asked(session, "prompts/list", session.list_prompts())
+
+    async def prompt(self, name: str, arguments: dict[str, str]) -> list[Any]:
+        """Return the messages of a prompt, filled in."""
+        session = await self._open()
+        return list((await self._asked(session, name, session.client.get_prompt(name, arguments))).messages)
+
+    async def call(self, request: ToolRequest, *, idempotency_key: str, tell: Tell | None = None) -> ToolAnswer:
         """Call a tool; a failure that the tool itself tells is an answer, not an error.
+
+        Args:
+            request: The tool and its arguments by name.
+            idempotency_key: The same for every attempt of a logical call.
+            tell: Is given what the tool says of its progress.
 
         Raises:
             ToolRefused: The server says that the call is wrong.
             Unavailable: The server failed, or the session broke; then the next call opens another one.
         """
-        from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
-
         session = await self._open()
         meta: Any = {IDEMPOTENCY_KEY: idempotency_key}
+        calling = session.client.call_tool(
+            request.tool,
+            request.arguments,
+            read_timeout_seconds=self._where.call_timeout.total_seconds(),
+            progress_callback=None if tell is None else _progress(tell),
+            meta=meta,
+        )
+        return _answer(request, await self._asked(session, request.tool, calling))
+
+    async def _asked(self, session: Session, what: str, answer: Awaitable[Answer]) -> Answer:
+        """Wait for an answer of the server, and tell whose fault it is if there is none."""
+        from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+
         try:
-            result = await session.client.call_tool(request.tool, request.arguments, meta=meta)
+            return await answer
         except MCPError as error:
             meaning = _meaning(error)
             if meaning == "wrong call":
-                raise ToolRefused(f"The server {self.name} refuses {request.tool}: {error}") from error
+                raise ToolRefused(f"The server {self.name} refuses {what}: {error}") from error
             if meaning == "broken session":
                 await self._forget(session)
-            raise Unavailable(f"The call of {request.tool} on {self.name} broke: {error}") from error
+            raise Unavailable(f"The call of {what} on {self.name} broke: {error}") from error
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is out of reach: {error!r}") from error
-        return _answer(request, result)
 
     async def close(self) -> None:
         """End the session, if there is one."""
@@ -132,6 +185,14 @@ def _meaning(error: MCPError) -> Literal["broken session", "failed server", "wro
     return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
+def _progress(tell: Tell) -> ProgressFnT:
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        done = f"{progress:g} of {total:g}" if total else f"{progress:g}"
+        await tell(f"{message} ({done})" if message else done)
+
+    return heard
+
+
 def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:
     return ToolAnswer(
         tool=request.tool,
@@ -140,8 +201,3 @@ def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:
         structured=to_jsonable_python(result.structured_content),
         is_error=bool(result.is_error),
     )
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known)) or 'none'}"

@@ -8,7 +8,12 @@ from typing import Any, Final, NoReturn
 from opentelemetry import trace
 from pydantic_core import to_jsonable_python
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 from temporalio.worker import (
     ExecuteWorkflowInput,
     HandleSignalInput,
@@ -19,7 +24,11 @@ from temporalio.worker import (
 )
 
 from perdure.contracts import Kind, Progress
+from perdure.flow.exchange import ModelAnswer
+from perdure.flow.result import WorkflowResult
+from perdure.flow.rules import READ_RULES
 from perdure.flow.run import Run
+from perdure.flow.sentence import sentence
 from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 
 __all__ = ["FAILURE_TYPES", "RunSide"]
@@ -30,6 +39,8 @@ FAILURE_TYPES: Final = (RuntimeError,)
 Never ``Exception``: that includes temporalio's ``NondeterminismError``, and a bad deploy would fail every open run. As
 it is, they wait, ``perdure status`` tells why, and they go on when the code fits again.
 """
+
+_NO_STEPS: Final = frozenset({READ_RULES, SAY})
 
 _tracer: Final = trace.get_tracer("perdure.runs")
 
@@ -50,16 +61,16 @@ class RunSide(WorkflowInboundInterceptor):
         with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
             try:
                 result = await super().execute_workflow(input)
-                outcome = to_jsonable_python(result)
+                outcome = to_jsonable_python(_value(result))
             except workflow.ContinueAsNewError:
                 await run.all_said()
                 raise
             except asyncio.CancelledError as error:
-                await asyncio.shield(self._end(run, "cancelled", error=_sentence(error)))
+                await asyncio.shield(self._end(run, "cancelled", error=sentence(error)))
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is, it is told, and `_fail` raises)
                 kind: Kind = "cancelled" if is_cancelled_exception(error) else "failed"
-                await asyncio.shield(self._end(run, kind, error=_sentence(error)))
+                await asyncio.shield(self._end(run, kind, error=sentence(error)))
                 _fail(error)
             await self._end(run, "completed", result=outcome)
             return result
@@ -77,7 +88,8 @@ class RunSide(WorkflowInboundInterceptor):
         begun = [] if beginning is None else [beginning]
         story = RunStory(beginning=run.beginning, steps=tuple(self._scheduling.seen()))
         unseen = self._scheduling.unseen(run)
-        await run.say([*begun, *unseen, *run.inbox.leftovers(), run.fact(kind, **how)], after=story)
+        ending = run.fact(kind, usage=run.usage or None, **how)
+        await run.say([*begun, *unseen, *run.inbox.leftovers(), ending], after=story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +115,8 @@ class _Scheduling(WorkflowOutboundInterceptor):
         return handle
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (theirs)
-        """Schedule a short step; what the run says itself is no step."""
-        if input.activity == SAY:
+        """Schedule a short step; what the run says itself, and the rules that it reads, are none."""
+        if input.activity in _NO_STEPS:
             return super().start_local_activity(input)
         header = self._header(input)
         handle = super().start_local_activity(replace(input, headers=_with(input, header)))
@@ -116,8 +128,10 @@ class _Scheduling(WorkflowOutboundInterceptor):
         for step in self._steps:
             if _unseen_end(step.handle) is None:
                 error = step.handle.exception()
-                why = None if error is None else _sentence(error)
-                yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=why)
+                why = None if error is None else sentence(error)
+                answer = step.handle.result() if why is None else None
+                usage = answer.usage if isinstance(answer, ModelAnswer) else None
+                yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=why, usage=usage)
 
     def unseen(self, run: Run) -> Iterator[Progress]:
         """Make the facts of steps that ended where no worker could say so: lost, timed out, or given up on."""
@@ -140,6 +154,19 @@ class _Scheduling(WorkflowOutboundInterceptor):
         )
 
 
+def _value(result: Any) -> Any:
+    """Return what the run gave.
+
+    Raises:
+        ApplicationError: It is a ``WorkflowResult`` that tells an error.
+    """
+    if not isinstance(result, WorkflowResult):
+        return result
+    if result.error is not None:
+        raise ApplicationError(result.error, type="WorkflowResult", non_retryable=True)
+    return result.value
+
+
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (theirs)
     return {**input.headers, STEP_HEADER: workflow.payload_converter().to_payload(header)}
 
@@ -151,7 +178,7 @@ def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
         return "cancelled"
     error = handle.exception()
     if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
-        return _sentence(error)
+        return sentence(error)
     return None
 
 
@@ -160,12 +187,3 @@ def _fail(error: Exception) -> NoReturn:
     if isinstance(error, FailureError):
         raise error
     raise ApplicationError(str(error), type=type(error).__name__) from error
-
-
-def _sentence(error: BaseException) -> str:
-    """Find the words of the innermost cause: Temporal wraps what happened into what it made of it."""
-    while isinstance(error, FailureError) and error.cause is not None:
-        error = error.cause
-    if isinstance(error, FailureError):
-        return error.message
-    return f"{type(error).__name__}: {error}"

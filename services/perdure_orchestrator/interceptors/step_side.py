@@ -16,9 +16,11 @@ from perdure.bus import Bus
 from perdure.bus.delivery import backoff
 from perdure.contracts import Kind, Progress
 from perdure.errors import Unavailable
+from perdure.flow.exchange import ModelAnswer
 from perdure.flow.steps import STEP_HEADER, StepHeader
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps.heartbeat import beating
+from perdure_orchestrator.steps.voice import Voice, speaking
 
 __all__ = ["StepSide"]
 
@@ -50,12 +52,20 @@ class StepSide(ActivityInboundInterceptor):
             began = time.monotonic()
             started = asyncio.create_task(self._say_start(header))
             try:
-                result = await super().execute_activity(input)
+                with speaking(self._voice(header)):
+                    result = await super().execute_activity(input)
             except BaseException as error:
                 await self._patiently(self._say_after(started, _fact(header, "step_failed", _sentence(error))), began)
                 raise
-            await self._patiently(self._say_after(started, _fact(header, "step_completed")), began)
+            usage = result.usage if isinstance(result, ModelAnswer) else None
+            await self._patiently(self._say_after(started, _fact(header, "step_completed", usage=usage)), began)
             return result
+
+    def _voice(self, header: StepHeader) -> Voice:
+        async def note(text: str, part: int) -> None:
+            await self._bus.say(_fact(header, "note", result=text, part=part))
+
+        return Voice(note)
 
     async def _patiently(self, saying: Coroutine[None, None, None], began: float) -> None:
         """Wait until it is said, but not for so long that Temporal gives the step up: then it is said afterwards."""
@@ -95,19 +105,20 @@ def _patience(began: float) -> float | None:
     return max(0.0, (began + timeout.total_seconds() - time.monotonic()) / 2)
 
 
-def _fact(header: StepHeader, kind: Kind, error: str | None = None) -> Progress:
+def _fact(header: StepHeader, kind: Kind, error: str | None = None, **more: Any) -> Progress:
     info = activity.info()
     return Progress(
         workflow=info.workflow_type or "",
         workflow_id=info.workflow_id or "",
         run_id=info.workflow_run_id or "",
-        sequence=header.sequence + (kind != "step_started"),
+        sequence=header.sequence + (kind in {"step_completed", "step_failed"}),
         kind=kind,
         step=header.name,
         attempt=info.attempt,
         event_id=header.event_id,
         at=datetime.now(UTC),
         error=error,
+        **more,
     )
 
 

@@ -2,91 +2,146 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.flow.steps import ASK_MODEL, ModelAnswer, ModelRequest, ToolRequest
-from perdure_orchestrator.agents.models import Models, UnknownModel
+from perdure.agent_settings import LimitSettings
+from perdure.contracts import RunUsage, Usage
+from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest, ToolWish
+from perdure.flow.tool_call import ToolAnswer
+from perdure_orchestrator.agents.conversations import Conversations, too_long
+from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.models import UnknownModel
+from perdure_orchestrator.agents.permissions import Permissions
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.limits import refuse_beyond
 from perdure_orchestrator.steps.heartbeat import beating
 
 if TYPE_CHECKING:
-    from mcp.types import Tool
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+    from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["AskModel"]
 
 _OUTPUT_TOOL: Final = "final_result"
-_PERMANENT: Final = range(400, 500)
-_PASSING: Final = {408, 409, 425, 429}  # of the HTTP errors that are the client's, those that pass by themselves
 
 
 class AskModel:
     """Asks models."""
 
-    def __init__(self, models: Models, servers: ToolServers) -> None:
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        models: ModelPort,
+        servers: ToolServers,
+        functions: Functions,
+        *,
+        permissions: Permissions,
+        conversations: Conversations,
+        limits: LimitSettings,
+    ) -> None:
         self._models = models
         self._servers = servers
+        self._functions = functions
+        self._permissions = permissions
+        self._conversations = conversations
+        self._limits = limits
 
     @activity.defn(name=ASK_MODEL)
     async def run(self, request: ModelRequest) -> ModelAnswer:
         """Put the conversation so far, and what is new, to the model."""
+        refuse_beyond(self._limits, began_at=request.began_at, number=request.number, spent=request.spent)
         async with beating():
             try:
                 return await self._ask(request)
-            except (ToolRefused, UnknownModel) as error:
+            except (FunctionRefused, ToolRefused, UnknownModel) as error:
                 raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
     async def _ask(self, request: ModelRequest) -> ModelAnswer:
+        from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
+
+        asked = _asked(request, await self._texts(request.tool_answers))
+        earlier = await self._conversations.recall(request.earlier)
+        before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
+        response = await self._response(request, [*before, asked])
+        said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
+        answer = _answer(request, response)
+        carried = [*request.recent, *said]
+        if too_long(carried):
+            return answer.model_copy(update={"earlier": await self._conversations.put_away(request.earlier, carried)})
+        return answer.model_copy(update={"said": tuple(said)})
+
+    async def _response(self, request: ModelRequest, messages: list[ModelMessage]) -> ModelResponse:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
-        from pydantic_ai.exceptions import ModelHTTPError  # noqa: PLC0415 (likewise)
-        from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (likewise)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
+        from perdure_orchestrator.agents.model_errors import refusal, translated  # noqa: PLC0415 (likewise)
+
         model = self._models.named(request.model)
-        tools = [tool for offered in (await self._servers.offers(request.servers)).values() for tool in offered]
-        asked = _asked(request)
-        before = ModelMessagesTypeAdapter.validate_python(request.conversation)
+        parameters = _parameters(request, await self._tools(request))
         try:
             response = await model_request(
                 model,
-                [*before, asked],
-                model_request_parameters=_parameters(request, tools),
+                messages,
+                model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
+                model_request_parameters=parameters,
                 instrument=InstrumentationSettings(include_content=False),
             )
-        except ModelHTTPError as error:
-            if error.status_code in _PERMANENT and error.status_code not in _PASSING:
-                raise ApplicationError(str(error), type="ModelRefused", non_retryable=True) from error
-            raise
-        said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
-        return _answer(request, response, said)
+        except Exception as error:  # noqa: BLE001 (whatever an SDK raises, people are told)
+            words = self._models.without_keys(f"{type(error).__name__}: {error}")
+            raise translated(error, words, model.model_id) from None  # what caused it would be recorded, with all keys
+        if refused := refusal(response):
+            raise refused
+        return response
+
+    async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
+        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
+
+        tools = {function.name: self._functions.described(function) for function in request.functions}
+        for name, (_, tool) in (await self._servers.offers(request.servers)).items():
+            if name not in tools and self._permissions.allows(request.agent, name):
+                tools[name] = ToolDefinition(
+                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
+                )
+        return list(tools.values())
+
+    async def _texts(self, answers: tuple[ToolAnswer, ...]) -> list[ToolAnswer]:
+        """Fetch what was too long to be carried."""
+        return [
+            answer
+            if answer.kept is None
+            else answer.model_copy(update={"text": await self._conversations.text(answer.kept)})
+            for answer in answers
+        ]
 
 
-def _asked(request: ModelRequest) -> ModelMessage:
+def _asked(request: ModelRequest, answers: list[ToolAnswer]) -> ModelMessage:
     from pydantic_ai import messages  # noqa: PLC0415 (likewise)
 
     parts: list[Any] = [
-        messages.ToolReturnPart(tool_name=answer.tool, content=answer.text, tool_call_id=answer.call_id)
-        for answer in request.tool_answers
+        messages.ToolReturnPart(
+            tool_name=answer.tool,
+            content=f"Error: {answer.text}" if answer.is_error else answer.text,
+            tool_call_id=answer.call_id,
+        )
+        for answer in answers
     ]
     if request.prompt is not None:
         parts.append(messages.UserPromptPart(request.prompt))
     return messages.ModelRequest(parts, instructions=request.instruction or None)
 
 
-def _parameters(request: ModelRequest, tools: list[Tool]) -> ModelRequestParameters:
+def _parameters(request: ModelRequest, tools: list[ToolDefinition]) -> ModelRequestParameters:
     from pydantic_ai.models import ModelRequestParameters  # noqa: PLC0415 (likewise)
     from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
-    functions = [
-        ToolDefinition(name=tool.name, parameters_json_schema=tool.input_schema, description=tool.description)
-        for tool in tools
-    ]
     if request.output_schema is None:
-        return ModelRequestParameters(function_tools=functions)
+        return ModelRequestParameters(function_tools=tools)
     output = ToolDefinition(
         name=_OUTPUT_TOOL,
         parameters_json_schema=request.output_schema,
@@ -94,25 +149,32 @@ def _parameters(request: ModelRequest, tools: list[Tool]) -> ModelRequestParamet
         kind="output",
     )
     return ModelRequestParameters(
-        function_tools=functions, output_mode="tool", output_tools=[output], allow_text_output=False
+        function_tools=tools, output_mode="tool", output_tools=[output], allow_text_output=False
     )
 
 
-def _answer(request: ModelRequest, response: ModelResponse, said: list[dict[str, Any]]) -> ModelAnswer:
+def _answer(request: ModelRequest, response: ModelResponse) -> ModelAnswer:
     output = next((call.args_as_dict() for call in response.tool_calls if call.tool_name == _OUTPUT_TOOL), None)
+    wishes = [
+        ToolWish(tool=call.tool_name, arguments=call.args_as_dict(), call_id=call.tool_call_id)
+        for call in response.tool_calls
+    ]
+    model = response.model_name or request.model or ""
     return ModelAnswer(
-        said=tuple(said),
         text=response.text or "",
-        tool_requests=()
-        if output is not None
-        else tuple(
-            ToolRequest(
-                servers=request.servers, tool=call.tool_name, arguments=call.args_as_dict(), call_id=call.tool_call_id
-            )
-            for call in response.tool_calls
-        ),
+        wishes=tuple(wishes) if output is None else (),
         output=output,
-        model=response.model_name or request.model or "",
-        input_tokens=response.usage.input_tokens,
-        output_tokens=response.usage.output_tokens,
+        model=model,
+        usage=RunUsage.of_request(request.agent, model, _usage(response)),
+    )
+
+
+def _usage(response: ModelResponse) -> Usage:
+    used = response.usage
+    return Usage(
+        requests=1,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_usd=used.cost,
+        unpriced_requests=int(used.cost is None),
     )

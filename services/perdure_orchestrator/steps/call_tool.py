@@ -3,28 +3,60 @@
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.flow.steps import CALL_TOOL, ToolAnswer, ToolRequest
+from perdure.agent_settings import LimitSettings
+from perdure.flow.tool_call import CALL_TOOL, ToolAnswer, ToolRequest
+from perdure_orchestrator.agents.conversations import CARRIED_AT_MOST, Conversations
+from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.tool_arguments import WrongArguments, fitted
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.limits import refuse_beyond
 from perdure_orchestrator.steps.heartbeat import beating
+from perdure_orchestrator.steps.voice import note
 
-__all__ = ["CallTool"]
+__all__ = ["CallTool", "kept_if_long"]
 
 
 class CallTool:
     """Calls tools; every attempt of a call carries the same idempotency key."""
 
-    def __init__(self, servers: ToolServers) -> None:
+    def __init__(
+        self, servers: ToolServers, permissions: Permissions, conversations: Conversations, limits: LimitSettings
+    ) -> None:
         self._servers = servers
+        self._permissions = permissions
+        self._conversations = conversations
+        self._limits = limits
 
     @activity.defn(name=CALL_TOOL)
     async def run(self, request: ToolRequest) -> ToolAnswer:
-        """Find the tool among the agent's servers and call it."""
+        """Find the tool among the agent's servers and call it; what is wrong with a model's call, the model is told."""
+        refuse_beyond(self._limits, began_at=request.began_at)
         async with beating():
             try:
-                server = await self._servers.find(request.servers, request.tool)
-                return await server.call(request, idempotency_key=_key())
-            except ToolRefused as error:
+                answer = await self._call(request)
+            except (ToolRefused, WrongArguments) as error:
+                if request.call_id:
+                    return ToolAnswer(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
+            return await kept_if_long(answer, self._conversations)
+
+    async def _call(self, request: ToolRequest) -> ToolAnswer:
+        if not self._permissions.allows(request.agent, request.tool):
+            raise ToolRefused(f"The agent {request.agent} may not use {request.tool}: see agents in perdure.yaml")
+        server, tool = await self._servers.find(request.servers, request.tool)
+        arguments = fitted(tool.name, tool.input_schema, request.arguments, request.positional)
+        if request.approved_by is None and self._permissions.needs_approval(request.agent, server.name, tool.name):
+            return ToolAnswer(tool=request.tool, call_id=request.call_id, needs_approval=True)
+        exact = request.model_copy(update={"arguments": arguments, "positional": ()})
+        return await server.call(exact, idempotency_key=_key(), tell=note)
+
+
+async def kept_if_long(answer: ToolAnswer, conversations: Conversations) -> ToolAnswer:
+    """Put a long text away that only a model is to read: the run's history needs only its name."""
+    if not answer.call_id or len(answer.text) <= CARRIED_AT_MOST:
+        return answer
+    kept = await conversations.keep_text(answer.text)
+    return answer.model_copy(update={"text": "", "structured": None, "kept": kept})
 
 
 def _key() -> str:

@@ -6,6 +6,8 @@ from perdure.bus.key_value import KeyValue, MemoryKeyValue
 from perdure.bus.memory import MemoryBus
 from perdure.bus.nats import NatsBus, connect
 from perdure.bus.nats_key_value import NatsKeyValue
+from perdure.bus.nats_objects import NatsObjects
+from perdure.bus.objects import MemoryObjects, Objects
 from perdure.bus.port import Bus, Heard
 
 __all__ = [
@@ -14,8 +16,11 @@ __all__ = [
     "KeyValue",
     "MemoryBus",
     "MemoryKeyValue",
+    "MemoryObjects",
     "NatsBus",
     "NatsKeyValue",
+    "NatsObjects",
+    "Objects",
     "Wire",
     "connect",
     "decode",

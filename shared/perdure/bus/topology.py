@@ -18,6 +18,7 @@ from nats.js.api import (
     ConsumerConfig,
     DeliverPolicy,
     KeyValueConfig,
+    ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
     StreamConfig,
@@ -26,7 +27,18 @@ from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
 from perdure.errors import SetupError
 
-__all__ = ["BUCKETS", "CONSUMERS", "QUEUES", "STREAMS", "Consumer", "Stream", "declare", "matches", "stream_of"]
+__all__ = [
+    "BUCKETS",
+    "CONSUMERS",
+    "OBJECTS",
+    "QUEUES",
+    "STREAMS",
+    "Consumer",
+    "Stream",
+    "declare",
+    "matches",
+    "stream_of",
+]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
 _BURIED_ONCE: Final = timedelta(days=1)  # a service that was away for long may bury a message a second time
@@ -158,6 +170,11 @@ BUCKETS: Final = {
 }
 """Key-value buckets, and how long each keeps what nobody touched; zero is for ever."""
 
+OBJECTS: Final = {
+    "PAYLOADS": timedelta(days=400),  # as long as the ledger remembers the run that refers to them
+}
+"""Object buckets, and how long each keeps what nobody put again; zero is for ever."""
+
 
 async def declare(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
     """Create the streams, buckets and this service's consumers that are missing; waits for JetStream.
@@ -196,6 +213,8 @@ async def _declare(js: JetStreamContext, service: str, replicas: int) -> None:
                 bucket, ttl=keep.total_seconds(), storage=StorageType.FILE, replicas=replicas, direct=False
             )
             await js.create_key_value(config)
+    for bucket, keep in OBJECTS.items():
+        await _declare_objects(js, bucket, keep, replicas)
     for consumer in CONSUMERS:
         if consumer.service == service:
             await _declare_consumer(js, consumer)
@@ -217,6 +236,14 @@ async def _declare_stream(js: JetStreamContext, stream: Stream, replicas: int) -
     needed = found.evolve(subjects=[*stream.patterns, *more], allow_direct=True)
     if needed != found:
         await js.update_stream(needed)
+
+
+async def _declare_objects(js: JetStreamContext, bucket: str, keep: timedelta, replicas: int) -> None:
+    try:
+        await js.object_store(bucket)
+    except BucketNotFoundError:
+        config = ObjectStoreConfig(ttl=keep.total_seconds(), storage=StorageType.FILE, replicas=replicas)
+        await js.create_object_store(bucket, config)
 
 
 async def _declare_consumer(js: JetStreamContext, consumer: Consumer) -> None:

@@ -18,6 +18,7 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.progress import ENDINGS, Kind, Progress
 from perdure.contracts.receipts import Receipt
 from perdure.contracts.subjects import from_token, to_token
+from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
     "ENDINGS",
@@ -41,9 +42,11 @@ __all__ = [
     "Reason",
     "Receipt",
     "RunOptions",
+    "RunUsage",
     "Sha256",
     "SignalWorkflow",
     "StartWorkflow",
+    "Usage",
     "from_token",
     "to_token",
 ]

@@ -2,10 +2,11 @@
 
 from typing import Final, Literal
 
-from pydantic import JsonValue, PositiveInt
+from pydantic import JsonValue, NonNegativeInt, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.usage import RunUsage
 
 __all__ = ["ENDINGS", "Kind", "Progress"]
 
@@ -35,10 +36,12 @@ class Progress(Message):
         sequence: Counts the facts of a run from 1, without gaps; the attempts of a step repeat its numbers.
         step: What one reads in the Temporal UI: the agent and what it does, or the activity's name.
         attempt: Which try of the step this is, from 1.
+        part: Counts the notes of one try of a step from 1; such a note has the number of its ``step_started``. Else 0.
         event_id: The event that started the run.
         at: When it happened, by the worker's clock (UTC).
         result: The run's result, said with ``completed``.
         error: What went wrong, a sentence.
+        usage: What a step's request to a model used, said with its ``step_completed``; of all, with a run's ending.
     """
 
     type: Literal["progress"] = "progress"
@@ -49,10 +52,12 @@ class Progress(Message):
     kind: Kind
     step: str | None = None
     attempt: PositiveInt = 1
+    part: NonNegativeInt = 0
     event_id: str | None = None
     at: Instant
     result: JsonValue = None
     error: str | None = None
+    usage: RunUsage | None = None
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -61,5 +66,6 @@ class Progress(Message):
 
     @property
     def message_id(self) -> str:
-        """Every attempt of a step is a fact of its own."""
-        return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}"
+        """Every attempt of a step is a fact of its own, and so is each of its notes."""
+        part = f".{self.part}" if self.part else ""
+        return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}{part}"

@@ -1,7 +1,25 @@
-"""What a workflow author imports, over plain temporalio: agents and approvals as awaitable calls."""
+"""What a workflow author imports, over plain temporalio: agents, approvals and sagas as awaitable calls."""
 
 from perdure.flow.agent import Agent
 from perdure.flow.approval import Approved, Expired, Outcome, Rejected, approval
+from perdure.flow.llm import Reply
 from perdure.flow.note import note
+from perdure.flow.result import WorkflowResult
+from perdure.flow.saga import Saga
+from perdure.flow.tool_call import ToolAnswer
+from perdure.flow.tool_error import ToolError
 
-__all__ = ["Agent", "Approved", "Expired", "Outcome", "Rejected", "approval", "note"]
+__all__ = [
+    "Agent",
+    "Approved",
+    "Expired",
+    "Outcome",
+    "Rejected",
+    "Reply",
+    "Saga",
+    "ToolAnswer",
+    "ToolError",
+    "WorkflowResult",
+    "approval",
+    "note",
+]

@@ -1,23 +1,22 @@
 """An agent: a model with an instruction, tools, or both; every request and every call is a durable step."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel
-from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from pydantic import JsonValue
+from temporalio.common import RetryPolicy
 
-from perdure.flow.steps import ASK_MODEL, CALL_TOOL, ModelAnswer, ModelRequest, ToolAnswer, ToolRequest
+from perdure.flow.functions import function_tools
+from perdure.flow.llm import Llm
+from perdure.flow.offers import Prompts, Resources
+from perdure.flow.performing import Trying, rules_for
+from perdure.flow.tools import Toolbox, Tools
+from perdure.nearest import nearest
 
-__all__ = ["Agent", "Llm", "Tools"]
-
-Output = TypeVar("Output", bound=BaseModel)
-
-_LONGEST_ANSWER: Final = timedelta(minutes=10)  # one try of a step; a dead worker is noticed by its heartbeat, earlier
-_HEARTBEAT: Final = timedelta(seconds=5)
-_MOST_TURNS: Final = 50  # a model that asks for tools for ever is stopped
+__all__ = ["Agent"]
 
 
 class Agent:
@@ -26,116 +25,63 @@ class Agent:
     Args:
         name: What people read in progress and traces.
         instruction: The system prompt.
-        server_names: The MCP servers, as the configuration names them, whose tools it has.
+        server_names: The MCP servers, as the configuration names them, whose tools it has; of equal names the first.
+        functions: Python functions that are its tools too. They run as steps on a worker, never in the run itself, so
+            each must be found again by its module and name; bound arguments of a partial go along.
         model: A pydantic-ai model name; by default the configured one.
+        model_settings: What pydantic-ai calls model settings, such as ``{"temperature": 0}``.
+        retry_policy: For its requests and calls; by default the configuration's, then Temporal's: for ever.
+        start_to_close_timeout: For one try of them; by default ten minutes.
+        tool_errors: Whether a tool that a model asked for and that fails is told to the model, or fails the run.
     """
 
-    def __init__(
-        self, name: str, *, instruction: str = "", server_names: Sequence[str] = (), model: str | None = None
+    if not TYPE_CHECKING:  # a checker sees the constructor alone, and tells typing errors itself
+
+        def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: D102 (the class tells it)
+            known = inspect.signature(cls.__init__).parameters
+            for option in options:
+                if option not in known:
+                    raise TypeError(f"An agent has no option {option}{nearest(option, known.keys() - {'self'})}")
+            return super().__new__(cls)
+
+    def __init__(  # noqa: PLR0913 (the words that make an agent)
+        self,
+        name: str,
+        *,
+        instruction: str = "",
+        server_names: Sequence[str] = (),
+        functions: Sequence[Callable[..., Any]] = (),
+        model: str | None = None,
+        model_settings: Mapping[str, JsonValue] | None = None,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+        tool_errors: Literal["tell", "raise"] = "tell",
     ) -> None:
+        trying = Trying(retry_policy, start_to_close_timeout)
         self.name = name
-        self.llm = Llm(name, instruction, tuple(server_names), model)
-        self.tools = Tools(name, tuple(server_names))
+        self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), trying)
+        self.tools = Tools(box)
+        self.resources = Resources(box)
+        self.prompts = Prompts(box)
+        self.llm = Llm(
+            box,
+            instruction=instruction,
+            model=model,
+            model_settings=dict(model_settings or {}),
+            tool_errors=tool_errors,
+        )
 
     async def __aenter__(self) -> Self:
+        """See that the agent's servers are configured.
+
+        Raises:
+            ApplicationError: One is not; the sentence names the nearest.
+        """
+        if self._box.servers:
+            await rules_for(self._box.servers)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is open: sessions and connections belong to the workers."""
-
-
-class Tools:
-    """The tools of an agent's MCP servers, each an awaitable: ``await agent.tools.read_text_file(path=...)``."""
-
-    def __init__(self, agent: str, servers: tuple[str, ...]) -> None:
-        self._agent = agent
-        self._servers = servers
-
-    def __getattr__(self, tool: str) -> Callable[..., Awaitable[str]]:
-        if tool.startswith("_"):
-            raise AttributeError(tool)
-
-        async def call(**arguments: Any) -> str:
-            request = ToolRequest(servers=self._servers, tool=tool, arguments=arguments)
-            answer = await call_tool(self._agent, request)
-            if answer.is_error:
-                raise ApplicationError(f"The tool {tool} failed: {answer.text}", type="ToolFailed", non_retryable=True)
-            return answer.text
-
-        return call
-
-
-class Llm:
-    """The model of an agent; it remembers the conversation of this agent in this run."""
-
-    def __init__(self, agent: str, instruction: str, servers: tuple[str, ...], model: str | None) -> None:
-        self._agent = agent
-        self._instruction = instruction
-        self._servers = servers
-        self._model = model
-        self._conversation: list[dict[str, Any]] = []
-
-    async def generate_str(self, prompt: str) -> str:
-        """Ask, let the model use the agent's tools as it likes, and return its last words."""
-        return (await self._converse(prompt, None)).text
-
-    async def generate_structured(self, prompt: str, model: type[Output]) -> Output:
-        """Ask for an answer in the shape of a pydantic model.
-
-        Raises:
-            pydantic.ValidationError: The model's answer has another shape.
-        """
-        return model.model_validate((await self._converse(prompt, model.model_json_schema())).output)
-
-    async def _converse(self, prompt: str, schema: dict[str, Any] | None) -> ModelAnswer:
-        wanted: str | None = prompt
-        tool_answers: tuple[ToolAnswer, ...] = ()
-        for _ in range(_MOST_TURNS):
-            answer = await self._ask(wanted, tool_answers, schema)
-            self._conversation.extend(answer.said)
-            if not answer.tool_requests:
-                return answer
-            wanted = None
-            tool_answers = tuple([await call_tool(self._agent, request) for request in answer.tool_requests])
-        raise ApplicationError(
-            f"The model of {self._agent} asked for tools {_MOST_TURNS} times in a row and gave no answer.",
-            type="TooManyTurns",
-            non_retryable=True,
-        )
-
-    async def _ask(
-        self, prompt: str | None, tool_answers: tuple[ToolAnswer, ...], schema: dict[str, Any] | None
-    ) -> ModelAnswer:
-        request = ModelRequest(
-            model=self._model,
-            instruction=self._instruction,
-            conversation=tuple(self._conversation),
-            prompt=prompt,
-            tool_answers=tool_answers,
-            servers=self._servers,
-            output_schema=schema,
-        )
-        answer: ModelAnswer = await workflow.execute_activity(
-            ASK_MODEL,
-            request,
-            result_type=ModelAnswer,
-            summary=f"{self._agent}: ask",
-            start_to_close_timeout=_LONGEST_ANSWER,
-            heartbeat_timeout=_HEARTBEAT,
-        )
-        return answer
-
-
-async def call_tool(agent: str, request: ToolRequest) -> ToolAnswer:
-    """Call a tool as a durable step."""
-    answer: ToolAnswer = await workflow.execute_activity(
-        CALL_TOOL,
-        request,
-        result_type=ToolAnswer,
-        summary=f"{agent}: {request.tool}",
-        start_to_close_timeout=_LONGEST_ANSWER,
-        heartbeat_timeout=_HEARTBEAT,
-    )
-    return answer

@@ -12,8 +12,9 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from perdure.contracts import Kind, Progress
+from perdure.contracts import Kind, Progress, RunUsage
 from perdure.flow.inbox import ArrivedDecision, Inbox
+from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.steps import SAY, Announcement, Fact, RunStory
 
 __all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
@@ -35,6 +36,7 @@ class Run:
     Attributes:
         inbox: The answers that people sent.
         asked: How many approvals the run has asked for.
+        usage: What its agents have used up to now.
         beginning: The fact that it has started, whoever says it.
     """
 
@@ -43,6 +45,9 @@ class Run:
     def __init__(self) -> None:
         self.inbox = Inbox()
         self.asked = 0
+        self.usage = RunUsage()
+        self._requests = 0
+        self._rules: asyncio.Task[Rules] | None = None
         self._numbers = 0
         self._beginning: Progress | None = None
         self._saying: list[asyncio.Task[None]] = []
@@ -80,7 +85,7 @@ class Run:
         self._numbers += count
         return first
 
-    def fact(
+    def fact(  # noqa: PLR0913 (what a fact consists of)
         self,
         kind: Kind,
         *,
@@ -88,6 +93,7 @@ class Run:
         step: str | None = None,
         result: JsonValue = None,
         error: str | None = None,
+        usage: RunUsage | None = None,
     ) -> Progress:
         """Make a fact of this run, with the next number unless one was reserved for it."""
         info = workflow.info()
@@ -102,7 +108,23 @@ class Run:
             at=workflow.now(),
             result=result,
             error=error,
+            usage=usage,
         )
+
+    def count_request(self) -> int:
+        """Return which request to a model this is, from 1."""
+        self._requests += 1
+        return self._requests
+
+    def spend(self, usage: RunUsage) -> None:
+        """Remember what an answered request or call used."""
+        self.usage += usage
+
+    async def rules(self) -> Rules:
+        """Return the operator's rules as they were when the run first asked."""
+        if self._rules is None:
+            self._rules = asyncio.create_task(_read_rules())
+        return await asyncio.shield(self._rules)
 
     def take_beginning(self) -> Progress | None:
         """Return the fact that the run has started, unless somebody took it before and says it."""
@@ -134,3 +156,10 @@ class Run:
         receipt = self.inbox.arrive(arrived, workflow.now())
         if receipt is not None:
             self.say_soon([receipt])
+
+
+async def _read_rules() -> Rules:
+    rules: Rules = await workflow.execute_local_activity(
+        READ_RULES, result_type=Rules, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+    )
+    return rules

@@ -72,7 +72,7 @@ def _port_name(flag: str) -> str:
     return f"temporal_{part}" if part else "temporal"
 
 
-def installed(name: str) -> str:
+def installed(name: str, extra: str = "local") -> str:
     """Find a wheel's program: beside the running Python, else in PATH.
 
     Raises:
@@ -82,7 +82,7 @@ def installed(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
         raise SetupError(
-            f"{name} is not installed: pip install 'perdure[local]'. Or run your own servers and set execution_engine: "
-            "temporal."
+            f"{name} is not installed: pip install 'perdure[{extra}]'. Or run your own servers and set "
+            "execution_engine: temporal."
         )
     return found

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from perdure.errors import Unavailable
-from perdure.flow.steps import ToolAnswer, ToolRequest
+from perdure.flow.tool_call import ToolAnswer, ToolRequest
 from perdure.local.ports import choose_ports
 from perdure.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents import session
@@ -67,7 +67,7 @@ def listens(port: int) -> bool:
 
 
 async def call(servers: ToolServers, server: str, tool: str, *, key: str = "k", **arguments: str) -> ToolAnswer:
-    found = await servers.find([server], tool)
+    found, _ = await servers.find([server], tool)
     return await found.call(ToolRequest(servers=(server,), tool=tool, arguments=arguments), idempotency_key=key)
 
 

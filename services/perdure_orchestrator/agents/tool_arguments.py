@@ -1,0 +1,44 @@
+"""The arguments of a tool call, held against the parameters that the tool declares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from perdure.nearest import nearest
+
+__all__ = ["WrongArguments", "fitted"]
+
+
+class WrongArguments(ValueError):
+    """The call cannot be right; the sentence names the nearest parameter."""
+
+
+def fitted(
+    tool: str, schema: Mapping[str, Any], arguments: Mapping[str, JsonValue], positional: tuple[JsonValue, ...] = ()
+) -> dict[str, JsonValue]:
+    """Return the arguments by name.
+
+    Args:
+        tool: Its name, for sentences.
+        schema: JSON Schema of its parameters; their order is that of positional arguments.
+        arguments: By name.
+        positional: Without names.
+
+    Raises:
+        WrongArguments: One is not known, given twice, or missing.
+    """
+    parameters: dict[str, Any] = schema.get("properties") or {}
+    if len(positional) > len(parameters):
+        raise WrongArguments(f"{tool} takes {len(parameters)} arguments, and was given {len(positional)}")
+    unnamed = dict(zip(parameters, positional, strict=False))
+    if twice := unnamed.keys() & arguments.keys():
+        raise WrongArguments(f"{tool} was given {min(twice)} twice")
+    given = {**unnamed, **arguments}
+    if not schema.get("additionalProperties"):  # said explicitly, or most servers would let every typo pass
+        for name in given:
+            if name not in parameters:
+                raise WrongArguments(f"{tool} has no parameter {name}{nearest(name, parameters)}")
+    if missing := [name for name in schema.get("required", ()) if name not in given]:
+        raise WrongArguments(f"{tool} needs {', '.join(missing)}")
+    return given

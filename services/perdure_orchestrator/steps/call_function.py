@@ -1,0 +1,36 @@
+"""The step that calls one Python function of the author's."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from perdure.agent_settings import LimitSettings
+from perdure.flow.tool_call import CALL_FUNCTION, FunctionCall, ToolAnswer
+from perdure_orchestrator.agents.conversations import Conversations
+from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.limits import refuse_beyond
+from perdure_orchestrator.steps.call_tool import kept_if_long
+from perdure_orchestrator.steps.heartbeat import beating
+
+__all__ = ["CallFunction"]
+
+
+class CallFunction:
+    """Calls functions."""
+
+    def __init__(self, functions: Functions, conversations: Conversations, limits: LimitSettings) -> None:
+        self._functions = functions
+        self._conversations = conversations
+        self._limits = limits
+
+    @activity.defn(name=CALL_FUNCTION)
+    async def run(self, call: FunctionCall) -> ToolAnswer:
+        """Call it; what is wrong with a model's call, the model is told."""
+        refuse_beyond(self._limits, began_at=call.began_at)
+        async with beating():
+            try:
+                answer = await self._functions.call(call)
+            except FunctionRefused as error:
+                if call.call_id:
+                    return ToolAnswer(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
+                raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
+            return await kept_if_long(answer, self._conversations)

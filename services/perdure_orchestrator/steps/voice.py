@@ -1,0 +1,56 @@
+"""What a step lets people know while it works: notes, few enough that nobody drowns in them."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from perdure.errors import PerdureError
+
+__all__ = ["Voice", "note", "speaking"]
+
+_AT_MOST_EVERY: Final = 0.5  # seconds between two notes of a step
+
+_log = logging.getLogger(__name__)
+
+
+class Voice:
+    """Says the notes of one try of a step, and counts them."""
+
+    def __init__(self, say: Callable[[str, int], Awaitable[None]]) -> None:
+        self._say = say
+        self._count = 0
+        self._last = -_AT_MOST_EVERY
+
+    async def note(self, text: str) -> None:
+        """Say it, unless the last one is hardly said; a bus that is away does not hold up the step."""
+        if time.monotonic() - self._last < _AT_MOST_EVERY:
+            return
+        self._last = time.monotonic()
+        self._count += 1
+        try:
+            await self._say(text, self._count)
+        except PerdureError as error:
+            _log.warning("A note of a step was not said: %s", error)
+
+
+_voice: ContextVar[Voice | None] = ContextVar("perdure_voice", default=None)
+
+
+@contextmanager
+def speaking(voice: Voice) -> Iterator[None]:
+    """Give the code of a step its voice."""
+    token = _voice.set(voice)
+    try:
+        yield
+    finally:
+        _voice.reset(token)
+
+
+async def note(text: str) -> None:
+    """Say a note of the step that is running, if there is one."""
+    voice = _voice.get()
+    if voice is not None:
+        await voice.note(text)

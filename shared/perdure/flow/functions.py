@@ -1,0 +1,46 @@
+"""Python functions as tools: told to the worker by where they are defined, for they run there, as steps."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from perdure.flow.tool_call import FunctionTool
+
+__all__ = ["function_tools"]
+
+
+def function_tools(functions: Iterable[Callable[..., Any]]) -> dict[str, FunctionTool]:
+    """Describe functions, by the names under which agents call them.
+
+    Raises:
+        TypeError: One of them cannot be found again by another process, or two have the same name.
+    """
+    described: dict[str, FunctionTool] = {}
+    for function in functions:
+        tool = _described(function)
+        if described.setdefault(tool.name, tool) is not tool:
+            raise TypeError(f"Two functions of an agent are called {tool.name}: name one otherwise.")
+    return described
+
+
+def _described(function: Callable[..., Any]) -> FunctionTool:
+    args: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+    while isinstance(function, partial):
+        args, named = (*function.args, *args), {**function.keywords, **named}
+        function = function.func
+    path = getattr(function, "__qualname__", "")
+    if not path or "<" in path:
+        raise TypeError(
+            f"{function!r} cannot be a tool: a worker finds a function again by its module and name, so define it with "
+            "`def` at the top level of a module."
+        )
+    return FunctionTool(
+        name=function.__name__,
+        module=function.__module__,
+        path=path,
+        args=tuple(to_jsonable_python(args)),
+        named=to_jsonable_python(named),
+    )

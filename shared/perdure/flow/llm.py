@@ -1,0 +1,168 @@
+"""The model of an agent: each request is a durable step, and so is each call of a tool that it asks for."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, JsonValue
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+from perdure.contracts.usage import RunUsage
+from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest, ToolWish
+from perdure.flow.performing import Trying, perform, rules_for
+from perdure.flow.run import Run
+from perdure.flow.tool_call import ToolAnswer
+from perdure.flow.tools import Toolbox
+
+__all__ = ["Llm", "Reply"]
+
+Output = TypeVar("Output", bound=BaseModel)
+
+_MOST_TURNS: Final = 50  # a model that asks for tools for ever is stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What ``generate`` returns.
+
+    Attributes:
+        text: The model's last words.
+        output: The answer in the shape that was asked for, if one was.
+        usage: Of all requests and calls that it took.
+    """
+
+    text: str
+    output: JsonValue
+    usage: RunUsage
+
+
+class Llm:
+    """The model of an agent; it remembers the conversation of this agent in this run."""
+
+    def __init__(
+        self,
+        box: Toolbox,
+        *,
+        instruction: str,
+        model: str | None,
+        model_settings: dict[str, JsonValue],
+        tool_errors: Literal["tell", "raise"],
+    ) -> None:
+        self._box = box
+        self._request = ModelRequest(
+            agent=box.agent,
+            model=model,
+            model_settings=model_settings,
+            instruction=instruction,
+            servers=box.servers,
+            functions=tuple(box.functions.values()),
+        )
+        self._tool_errors = tool_errors
+        self._one_at_a_time = asyncio.Lock()  # two prompts at once would tear the conversation
+
+    async def generate_str(
+        self,
+        prompt: str,
+        *,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> str:
+        """Ask, let the model use the agent's tools as it likes, and return its last words.
+
+        Args:
+            prompt: What a user would say.
+            retry_policy: For each request; by default the agent's, then the configuration's.
+            start_to_close_timeout: For one try of a request; by default the agent's, then ten minutes.
+        """
+        return (await self._converse(prompt, None, Trying(retry_policy, start_to_close_timeout))).text
+
+    async def generate_structured(
+        self,
+        prompt: str,
+        model: type[Output],
+        *,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> Output:
+        """Ask for an answer in the shape of a pydantic model.
+
+        Raises:
+            pydantic.ValidationError: The model's answer has another shape.
+        """
+        reply = await self._converse(prompt, model.model_json_schema(), Trying(retry_policy, start_to_close_timeout))
+        return model.model_validate(reply.output)
+
+    async def generate(
+        self,
+        message: str | BaseModel,
+        *,
+        shape: type[BaseModel] | None = None,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> Reply:
+        """Ask, and return the answer with what it cost.
+
+        Args:
+            message: What a user would say; a pydantic model is put as its JSON.
+            shape: The wanted shape of the answer, which is then the reply's ``output``.
+            retry_policy: As with ``generate_str``.
+            start_to_close_timeout: As with ``generate_str``.
+        """
+        prompt = message.model_dump_json() if isinstance(message, BaseModel) else message
+        schema = None if shape is None else shape.model_json_schema()
+        return await self._converse(prompt, schema, Trying(retry_policy, start_to_close_timeout))
+
+    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: Trying) -> Reply:
+        await rules_for(self._box.servers)
+        async with self._one_at_a_time:
+            wanted: str | None = prompt
+            results: tuple[ToolAnswer, ...] = ()
+            usage = RunUsage()
+            for _ in range(_MOST_TURNS):
+                answer = await self._ask(wanted, results, schema, trying)
+                usage += answer.usage
+                if not answer.wishes:
+                    return Reply(answer.text, answer.output, usage)
+                wanted = None
+                results = tuple(await asyncio.gather(*map(self._grant, answer.wishes)))
+                usage += RunUsage(tool_calls=len(results))
+        raise ApplicationError(
+            f"The model of {self._box.agent} asked for tools {_MOST_TURNS} times in a row and gave no answer.",
+            type="TooManyTurns",
+            non_retryable=True,
+        )
+
+    async def _grant(self, wish: ToolWish) -> ToolAnswer:
+        answer = await self._box.use(wish.tool, wish.arguments, call_id=wish.call_id)
+        if answer.is_error and self._tool_errors == "raise":
+            message = f"The tool {answer.tool} failed: {answer.text}"
+            raise ApplicationError(message, type="ToolFailed", non_retryable=True)
+        return answer
+
+    async def _ask(
+        self, prompt: str | None, results: tuple[ToolAnswer, ...], schema: dict[str, Any] | None, trying: Trying
+    ) -> ModelAnswer:
+        run = Run.current()
+        request = self._request.model_copy(
+            update={
+                "number": run.count_request(),
+                "spent": run.usage.total,
+                "began_at": workflow.info().workflow_start_time,
+                "prompt": prompt,
+                "tool_answers": results,
+                "output_schema": schema,
+            }
+        )
+        trying = trying.over(self._box.trying)
+        answer = await perform(
+            ASK_MODEL, request, ModelAnswer, agent=self._box.agent, does="ask", trying=trying, kind="requests"
+        )
+        run.spend(answer.usage)
+        recent = (*self._request.recent, *answer.said) if answer.earlier is None else ()
+        self._request = self._request.model_copy(
+            update={"recent": recent, "earlier": answer.earlier or self._request.earlier}
+        )
+        return answer

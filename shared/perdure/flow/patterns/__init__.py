@@ -1,0 +1,20 @@
+"""Several agents at work: each pattern is a plain function over agents, and durable because its parts are."""
+
+from perdure.flow.patterns.handoff import handoff
+from perdure.flow.patterns.orchestrate import Plan, Task, orchestrate
+from perdure.flow.patterns.parallel import Failure, parallel
+from perdure.flow.patterns.refine import Refined, Verdict, refine
+from perdure.flow.patterns.route import route
+
+__all__ = [
+    "Failure",
+    "Plan",
+    "Refined",
+    "Task",
+    "Verdict",
+    "handoff",
+    "orchestrate",
+    "parallel",
+    "refine",
+    "route",
+]

@@ -1,0 +1,89 @@
+"""A planner splits the work, workers do its parts at the same time, and the planner puts them together."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel
+from temporalio.exceptions import ApplicationError
+
+from perdure.flow.agent import Agent
+from perdure.nearest import nearest
+
+__all__ = ["Plan", "Task", "orchestrate"]
+
+_TRIES: Final = 3
+
+
+class Task(BaseModel):
+    """A part of the work.
+
+    Attributes:
+        worker: Who does it, by name.
+        task: What to do.
+    """
+
+    worker: str
+    task: str
+
+
+class Plan(BaseModel):
+    """What to do next; the tasks do not need each other's results.
+
+    Attributes:
+        tasks: None is left when the work is done.
+    """
+
+    tasks: list[Task]
+
+
+async def orchestrate(
+    planner: Agent, workers: Mapping[str, tuple[str, Agent]], request: str, *, rounds: int = 5, most_tasks: int = 10
+) -> str:
+    """Plan, work and synthesise, in rounds, until the planner has nothing left to plan.
+
+    Args:
+        planner: Plans, and puts the results together.
+        workers: By name: what each is good at, and the agent.
+        request: What is wanted.
+        rounds: So often is planned at most; then what there is is put together.
+        most_tasks: Of a round; a planner that wants more is told so.
+
+    Raises:
+        ApplicationError: The plans name workers that there are not, or too many tasks, three times (``BadPlan``).
+    """
+    known = "\n".join(f"- {name}: {skill}" for name, (skill, _) in workers.items())
+    done: list[tuple[Task, str]] = []
+    for _ in range(rounds):
+        prompt = (
+            f"Plan the next tasks, at most {most_tasks}, that can be done at the same time. Plan none when the work is "
+            f"done.\n\nRequest:\n{request}\n\nWorkers:\n{known}\n\nDone:\n{_told(done)}"
+        )
+        plan = await _planned(planner, prompt, workers, most_tasks)
+        if not plan.tasks:
+            break
+        results = await asyncio.gather(*(workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks))
+        done += zip(plan.tasks, results, strict=True)
+    return await planner.llm.generate_str(
+        f"Answer the request from the results.\n\nRequest:\n{request}\n\nResults:\n{_told(done)}"
+    )
+
+
+async def _planned(planner: Agent, prompt: str, workers: Mapping[str, tuple[str, Agent]], most_tasks: int) -> Plan:
+    wrong = ""
+    for _ in range(_TRIES):
+        plan = await planner.llm.generate_structured(prompt + wrong, Plan)
+        unknown = next((task.worker for task in plan.tasks if task.worker not in workers), None)
+        if unknown is not None:
+            wrong = f"\n\nYour last plan was wrong: there is no worker {unknown}{nearest(unknown, workers)}"
+        elif len(plan.tasks) > most_tasks:
+            wrong = f"\n\nYour last plan was wrong: it had {len(plan.tasks)} tasks"
+        else:
+            return plan
+    raise ApplicationError(
+        f"The model of {planner.name} made no usable plan.{wrong}", type="BadPlan", non_retryable=True
+    )
+
+
+def _told(done: list[tuple[Task, str]]) -> str:
+    return "\n\n".join(f"{task.worker}, {task.task}:\n{result}" for task, result in done) or "nothing yet"

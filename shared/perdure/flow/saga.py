@@ -1,0 +1,125 @@
+"""Several steps that stand or fall together: what was done is undone when a later step fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Self
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+
+from perdure.flow.note import note
+
+__all__ = ["Saga"]
+
+_TRY: Final = timedelta(minutes=5)
+_UNDO_POLICY: Final = RetryPolicy(maximum_interval=timedelta(minutes=1), maximum_attempts=50)
+
+Step = Callable[..., Any] | str
+"""An activity, by itself or by name, or an async function of the workflow, such as an agent's tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Undo:
+    step: Step
+    args: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        return self.step if isinstance(self.step, str) else getattr(self.step, "__name__", repr(self.step))
+
+
+class Saga:
+    """``async with Saga() as saga: await saga.run(reserve, order, undo=release)``.
+
+    Leaves the block by an error or a cancellation, the undos run in reverse order, each a durable step that is tried
+    again; a cancellation does not stop them. The error then goes on its way. What could not be undone is said in a
+    note and with the error.
+
+    Args:
+        start_to_close_timeout: For one try of a step or an undo.
+        retry_policy: For steps; by default Temporal's: for ever.
+        undo_retry_policy: For undos; by default 50 tries, at most a minute apart.
+    """
+
+    def __init__(
+        self,
+        *,
+        start_to_close_timeout: timedelta = _TRY,
+        retry_policy: RetryPolicy | None = None,
+        undo_retry_policy: RetryPolicy = _UNDO_POLICY,
+    ) -> None:
+        self._timeout = start_to_close_timeout
+        self._retry_policy = retry_policy
+        self._undo_retry_policy = undo_retry_policy
+        self._undos: list[_Undo] = []
+
+    async def run(
+        self, step: Step, *args: Any, undo: Step | None = None, undo_args: tuple[Any, ...] | None = None
+    ) -> Any:
+        """Do a step, and remember how it is undone.
+
+        The undo is remembered before the step begins: a step that failed or was cut off may have had its effect, so an
+        undo must bear that there is nothing to undo.
+
+        Args:
+            step: An activity, or an async function of the workflow.
+            args: What it takes.
+            undo: What takes it back.
+            undo_args: What the undo takes; by default what the step took.
+        """
+        if undo is not None:
+            self._undos.append(_Undo(undo, args if undo_args is None else undo_args))
+        return await self._perform(step, args, self._retry_policy)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Undo, if the block is left by an error.
+
+        Raises:
+            ApplicationError: Something could not be undone; its cause is the error that made it necessary.
+        """
+        if error is None or isinstance(error, workflow.ContinueAsNewError):
+            return
+        undoing = asyncio.create_task(self._undo_all())
+        while not undoing.done():
+            try:
+                await asyncio.shield(undoing)
+            except asyncio.CancelledError:
+                if undoing.cancelled():
+                    raise
+        if left := undoing.result():
+            message = f"{_words(error)}. Not undone: {'; '.join(left)}"
+            raise ApplicationError(message, type="NotUndone", non_retryable=True) from error
+
+    async def _undo_all(self) -> list[str]:
+        left: list[str] = []
+        while self._undos:
+            undo = self._undos.pop()
+            try:
+                await self._perform(undo.step, undo.args, self._undo_retry_policy)
+            except Exception as error:  # noqa: BLE001 (whatever it is, the others are undone all the same)
+                left.append(f"{undo.name} ({_words(error)})")
+                await note(f"Could not undo: {left[-1]}")
+        return left
+
+    async def _perform(self, step: Step, args: tuple[Any, ...], policy: RetryPolicy | None) -> Any:
+        if isinstance(step, str) or hasattr(step, "__temporal_activity_definition"):
+            return await workflow.execute_activity(
+                step, args=args, start_to_close_timeout=self._timeout, retry_policy=policy
+            )
+        done: Awaitable[Any] = step(*args)
+        return await done
+
+
+def _words(error: BaseException) -> str:
+    while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
+        error = error.cause
+    return str(error) or type(error).__name__

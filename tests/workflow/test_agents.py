@@ -1,0 +1,354 @@
+"""What an author does with agents, on a worker of ours with a scripted model and an MCP server in the process."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from perdure.flow import Agent
+from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
+from tests.workflow import greeter
+from tests.workflow.greeter import Address, Person
+
+ONCE = RetryPolicy(maximum_attempts=1)
+
+
+class Mood(BaseModel):
+    good: bool
+
+
+@workflow.defn
+class Asking:
+    """Asks one agent that has everything."""
+
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        async with Agent(
+            "clerk",
+            server_names=["shop"],
+            functions=[greeter.now, greeter.describe, greeter.add, greeter.refuse],
+            retry_policy=ONCE,
+        ) as clerk:
+            return await clerk.llm.generate_str(prompt)
+
+
+@workflow.defn
+class Calling:
+    """Calls one tool."""
+
+    @workflow.run
+    async def run(self, tool: str, args: list[Any], kwargs: dict[str, Any]) -> str:
+        functions: list[Any] = [greeter.now, greeter.describe, greeter.add_ten, greeter.refuse]
+        clerk = Agent("clerk", server_names=["shop"], functions=functions, retry_policy=ONCE)
+        answer: str = await getattr(clerk.tools, tool)(*args, **kwargs)
+        return answer
+
+
+@workflow.defn
+class Typed:
+    """Calls a function with values that are no JSON."""
+
+    @workflow.run
+    async def run(self) -> Any:
+        clerk = Agent("clerk", functions=[greeter.describe])
+        answer = await clerk.tools.call(
+            "describe", {"person": Person(name="Ann", address=Address(street="Elm")), "loud": True}
+        )
+        return answer.structured
+
+
+@workflow.defn
+class Looking:
+    """Looks at all that a server offers."""
+
+    @workflow.run
+    async def run(self) -> list[Any]:
+        clerk = Agent("clerk", server_names=["shop"])
+        tools = [tool["name"] for tool in await clerk.tools.list()]
+        (resource,) = await clerk.resources.list()
+        (content,) = await clerk.resources.read(resource["uri"])
+        (prompt,) = await clerk.prompts.list()
+        (message,) = await clerk.prompts.get("offer", item="hat")
+        return [tools, content["text"], prompt["name"], message["content"]["text"]]
+
+
+@workflow.defn
+class Talking:
+    """Has a long conversation."""
+
+    @workflow.run
+    async def run(self, turns: int) -> list[int]:
+        async with Agent("talker") as talker:
+            for turn in range(turns):
+                await talker.llm.generate_str(f"{turn} " + "word " * 400)
+        info = workflow.info()
+        return [info.get_current_history_size(), info.get_current_history_length()]
+
+
+@workflow.defn
+class Misspelt:
+    @workflow.run
+    async def run(self) -> str:
+        return Agent("clerk", instructon="Be brief.").name  # type: ignore[call-arg]
+
+
+@workflow.defn
+class Unconfigured:
+    @workflow.run
+    async def run(self) -> str:
+        async with Agent("clerk", server_names=["shpo"]):
+            return "opened"
+
+
+@workflow.defn
+class Patient:
+    @workflow.run
+    async def run(self) -> str:
+        agent = Agent("clerk", retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=3))
+        return await agent.llm.generate_str("Well?")
+
+
+@workflow.defn
+class Judging:
+    @workflow.run
+    async def run(self) -> list[Any]:
+        judge = Agent("judge")
+        mood = await judge.llm.generate_structured("Good?", Mood)
+        reply = await judge.llm.generate(Mood(good=True), shape=Mood)
+        return [mood.good, reply.output, reply.usage.total.requests]
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    greeter.calls.clear()
+
+
+async def test_a_model_uses_functions_and_tools_alike_each_as_a_step(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel(
+        [
+            [ToolUse("now"), ToolUse("describe", {"person": {"name": "Ann", "address": {"street": "Elm"}}})],
+            [ToolUse("price", {"item": "hat"}), ToolUse("add", {"first": "2"})],
+            "done",
+        ]
+    )
+
+    outcome = await run_workflow(Asking, "Go", model=model, servers={"shop": greeter.shop()})
+
+    assert outcome.result == "done"
+    assert set(model.offered) == {"now", "describe", "add", "refuse", "price", "buy", "steal", "count_stock"}
+    assert sorted(greeter.calls[:2]) == ["describe Person Ann", "now"]  # at the same time
+    assert greeter.calls[2:] == ["add 2 1"]
+    assert outcome.steps[0] == "clerk: ask"
+    assert sorted(outcome.steps[1:3]) == ["clerk: describe", "clerk: now"]
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [
+        (ToolUse("steal", {"item": "hat"}), "Error: Error executing tool steal: the hat is guarded"),
+        (ToolUse("refuse"), "Error: not today"),
+        (ToolUse("pirce", {"item": "hat"}), "did you mean price?"),
+        (ToolUse("price", {"itme": "hat"}), "price has no parameter itme: did you mean item?"),
+        (ToolUse("price"), "price needs item"),
+        (ToolUse("add", {"fist": 1}), "add has no parameter fist: did you mean first?"),
+        (ToolUse("add", {"first": "x"}), "Input should be a valid integer"),
+    ],
+)
+async def test_what_is_wrong_with_a_models_call_the_model_is_told(
+    run_workflow: WorkflowRunner, use: ToolUse, told: str
+) -> None:
+    heard: list[str] = []
+
+    class Listening(ScriptedModel):
+        async def _answer(self, messages: Any, info: Any) -> Any:
+            heard.extend(str(part.content) for part in messages[-1].parts)
+            return await super()._answer(messages, info)
+
+    outcome = await run_workflow(Asking, "Go", model=Listening([use, "sorry"]), servers={"shop": greeter.shop()})
+
+    assert outcome.result == "sorry"
+    assert told in heard[-1]
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "kwargs", "answer"),
+    [
+        ("price", ["hat"], {}, "1 hat cost 3"),
+        ("price", ["hat", 2], {}, "2 hat cost 6"),
+        ("price", [], {"item": "hat", "count": 3}, "3 hat cost 9"),
+        ("now", [], {}, "noon"),
+        ("add", [5], {}, "15"),
+    ],
+)
+async def test_an_author_calls_tools_with_or_without_names(
+    run_workflow: WorkflowRunner, tool: str, args: list[Any], kwargs: dict[str, Any], answer: str
+) -> None:
+    outcome = await run_workflow(Calling, tool, args, kwargs, servers={"shop": greeter.shop()})
+
+    assert outcome.result == answer
+
+
+@pytest.mark.parametrize(
+    ("tool", "kwargs", "error"),
+    [
+        ("steal", {"item": "hat"}, "The tool steal failed: Error executing tool steal: the hat is guarded"),
+        ("refuse", {}, "The tool refuse failed: not today"),
+        ("pirce", {}, "No tool is called pirce on shop: did you mean price?"),
+        ("price", {"itme": "hat"}, "price has no parameter itme: did you mean item?"),
+        ("price", {}, "price needs item"),
+        ("describe", {"persn": {}}, "describe has no parameter persn: did you mean person?"),
+    ],
+)
+async def test_a_call_that_cannot_succeed_fails_the_run_at_once(
+    run_workflow: WorkflowRunner, tool: str, kwargs: dict[str, Any], error: str
+) -> None:
+    outcome = await run_workflow(Calling, tool, [], kwargs, servers={"shop": greeter.shop()})
+
+    assert outcome.ending.kind == "failed"
+    assert error in (outcome.error or "")
+
+
+async def test_a_function_is_given_values_of_its_own_types(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Typed)
+
+    assert outcome.result == {"name": "ANN", "address": {"street": "Elm", "number": 1}}
+
+
+async def test_resources_and_prompts_can_be_read(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Looking, servers={"shop": greeter.shop()})
+
+    assert outcome.result == [["price", "buy", "steal", "count_stock"], "nine to five", "offer", "Offer a hat."]
+
+
+async def test_what_a_tool_says_of_its_progress_becomes_a_note_of_its_step(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Calling, "count_stock", [], {}, servers={"shop": greeter.shop()})
+
+    assert outcome.notes == ["half of the shelves (1 of 2)"]
+    (note,) = [fact for fact in outcome.progress if fact.kind == "note"]
+    (begun,) = [fact for fact in outcome.progress if fact.kind == "step_started"]
+    assert (note.sequence, note.step, note.part) == (begun.sequence, begun.step, 1)
+
+
+@pytest.mark.parametrize(
+    ("workflow_class", "error"),
+    [
+        (Misspelt, "An agent has no option instructon: did you mean instruction?"),
+        (Unconfigured, "No MCP server is called shpo: did you mean shop?"),
+    ],
+)
+async def test_a_wrong_name_is_told_with_the_nearest_right_one(
+    run_workflow: WorkflowRunner, workflow_class: type, error: str
+) -> None:
+    outcome = await run_workflow(workflow_class, servers={"shop": greeter.shop()})
+
+    assert error in (outcome.error or "")
+
+
+async def test_an_answer_comes_in_the_shape_that_was_asked_for(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Mood(good=True), Mood(good=False)])
+
+    outcome = await run_workflow(Judging, model=model)
+
+    assert outcome.result == [True, {"good": False}, 1]
+    assert model.prompts == ["Good?", '{"good":true}']
+
+
+async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflow: WorkflowRunner) -> None:
+    failing = [ConnectionError("away"), ConnectionError("away"), ConnectionError("away"), "never said"]
+    settings = {"llm": {"retry": {"maximum_attempts": 1}}}
+
+    outcome = await run_workflow(Patient, model=failing, settings=settings)
+
+    assert max(fact.attempt for fact in outcome.progress) == 3
+    assert outcome.ending.kind == "failed"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"llm": {"retry": {"maximum_attempts": 2}}}, {"agents": {"judge": {"retry": {"maximum_attempts": 2}}}}],
+)
+async def test_the_configuration_says_how_often_to_try(run_workflow: WorkflowRunner, settings: dict[str, Any]) -> None:
+    failing = [ConnectionError("away")] * 9
+
+    outcome = await run_workflow(Judging, model=failing, settings=settings)
+
+    assert max(fact.attempt for fact in outcome.progress) == 2
+    assert outcome.ending.kind == "failed"
+
+
+async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: WorkflowRunner) -> None:
+    lengths: list[int] = []
+
+    class Counting(ScriptedModel):
+        async def _answer(self, messages: Any, info: Any) -> Any:
+            lengths.append(len(messages))
+            return await super()._answer(messages, info)
+
+    outcome = await run_workflow(Talking, 40, model=Counting(lambda prompt: prompt[:3]))
+
+    size, _ = outcome.result
+    assert lengths == list(range(1, 80, 2))  # each turn is asked with all that was said before
+    assert size < 40 * 16 * 1024  # bytes; sent whole it would be 40 * 40 * 2 KiB / 2
+
+
+async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Asking, "Go", model=[ToolUse("now"), "done"], servers={"shop": greeter.shop()})
+
+    usage = outcome.ending.usage
+    assert usage is not None
+    assert (usage.total.requests, usage.tool_calls) == (2, 1)
+    assert usage.agents == {"clerk": usage.total}
+    calls = [fact.usage for fact in outcome.progress if fact.kind == "step_completed" and fact.usage]
+    assert sum(call.total.tokens for call in calls) == usage.total.tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"requests": 1}, "limits.requests"),
+        ({"tokens": 1}, "limits.tokens"),
+        ({"wall_time": "0s"}, "limits.wall_time"),
+    ],
+)
+async def test_a_run_ends_at_the_operators_limits(
+    run_workflow: WorkflowRunner, limits: dict[str, Any], told: str
+) -> None:
+    outcome = await run_workflow(
+        Asking, "Go", model=[ToolUse("now"), "done"], servers={"shop": greeter.shop()}, settings={"limits": limits}
+    )
+
+    assert outcome.ending.kind == "failed"
+    assert told in (outcome.error or "")
+
+
+async def test_an_agent_is_offered_and_may_call_only_what_the_operator_allows(run_workflow: WorkflowRunner) -> None:
+    settings = {"agents": {"clerk": {"allow_tools": ["p*", "buy"], "deny_tools": ["buy"]}}}
+    model = ScriptedModel([ToolUse("buy", {"item": "hat"}), "well"])
+
+    outcome = await run_workflow(Asking, "Go", model=model, servers={"shop": greeter.shop()}, settings=settings)
+
+    assert outcome.result == "well"
+    assert greeter.calls == []
+    assert "buy" not in model.offered
+
+
+@pytest.mark.parametrize(("answer", "bought"), [("approve", ["buy hat"]), ("reject", [])])
+async def test_a_tool_that_requires_approval_is_called_only_once_approved(
+    run_workflow: WorkflowRunner, answer: Any, bought: list[str]
+) -> None:
+    settings = {"agents": {"clerk": {"requires_approval": ["buy"]}}}
+
+    outcome = await run_workflow(
+        Asking,
+        "Go",
+        model=[ToolUse("buy", {"item": "hat"}), "well"],
+        servers={"shop": greeter.shop()},
+        settings=settings,
+        answers={"May clerk call buy?": answer},
+    )
+
+    assert outcome.result == "well"
+    assert greeter.calls == bought

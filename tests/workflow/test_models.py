@@ -1,0 +1,148 @@
+"""Models over real HTTP, through the providers' own SDKs: what goes wrong there is told, or tried again in time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from perdure.agent_settings import LimitSettings
+from perdure.bus import MemoryObjects
+from perdure.flow.exchange import ModelAnswer, ModelRequest
+from perdure.settings import LlmSettings
+from perdure_orchestrator.agents.conversations import Conversations
+from perdure_orchestrator.agents.function_runner import Functions
+from perdure_orchestrator.agents.models import Models
+from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.steps import AskModel
+from tests.llm_peer import Behaviour, LlmPeer, llm_peer
+
+KEY = "sk-very-secret-0123456789"
+MODELS = ["openai-chat:gpt-4o", "anthropic:claude-sonnet-4-6", "house:any/model"]
+
+PASSING: list[tuple[Behaviour, str, int | None]] = [
+    ("rate_limit_wait", "ModelOverloaded", 7),
+    ("rate_limit", "ModelOverloaded", None),
+    ("error", "ModelFailed", None),
+    ("overloaded", "ModelOverloaded", None),
+    ("slow_headers", "ModelTimeout", None),
+    ("slow_body", "ModelTimeout", None),
+    ("cut", "ModelUnavailable", None),
+]
+PERMANENT: list[tuple[Behaviour, str]] = [
+    ("filtered", "ContentFiltered"),
+    ("too_long", "ContextTooLong"),
+    ("bad_key", "ModelKeyRefused"),
+    ("unknown_model", "UnknownModel"),
+    ("no_quota", "ModelQuotaExceeded"),
+]
+
+
+@asynccontextmanager
+async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[AskModel]:
+    key_file.write_text(KEY + "\n")
+    known = {"api_key_file": key_file}
+    providers = {
+        "openai-chat": {"base_url": f"{peer.url}/v1", **known},
+        "anthropic": {"base_url": peer.url, **known},
+        "house": {"base_url": f"{peer.url}/v1", "compatible": True, **known},
+    }
+    settings = LlmSettings.model_validate({"providers": providers, "request_timeout": "1s"})
+    models = Models(settings)
+    yield AskModel(
+        models,
+        ToolServers({}),
+        Functions(()),
+        permissions=Permissions({}, {}),
+        conversations=Conversations(MemoryObjects()),
+        limits=LimitSettings(),
+    )
+    await models.close()
+
+
+async def ask(asking: AskModel, model: str) -> ModelAnswer:
+    request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.")
+    answer: ModelAnswer = await ActivityEnvironment().run(asking.run, request)
+    return answer
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_model_answers_and_its_usage_is_counted(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+        answer = await ask(asking, model)
+
+    assert answer.text == "hello"
+    assert (answer.usage.total.requests, answer.usage.total.tokens) == (1, 14)
+    (asked,) = peer.asked
+    assert KEY in f"{asked['headers']}"
+    assert KEY not in answer.model_dump_json()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("behaviour", "kind", "wait"), PASSING)
+async def test_what_passes_is_tried_again_by_temporal_alone_and_when_the_provider_says(
+    model: str, behaviour: Behaviour, kind: str, wait: int | None, tmp_path: Path
+) -> None:
+    error, asked = await failure(model, behaviour, tmp_path)
+
+    assert (error.type, error.non_retryable) == (kind, False)
+    assert error.next_retry_delay == (None if wait is None else timedelta(seconds=wait))
+    assert asked == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("behaviour", "kind"), PERMANENT)
+async def test_what_does_not_pass_fails_at_once_with_a_sentence(
+    model: str, behaviour: Behaviour, kind: str, tmp_path: Path
+) -> None:
+    error, asked = await failure(model, behaviour, tmp_path)
+
+    assert (error.type, error.non_retryable) == (kind, True)
+    assert "did not answer" in error.message
+    assert asked == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("behaviour", ["malformed", "wrong_schema"])
+async def test_an_answer_that_cannot_be_read_is_asked_for_again(
+    model: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    error, _ = await failure(model, behaviour, tmp_path)
+
+    assert (error.type, error.non_retryable) == ("ModelFailed", False)
+
+
+@pytest.mark.parametrize(
+    ("providers", "model", "told"),
+    [
+        ({"house": {"compatible": True}}, "house:m", "llm.providers.house needs a base_url"),
+        ({"openai": {"api_key_variable": "PEERS_KEY"}}, "openai:gpt-5", "PEERS_KEY is empty"),
+        ({"openai": {"api_key_file": "nowhere"}}, "openai:gpt-5", "llm.providers.openai.api_key_file cannot be read"),
+        ({}, "opanai:gpt-5", "Is it the provider: did you mean openai"),
+    ],
+)
+async def test_a_model_that_cannot_be_used_is_told_with_what_to_mend(
+    providers: dict[str, Any], model: str, told: str
+) -> None:
+    models = Models(LlmSettings.model_validate({"providers": providers}))
+
+    with pytest.raises(Exception, match=told):
+        models.named(model)
+
+
+async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[ApplicationError, int]:
+    """Return what the step raises, in which no key occurs, and how often the provider was asked."""
+    async with llm_peer() as peer:
+        peer.plan = [behaviour]
+        peer.slow = 1.5
+        async with step(peer, folder / "key") as asking:
+            with pytest.raises(ApplicationError) as failed:
+                await ask(asking, model)
+    assert KEY not in repr(failed.value)
+    assert failed.value.__cause__ is None
+    return failed.value, len(peer.asked)

@@ -1,0 +1,154 @@
+"""Agents at work together; each request of theirs is a durable step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from temporalio import workflow
+
+from perdure.flow import Agent, WorkflowResult
+from perdure.flow.patterns import Failure, handoff, orchestrate, parallel, refine, route
+from perdure.testing import ScriptedModel, WorkflowRunner
+
+
+class Said(BaseModel):
+    """Any structured answer."""
+
+    model_config = {"extra": "allow"}
+
+
+@workflow.defn
+class Sides:
+    @workflow.run
+    async def run(self) -> dict[str, str]:
+        found = await parallel(
+            {name: Agent(name).llm.generate_str(f"Tell the {name}") for name in ("mood", "names", "gist")}
+        )
+        return {name: f"failed: {it.error}" if isinstance(it, Failure) else it for name, it in found.items()}
+
+
+@workflow.defn
+class Choosing:
+    @workflow.run
+    async def run(self) -> str:
+        choices = {"sales": ("sells", "Ann"), "support": ("helps", "Bob")}
+        return await route(Agent("router"), "It does not work", choices)
+
+
+@workflow.defn
+class Planning:
+    @workflow.run
+    async def run(self) -> str:
+        workers = {"writer": ("writes", Agent("writer")), "counter": ("counts", Agent("counter"))}
+        return await orchestrate(Agent("planner"), workers, "A book", rounds=3)
+
+
+@workflow.defn
+class Refining:
+    @workflow.run
+    async def run(self) -> list[Any]:
+        refined = await refine(Agent("writer"), Agent("critic"), "A poem", good_enough=8, rounds=2)
+        return [refined.text, refined.rounds, refined.good_enough]
+
+
+@workflow.defn
+class Passing:
+    @workflow.run
+    async def run(self) -> tuple[str, str]:
+        agents = {"desk": ("listens", Agent("desk")), "expert": ("knows", Agent("expert"))}
+        return await handoff(agents, "desk", "Why?", turns=3)
+
+
+@workflow.defn
+class Valued:
+    @workflow.run
+    async def run(self, error: str | None) -> WorkflowResult[dict[str, int]]:
+        return WorkflowResult(error=error) if error else WorkflowResult(value={"pages": 3})
+
+
+async def test_one_parts_failure_is_reported_beside_the_others_results(run_workflow: WorkflowRunner) -> None:
+    def answer(prompt: str) -> str | Exception:
+        return ValueError("no names") if "names" in prompt else prompt.upper()
+
+    settings = {"llm": {"retry": {"maximum_attempts": 1}}}
+
+    outcome = await run_workflow(Sides, model=answer, settings=settings)
+
+    assert outcome.result["mood"] == "TELL THE MOOD"
+    assert outcome.result["gist"] == "TELL THE GIST"
+    assert "no names" in outcome.result["names"]
+
+
+async def test_a_choice_that_is_none_is_asked_again_with_the_nearest(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Said(name="suport"), Said(name="support")])
+
+    outcome = await run_workflow(Choosing, model=model)
+
+    assert outcome.result == "Bob"
+    assert "did you mean support?" in model.prompts[1]
+
+
+async def test_a_router_that_never_chooses_fails_the_run(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Choosing, model=[Said(name="nobody")] * 3)
+
+    assert "chose none of sales, support" in (outcome.error or "")
+
+
+async def test_a_plan_is_worked_off_and_put_together(run_workflow: WorkflowRunner) -> None:
+    plan = Said(tasks=[{"worker": "writer", "task": "chapter"}, {"worker": "counter", "task": "words"}])
+
+    def answers() -> Callable[[str], Any]:
+        plans = iter([Said(tasks=[{"worker": "printer", "task": "x"}]), plan, Said(tasks=[])])
+
+        def answer(prompt: str) -> Any:
+            if prompt.startswith("Plan"):
+                return next(plans)
+            return f"<{prompt}>" if prompt in {"chapter", "words"} else prompt.partition("Results:")[2]
+
+        return answer
+
+    outcome = await run_workflow(Planning, model=ScriptedModel(answers()))
+
+    assert "writer, chapter:\n<chapter>" in outcome.result
+    assert "counter, words:\n<words>" in outcome.result
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"), [([9], ["A poem", 1, True]), ([3, 8], ["better", 2, True]), ([5, 3], ["A poem", 2, False])]
+)
+async def test_it_is_written_until_it_is_good_or_was_tried_enough(
+    run_workflow: WorkflowRunner, scores: list[int], expected: list[Any]
+) -> None:
+    verdicts = iter(scores)
+
+    def answer(prompt: str) -> Any:
+        if prompt.startswith("Judge"):
+            return Said(score=next(verdicts), advice="rhyme")
+        return "better" if "Advice: rhyme" in prompt else prompt
+
+    outcome = await run_workflow(Refining, model=answer)
+
+    assert outcome.result == expected
+
+
+async def test_who_cannot_answer_hands_over(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Said(hand_to="expret"), Said(hand_to="expert", why="hard"), Said(answer="because")])
+
+    outcome = await run_workflow(Passing, model=model)
+
+    assert outcome.result == ["expert", "because"]
+    assert "did you mean expert?" in model.prompts[1]
+    assert "desk handed over to expert: hard" in model.prompts[2]
+
+
+async def test_an_error_as_a_result_is_a_failed_run_with_that_text(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Valued, "rejected: too long")
+
+    assert (outcome.ending.kind, outcome.error) == ("failed", "rejected: too long")
+
+
+async def test_a_value_as_a_result_is_the_runs_result(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Valued, None)
+
+    assert outcome.result == {"pages": 3}
