@@ -1,6 +1,6 @@
 """Which workflows and activities there are: the built-in ones and those of the user's own modules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -45,7 +45,10 @@ def load_registry(modules: Sequence[str]) -> Registry:
     activities: dict[str, Callable[..., Any]] = {}
     for name in (_BUILT_IN, *modules):
         module = _import(name)
-        own_workflows, own_activities = _marked(module, _WORKFLOW), _marked(module, _ACTIVITY)
+        own_workflows = _marked(vars(module), _WORKFLOW)
+        own_activities = _marked(vars(module), _ACTIVITY) + [
+            found for _, workflow in own_workflows for found in _marked(vars(workflow), _ACTIVITY)
+        ]
         if not own_workflows and not own_activities:
             raise SetupError(f"The module {name} defines no workflow and no activity: is @workflow.defn missing?")
         _add("workflows", own_workflows, workflows, name)
@@ -74,9 +77,10 @@ def _import(name: str) -> ModuleType:
         ) from error
 
 
-def _marked(module: ModuleType, mark: str) -> list[tuple[str, Any]]:
-    """Return what bears the mark, each with the name that the mark gives it."""
-    marked = [value for value in vars(module).values() if mark in getattr(value, "__dict__", {})]
+def _marked(values: Mapping[str, Any], mark: str) -> list[tuple[str, Any]]:
+    """Return what bears the mark, each with the name that the mark gives it; a static method is its function."""
+    plain = [value.__func__ if isinstance(value, staticmethod) else value for value in values.values()]
+    marked = [value for value in plain if mark in getattr(value, "__dict__", {})]
     return [(getattr(value, mark).name, value) for value in marked]
 
 

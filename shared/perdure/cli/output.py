@@ -1,7 +1,7 @@
 """What commands print: for people on a terminal, as plain lines in a pipe, as JSON for programs."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from perdure.contracts import Kind, Progress
+from perdure.contracts import Kind, Progress, RunUsage
 
 __all__ = ["console", "local_time", "print_json", "progress_line", "table"]
 
@@ -50,9 +50,26 @@ def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
     line.append(f" {fact.step}" if fact.step else "")
     if fact.attempt > 1:
         line.append(f"  (attempt {fact.attempt})", "yellow")
+    if fact.kind == "note":
+        line.append(f"  {fact.result}")
     if fact.error:
         line.append(f"  {fact.error}", "red")
     return line
+
+
+def usage_lines(usage: RunUsage) -> Iterator[str]:
+    """Tell what a run used, in all and by agent; nothing of a run that asked nobody."""
+    if not usage:
+        return
+    total = usage.total
+    cost = "of unknown cost" if total.cost_usd is None else f"{total.cost_usd:.4f} USD"
+    unpriced = (
+        f", {total.unpriced_requests} without a known price" if total.cost_usd and total.unpriced_requests else ""
+    )
+    tokens = f"{total.input_tokens} tokens in, {total.output_tokens} out"
+    yield f"Used: {total.requests} model requests, {usage.tool_calls} tool calls, {tokens}, {cost}{unpriced}"
+    for agent, used in usage.agents.items():
+        yield f"  {agent}: {used.requests} requests, {used.tokens} tokens"
 
 
 def local_time(time: datetime) -> str:

@@ -8,9 +8,9 @@ import typer
 
 from perdure.bus import NatsBus
 from perdure.cli.client import Json, RunId, open_bus, run
-from perdure.cli.output import console, local_time, print_json, progress_line, table
+from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
 from perdure.cli.story import follow, newest_facts, story
-from perdure.contracts import ENDINGS, Progress
+from perdure.contracts import ENDINGS, Progress, RunUsage
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 
 __all__ = ["register"]
@@ -42,13 +42,7 @@ def register(app: typer.Typer) -> None:
         if as_json:
             print_json([*facts, engine])
             return
-        for fact in facts:
-            console.print(progress_line(fact))
-        console.print(f"Temporal: {engine.status or 'knows no such run'}")
-        for step in engine.pending:
-            console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}")
-        if engine.task_attempt > 1:
-            console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {engine.task_failure}")
+        _print_status(facts, engine)
 
     @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise, 3 still running.")
     def result(
@@ -64,6 +58,26 @@ def register(app: typer.Typer) -> None:
         ended = last.kind in ENDINGS
         typer.echo(f"{workflow_id}: {last.kind}{f': {last.error}' if last.error else ''}", err=True)
         raise typer.Exit(1 if ended else _STILL_RUNNING)
+
+
+def _used(facts: list[Progress]) -> RunUsage:
+    """Return what a run used: what its ending says, or the sum of its steps so far."""
+    said = [fact for fact in facts if fact.usage is not None]
+    ending = next((fact.usage for fact in said if fact.kind in ENDINGS), None)
+    steps = {fact.sequence: fact.usage for fact in said if fact.usage is not None}
+    return ending or sum(steps.values(), RunUsage())
+
+
+def _print_status(facts: list[Progress], engine: RunDescription) -> None:
+    for fact in facts:
+        console.print(progress_line(fact))
+    for line in usage_lines(_used(facts)):
+        console.print(line)
+    console.print(f"Temporal: {engine.status or 'knows no such run'}")
+    for step in engine.pending:
+        console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}")
+    if engine.task_attempt > 1:
+        console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {engine.task_failure}")
 
 
 async def _newest() -> list[Progress]:
