@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.binaries import binary
 from tests.live.world import left_behind
@@ -104,6 +105,40 @@ def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
 
     assert report == {"path": "incident.report.md", "approved": True, "decided_by": "editor", "comment": ""}
     assert "## Sentiment" in (tmp_path / "documents" / report["path"]).read_text()
+
+
+def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_readmes_say(tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLES / "essays", tmp_path / "all")
+    names = ("essays", "content_moderation", "multi_analysis")
+    for name in names[1:]:
+        shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True)  # one suite for all: it takes long to start
+    parts = [yaml.safe_load((EXAMPLES / name / "perdure.yaml").read_text().replace("on:", '"on":')) for name in names]
+    configuration = {
+        **parts[0],
+        "workflows": [module for part in parts for module in part["workflows"]],
+        "routes": [route for part in parts for route in part["routes"]],
+    }
+    (folder / "perdure.yaml").write_text(yaml.safe_dump(configuration))
+    events = {"essays.submitted": "essays", "content.submitted": names[1], "documents.multi_analysis": names[2]}
+    with running(folder):
+        for type_, name in events.items():
+            data = (EXAMPLES / name / "event.json").read_text()
+            assert perdure(folder, "publish", type_, data, "--id", "one").returncode == 0
+        perdure(folder, "signal", "essay-one", "teacher_approval", '"ms lee"')
+        perdure(folder, "signal", "content-one", "approve", '{"reviewer": "ann", "comments": "less loud"}')
+
+        graded, moderated, analysed = (
+            json.loads(perdure(folder, "result", run, "--wait").stdout)
+            for run in ("essay-one", "content-one", "MultiAgentAnalysis-one")
+        )
+        status = perdure(folder, "status", "MultiAgentAnalysis-one").stdout
+
+    assert graded == {"report": "essay.md.report.md", "approved_by": "ms lee"}
+    assert (folder / "essay.md.report.md").read_text()
+    assert (moderated["outcome"], moderated["reviewer"]) == ("approved", "ann")
+    assert moderated["text"]
+    assert set(analysed["found"]) == {"sentiment", "entities", "summary"}
+    assert "Used: 3 model requests, 0 tool calls" in status
 
 
 def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: Path) -> None:

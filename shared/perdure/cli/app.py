@@ -22,6 +22,7 @@ _COMMANDS: Final = (
     "up",
     "demo",
     "publish",
+    "signal",
     "watch",
     "runs",
     "approvals",

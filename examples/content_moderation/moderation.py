@@ -1,0 +1,62 @@
+"""Content is reviewed by a model, then by a human for as long as that takes, and improved by what the human says."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+from temporalio import workflow
+
+from perdure.flow import Agent, note
+
+
+class Content(BaseModel):
+    text: str
+
+
+class Approval(BaseModel):
+    reviewer: str
+    comments: str = ""
+
+
+class Rejection(BaseModel):
+    reviewer: str
+    reason: str
+
+
+class Moderated(BaseModel):
+    outcome: Literal["approved", "rejected"]
+    reviewer: str
+    text: str | None = None
+    reason: str | None = None
+
+
+@workflow.defn
+class ContentModeration:
+    """Started by ``content.submitted``; ends by the first of the signals ``approve`` and ``reject``."""
+
+    def __init__(self) -> None:
+        self._said: Approval | Rejection | None = None
+
+    @workflow.run
+    async def run(self, content: Content) -> Moderated:
+        async with Agent("moderator", instruction="You review what people want to publish.") as moderator:
+            await note(await moderator.llm.generate_str(f"Review this content:\n\n{content.text}"))
+            await workflow.wait_condition(
+                lambda: self._said is not None
+            )  # without limit: a run costs nothing meanwhile
+            match self._said:
+                case Approval(reviewer=reviewer, comments=comments):
+                    text = await moderator.llm.generate_str(
+                        f"Improve this content.\n\nComments: {comments}\n\nContent:\n{content.text}"
+                    )
+                    return Moderated(outcome="approved", reviewer=reviewer, text=text)
+                case Rejection(reviewer=reviewer, reason=reason):
+                    return Moderated(outcome="rejected", reviewer=reviewer, reason=reason)
+        raise AssertionError  # the condition holds only once one of both has come
+
+    @workflow.signal
+    def approve(self, approval: Approval) -> None:
+        self._said = self._said or approval
+
+    @workflow.signal
+    def reject(self, rejection: Rejection) -> None:
+        self._said = self._said or rejection

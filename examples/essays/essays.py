@@ -1,0 +1,63 @@
+"""An essay is graded; a teacher is asked when the grade is disputed; the report lies beside the essay."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from perdure.flow import Agent, note
+
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=2),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=1),
+    maximum_attempts=5,
+)
+
+
+class Essay(BaseModel):
+    path: str
+    disputed: bool = False  # the pupil does not agree with an earlier grade
+    bulk: bool = False
+
+
+class Graded(BaseModel):
+    report: str
+    approved_by: str | None = None
+
+
+@workflow.defn
+class EssayGrading:
+    """Started by ``essays.submitted``; the signal ``teacher_approval`` carries the teacher's name."""
+
+    def __init__(self) -> None:
+        self._teacher: str | None = None
+
+    @workflow.run
+    async def run(self, essay: Essay) -> Graded:
+        try:
+            return await self._grade(essay)
+        except Exception as error:
+            await note(f"Administrator: the essay {essay.path} could not be graded: {error.__cause__ or error}")
+            raise
+
+    async def _grade(self, essay: Essay) -> Graded:
+        async with (
+            Agent("clerk", server_names=["filesystem"]) as clerk,
+            Agent("analyser", instruction="You grade essays.", retry_policy=PATIENT) as analyser,
+            Agent("reporter", instruction="You write reports.") as reporter,
+        ):
+            text = await clerk.tools.read_text_file(path=essay.path)
+            analysis = await analyser.llm.generate_str(f"Analyse this essay:\n\n{text}")
+            if essay.disputed or "disputed" in analysis.lower():
+                await note("The grade is disputed: a teacher has to approve it.")
+                await workflow.wait_condition(lambda: self._teacher is not None)
+            report = await reporter.llm.generate_str(f"Draft a report from these parts:\n\n## Analysis\n\n{analysis}")
+            path = f"{essay.path}.report.md"
+            await clerk.tools.write_file(path=path, content=report)
+        return Graded(report=path, approved_by=self._teacher)
+
+    @workflow.signal
+    def teacher_approval(self, teacher: str) -> None:
+        self._teacher = self._teacher or teacher
