@@ -4,6 +4,7 @@ from perdure.flow.agent import Agent
 from perdure.flow.approval import Approved, Expired, Outcome, Rejected, approval
 from perdure.flow.llm import Reply
 from perdure.flow.note import note
+from perdure.flow.renewal import renew_when_long
 from perdure.flow.result import WorkflowResult
 from perdure.flow.saga import Saga
 from perdure.flow.tool_call import ToolAnswer
@@ -22,4 +23,5 @@ __all__ = [
     "WorkflowResult",
     "approval",
     "note",
+    "renew_when_long",
 ]

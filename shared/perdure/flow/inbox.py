@@ -45,6 +45,11 @@ class Inbox:
     _open: dict[str, _Question] = field(default_factory=dict)
     _closed: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def early(self) -> tuple[ArrivedDecision, ...]:
+        """The answers to questions that were not asked yet."""
+        return tuple(self._early)
+
     def arrive(self, arrived: ArrivedDecision, now: datetime) -> Receipt | None:
         """Take an answer; returns the receipt of one that is refused. An accepted one is for the asker to tell."""
         if arrived.decision_id in self._heard:

@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from perdure.contracts import Kind, Progress, RunUsage
+from perdure.flow.carried import CARRIED_MEMO, Carried
 from perdure.flow.inbox import ArrivedDecision, Inbox
 from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.steps import SAY, Announcement, Fact, RunStory
@@ -56,6 +57,7 @@ class Run:
     def open(cls) -> Self:
         """Begin to remember for the run whose code is about to execute; its first fact is that it has started."""
         run = cls()
+        run._take_over(workflow.memo_value(CARRIED_MEMO, Carried(), type_hint=Carried))
         setattr(workflow.instance(), _ATTRIBUTE, run)
         workflow.set_signal_handler(DECISION_SIGNAL, run._take_decision)
         run.beginning = run._beginning = run.fact("started")
@@ -120,6 +122,10 @@ class Run:
         """Remember what an answered request or call used."""
         self.usage += usage
 
+    def carried(self) -> Carried:
+        """Return what the run that goes on in the place of this one must know."""
+        return Carried(usage=self.usage, requests=self._requests, asked=self.asked, early=self.inbox.early)
+
     async def rules(self) -> Rules:
         """Return the operator's rules as they were when the run first asked."""
         if self._rules is None:
@@ -144,6 +150,11 @@ class Run:
     async def all_said(self) -> None:
         """Wait until nothing is left to be said."""
         await asyncio.gather(*self._saying)
+
+    def _take_over(self, carried: Carried) -> None:
+        self.usage, self._requests, self.asked = carried.usage, carried.requests, carried.asked
+        for early in carried.early:
+            self.inbox.arrive(early, workflow.now())
 
     async def _say_beginning(self) -> None:
         """Say it, if the run's code, which comes first, and the tasks that it made have scheduled no step by now."""

@@ -1,0 +1,44 @@
+from temporalio import workflow
+
+from perdure.contracts import Progress
+from perdure.flow import Agent, Approved, approval, renew_when_long
+from perdure.testing import WorkflowRunner
+
+
+@workflow.defn
+class Endless:
+    """Asks a model in each round; each round is a run of its own."""
+
+    @workflow.run
+    async def run(self, rounds: int) -> str:
+        await Agent("counter").llm.generate_str(f"Round {rounds}")
+        if rounds > 1:
+            await renew_when_long(rounds - 1, longest=1)
+        decision = await approval("Stop?")
+        return "stopped" if isinstance(decision, Approved) else "went on"
+
+
+async def test_a_run_goes_on_as_a_new_one_and_nothing_is_forgotten(run_workflow: WorkflowRunner) -> None:
+    async with run_workflow.start(
+        Endless, 3, model=lambda prompt: prompt, answers={"Stop?": "approve"}, settings={"limits": {"requests": 3}}
+    ) as run:
+        outcome = await run.outcome()
+
+    assert outcome.ending.result == "stopped"
+    facts = [said for said in outcome.said if isinstance(said, Progress)]
+    runs = list(dict.fromkeys(fact.run_id for fact in facts))
+    assert len(runs) == 3
+    for one in runs:
+        numbers = sorted(fact.sequence for fact in facts if fact.run_id == one)
+        assert numbers == list(range(1, len(numbers) + 1))
+    ending = next(fact for fact in facts if fact.kind == "completed")
+    assert ending.usage is not None
+    assert ending.usage.total.requests == 3
+
+
+async def test_limits_go_on_counting_over_renewals(run_workflow: WorkflowRunner) -> None:
+    async with run_workflow.start(Endless, 3, model=lambda prompt: prompt, settings={"limits": {"requests": 2}}) as run:
+        outcome = await run.outcome()
+
+    failed = next(fact for fact in outcome.said if isinstance(fact, Progress) and fact.kind == "failed")
+    assert "limits.requests" in (failed.error or "")
