@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from bench.agents import measure_agents
 from bench.burst import measure_burst
 from bench.floor import open_floor
 from bench.front_door import open_front_door
@@ -31,6 +32,7 @@ class Part(StrEnum):
     """What can be measured by itself."""
 
     RUNS = "runs"
+    AGENTS = "agents"
     PROGRESS = "progress"
     BURST = "burst"
     WAITING = "waiting"
@@ -39,13 +41,15 @@ class Part(StrEnum):
 def main(  # noqa: PLR0913, PLR0917 (one argument an option)
     only: Annotated[list[Part] | None, typer.Option(help="Measure only this part; may be repeated.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each contestant takes its turn.")] = 5,
-    single: Annotated[int, typer.Option(min=2, help="runs, progress: runs a turn, one at a time.")] = 60,
+    single: Annotated[
+        int, typer.Option(min=2, help="runs, progress: runs a turn, one at a time; agents: a quarter.")
+    ] = 60,
     many: Annotated[int, typer.Option(min=AT_ONCE, help=f"runs: runs a turn, {AT_ONCE} at once.")] = 300,
     events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
     waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait in the end.")] = 100_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure and print: whole runs, their progress, a burst of events, and events that wait."""
+    """Measure and print: whole runs, runs of agents, their progress, a burst of events, and events that wait."""
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting))
     report.show(Console())
     if json_file is not None:
@@ -62,6 +66,8 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int) ->
         async with asyncio.timeout(_WITHIN):
             if parts & {Part.RUNS, Part.PROGRESS}:
                 found |= await _measure_house(parts, turns, folder / "house")
+            if Part.AGENTS in parts:
+                found[Part.AGENTS] = await measure_agents(folder / "agents", max(2, turns.single // 4), turns.rounds)
             if Part.BURST in parts:
                 async with open_front_door(folder / "burst") as door:
                     found[Part.BURST] = await measure_burst(door, events, turns.rounds)

@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import uuid4
 
 import nats
@@ -21,13 +22,14 @@ from nats.aio.msg import Msg
 
 from perdure.local.state import Endpoints
 
-__all__ = ["House", "Perdure", "open_house", "publishing"]
+__all__ = ["House", "Perdure", "open_house", "publishing", "publishing_agents"]
 
 _CONFIGURATION: Final = {
-    "workflows": ["bench.workload"],
+    "workflows": ["bench.workload", "bench.agents_workload"],
     "routes": [
         {"on": "bench.activities", "start": "Activities"},
         {"on": "bench.local", "start": "LocalActivities"},
+        {"on": "bench.agents", "start": "AgentRun"},
     ],
 }
 _STOPS_WITHIN: Final = 60.0  # seconds
@@ -101,10 +103,22 @@ async def publishing(house: House) -> AsyncIterator[tuple[Perdure, Perdure]]:
 
 
 @asynccontextmanager
-async def open_house(folder: Path) -> AsyncIterator[House]:
-    """Run ``perdure up`` in a folder of its own for as long as the block lasts."""
+async def publishing_agents(house: House) -> AsyncIterator[Perdure]:
+    """Open one plain NATS client, with which runs of agents are asked for."""
+    client = await nats.connect(house.endpoints.nats)
+    try:
+        contestant = Perdure("agents", "bench.agents", "AgentRun", client, house)
+        await contestant.listen()
+        yield contestant
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> AsyncIterator[House]:
+    """Run ``perdure up`` in a folder of its own, with more keys if need be, for as long as the block lasts."""
     folder.mkdir()
-    (folder / "perdure.yaml").write_text(yaml.safe_dump(_CONFIGURATION))
+    (folder / "perdure.yaml").write_text(yaml.safe_dump({**_CONFIGURATION, **more}))
     began = time.monotonic()
     up = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("perdure"),

@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.llm_wire import Spoken, answer
+
 __all__ = ["Behaviour", "LlmPeer", "llm_peer"]
 
 Behaviour = Literal[
     "answer",
+    "call_tool",
     "rate_limit_wait",
     "rate_limit",
     "error",
@@ -18,13 +21,19 @@ Behaviour = Literal[
     "slow_headers",
     "slow_body",
     "cut",
+    "cut_early",
     "malformed",
     "wrong_schema",
+    "failed",
     "filtered",
+    "refusal",
+    "filtered_request",
     "too_long",
     "bad_key",
+    "forbidden",
     "unknown_model",
     "no_quota",
+    "refused",
 ]
 
 _STATUS: Mapping[str, tuple[int, str, str]] = {
@@ -33,7 +42,10 @@ _STATUS: Mapping[str, tuple[int, str, str]] = {
     "error": (500, "api_error", "server_error"),
     "overloaded": (529, "overloaded_error", "overloaded"),
     "too_long": (400, "invalid_request_error", "context_length_exceeded"),
+    "filtered_request": (400, "invalid_request_error", "content_policy_violation"),
+    "refused": (400, "invalid_request_error", "invalid_value"),
     "bad_key": (401, "authentication_error", "invalid_api_key"),
+    "forbidden": (403, "permission_error", "insufficient_permissions"),
     "unknown_model": (404, "not_found_error", "model_not_found"),
     "no_quota": (402, "billing_error", "insufficient_quota"),
 }
@@ -44,16 +56,25 @@ class LlmPeer:
     """What a test sees of it.
 
     Attributes:
-        plan: What it does with the next requests; when all is done, it answers.
+        plan: What it does with the next requests; when all is done, it answers. A number is the HTTP status of what a
+            proxy says: a page of a hundred thousand letters, in which the key occurs.
         asked: The requests, each with its path, headers and body.
+        slow: How long it waits where it is slow, in seconds.
+        wait: The header `retry-after` of ``rate_limit_wait``.
+        arguments: What ``call_tool`` calls the tool that was offered last with: JSON, or what pretends to be.
     """
 
     url: str = ""
-    plan: list[Behaviour] = field(default_factory=list)
+    plan: list[Behaviour | int] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     slow: float = 5.0
+    wait: str = "7"
+    arguments: str = "{}"
+    _served: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self._served.add(task)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -64,33 +85,29 @@ class LlmPeer:
                 behaviour = self.plan.pop(0) if self.plan else "answer"
                 if not await self._respond(behaviour, self.asked[-1], writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
             writer.close()
 
-    async def _respond(self, behaviour: Behaviour, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+    async def leave(self) -> None:
+        """Wait for nobody: who is still served is left alone."""
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
+
+    async def _respond(self, behaviour: Behaviour | int, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+        if behaviour == "cut_early":
+            return False
         if behaviour == "cut":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{")
             await writer.drain()
             return False
         if behaviour == "slow_headers":
             await asyncio.sleep(self.slow)
-        status, more = 200, ""
-        body = _answer(asked, filtered=behaviour == "filtered")
-        if behaviour in _STATUS:
-            status, kind, code = _STATUS[behaviour]
-            key = asked["headers"].get("authorization") or asked["headers"].get("x-api-key", "")
-            words = "prompt is too long: maximum context length" if behaviour == "too_long" else f"{code} for {key}"
-            error = {"type": kind, "code": code, "message": words, "param": None}
-            body = json.dumps({"type": "error", "error": error})
-        elif behaviour == "malformed":
-            body = body.replace('"', "'")
-        elif behaviour == "wrong_schema":
-            body = '{"hello": "world"}'
-        if behaviour == "rate_limit_wait":
-            more = "retry-after: 7\r\n"
-        kind = "text/event-stream" if body.startswith("event:") else "application/json"
+        status, body = self._said(behaviour, asked)
+        more = f"retry-after: {self.wait}\r\n" if behaviour == "rate_limit_wait" else ""
+        kind = {"e": "text/event-stream", "<": "text/html"}.get(body[0], "application/json")
         head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n"
         writer.write(head.encode() + body[:10].encode())
         await writer.drain()
@@ -100,58 +117,34 @@ class LlmPeer:
         await writer.drain()
         return True
 
+    def _said(self, behaviour: Behaviour | int, asked: dict[str, Any]) -> tuple[int, str]:
+        """Return the status and the body; what it refuses it repeats, with the key."""
+        key = asked["headers"].get("authorization") or asked["headers"].get("x-api-key", "")
+        if isinstance(behaviour, int):
+            return behaviour, f"<html>{key}{'x' * 100_000}{key}</html>"
+        if behaviour in _STATUS:
+            status, kind, code = _STATUS[behaviour]
+            words = "prompt is too long: maximum context length" if behaviour == "too_long" else f"{code} for {key}"
+            return status, json.dumps(
+                {"type": "error", "error": {"type": kind, "code": code, "message": words, "param": None}}
+            )
+        if behaviour == "wrong_schema":
+            return 200, '{"hello": "world"}'
+        said = answer(asked["path"], asked["body"], self._spoken(behaviour, asked["body"]))
+        return 200, said.replace('"', "'") if behaviour == "malformed" else said
 
-def _answer(asked: Mapping[str, Any], *, filtered: bool) -> str:
-    """Answer in the protocol of the path that was asked."""
-    if asked["path"].endswith("/messages"):
-        return _anthropic(asked["body"], filtered=filtered)
-    message = {"role": "assistant", "content": None if filtered else "hello", "refusal": None}
-    return json.dumps(
-        {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": asked["body"]["model"],
-            "choices": [
-                {"index": 0, "message": message, "finish_reason": "content_filter" if filtered else "stop"},
-            ],
-            "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
-        }
-    )
-
-
-def _anthropic(asked: Mapping[str, Any], *, filtered: bool) -> str:
-    """Answer whole, or as the events of a stream: Anthropic's SDK asks for one where answers may be long."""
-    reason = "refusal" if filtered else "end_turn"
-    parts = [] if filtered else [{"type": "text", "text": "hello"}]
-    message = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": asked["model"],
-        "content": parts,
-        "stop_reason": reason,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 11, "output_tokens": 3},
-    }
-    if not asked.get("stream"):
-        return json.dumps(message)
-    events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": {**message, "content": [], "stop_reason": None}},
-        *({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}} for _ in parts),
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": part["text"]}}
-            for part in parts
-        ),
-        *({"type": "content_block_stop", "index": 0} for _ in parts),
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": reason, "stop_sequence": None},
-            "usage": {"output_tokens": 3},
-        },
-        {"type": "message_stop"},
-    ]
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    def _spoken(self, behaviour: Behaviour, asked: dict[str, Any]) -> Spoken:
+        tool = None
+        if behaviour == "call_tool":
+            offered = asked["tools"][-1]
+            tool = offered.get("function", offered)["name"]
+        return Spoken(
+            tool=tool,
+            arguments=self.arguments,
+            refusal="I will not." if behaviour == "refusal" else None,
+            filtered=behaviour == "filtered",
+            failed=behaviour == "failed",
+        )
 
 
 @asynccontextmanager
@@ -164,3 +157,4 @@ async def llm_peer() -> AsyncIterator[LlmPeer]:
         yield peer
     finally:
         server.close()
+        await peer.leave()

@@ -256,6 +256,13 @@ async def test_an_answer_comes_in_the_shape_that_was_asked_for(run_workflow: Wor
     assert model.prompts == ["Good?", '{"good":true}']
 
 
+async def test_an_answer_of_another_shape_fails_the_run_and_does_not_hang_it(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Judging, model=[Person(name="Ann")])
+
+    assert outcome.ending.kind == "failed"
+    assert "good" in (outcome.error or "")
+
+
 async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflow: WorkflowRunner) -> None:
     failing = [ConnectionError("away"), ConnectionError("away"), ConnectionError("away"), "never said"]
     settings = {"llm": {"retry": {"maximum_attempts": 1}}}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure.errors import PerdureError
 from perdure.nearest import nearest
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
 
 __all__ = ["Models", "UnknownModel"]
+
+# Where SDKs look for keys by themselves: OPENAI_API_KEY, HF_TOKEN, AWS_BEARER_TOKEN_BEDROCK, …
+_SECRET: Final = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)")
+_SHORTEST_SECRET: Final = 8  # characters; what is shorter is no secret, and may be a part of any word
 
 
 class UnknownModel(PerdureError):
@@ -46,8 +51,9 @@ class Models:
         return {"max_retries": 0, "timeout": self._settings.request_timeout.total_seconds()}
 
     def without_keys(self, text: str) -> str:
-        """Return a text in which no key of a provider occurs: some providers repeat what they refuse."""
-        for key in self._keys:
+        """Return a text in which no key of the worker's occurs: some providers repeat what they refuse."""
+        found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
+        for key in sorted(self._keys | found, key=len, reverse=True):
             text = text.replace(key, "***")
         return text
 
@@ -64,8 +70,7 @@ class Models:
 
             return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
         from pydantic_ai.exceptions import UserError  # noqa: PLC0415 (a slow import)
-        from pydantic_ai.models import infer_model, known_model_names  # noqa: PLC0415 (likewise)
-        from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 (likewise)
+        from pydantic_ai.models import infer_model  # noqa: PLC0415 (likewise)
 
         provider, _, model = name.partition(":")
         settings = self._settings.providers.get(provider)
@@ -73,12 +78,25 @@ class Models:
             if settings is None:
                 return infer_model(name)
             if settings.compatible:
-                return OpenAIChatModel(model, provider=self._compatible(provider, settings))
+                return self._compatible(provider, model, settings)
             return infer_model(name, lambda asked: self._provider(asked, settings))
-        except (UserError, ImportError, ValueError) as error:
+        except (UserError, ImportError, TypeError, ValueError) as error:  # TypeError: a provider that takes no base_url
+            raise UnknownModel(f"The model {name} cannot be used: {error}{self._hint(provider)}") from error
+
+    def _hint(self, provider: str) -> str:
+        from pydantic_ai.models import known_model_names  # noqa: PLC0415 (likewise)
+        from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (likewise)
+
+        try:
+            infer_provider_class(provider)
+        except ImportError:
+            return ""  # the error itself names what to install
+        except ValueError:
+            if provider in self._settings.providers:
+                return f" If it speaks OpenAI's chat completions, set llm.providers.{provider}.compatible to true."
             known = {*self._settings.providers, *(known.partition(":")[0] for known in known_model_names())}
-            hint = "" if provider in known else f" Is it the provider{nearest(provider, known)}"
-            raise UnknownModel(f"The model {name} cannot be used: {error}{hint}") from error
+            return f" Is it the provider{nearest(provider, known)}"
+        return ""
 
     def _provider(self, name: str, settings: ProviderSettings) -> Provider[Any]:
         from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (likewise)
@@ -86,12 +104,14 @@ class Models:
         options: dict[str, Any] = {"api_key": self._key(name, settings), "base_url": settings.base_url}
         return infer_provider_class(name)(**{option: value for option, value in options.items() if value is not None})
 
-    def _compatible(self, name: str, settings: ProviderSettings) -> Provider[Any]:
+    def _compatible(self, name: str, model: str, settings: ProviderSettings) -> Model:
+        from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 (likewise)
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider  # noqa: PLC0415 (likewise)
 
         if settings.base_url is None:
             raise UnknownModel(f"llm.providers.{name} needs a base_url: it is OpenAI-compatible, but where is it?")
-        return OpenAICompatibleProvider(name, base_url=settings.base_url, api_key=self._key(name, settings))
+        provider = OpenAICompatibleProvider(name, base_url=settings.base_url, api_key=self._key(name, settings))
+        return OpenAIChatModel(model, provider=provider)
 
     def _key(self, name: str, settings: ProviderSettings) -> str | None:
         if settings.api_key_file is not None:

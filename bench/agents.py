@@ -1,0 +1,104 @@
+"""A run of ten requests to a model and ten tool calls, with instant servers: what durability costs beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from bench.agents_floor import open_agent_floor
+from bench.agents_workload import TURNS
+from bench.house import open_house, publishing_agents
+from bench.measure import Latency, latency
+from bench.report import at_most, median, tell
+from tests.llm_peer import llm_peer
+
+__all__ = ["Agents", "measure_agents"]
+
+_AIM: Final = 1.3
+_SERVER: Final = str(Path(__file__).parents[1] / "tests" / "unit" / "orchestrator" / "tiny_server.py")
+_WARM_UP: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """What was found, by round.
+
+    Attributes:
+        ours: Of Perdure, from the published event to ``completed``.
+        by_hand: Of temporalio, from the request to the result.
+        history_bytes: Of one run of Perdure's.
+        history_bytes_by_hand: Of one run by hand.
+    """
+
+    ours: Sequence[Latency]
+    by_hand: Sequence[Latency]
+    history_bytes: int
+    history_bytes_by_hand: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return medians over the rounds; the ratio is taken within each round."""
+        ratios = [ours.p50 / floor.p50 for ours, floor in zip(self.ours, self.by_hand, strict=True)]
+        calls = 2 * TURNS
+        return {
+            "p50_ms": median([it.p50 for it in self.ours]),
+            "by_hand_p50_ms": median([it.p50 for it in self.by_hand]),
+            "ratio": median(ratios),
+            "aim": _AIM,
+            "history_bytes_per_call": round(self.history_bytes / calls),
+            "by_hand_history_bytes_per_call": round(self.history_bytes_by_hand / calls),
+        }
+
+    def show(self, console: Console) -> None:
+        """Print a table."""
+        found = self.summary()
+        table = Table("", "p50", "to by hand", "history a call", title="Ten model requests and ten tool calls")
+        table.add_row(
+            "by hand", f"{found['by_hand_p50_ms']:.0f} ms", "", f"{found['by_hand_history_bytes_per_call']} B"
+        )
+        table.add_row(
+            "Perdure",
+            f"{found['p50_ms']:.0f} ms",
+            at_most(found["ratio"], _AIM),
+            f"{found['history_bytes_per_call']} B",
+        )
+        console.print(table)
+
+
+async def measure_agents(folder: Path, runs: int, rounds: int) -> Agents:
+    """Let both take turns, on the same servers."""
+    async with llm_peer() as peer:
+        url = f"{peer.url}/v1"
+        (folder.parent / "key").write_text("none")
+        provider = {"compatible": True, "base_url": url, "api_key_file": str(folder.parent / "key")}
+        more = {
+            "llm": {"model": "house:any", "providers": {"house": provider}},
+            "mcp": {"servers": {"tiny": {"command": "python", "args": [_SERVER]}}},
+        }
+        async with (
+            open_house(folder, more) as house,
+            open_agent_floor(house.endpoints.temporal, url, _SERVER) as floor,
+            publishing_agents(house) as ours,
+        ):
+            for contestant in (floor, ours):
+                await latency(contestant, _WARM_UP)
+            found: list[tuple[Latency, Latency]] = []
+            for number in range(rounds):
+                tell(f"agents, round {number + 1} of {rounds}")
+                found.append((await latency(floor, runs), await latency(ours, runs)))
+            sizes = await _history_sizes(house.endpoints.temporal)
+    return Agents([it for _, it in found], [it for it, _ in found], sizes["AgentRun"], sizes["ByHand"])
+
+
+async def _history_sizes(temporal: str) -> dict[str, int]:
+    """Return the bytes of the newest run's history, by workflow."""
+    client = await Client.connect(temporal)
+    sizes: dict[str, int] = {}
+    for name in ("AgentRun", "ByHand"):
+        async for run in client.list_workflows(f"WorkflowType = '{name}'", limit=1):
+            described = await client.get_workflow_handle(run.id).describe()
+            sizes[name] = described.raw_description.workflow_execution_info.history_size_bytes
+    return sizes

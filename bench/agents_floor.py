@@ -1,0 +1,118 @@
+"""The same by hand: temporalio, pydantic-ai and mcp, two activities, and nothing else.
+
+``python -m bench.agents_floor TEMPORAL LLM_URL TINY_SERVER`` is its worker, until SIGTERM.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from bench.agents_workload import TURNS
+from perdure.ending import leave
+
+with workflow.unsafe.imports_passed_through():
+    from mcp import Client as McpClient
+    from mcp.client.stdio import StdioServerParameters
+    from pydantic_ai.direct import model_request
+    from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+__all__ = ["AgentFloor", "open_agent_floor"]
+
+_TASK_QUEUE: Final = "agent-floor"
+_SOON: Final = timedelta(minutes=10)
+_HEARTBEAT: Final = timedelta(seconds=5)
+_STOPS_WITHIN: Final = 20.0  # seconds
+
+
+class _Steps:
+    """What the worker holds: one model and one MCP session."""
+
+    def __init__(self, model: OpenAIChatModel, tools: McpClient) -> None:
+        self._model = model
+        self._tools = tools
+
+    @activity.defn
+    async def ask(self, said: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
+        """Put the conversation to the model and return what is new."""
+        asked = ModelRequest.user_text_prompt(prompt)
+        response = await model_request(self._model, [*ModelMessagesTypeAdapter.validate_python(said), asked])
+        new: list[dict[str, Any]] = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
+        return new
+
+    @activity.defn
+    async def call(self, tool: str) -> str:
+        """Call the tool, with a key of its own."""
+        meta: Any = {"perdure/idempotency-key": activity.info().activity_id}
+        result = await self._tools.call_tool(tool, {}, meta=meta)
+        return "".join(part.text for part in result.content if part.type == "text")
+
+
+@workflow.defn
+class ByHand:
+    """As one writes it without Perdure."""
+
+    @workflow.run
+    async def run(self) -> int:
+        """Ask and call in turns."""
+        options: Any = {"start_to_close_timeout": _SOON, "heartbeat_timeout": _HEARTBEAT}
+        said: list[dict[str, Any]] = []
+        for _turn in range(TURNS):
+            said += await workflow.execute_activity_method(_Steps.ask, args=[said, "Go on."], **options)
+            await workflow.execute_activity_method(_Steps.call, "tell_key", **options)
+        return len(said)
+
+
+class AgentFloor:
+    """Runs it and waits for the result."""
+
+    name = "by hand"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def run_one(self) -> None:
+        """Do one run, from the request to its result."""
+        await self._client.execute_workflow(ByHand.run, id=f"by-hand-{uuid4().hex}", task_queue=_TASK_QUEUE)
+
+
+@asynccontextmanager
+async def open_agent_floor(temporal: str, llm_url: str, server: str) -> AsyncIterator[AgentFloor]:
+    """Run the worker, a process of its own, for as long as the block lasts."""
+    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.agents_floor", temporal, llm_url, server)
+    try:
+        floor = AgentFloor(client)
+        await floor.run_one()  # then it is ready
+        yield floor
+    finally:
+        worker.terminate()
+        async with asyncio.timeout(_STOPS_WITHIN):
+            await worker.wait()
+
+
+async def _work(temporal: str, llm_url: str, server: str) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    model = OpenAIChatModel("any", provider=OpenAICompatibleProvider("house", base_url=llm_url, api_key="none"))
+    async with model, McpClient(StdioServerParameters(command=sys.executable, args=[server])) as tools:
+        steps = _Steps(model, tools)
+        async with Worker(client, task_queue=_TASK_QUEUE, workflows=[ByHand], activities=[steps.ask, steps.call]):
+            await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(*sys.argv[1:4]))
+    leave(0)
