@@ -9,9 +9,10 @@ from typing import Any, Final, Self
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError
 
 from perdure.flow.note import note
+from perdure.flow.sentence import sentence
 
 __all__ = ["Saga"]
 
@@ -96,7 +97,7 @@ class Saga:
                 if undoing.cancelled():
                     raise
         if left := undoing.result():
-            message = f"{_words(error)}. Not undone: {'; '.join(left)}"
+            message = f"{sentence(error)}. Not undone: {'; '.join(left)}"
             raise ApplicationError(message, type="NotUndone", non_retryable=True) from error
 
     async def _undo_all(self) -> list[str]:
@@ -106,7 +107,7 @@ class Saga:
             try:
                 await self._perform(undo.step, undo.args, self._undo_retry_policy)
             except Exception as error:  # noqa: BLE001 (whatever it is, the others are undone all the same)
-                left.append(f"{undo.name} ({_words(error)})")
+                left.append(f"{undo.name} ({sentence(error)})")
                 await note(f"Could not undo: {left[-1]}")
         return left
 
@@ -117,9 +118,3 @@ class Saga:
             )
         done: Awaitable[Any] = step(*args)
         return await done
-
-
-def _words(error: BaseException) -> str:
-    while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
-        error = error.cause
-    return str(error) or type(error).__name__
