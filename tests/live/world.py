@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +27,20 @@ class World:
         )
 
     async def completed(self, count: int, *, within: float = 90) -> dict[str, list[Progress]]:
-        """Wait until so many runs have completed; returns all facts by run."""
+        """Wait until so many runs have completed, and none has failed; returns all facts by run."""
+        return await self.ended(count, within=within, refused={"failed", "cancelled"})
+
+    async def ended(
+        self, count: int, *, within: float = 90, refused: Collection[str] = ()
+    ) -> dict[str, list[Progress]]:
+        """Wait until so many runs have ended, none of them like this; returns all facts by run."""
         done: set[str] = set()
         async with asyncio.timeout(within):
             async for heard in self.bus.listen("progress.>", replay=True):
                 fact = decode(heard.wire)
                 assert isinstance(fact, Progress)
-                assert fact.kind not in {"failed", "cancelled"}, fact
-                if fact.kind == "completed":
+                assert fact.kind not in refused, fact
+                if fact.kind in {"completed", "failed", "cancelled"}:
                     done.add(fact.workflow_id)
                 if len(done) == count:
                     break

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
 
 from perdure.contracts import RunUsage
 from perdure.flow.inbox import ArrivedDecision
@@ -17,6 +17,7 @@ class Carried(BaseModel):
     """So much must not be forgotten.
 
     Attributes:
+        began_at: When the first of them began (UTC).
         usage: What was used up to now: limits go on counting.
         requests: How many requests to models were made.
         asked: How many approvals were asked for: their ids go on counting.
@@ -25,6 +26,7 @@ class Carried(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    began_at: AwareDatetime | None = None
     usage: RunUsage = RunUsage()
     requests: NonNegativeInt = 0
     asked: NonNegativeInt = 0

@@ -22,7 +22,7 @@ class ModelRequest(_Part):
     Attributes:
         number: Counts the requests of the run from 1.
         spent: What the run had used when it made this request.
-        began_at: When the run began (UTC).
+        began_at: From when on the wall time of the run is limited (UTC); absent where it is not.
         model: A pydantic-ai model name; the configured one when absent.
         model_settings: What pydantic-ai calls model settings, such as ``temperature``.
         earlier: Where the worker keeps the older part of the conversation.

@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
-from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.contracts.usage import RunUsage
 from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest, ToolWish
-from perdure.flow.performing import Trying, perform, rules_for
+from perdure.flow.performing import Trying, limited_from, perform, rules_for
 from perdure.flow.run import Run
 from perdure.flow.tool_call import ToolAnswer
 from perdure.flow.tools import Toolbox
@@ -150,7 +149,7 @@ class Llm:
             update={
                 "number": run.count_request(),
                 "spent": run.usage.total,
-                "began_at": workflow.info().workflow_start_time,
+                "began_at": limited_from(),
                 "prompt": prompt,
                 "tool_answers": results,
                 "output_schema": schema,

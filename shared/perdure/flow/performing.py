@@ -1,7 +1,10 @@
 """How an agent's steps are scheduled: under which name, for how long, and how often they are tried."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -14,7 +17,7 @@ from perdure.flow.rules import Rules
 from perdure.flow.run import Run
 from perdure.nearest import nearest
 
-__all__ = ["LONGEST_TRY", "Trying", "perform", "rules_for"]
+__all__ = ["LONGEST_TRY", "Trying", "limited_from", "perform", "rules_for", "undoing"]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -22,6 +25,8 @@ LONGEST_TRY: Final = timedelta(minutes=10)
 """How long one try of a step may take; a worker that died is noticed by its heartbeat, earlier."""
 
 _HEARTBEAT: Final = timedelta(seconds=5)
+
+_UNDOING: Final = ContextVar("undoing", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,21 @@ class Trying:
         return Trying(
             self.retry_policy or other.retry_policy, self.start_to_close_timeout or other.start_to_close_timeout
         )
+
+
+@contextmanager
+def undoing() -> Iterator[None]:
+    """Lift the limit of time for a block: what was done must be undone however late it is."""
+    token = _UNDOING.set(True)
+    try:
+        yield
+    finally:
+        _UNDOING.reset(token)
+
+
+def limited_from() -> datetime | None:
+    """Return from when on the wall time of the run is limited; nothing while it undoes."""
+    return None if _UNDOING.get() else Run.current().began_at
 
 
 async def rules_for(servers: tuple[str, ...]) -> Rules:

@@ -38,6 +38,7 @@ class Run:
         inbox: The answers that people sent.
         asked: How many approvals the run has asked for.
         usage: What its agents have used up to now.
+        began_at: When it began (UTC), or the first of those in whose place it goes on.
         beginning: The fact that it has started, whoever says it.
     """
 
@@ -47,6 +48,7 @@ class Run:
         self.inbox = Inbox()
         self.asked = 0
         self.usage = RunUsage()
+        self.began_at = workflow.info().workflow_start_time
         self._requests = 0
         self._rules: asyncio.Task[Rules] | None = None
         self._numbers = 0
@@ -124,7 +126,9 @@ class Run:
 
     def carried(self) -> Carried:
         """Return what the run that goes on in the place of this one must know."""
-        return Carried(usage=self.usage, requests=self._requests, asked=self.asked, early=self.inbox.early)
+        return Carried(
+            began_at=self.began_at, usage=self.usage, requests=self._requests, asked=self.asked, early=self.inbox.early
+        )
 
     async def rules(self) -> Rules:
         """Return the operator's rules as they were when the run first asked."""
@@ -152,6 +156,7 @@ class Run:
         await asyncio.gather(*self._saying)
 
     def _take_over(self, carried: Carried) -> None:
+        self.began_at = carried.began_at or self.began_at
         self.usage, self._requests, self.asked = carried.usage, carried.requests, carried.asked
         for early in carried.early:
             self.inbox.arrive(early, workflow.now())

@@ -9,15 +9,18 @@ from typing import Any, Final, Self
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from perdure.flow.note import note
-from perdure.flow.sentence import sentence
+from perdure.flow.performing import undoing
+from perdure.flow.sentence import innermost, sentence
 
 __all__ = ["Saga"]
 
 _TRY: Final = timedelta(minutes=5)
-_UNDO_POLICY: Final = RetryPolicy(maximum_interval=timedelta(minutes=1), maximum_attempts=50)
+_UNDO_POLICY: Final = RetryPolicy(
+    maximum_interval=timedelta(minutes=1), maximum_attempts=50, non_retryable_error_types=["ToolRefused"]
+)
 
 Step = Callable[..., Any] | str
 """An activity, by itself or by name, or an async function of the workflow, such as an agent's tool."""
@@ -42,8 +45,8 @@ class Saga:
 
     Args:
         start_to_close_timeout: For one try of a step or an undo.
-        retry_policy: For steps; by default Temporal's: for ever.
-        undo_retry_policy: For undos; by default 50 tries, at most a minute apart.
+        retry_policy: For steps that are activities; by default Temporal's: for ever. A tool has its agent's.
+        undo_retry_policy: For undos, also for a tool that says it failed; by default 50 tries, at most a minute apart.
     """
 
     def __init__(
@@ -105,16 +108,44 @@ class Saga:
         while self._undos:
             undo = self._undos.pop()
             try:
-                await self._perform(undo.step, undo.args, self._undo_retry_policy)
+                with undoing():
+                    await self._undo(undo)
             except Exception as error:  # noqa: BLE001 (whatever it is, the others are undone all the same)
                 left.append(f"{undo.name} ({sentence(error)})")
                 await note(f"Could not undo: {left[-1]}")
         return left
 
+    async def _undo(self, undo: _Undo) -> None:
+        """Undo one step; Temporal tries activities again, and functions are tried again here."""
+        policy = self._undo_retry_policy
+        if _is_activity(undo.step):
+            await self._perform(undo.step, undo.args, policy)
+            return
+        attempt, wait = 1, policy.initial_interval
+        while True:
+            try:
+                await self._perform(undo.step, undo.args, policy)
+            except FailureError as error:
+                if attempt == policy.maximum_attempts or _type(error) in (policy.non_retryable_error_types or ()):
+                    raise
+            else:
+                return
+            await workflow.sleep(wait)
+            attempt, wait = attempt + 1, min(wait * policy.backoff_coefficient, policy.maximum_interval or wait * 100)
+
     async def _perform(self, step: Step, args: tuple[Any, ...], policy: RetryPolicy | None) -> Any:
-        if isinstance(step, str) or hasattr(step, "__temporal_activity_definition"):
+        if isinstance(step, str) or _is_activity(step):
             return await workflow.execute_activity(
                 step, args=args, start_to_close_timeout=self._timeout, retry_policy=policy
             )
         done: Awaitable[Any] = step(*args)
         return await done
+
+
+def _is_activity(step: Step) -> bool:
+    return isinstance(step, str) or hasattr(step, "__temporal_activity_definition")
+
+
+def _type(error: FailureError) -> str | None:
+    cause = innermost(error)
+    return cause.type if isinstance(cause, ApplicationError) else None

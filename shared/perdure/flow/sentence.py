@@ -2,13 +2,19 @@
 
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
-__all__ = ["sentence"]
+__all__ = ["innermost", "sentence"]
 
 
 def sentence(error: BaseException) -> str:
-    """Find the words of what happened: Temporal wraps it into which step or child run it happened in."""
-    while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
-        error = error.cause
+    """Find the words of what happened."""
+    error = innermost(error)
     if isinstance(error, FailureError):
         return error.message
     return f"{type(error).__name__}: {error}"
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Find what happened: Temporal wraps it into which step or child run it happened in."""
+    while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
+        error = error.cause
+    return error

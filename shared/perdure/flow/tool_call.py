@@ -52,7 +52,7 @@ class ToolRequest(_Part):
         positional: Arguments without names; they take the names of the tool's parameters, in their order.
         call_id: The model's name for the call, when a model asked for it; what is wrong with it is told to the model.
         approved_by: Who approved this very call, where an approval was required.
-        began_at: When the run began (UTC).
+        began_at: From when on the wall time of the run is limited (UTC); absent where it is not.
     """
 
     agent: str = ""

@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
-from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.contracts.usage import RunUsage
 from perdure.flow.approval import Approved, approval
-from perdure.flow.performing import Trying, perform, rules_for
+from perdure.flow.performing import Trying, limited_from, perform, rules_for
 from perdure.flow.run import Run
 from perdure.flow.tool_call import (
     ASK_SERVER,
@@ -52,7 +51,7 @@ class Toolbox:
         """Call a tool, once somebody has approved it if that is required."""
         trying = trying.over(self.trying)
         named, unnamed = to_jsonable_python(dict(arguments)), tuple(to_jsonable_python(positional))
-        began_at = workflow.info().workflow_start_time
+        began_at = limited_from()
         if tool in self.functions:
             call = FunctionCall(
                 agent=self.agent,
@@ -109,6 +108,7 @@ class Tools:
         async def call(*positional: Any, **arguments: Any) -> str:
             return _text(await self._box.use(tool, arguments, positional=positional))
 
+        call.__name__ = tool
         return call
 
     async def call(
