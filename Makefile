@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+NPM := $(VENV)/npm/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench up clean
@@ -16,7 +17,7 @@ demo: $(INSTALLED) ## Show the main job in one minute: a run that survives being
 up: $(INSTALLED) ## Start NATS, Temporal and the four services, and keep them running
 	@$(BIN)/perdure up $(ARGS)
 
-test: $(INSTALLED) ## Run the whole test suite, two tests at a time
+test: $(INSTALLED) $(NPM) ## Run the whole test suite, two tests at a time
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(INSTALLED) ## Lint, format, types, layers
@@ -40,4 +41,10 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perdure needs Python 3.11 or newer: make PYTHON=python3.12 demo"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(NPM): tests/npm/package.json
+	@command -v npm >/dev/null || { echo "The tests talk to MCP servers from npm: install Node.js 20 or newer, it brings npm."; exit 1; }
+	@mkdir -p $(@D) && cp $< $(@D)
+	@npm install --prefix $(@D) --silent --no-audit --no-fund --no-package-lock
 	@touch $@

@@ -194,10 +194,23 @@ def _progress(tell: Tell) -> ProgressFnT:
 
 
 def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:
+    texts: list[str] = []
+    other: list[Any] = []
+    for part in result.content:
+        found = to_jsonable_python(part, by_alias=True, exclude_none=True)
+        inner = found.get("resource", found)
+        if "text" in inner:
+            texts.append(inner["text"])
+        elif request.call_id:
+            about = inner.get("uri") or inner.get("mimeType", "")
+            texts.append(f"({part.type} {about}: only programs can use it)")
+        else:
+            other.append(found)
     return ToolAnswer(
         tool=request.tool,
         call_id=request.call_id,
-        text="\n".join(part.text for part in result.content if part.type == "text"),
+        text="\n".join(texts),
+        other=tuple(other),
         structured=to_jsonable_python(result.structured_content),
         is_error=bool(result.is_error),
     )

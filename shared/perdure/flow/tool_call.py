@@ -80,7 +80,8 @@ class ToolAnswer(_Part):
     """What the tool gave.
 
     Attributes:
-        text: All text parts of the result, joined by line breaks.
+        text: All text parts of the result, joined by line breaks; for a model, with a line about each other part.
+        other: For an author, the parts that are no text, such as images and links, in MCP's own JSON.
         structured: The structured content, if the tool has any.
         kept: Where the text lies instead, when it is long and only a model is to read it.
         is_error: The tool says that it failed; the text says why.
@@ -90,6 +91,7 @@ class ToolAnswer(_Part):
     tool: str
     call_id: str = ""
     text: str = ""
+    other: tuple[dict[str, JsonValue], ...] = ()
     structured: JsonValue = None
     kept: str | None = None
     is_error: bool = False
