@@ -12,6 +12,8 @@ from uuid import uuid4
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
 
 __all__ = ["create_server"]
 
@@ -23,9 +25,10 @@ def create_server(root: Path) -> MCPServer:
 
     @server.tool()
     def read_text_file(path: str) -> str:
-        """Read a text file (UTF-8)."""
+        """Read a text file (UTF-8), or the text of a PDF."""
         with _telling(path, "read"):
-            return _inside(root, path).read_text(encoding="utf-8")
+            file = _inside(root, path)
+            return _text_of_pdf(file) if file.suffix.lower() == ".pdf" else file.read_text(encoding="utf-8")
 
     @server.tool()
     def write_file(path: str, content: str) -> str:
@@ -39,9 +42,10 @@ def create_server(root: Path) -> MCPServer:
 
     @server.tool()
     def list_directory(path: str = ".") -> str:
-        """List what a folder holds, a line each."""
+        """List what a folder holds, a line each: [FILE] or [DIR] and its name."""
         with _telling(path, "listed"):
-            return "\n".join(sorted(entry.name + "/" * entry.is_dir() for entry in _inside(root, path).iterdir()))
+            entries = sorted(_inside(root, path).iterdir())
+            return "\n".join(f"{'[DIR]' if entry.is_dir() else '[FILE]'} {entry.name}" for entry in entries)
 
     return server
 
@@ -51,6 +55,16 @@ def _inside(root: Path, path: str) -> Path:
     if not target.is_relative_to(root):
         raise ToolError(f"{path!r} lies outside the folder that this server serves")
     return target
+
+
+def _text_of_pdf(file: Path) -> str:
+    reader = PdfReader(file)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise ValueError("it asks for a password")
+    text = "\n\n".join(page.extract_text() for page in reader.pages).strip()
+    if not text:
+        raise ValueError("it is a PDF without text: if it is a scan, put its text (OCR) in its place")
+    return text
 
 
 def _write_whole(target: Path, content: bytes) -> None:
@@ -73,6 +87,8 @@ def _telling(path: str, done: str) -> Iterator[None]:
         yield
     except UnicodeError as error:
         raise ToolError(f"{path!r} cannot be {done}: it is not UTF-8 text") from error
+    except PyPdfError as error:
+        raise ToolError(f"{path!r} cannot be {done}: it is no PDF that pypdf understands ({error})") from error
     except (OSError, RuntimeError, ValueError) as error:  # not there, a loop of links, a zero byte in the path
         raise ToolError(f"{path!r} cannot be {done}: {getattr(error, 'strerror', None) or error}") from error
 

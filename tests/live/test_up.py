@@ -107,6 +107,31 @@ def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
     assert "## Sentiment" in (tmp_path / "documents" / report["path"]).read_text()
 
 
+def test_a_folder_is_a_batch_of_markdown_text_and_pdf(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    folder, documents = tmp_path / "document_analysis", tmp_path / "documents"
+    (documents / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    for name in ("feedback.md", "incident.md"):
+        (documents / name).unlink()
+    with running(folder):
+        published = perdure(folder, "publish", "documents.submitted", '{"path": "./"}', "--id", "all")
+        assert published.returncode == 0, published.stderr
+        for _ in range(3):
+            perdure(folder, "approve", waiting_request(folder), "--as", "editor")
+
+        batch = json.loads(perdure(folder, "result", "DocumentBatch-all", "--wait").stdout)
+        part = lines(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))
+
+    assert {path: report["path"] for path, report in batch["reports"].items()} == {
+        "contract.md": "contract.report.md",
+        "minutes.txt": "minutes.txt.report.md",
+        "offer.pdf": "offer.pdf.report.md",
+    }
+    assert "no PDF that pypdf understands" in batch["failed"]["broken.pdf"]
+    assert "Norrvik" in (documents / "offer.pdf.report.md").read_text()
+    assert {fact["event_id"] for fact in part} == {"all"}
+
+
 def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_readmes_say(tmp_path: Path) -> None:
     folder = shutil.copytree(EXAMPLES / "essays", tmp_path / "all")
     names = ("essays", "content_moderation", "multi_analysis")

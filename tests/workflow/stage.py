@@ -31,6 +31,7 @@ class ScriptedAgents:
     called: list[ToolRequest] = field(default_factory=list)
     functions: list[FunctionCall] = field(default_factory=list)
     answers: list[ModelAnswer] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)  # what a tool answers, if not that it is done
     rules: Rules = field(default_factory=lambda: Rules(servers=("files", "filesystem")))
 
     @property
@@ -45,7 +46,8 @@ class ScriptedAgents:
     @activity.defn(name=CALL_TOOL)
     async def call(self, request: ToolRequest) -> ToolAnswer:
         self.called.append(request)
-        return ToolAnswer(tool=request.tool, text=f"{request.tool} done", call_id=request.call_id)
+        text = self.texts.get(request.tool, f"{request.tool} done")
+        return ToolAnswer(tool=request.tool, text=text, call_id=request.call_id)
 
     @activity.defn(name=CALL_FUNCTION)
     async def call_function(self, call: FunctionCall) -> ToolAnswer:

@@ -18,6 +18,7 @@ from temporalio.worker import (
     ExecuteWorkflowInput,
     HandleSignalInput,
     StartActivityInput,
+    StartChildWorkflowInput,
     StartLocalActivityInput,
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
@@ -27,7 +28,7 @@ from perdure.contracts import Kind, Progress
 from perdure.flow.exchange import ModelAnswer
 from perdure.flow.result import WorkflowResult
 from perdure.flow.rules import READ_RULES
-from perdure.flow.run import Run
+from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
 from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 
@@ -122,6 +123,14 @@ class _Scheduling(WorkflowOutboundInterceptor):
         handle = super().start_local_activity(replace(input, headers=_with(input, header)))
         self._steps.append(_Scheduled(header, handle))
         return handle
+
+    async def start_child_workflow(
+        self,
+        input: StartChildWorkflowInput,  # noqa: A002 (theirs)
+    ) -> workflow.ChildWorkflowHandle[Any, Any]:
+        """Start a child run, of the same event."""
+        memo = {EVENT_MEMO: self.run.event_id} if self.run.event_id else {}
+        return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
 
     def seen(self) -> Iterator[EndedStep]:
         """Name the steps whose end a worker saw, and was to say."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Final
 
 from temporalio import workflow
@@ -17,7 +16,10 @@ _PATIENCE: Final = timedelta(days=3)
 
 @workflow.defn
 class DocumentAnalysis:
-    """Started by ``documents.submitted``; the report lies beside the document, as ``<name>.report.md``."""
+    """Started by ``documents.submitted``; the report lies beside the document, as ``<name>.report.md``.
+
+    A document is Markdown, other text, or a PDF, of which Perdure's own filesystem server reads the text.
+    """
 
     @workflow.run
     async def run(self, document: DocumentSubmitted) -> DocumentReport:
@@ -61,4 +63,4 @@ def _sections(parts: dict[str, str]) -> str:
 
 
 def _report_path(document: str) -> str:
-    return str(PurePosixPath(document).with_suffix(".report.md"))
+    return document.removesuffix(".md") + ".report.md"

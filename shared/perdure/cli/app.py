@@ -25,6 +25,7 @@ _COMMANDS: Final = (
     "signal",
     "watch",
     "runs",
+    "history",
     "approvals",
     "dlq",
     "audit",

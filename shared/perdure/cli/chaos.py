@@ -19,7 +19,7 @@ from perdure.chaos.kills import Back, Killed
 from perdure.chaos.own_suite import own_suite
 from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
 from perdure.chaos.play import Counted, Happening, play
-from perdure.cli.client import Json, run, where
+from perdure.cli.client import Json, run
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.up import show
@@ -29,6 +29,7 @@ from perdure.duration import parse_duration
 from perdure.local.state import read_endpoints
 from perdure.local.suite import service_of
 from perdure.local.supervisor import Died, Ready, Stopped
+from perdure.local.whereabouts import whereabouts
 from perdure.settings import Settings
 from perdure.verify.expectation import write_expected
 
@@ -174,7 +175,7 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
     with console.status("") as status:
         await play(
             order.events,
-            bus=where(settings),
+            bus=whereabouts(settings)[0],
             state=settings.state,
             victims=order.victims,
             every=order.every,

@@ -9,11 +9,10 @@ import typer
 
 from perdure.bus import NatsBus, connect
 from perdure.configuration import load_settings
-from perdure.local.state import read_endpoints
-from perdure.settings import NatsSettings, Settings
+from perdure.local.whereabouts import whereabouts
 from perdure.telemetry.tracing import tracing
 
-__all__ = ["Json", "RunId", "open_bus", "run", "where"]
+__all__ = ["Json", "RunId", "open_bus", "run"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
@@ -37,11 +36,5 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     """
     settings = load_settings()
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with connect(where(settings), source="perdure/cli", within=_ANSWERED_WITHIN) as bus:
+        async with connect(whereabouts(settings)[0], source="perdure/cli", within=_ANSWERED_WITHIN) as bus:
             yield bus
-
-
-def where(settings: Settings) -> NatsSettings:
-    """Return where the bus is: that of the local suite if one runs, else the configured one."""
-    endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
-    return settings.nats if endpoints is None else settings.nats.model_copy(update={"servers": (endpoints.nats,)})

@@ -11,7 +11,7 @@ import typer
 
 from perdure.bus import connect
 from perdure.bus.topology import STREAMS
-from perdure.cli.client import Json, run, where
+from perdure.cli.client import Json, run
 from perdure.cli.output import console
 from perdure.configuration import load_settings
 from perdure.errors import SetupError, Unavailable
@@ -19,6 +19,7 @@ from perdure.local.program import answers
 from perdure.local.servers import installed
 from perdure.local.state import read_endpoints
 from perdure.local.suite import SERVICES
+from perdure.local.whereabouts import whereabouts
 from perdure.settings import Settings
 
 __all__ = ["register"]
@@ -87,7 +88,7 @@ def _program(name: str) -> Finding:
 
 async def _bus(settings: Settings) -> Finding:
     try:
-        async with connect(where(settings), source="perdure/doctor", within=3) as bus:
+        async with connect(whereabouts(settings)[0], source="perdure/doctor", within=3) as bus:
             streams = {info.config.name for info in await bus.js.streams_info()}
     except Unavailable as error:
         return Finding("nats", good=False, detail=str(error))

@@ -11,7 +11,7 @@ from perdure.contracts.approvals import (
 from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import Decision
-from perdure.contracts.documents import DocumentReport, DocumentSubmitted
+from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.contracts.events import Event
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
@@ -28,6 +28,7 @@ __all__ = [
     "ApprovalExpired",
     "ApprovalReminded",
     "ApprovalRequested",
+    "BatchReport",
     "CancelWorkflow",
     "DeadLetter",
     "Decision",

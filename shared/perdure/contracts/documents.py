@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-__all__ = ["DocumentReport", "DocumentSubmitted"]
+__all__ = ["BatchReport", "DocumentReport", "DocumentSubmitted"]
 
 
 class DocumentSubmitted(BaseModel):
     """The data of a ``documents.submitted`` event.
 
     Attributes:
-        path: The document, relative to the folder that the filesystem MCP server serves.
+        path: The document, or a folder of documents, relative to the folder that the filesystem MCP server serves.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -35,3 +35,17 @@ class DocumentReport(BaseModel):
     approved: bool
     decided_by: str | None = None
     comment: str = ""
+
+
+class BatchReport(BaseModel):
+    """The result of the analysis of a folder.
+
+    Attributes:
+        reports: What came of each document, by its path.
+        failed: Why a document has no report, by its path.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reports: dict[str, DocumentReport]
+    failed: dict[str, str]

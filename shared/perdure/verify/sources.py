@@ -13,9 +13,9 @@ from temporalio.client import Client as Temporal
 from temporalio.service import RPCError
 
 from perdure.errors import Unavailable
-from perdure.local.state import read_endpoints
+from perdure.local.whereabouts import whereabouts
 from perdure.nats_client import plain_client
-from perdure.settings import NatsSettings, Settings, TemporalSettings
+from perdure.settings import Settings, TemporalSettings
 from perdure.temporal_client import open_client
 from perdure.verify.records import Seen
 from perdure.verify.runs import executions
@@ -70,7 +70,7 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
     Raises:
         Unavailable: NATS or Temporal does not answer within so many seconds.
     """
-    bus, engine = _where(settings)
+    bus, engine = whereabouts(settings)
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(within):
@@ -80,17 +80,6 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
         temporal = await _temporal(engine, within)
         store = await stack.enter_async_context(open_store(settings))
         yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store)
-
-
-def _where(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
-    endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
-    if endpoints is None:
-        return settings.nats, settings.temporal
-    host, _, port = endpoints.temporal.rpartition(":")
-    return (
-        settings.nats.model_copy(update={"servers": (endpoints.nats,)}),
-        settings.temporal.model_copy(update={"host": host, "port": int(port)}),
-    )
 
 
 def _task_queues(settings: Settings) -> frozenset[str]:

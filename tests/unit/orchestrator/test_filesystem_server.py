@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
+from pypdf import PdfWriter
 
 from perdure_orchestrator.filesystem_server import create_server
+from tests.examples import EXAMPLES
 
 PRIVATE = "for nobody to see"
 
@@ -66,7 +68,13 @@ async def test_a_folder_is_listed_a_line_each(root: Path) -> None:
 
     listed = text(await call(root, "list_directory"))
 
-    assert listed.splitlines() == ["contract.md", "dangling.txt", "link.txt", "old/", "up/"]
+    assert listed.splitlines() == [
+        "[FILE] contract.md",
+        "[FILE] dangling.txt",
+        "[FILE] link.txt",
+        "[DIR] old",
+        "[DIR] up",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,28 @@ async def test_what_cannot_be_done_is_told_in_a_sentence_with_its_path(
 
     assert answer.is_error
     assert said in text(answer)
+
+
+async def test_of_a_pdf_the_text_is_read() -> None:
+    read = await call(EXAMPLES / "documents", "read_text_file", path="offer.pdf")
+
+    assert "GBP 9,800 a kitchen" in text(read)
+
+
+@pytest.mark.parametrize(
+    ("password", "said"), [(None, "it is a PDF without text"), ("secret", "it asks for a password")]
+)
+async def test_of_a_pdf_without_a_text_one_may_read_it_is_told_why(root: Path, password: str | None, said: str) -> None:
+    pdf = PdfWriter()
+    pdf.add_blank_page(100, 100)
+    if password:
+        pdf.encrypt(password, algorithm="RC4-128")
+    pdf.write(root / "scan.PDF")
+
+    answer = await call(root, "read_text_file", path="scan.PDF")
+
+    assert answer.is_error
+    assert f"'scan.PDF' cannot be read: {said}" in text(answer)
 
 
 @pytest.mark.parametrize(

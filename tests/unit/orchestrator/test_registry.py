@@ -64,7 +64,7 @@ def write_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wr
 
 
 def test_without_modules_there_are_the_built_in_workflows() -> None:
-    assert set(load_registry([]).workflows) == {"DocumentAnalysis"}
+    assert set(load_registry([]).workflows) == {"DocumentAnalysis", "DocumentBatch"}
 
 
 def test_what_a_module_marks_is_registered_by_the_name_it_is_started_by(write_module: WriteModule) -> None:
@@ -72,6 +72,7 @@ def test_what_a_module_marks_is_registered_by_the_name_it_is_started_by(write_mo
 
     assert {label: found.__name__ for label, found in registry.workflows.items()} == {
         "DocumentAnalysis": "DocumentAnalysis",
+        "DocumentBatch": "DocumentBatch",
         "Greeting": "Greeting",
         "Farewell": "Parting",
     }

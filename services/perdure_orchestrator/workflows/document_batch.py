@@ -1,0 +1,55 @@
+"""Analyse every document of a folder, each in a run of its own."""
+
+import asyncio
+from pathlib import PurePosixPath
+from typing import Final
+
+from temporalio import workflow
+from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
+
+from perdure.contracts import BatchReport, DocumentReport, DocumentSubmitted
+from perdure.flow import Agent
+from perdure.flow.sentence import sentence
+from perdure_orchestrator.workflows.document_analysis import DocumentAnalysis
+
+__all__ = ["DocumentBatch"]
+
+_READABLE: Final = frozenset({".md", ".txt", ".pdf"})
+_FILE: Final = "[FILE] "
+
+
+@workflow.defn
+class DocumentBatch:
+    """Started by ``documents.submitted`` where its path is a folder.
+
+    Each document's run is named ``<run>.<document>``, tells its own progress and asks its own editor; one that fails
+    does not keep the others from their reports.
+    """
+
+    @workflow.run
+    async def run(self, folder: DocumentSubmitted) -> BatchReport:
+        """Analyse what lies directly in the folder, but no reports."""
+        async with Agent("librarian", server_names=["filesystem"]) as librarian:
+            listed = await librarian.tools.list_directory(path=folder.path)
+        documents = [str(PurePosixPath(folder.path) / name) for name in _documents(listed)]
+        outcomes = await asyncio.gather(*map(_analyse, documents))
+        found = dict(zip(documents, outcomes, strict=True))
+        return BatchReport(
+            reports={path: outcome for path, outcome in found.items() if isinstance(outcome, DocumentReport)},
+            failed={path: outcome for path, outcome in found.items() if isinstance(outcome, str)},
+        )
+
+
+async def _analyse(path: str) -> DocumentReport | str:
+    name = f"{workflow.info().workflow_id}.{PurePosixPath(path).name}"
+    try:
+        return await workflow.execute_child_workflow(DocumentAnalysis.run, DocumentSubmitted(path=path), id=name)
+    except ChildWorkflowError as error:
+        if is_cancelled_exception(error):
+            raise
+        return sentence(error)
+
+
+def _documents(listed: str) -> list[str]:
+    files = [line.removeprefix(_FILE) for line in listed.splitlines() if line.startswith(_FILE)]
+    return [file for file in files if PurePosixPath(file).suffix.lower() in _READABLE and ".report." not in file]

@@ -1,0 +1,148 @@
+"""The article's first program on either engine, by the switch that it shows, and its history exported."""
+
+import asyncio
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from perdure.local.servers import nats_program, temporal_program
+from perdure.local.supervisor import supervised
+from tests.article import programs
+from tests.live.test_up import perdure, running
+from tests.ports import SERVERS, free_port
+
+NAMESPACE = "production"
+SERVER = '''
+from pathlib import Path
+
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("filesystem")
+
+
+@server.tool()
+def load_file(path: str) -> str:
+    """Read a file."""
+    return Path(path).read_text()
+
+
+server.run()
+'''
+
+
+EXPORT = """
+import asyncio, json
+from perdure import history as executor
+from perdure.ending import leave
+
+history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "DocumentAnalysisWorkflow-1"))
+print(json.dumps(history))
+leave(0)
+"""
+
+
+@asynccontextmanager
+async def production(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """Servers that somebody else runs: Temporal asks for TLS and for a client's certificate."""
+    ports = {name: free_port() for name in SERVERS}
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    own, theirs = authority.issue_cert("temporal.example.com"), authority.issue_cert("perdure.example.com")
+    theirs.private_key_pem.write_to_path(str(folder / "key.pem"))
+    theirs.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", ports["temporal"])
+        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+
+    servers = [nats_program(folder, ports), temporal_program(folder, ports, NAMESPACE)]
+    async with supervised(servers, folder / "logs", lambda _: None):
+        front = await asyncio.start_server(forward, "127.0.0.1", free_port(), ssl=context)
+        try:
+            yield {
+                "execution_engine": "temporal",
+                "temporal": {
+                    "host": "127.0.0.1",
+                    "port": front.sockets[0].getsockname()[1],
+                    "namespace": NAMESPACE,
+                    "task_queue": "mcp-agent-production",
+                    "tls": {
+                        "enabled": True,
+                        "server_name": "temporal.example.com",
+                        "ca_file": str(folder / "ca.pem"),
+                        "cert_file": str(folder / "cert.pem"),
+                        "key_file": str(folder / "key.pem"),
+                    },
+                },
+                "nats": {"servers": [f"nats://127.0.0.1:{ports['nats']}"]},
+            }
+        finally:
+            front.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, ssl.SSLError):  # the other side has gone
+        while read := await reader.read(65536):
+            writer.write(read)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def development(_: Path) -> AsyncIterator[dict[str, Any]]:
+    yield {"execution_engine": "asyncio"}
+
+
+def run_program(folder: Path) -> tuple[str, str]:
+    """As a user: start, publish, and ask for the result and the history."""
+    with running(folder):
+        published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
+        assert published.returncode == 0, published.stderr
+        result = perdure(folder, "result", "DocumentAnalysisWorkflow-1", "--wait")
+        history = perdure(folder, "history", "DocumentAnalysisWorkflow-1")
+        exported = subprocess.run(
+            [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert history.returncode == exported.returncode == 0, history.stderr + exported.stderr
+    assert json.loads(exported.stdout) == json.loads(history.stdout)
+    return result.stdout, history.stdout
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("engine", [development, production])
+async def test_one_line_switches_the_engine_and_the_program_is_the_same(tmp_path: Path, engine: Any) -> None:
+    (tmp_path / "theirs").mkdir()
+    shutil.copy(programs.__file__, tmp_path / "programs.py")
+    (tmp_path / "server.py").write_text(SERVER)
+    (tmp_path / "text.md").write_text("Ann is happy in Leeds.")
+    async with engine(tmp_path / "theirs") as servers:
+        configuration = {
+            **servers,
+            "workflows": ["programs"],
+            "routes": [{"on": "documents.submitted", "start": "DocumentAnalysisWorkflow", "input": "data.path"}],
+            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": ["server.py"]}}},
+        }
+        (tmp_path / "perdure.yaml").write_text(yaml.safe_dump(configuration))
+        result, history = await asyncio.to_thread(run_program, tmp_path)
+
+    assert "Ann" in json.loads(result)
+    events = json.loads(history)["events"]
+    assert events[0]["workflowExecutionStartedEventAttributes"]["taskQueue"]["name"] == servers.get("temporal", {}).get(
+        "task_queue", "perdure"
+    )
+    assert events[-1]["eventType"] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
