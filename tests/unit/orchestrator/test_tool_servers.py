@@ -108,6 +108,17 @@ async def test_agents_that_start_together_share_one_server_and_none_is_left(
     assert processes(tmp_path) == []
 
 
+async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: ToolServers) -> None:
+    found, _ = await servers.find(["tiny"], "draw")
+    request = ToolRequest(servers=("tiny",), tool="draw", arguments={})
+
+    program = await found.call(request, idempotency_key="k")
+    model = await found.call(request.model_copy(update={"call_id": "c1"}), idempotency_key="k")
+
+    assert (program.text, [part["mimeType"] for part in program.other]) == ("a dot", ["image/png"])
+    assert (model.text, model.other) == ("a dot\n(image image/png: only programs can use it)", ())
+
+
 @pytest.mark.parametrize(
     ("server", "tool", "said"),
     [

@@ -3,8 +3,9 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("tiny", log_level="CRITICAL")
@@ -14,6 +15,12 @@ server = MCPServer("tiny", log_level="CRITICAL")
 def tell_key(context: Context) -> str:
     """Tell the idempotency key that came with this call."""
     return _key(context)
+
+
+@server.tool(structured_output=False)
+def draw() -> list[Any]:
+    """Answer with words and a picture."""
+    return ["a dot", Image(data=b"\x89PNG", format="png")]
 
 
 @server.tool()
