@@ -125,8 +125,9 @@ class WorkflowRunner:
         configured = _settings(queue, {workflow, *children}, settings or {})
         parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
         objects = MemoryObjects()
-        storage = payload_storage(objects, configured.temporal.inline_payload_bytes)
-        client = Client(**{**self._environment.client.config(), "data_converter": converter(storage)})
+        configuration = self._environment.client.config()
+        configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
+        client = Client(**configuration)
         async with (
             working(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties),
             background(_answer(client, bus, answers or {})),
