@@ -44,7 +44,7 @@ def render(message: Message) -> Notice | None:
             verb = "approved" if message.decision == "approve" else "rejected"
             return Notice(f"{message.approver} {verb} {message.request_id}", message.comment)
         case ApprovalExpired():
-            return Notice("Approval expired", f"Nobody answered request {message.request_id} in time.")
+            return Notice("Approval closed", f"Request {message.request_id}: {message.reason}.")
         case _:
             return None
 
@@ -54,6 +54,7 @@ def _question(request: ApprovalRequested) -> str:
         [
             f"Request {request.request_id} of {request.workflow}",
             *([_details(request.details)] if request.details is not None else []),
+            *([f"On approval: {_details(request.action)}"] if request.action is not None else []),
             f"Answer {_until(request.expires_at)}:",
             f"  perdure approve {request.request_id}",
             f"  perdure reject {request.request_id} --reason '...'",

@@ -11,7 +11,7 @@ from perdure.bus import Bus, Heard, decode
 from perdure.bus.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.poll import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.registry import Registry
@@ -55,11 +55,11 @@ class Bridge:
             if receipt := unreadable(heard, error):
                 await self._bus.say(receipt)
             raise
-        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
+        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision, place=_place(heard))
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard, request_id=_place(heard))
         except InvalidMessage as error:
-            await self._bus.say(arrived.receipt(str(error)))
+            await self._bus.say(arrived.receipt("unknown_run", str(error)))
 
     async def signal(self, heard: Heard) -> None:
         """Hand a signal to its run: ``signals.<workflow id>.<signal>``, the body is its argument, or empty."""

@@ -37,7 +37,11 @@ def unreadable(heard: Heard, error: InvalidMessage) -> Receipt | None:
     except (ValueError, KeyError, TypeError):
         return None
     return Receipt(
-        request_id=request_id, decision_id=f"{heard.stream}.{heard.sequence}", accepted=False, reason=error.detail
+        request_id=request_id,
+        decision_id=f"{heard.stream}.{heard.sequence}",
+        accepted=False,
+        code="unreadable",
+        reason=error.detail,
     )
 
 

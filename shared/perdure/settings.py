@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from perdure.agent_settings import AgentSettings, LimitSettings, RetrySettings
+from perdure.approval_settings import ApprovalSettings
 from perdure.config_file import Yaml12Source, config_file
 from perdure.duration import Duration
 from perdure.routes import Route
@@ -265,6 +266,7 @@ class Settings(BaseSettings):
         state: Folder of everything that a local engine and the services keep on disk.
         agents: What holds of agents, by the names that workflows give them.
         limits: What one run may use.
+        approvals: Who may answer what.
         workflows: Modules whose workflows and activities are registered beside the built-in ones.
     """
 
@@ -284,6 +286,7 @@ class Settings(BaseSettings):
     mcp: McpSettings = McpSettings()
     agents: dict[str, AgentSettings] = {}
     limits: LimitSettings = LimitSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     workflows: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     ingest: IngestSettings = IngestSettings()

@@ -14,7 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from perdure.bus import MemoryBus, decode
 from perdure.contracts import ApprovalRequested, Decision, Progress
 from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest
-from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.poll import ArrivedDecision
 from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.flow.tool_call import CALL_FUNCTION, CALL_TOOL, FunctionCall, ToolAnswer, ToolRequest
@@ -81,7 +81,7 @@ class Stage:
             return message
         raise AssertionError
 
-    async def decide(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> None:
+    def decision(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> Decision:
         said = {
             "workflow_id": run.id,
             "request_id": f"{run.id}.1",
@@ -90,7 +90,10 @@ class Stage:
             "nonce": nonce,
             **fields,
         }
-        arrived = ArrivedDecision(decision_id=nonce, decision=Decision.model_validate(said))
+        return Decision.model_validate(said)
+
+    async def decide(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> None:
+        arrived = ArrivedDecision(decision_id=nonce, decision=self.decision(run, nonce=nonce, **fields))
         await run.signal(DECISION_SIGNAL, arrived)
 
     @property

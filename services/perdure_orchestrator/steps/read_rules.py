@@ -19,6 +19,7 @@ class ReadRules:
             requests=settings.llm.retry,
             calls=settings.mcp.retry,
             agents={name: agent.retry for name, agent in settings.agents.items() if agent.retry is not None},
+            approvals=dict(settings.approvals.policies),
         )
 
     @activity.defn(name=READ_RULES)

@@ -15,8 +15,9 @@ from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSub
 from perdure.contracts.events import Event
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
+from perdure.contracts.policy import Escalation, Policy, Voice
 from perdure.contracts.progress import ENDINGS, Kind, Progress
-from perdure.contracts.receipts import Receipt
+from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.subjects import from_token, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
@@ -34,20 +35,24 @@ __all__ = [
     "Decision",
     "DocumentReport",
     "DocumentSubmitted",
+    "Escalation",
     "Event",
     "EventReference",
     "Kind",
     "Message",
     "Notification",
+    "Policy",
     "Progress",
     "Reason",
     "Receipt",
+    "ReceiptCode",
     "RunOptions",
     "RunUsage",
     "Sha256",
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "Voice",
     "from_token",
     "to_token",
 ]

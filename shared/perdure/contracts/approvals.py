@@ -6,6 +6,7 @@ from pydantic import JsonValue, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.policy import Policy, Voice
 
 __all__ = ["ApprovalDecided", "ApprovalEscalated", "ApprovalExpired", "ApprovalReminded", "ApprovalRequested"]
 
@@ -34,6 +35,9 @@ class ApprovalRequested(_AboutRequest):
     Attributes:
         title: The question, one line.
         details: What a reviewer needs to see to answer.
+        action: What will be done on approval, if the run says so; part of the digest.
+        policy: Who may answer, how many it takes, and what happens while nobody does.
+        requester: On whose behalf the run asks, if that is known.
         digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
         opened_at: When the run asked (UTC).
         expires_at: After this instant (UTC) a decision is refused; none means that the run waits for ever.
@@ -42,6 +46,9 @@ class ApprovalRequested(_AboutRequest):
     type: Literal["approvals.requested"] = "approvals.requested"
     title: str
     details: JsonValue = None
+    action: JsonValue = None
+    policy: Policy = Policy()
+    requester: str | None = None
     digest: Sha256
     opened_at: Instant
     expires_at: Instant | None = None
@@ -91,6 +98,8 @@ class ApprovalDecided(_AboutRequest):
 
     Attributes:
         decision_id: The decision that settled it.
+        approver: Who is on the winning side, joined by commas.
+        voices: The same, one by one.
         decided_at: When the run took it (UTC).
     """
 
@@ -99,6 +108,7 @@ class ApprovalDecided(_AboutRequest):
     decision_id: str
     approver: str
     comment: str = ""
+    voices: tuple[Voice, ...] = ()
     decided_at: Instant
 
     @property
@@ -112,10 +122,14 @@ class ApprovalExpired(_AboutRequest):
 
     Attributes:
         expired_at: When the run gave up waiting (UTC).
+        reason: Why, a sentence.
+        silence: What it means by the request's policy.
     """
 
     type: Literal["approvals.expired"] = "approvals.expired"
     expired_at: Instant
+    reason: str = "nobody answered in time"
+    silence: Literal["reject", "approve"] = "reject"
 
     @property
     def message_id(self) -> str:

@@ -11,7 +11,7 @@ __all__ = ["Decision"]
 
 
 class Decision(Message):
-    """Somebody answers an approval request.
+    """Somebody answers an approval request, or takes back what they answered while it is open.
 
     Attributes:
         approver: Who answers.
@@ -23,7 +23,7 @@ class Decision(Message):
     type: Literal["decisions"] = "decisions"
     workflow_id: str
     request_id: str
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "withdraw"]
     approver: Annotated[str, StringConstraints(min_length=1)]
     comment: str = ""
     digest: Sha256

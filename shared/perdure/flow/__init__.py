@@ -1,5 +1,6 @@
 """What a workflow author imports, over plain temporalio: agents, approvals and sagas as awaitable calls."""
 
+from perdure.contracts import Escalation, Policy
 from perdure.flow.agent import Agent
 from perdure.flow.approval import Approved, Expired, Outcome, Rejected, approval
 from perdure.flow.llm import Reply
@@ -13,8 +14,10 @@ from perdure.flow.tool_error import ToolError
 __all__ = [
     "Agent",
     "Approved",
+    "Escalation",
     "Expired",
     "Outcome",
+    "Policy",
     "Rejected",
     "Reply",
     "Saga",

@@ -1,23 +1,33 @@
-"""A run asks a human and waits, durably."""
+"""A run asks humans and waits, durably."""
 
-import json
-from collections import deque
-from datetime import timedelta
-from hashlib import sha256
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from opentelemetry import trace
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, ConfigDict, JsonValue
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
-from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested
-from perdure.flow.inbox import ArrivedDecision
+from perdure.contracts import (
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+    Escalation,
+    Policy,
+    Voice,
+)
+from perdure.flow.poll import Conclusion
 from perdure.flow.run import Run
+from perdure.flow.shown import as_shown, digest_of
 
-__all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval", "as_shown", "digest_of"]
+__all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval"]
 
-_ANYTHING: Final = TypeAdapter[Any](Any)
+_ANY_WORKFLOW: Final = "*"
+_NO_LONGER: Final = "the run no longer asks this"
 
 _tracer: Final = trace.get_tracer("perdure.flow")
 
@@ -27,11 +37,32 @@ class _Outcome(BaseModel):
 
 
 class Approved(_Outcome):
-    """Somebody said yes."""
+    """As many said yes as the policy asks for, or nobody answered and the policy takes that for a yes.
+
+    Attributes:
+        by: Who said it, joined by commas.
+        comment: What they said to it, a line each.
+        voices: The same, one by one.
+        action_digest: Of the action that was shown.
+    """
 
     outcome: Literal["approved"] = "approved"
     by: str
     comment: str = ""
+    voices: tuple[Voice, ...] = ()
+    action_digest: str | None = None
+
+    def authorises(self, action: Any) -> bool:
+        """Make sure, right before it is done, that this very action was approved; returns True or raises.
+
+        Raises:
+            ApplicationError: It is not what people saw, or they saw none. The run fails, unless it catches this.
+        """
+        if self.action_digest is None or digest_of("", action=as_shown(action)) != self.action_digest:
+            raise ApplicationError(
+                "What is about to be done is not what was approved.", type="NotAuthorised", non_retryable=True
+            )
+        return True
 
 
 class Rejected(_Outcome):
@@ -40,6 +71,7 @@ class Rejected(_Outcome):
     outcome: Literal["rejected"] = "rejected"
     by: str
     comment: str = ""
+    voices: tuple[Voice, ...] = ()
 
 
 class Expired(_Outcome):
@@ -52,70 +84,69 @@ Outcome = Approved | Rejected | Expired
 """How an approval ends; meant for ``match``."""
 
 
-async def approval(title: str, *, details: Any = None, timeout: timedelta | None = None) -> Outcome:
-    """Ask, and wait for the first answer that counts, whatever dies meanwhile.
+async def approval(  # noqa: PLR0913 (what makes an approval)
+    title: str,
+    *,
+    details: Any = None,
+    action: Any = None,
+    policy: Policy | None = None,
+    requester: str | None = None,
+    timeout: timedelta | None = None,
+    remind_every: timedelta | None = None,
+    escalate: Sequence[Escalation] = (),
+) -> Outcome:
+    """Ask, and wait until the policy is met, whatever dies meanwhile.
 
     Args:
         title: The question, one line.
         details: What the reviewer needs to see; anything that pydantic can turn into JSON.
             Sets are shown in the order of their items' JSON text.
-        timeout: After this time no answer counts any more; none means that the run waits for ever.
+        action: What will be done on approval, likewise; ``Approved.authorises`` compares it with what is then done.
+        policy: Who may answer and how many it takes; by default what ``perdure.yaml`` says for this workflow.
+        requester: On whose behalf the run asks: they may not answer, unless the policy says so.
+        timeout: After this time no answer counts any more; without it, here and in the policy, the run waits for ever.
+        remind_every: How often to remind; by default as the policy says.
+        escalate: Who is asked later; by default as the policy says.
 
     Raises:
-        TypeError: The details have parts in an order that another process would not repeat.
+        TypeError: Details or action have parts in an order that another process would not repeat.
     """
     run = Run.current()
-    request = _request(run, title, as_shown(details), timeout)
+    shown, done = as_shown(details), as_shown(action)
+    said = {"timeout": timeout, "remind_every": remind_every, "escalate": tuple(escalate)}
+    policy = policy or await _configured(run)
+    policy = Policy.model_validate({**dict(policy), **{name: value for name, value in said.items() if value}})
+    request = _request(run, title, shown, action=done, policy=policy, requester=requester)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
-        answer, refused = run.inbox.ask(request)
+        answer, receipts = run.inbox.ask(request)
         try:
-            await run.say([request, run.fact("waiting", step=title), *refused])
-            await workflow.wait_condition(answer.done, timeout=timeout)
-        except TimeoutError:
-            run.inbox.close(request.request_id, "nobody answered the request in time, so it is closed")
-            return await _expired(run, request)
-        finally:
-            run.inbox.close(request.request_id, "the run no longer asks this")
+            await run.say([request, run.fact("waiting", step=title), *receipts])
+            for due, happening in _timetable(request):
+                if await _concluded(answer.done, due - workflow.now()):
+                    break
+                if happening is None:
+                    run.inbox.close(request.request_id, "request_expired", "nobody answered the request in time")
+                    return await _expired(run, request)
+                if isinstance(happening, ApprovalEscalated):
+                    run.inbox.widen(request.request_id, _rungs(request)[happening.count - 1])
+                await run.say([happening])
+            await workflow.wait_condition(answer.done)
+        except asyncio.CancelledError:
+            run.inbox.close(request.request_id, "no_longer_asked", _NO_LONGER)
+            run.say_soon([ApprovalExpired(**_about(request), expired_at=workflow.now(), reason=_NO_LONGER)])
+            raise
         return await _decided(run, request, answer.result())
 
 
-def as_shown(details: Any) -> JsonValue:
-    """Return details as JSON that every process repeats: a set's own order is another in each, and so is sorted.
-
-    Raises:
-        TypeError: A part has no order that can be repeated.
-    """
-    shown: JsonValue = to_jsonable_python(details)
-    try:
-        value = _ANYTHING.dump_python(details, warnings=False)
-    except TypeError as error:  # pydantic makes mappings of objects, which no set can hold
-        raise TypeError("Objects in a set have no order that can be repeated: show a list of them.") from error
-    return _in_order(shown, value)
+async def _configured(run: Run) -> Policy:
+    policies = (await run.rules()).approvals
+    return policies.get(workflow.info().workflow_type) or policies.get(_ANY_WORKFLOW) or Policy()
 
 
-def digest_of(title: str, details: JsonValue) -> str:
-    """Return the SHA-256, in hex, of what a reviewer is asked: a decision names it."""
-    asked = json.dumps({"details": details, "title": title}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(asked.encode()).hexdigest()
-
-
-def _in_order(shown: JsonValue, value: Any) -> JsonValue:
-    """Sort what was a set: ``value`` is the same as ``shown``, part by part, but keeps Python's own types."""
-    match shown, value:
-        case list(), set() | frozenset():
-            nested = any(isinstance(item, list) for item in shown)
-            return sorted(map(as_shown, value) if nested else shown, key=json.dumps)
-        case list(), list() | tuple() | deque() if len(shown) == len(value):
-            return [_in_order(*pair) for pair in zip(shown, value, strict=True)]
-        case dict(), dict() if len(shown) == len(value):
-            return {key: _in_order(*pair) for key, *pair in zip(shown, shown.values(), value.values(), strict=True)}
-        case list() | dict(), _:
-            raise TypeError(f"A {type(value).__name__} has no order that can be repeated: show a list or a dict.")
-    return shown
-
-
-def _request(run: Run, title: str, details: JsonValue, timeout: timedelta | None) -> ApprovalRequested:
-    info = workflow.info()
+def _request(  # noqa: PLR0913 (what a request holds)
+    run: Run, title: str, details: JsonValue, *, action: JsonValue, policy: Policy, requester: str | None
+) -> ApprovalRequested:
+    info, now = workflow.info(), workflow.now()
     run.asked += 1
     return ApprovalRequested(
         workflow=info.workflow_type,
@@ -124,33 +155,82 @@ def _request(run: Run, title: str, details: JsonValue, timeout: timedelta | None
         request_id=f"{info.workflow_id}.{run.asked}",
         title=title,
         details=details,
-        digest=digest_of(title, details),
-        opened_at=workflow.now(),
-        expires_at=None if timeout is None else workflow.now() + timeout,
+        action=action,
+        policy=policy,
+        requester=requester,
+        digest=digest_of(title, details, action),
+        opened_at=now,
+        expires_at=None if policy.timeout is None else now + policy.timeout,
     )
 
 
-async def _expired(run: Run, request: ApprovalRequested) -> Expired:
-    expired = ApprovalExpired(**_about(request), expired_at=workflow.now())
+def _timetable(
+    request: ApprovalRequested,
+) -> Iterator[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]]:
+    """Name, in order, what happens while nobody answers, and when; None is the end."""
+    every, rungs = request.policy.remind_every, _rungs(request)
+    reminders, climbed = 0, 0
+    while True:
+        coming: list[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]] = []
+        if request.expires_at is not None:
+            coming.append((request.expires_at, None))
+        if climbed < len(rungs):
+            rung = rungs[climbed]
+            said = ApprovalEscalated(**_about(request), to=(*rung.people, *rung.roles), count=climbed + 1)
+            coming.append((request.opened_at + rung.after, said))
+        if every is not None:
+            reminder = ApprovalReminded(**_about(request), count=reminders + 1)
+            coming.append((request.opened_at + (reminders + 1) * every, reminder))
+        if not coming:
+            return
+        due, happening = min(coming, key=lambda it: it[0])
+        yield due, happening
+        reminders += isinstance(happening, ApprovalReminded)
+        climbed += isinstance(happening, ApprovalEscalated)
+
+
+def _rungs(request: ApprovalRequested) -> list[Escalation]:
+    return sorted(request.policy.escalate, key=lambda rung: rung.after)
+
+
+async def _concluded(done: Any, within: timedelta) -> bool:
+    try:
+        await workflow.wait_condition(done, timeout=max(within, timedelta()))
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _expired(run: Run, request: ApprovalRequested) -> Outcome:
+    silence = request.policy.silence
+    expired = ApprovalExpired(**_about(request), expired_at=workflow.now(), silence=silence)
     await run.say([expired, run.fact("resumed", step=request.title, error="nobody answered in time")])
+    if silence == "approve":
+        return Approved(by="", comment="nobody objected", action_digest=_action_digest(request))
     return Expired()
 
 
-async def _decided(run: Run, request: ApprovalRequested, arrived: ArrivedDecision) -> Outcome:
-    decision = arrived.decision
+async def _decided(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> Outcome:
+    by = ", ".join(voice.approver for voice in conclusion.voices)
+    comment = "\n".join(voice.comment for voice in conclusion.voices if voice.comment)
     decided = ApprovalDecided(
         **_about(request),
-        decision=decision.decision,
-        decision_id=arrived.decision_id,
-        approver=decision.approver,
-        comment=decision.comment,
+        decision=conclusion.decision,
+        decision_id=conclusion.last.decision_id,
+        approver=by,
+        comment=comment,
+        voices=conclusion.voices,
         decided_at=workflow.now(),
     )
-    resumed = run.fact("resumed", step=request.title, result=decision.decision)
-    await run.say([arrived.receipt(refused=None), decided, resumed])
-    if decision.decision == "approve":
-        return Approved(by=decision.approver, comment=decision.comment)
-    return Rejected(by=decision.approver, comment=decision.comment)
+    receipt = conclusion.last.receipt("accepted", "it counts, and settles the request")
+    await run.say([receipt, decided, run.fact("resumed", step=request.title, result=conclusion.decision)])
+    if conclusion.decision == "reject":
+        return Rejected(by=by, comment=comment, voices=conclusion.voices)
+    return Approved(by=by, comment=comment, voices=conclusion.voices, action_digest=_action_digest(request))
+
+
+def _action_digest(request: ApprovalRequested) -> str | None:
+    return None if request.action is None else digest_of("", action=request.action)
 
 
 def _about(request: ApprovalRequested) -> dict[str, str]:

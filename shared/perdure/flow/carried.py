@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
 
 from perdure.contracts import RunUsage
-from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.poll import ArrivedDecision
 
 __all__ = ["CARRIED_MEMO", "Carried"]
 

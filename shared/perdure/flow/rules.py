@@ -5,6 +5,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from perdure.agent_settings import RetrySettings
+from perdure.contracts import Policy
 
 __all__ = ["READ_RULES", "Rules"]
 
@@ -20,6 +21,7 @@ class Rules(BaseModel):
         requests: How requests to models are tried again, by default.
         calls: How calls of tools are tried again, by default.
         agents: How what an agent does is tried again, by the agent's name.
+        approvals: Who may answer, by the workflow that asks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,3 +30,4 @@ class Rules(BaseModel):
     requests: RetrySettings | None = None
     calls: RetrySettings | None = None
     agents: dict[str, RetrySettings] = {}
+    approvals: dict[str, Policy] = {}

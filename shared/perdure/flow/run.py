@@ -14,7 +14,8 @@ from temporalio.common import RetryPolicy
 
 from perdure.contracts import Kind, Progress, RunUsage
 from perdure.flow.carried import CARRIED_MEMO, Carried
-from perdure.flow.inbox import ArrivedDecision, Inbox
+from perdure.flow.inbox import Inbox
+from perdure.flow.poll import ArrivedDecision
 from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.steps import SAY, Announcement, Fact, RunStory
 

@@ -4,7 +4,16 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Progress, Receipt, RunUsage
+from perdure.contracts import (
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+    Progress,
+    Receipt,
+    RunUsage,
+)
 
 __all__ = [
     "SAY",
@@ -22,7 +31,7 @@ STEP_HEADER: Final = "perdure-step"
 """The Temporal header in which a step learns its numbers; its value is a ``StepHeader``."""
 
 
-Fact = ApprovalDecided | ApprovalExpired | ApprovalRequested | Progress | Receipt
+Fact = ApprovalDecided | ApprovalEscalated | ApprovalExpired | ApprovalReminded | ApprovalRequested | Progress | Receipt
 """What a run says of itself."""
 
 

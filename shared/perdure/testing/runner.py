@@ -1,6 +1,6 @@
 """Runs a workflow on a worker of ours, on a Temporal in which waiting costs no time."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 from uuid import uuid4
@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.background import background
 from perdure.bus import MemoryBus, MemoryObjects, decode
 from perdure.contracts import ApprovalRequested, Decision, Progress
-from perdure.flow.inbox import ArrivedDecision
+from perdure.flow.poll import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
 from perdure.settings import Settings
@@ -156,16 +156,25 @@ async def _answer(client: Any, bus: MemoryBus, answers: Mapping[str, Answer]) ->
         said = next((said for title, said in answers.items() if request.title.startswith(title)), None)
         if said is None:
             continue
+        for arrived in _reviewers(request, said):
+            await client.get_workflow_handle(request.workflow_id).signal(DECISION_SIGNAL, arrived)
+
+
+def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDecision]:
+    """Say the same as often as the policy asks for, as people who may."""
+    policy = request.policy
+    count = policy.quorum if said == "approve" else policy.rejections
+    others = ["reviewer", *(f"reviewer {number}" for number in range(2, count + 1))]
+    for approver in [*policy.people, *others][:count]:
         decision = Decision(
             workflow_id=request.workflow_id,
             request_id=request.request_id,
             decision=said,
-            approver="reviewer",
+            approver=approver,
             digest=request.digest,
             nonce=request.request_id,
         )
-        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision)
-        await client.get_workflow_handle(request.workflow_id).signal(DECISION_SIGNAL, arrived)
+        yield ArrivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)
 
 
 def _settings(queue: str, workflows: set[type], more: Mapping[str, Any]) -> Settings:

@@ -1,0 +1,78 @@
+"""Who may answer an approval request, how many it takes, and what happens while nobody does."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints, model_validator
+
+from perdure.duration import Duration
+
+__all__ = ["Escalation", "Policy", "Voice"]
+
+_Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Escalation(BaseModel):
+    """A rung of the ladder: after a while others are asked.
+
+    Attributes:
+        after: Since the request was opened.
+        people: Who is asked, by name.
+        roles: Who is asked, by role.
+        instead: Whether those asked before may no longer answer; voices that they gave go on to count.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    after: Duration
+    people: tuple[_Name, ...] = ()
+    roles: tuple[_Name, ...] = ()
+    instead: bool = False
+
+
+class Policy(BaseModel):
+    """What makes an approval. Without people and roles, every known approver may answer.
+
+    Attributes:
+        people: Who may answer, by name.
+        roles: Who may answer, by role.
+        quorum: So many different people must approve.
+        rejections: So many different people must reject; the first whose number is reached decides.
+        veto_roles: Who has one of these rejects at once and alone, and may answer too.
+        requester_may_answer: Whether the one on whose behalf the run asks may answer.
+        remind_every: How often those asked are reminded.
+        escalate: Who is asked later.
+        timeout: After this time no answer counts any more; without it the run waits for ever.
+        silence: What it means that nobody answered in time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    people: tuple[_Name, ...] = ()
+    roles: tuple[_Name, ...] = ()
+    quorum: PositiveInt = 1
+    rejections: PositiveInt = 1
+    veto_roles: tuple[_Name, ...] = ()
+    requester_may_answer: bool = False
+    remind_every: Duration | None = None
+    escalate: tuple[Escalation, ...] = ()
+    timeout: Duration | None = None
+    silence: Literal["reject", "approve"] = "reject"
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "Policy":
+        named = {*self.people, *(name for rung in self.escalate for name in rung.people)}
+        roles = {*self.roles, *self.veto_roles, *(role for rung in self.escalate for role in rung.roles)}
+        if named and not roles and self.quorum > len(named):
+            raise ValueError(f"{self.quorum} people must approve, but only {', '.join(sorted(named))} may")
+        if self.remind_every is not None and not self.remind_every:
+            raise ValueError("remind_every is no time at all")
+        return self
+
+
+class Voice(BaseModel):
+    """What one person said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    approver: str
+    comment: str = ""

@@ -1,0 +1,147 @@
+"""One approval request and the voices on it: pure, so that every replay judges alike."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Voice
+
+__all__ = ["ArrivedDecision", "Conclusion", "Poll"]
+
+
+class ArrivedDecision(BaseModel):
+    """A decision as the bridge hands it over, and what the bridge knows of the one who made it.
+
+    Attributes:
+        decision_id: The id under which it was published.
+        place: Where it lies in its stream: the same decision at another place is a replay.
+        roles: Those of the approver, when it arrived.
+        stands_in_for: People who are away, and whom the approver stood in for when it arrived.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: str
+    decision: Decision
+    place: str = ""
+    roles: tuple[str, ...] = ()
+    stands_in_for: tuple[str, ...] = ()
+
+    def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
+        """Say what became of it."""
+        return Receipt(
+            request_id=self.decision.request_id,
+            decision_id=self.decision_id,
+            accepted=code == "accepted",
+            code=code,
+            reason=reason,
+            place=self.place if code == "replayed" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a poll ended.
+
+    Attributes:
+        last: The decision that settled it.
+        voices: Those on the winning side, in the order in which they came.
+    """
+
+    decision: Literal["approve", "reject"]
+    last: ArrivedDecision
+    voices: tuple[Voice, ...]
+
+
+@dataclass(slots=True)
+class Poll:
+    """The voices on one request, one a person.
+
+    Attributes:
+        conclusion: Once there is one, nothing changes any more.
+    """
+
+    request: ApprovalRequested
+    conclusion: Conclusion | None = None
+    _people: set[str] = field(default_factory=set)
+    _roles: set[str] = field(default_factory=set)
+    _voices: dict[str, ArrivedDecision] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._people = set(self.request.policy.people)
+        self._roles = {*self.request.policy.roles, *(self.request.policy.veto_roles if self._is_limited() else ())}
+
+    def widen(self, rung: Escalation) -> None:
+        """From now on others may answer too, or instead."""
+        if rung.instead:
+            self._people, self._roles = set(), set()
+        elif not self._is_limited():
+            return  # everybody may already
+        self._people |= set(rung.people)
+        self._roles |= set(rung.roles)
+
+    def take(self, arrived: ArrivedDecision, now: datetime) -> Receipt:
+        """Judge a decision; ``conclusion`` tells whether it settled the request."""
+        refused = self._refusal(arrived, now)
+        if refused is not None:
+            return arrived.receipt(*refused)
+        decision, who = arrived.decision, arrived.decision.approver
+        if decision.decision == "withdraw":
+            withdrawn = self._voices.pop(who).decision.decision
+            return arrived.receipt("accepted", f"your {withdrawn} is withdrawn: you may answer anew")
+        self._voices[who] = arrived
+        self._conclude(arrived)
+        if self.conclusion is not None:
+            return arrived.receipt("accepted", "it counts, and settles the request")
+        return arrived.receipt("accepted", f"it counts: {self._tally(decision)}")
+
+    def _refusal(self, arrived: ArrivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
+        decision, request = arrived.decision, self.request
+        before = self._voices.get(decision.approver)
+        if decision.digest != request.digest:
+            return "wrong_digest", "it names another digest than the request: what was seen is not what will happen"
+        if decision.expires_at is not None and decision.expires_at < now:
+            return "decision_expired", "the decision itself had expired when it arrived"
+        if request.expires_at is not None and request.expires_at < now:
+            return "request_expired", "the request had expired when it arrived"
+        if decision.decision == "withdraw":
+            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
+        if why := self._not_allowed(arrived):
+            return "not_allowed", why
+        if before is not None:
+            why = f"you said {before.decision.decision} before: until the request is settled you may withdraw it"
+            return "duplicate", why
+        return None
+
+    def _not_allowed(self, arrived: ArrivedDecision) -> str | None:
+        policy, who = self.request.policy, arrived.decision.approver
+        names = {who, *arrived.stands_in_for}
+        if self.request.requester in names and not policy.requester_may_answer:
+            return f"{self.request.requester} asked for it, and so may not answer"
+        if not self._is_limited() or names & self._people or set(arrived.roles) & self._roles:
+            return None
+        return f"{who} may not answer: asked are {', '.join(self._asked())}"
+
+    def _conclude(self, arrived: ArrivedDecision) -> None:
+        policy, said = self.request.policy, arrived.decision.decision
+        alike = [voice for voice in self._voices.values() if voice.decision.decision == said]
+        enough = policy.quorum if said == "approve" else policy.rejections
+        vetoes = said == "reject" and bool(set(arrived.roles) & set(policy.veto_roles))
+        if said != "withdraw" and (vetoes or len(alike) >= enough):
+            voices = tuple(Voice(approver=it.decision.approver, comment=it.decision.comment) for it in alike)
+            self.conclusion = Conclusion(said, arrived, voices)
+
+    def _tally(self, decision: Decision) -> str:
+        policy = self.request.policy
+        alike = sum(voice.decision.decision == decision.decision for voice in self._voices.values())
+        return f"{alike} of {policy.quorum if decision.decision == 'approve' else policy.rejections}"
+
+    def _is_limited(self) -> bool:
+        return bool(self._people or self._roles or self.request.policy.roles)
+
+    def _asked(self) -> Iterator[str]:
+        yield from sorted(self._people)
+        yield from (f"role {role}" for role in sorted(self._roles))

@@ -1,0 +1,49 @@
+"""What reviewers are shown, as JSON that every process repeats, and its digest."""
+
+import json
+from collections import deque
+from hashlib import sha256
+from typing import Any, Final
+
+from pydantic import JsonValue, TypeAdapter
+from pydantic_core import to_jsonable_python
+
+__all__ = ["as_shown", "digest_of"]
+
+_ANYTHING: Final = TypeAdapter[Any](Any)
+
+
+def as_shown(details: Any) -> JsonValue:
+    """Return details as JSON that every process repeats: a set's own order is another in each, and so is sorted.
+
+    Raises:
+        TypeError: A part has no order that can be repeated.
+    """
+    shown: JsonValue = to_jsonable_python(details)
+    try:
+        value = _ANYTHING.dump_python(details, warnings=False)
+    except TypeError as error:  # pydantic makes mappings of objects, which no set can hold
+        raise TypeError("Objects in a set have no order that can be repeated: show a list of them.") from error
+    return _in_order(shown, value)
+
+
+def digest_of(title: str, details: JsonValue = None, action: JsonValue = None) -> str:
+    """Return the SHA-256, in hex, of what a reviewer is asked: a decision names it."""
+    asked = {"details": details, "title": title} | ({} if action is None else {"action": action})
+    written = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(written.encode()).hexdigest()
+
+
+def _in_order(shown: JsonValue, value: Any) -> JsonValue:
+    """Sort what was a set: ``value`` is the same as ``shown``, part by part, but keeps Python's own types."""
+    match shown, value:
+        case list(), set() | frozenset():
+            nested = any(isinstance(item, list) for item in shown)
+            return sorted(map(as_shown, value) if nested else shown, key=json.dumps)
+        case list(), list() | tuple() | deque() if len(shown) == len(value):
+            return [_in_order(*pair) for pair in zip(shown, value, strict=True)]
+        case dict(), dict() if len(shown) == len(value):
+            return {key: _in_order(*pair) for key, *pair in zip(shown, shown.values(), value.values(), strict=True)}
+        case list() | dict(), _:
+            raise TypeError(f"A {type(value).__name__} has no order that can be repeated: show a list or a dict.")
+    return shown

@@ -1,0 +1,174 @@
+"""Every reason for which a decision does not count, and what a policy makes of those that do."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Voice
+from perdure.flow.poll import ArrivedDecision, Poll
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+DIGEST = "a" * 64
+
+
+def poll(requester: str | None = None, **policy: Any) -> Poll:
+    return Poll(
+        ApprovalRequested(
+            workflow="W",
+            workflow_id="w",
+            run_id="r",
+            request_id="w.1",
+            title="Publish?",
+            digest=DIGEST,
+            requester=requester,
+            policy=Policy(**policy),
+            opened_at=NOW,
+            expires_at=NOW + timedelta(days=1),
+        )
+    )
+
+
+def said(
+    by: str = "ann", word: str = "approve", *, roles: tuple[str, ...] = (), away: tuple[str, ...] = (), **fields: Any
+) -> ArrivedDecision:
+    whole = {
+        "workflow_id": "w",
+        "request_id": "w.1",
+        "decision": word,
+        "approver": by,
+        "comment": f"{by} {word}s",
+        "digest": DIGEST,
+        "nonce": "n",
+        **fields,
+    }
+    return ArrivedDecision(
+        decision_id=f"{by}.{word}", decision=Decision.model_validate(whole), roles=roles, stands_in_for=away
+    )
+
+
+def outcome(poll: Poll) -> str | None:
+    return None if poll.conclusion is None else poll.conclusion.decision
+
+
+@pytest.mark.parametrize(
+    ("fields", "at", "code", "reason"),
+    [
+        ({"digest": "b" * 64}, NOW, "wrong_digest", "another digest"),
+        ({"expires_at": NOW - timedelta(seconds=1)}, NOW, "decision_expired", "decision itself had expired"),
+        ({}, NOW + timedelta(days=2), "request_expired", "request had expired"),
+        ({"word": "withdraw"}, NOW, "nothing_to_withdraw", "no voice"),
+        ({"by": "bob"}, NOW, "not_allowed", "bob may not answer: asked are ann, role editor"),
+        ({"by": "eve", "roles": ("editor",)}, NOW, "not_allowed", "eve asked for it"),
+        ({"by": "bob", "roles": ("editor",), "away": ("eve",)}, NOW, "not_allowed", "eve asked for it"),
+    ],
+)
+def test_a_decision_that_does_not_count_is_refused_and_changes_nothing(
+    fields: dict[str, Any], at: datetime, code: str, reason: str
+) -> None:
+    question = poll(requester="eve", people=("ann",), roles=("editor",))
+
+    receipt = question.take(said(**fields), at)
+
+    assert (receipt.accepted, receipt.code) == (False, code)
+    assert reason in receipt.reason
+    assert question.conclusion is None
+    assert question.take(said(), NOW).accepted
+
+
+def test_a_quorum_is_of_different_people() -> None:
+    question = poll(quorum=2)
+
+    assert question.take(said("ann"), NOW).reason == "it counts: 1 of 2"
+    again = question.take(said("ann"), NOW)
+    assert question.conclusion is None
+    question.take(said("bob"), NOW)
+
+    assert (again.code, "may withdraw" in again.reason) == ("duplicate", True)
+    assert question.conclusion is not None
+    assert question.conclusion.voices == (
+        Voice(approver="ann", comment="ann approves"),
+        Voice(approver="bob", comment="bob approves"),
+    )
+
+
+def test_a_change_of_mind_is_a_withdrawal_and_a_new_voice() -> None:
+    question = poll(quorum=2)
+    question.take(said("ann"), NOW)
+
+    assert question.take(said("ann", "reject"), NOW).code == "duplicate"
+    assert question.take(said("ann", "withdraw"), NOW).accepted
+    question.take(said("ann", "reject"), NOW)
+
+    assert outcome(question) == "reject"
+
+
+def test_a_veto_is_alone_enough_and_a_rejection_is_not() -> None:
+    question = poll(roles=("editor",), rejections=2, veto_roles=("legal",))
+    question.take(said("ann", "reject", roles=("editor",)), NOW)
+    assert outcome(question) is None
+
+    question.take(said("lee", "reject", roles=("legal",)), NOW)
+
+    assert outcome(question) == "reject"
+
+
+def test_who_stands_in_for_somebody_may_what_they_may() -> None:
+    question = poll(people=("ann",))
+
+    assert question.take(said("bob", away=("ann",)), NOW).accepted
+    assert question.conclusion is not None
+
+
+@pytest.mark.parametrize(("instead", "earlier_may"), [(False, True), (True, False)])
+def test_an_escalation_asks_others_as_well_or_instead(instead: bool, earlier_may: bool) -> None:
+    question = poll(people=("ann",))
+    assert question.take(said("boss"), NOW).code == "not_allowed"
+
+    question.widen(Escalation(after="1h", people=("boss",), instead=instead))
+
+    assert (question.take(said("ann", "reject"), NOW).code != "not_allowed") is earlier_may
+    if not earlier_may:
+        assert question.take(said("boss"), NOW).accepted
+
+
+def test_an_escalation_of_what_everybody_may_answer_shuts_nobody_out() -> None:
+    question = poll()
+    question.widen(Escalation(after="1h", people=("boss",)))
+
+    assert question.take(said("ann"), NOW).accepted
+
+
+def test_a_policy_that_nobody_can_meet_is_refused() -> None:
+    with pytest.raises(ValidationError, match="2 people must approve, but only ann may"):
+        Policy(people=("ann",), quorum=2)
+
+
+PEOPLE = st.sampled_from(["ann", "bob", "cat", "eve"])
+WORDS = st.sampled_from(["approve", "reject", "withdraw"])
+
+
+@given(st.lists(st.tuples(PEOPLE, WORDS, st.booleans()), max_size=30), st.integers(1, 3), st.integers(1, 3))
+def test_any_order_of_voices_ends_as_counting_them_by_hand_does(
+    spoken: list[tuple[str, str, bool]], quorum: int, rejections: int
+) -> None:
+    question = poll(quorum=quorum, rejections=rejections, requester="eve")
+    voices: dict[str, str] = {}
+    expected = None
+    for by, word, saw_it in spoken:
+        counts = saw_it and by != "eve"
+        if expected is None and counts:
+            if word == "withdraw":
+                voices.pop(by, None)
+            else:
+                voices.setdefault(by, word)
+            for end, needed in (("approve", quorum), ("reject", rejections)):
+                if list(voices.values()).count(end) >= needed:
+                    expected = end
+        if question.conclusion is None:
+            question.take(said(by, word, digest=DIGEST if saw_it else "b" * 64), NOW)
+
+    assert outcome(question) == expected
