@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from perdure.approvers import ApproversFile
 from perdure.bus import Bus
 from perdure.bus.app import Answers, App, Hears
 from perdure.bus.objects import Objects
@@ -45,7 +46,8 @@ _SETTLED_WITHIN: Final = timedelta(seconds=10)  # at a stop, steps in flight may
 
 def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: Settings) -> App:
     """Build the bridge; nothing connects until it is heard."""
-    bridge = Bridge(client, bus, ledger, registry, settings.temporal)
+    approvers = ApproversFile(settings.approvers_file)
+    bridge = Bridge(client, bus, ledger, registry=registry, approvers=approvers, settings=settings.temporal)
     return App(
         "orchestrator",
         hears=[

@@ -1,5 +1,6 @@
 """The bus becomes Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
@@ -7,10 +8,11 @@ from pydantic import BaseModel, JsonValue
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.approvers import ApproversFile, NotVerified
 from perdure.bus import Bus, Heard, decode
 from perdure.bus.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
-from perdure.errors import InvalidMessage, Unavailable
+from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.flow.poll import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.settings import TemporalSettings
@@ -26,13 +28,21 @@ _SENDERS_FAULT: Final = {RPCStatusCode.INVALID_ARGUMENT}
 class Bridge:
     """Hands messages over to Temporal; each method returns once Temporal has stored what it was given."""
 
-    def __init__(
-        self, client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: TemporalSettings
+    def __init__(  # noqa: PLR0913 (what it stands between)
+        self,
+        client: Client,
+        bus: Bus,
+        ledger: StartLedger,
+        *,
+        registry: Registry,
+        approvers: ApproversFile,
+        settings: TemporalSettings,
     ) -> None:
         self._runs = Runs(client, settings)
         self._bus = bus
         self._ledger = ledger
         self._registry = registry
+        self._approvers = approvers
         self._settings = settings
 
     async def command(self, heard: Heard) -> None:
@@ -48,14 +58,22 @@ class Bridge:
                 raise InvalidMessage("bad_message", f"{other.type} is no command")
 
     async def decision(self, heard: Heard) -> None:
-        """Hand a decision to its run; where there is no such run, or it cannot be read, the receipt says so."""
+        """Hand a decision to its run; where it is not its approver's, or there is no such run, the receipt says so."""
         try:
-            decision = read_decision(heard)
+            decision, body = read_decision(heard)
         except InvalidMessage as error:
             if receipt := unreadable(heard, error):
                 await self._bus.say(receipt)
             raise
         arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision, place=_place(heard))
+        try:
+            known = self._approvers.current().identify(body, datetime.now(UTC))
+        except NotVerified as error:
+            await self._bus.say(arrived.receipt(error.code, str(error)))
+            return
+        except SetupError as error:  # nothing is judged while nobody knows who is who
+            raise Unavailable(str(error)) from error
+        arrived = arrived.model_copy(update=asdict(known))
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard, request_id=_place(heard))
         except InvalidMessage as error:

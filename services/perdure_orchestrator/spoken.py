@@ -12,8 +12,8 @@ from perdure.errors import InvalidMessage
 __all__ = ["read_argument", "read_decision", "unreadable"]
 
 
-def read_decision(heard: Heard) -> Decision:
-    """Read a decision; a bot need not repeat in the body what the subject says.
+def read_decision(heard: Heard) -> tuple[Decision, dict[str, JsonValue]]:
+    """Read a decision, and return its body too, for that is signed; it need not repeat what the subject says.
 
     Raises:
         InvalidMessage: It is none; the detail names the field.
@@ -25,7 +25,7 @@ def read_decision(heard: Heard) -> Decision:
     if not isinstance(said, dict):
         raise InvalidMessage("bad_message", "A decision's body is a JSON object")
     try:
-        return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])})
+        return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])}), said
     except ValidationError as error:
         raise InvalidMessage("bad_message", f"The decision is not complete: {explain(error)}") from error
 

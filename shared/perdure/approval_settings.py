@@ -29,10 +29,13 @@ class ApprovalSettings(BaseModel):
     Attributes:
         approvers: The file of people, their public keys and roles; it is read again when it changes. By default
             ``approvers.yaml`` in the state folder, where the local engine keeps the one who started it.
+        keys: The folder of the private keys that this machine's people sign with, each ``<approver>.pem``; by default
+            ``keys`` in the state folder.
         policies: By workflow; ``*`` holds for all others. What a workflow's author says goes before it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     approvers: Path | None = None
+    keys: Path | None = None
     policies: dict[str, _Policy] = {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from pydantic_settings import YamlConfigSettingsSource
 
-__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "place_of"]
+__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "place_of", "read_yaml"]
 
 CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
 _DEFAULT_FILE: Final = Path("perdure.yaml")
@@ -31,7 +31,12 @@ class Yaml12Source(YamlConfigSettingsSource):
     """Reads settings from such a file."""
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        return yaml.load(file_path.read_text(encoding="utf-8"), Loader=_Loader) or {}  # noqa: S506 (a safe loader, ours)
+        return read_yaml(file_path.read_text(encoding="utf-8")) or {}
+
+
+def read_yaml(text: str) -> Any:
+    """Read YAML 1.2 that holds data only."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader, ours)
 
 
 def config_file() -> Path | None:

@@ -294,6 +294,16 @@ class Settings(BaseSettings):
     notifier: NotifierSettings = NotifierSettings()
     audit: AuditSettings = AuditSettings()
 
+    @property
+    def approvers_file(self) -> Path:
+        """``approvals.approvers``, or its default."""
+        return self.approvals.approvers or self.state / "approvers.yaml"
+
+    @property
+    def keys_folder(self) -> Path:
+        """``approvals.keys``, or its default."""
+        return self.approvals.keys or self.state / "keys"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from perdure.approvers import ApproversFile
 from perdure.bus import Heard, MemoryKeyValue, Wire
 from perdure.bus.start_ledger import StartLedger
 from perdure_orchestrator.bridge import Bridge
@@ -24,7 +25,14 @@ async def test_signals_before_the_start_and_signals_delivered_twice_count_once(w
         await here.publish("tally.begun", b"{}", Nats_Msg_Id="one")
         temporal = await Client.connect(here.suite.endpoints.temporal)
         await begun(temporal)
-        bridge = Bridge(temporal, here.bus, StartLedger(MemoryKeyValue()), Registry({}, ()), here.settings.temporal)
+        bridge = Bridge(
+            temporal,
+            here.bus,
+            StartLedger(MemoryKeyValue()),
+            registry=Registry({}, ()),
+            approvers=ApproversFile(here.settings.approvers_file),
+            settings=here.settings.temporal,
+        )
         again = Heard(Wire("signals.Tally-one.add", b"100", {}), "SIGNALS", 99, datetime.now(UTC), 0)
         for _ in range(3):
             await bridge.signal(again)

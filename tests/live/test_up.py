@@ -1,5 +1,6 @@
 """``perdure up`` as its user meets it: a process in a terminal."""
 
+import getpass
 import json
 import os
 import shutil
@@ -76,7 +77,7 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         status = lines(perdure(folder, "status", "Greeting-ada", "--json"))
         assert status[-1]["status"] == "RUNNING"
 
-        approved = lines(perdure(folder, "approve", request, "--as", "grace", "--json"))
+        approved = lines(perdure(folder, "approve", request, "--json"))
         assert approved[0]["accepted"] is True
         assert perdure(folder, "reject", request, "--reason", "late").returncode == 1
 
@@ -99,11 +100,11 @@ def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
             folder, "publish", "documents.submitted", (folder / "event.json").read_text(), "--id", "one"
         )
         assert published.returncode == 0, published.stderr
-        perdure(folder, "approve", waiting_request(folder), "--as", "editor")
+        perdure(folder, "approve", waiting_request(folder))
 
         report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
 
-    assert report == {"path": "incident.report.md", "approved": True, "decided_by": "editor", "comment": ""}
+    assert report == {"path": "incident.report.md", "approved": True, "decided_by": getpass.getuser(), "comment": ""}
     assert "## Sentiment" in (tmp_path / "documents" / report["path"]).read_text()
 
 
@@ -117,7 +118,7 @@ def test_a_folder_is_a_batch_of_markdown_text_and_pdf(tmp_path: Path) -> None:
         published = perdure(folder, "publish", "documents.submitted", '{"path": "./"}', "--id", "all")
         assert published.returncode == 0, published.stderr
         for _ in range(3):
-            perdure(folder, "approve", waiting_request(folder), "--as", "editor")
+            perdure(folder, "approve", waiting_request(folder))
 
         batch = json.loads(perdure(folder, "result", "DocumentBatch-all", "--wait").stdout)
         part = lines(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))

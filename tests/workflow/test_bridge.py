@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
+from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import EventReference, Receipt, SignalWorkflow, StartWorkflow
@@ -19,6 +21,7 @@ from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.fuse import Fuse, Fused, Killed
+from tests.people import approvers_file, directory, signed, signed_body
 from tests.workflow.stage import Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -79,9 +82,20 @@ def command(event_id: str, word: str = "hello") -> Heard:
     return Heard(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 
-def bridge(stage: Stage, client: Any, entries: KeyValue) -> Bridge:
-    settings = TemporalSettings(task_queue=stage.queue)
-    return Bridge(client, stage.bus, StartLedger(entries), Registry({"Echo": Echo, "Cart": Cart}, ()), settings)
+def bridge(stage: Stage, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml")) -> Bridge:
+    return Bridge(
+        client,
+        stage.bus,
+        StartLedger(entries),
+        registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
+        approvers=ApproversFile(approvers),
+        settings=TemporalSettings(task_queue=stage.queue),
+    )
+
+
+async def nowhere() -> Client:
+    """A Temporal that does not answer."""
+    return await Client.connect("127.0.0.1:1", lazy=True)
 
 
 def endings(stage: Stage, workflow_id: str) -> list[str]:
@@ -112,9 +126,8 @@ async def test_what_was_started_is_not_started_again_even_when_temporal_has_forg
     async with open_stage(environment, Echo) as stage:
         await bridge(stage, environment.client, entries).command(command("once"))
         await environment.client.get_workflow_handle("Echo-once").result()
-        nowhere = await Client.connect("127.0.0.1:1", lazy=True)
 
-        await bridge(stage, nowhere, entries).command(command("once"))
+        await bridge(stage, await nowhere(), entries).command(command("once"))
 
 
 async def test_a_signal_waits_for_its_run_to_begin_and_not_for_ever(environment: WorkflowEnvironment) -> None:
@@ -128,17 +141,56 @@ async def test_a_signal_waits_for_its_run_to_begin_and_not_for_ever(environment:
 
 
 async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
-    environment: WorkflowEnvironment,
+    environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
-    answer = b'{"request_id": "nobody.1", "decision": "approve", "approver": "a", "digest": "%s", "nonce": "n"}'
+    ada = SigningKey.new()
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
     async with open_stage(environment, Echo) as stage:
-        here = bridge(stage, environment.client, MemoryKeyValue())
+        here = bridge(stage, environment.client, MemoryKeyValue(), approvers)
         for sequence in (1, 2):
-            await here.decision(said("decisions.nobody", sequence, answer % (b"a" * 64), age=timedelta(minutes=1)))
+            answer = signed_body(ada, "ada", "nobody.1", "a" * 64, nonce="n")
+            await here.decision(said("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
 
     (receipt,) = stage.bus.said
     assert isinstance(receipt, Receipt)
-    assert (receipt.accepted, receipt.decision_id) == (False, "nobody.1.a.n")
+    assert (receipt.accepted, receipt.code, receipt.decision_id) == (False, "unknown_run", "nobody.1.ada.n")
+
+
+async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    ada, mallory, old = SigningKey.new(), SigningKey.new(), SigningKey.new()
+    known = directory({"ada": ada, "mallory": mallory, "old": old})
+    revoked = known.approvers["old"].keys[0].model_copy(update={"revoked": datetime.now(UTC)})
+    known.approvers["old"] = Approver(keys=(revoked,))
+    approvers = approvers_file(tmp_path / "approvers.yaml", known).path
+    decision = signed(ada, "ada", "nobody.1", "a" * 64)
+    told = {
+        "unsigned": decision.model_copy(update={"signature": None}),
+        "forged": decision.model_copy(update={"decision": "reject"}),
+        "unknown_approver": signed(ada, "nobody", "nobody.1", "a" * 64),
+        "unknown_key": signed(mallory, "ada", "nobody.1", "a" * 64),
+        "revoked_key": signed(old, "old", "nobody.1", "a" * 64),
+    }
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)  # a run that is signalled would be an error
+        for sequence, message in enumerate(told.values(), 1):
+            await here.decision(said("decisions.nobody", sequence, message.model_dump_json().encode()))
+
+    assert [receipt.code for receipt in stage.bus.said if isinstance(receipt, Receipt)] == list(told)
+    assert len({receipt.message_id for receipt in stage.bus.said}) == len(told), "none hides the approver's own"
+
+
+async def test_while_the_approvers_file_is_broken_decisions_wait(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    approvers = tmp_path / "approvers.yaml"
+    approvers.write_text("approvers: [ada]")
+    async with open_stage(environment, Echo) as stage:
+        here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)
+
+        with pytest.raises(Unavailable, match=r"approvers\.yaml is wrong: approvers"):
+            await here.decision(said("decisions.x", 1, signed_body(SigningKey.new(), "ada", "x.1", "a" * 64)))
 
 
 async def test_a_decision_that_cannot_be_read_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:

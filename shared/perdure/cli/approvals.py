@@ -1,75 +1,95 @@
-"""``perdure approvals``, ``approve`` and ``reject``: what waits for a human, and the human's answer."""
+"""``perdure approvals``: what waits for a human."""
 
-import asyncio
-import getpass
-from typing import Annotated, Final, Literal
-from uuid import uuid4
+import json
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
+from perdure.approvers import ApproversFile, Directory
 from perdure.bus import Bus, decode
 from perdure.cli.client import Json, open_bus, run
-from perdure.cli.output import console, print_json, table
+from perdure.cli.output import console, local_time, print_json, table
 from perdure.cli.story import newest_facts
+from perdure.configuration import load_settings
 from perdure.contracts import (
     ENDINGS,
     ApprovalDecided,
+    ApprovalEscalated,
     ApprovalExpired,
+    ApprovalReminded,
     ApprovalRequested,
-    Decision,
-    Receipt,
+    Policy,
     to_token,
 )
-from perdure.errors import PerdureError, Unavailable
+from perdure.errors import PerdureError
 
-__all__ = ["answer", "open_requests", "register"]
-
-_RECEIPT_WITHIN: Final = 30.0  # seconds
+__all__ = ["RequestId", "find_request", "open_requests", "register"]
 
 RequestId = Annotated[str, typer.Argument(help="The request, as `perdure approvals` names it.", show_default=False)]
-Approver = Annotated[str, typer.Option("--as", help="Who answers.", default_factory=getpass.getuser)]
+Workflow = Annotated[str | None, typer.Option(help="Only requests of this workflow.", show_default=False)]
+Containing = Annotated[str | None, typer.Option(help="Only titles that contain this.", show_default=False)]
+Mine = Annotated[str | None, typer.Option("--for", help="Only what this person may answer.", show_default=False)]
+
+_approvals = typer.Typer(help="List, show and watch the requests that wait for an answer.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-
-    @app.command()
-    def approvals(*, as_json: Json = False) -> None:
-        """List the requests that wait for an answer."""
-        waiting = run(_open())
-        if as_json:
-            print_json(waiting)
-            return
-        rows = [(ask.request_id, ask.title, f"{ask.expires_at or 'no end'}") for ask in waiting]
-        console.print(table("request", "title", "until", rows=rows) if rows else "Nothing waits for an approval.")
-
-    @app.command(epilog="Exit codes: 0 the decision counts, 1 it does not, and why is said.")
-    def approve(
-        request_id: RequestId,
-        approver: Approver,
-        comment: Annotated[str, typer.Option(help="What to say to it.")] = "",
-        *,
-        as_json: Json = False,
-    ) -> None:
-        """Say yes, and wait for the receipt."""
-        _conclude(run(_decide(request_id, "approve", approver, comment)), as_json=as_json)
-
-    @app.command(epilog="Exit codes: 0 the decision counts, 1 it does not, and why is said.")
-    def reject(
-        request_id: RequestId,
-        approver: Approver,
-        reason: Annotated[str, typer.Option(help="Why not.")],
-        *,
-        as_json: Json = False,
-    ) -> None:
-        """Say no, and wait for the receipt."""
-        _conclude(run(_decide(request_id, "reject", approver, reason)), as_json=as_json)
+    app.add_typer(_approvals, name="approvals")
 
 
-async def open_requests(bus: Bus) -> list[ApprovalRequested]:
+@_approvals.callback(invoke_without_command=True)
+def approvals(context: typer.Context, *, as_json: Json = False) -> None:
+    """List the requests that wait for an answer, unless told otherwise."""
+    if context.invoked_subcommand is None:
+        list_open(as_json=as_json)
+
+
+@_approvals.command("list", epilog="Example: perdure approvals list --workflow DocumentAnalysis --for ada")
+def list_open(
+    workflow: Workflow = None, containing: Containing = None, person: Mine = None, *, as_json: Json = False
+) -> None:
+    """List the requests that wait for an answer, oldest first."""
+    known = ApproversFile(load_settings().approvers_file).current()
+    waiting = [
+        request
+        for request in run(_open(workflow))
+        if (containing or "").lower() in request.title.lower()
+        and (person is None or _may_answer(known, person, request))
+    ]
+    if as_json:
+        print_json(waiting)
+        return
+    rows = [(ask.request_id, ask.title, _asked(ask.policy), _until(ask)) for ask in waiting]
+    console.print(table("request", "title", "asked", "until", rows=rows) if rows else "Nothing waits for an approval.")
+
+
+@_approvals.command(epilog="Example: perdure approvals show DocumentAnalysis-EVENTS.1.1")
+def show(request_id: RequestId, *, as_json: Json = False) -> None:
+    """Show all of one request: what is asked, what will be done, who may answer and until when."""
+    request = run(_find(request_id))
+    if as_json:
+        print_json([request])
+        return
+    for name, value in _facts_of(request):
+        console.print(f"[dim]{name:<10}[/]", end=" ")
+        console.out(value, highlight=False)
+
+
+@_approvals.command(epilog="Ends with Ctrl-C. Example: perdure approvals watch --json | my-bot")
+def watch(workflow: Workflow = None, *, as_json: Json = False) -> None:
+    """Tell of requests, reminders, escalations and outcomes as they come."""
+    run(_watch(workflow, as_json=as_json))
+
+
+async def open_requests(
+    bus: Bus, workflow: str | None = None, workflow_id: str | None = None
+) -> list[ApprovalRequested]:
     """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
+    where = [to_token(workflow) if workflow else "*", to_token(workflow_id) if workflow_id else "*"]
     requests: dict[str, ApprovalRequested] = {}
-    async for heard in bus.recall("approvals.>"):
+    async for heard in bus.recall(".".join(["approvals.*", *where])):
         match decode(heard.wire):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request
@@ -79,59 +99,90 @@ async def open_requests(bus: Bus) -> list[ApprovalRequested]:
     return [request for request in requests.values() if request.workflow_id not in ended]
 
 
-async def answer(
-    bus: Bus, request: ApprovalRequested, decision: Literal["approve", "reject"], approver: str, comment: str
-) -> Receipt:
-    """Send a decision on what was seen, and return its receipt.
+async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
+    """Return an open request.
 
     Raises:
-        Unavailable: No receipt came in time; the decision is stored all the same and will be judged.
+        PerdureError: It is not open.
     """
-    said = Decision(
-        workflow_id=request.workflow_id,
-        request_id=request.request_id,
-        decision=decision,
-        approver=approver,
-        comment=comment,
-        digest=request.digest,
-        nonce=uuid4().hex,
-    )
-    await bus.say(said)
-    try:
-        async with asyncio.timeout(_RECEIPT_WITHIN):
-            return await _receipt(bus, said)
-    except TimeoutError as error:
-        raise Unavailable(
-            f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
-            "orchestrator is back. Look for it with: perdure audit tail --subject "
-            f"receipts.{to_token(request.request_id)}"
-        ) from error
+    waiting = await open_requests(bus, workflow_id=request_id.rpartition(".")[0])
+    for request in waiting:
+        if request.request_id == request_id:
+            return request
+    raise PerdureError(f"No request {request_id} is open. `perdure approvals` lists those that are.")
 
 
-async def _receipt(bus: Bus, said: Decision) -> Receipt:
-    async for heard in bus.listen(f"receipts.{to_token(said.request_id)}", replay=True):
-        message = decode(heard.wire)
-        if isinstance(message, Receipt) and message.decision_id == said.message_id:
-            return message
-    raise Unavailable("The bus closed before a receipt came.")
-
-
-async def _open() -> list[ApprovalRequested]:
+async def _open(workflow: str | None) -> list[ApprovalRequested]:
     async with open_bus() as bus:
-        return await open_requests(bus)
+        return await open_requests(bus, workflow)
 
 
-async def _decide(request_id: str, decision: Literal["approve", "reject"], approver: str, comment: str) -> Receipt:
+async def _find(request_id: str) -> ApprovalRequested:
     async with open_bus() as bus:
-        requests = {request.request_id: request for request in await open_requests(bus)}
-        if request_id not in requests:
-            raise PerdureError(f"No request {request_id} is open. `perdure approvals` lists those that are.")
-        return await answer(bus, requests[request_id], decision, approver, comment)
+        return await find_request(bus, request_id)
 
 
-def _conclude(receipt: Receipt, *, as_json: bool) -> None:
-    if as_json:
-        print_json([receipt])
-    else:
-        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", receipt.reason, sep=": ")
-    raise typer.Exit(0 if receipt.accepted else 1)
+async def _watch(workflow: str | None, *, as_json: bool) -> None:
+    async with open_bus() as bus:
+        async for heard in bus.listen(f"approvals.*.{to_token(workflow) if workflow else '*'}.*"):
+            message = decode(heard.wire)
+            if as_json:
+                print_json([message])
+            elif line := _line(message):
+                console.print(f"[dim]{local_time(heard.time)}[/] {line}", markup=True)
+
+
+def _line(message: object) -> str | None:  # noqa: PLR0911 (a list)
+    match message:
+        case ApprovalRequested():
+            return f"[yellow]?[/] {message.request_id}  {message.title}"
+        case ApprovalReminded():
+            return f"[yellow]?[/] {message.request_id}  still waits, reminder {message.count}"
+        case ApprovalEscalated():
+            return f"[yellow]![/] {message.request_id}  now asked: {', '.join(message.to)}"
+        case ApprovalDecided(decision="approve"):
+            return f"[green]✓[/] {message.request_id}  approved by {message.approver}  {message.comment}"
+        case ApprovalDecided():
+            return f"[red]✗[/] {message.request_id}  rejected by {message.approver}  {message.comment}"
+        case ApprovalExpired():
+            return f"[red]■[/] {message.request_id}  {message.reason}"
+    return None
+
+
+def _facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
+    facts = [
+        ("request", request.request_id),
+        ("title", request.title),
+        ("run", f"{request.workflow_id} ({request.workflow})"),
+        ("asked by", request.requester or ""),
+        ("details", _text(request.details)),
+        ("action", _text(request.action)),
+        ("asked", _asked(request.policy)),
+        ("until", _until(request)),
+        ("digest", request.digest),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _asked(policy: Policy) -> str:
+    who = [*policy.people, *(f"role {role}" for role in policy.roles)]
+    return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
+
+
+def _until(request: ApprovalRequested) -> str:
+    return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
+
+
+def _may_answer(known: Directory, person: str, request: ApprovalRequested) -> bool:
+    """Tell by policy and roles; whom an escalation has reached is only known to the run."""
+    policy, names, roles = request.policy, *known.represented(person, datetime.now(UTC))
+    if request.requester in names and not policy.requester_may_answer:
+        return False
+    asked = {*policy.people}, {*policy.roles, *policy.veto_roles}
+    return not (policy.people or policy.roles) or bool(asked[0] & names or asked[1] & roles)

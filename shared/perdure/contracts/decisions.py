@@ -18,6 +18,8 @@ class Decision(Message):
         digest: The digest of the request that the approver saw; an answer to anything else is refused.
         expires_at: A decision that arrives later than this (UTC) is refused.
         nonce: Makes this decision one of its own; the same nonce said twice is the same decision.
+        key_id: Which key signed it: the first 16 hex digits of the SHA-256 of the public key.
+        signature: Ed25519, in base64, over all other fields in the canonical form of RFC 8785. One without is refused.
     """
 
     type: Literal["decisions"] = "decisions"
@@ -29,6 +31,8 @@ class Decision(Message):
     digest: Sha256
     expires_at: Instant | None = None
     nonce: Annotated[str, StringConstraints(min_length=1)]
+    key_id: str | None = None
+    signature: str | None = None
 
     @property
     def address(self) -> tuple[str, ...]:

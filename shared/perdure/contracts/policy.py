@@ -38,6 +38,7 @@ class Policy(BaseModel):
         quorum: So many different people must approve.
         rejections: So many different people must reject; the first whose number is reached decides.
         veto_roles: Who has one of these rejects at once and alone, and may answer too.
+        proxies: Whether a program that is known as a proxy, such as the notifier for Slack, may sign for people.
         requester_may_answer: Whether the one on whose behalf the run asks may answer.
         remind_every: How often those asked are reminded.
         escalate: Who is asked later.
@@ -52,6 +53,7 @@ class Policy(BaseModel):
     quorum: PositiveInt = 1
     rejections: PositiveInt = 1
     veto_roles: tuple[_Name, ...] = ()
+    proxies: bool = True
     requester_may_answer: bool = False
     remind_every: Duration | None = None
     escalate: tuple[Escalation, ...] = ()
@@ -70,9 +72,14 @@ class Policy(BaseModel):
 
 
 class Voice(BaseModel):
-    """What one person said."""
+    """What one person said.
+
+    Attributes:
+        proxy: The program that signed for them, if they did not sign themselves.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     approver: str
     comment: str = ""
+    proxy: str | None = None

@@ -31,14 +31,14 @@ ReceiptCode = Literal[
 
 
 class Receipt(Message):
-    """Every decision gets exactly one of these, and so does every replay of one.
+    """Every decision gets exactly one of these, and so does every replay or forgery of one.
 
     Attributes:
         decision_id: The message id of the decision.
         accepted: Whether it counts.
         code: Why, for programs.
         reason: Why, a sentence.
-        place: Of a replay: where it lies in the stream of decisions.
+        place: Of what may not be the approver's own, as a replay: where it lies in the stream of decisions.
     """
 
     type: Literal["receipts"] = "receipts"
@@ -56,5 +56,5 @@ class Receipt(Message):
 
     @property
     def message_id(self) -> str:
-        """One receipt a decision, and one a replay."""
+        """One receipt a decision, and one a replay or forgery."""
         return ".".join(["receipt", self.decision_id, *([self.place] if self.place else [])])

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Voice
 
 __all__ = ["ArrivedDecision", "Conclusion", "Poll"]
+
+_NOT_OF_THE_APPROVER: Final = {"replayed", "unsigned", "unknown_approver", "unknown_key", "forged", "revoked_key"}
+"""What others can say under an approver's name must not stand in the way of the receipt that is theirs."""
 
 
 class ArrivedDecision(BaseModel):
@@ -20,6 +23,7 @@ class ArrivedDecision(BaseModel):
         place: Where it lies in its stream: the same decision at another place is a replay.
         roles: Those of the approver, when it arrived.
         stands_in_for: People who are away, and whom the approver stood in for when it arrived.
+        proxy: The program that signed for the approver, if they did not sign themselves.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +33,7 @@ class ArrivedDecision(BaseModel):
     place: str = ""
     roles: tuple[str, ...] = ()
     stands_in_for: tuple[str, ...] = ()
+    proxy: str | None = None
 
     def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
         """Say what became of it."""
@@ -38,7 +43,7 @@ class ArrivedDecision(BaseModel):
             accepted=code == "accepted",
             code=code,
             reason=reason,
-            place=self.place if code == "replayed" else None,
+            place=self.place if code in _NOT_OF_THE_APPROVER else None,
         )
 
 
@@ -109,6 +114,8 @@ class Poll:
             return "request_expired", "the request had expired when it arrived"
         if decision.decision == "withdraw":
             return None if before else ("nothing_to_withdraw", "you have no voice on this request")
+        if arrived.proxy is not None and not request.policy.proxies:
+            return "not_allowed", f"{arrived.proxy} signed it: this request takes only what people sign themselves"
         if why := self._not_allowed(arrived):
             return "not_allowed", why
         if before is not None:
@@ -131,7 +138,9 @@ class Poll:
         enough = policy.quorum if said == "approve" else policy.rejections
         vetoes = said == "reject" and bool(set(arrived.roles) & set(policy.veto_roles))
         if said != "withdraw" and (vetoes or len(alike) >= enough):
-            voices = tuple(Voice(approver=it.decision.approver, comment=it.decision.comment) for it in alike)
+            voices = tuple(
+                Voice(approver=it.decision.approver, comment=it.decision.comment, proxy=it.proxy) for it in alike
+            )
             self.conclusion = Conclusion(said, arrived, voices)
 
     def _tally(self, decision: Decision) -> str:

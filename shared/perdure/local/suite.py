@@ -11,6 +11,7 @@ from typing import Final
 
 from perdure.config_file import CONFIG_VARIABLE, config_file
 from perdure.errors import SetupError
+from perdure.local.approver import ensure_approver
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
 from perdure.local.servers import nats_program, temporal_program
@@ -69,6 +70,8 @@ async def open_suite(
     state = State(settings.state)
     with state.held():
         embedded = settings.execution_engine == "local"
+        if embedded:
+            ensure_approver(settings)
         ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]

@@ -3,13 +3,18 @@
 import asyncio
 import json
 import sys
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import nats
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from nats.aio.msg import Msg
 
 
-async def main(server: str, workflow_id: str) -> int:
+async def main(server: str, workflow_id: str, key_file: str) -> int:
     """Wait for this run's approval request, approve exactly what it shows, and wait for the receipt."""
     client = await nats.connect(server)
     js = client.jetstream()
@@ -22,14 +27,15 @@ async def main(server: str, workflow_id: str) -> int:
     decision = {
         "request_id": request["request_id"],
         "decision": "approve",
-        "approver": "demo-bot",
+        "approver": Path(key_file).stem,
         "comment": "Looks right to me.",
         "digest": request["digest"],
         "nonce": uuid4().hex,
     }
+    signed = _signed(decision, Path(key_file))
     token = message.subject.split(".")[-1]
     receipts = await js.subscribe("receipts.>", ordered_consumer=True)
-    await js.publish(f"decisions.{token}", json.dumps(decision).encode(), headers={"traceparent": _trace(message)})
+    await js.publish(f"decisions.{token}", signed, headers={"traceparent": _trace(message)})
     async for message in receipts.messages:
         receipt = json.loads(message.data)
         if receipt["request_id"] == request["request_id"]:
@@ -37,6 +43,15 @@ async def main(server: str, workflow_id: str) -> int:
     print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']}")  # noqa: T201
     await client.drain()
     return 0 if receipt["accepted"] else 1
+
+
+def _signed(decision: dict[str, str], key_file: Path) -> bytes:
+    """Sign all fields in the canonical form of RFC 8785, which for fields of text is: sorted, and without spaces."""
+    key = load_pem_private_key(key_file.read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)  # noqa: S101 (a demonstration, and mypy asks)
+    said = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
+    signature = key.sign(json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return json.dumps(said | {"signature": b64encode(signature).decode()}).encode()
 
 
 def _trace(message: Msg) -> str:

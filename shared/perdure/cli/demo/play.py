@@ -2,15 +2,20 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import typer
 
+from perdure.approvers import ApproversFile
+from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
-from perdure.cli.approvals import answer, open_requests
+from perdure.cli.approvals import open_requests
+from perdure.cli.decide import answer
 from perdure.cli.demo.epilogue import epilogue
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
@@ -25,9 +30,13 @@ from perdure.telemetry.tracing import tracing
 
 __all__ = ["BOT", "act", "play"]
 
+Asking = Callable[[str], Coroutine[None, None, None]]
+"""Gets an answer to what a run asks."""
+
 BOT: Final = (sys.executable, str(Path(__file__).with_name("bot.py")))
 """How the bot is started: as a file, since ``-m`` would import Perdure, of which it is to know nothing."""
 
+_BOT_NAME: Final = "demo-bot"
 _PARALLEL: Final = {"sentiment: ask", "entities: ask", "summary: ask"}
 _EVENT: Final = "documents.submitted"
 _WITHIN: Final = 180.0  # seconds; when a person answers, as long as it takes
@@ -71,7 +80,8 @@ async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> 
     act(3, "The run, as it says of itself on the bus")
     try:
         async with asyncio.timeout(None if ask else _WITHIN), asyncio.TaskGroup() as answering:
-            killed_after = await _watch(bus, event, suite, facts, ask=ask, answering=answering)
+            asking = partial(_ask_person, settings, bus) if ask else partial(_let_bot_answer, settings, suite)
+            killed_after = await _watch(bus, event, suite, facts, asking=asking, answering=answering)
     except TimeoutError as error:
         raise PerdureError(f"The run has not ended within {_WITHIN:.0f} s.") from error
     except ExceptionGroup as group:
@@ -82,7 +92,7 @@ async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> 
 
 
 async def _watch(  # noqa: PLR0913 (what there is to watch, and whom to tell)
-    bus: NatsBus, event: Event, suite: Suite, facts: list[Progress], *, ask: bool, answering: asyncio.TaskGroup
+    bus: NatsBus, event: Event, suite: Suite, facts: list[Progress], *, asking: Asking, answering: asyncio.TaskGroup
 ) -> int:
     """Print the run's facts, kill and answer when the moment has come; returns how many facts preceded the kill."""
     workflow_id = f"DocumentAnalysis-{event.id}"
@@ -95,8 +105,7 @@ async def _watch(  # noqa: PLR0913 (what there is to watch, and whom to tell)
             await _kill(suite)
         if fact.kind == "waiting" and not asked:
             asked = True
-            act(5, "A human is asked" if ask else "A human is asked; a bot that knows only NATS answers")
-            answering.create_task(_ask_person(bus, workflow_id) if ask else _let_bot_answer(suite, workflow_id))
+            answering.create_task(asking(workflow_id))
     if not killed_after:
         raise PerdureError("The three agents were never in flight together, so there was nothing to kill.")
     return killed_after
@@ -114,8 +123,13 @@ async def _kill(suite: Suite) -> None:
     suite.supervisor.kill("orchestrator")
 
 
-async def _let_bot_answer(suite: Suite, workflow_id: str) -> None:
-    bot = await asyncio.create_subprocess_exec(*BOT, suite.endpoints.nats, workflow_id, stdout=asyncio.subprocess.PIPE)
+async def _let_bot_answer(settings: Settings, suite: Suite, workflow_id: str) -> None:
+    act(5, "A human is asked; a bot that knows only NATS answers")
+    key = key_file(settings.keys_folder, _BOT_NAME)
+    if not key.exists():
+        enrol(ApproversFile(settings.approvers_file), settings.keys_folder, _BOT_NAME)
+    command = [*BOT, suite.endpoints.nats, workflow_id, str(key)]
+    bot = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         said, _ = await bot.communicate()
     finally:
@@ -127,8 +141,10 @@ async def _let_bot_answer(suite: Suite, workflow_id: str) -> None:
         raise PerdureError("The bot's approval was not accepted.")
 
 
-async def _ask_person(bus: NatsBus, workflow_id: str) -> None:
+async def _ask_person(settings: Settings, bus: NatsBus, workflow_id: str) -> None:
+    act(5, "A human is asked")
+    approver, key = find_key(settings.keys_folder, None)
     request = next(request for request in await open_requests(bus) if request.workflow_id == workflow_id)
     console.print(request.details, markup=False)
     yes = await asyncio.to_thread(typer.confirm, f"{request.title} (digest {request.digest[:12]}…)")
-    await answer(bus, request, "approve" if yes else "reject", "you", "")
+    await answer(bus, request, "approve" if yes else "reject", approver=approver, key=key)

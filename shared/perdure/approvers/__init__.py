@@ -1,0 +1,22 @@
+"""Who may speak as whom: keys, signatures, and the file of people that says whose they are."""
+
+from perdure.approvers.directory import Approver, Away, Directory, Known, NotVerified, Proxy, PublicKey
+from perdure.approvers.file import ApproversFile
+from perdure.approvers.keys import SigningKey, key_id_of
+from perdure.approvers.signature import canonical, sign, verifies
+
+__all__ = [
+    "Approver",
+    "ApproversFile",
+    "Away",
+    "Directory",
+    "Known",
+    "NotVerified",
+    "Proxy",
+    "PublicKey",
+    "SigningKey",
+    "canonical",
+    "key_id_of",
+    "sign",
+    "verifies",
+]

@@ -1,0 +1,70 @@
+"""The approvers file: YAML that people edit, read again whenever it changes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+from typing import Final
+
+import yaml
+from pydantic import ValidationError
+
+from perdure.approvers.directory import Directory
+from perdure.config_file import read_yaml
+from perdure.errors import SetupError
+
+__all__ = ["ApproversFile"]
+
+_HEAD: Final = "# Who may answer approval requests. `perdure keys` and `perdure delegate` write this file too.\n"
+
+
+class ApproversFile:
+    """One file; where there is none, nobody is known."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._directory = Directory()
+
+    def current(self) -> Directory:
+        """Return what the file says now.
+
+        Raises:
+            SetupError: It cannot be read; what it said before holds no more, for the change may be a revocation.
+        """
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return Directory()
+        seen = found.st_mtime_ns, found.st_size, found.st_ino
+        if seen != self._seen:
+            self._directory = self._read()
+            self._seen = seen
+        return self._directory
+
+    @contextmanager
+    def changing(self) -> Iterator[tuple[Directory, list[Directory]]]:
+        """Let one process at a time change it: put the new directory into the list, and it is written as a whole."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            changed: list[Directory] = []
+            yield self.current(), changed
+            for directory in changed:
+                self._write(directory)
+
+    def _read(self) -> Directory:
+        try:
+            return Directory.model_validate(read_yaml(self.path.read_text(encoding="utf-8")) or {})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise SetupError(f"The approvers file {self.path} cannot be read: {error}") from error
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise SetupError(f"The approvers file {self.path} is wrong: {where}: {problem['msg']}") from error
+
+    def _write(self, directory: Directory) -> None:
+        said = directory.model_dump(mode="json", exclude_defaults=True)
+        draft = self.path.with_name(f".{self.path.name}.draft")
+        draft.write_text(_HEAD + yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        draft.replace(self.path)

@@ -1,0 +1,119 @@
+"""``perdure approve``, ``reject`` and ``withdraw``: a human's answer, signed."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from uuid import uuid4
+
+import typer
+
+from perdure.approvers import SigningKey, sign
+from perdure.approvers.enrolment import find_key
+from perdure.bus import Bus, decode
+from perdure.cli.approvals import RequestId, find_request
+from perdure.cli.client import Json, open_bus, run
+from perdure.cli.output import console, print_json
+from perdure.configuration import load_settings
+from perdure.contracts import ApprovalRequested, Decision, Receipt, to_token
+from perdure.errors import Unavailable
+
+__all__ = ["answer", "register"]
+
+_RECEIPT_WITHIN: Final = 30.0  # seconds
+_EXIT_CODES: Final = "Exit codes: 0 the decision counts, 1 it does not, and why is said."
+
+Said = Literal["approve", "reject", "withdraw"]
+Approver = Annotated[str | None, typer.Option("--as", help="Who answers, if keys of several people lie here.")]
+Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command(epilog=_EXIT_CODES)
+    def approve(
+        request_id: RequestId,
+        approver: Approver = None,
+        key: Key = None,
+        comment: Annotated[str, typer.Option(help="What to say to it.")] = "",
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Say yes, and wait for the receipt."""
+        _conclude(run(_decide(request_id, "approve", comment, approver=approver, key=key)), as_json=as_json)
+
+    @app.command(epilog=_EXIT_CODES)
+    def reject(
+        request_id: RequestId,
+        reason: Annotated[str, typer.Option(help="Why not.")],
+        approver: Approver = None,
+        key: Key = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Say no, and wait for the receipt."""
+        _conclude(run(_decide(request_id, "reject", reason, approver=approver, key=key)), as_json=as_json)
+
+    @app.command(epilog=_EXIT_CODES)
+    def withdraw(request_id: RequestId, approver: Approver = None, key: Key = None, *, as_json: Json = False) -> None:
+        """Take back what you said, as long as the request is open, and wait for the receipt."""
+        _conclude(run(_decide(request_id, "withdraw", "", approver=approver, key=key)), as_json=as_json)
+
+
+async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
+    bus: Bus, request: ApprovalRequested, said: Said, comment: str = "", *, approver: str, key: SigningKey
+) -> Receipt:
+    """Send a decision on what was seen, and return its receipt.
+
+    Raises:
+        Unavailable: No receipt came in time; the decision is stored all the same and will be judged.
+    """
+    decision = Decision(
+        workflow_id=request.workflow_id,
+        request_id=request.request_id,
+        decision=said,
+        approver=approver,
+        comment=comment,
+        digest=request.digest,
+        nonce=uuid4().hex,
+    )
+    decision = sign(decision, key)
+    await bus.say(decision)
+    try:
+        async with asyncio.timeout(_RECEIPT_WITHIN):
+            return await _receipt(bus, decision)
+    except TimeoutError as error:
+        raise Unavailable(
+            f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
+            "orchestrator is back. Look for it with: perdure audit tail --subject "
+            f"receipts.{to_token(request.request_id)}"
+        ) from error
+
+
+async def _receipt(bus: Bus, said: Decision) -> Receipt:
+    async for heard in bus.listen(f"receipts.{to_token(said.request_id)}", replay=True):
+        message = decode(heard.wire)
+        if isinstance(message, Receipt) and message.decision_id == said.message_id:
+            return message
+    raise Unavailable("The bus closed before a receipt came.")
+
+
+async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
+    who, signing = _signer(approver, key)
+    async with open_bus() as bus:
+        request = await find_request(bus, request_id)
+        return await answer(bus, request, said, comment, approver=who, key=signing)
+
+
+def _signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
+    if key is None:
+        return find_key(load_settings().keys_folder, approver)
+    return approver or key.stem, SigningKey.read(key)
+
+
+def _conclude(receipt: Receipt, *, as_json: bool) -> None:
+    if as_json:
+        print_json([receipt])
+    else:
+        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", receipt.reason, sep=": ")
+    raise typer.Exit(0 if receipt.accepted else 1)

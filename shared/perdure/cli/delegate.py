@@ -1,0 +1,40 @@
+"""``perdure delegate``: somebody is away, and others answer in their place."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from perdure.approvers import Away
+from perdure.cli.keys import File, approvers_file
+from perdure.cli.output import console
+from perdure.errors import PerdureError
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure delegate ada --to bob --until 2027-01-07")
+    def delegate(
+        name: Annotated[str, typer.Argument(help="Who is away.", show_default=False)],
+        to: Annotated[list[str] | None, typer.Option(help="Who answers instead; may be repeated.")] = None,
+        until: Annotated[datetime | None, typer.Option(help="Until when (UTC); else until --back.")] = None,
+        file: File = None,
+        *,
+        back: Annotated[bool, typer.Option("--back", help="They are here again.")] = False,
+    ) -> None:
+        """Let others answer for somebody who is away; it holds for decisions that arrive from now on."""
+        if back == bool(to):
+            raise typer.BadParameter("say either who answers instead (--to) or that they are --back")
+        approvers = approvers_file(file)
+        with approvers.changing() as (known, changed):
+            for who in (name, *(to or ())):
+                if who not in known.approvers:
+                    raise PerdureError(f"{approvers.path} knows no {who}: see `perdure keys list`.")
+            away = Away(to=tuple(to), until=until and until.replace(tzinfo=UTC)) if to else None
+            person = known.approvers[name].model_copy(update={"away": away})
+            changed.append(known.model_copy(update={"approvers": {**known.approvers, name: person}}))
+        how_long = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+        console.print(f"{', '.join(to)} may answer for {name}{how_long}." if to else f"{name} answers again.")

@@ -1,0 +1,81 @@
+"""The approvers file says who is who, as it stands when a decision arrives."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.approvers import Approver, ApproversFile, Away, Directory, NotVerified, Proxy, SigningKey
+from perdure.errors import SetupError
+from tests.people import approvers_file, directory, signed
+
+ADA, BOB, BOT = SigningKey.new(), SigningKey.new(), SigningKey.new()
+ROLES = {"ada": ["chief"], "bob": ["editor"]}
+KNOWN = directory({"ada": ADA, "bob": BOB, "slack": BOT}, roles=ROLES, proxies=["slack"])
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def said(key: SigningKey, approver: str) -> dict[str, Any]:
+    return signed(key, approver, "run.1", "a" * 64).model_dump(mode="json")
+
+
+def with_ada(known: Directory, **changes: object) -> Directory:
+    ada = known.approvers["ada"].model_copy(update=changes)
+    return known.model_copy(update={"approvers": {**known.approvers, "ada": ada}})
+
+
+def refusal(known: Directory, key: SigningKey, approver: str) -> str:
+    with pytest.raises(NotVerified) as refused:
+        known.identify(said(key, approver), NOW)
+    return refused.value.code
+
+
+def test_one_is_known_by_a_key_of_ones_own() -> None:
+    known = KNOWN.identify(said(ADA, "ada"), NOW)
+
+    assert (known.roles, known.stands_in_for, known.proxy) == (("chief",), (), None)
+    assert refusal(KNOWN, BOB, "ada") == "unknown_key"
+    assert refusal(KNOWN, ADA, "slack") == "unknown_approver"
+
+
+def test_a_proxy_speaks_for_those_whom_it_may_and_is_named() -> None:
+    assert KNOWN.identify(said(BOT, "ada"), NOW).proxy == "slack"
+
+    only_bob = KNOWN.model_copy(update={"proxies": {"slack": Proxy(keys=KNOWN.proxies["slack"].keys, people=("bob",))}})
+    assert refusal(only_bob, BOT, "ada") == "unknown_key"
+
+
+@pytest.mark.parametrize(("until", "roles"), [(NOW + timedelta(days=1), ("chief", "editor")), (NOW, ("editor",))])
+def test_while_ada_is_away_bob_is_what_she_is(until: datetime, roles: tuple[str, ...]) -> None:
+    away = with_ada(KNOWN, away=Away(to=("bob",), until=until))
+
+    known = away.identify(said(BOB, "bob"), NOW)
+
+    assert known.roles == roles
+    assert known.stands_in_for == (("ada",) if len(roles) > 1 else ())
+
+
+def test_a_change_of_the_file_holds_at_once_and_a_broken_one_ends_what_it_said(tmp_path: Path) -> None:
+    file = approvers_file(tmp_path / "approvers.yaml", KNOWN)
+    assert file.current() == KNOWN
+    revoked = KNOWN.approvers["ada"].keys[0].model_copy(update={"revoked": NOW})
+    with ApproversFile(file.path).changing() as (known, changed):
+        changed.append(with_ada(known, keys=(revoked,)))
+
+    assert refusal(file.current(), ADA, "ada") == "revoked_key"
+
+    file.path.write_text("approvers: {ada: {rolls: [chief]}}")
+    with pytest.raises(SetupError, match=r"approvers.ada.rolls: Extra inputs"):
+        file.current()
+    file.path.unlink()
+    assert file.current() == Directory()
+
+
+def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    file = approvers_file(tmp_path / "approvers.yaml", KNOWN)
+    with file.changing() as (_, changed):
+        changed.append(Directory(approvers={"eve": Approver()}))
+
+    assert "eve" in file.path.read_text()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".approvers.yaml.lock", "approvers.yaml"]
