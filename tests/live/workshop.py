@@ -4,8 +4,11 @@ import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio import activity, workflow
+
+from perdure.flow import Approved, Policy, approval
 
 SOON = timedelta(seconds=4)
 
@@ -110,3 +113,16 @@ class Large:
     @workflow.signal
     def go(self) -> None:
         self._went = True
+
+
+@workflow.defn
+class Asking:
+    """Asks what the event says, by the policy that it says, and tells the outcome."""
+
+    @workflow.run
+    async def run(self, data: dict[str, Any]) -> dict[str, Any]:
+        policy = Policy.model_validate(data.get("policy", {}))
+        outcome = await approval(data["title"], action=data["title"], policy=policy, requester=data.get("requester"))
+        if isinstance(outcome, Approved):
+            outcome.authorises(data["title"])
+        return outcome.model_dump(mode="json")

@@ -1,0 +1,72 @@
+// The same bot in JavaScript: node bot.js KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON
+
+import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { jetstream } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+
+const [keyFile, verb, requestId, comment = ""] = process.argv.slice(2);
+if (!["list", "approve", "reject", "withdraw"].includes(verb)) {
+  console.error("node bot.js KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON");
+  process.exit(2);
+}
+const client = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
+const js = jetstream(client);
+
+// The whole stream of approvals: what is neither decided nor expired waits.
+async function openRequests() {
+  const waiting = new Map();
+  const told = await js.consumers.get("APPROVALS", { filter_subjects: "approvals.>" });
+  if ((await told.info()).num_pending === 0) return waiting;
+  const messages = await told.consume();
+  for await (const message of messages) {
+    const said = message.json();
+    const token = message.subject.split(".").at(-1);
+    if (said.type === "approvals.requested") waiting.set(said.request_id, { token, ...said });
+    if (["approvals.decided", "approvals.expired"].includes(said.type)) waiting.delete(said.request_id);
+    if (message.info.pending === 0) break;
+  }
+  await messages.close();
+  return waiting;
+}
+
+// All fields in canonical form (RFC 8785): for fields of text, sorted by name and without spaces.
+function signed(decision) {
+  const key = createPrivateKey(readFileSync(keyFile));
+  const { x } = createPublicKey(key).export({ format: "jwk" });
+  const fingerprint = createHash("sha256").update(Buffer.from(x, "base64url")).digest("hex").slice(0, 16);
+  const said = { ...decision, key_id: fingerprint };
+  const canonical = JSON.stringify(Object.fromEntries(Object.entries(said).sort(([a], [b]) => (a < b ? -1 : 1))));
+  return JSON.stringify({ ...said, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
+}
+
+async function decide(request) {
+  const approver = basename(keyFile, ".pem");
+  const nonce = randomUUID();
+  const receipts = client.subscribe("receipts.>");
+  await client.flush();
+  const decision = { request_id: requestId, decision: verb, approver, comment, digest: request.digest, nonce };
+  await js.publish(`decisions.${request.token}`, signed(decision));
+  for await (const message of receipts) {
+    const receipt = message.json();
+    if (receipt.decision_id === `${requestId}.${approver}.${nonce}`) return receipt;
+  }
+}
+
+const waiting = await openRequests();
+let failed = false;
+if (verb === "list") {
+  for (const [name, request] of waiting) console.log(`${name}\t${request.title}`);
+} else if (waiting.has(requestId)) {
+  const tooLong = setTimeout(() => { console.error("No receipt within 30 s."); process.exit(1); }, 30_000);
+  const receipt = await decide(waiting.get(requestId));
+  clearTimeout(tooLong);
+  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, receipt.reason].join("\t"));
+  failed = !receipt.accepted;
+} else {
+  console.error(`No request ${requestId} is open.`);
+  failed = true;
+}
+await client.close();
+process.exit(failed ? 1 : 0);

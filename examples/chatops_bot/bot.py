@@ -1,0 +1,86 @@
+"""A ChatOps bot: it knows NATS, a key and the words on the wire, and nothing of Perdure.
+
+bot.py KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON
+"""
+
+import asyncio
+import json
+import os
+import sys
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import nats
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+NATS = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
+CLOSED = ("approvals.decided", "approvals.expired")
+
+
+async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Read the whole stream; what is left are the requests that wait, each with the last token of its subject."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    told = await js.subscribe("approvals.>", ordered_consumer=True)
+    left = (await told.consumer_info()).num_pending
+    while left:
+        message = await told.next_msg(timeout=5)
+        left = message.metadata.num_pending
+        said = json.loads(message.data)
+        if said["type"] == "approvals.requested":
+            found[said["request_id"]] = message.subject.split(".")[-1], said
+        elif said["type"] in CLOSED:
+            found.pop(said["request_id"], None)
+    await told.unsubscribe()
+    return found
+
+
+def signed(decision: dict[str, str], key_file: Path) -> bytes:
+    """Sign all fields in canonical form (RFC 8785): for fields of text, sorted by name and without spaces."""
+    key = load_pem_private_key(key_file.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        sys.exit(f"{key_file} is no Ed25519 key")
+    said = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(said | {"signature": b64encode(key.sign(canonical)).decode()}).encode()
+
+
+async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
+    client = await nats.connect(NATS)
+    js = client.jetstream()
+    waiting = await open_requests(js)
+    if verb == "list":
+        for name, (_, request) in waiting.items():
+            print(name, request["title"], sep="\t")
+        return 0
+    if request_id not in waiting:
+        sys.exit(f"No request {request_id} is open.")
+    token, request = waiting[request_id]
+    decision = {
+        "request_id": request_id,
+        "decision": verb,
+        "approver": Path(key).stem,
+        "comment": comment,
+        "digest": request["digest"],
+        "nonce": uuid4().hex,
+    }
+    mine = f"{request_id}.{decision['approver']}.{decision['nonce']}"
+    receipts = await client.subscribe("receipts.>")
+    await client.flush()
+    await js.publish(f"decisions.{token}", signed(decision, Path(key)))
+    async with asyncio.timeout(30):
+        async for message in receipts.messages:
+            receipt = json.loads(message.data)
+            if receipt["decision_id"] == mine:
+                break
+    print("accepted" if receipt["accepted"] else "refused", receipt["code"], receipt["reason"], sep="\t")
+    return 0 if receipt["accepted"] else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[2] not in {"list", "approve", "reject", "withdraw"}:
+        sys.exit(__doc__)
+    sys.exit(asyncio.run(main(*sys.argv[1:])))

@@ -1,0 +1,87 @@
+"""Bots that know only NATS, a key and the words on the wire: in Python, in JavaScript, and with openssl."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from tests.live.test_up import lines, perdure, running, waiting_request
+
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / ".venv" / "npm" / "node_modules"
+
+
+def bot(folder: Path, language: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    endpoints = json.loads((folder / ".perdure" / "endpoints.json").read_text())
+    program = {"python": [sys.executable, "bot.py"], "javascript": [shutil.which("node") or "node", "bot.js"]}[language]
+    environment = {**os.environ, "NATS_URL": endpoints["nats"]}
+    command = [*program, str(folder / ".perdure" / "keys" / "bot.pem"), *arguments]
+    where = folder / "chatops_bot"
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "examples" / "greeting", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "examples" / "chatops_bot", tmp_path / "chatops_bot")
+    (tmp_path / "chatops_bot" / "node_modules").symlink_to(MODULES)
+    return tmp_path
+
+
+def test_a_bot_in_either_language_lists_answers_and_shows_the_receipt(folder: Path) -> None:
+    with running(folder):
+        assert perdure(folder, "keys", "new", "bot").returncode == 0
+        said = {}
+        for language, verb in (("python", "approve"), ("javascript", "reject")):
+            assert bot(folder, language, "list").stdout == ""
+            perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", language)
+            request = waiting_request(folder)
+            assert bot(folder, language, "list").stdout == f"{request}\tSay it?\n"
+
+            answered = bot(folder, language, verb, request, 'Grüße: \x7f\u2028 "quoted"\n')
+            assert answered.stdout.startswith("accepted\taccepted\t"), answered.stderr
+            assert bot(folder, language, verb, request, "once more").returncode == 1
+            said[language] = json.loads(perdure(folder, "result", f"Greeting-{language}", "--wait").stdout)
+
+        shell = answer_with_openssl(folder)
+
+    assert said == {"python": "Hello, Ada!", "javascript": "(silence)"}
+    assert shell == "Hello, Ada!"
+
+
+def answer_with_openssl(folder: Path) -> object:
+    """Do what the README's lines for the shell do; ``nats`` and ``jq`` are played by this test."""
+    perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
+    (request,) = lines(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
+    pem, said = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "said"
+    openssl = shutil.which("openssl") or "openssl"
+    der = subprocess.run([openssl, "pkey", "-in", pem, "-pubout", "-outform", "DER"], capture_output=True, check=True)
+    digest = subprocess.run([openssl, "sha256", "-r"], input=der.stdout[-32:], capture_output=True, check=True)
+    fields = {
+        "request_id": request["request_id"],
+        "digest": request["digest"],
+        "decision": "approve",
+        "approver": "bot",
+        "key_id": digest.stdout.decode()[:16],
+        "nonce": "from-a-shell",
+    }
+    said.write_text(json.dumps(fields, sort_keys=True, separators=(",", ":")))
+    signing = [openssl, "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", str(said)]
+    signature = b64encode(subprocess.run(signing, capture_output=True, check=True).stdout).decode()
+    nats = json.loads((folder / ".perdure" / "endpoints.json").read_text())["nats"]
+    publish = (
+        "import asyncio, nats, sys\n"
+        "async def main():\n"
+        "    client = await nats.connect(sys.argv[1])\n"
+        "    await client.publish('decisions.Greeting-shell', sys.argv[2].encode())\n"
+        "    await client.drain()\n"
+        "asyncio.run(main())\n"
+    )
+    body = json.dumps({**fields, "signature": signature})
+    subprocess.run([sys.executable, "-c", publish, nats, body], check=True, timeout=30)
+    return json.loads(perdure(folder, "result", "Greeting-shell", "--wait").stdout)

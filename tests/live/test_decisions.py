@@ -1,0 +1,161 @@
+"""Decisions on real servers: every order counts once, every stranger is refused, and each is told why."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from perdure.approvers import ApproversFile, SigningKey
+from perdure.approvers.enrolment import enrol
+from perdure.bus import Wire, decode
+from perdure.contracts import Decision, Progress, Receipt
+from perdure.flow.shown import digest_of
+from tests.live.world import World
+from tests.people import signed
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+CONFIGURATION = {
+    "routes": [{"on": "work.asked", "start": "Asking"}],
+    "temporal": {"task_timeout_seconds": 3, "signals_wait_seconds": 1},
+}
+TWO_EDITORS = {"quorum": 2, "roles": ["editor"]}
+
+
+@dataclass
+class Reviewers:
+    """People with keys, who send decisions and count the receipts."""
+
+    here: World
+    keys: dict[str, SigningKey] = field(default_factory=dict)
+    receipts: int = 0
+
+    def __post_init__(self) -> None:
+        for name, roles in {"ada": ["editor"], "bob": ["editor"], "eve": []}.items():
+            self.keys[name], _ = enrol(
+                ApproversFile(self.here.settings.approvers_file), self.here.settings.keys_folder, name, roles=roles
+            )
+
+    async def ask(self, run: str, **data: Any) -> None:
+        """Let a run ask, and wait until it does."""
+        await self.here.publish("work.asked", json.dumps({"title": run, **data}).encode(), Nats_Msg_Id=run)
+        async for heard in self.here.bus.listen(f"approvals.requested.Asking.Asking-{run}", replay=True):
+            assert heard.wire.subject
+            return
+
+    def decision(self, run: str, who: str, said: Any = "approve", **changes: Any) -> Decision:
+        digest = changes.pop("digest", digest_of(run, action=run))
+        return signed(self.keys[who], who, f"Asking-{run}.1", digest, said=said, **changes)
+
+    async def send(self, run: str, decision: Decision | bytes) -> None:
+        body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
+        await self.here.bus.publish(Wire(f"decisions.Asking-{run}", body, {}))
+
+    async def receipt(self) -> str:
+        """Wait for one receipt more, and return its code."""
+        self.receipts += 1
+        async with asyncio.timeout(60):
+            async for heard in self.here.bus.listen("receipts.>", replay=True):
+                if heard.sequence == self.receipts:
+                    receipt = decode(heard.wire)
+                    assert isinstance(receipt, Receipt)
+                    return receipt.code
+        raise AssertionError
+
+    async def say(self, run: str, who: str, said: str = "approve", **changes: Any) -> str:
+        await self.send(run, self.decision(run, who, said, **changes))
+        return await self.receipt()
+
+    async def outcome(self, run: str) -> tuple[str, str]:
+        async with asyncio.timeout(60):
+            async for heard in self.here.bus.listen(f"progress.Asking.Asking-{run}", replay=True):
+                fact = decode(heard.wire)
+                assert isinstance(fact, Progress)
+                if fact.kind == "completed":
+                    assert isinstance(fact.result, dict)
+                    return str(fact.result["outcome"]), str(fact.result.get("by"))
+        raise AssertionError
+
+
+async def test_every_order_counts_once(world: OpenWorld) -> None:
+    async with world(**CONFIGURATION) as here:
+        people = Reviewers(here)
+
+        await people.send("early", people.decision("early", "ada"))
+        await people.ask("early")
+        assert await people.receipt() == "accepted"
+        assert await people.outcome("early") == ("approved", "ada")
+
+        await people.ask("down")
+        for service in ("orchestrator", "ingest", "notifier", "audit"):
+            here.suite.supervisor.kill(service)
+        assert await people.say("down", "bob", "reject") == "accepted"
+        assert await people.outcome("down") == ("rejected", "bob")
+
+        await people.ask("twice", policy={"quorum": 2})
+        once = people.decision("twice", "ada")
+        for code in ("accepted", "replayed"):
+            await people.send("twice", once)
+            assert await people.receipt() == code
+        assert await people.say("twice", "bob") == "accepted"
+        assert await people.outcome("twice") == ("approved", "ada, bob")
+        assert await people.say("twice", "eve") == "unknown_run"  # too late: the run has ended
+
+        await people.ask("changed", policy={"quorum": 2})
+        assert await people.say("changed", "ada") == "accepted"
+        assert await people.say("changed", "ada", "reject") == "duplicate"
+        assert await people.say("changed", "ada", "withdraw") == "accepted"
+        assert await people.say("changed", "ada", "reject", nonce="anew") == "accepted"
+        assert await people.outcome("changed") == ("rejected", "ada")
+
+        assert await people.say("nobody", "ada") == "unknown_run"
+
+
+async def test_every_refusal_has_its_code_and_changes_nothing(world: OpenWorld) -> None:
+    async with world(**CONFIGURATION) as here:
+        people = Reviewers(here)
+        await people.ask("open", policy=TWO_EDITORS, requester="bob")
+        past = datetime.now(UTC) - timedelta(minutes=1)
+        approval = people.decision("open", "ada")
+        stranger = signed(people.keys["eve"], "ada", "Asking-open.1", approval.digest)
+        refused: dict[str, Decision | bytes] = {
+            "unreadable": b'{"request_id": "Asking-open.1", "decision": "yes"}',
+            "unsigned": approval.model_copy(update={"signature": None}),
+            "forged": approval.model_copy(update={"decision": "reject"}),
+            "unknown_approver": signed(people.keys["eve"], "mallory", "Asking-open.1", approval.digest),
+            "unknown_key": stranger,
+            "wrong_digest": people.decision("open", "ada", digest="0" * 64, nonce="1"),
+            "decision_expired": people.decision("open", "ada", expires_at=past, nonce="2"),
+            "not_allowed": people.decision("open", "eve"),
+            "nothing_to_withdraw": people.decision("open", "ada", "withdraw"),
+        }
+        codes = []
+        for decision in refused.values():
+            await people.send("open", decision)
+            codes.append(await people.receipt())
+        assert codes == list(refused)
+        assert await people.say("open", "bob") == "not_allowed"  # he asked for it
+
+        assert await people.say("open", "ada") == "accepted"
+        old = people.keys["ada"]
+        approvers = ApproversFile(here.settings.approvers_file)
+        people.keys["ada"], _ = enrol(approvers, here.settings.keys_folder, "ada")
+        enrol(approvers, here.settings.keys_folder, "carol", roles=["editor"])
+        with approvers.changing() as (known, changed):
+            ada = known.approvers["ada"]
+            ended = (ada.keys[0].model_copy(update={"revoked": past}), *ada.keys[1:])
+            changed.append(
+                known.model_copy(
+                    update={"approvers": {**known.approvers, "ada": ada.model_copy(update={"keys": ended})}}
+                )
+            )
+        withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, said="withdraw", nonce="3")
+        await people.send("open", withdrawal)
+        assert await people.receipt() == "revoked_key"
+        assert await people.say("open", "ada", "reject", nonce="4") == "duplicate"  # her voice stands, by the new key
+        assert await people.say("open", "ada", "withdraw", nonce="5") == "accepted"
+        assert await people.say("open", "ada", "reject", nonce="6") == "accepted"
+        assert await people.outcome("open") == ("rejected", "ada")
