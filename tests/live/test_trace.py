@@ -76,7 +76,8 @@ async def published(here: World) -> None:
 
 async def approved(here: World) -> None:
     """The answer comes from a process that knows NATS and nothing else."""
-    command = [sys.executable, "-m", "perdure.cli.demo.bot", here.suite.endpoints.nats, RUN]
+    (key,) = here.settings.keys_folder.glob("*.pem")
+    command = [sys.executable, "-m", "perdure.cli.demo.bot", here.suite.endpoints.nats, RUN, str(key)]
     bot = await asyncio.create_subprocess_exec(*command)
     assert await bot.wait() == 0
 
