@@ -17,6 +17,8 @@ from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import EventReference, Receipt, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow import Approved, Policy, approval
+from perdure.flow.shown import digest_of
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
@@ -32,6 +34,16 @@ class Echo:
     @workflow.run
     async def run(self, data: dict[str, str]) -> str:
         return data["word"]
+
+
+@workflow.defn
+class TwoAgree:
+    """Two must approve."""
+
+    @workflow.run
+    async def run(self) -> str:
+        decision = await approval("Agreed?", policy=Policy(quorum=2))
+        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 @workflow.defn
@@ -82,10 +94,12 @@ def command(event_id: str, word: str = "hello") -> Heard:
     return Heard(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 
-def bridge(stage: Stage, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml")) -> Bridge:
+def bridge(
+    stage: Stage, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml"), bus: Any = None
+) -> Bridge:
     return Bridge(
         client,
-        stage.bus,
+        bus or stage.bus,
         StartLedger(entries),
         registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
         approvers=ApproversFile(approvers),
@@ -96,6 +110,10 @@ def bridge(stage: Stage, client: Any, entries: KeyValue, approvers: Path = Path(
 async def nowhere() -> Client:
     """A Temporal that does not answer."""
     return await Client.connect("127.0.0.1:1", lazy=True)
+
+
+def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
+    return signed_body(key, who, f"{run_id}.1", digest_of("Agreed?"))
 
 
 def endings(stage: Stage, workflow_id: str) -> list[str]:
@@ -179,6 +197,54 @@ async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
 
     assert [receipt.code for receipt in stage.bus.said if isinstance(receipt, Receipt)] == list(told)
     assert len({receipt.message_id for receipt in stage.bus.said}) == len(told), "none hides the approver's own"
+
+
+async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
+    async with open_stage(environment, TwoAgree) as stage:
+        for number in itertools.count(1):
+            fuse, run = Fuse(number), await stage.start("TwoAgree", run_id=f"two-{number}")
+            dying = bridge(stage, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
+            alive = bridge(stage, environment.client, MemoryKeyValue(), approvers)
+            ada = said(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
+            try:
+                await dying.decision(ada)
+            except Killed:
+                await alive.decision(ada)
+            await alive.decision(said(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id)))
+
+            assert await run.result() == "ada, bob"
+            told = [it for it in stage.bus.said if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
+            assert [receipt.code for receipt in told] == ["accepted", "accepted"]
+            if fuse.left > 0:
+                break
+    assert number == 3, "one signal, with a spark before and after"
+
+
+async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": SigningKey.new()})).path
+    stranger = signed_body(SigningKey.new(), "ada", "nobody.1", "a" * 64)
+    async with open_stage(environment, Echo) as stage:
+        for number in itertools.count(1):
+            fuse, heard = Fuse(number), said("decisions.nobody", number, stranger)
+            dying = bridge(stage, await nowhere(), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
+            try:
+                await dying.decision(heard)
+            except Killed:
+                await bridge(stage, await nowhere(), MemoryKeyValue(), approvers).decision(heard)
+
+            told = [it for it in stage.bus.said if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"]
+            assert {(receipt.code, receipt.message_id) for receipt in told} == {
+                ("unknown_key", f"receipt.nobody.1.ada.ada-approve.DECISIONS.{number}")
+            }
+            if fuse.left > 0:
+                break
+    assert number == 3, "one receipt, with a spark before and after"
 
 
 async def test_while_the_approvers_file_is_broken_decisions_wait(
