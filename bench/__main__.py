@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from bench.agents import measure_agents
+from bench.approvals import measure_approvals
 from bench.burst import measure_burst
 from bench.floor import open_floor
 from bench.front_door import open_front_door
@@ -36,6 +37,7 @@ class Part(StrEnum):
     PROGRESS = "progress"
     BURST = "burst"
     WAITING = "waiting"
+    APPROVALS = "approvals"
 
 
 def main(  # noqa: PLR0913, PLR0917 (one argument an option)
@@ -47,16 +49,17 @@ def main(  # noqa: PLR0913, PLR0917 (one argument an option)
     many: Annotated[int, typer.Option(min=AT_ONCE, help=f"runs: runs a turn, {AT_ONCE} at once.")] = 300,
     events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
     waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait in the end.")] = 100_000,
+    approvals: Annotated[int, typer.Option(min=200, help="approvals: requests that are open.")] = 1_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure and print: whole runs, runs of agents, their progress, a burst of events, and events that wait."""
-    report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting))
+    """Measure and print: whole runs, runs of agents, their progress, events and approvals that wait, a burst."""
+    report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting, approvals))
     report.show(Console())
     if json_file is not None:
         json_file.write_text(report.as_json())
 
 
-async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int) -> Report:
+async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, approvals: int) -> Report:
     found: dict[str, Found] = {}
     measuring = asyncio.current_task()
     assert measuring is not None
@@ -74,6 +77,8 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int) ->
             if Part.WAITING in parts:
                 async with open_front_door(folder / "waiting") as door:
                     found[Part.WAITING] = await measure_waiting(door, waiting)
+            if Part.APPROVALS in parts:
+                found[Part.APPROVALS] = await measure_approvals(folder / "approvals", approvals)
     return Report(found)
 
 

@@ -30,6 +30,7 @@ _CONFIGURATION: Final = {
         {"on": "bench.activities", "start": "Activities"},
         {"on": "bench.local", "start": "LocalActivities"},
         {"on": "bench.agents", "start": "AgentRun"},
+        {"on": "bench.asked", "start": "Asking"},
     ],
 }
 _STOPS_WITHIN: Final = 60.0  # seconds

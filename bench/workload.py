@@ -5,6 +5,8 @@ from typing import Final
 
 from temporalio import activity, workflow
 
+from perdure.flow import approval
+
 SOON: Final = timedelta(seconds=30)
 
 
@@ -48,3 +50,13 @@ class LocalActivities:
         text = await workflow.execute_local_activity(load, document["path"], start_to_close_timeout=SOON)
         words = await workflow.execute_local_activity(analyse, text, start_to_close_timeout=SOON)
         return await workflow.execute_local_activity(write, words, start_to_close_timeout=SOON)
+
+
+@workflow.defn
+class Asking:
+    """Asks, and waits for ever."""
+
+    @workflow.run
+    async def run(self, question: dict[str, str]) -> str:
+        """Tell how it was answered."""
+        return (await approval(question["title"])).outcome

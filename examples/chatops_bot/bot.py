@@ -25,7 +25,7 @@ async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, di
     """Read the whole stream; what is left are the requests that wait, each with the last token of its subject."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     told = await js.subscribe("approvals.>", ordered_consumer=True)
-    left = (await told.consumer_info()).num_pending
+    left = (await js.stream_info("APPROVALS")).state.messages
     while left:
         message = await told.next_msg(timeout=5)
         left = message.metadata.num_pending

@@ -87,7 +87,7 @@ async def open_requests(
     bus: Bus, workflow: str | None = None, workflow_id: str | None = None
 ) -> list[ApprovalRequested]:
     """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
-    where = [to_token(workflow) if workflow else "*", to_token(workflow_id) if workflow_id else "*"]
+    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
     requests: dict[str, ApprovalRequested] = {}
     async for heard in bus.recall(".".join(["approvals.*", *where])):
         match decode(heard.wire):
@@ -95,7 +95,8 @@ async def open_requests(
                 requests[request.request_id] = request
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
-    ended = {fact.workflow_id for fact in await newest_facts(bus) if fact.kind in ENDINGS}
+    newest = await newest_facts(bus, workflow, workflow_id)
+    ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
     return [request for request in requests.values() if request.workflow_id not in ended]
 
 

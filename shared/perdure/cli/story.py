@@ -13,9 +13,10 @@ class NoSuchRun(PerdureError):
     """Nothing was ever said about this run."""
 
 
-async def newest_facts(bus: Bus) -> list[Progress]:
-    """Return the newest fact of every run, oldest first."""
-    facts = [_progress async for _progress in _facts(bus.recall("progress.>", last_only=True))]
+async def newest_facts(bus: Bus, workflow: str | None = None, workflow_id: str | None = None) -> list[Progress]:
+    """Return the newest fact of every run, or of those of this workflow or id; oldest first."""
+    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
+    facts = [_progress async for _progress in _facts(bus.recall(".".join(["progress", *where]), last_only=True))]
     return sorted(facts, key=lambda fact: fact.at)
 
 
