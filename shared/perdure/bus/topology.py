@@ -150,9 +150,11 @@ QUEUES: Final = {
     for stream in (
         Stream("WAITING", "waiting.>", timedelta(), duplicates=timedelta(days=1)),
         Stream("LATEST", "latest.>", timedelta(), duplicates=timedelta(days=1), newest_only=True),
+        Stream("NOTICES", "notices.>", timedelta(), duplicates=timedelta(days=1)),
     )
 }
-"""Where ingest lets starts wait that may not go yet; what goes is taken out. Nobody else hears them."""
+"""Where ingest lets starts wait that may not go yet, and the notifier what people are still to be told; what goes is
+taken out. Nobody else hears them."""
 
 CONSUMERS: Final = (
     Consumer("ingest", "EVENTS", in_flight=512),
@@ -167,6 +169,7 @@ CONSUMERS: Final = (
 BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # longer than EVENTS are kept and Temporal remembers an ended run, by far
     "FLOW": timedelta(),
+    "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
 }
 """Key-value buckets, and how long each keeps what nobody touched; zero is for ever."""
 

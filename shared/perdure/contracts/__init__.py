@@ -2,11 +2,13 @@
 
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
+    AboutRequest,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
     ApprovalReminded,
     ApprovalRequested,
+    Severity,
 )
 from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter, Reason
@@ -23,6 +25,7 @@ from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
     "ENDINGS",
+    "AboutRequest",
     "AnyMessage",
     "ApprovalDecided",
     "ApprovalEscalated",
@@ -48,6 +51,7 @@ __all__ = [
     "ReceiptCode",
     "RunOptions",
     "RunUsage",
+    "Severity",
     "Sha256",
     "SignalWorkflow",
     "StartWorkflow",

@@ -11,7 +11,7 @@ from typing import Final
 
 from perdure.config_file import CONFIG_VARIABLE, config_file
 from perdure.errors import SetupError
-from perdure.local.approver import ensure_approver
+from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
 from perdure.local.servers import nats_program, temporal_program
@@ -72,6 +72,7 @@ async def open_suite(
         embedded = settings.execution_engine == "local"
         if embedded:
             ensure_approver(settings)
+            ensure_notifier(settings)
         ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]

@@ -1,0 +1,154 @@
+"""A Slack on this machine: it checks what Slack checks, and its people click."""
+
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+__all__ = ["SlackPeer", "slack_peer"]
+
+TOKEN = "xoxb-of-the-peer"  # noqa: S105 (this peer's own)
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 (the one of Slack's documentation)
+ANSWERED_WITHIN = 3.0  # seconds; Slack tells the one who clicked that it failed if the answer takes longer
+
+
+@dataclass
+class SlackPeer:
+    """What it was asked to do, and what it does.
+
+    Attributes:
+        calls: Each call of its Web API: the method and its arguments.
+        told: What was posted to a response_url: ephemeral, to the one who clicked.
+        plan: Answers to the next calls: an HTTP status, or the ``error`` of an answer that is not ``ok``.
+    """
+
+    url: str = ""
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    plan: list[int | str] = field(default_factory=list)
+
+    def messages(self) -> dict[str, dict[str, Any]]:
+        """What stands in the channel now, by ``ts``."""
+        shown: dict[str, dict[str, Any]] = {}
+        for number, (method, arguments) in enumerate(self.calls, start=1):
+            if method == "chat.postMessage":
+                shown[f"{number}.0"] = arguments
+            elif method == "chat.update":
+                shown[arguments["ts"]] = arguments
+        return shown
+
+    def of(self, method: str) -> list[dict[str, Any]]:
+        """All calls of a method."""
+        return [arguments for called, arguments in self.calls if called == method]
+
+    async def click(self, notifier: str, button: dict[str, Any], user: str) -> httpx2.Response:
+        """Post what Slack posts when somebody clicks, and make sure that the answer comes in time."""
+        return await self.post(notifier, self.clicked(button, user))
+
+    def clicked(self, button: dict[str, Any], user: str) -> dict[str, Any]:
+        """What Slack says of a click."""
+        return {
+            "type": "block_actions",
+            "user": {"id": user},
+            "trigger_id": "13345224609.738474920.8088930838d88f008e0",
+            "response_url": f"{self.url}/response",
+            "actions": [{**button, "action_ts": f"{time.time():.6f}"}],
+        }
+
+    async def submit(self, notifier: str, reason: str, user: str) -> httpx2.Response:
+        """Fill in the dialog that was opened last, and send it off."""
+        view = self.of("views.open")[-1]["view"]
+        state = {"values": {"reason": {"reason": {"type": "plain_text_input", "value": reason}}}}
+        view = {"id": "V0PKB1ZFV", **view, "state": state}
+        return await self.post(notifier, {"type": "view_submission", "user": {"id": user}, "view": view})
+
+    async def post(
+        self, notifier: str, payload: dict[str, Any], *, age: float = 0, headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
+        """Post a payload as Slack does, signed now or so many seconds ago."""
+        body = f"payload={quote(json.dumps(payload))}".encode()
+        stamp = str(int(time.time() - age))
+        async with httpx2.AsyncClient(timeout=ANSWERED_WITHIN) as client:
+            return await client.post(
+                f"{notifier}/slack/desk", content=body, headers={**self.signed(body, stamp), **(headers or {})}
+            )
+
+    @staticmethod
+    def signed(body: bytes, stamp: str) -> dict[str, str]:
+        """By https://docs.slack.dev/authentication/verifying-requests-from-slack, without Slack's SDK."""
+        signature = hmac.new(SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, sha256).hexdigest()
+        return {
+            "content-type": "application/x-www-form-urlencoded",
+            "x-slack-request-timestamp": stamp,
+            "x-slack-signature": f"v0={signature}",
+        }
+
+
+def buttons_of(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The buttons of a message, by what stands on them."""
+    actions = [block for block in message["blocks"] if block["type"] == "actions"]
+    return {button["text"]["text"]: button for block in actions for button in block["elements"]}
+
+
+def words_of(message: dict[str, Any]) -> str:
+    """All that can be read in a message."""
+    found = []
+    for block in message["blocks"]:
+        texts = [block["text"]] if "text" in block else [it for it in block.get("elements", []) if "text" in it]
+        found += [it["text"] if isinstance(it["text"], str) else it["text"]["text"] for it in texts]
+    return "\n".join(found)
+
+
+@contextmanager
+def slack_peer() -> Iterator[SlackPeer]:
+    """Serve for as long as the block lasts."""
+    peer = SlackPeer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            arguments = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if self.path == "/response":
+                peer.told.append(arguments)
+                return self._answer(200, {})
+            return self._called(self.path.removeprefix("/api/"), arguments)
+
+        def _called(self, method: str, arguments: dict[str, Any]) -> None:
+            if self.headers["authorization"] != f"Bearer {TOKEN}":
+                return self._answer(200, {"ok": False, "error": "invalid_auth"})
+            planned = peer.plan.pop(0) if peer.plan else None
+            if isinstance(planned, int):
+                return self._answer(planned, {"ok": False, "error": "ratelimited"})
+            if planned is not None:
+                return self._answer(200, {"ok": False, "error": planned})
+            peer.calls.append((method, arguments))
+            return self._answer(200, {"ok": True, "channel": "C1", "ts": f"{len(peer.calls)}.0"})
+
+        def _answer(self, status: int, said: dict[str, Any]) -> None:
+            body = json.dumps(said).encode()
+            self.send_response(status)
+            if status == httpx2.codes.TOO_MANY_REQUESTS:
+                self.send_header("retry-after", "7")
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A test needs no access log."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        peer.url = f"http://127.0.0.1:{server.server_port}"
+        yield peer
+        server.shutdown()
+        thread.join()
