@@ -13,7 +13,7 @@ from starlette.routing import Route
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.background import Following, following
 from perdure.bus import Bus, KeyValue
-from perdure.errors import Unavailable
+from perdure.errors import PerdureError
 from perdure.secret import read_secret
 from perdure.settings import Settings
 from perdure_notifier.answers.link_page import LinkAnswers
@@ -46,7 +46,7 @@ async def open_front(
             *_webhook_routes(settings, speaker),
             *_link_routes(settings, bus=bus, speaker=speaker, entries=entries, key=key),
         ]
-        yield Starlette(routes=routes, exception_handlers={HTTPException: _refused, Unavailable: _away})
+        yield Starlette(routes=routes, exception_handlers={HTTPException: _refused, PerdureError: _away})
 
 
 def _slack_routes(
@@ -97,5 +97,5 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 
 async def _away(_: Request, error: Exception) -> Response:
-    _log.warning("an answer could not be stored: %s", error)
-    return PlainTextResponse("The bus does not answer. Try again in a moment.\n", status_code=503)
+    _log.warning("an answer could not be taken: %s", error)
+    return PlainTextResponse("Your answer could not be taken. Try again in a moment.\n", status_code=503)

@@ -90,12 +90,16 @@ class SlackAnswers:
         if approver is None:
             self._following.start(_tell(asked, _STRANGER.format(who)))
         elif action["action_id"] == REJECT:
-            await asyncio.to_thread(
-                self._client.views_open, trigger_id=payload["trigger_id"], view=reason_dialog(asked)
-            )
+            await self._ask_why(asked, payload["trigger_id"])
         elif action["action_id"] == APPROVE:
             await self._answer(asked, "approve", approver, "", nonce=f"slack.{who}.{action['action_ts']}")
         return Response()
+
+    async def _ask_why(self, asked: Asked, trigger: str) -> None:
+        try:
+            await asyncio.to_thread(self._client.views_open, trigger_id=trigger, view=reason_dialog(asked))
+        except (SlackClientError, OSError) as error:
+            raise HTTPException(502, f"Slack did not open the dialog: {error}") from error
 
     async def _explained(self, payload: Mapping[str, Any]) -> Response:
         view, who = payload["view"], payload["user"]["id"]

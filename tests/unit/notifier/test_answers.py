@@ -126,6 +126,16 @@ async def test_who_is_not_known_by_slack_says_nothing_and_is_told(house: House) 
     assert house.said == []
 
 
+async def test_what_cannot_be_taken_now_is_said_to_slack_at_once(house: House) -> None:
+    house.peer.plan = ["trigger_expired"]
+    no_dialog = await house.peer.click(house.url, REJECT, "UADA")
+    house.people.path.write_text("approvers: [broken")
+    nobody_known = await house.peer.click(house.url, APPROVE, "UADA")
+
+    assert (no_dialog.status_code, nobody_known.status_code) == (502, 503)
+    assert house.said == []
+
+
 async def test_what_is_not_signed_by_slack_is_refused(house: House) -> None:
     click = house.peer.clicked(APPROVE, "UADA")
 
