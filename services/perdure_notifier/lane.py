@@ -70,7 +70,8 @@ class Lane:
             return None
         while isinstance(found := await self._next(turn), list):
             turn = await self._turns.keep(name, await self._settle(found, turn), self._now())
-        await self._turns.release(name, turn, self._now())
+        if found is None:
+            await self._turns.release(name, turn, self._now())
         return found
 
     async def _next(self, turn: Turn) -> list[Heard] | datetime | None:

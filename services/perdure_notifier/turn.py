@@ -59,6 +59,8 @@ class Turns:
         before = None if known is None else Turn.model_validate_json(known.value)
         if before is not None and before.holder != self._holder and before.until > now:
             return None
+        if before is not None and before.holder == self._holder and before.until - now > _HELD_FOR / 2:
+            return before
         turn = before or Turn(holder=self._holder, until=now)
         turn = turn.model_copy(update={"holder": self._holder, "until": now + _HELD_FOR})
         taken = await self._entries.replace(_key(channel), _written(turn), revision=known.revision if known else 0)

@@ -226,6 +226,21 @@ async def test_of_several_processes_one_tells_and_the_next_takes_over_where_it_d
     assert wall.told == [[request().message_id]]
 
 
+async def test_waiting_for_hours_writes_nothing_every_second() -> None:
+    bus, entries, clock = MemoryBus(), MemoryKeyValue(), Clock()
+    clock.now = clock.now.replace(hour=23, minute=0)
+    await Outbox(bus).put("wall", Notice(message=request()))
+    waits = lane(bus, Wall(), clock=clock, entries=entries, quiet={"opens": "22:00", "closes": "07:00"})
+
+    for _ in range(60):
+        await waits.look()
+        clock.passes(seconds=1)
+
+    turn = await entries.read("turn.wall")
+    assert turn is not None
+    assert turn.revision < 6
+
+
 async def test_a_question_that_was_settled_while_it_waited_is_put_to_nobody() -> None:
     bus, wall, clock = MemoryBus(), Wall(), Clock()
     await Outbox(bus).put("wall", Notice(message=request()))
