@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perdure.bus import Bus, KeyValue, MemoryKeyValue
-from perdure.contracts import ApprovalDecided, ApprovalRequested, Severity
+from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity
 from perdure.notifier_settings import ChannelSettings, TerminalSettings
 from perdure_notifier.lane import Lane
 from perdure_notifier.notice import Notice
 from perdure_notifier.turn import Turns
 
-__all__ = ["NOON", "Clock", "Wall", "decided", "lane", "request"]
+__all__ = ["NOON", "Clock", "Wall", "alert", "decided", "lane", "request"]
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)  # a Tuesday
 
@@ -59,6 +59,18 @@ def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> A
             **more,
         }
     )
+
+
+def alert(**more: Any) -> Alert:
+    said = {
+        "workflow": "Payment",
+        "workflow_id": "w",
+        "run_id": "r",
+        "number": 1,
+        "title": "It broke",
+        "raised_at": NOON,
+    }
+    return Alert(**{**said, **more})
 
 
 def decided(number: int = 1) -> ApprovalDecided:

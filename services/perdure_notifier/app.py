@@ -1,4 +1,4 @@
-"""Approvals in, notices out: who hears what is decided here, and waits in the outbox of each channel."""
+"""Approvals and alerts in, notices out: who hears what is decided here, and waits in the outbox of each channel."""
 
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Final
 from perdure.bus import Bus, Heard, KeyValue, decode
 from perdure.bus.app import App, Hears
 from perdure.bus.open_requests import request_of
-from perdure.contracts import AboutRequest, ApprovalRequested
+from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
 from perdure.notifier_settings import TellingSettings
 from perdure.watch import Watch
@@ -45,7 +45,7 @@ class Notifier:
 
     def app(self) -> App:
         """Say what is heard; what is heard twice waits once."""
-        return App("notifier", [Hears("APPROVALS", self.hear)])
+        return App("notifier", [Hears("APPROVALS", self.hear), Hears("ALERTS", self.hear)])
 
     def duties(self) -> list[Coroutine[None, None, None]]:
         """Return what is to be done for as long as the process lives."""
@@ -55,9 +55,9 @@ class Notifier:
     async def hear(self, heard: Heard) -> None:
         """Let what happened wait for each channel that shall tell it."""
         message = decode(heard.wire)
-        if not isinstance(message, AboutRequest):
-            raise InvalidMessage("bad_message", f"{message.type} is not about an approval")
-        about = None if isinstance(message, ApprovalRequested) else await request_of(self._bus, message)
+        if not isinstance(message, AboutRequest | Alert):
+            raise InvalidMessage("bad_message", f"{message.type} is nothing that people are told")
+        about = None if isinstance(message, ApprovalRequested | Alert) else await request_of(self._bus, message)
         notice = Notice.model_validate({"message": message, "about": about})
         for name in channels_for(notice, self._settings, datetime.now(UTC)):
             await self._outbox.put(name, notice)

@@ -130,7 +130,7 @@ class Lane:
             await self._outbox.drop(heard)
             return None
         waited = self._now() - heard.time
-        if waited > _FRESH and notice.is_question and await is_settled(self._bus, notice.message):
+        if waited > _FRESH and notice.question and await is_settled(self._bus, notice.question):
             await self._say(notice, "skipped", "It was settled before its turn came.")
             await self._outbox.drop(heard)
             return None

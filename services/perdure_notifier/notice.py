@@ -1,8 +1,10 @@
-"""What people are to be told on one channel: a message about a request, and the request itself."""
+"""What people are to be told on one channel: a message, and the request that it is about."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from perdure.contracts import (
+    AboutRequest,
+    Alert,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
@@ -11,9 +13,10 @@ from perdure.contracts import (
     Severity,
 )
 
-__all__ = ["BY_URGENCY", "AboutApproval", "Notice"]
+__all__ = ["BY_URGENCY", "Notice", "Told"]
 
-AboutApproval = ApprovalRequested | ApprovalReminded | ApprovalEscalated | ApprovalDecided | ApprovalExpired
+Told = Alert | ApprovalRequested | ApprovalReminded | ApprovalEscalated | ApprovalDecided | ApprovalExpired
+"""What the notifier tells people of."""
 
 BY_URGENCY: tuple[Severity, ...] = ("critical", "high", "normal", "low")
 
@@ -29,7 +32,7 @@ class Notice(BaseModel):
 
     model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
-    message: AboutApproval = Field(discriminator="type")
+    message: Told = Field(discriminator="type")
     about: ApprovalRequested | None = None
     instead_of: str | None = None
 
@@ -41,7 +44,8 @@ class Notice(BaseModel):
     @property
     def severity(self) -> Severity:
         """How much depends on a quick answer."""
-        return self.request.severity if self.request else "normal"
+        said = self.message if isinstance(self.message, Alert) else self.request
+        return said.severity if said else "normal"
 
     @property
     def key(self) -> str:
@@ -49,6 +53,15 @@ class Notice(BaseModel):
         return self.message.message_id
 
     @property
-    def is_question(self) -> bool:
-        """Whether it asks for something that may be settled before people are told."""
-        return not isinstance(self.message, ApprovalDecided | ApprovalExpired)
+    def question(self) -> AboutRequest | None:
+        """The message, if it asks for something that may be settled before people are told."""
+        match self.message:
+            case ApprovalRequested() | ApprovalReminded() | ApprovalEscalated() as question:
+                return question
+            case _:
+                return None
+
+    @property
+    def thread(self) -> str:
+        """The same for all that belongs together."""
+        return self.message.workflow_id if isinstance(self.message, Alert) else self.message.request_id

@@ -7,7 +7,14 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from perdure.contracts import ApprovalDecided, ApprovalEscalated, ApprovalExpired, ApprovalReminded, ApprovalRequested
+from perdure.contracts import (
+    Alert,
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+)
 from perdure_notifier.notice import Notice
 
 __all__ = ["Words", "as_text", "digest_of", "render", "until"]
@@ -54,9 +61,11 @@ def until(end: datetime | None) -> str:
 
 
 def _words(notice: Notice) -> Words:
-    message = notice.message
-    title = notice.request.title if notice.request else message.request_id
+    message, title = notice.message, notice.request.title if notice.request else notice.thread
     match message:
+        case Alert():
+            details = f"\n{as_text(message.details)}" if message.details is not None else ""
+            return Words(message.title, f"Run {message.workflow_id} of {message.workflow}.{details}")
         case ApprovalRequested():
             return Words(f"Approval wanted: {title}", _question(message))
         case ApprovalReminded():

@@ -16,9 +16,10 @@ from perdure_notifier.channels.terminal import TerminalChannel
 from perdure_notifier.leftovers import Leftovers
 from perdure_notifier.notice import Notice
 from perdure_notifier.outbox import Outbox
+from perdure_notifier.render import render
 from perdure_notifier.turn import Turns
 from tests.bus.test_apps import let_hear
-from tests.telling import Clock, Wall, decided, lane, request
+from tests.telling import Clock, Wall, alert, decided, lane, request
 
 
 def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> Notifier:
@@ -92,6 +93,21 @@ async def test_rules_say_who_hears_what() -> None:
 
     assert [told[0].rpartition(".")[2] for told in finance.told] == ["1", "3"]
     assert [told[0].rpartition(".")[2] for told in others.told] == ["3", "2"], "the most urgent first"
+
+
+async def test_people_are_told_of_alerts_by_the_same_rules() -> None:
+    bus, admins, others = MemoryBus(), Wall("admins"), Wall("others")
+    rules = [{"roles": ["administrator"], "channels": ["admins"]}, {"severities": ["low"], "channels": ["others"]}]
+    said = alert(roles=("administrator",), details="All of it", severity="high")
+    await bus.say(said)
+
+    await let_hear(notifier(bus, [admins, others], routing=rules).app(), bus)
+    for channel in (admins, others):
+        await lane(bus, channel).look()
+
+    assert (admins.told, others.told) == ([[said.message_id]], [])
+    words = render(admins.notices[0])
+    assert (words.headline, words.text) == ("It broke", "Run w of Payment.\nAll of it")
 
 
 async def test_a_channel_that_does_not_answer_is_tried_again_later_and_alone() -> None:

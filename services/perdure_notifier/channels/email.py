@@ -12,7 +12,7 @@ import aiosmtplib
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import KeyValue
-from perdure.contracts import ApprovalEscalated, ApprovalRequested
+from perdure.contracts import Alert, ApprovalEscalated
 from perdure.errors import SetupError, Unavailable
 from perdure.notifier_settings import EmailSettings
 from perdure_notifier.answers.links import Links
@@ -69,17 +69,20 @@ class EmailChannel:
 
     def _recipients(self, notice: Notice) -> Iterator[_Recipient]:
         yield from (_Recipient(address) for address in self._settings.also_to)
-        request, now = notice.request, datetime.now(UTC)
-        if request is None:
-            return
-        also = notice.message.to if isinstance(notice.message, ApprovalEscalated) else ()
         try:
-            known = self._approvers.current()
+            people = self._approvers.current().approvers
         except SetupError as error:
             raise Unavailable(str(error)) from error
-        for name, one in known.approvers.items():
-            if one.email and may_answer(known, name, request, now, also=also):
+        for name, one in people.items():
+            if one.email and self._concerns(name, notice):
                 yield _Recipient(one.email, name)
+
+    def _concerns(self, name: str, notice: Notice) -> bool:
+        known, message = self._approvers.current(), notice.message
+        if isinstance(message, Alert):
+            return bool({*known.approvers[name].roles} & {*message.roles})
+        also = message.to if isinstance(message, ApprovalEscalated) else ()
+        return notice.request is not None and may_answer(known, name, notice.request, datetime.now(UTC), also=also)
 
     def _letter(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:
         words, key = digest_of(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
@@ -88,7 +91,7 @@ class EmailChannel:
         message["Subject"] = " ".join(words.headline.split())
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:32]}@perdure>"
-        message["References"] = f"<{sha256(notices[0].message.request_id.encode()).hexdigest()[:32]}@perdure>"
+        message["References"] = f"<{sha256(notices[0].thread.encode()).hexdigest()[:32]}@perdure>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note shall answer it
         message.set_content("\n\n".join(self._paragraphs(to, notices)) + "\n")
         return message
@@ -102,8 +105,8 @@ class EmailChannel:
                 yield f"Look at it, and answer with a click there. The link is yours alone:\n{link}"
 
     def _link(self, to: _Recipient, notice: Notice) -> str | None:
-        request: ApprovalRequested | None = notice.request
-        if self._links is None or to.approver is None or request is None or not notice.is_question:
+        request = notice.request
+        if self._links is None or to.approver is None or request is None or not notice.question:
             return None
         return self._links.make(request, to.approver) if request.policy.proxies else None
 

@@ -102,7 +102,7 @@ class SlackChannel:
         return None if known is None else _Posted.model_validate_json(known)
 
     def _key(self, notice: Notice) -> str:
-        return f"slack.{self.name}.{notice.message.request_id}"
+        return f"slack.{self.name}.{notice.thread}"
 
     def _mentions(self, notice: Notice) -> list[str]:
         """Return those who are asked by name or role; who all may answer, nobody need call."""

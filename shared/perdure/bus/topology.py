@@ -127,6 +127,7 @@ _SPOKEN: Final = {
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
         Stream("APPROVALS", "approvals.>", timedelta(days=90)),
+        Stream("ALERTS", "alerts.>", timedelta(days=90)),
         Stream("DECISIONS", "decisions.>", timedelta(days=90)),
         Stream("SIGNALS", "signals.>", timedelta(days=30)),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
@@ -163,6 +164,7 @@ CONSUMERS: Final = (
     Consumer("orchestrator", "DECISIONS", in_flight=256),
     Consumer("orchestrator", "SIGNALS", in_flight=256),
     Consumer("notifier", "APPROVALS", in_flight=64),
+    Consumer("notifier", "ALERTS", in_flight=64),
     *(Consumer("audit", name, in_flight=2048) for name in STREAMS),
 )
 

@@ -1,5 +1,6 @@
 """What every service says: the messages on the bus, pure data."""
 
+from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
     AboutRequest,
@@ -26,6 +27,7 @@ from perdure.contracts.usage import RunUsage, Usage
 __all__ = [
     "ENDINGS",
     "AboutRequest",
+    "Alert",
     "AnyMessage",
     "ApprovalDecided",
     "ApprovalEscalated",

@@ -19,7 +19,7 @@ from perdure_notifier.notice import Notice
 from tests.people import approvers_file
 from tests.ports import free_port
 from tests.postbox import Postbox, postbox, text_of
-from tests.telling import decided, request
+from tests.telling import alert, decided, request
 
 ASKED = request(details="Für Sie", policy=Policy(roles=("finance",)))
 KEY = SigningKey.new()
@@ -95,6 +95,12 @@ async def test_an_escalation_is_written_to_those_who_are_asked_now_too(box: Post
     await letters(box, people).tell([Notice(message=escalated, about=ASKED)])
 
     assert {letter["To"] for letter in box.letters} == {"ada@example.com", "bob@example.com", "eve@example.com"}
+
+
+async def test_an_alert_is_written_to_those_whom_it_concerns(box: Postbox, people: ApproversFile) -> None:
+    await letters(box, people).tell([Notice(message=alert(roles=("board",)))])
+
+    assert [(letter["To"], letter["Subject"]) for letter in box.letters] == [("eve@example.com", "It broke")]
 
 
 async def test_what_is_decided_is_told_without_a_link_and_in_the_same_thread(

@@ -18,7 +18,7 @@ from perdure_notifier.channels.slack import SlackChannel
 from perdure_notifier.notice import Notice
 from tests.people import approvers_file
 from tests.slack_peer import TOKEN, SlackPeer, buttons_of, slack_peer, words_of
-from tests.telling import decided, request
+from tests.telling import alert, decided, request
 
 ABOUT = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
 
@@ -127,6 +127,14 @@ async def test_what_was_never_posted_is_told_anew(peer: SlackPeer, desk: SlackCh
     await desk.tell([Notice(message=decided(), about=request())])
 
     assert "ada approved: Pay 1?" in words_of(peer.of("chat.postMessage")[0])
+
+
+async def test_an_alert_is_a_message_without_buttons(peer: SlackPeer, desk: SlackChannel) -> None:
+    await desk.tell([Notice(message=alert(details={"order": 7}))])
+
+    (message,) = peer.of("chat.postMessage")
+    assert buttons_of(message) == {}
+    assert "*It broke*" in words_of(message)
 
 
 async def test_many_are_one_message_with_buttons_of_their_own(peer: SlackPeer, desk: SlackChannel) -> None:
