@@ -5,14 +5,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
+
+from tests.http_peer import Answer, Post, http_peer
 
 __all__ = ["SlackPeer", "slack_peer"]
 
@@ -35,6 +35,22 @@ class SlackPeer:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
     plan: list[int | str] = field(default_factory=list)
+
+    def answer(self, post: Post) -> Answer:
+        """Do as Slack does."""
+        arguments = json.loads(post.body)
+        if post.path == "/response":
+            self.told.append(arguments)
+            return Answer()
+        if post.headers["authorization"] != f"Bearer {TOKEN}":
+            return _said(ok=False, error="invalid_auth")
+        planned = self.plan.pop(0) if self.plan else None
+        if isinstance(planned, int):
+            return replace(_said(ok=False), status=planned)
+        if planned is not None:
+            return _said(ok=False, error=planned)
+        self.calls.append((post.path.removeprefix("/api/"), arguments))
+        return _said(ok=True, channel="C1", ts=f"{len(self.calls)}.0")
 
     def messages(self) -> dict[str, dict[str, Any]]:
         """What stands in the channel now, by ``ts``."""
@@ -93,6 +109,10 @@ class SlackPeer:
         }
 
 
+def _said(**said: Any) -> Answer:
+    return Answer(headers={"content-type": "application/json", "retry-after": "7"}, body=json.dumps(said).encode())
+
+
 def buttons_of(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The buttons of a message, by what stands on them."""
     actions = [block for block in message["blocks"] if block["type"] == "actions"]
@@ -112,43 +132,5 @@ def words_of(message: dict[str, Any]) -> str:
 def slack_peer() -> Iterator[SlackPeer]:
     """Serve for as long as the block lasts."""
     peer = SlackPeer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            arguments = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if self.path == "/response":
-                peer.told.append(arguments)
-                return self._answer(200, {})
-            return self._called(self.path.removeprefix("/api/"), arguments)
-
-        def _called(self, method: str, arguments: dict[str, Any]) -> None:
-            if self.headers["authorization"] != f"Bearer {TOKEN}":
-                return self._answer(200, {"ok": False, "error": "invalid_auth"})
-            planned = peer.plan.pop(0) if peer.plan else None
-            if isinstance(planned, int):
-                return self._answer(planned, {"ok": False, "error": "ratelimited"})
-            if planned is not None:
-                return self._answer(200, {"ok": False, "error": planned})
-            peer.calls.append((method, arguments))
-            return self._answer(200, {"ok": True, "channel": "C1", "ts": f"{len(peer.calls)}.0"})
-
-        def _answer(self, status: int, said: dict[str, Any]) -> None:
-            body = json.dumps(said).encode()
-            self.send_response(status)
-            if status == httpx2.codes.TOO_MANY_REQUESTS:
-                self.send_header("retry-after", "7")
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        peer.url = f"http://127.0.0.1:{server.server_port}"
+    with http_peer(peer.answer) as peer.url:
         yield peer
-        server.shutdown()
-        thread.join()

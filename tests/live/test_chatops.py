@@ -8,9 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx2
@@ -20,6 +18,7 @@ from standardwebhooks import Webhook
 from perdure.approvers import Approver, Directory
 from perdure.bus import decode
 from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt
+from tests.http_peer import Answer, Post, http_peer
 from tests.live.world import World
 from tests.people import approvers_file
 from tests.postbox import Postbox, postbox, text_of
@@ -38,7 +37,7 @@ class Places:
     here: World
     slack: SlackPeer
     mail: Postbox
-    posts: list[tuple[dict[str, str], bytes]]
+    posts: list[Post]
 
     @property
     def notifier(self) -> str:
@@ -173,8 +172,8 @@ async def a_link_in_a_mail_approves(places: Places) -> None:
 
 async def a_signed_post_approves(places: Places) -> None:
     asked = await places.ask("hook")
-    headers, body = next(it for it in places.posts if asked.request_id.encode() in it[1])
-    shown = Webhook(HOOK).verify(body, headers)["data"]["message"]
+    told = next(it for it in places.posts if asked.request_id.encode() in it.body)
+    shown = Webhook(HOOK).verify(told.body, told.headers)["data"]["message"]
     said = {"request_id": shown["request_id"], "digest": shown["digest"], "decision": "approve", "approver": "ada"}
 
     answer = await signed_post(places, "msg_1", said)
@@ -220,23 +219,12 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-def hook(stack: ExitStack) -> tuple[str, list[tuple[dict[str, str], bytes]]]:
+def hook(stack: ExitStack) -> tuple[str, list[Post]]:
     """Take whatever is posted."""
-    posts: list[tuple[dict[str, str], bytes]] = []
+    posts: list[Post] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            posts.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(204)
-            self.end_headers()
+    def take(post: Post) -> Answer:
+        posts.append(post)
+        return Answer(204)
 
-        def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
-
-    server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    stack.callback(thread.join)
-    stack.callback(server.shutdown)
-    return f"http://127.0.0.1:{server.server_port}/", posts
+    return stack.enter_context(http_peer(take)), posts

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.channels.apprise import AppriseChannel
 from perdure_notifier.notice import Notice
+from tests.http_peer import Answer, Post, http_peer
 from tests.telling import request
 
 
@@ -20,27 +19,17 @@ class Peer:
         self.heard: list[Any] = []
         self.url = ""
 
+    def answer(self, post: Post) -> Answer:
+        self.heard.append(json.loads(post.body))
+        return Answer(self.statuses.pop(0) if self.statuses else 200)
+
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
     peer = Peer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            peer.heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(peer.statuses.pop(0) if peer.statuses else 200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        peer.url = f"json://127.0.0.1:{server.server_port}/"
+    with http_peer(peer.answer) as url:
+        peer.url = url.replace("http:", "json:")
         yield peer
-        server.shutdown()
-        thread.join()
 
 
 async def test_people_are_told_what_is_asked_and_how_to_answer(peer: Peer) -> None:

@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import httpx2
 import pytest
@@ -17,6 +15,7 @@ from perdure_notifier.channels import Busy, Refused
 from perdure_notifier.channels.webhook import WebhookChannel
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
+from tests.http_peer import Answer, Post, http_peer
 from tests.telling import request
 
 ABOUT = request(details={"price": 7, "for": "Sie, für"})
@@ -30,32 +29,19 @@ class Peer:
 
     status: int | None = 200
     url: str = ""
-    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    heard: list[Post] = field(default_factory=list)
+
+    def answer(self, post: Post) -> Answer:
+        self.heard.append(post)
+        return Answer(self.status, {"retry-after": "7"})
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
     peer = Peer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            peer.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            if peer.status is not None:
-                self.send_response(peer.status)
-                self.send_header("retry-after", "7")
-                self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        peer.url = f"http://127.0.0.1:{server.server_port}/hook?room=7"
+    with http_peer(peer.answer) as url:
+        peer.url = f"{url}/hook?room=7"
         yield peer
-        server.shutdown()
-        thread.join()
 
 
 async def tell(url: str, *notices: Notice, secret: str | None = None) -> str:
@@ -67,9 +53,9 @@ async def test_the_notice_and_the_message_are_posted(peer: Peer) -> None:
     answer = await tell(peer.url)
 
     assert answer == "HTTP 200"
-    ((headers, body),) = peer.heard
-    said = json.loads(body)
-    assert headers["content-type"] == "application/json"
+    (post,) = peer.heard
+    said = json.loads(post.body)
+    assert post.headers["content-type"] == "application/json"
     assert said["type"] == "approvals.requested"
     assert said["data"] == {
         "headline": "Approval wanted: Pay 1?",
@@ -81,23 +67,23 @@ async def test_the_notice_and_the_message_are_posted(peer: Peer) -> None:
 async def test_it_is_signed_as_standard_webhooks_says(peer: Peer) -> None:
     await tell(peer.url, secret=SECRET)
 
-    ((headers, body),) = peer.heard
-    assert Webhook(SECRET).verify(body, headers)["type"] == "approvals.requested"
+    (post,) = peer.heard
+    assert Webhook(SECRET).verify(post.body, post.headers)["type"] == "approvals.requested"
     with pytest.raises(WebhookVerificationError):
-        Webhook(SECRET).verify(body.replace(b"Pay", b"Buy"), headers)
+        Webhook(SECRET).verify(post.body.replace(b"Pay", b"Buy"), post.headers)
 
 
 async def test_every_try_carries_the_same_id(peer: Peer) -> None:
     for _ in range(2):
         await tell(peer.url)
 
-    assert [headers["webhook-id"] for headers, _ in peer.heard] == [ABOUT.message_id] * 2
+    assert [post.headers["webhook-id"] for post in peer.heard] == [ABOUT.message_id] * 2
 
 
 async def test_many_are_posted_as_a_list(peer: Peer) -> None:
     await tell(peer.url, NOTICE, Notice(message=request(2)))
 
-    said = json.loads(peer.heard[0][1])
+    said = json.loads(peer.heard[0].body)
     assert (said["type"], [it["message"]["request_id"] for it in said["data"]]) == ("digest", ["w.1", "w.2"])
 
 
