@@ -16,6 +16,8 @@ from perdure.secret import read_secret
 from perdure.settings import Settings
 from perdure_notifier.answers.links import Links
 from perdure_notifier.channels.channel import Channel
+from perdure_notifier.channels.email import EmailChannel
+from perdure_notifier.channels.slack import SlackChannel
 from perdure_notifier.channels.terminal import TerminalChannel
 from perdure_notifier.channels.webhook import WebhookChannel
 
@@ -92,14 +94,10 @@ class _Opening:
         return TerminalChannel(name)
 
     def _slack(self, name: str, settings: SlackSettings) -> Channel:
-        from perdure_notifier.channels.slack import SlackChannel  # noqa: PLC0415
-
         client = slack_client(name, settings)
         return SlackChannel(name, client, settings, entries=self.entries, approvers=self.approvers)
 
     def _email(self, name: str, settings: EmailSettings) -> Channel:
-        from perdure_notifier.channels.email import EmailChannel  # noqa: PLC0415
-
         password = None
         if settings.username is not None:
             what = f"The password of {settings.username} for the channel {name}"
@@ -108,7 +106,7 @@ class _Opening:
 
 
 def _apprise(name: str, file: Path | None, variable: str | None) -> Channel:
-    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415
+    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (it takes a second to load)
 
     urls = read_secret(f"The URLs of the channel {name}", file=file, variable=variable)
     return AppriseChannel(name, urls.split())
