@@ -60,12 +60,26 @@ class EmailChannel:
                 letters.setdefault(recipient, []).append(notice)
         if not letters:
             raise Refused("nobody who is asked has an address: `email` in the approvers file, or `also_to`")
-        for recipient, about in letters.items():
-            message = self._letter(recipient, about)
-            if await self._entries.get(message["Message-ID"]) is None:
-                await self._send(message)
-                await self._entries.put(message["Message-ID"], b"")
-        return f"mailed to {', '.join(sorted(recipient.address for recipient in letters))}"
+        outcomes = [await self._write(self._letter(recipient, about)) for recipient, about in letters.items()]
+        for error in outcomes:  # after everybody was written to who could be
+            if isinstance(error, Unavailable):
+                raise error
+        refused = [f"{to.address}: {error}" for to, error in zip(letters, outcomes, strict=True) if error is not None]
+        if len(refused) == len(letters):
+            raise Refused("; ".join(refused))
+        reached = [to.address for to, error in zip(letters, outcomes, strict=True) if error is None]
+        return f"mailed to {', '.join(reached)}" + "".join(f"; {why}" for why in refused)
+
+    async def _write(self, letter: EmailMessage) -> Refused | Unavailable | None:
+        """Send a letter, unless it was sent before; returns what stands in its way."""
+        if await self._entries.get(letter["Message-ID"]) is not None:
+            return None
+        try:
+            await self._send(letter)
+        except (Refused, Unavailable) as error:
+            return error
+        await self._entries.put(letter["Message-ID"], b"")
+        return None
 
     def _recipients(self, notice: Notice) -> Iterator[_Recipient]:
         yield from (_Recipient(address) for address in self._settings.also_to)

@@ -53,7 +53,7 @@ def letters(
 async def test_everybody_who_is_asked_gets_a_mail_with_a_link_of_their_own(box: Postbox, people: ApproversFile) -> None:
     told = await letters(box, people, also_to=["team@example.com"]).tell([Notice(message=ASKED)])
 
-    assert told == "mailed to ada@example.com, bob@example.com, team@example.com"
+    assert told == "mailed to team@example.com, ada@example.com, bob@example.com"
     link = r"https://approve\.example\.com/answer/\S+"
     links = {letter["To"]: re.findall(link, text_of(letter)) for letter in box.letters}
     assert {to: len(found) for to, found in links.items()} == {
@@ -69,19 +69,29 @@ async def test_everybody_who_is_asked_gets_a_mail_with_a_link_of_their_own(box: 
 async def test_a_second_try_writes_only_to_those_whom_the_first_did_not_reach(
     box: Postbox, people: ApproversFile
 ) -> None:
-    box.answers = ["", "451 try later"]
+    box.answers = ["451 try later"]
     entries = MemoryKeyValue()
 
     with pytest.raises(Unavailable, match="451"):
         await letters(box, people, entries).tell([Notice(message=ASKED)])
     await letters(box, people, entries).tell([Notice(message=ASKED)])
 
-    assert [letter["To"] for letter in box.letters] == ["ada@example.com", "bob@example.com"]
+    assert [letter["To"] for letter in box.letters] == ["bob@example.com", "ada@example.com"]
     assert len({letter["Message-ID"] for letter in box.letters}) == 2
 
 
+async def test_one_address_that_is_refused_keeps_nobody_else_from_their_mail(
+    box: Postbox, people: ApproversFile
+) -> None:
+    box.answers = ["550 no such user"]
+
+    told = await letters(box, people).tell([Notice(message=ASKED)])
+
+    assert told == "mailed to bob@example.com; ada@example.com: The mail server answered 550 no such user"
+
+
 async def test_what_the_server_refuses_for_good_is_not_tried_again(box: Postbox, people: ApproversFile) -> None:
-    box.answers = ["554 no"]
+    box.answers = ["554 no", "554 no"]
 
     with pytest.raises(Refused, match="554"):
         await letters(box, people).tell([Notice(message=ASKED)])
