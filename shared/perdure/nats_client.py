@@ -49,7 +49,7 @@ def _readable(file: Path) -> Path:
 def refusal(error: Exception | None) -> str | None:
     """Say in a sentence what NATS does not permit, if that is what it complains of."""
     words = str(error).removeprefix("nats: ")
-    if "authorization violation" in words.lower():
+    if words.lower().strip("'") in {"authorization violation", "authorization failed"}:
         return "NATS lets nobody in with these credentials: see `nats.nkey_seed_file`, and the users in deploy/nats."
     if not words.startswith("permissions violation"):
         return None

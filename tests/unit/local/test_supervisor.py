@@ -138,6 +138,6 @@ async def test_a_program_is_started_only_after_what_comes_first_and_why_it_canno
         raise SetupError("EVENTS may lose messages: delete it.")
 
     programs = [replace(steady(tmp_path, "second"), first=impossible)]
-    with pytest.raises(SetupError, match="second does not start .EVENTS may lose messages"):
+    with pytest.raises(SetupError, match=r"second does not start \(EVENTS may lose messages"):
         async with supervised(programs, tmp_path / "logs", lambda _: None):
             pytest.fail("it was started")
