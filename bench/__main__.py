@@ -94,7 +94,7 @@ async def _measure_house(parts: set[Part], turns: Turns, folder: Path) -> dict[s
             found[Part.RUNS] = await measure_runs((floor, *ours), processes, house.ready_seconds, turns)
         if Part.PROGRESS in parts:
             await latency(ours[0], WARM_UP)
-            found[Part.PROGRESS] = await measure_progress(house.endpoints.nats, ours[0], turns.single, turns.rounds)
+            found[Part.PROGRESS] = await measure_progress(house, ours[0], turns.single, turns.rounds)
     return found
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import nats
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from rich.console import Console
 from rich.table import Table
 
-from bench.house import House, open_house
+from bench.house import INBOX, House, open_house
 from bench.measure import percentiles, resident_mib
 from bench.report import at_most, tell
 from perdure.approvers import SigningKey, sign
@@ -32,7 +31,7 @@ _AIM: Final = 10.0
 _DECIDED: Final = 60
 _LISTED: Final = 5
 _FEW: Final = 100  # open requests with which the orchestrator's memory is compared
-_ROUND_TRIP: Final = "bench.asked"
+_ROUND_TRIP: Final = f"{INBOX}.asked"
 _WITHIN: Final = 300.0  # seconds
 
 
@@ -86,7 +85,7 @@ class Approvals:
 async def measure_approvals(folder: Path, count: int) -> Approvals:
     """Open so many requests in a suite of its own, list them, find some, decide some."""
     async with asyncio.timeout(_WITHIN), open_house(folder) as house:
-        settings = NatsSettings(servers=(house.endpoints.nats,))
+        settings = NatsSettings(servers=(house.endpoints.nats,), nkey_seed_file=house.operator)
         approver, key = find_key(folder / ".perdure" / "keys", None)
         async with connect(settings, source="perdure/bench", within=5) as bus:
             few = await _ask(house, bus, _FEW)
@@ -113,7 +112,7 @@ async def _ask(house: House, bus: NatsBus, count: int) -> float:
         if left == 0:
             asked.set()
 
-    client = await nats.connect(house.endpoints.nats)
+    client = await house.connect()
     await client.subscribe("approvals.requested.>", cb=hear)
     await client.flush()
     for _ in range(count):
@@ -128,7 +127,7 @@ async def _receipts(
 ) -> tuple[float, float]:
     """Decide one after the other; returns the p50 in milliseconds, and how many seconds they were apart."""
     known = {request.request_id: request for request in await open_requests(bus)}
-    client, heard = await nats.connect(house.endpoints.nats), asyncio.Queue[str]()
+    client, heard = await house.connect(), asyncio.Queue[str]()
 
     async def hear(message: Msg) -> None:
         receipt = json.loads(message.data)
@@ -158,7 +157,7 @@ async def _receipts(
 
 
 async def _round_trips(house: House, apart: float) -> float:
-    asker, answerer = [await nats.connect(house.endpoints.nats) for _ in range(2)]
+    asker, answerer = [await house.connect() for _ in range(2)]
 
     async def reply(message: Msg) -> None:
         await message.respond(b"")

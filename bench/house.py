@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 
 from perdure.local.state import Endpoints
 
-__all__ = ["House", "Perdure", "open_house", "publishing", "publishing_agents"]
+__all__ = ["INBOX", "House", "Perdure", "open_house", "publishing", "publishing_agents"]
 
 _CONFIGURATION: Final = {
     "workflows": ["bench.workload", "bench.agents_workload"],
@@ -33,6 +33,9 @@ _CONFIGURATION: Final = {
         {"on": "bench.asked", "start": "Asking"},
     ],
 }
+INBOX: Final = "_INBOX_operator"
+"""Where the operator may hear, and say to itself, what it likes."""
+
 _STOPS_WITHIN: Final = 60.0  # seconds
 
 
@@ -41,13 +44,19 @@ class House:
     """A running suite.
 
     Attributes:
+        operator: The seed by which NATS knows its operator, who may hear everything.
         ready_seconds: From the start of ``perdure up`` until it said that all was ready.
         processes: Servers and services, by name.
     """
 
     endpoints: Endpoints
+    operator: Path
     ready_seconds: float
     processes: dict[str, psutil.Process]
+
+    async def connect(self) -> Nats:
+        """Open a plain NATS client."""
+        return await nats.connect(self.endpoints.nats, nkeys_seed=str(self.operator), inbox_prefix=INBOX)
 
 
 class Perdure:
@@ -90,7 +99,7 @@ class Perdure:
 @asynccontextmanager
 async def publishing(house: House) -> AsyncIterator[tuple[Perdure, Perdure]]:
     """Open one plain NATS client, with which both kinds of run are asked for."""
-    client = await nats.connect(house.endpoints.nats)
+    client = await house.connect()
     try:
         contestants = (
             Perdure("activities", "bench.activities", "Activities", client, house),
@@ -106,7 +115,7 @@ async def publishing(house: House) -> AsyncIterator[tuple[Perdure, Perdure]]:
 @asynccontextmanager
 async def publishing_agents(house: House) -> AsyncIterator[Perdure]:
     """Open one plain NATS client, with which runs of agents are asked for."""
-    client = await nats.connect(house.endpoints.nats)
+    client = await house.connect()
     try:
         contestant = Perdure("agents", "bench.agents", "AgentRun", client, house)
         await contestant.listen()
@@ -132,7 +141,10 @@ async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({}
     try:
         endpoints = await _told(up)
         ready_seconds = time.monotonic() - began
-        yield House(endpoints, ready_seconds, {name: psutil.Process(pid) for name, pid in endpoints.pids.items()})
+        operator = folder / ".perdure" / "nkeys" / "operator.nk"
+        yield House(
+            endpoints, operator, ready_seconds, {name: psutil.Process(pid) for name, pid in endpoints.pids.items()}
+        )
     finally:
         if up.returncode is None:
             up.send_signal(signal.SIGINT)

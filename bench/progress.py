@@ -13,13 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import nats
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 from rich.console import Console
 from rich.table import Table
 
+from bench.house import INBOX, House
 from bench.measure import Contestant, Latency, percentiles
 from bench.report import at_most, median, tell
 
@@ -32,8 +32,8 @@ _IN_A_ROW: Final = "a bare hop right after another"
 _AIM: Final = 5.0
 _MEASURED: Final = {"step_started", "step_completed"}  # their `at` is this machine's clock, not Temporal's
 _BODY: Final = b"x" * 400  # bytes; what a fact has
-_SUBJECT: Final = "bench.hop"
-_STORED: Final = "bench.stored"
+_SUBJECT: Final = f"{INBOX}.hop"
+_STORED: Final = f"{INBOX}.stored"
 _STREAM: Final = "BENCH_HOPS"
 _HOPS: Final = 200
 
@@ -75,9 +75,9 @@ class Progress:
         console.print(table)
 
 
-async def measure_progress(server: str, contestant: Contestant, runs: int, rounds: int) -> Progress:
+async def measure_progress(house: House, contestant: Contestant, runs: int, rounds: int) -> Progress:
     """Do runs one at a time while a plain NATS client listens; then send as many messages the bare way."""
-    async with _client(server) as publisher, _client(server) as subscriber:
+    async with _client(house) as publisher, _client(house) as subscriber:
         js = publisher.jetstream()
         await js.add_stream(StreamConfig(name=_STREAM, subjects=[_STORED]))
         say_bare = partial(publisher.publish, _SUBJECT, _BODY)
@@ -137,8 +137,8 @@ async def _hops(subscriber: Nats, subject: str, say: Say, *, apart: float) -> La
 
 
 @asynccontextmanager
-async def _client(server: str) -> AsyncIterator[Nats]:
-    client = await nats.connect(server)
+async def _client(house: House) -> AsyncIterator[Nats]:
+    client = await house.connect()
     try:
         yield client
     finally:

@@ -4,14 +4,19 @@ import { createHash, createPrivateKey, createPublicKey, randomUUID, sign } from 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
 const [keyFile, verb, requestId, comment = ""] = process.argv.slice(2);
 if (!["list", "approve", "reject", "withdraw"].includes(verb)) {
   console.error("node bot.js KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON");
   process.exit(2);
 }
-const client = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
+const seedFile = process.env.NATS_NKEY_SEED_FILE; // who the bot is for NATS, which lets bots say decisions only
+const client = await connect({
+  servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222",
+  inboxPrefix: "_INBOX_bot",
+  authenticator: seedFile && nkeyAuthenticator(Buffer.from(readFileSync(seedFile, "utf8").trim())),
+});
 const js = jetstream(client);
 
 // The whole stream of approvals: what is neither decided nor expired waits.

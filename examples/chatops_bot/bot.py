@@ -18,16 +18,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 NATS = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
+NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # who the bot is for NATS, which lets bots say decisions only
 CLOSED = ("approvals.decided", "approvals.expired")
 
 
 async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:
     """Read the whole stream; what is left are the requests that wait, each with the last token of its subject."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    told = await js.subscribe("approvals.>", ordered_consumer=True)
+    told = await js.pull_subscribe("approvals.>", stream="APPROVALS")
     left = (await js.stream_info("APPROVALS")).state.messages
     while left:
-        message = await told.next_msg(timeout=5)
+        (message,) = await told.fetch(1, timeout=5)
+        await message.ack()
         left = message.metadata.num_pending
         said = json.loads(message.data)
         if said["type"] == "approvals.requested":
@@ -49,7 +51,7 @@ def signed(decision: dict[str, str], key_file: Path) -> bytes:
 
 
 async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
-    client = await nats.connect(NATS)
+    client = await nats.connect(NATS, nkeys_seed=NKEY_SEED_FILE, inbox_prefix="_INBOX_bot")
     js = client.jetstream()
     waiting = await open_requests(js)
     if verb == "list":

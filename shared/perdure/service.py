@@ -62,7 +62,10 @@ async def _until_signalled(life: Coroutine[None, None, None]) -> None:
 async def _live(service: str, settings: Settings, around: Around) -> None:
     health, registry = Health(), CollectorRegistry()
     own: ServiceSettings = getattr(settings, service)
-    async with endpoints(own, health, registry), connect(settings.nats, source=f"perdure/{service}") as bus:
+    async with (
+        endpoints(own, health, registry),
+        connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
+    ):
         health.checks["nats"] = bus.answers
         await declare(bus.js, service, replicas=settings.nats.replicas)
         async with (

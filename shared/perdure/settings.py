@@ -98,12 +98,17 @@ class NatsSettings(_Section):
     Attributes:
         replicas: On how many servers of a cluster each stream and bucket lies that is made anew: with 3 one server may
             fail, with 5 two. What exists stays as its operator set it.
+        nkey_seed_file: Holds the seed of a user's nkey, as `perdure nats keys` writes it; `{role}` in its name stands
+            for the service, or for `operator`, which is the command line.
+        credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
+        inbox_prefix: Under which subject answers come, where it is not the one of the role: `_INBOX_ingest`, ….
     """
 
     servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
     replicas: Literal[1, 3, 5] = 1
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
+    inbox_prefix: str | None = None
 
 
 class ProviderSettings(_Section):

@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from perdure.bus import connect
 from perdure.config_file import CONFIG_VARIABLE
 from perdure.configuration import load_settings
 from perdure.local.suite import open_suite
+from perdure.local.whereabouts import whereabouts
 from tests.live.world import World
 from tests.ports import give_ports
 
@@ -40,9 +41,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Abst
         give_ports(settings.state)
         log = tmp_path / "executions.log"
         environment = {"PYTHONPATH": str(tmp_path), "WORKSHOP_LOG": str(log)}
-        async with open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas) as suite:
-            nats = settings.nats.model_copy(update={"servers": (suite.endpoints.nats,)})
-            async with connect(nats, source="perdure/test", within=5) as bus:
-                yield World(settings, suite, bus, log)
+        async with AsyncExitStack() as stack:
+            opening = open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas)
+            suite = await stack.enter_async_context(opening)
+            connecting = connect(whereabouts(settings)[0], source="perdure/test", within=5)
+            yield World(settings, suite, await stack.enter_async_context(connecting), log)
 
     return open_world

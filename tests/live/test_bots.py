@@ -19,7 +19,8 @@ MODULES = ROOT / ".venv" / "npm" / "node_modules"
 def bot(folder: Path, language: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     endpoints = json.loads((folder / ".perdure" / "endpoints.json").read_text())
     program = {"python": [sys.executable, "bot.py"], "javascript": [shutil.which("node") or "node", "bot.js"]}[language]
-    environment = {**os.environ, "NATS_URL": endpoints["nats"]}
+    seed = folder / ".perdure" / "nkeys" / "bot.nk"
+    environment = {**os.environ, "NATS_URL": endpoints["nats"], "NATS_NKEY_SEED_FILE": str(seed)}
     command = [*program, str(folder / ".perdure" / "keys" / "bot.pem"), *arguments]
     where = folder / "chatops_bot"
     return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -77,11 +78,12 @@ def answer_with_openssl(folder: Path) -> object:
     publish = (
         "import asyncio, nats, sys\n"
         "async def main():\n"
-        "    client = await nats.connect(sys.argv[1])\n"
-        "    await client.publish('decisions.Greeting-shell', sys.argv[2].encode())\n"
+        "    client = await nats.connect(sys.argv[1], nkeys_seed=sys.argv[2])\n"
+        "    await client.publish('decisions.Greeting-shell', sys.argv[3].encode())\n"
         "    await client.drain()\n"
         "asyncio.run(main())\n"
     )
     body = json.dumps({**fields, "signature": signature})
-    subprocess.run([sys.executable, "-c", publish, nats, body], check=True, timeout=30)
+    seed = str(folder / ".perdure" / "nkeys" / "bot.nk")
+    subprocess.run([sys.executable, "-c", publish, nats, seed, body], check=True, timeout=30)
     return json.loads(perdure(folder, "result", "Greeting-shell", "--wait").stdout)

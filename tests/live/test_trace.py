@@ -80,7 +80,8 @@ async def approved(here: World) -> None:
     """The answer comes from a process that knows NATS and nothing else."""
     (key,) = here.settings.keys_folder.glob("*.pem")
     command = [sys.executable, "-m", "perdure.cli.demo.bot", here.suite.endpoints.nats, RUN, str(key)]
-    bot = await asyncio.create_subprocess_exec(*command)
+    seed = str(here.settings.state / "nkeys" / "bot.nk")
+    bot = await asyncio.create_subprocess_exec(*command, env={**os.environ, "NATS_NKEY_SEED_FILE": seed})
     assert await bot.wait() == 0
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from perdure.configuration import load_settings
 from perdure.errors import SetupError
+from perdure.nats_client import credentials
+from perdure.settings import NatsSettings
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +72,20 @@ def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(SetupError, match=r"nowhere\.yaml does not exist"):
         load_settings()
+
+
+def test_one_line_names_the_seed_of_each_role(tmp_path: Path) -> None:
+    for role in ("ingest", "operator"):
+        (tmp_path / f"{role}.nk").touch()
+    settings = NatsSettings(nkey_seed_file=tmp_path / "{role}.nk")
+
+    assert credentials(settings, "ingest") == {
+        "nkeys_seed": str(tmp_path / "ingest.nk"),
+        "inbox_prefix": "_INBOX_ingest",
+    }
+    with pytest.raises(SetupError, match=r"audit\.nk, by which NATS is to know us, cannot be read"):
+        credentials(settings, "audit")
+
+
+def test_answers_come_where_a_configuration_says() -> None:
+    assert credentials(NatsSettings(inbox_prefix="_INBOX_theirs"), "ingest") == {"inbox_prefix": "_INBOX_theirs"}

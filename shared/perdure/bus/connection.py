@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from perdure.nats_client import credentials, tolerate
+from perdure.nats_client import credentials, refusal, tolerate
 from perdure.settings import NatsSettings
 
 __all__ = ["RECONNECT_EVERY", "connection_options", "tolerate"]
@@ -14,15 +14,19 @@ RECONNECT_EVERY: Final = 0.25
 _log = logging.getLogger(__name__)
 
 
-def connection_options(settings: NatsSettings, name: str) -> dict[str, Any]:
-    """Return nats-py's options."""
+def connection_options(settings: NatsSettings, name: str, role: str) -> dict[str, Any]:
+    """Return nats-py's options.
+
+    Raises:
+        SetupError: The credentials cannot be read.
+    """
     return {
         "servers": list(settings.servers),
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_EVERY,
         "error_cb": _Complaints(name).hear,
-        **credentials(settings),
+        **credentials(settings, role),
     }
 
 
@@ -34,7 +38,7 @@ class _Complaints:
         self._last = ""
 
     async def hear(self, error: Exception) -> None:
-        words = repr(error)
+        words = refusal(error) or repr(error)
         if words != self._last:
             self._last = words
             _log.warning("%s and NATS: %s", self._name, words)

@@ -65,7 +65,8 @@ class FetchingContext(JetStreamContext):
         self.by_stream: dict[str, Fetching] = {}
 
     async def pull_subscribe_bind(self, *args: Any, **options: Any) -> Fetching:
-        """Bind to a consumer, as nats-py does."""
+        """Bind to a consumer, as nats-py does; FastStream would have deliveries come where those of anybody come."""
+        options.pop("inbox_prefix", None)
         fetching = Fetching(await super().pull_subscribe_bind(*args, **options))
         self.by_stream[options["stream"]] = fetching
         return fetching

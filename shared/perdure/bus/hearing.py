@@ -36,7 +36,7 @@ _FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
 async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
     """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
     broker = NatsBroker(
-        **connection_options(settings, f"perdure-{app.service}-hears"),
+        **connection_options(settings, f"perdure-{app.service}-hears", app.service),
         ack_policy=AckPolicy.MANUAL,
         decoder=_as_delivered,
         apply_types=False,

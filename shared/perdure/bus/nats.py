@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -23,6 +22,7 @@ from perdure.bus.port import Heard
 from perdure.bus.topology import stream_of
 from perdure.contracts import Message
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.nats_client import refusal
 from perdure.settings import NatsSettings
 
 __all__ = ["NatsBus", "connect", "heard"]
@@ -89,7 +89,7 @@ class NatsBus:
                 except NatsTimeoutError:
                     await subscription.consumer_info()
         finally:
-            if self._client.is_connected:
+            if self._client.is_connected and not self._client.is_draining:  # else it ends by itself
                 await subscription.unsubscribe()
 
     async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
@@ -150,7 +150,7 @@ class NatsBus:
                 for message in await subscription.fetch(_FETCHED_AT_ONCE, timeout=_ACKNOWLEDGED_WITHIN):
                     yield message
         finally:  # a subscription that is left over would hold up the end of the connection
-            if self._client.is_connected:
+            if self._client.is_connected and not self._client.is_draining:  # else it ends by itself
                 await subscription.unsubscribe()
 
     async def first(self, subject: str, *, after: int = 0) -> Heard | None:
@@ -205,22 +205,28 @@ class NatsBus:
 
 
 @asynccontextmanager
-async def connect(settings: NatsSettings, *, source: str, within: float | None = None) -> AsyncIterator[NatsBus]:
+async def connect(
+    settings: NatsSettings, *, source: str, role: str = "operator", within: float | None = None
+) -> AsyncIterator[NatsBus]:
     """Open a bus for as long as the block lasts.
 
     Args:
         settings: Where the servers are.
         source: Who speaks, e.g. ``perdure/ingest``.
+        role: Whose permissions it has, where NATS keeps them apart.
         within: Seconds to wait for the first connection; without it, until there is one.
 
     Raises:
-        Unavailable: No server answered within that time.
+        SetupError: The credentials cannot be read.
+        Unavailable: No server let us in within that time.
     """
+    client, options = Client(), connection_options(settings, source, role)
     try:
-        client = await asyncio.wait_for(nats.connect(**connection_options(settings, source)), within)
+        await asyncio.wait_for(client.connect(**options), within)
     except (TimeoutError, NatsError, OSError) as error:
         servers = ", ".join(settings.servers)
-        raise Unavailable(f"No NATS server answers at {servers}. Start one with `perdure up`.") from error
+        sentence = refusal(client.last_error) or f"No NATS server answers at {servers}. Start one with `perdure up`."
+        raise Unavailable(sentence) from error
     tolerate(client)
     try:
         yield NatsBus(client, source)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -26,6 +27,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
 from perdure.errors import SetupError
+from perdure.nats_client import refusal
 
 __all__ = [
     "BUCKETS",
@@ -193,18 +195,32 @@ async def declare(js: JetStreamContext, service: str, *, replicas: int = 1) -> N
         replicas: On how many servers of a cluster what is made now shall lie.
 
     Raises:
-        SetupError: A stream was made in a way that loses messages, and that cannot be changed.
+        SetupError: A stream was made in a way that loses messages, and that cannot be changed; or NATS does not permit
+            what is needed.
     """
     wait = _FIRST_WAIT
     while True:
         try:
             await _declare(js, service, replicas)
         except (NatsError, APIError) as error:
+            _refuse_if_not_permitted(js, service, error)
             _log.warning("JetStream is not ready: %s", error)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
         else:
             return
+
+
+def _refuse_if_not_permitted(js: JetStreamContext, service: str, error: Exception) -> None:
+    """End it where trying again is in vain: what is not permitted is never answered, and looks like a slow server."""
+    said = js._nc.last_error  # noqa: SLF001 (JetStream's client shows it to nobody)
+    sentence = refusal(said) if isinstance(error, NatsTimeoutError) else None
+    if sentence is None:
+        return
+    advice = f"{service} cannot make sure that its streams and consumers are there. {sentence}"
+    if "$js.api.stream.update." in str(said):
+        advice += " Only the operator may change a stream: run `perdure nats declare` with the operator's nkey."
+    raise SetupError(advice) from error
 
 
 async def _declare(js: JetStreamContext, service: str, replicas: int) -> None:

@@ -30,6 +30,7 @@ _COMMANDS: Final = (
     "decide",
     "delegate",
     "keys",
+    "nats",
     "dlq",
     "audit",
     "trace",

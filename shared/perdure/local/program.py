@@ -16,6 +16,7 @@ class Program:
         where: What people and clients reach it by.
         ready: Tells whether it can do its work now.
         environment: What it gets beside the supervisor's own environment.
+        first: What must have been done before it is started; a ``SetupError`` says why it cannot be.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Program:
     where: str
     ready: Callable[[], Awaitable[bool]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    first: Callable[[], Awaitable[None]] | None = None
 
 
 def answers(url: str) -> Callable[[], Awaitable[bool]]:

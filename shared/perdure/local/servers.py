@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from perdure.bus.accounts import accounts
+from perdure.bus.permissions import HOUSE
 from perdure.errors import SetupError
 from perdure.local.program import Program, answers
 
@@ -19,8 +21,14 @@ _FAST_HOPS: Final = ("history.transferProcessorMaxPollRPS=2000", "history.timerP
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
 
 
-def nats_program(folder: Path, ports: Mapping[str, int]) -> Program:
+def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str] | None = None) -> Program:
     """Return nats-server with JetStream on disk.
+
+    Args:
+        folder: Where a folder of its own is made.
+        ports: ``nats`` and ``nats_monitor``.
+        nkeys: The public nkey of each role, whose permissions it then keeps apart, and who shows none is a publisher;
+            without them, everybody may do everything.
 
     Raises:
         SetupError: It is not installed.
@@ -34,13 +42,23 @@ def nats_program(folder: Path, ports: Mapping[str, int]) -> Program:
         f"http: 127.0.0.1:{ports['nats_monitor']}\n"
         f"max_payload: {_LARGEST_MESSAGE}\n"
         f'jetstream {{ store_dir: "{folder}" }}\n'
+        + (f"no_auth_user: {nkeys['publisher']}\n{accounts(nkeys)}" if nkeys else "")
     )
+    if nkeys:
+        _move_in(folder / "jetstream")
     return Program(
         name="nats",
         command=[installed("nats-server"), "-c", str(configuration)],
         where=f"nats://127.0.0.1:{ports['nats']}",
         ready=answers(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true"),
     )
+
+
+def _move_in(streams: Path) -> None:
+    """Let the house's account have what an older Perdure stored, when there was one account for all."""
+    old, new = streams / "$G", streams / HOUSE
+    if old.exists() and not new.exists():
+        old.rename(new)
 
 
 def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> Program:

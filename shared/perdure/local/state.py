@@ -72,6 +72,11 @@ class State:
             finally:
                 (self.folder / _ENDPOINTS).unlink(missing_ok=True)
 
+    @property
+    def nkeys(self) -> Path:
+        """Where the seeds of the roles on the bus lie."""
+        return self.folder / "nkeys"
+
     def remembered_ports(self) -> dict[str, int]:
         """Return the ports of last time."""
         file = self.folder / "ports.json"

@@ -5,19 +5,22 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from perdure.bus.permissions import ROLES
 from perdure.config_file import CONFIG_VARIABLE, config_file
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
+from perdure.local.declared import Declared
+from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
-from perdure.settings import Settings
+from perdure.settings import NatsSettings, Settings
 
 __all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 
@@ -76,6 +79,9 @@ async def open_suite(
         ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]
+        if embedded:
+            declared = Declared(servers[0], _as_operator(state, ports), replicas=settings.nats.replicas)
+            services = [replace(service, first=declared.wait) for service in services]
         programs = [*servers, *services]
         pids: dict[str, int] = {}
 
@@ -119,7 +125,15 @@ def _ports(
 
 
 def _servers(settings: Settings, state: State, ports: Mapping[str, int]) -> list[Program]:
-    return [nats_program(state.folder, ports), temporal_program(state.folder, ports, settings.temporal.namespace)]
+    return [
+        nats_program(state.folder, ports, ensure_nkeys(state.nkeys, ROLES)),
+        temporal_program(state.folder, ports, settings.temporal.namespace),
+    ]
+
+
+def _as_operator(state: State, ports: Mapping[str, int]) -> NatsSettings:
+    where = f"nats://127.0.0.1:{ports['nats']}"
+    return NatsSettings(servers=(where,), nkey_seed_file=seed_file(state.nkeys, "operator"))
 
 
 def _service(
@@ -134,6 +148,7 @@ def _service(
         wiring[CONFIG_VARIABLE] = str(file.resolve())
     if embedded:
         wiring["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://127.0.0.1:{ports['nats']}"])
+        wiring["PERDURE_NATS__NKEY_SEED_FILE"] = str(seed_file(state.nkeys, service_of(name)))
         wiring["PERDURE_TEMPORAL__HOST"] = "127.0.0.1"
         wiring["PERDURE_TEMPORAL__PORT"] = str(ports["temporal"])
     where = f"http://127.0.0.1:{ports[name]}"

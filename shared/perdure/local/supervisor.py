@@ -130,8 +130,13 @@ class Supervisor:
 
     async def _live(self, name: str) -> str:
         """Start a program and wait until it ends; returns how."""
+        program = self._programs[name]
         try:
-            process = self._running[name] = await Process.start(self._programs[name], self._logs)
+            if program.first is not None:
+                await program.first()
+            process = self._running[name] = await Process.start(program, self._logs)
+        except SetupError as error:
+            return str(error)
         except OSError as error:
             return f"it cannot be executed: {error}"
         becoming = asyncio.create_task(self._become_ready(name))

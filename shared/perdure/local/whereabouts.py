@@ -1,6 +1,7 @@
-"""Where the servers are reached: those of the local suite if one runs, else the configured ones."""
+"""Where the servers are reached: those of the local suite if one runs, as its operator, else the configured ones."""
 
-from perdure.local.state import read_endpoints
+from perdure.local.nkeys import seed_file
+from perdure.local.state import State, read_endpoints
 from perdure.settings import NatsSettings, Settings, TemporalSettings
 
 __all__ = ["whereabouts"]
@@ -13,6 +14,12 @@ def whereabouts(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
         return settings.nats, settings.temporal
     host, _, port = endpoints.temporal.rpartition(":")
     return (
-        settings.nats.model_copy(update={"servers": (endpoints.nats,)}),
+        settings.nats.model_copy(
+            update={
+                "servers": (endpoints.nats,),
+                "nkey_seed_file": seed_file(State(settings.state).nkeys, "operator"),
+                "inbox_prefix": None,
+            }
+        ),
         settings.temporal.model_copy(update={"host": host, "port": int(port)}),
     )

@@ -3,11 +3,19 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from perdure.bus.accounts import key_variable
+from perdure.bus.permissions import ROLES
+from perdure.local.nkeys import ensure_nkeys
 from perdure.local.servers import nats_program, temporal_program
 from tests.unit.deploy.files import DEPLOY, compose, read, run, volumes_of
 
 
-def test_nats_server_accepts_its_configuration() -> None:
+def test_nats_server_accepts_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for role, nkey in ensure_nkeys(tmp_path, ROLES).items():
+        monkeypatch.setenv(key_variable(role), nkey)
+
     run("nats-server", "-c", DEPLOY / "nats/nats.conf", "-t")
 
 

@@ -131,3 +131,13 @@ async def test_a_stopped_supervisor_asks_no_more_whether_a_part_is_ready(tmp_pat
             pytest.fail("it opened without one of its parts")
 
     assert [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}] == []
+
+
+async def test_a_program_is_started_only_after_what_comes_first_and_why_it_cannot_be_is_told(tmp_path: Path) -> None:
+    async def impossible() -> None:
+        raise SetupError("EVENTS may lose messages: delete it.")
+
+    programs = [replace(steady(tmp_path, "second"), first=impossible)]
+    with pytest.raises(SetupError, match=r"second does not start \(EVENTS may lose messages"):
+        async with supervised(programs, tmp_path / "logs", lambda _: None):
+            pytest.fail("it was started")

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import sys
 from base64 import b64encode
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -12,14 +14,16 @@ import nats
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
 
 async def main(server: str, workflow_id: str, key_file: str) -> int:
     """Wait for this run's approval request, approve exactly what it shows, and wait for the receipt."""
-    client = await nats.connect(server)
+    seed = os.environ.get("NATS_NKEY_SEED_FILE")
+    client = await nats.connect(server, nkeys_seed=seed, inbox_prefix="_INBOX_bot")
     js = client.jetstream()
-    requests = await js.subscribe("approvals.requested.>", ordered_consumer=True)
-    async for message in requests.messages:
+    requests = await js.pull_subscribe("approvals.requested.>", stream="APPROVALS")
+    async for message in _each(requests):
         request = json.loads(message.data)
         if request["workflow_id"] == workflow_id:
             break
@@ -34,15 +38,26 @@ async def main(server: str, workflow_id: str, key_file: str) -> int:
     }
     signed = _signed(decision, Path(key_file))
     token = message.subject.split(".")[-1]
-    receipts = await js.subscribe("receipts.>", ordered_consumer=True)
+    receipts = await js.pull_subscribe("receipts.>", stream="RECEIPTS")
     await js.publish(f"decisions.{token}", signed, headers={"traceparent": _trace(message)})
-    async for message in receipts.messages:
+    async for message in _each(receipts):
         receipt = json.loads(message.data)
         if receipt["request_id"] == request["request_id"]:
             break
     print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']}")  # noqa: T201
     await client.drain()
     return 0 if receipt["accepted"] else 1
+
+
+async def _each(told: JetStreamContext.PullSubscription) -> AsyncIterator[Msg]:
+    """Give what a stream holds, from its beginning, and then what comes."""
+    while True:
+        try:
+            (message,) = await told.fetch(1, timeout=5)
+        except TimeoutError:  # nothing came
+            continue
+        await message.ack()
+        yield message
 
 
 def _signed(decision: dict[str, str], key_file: Path) -> bytes:

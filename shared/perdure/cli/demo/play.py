@@ -1,6 +1,7 @@
 """The acts of the demo: what is done to the suite while the run goes on."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -24,7 +25,10 @@ from perdure.cli.publish import publish_event
 from perdure.cli.up import show
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
+from perdure.local.nkeys import seed_file
+from perdure.local.state import State
 from perdure.local.suite import Suite, open_suite
+from perdure.local.whereabouts import whereabouts
 from perdure.settings import Settings
 from perdure.telemetry.tracing import tracing
 
@@ -55,8 +59,7 @@ async def play(settings: Settings, *, ask: bool) -> None:
     async with open_suite(settings, tell=show, environment=environment) as suite:
         if suite.endpoints.temporal_ui:
             console.print(f"  Temporal UI   {suite.endpoints.temporal_ui}", soft_wrap=True)
-        nats = settings.nats.model_copy(update={"servers": (suite.endpoints.nats,)})
-        async with connect(nats, source="perdure/demo") as bus:
+        async with connect(whereabouts(settings)[0], source="perdure/demo") as bus:
             event, facts, killed_after = await _run(settings, bus, suite, ask=ask)
             act(6, "What is left of it")
             await epilogue(settings, bus, event, facts, killed_after=killed_after)
@@ -129,7 +132,8 @@ async def _let_bot_answer(settings: Settings, suite: Suite, workflow_id: str) ->
     if not key.exists():
         enrol(ApproversFile(settings.approvers_file), settings.keys_folder, _BOT_NAME)
     command = [*BOT, suite.endpoints.nats, workflow_id, str(key)]
-    bot = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    environment = {**os.environ, **_nkey_of_bots(settings)}
+    bot = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
     try:
         said, _ = await bot.communicate()
     finally:
@@ -139,6 +143,12 @@ async def _let_bot_answer(settings: Settings, suite: Suite, workflow_id: str) ->
         console.print(f"  [cyan]{line}[/]", soft_wrap=True)
     if bot.returncode:
         raise PerdureError("The bot's approval was not accepted.")
+
+
+def _nkey_of_bots(settings: Settings) -> dict[str, str]:
+    """Return the variable by which the bot shows NATS who it is, where NATS is ours."""
+    seed = seed_file(State(settings.state).nkeys, "bot")
+    return {"NATS_NKEY_SEED_FILE": str(seed)} if settings.execution_engine == "local" else {}
 
 
 async def _ask_person(settings: Settings, bus: NatsBus, workflow_id: str) -> None:

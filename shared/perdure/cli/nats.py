@@ -1,0 +1,55 @@
+"""``perdure nats``: who may say and hear what on a NATS server of one's own."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perdure.bus.accounts import ENVIRONMENT, INCLUDED, accounts, key_variable
+from perdure.bus.permissions import ROLES
+from perdure.bus.topology import declare
+from perdure.cli.client import open_bus, run
+from perdure.cli.output import console
+from perdure.configuration import load_settings
+from perdure.local.nkeys import ensure_nkeys
+
+__all__ = ["register"]
+
+_FOLDER: Final = Path("deploy/nats/nkeys")
+_PUBLIC: Final = "public.env"
+_HEAD: Final = "# Made by `perdure nats accounts` from perdure/bus/permissions.py.\n"
+
+_nats = typer.Typer(help="Keys and permissions for a NATS server of your own.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(_nats, name="nats")
+
+
+@_nats.command(epilog="Example: perdure nats keys --to deploy/nats/nkeys")
+def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] = _FOLDER) -> None:
+    """Make a seed for each role that has none, and tell nats-server the public nkeys by variables."""
+    public = ensure_nkeys(to, ROLES)
+    file = to / _PUBLIC
+    file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))
+    console.print(f"The seeds of {', '.join(ROLES)} lie in {to}: each is for its role alone.", soft_wrap=True)
+    console.print(f"{file} holds the public nkeys, as variables for nats-server.", soft_wrap=True)
+
+
+@_nats.command("accounts", epilog="Example: perdure nats accounts > deploy/nats/accounts.conf")
+def print_accounts() -> None:
+    """Print the accounts and permissions as nats-server reads them."""
+    typer.echo(_HEAD + accounts(ENVIRONMENT, INCLUDED), nl=False)
+
+
+@_nats.command("declare")
+def declare_streams() -> None:
+    """Make what is missing, and change what this version needs to be otherwise; only the operator may."""
+    run(_declare())
+    console.print("All streams and buckets are there.")
+
+
+async def _declare() -> None:
+    async with open_bus() as bus:
+        await declare(bus.js, "operator", replicas=load_settings().nats.replicas)

@@ -1,0 +1,57 @@
+"""The nkeys of the roles: a seed each, in a file that only its owner reads; NATS is told the public halves."""
+
+import os
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import nkeys  # type: ignore[import-untyped]
+
+from perdure.errors import SetupError
+
+__all__ = ["ensure_nkeys", "public_nkey", "seed_file"]
+
+_SEED_BYTES: Final = 32  # of Ed25519
+
+
+def seed_file(folder: Path, role: str) -> Path:
+    """Return where the seed of a role lies."""
+    return folder / f"{role}.nk"
+
+
+def ensure_nkeys(folder: Path, roles: Collection[str]) -> dict[str, str]:
+    """Make the seeds that are missing; returns the public nkey of each role.
+
+    Raises:
+        SetupError: A file that lies there holds no seed.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for role in roles:
+        if not seed_file(folder, role).exists():
+            _write(seed_file(folder, role))
+    return {role: public_nkey(seed_file(folder, role)) for role in roles}
+
+
+def public_nkey(file: Path) -> str:
+    """Return the public nkey of a seed.
+
+    Raises:
+        SetupError: The file holds none, or cannot be read.
+    """
+    try:
+        public: bytes = nkeys.from_seed(bytearray(file.read_bytes().strip())).public_key
+    except OSError as error:
+        raise SetupError(f"The seed {file} cannot be read: {error.strerror}.") from error
+    except nkeys.NkeysError as error:
+        raise SetupError(f"{file} holds no seed of an nkey: remove it, and a new one is made.") from error
+    return public.decode()
+
+
+def _write(file: Path) -> None:
+    """Write a new seed; a process that dies meanwhile leaves none that is half written."""
+    draft = file.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as seed:
+        seed.write(nkeys.encode_seed(secrets.token_bytes(_SEED_BYTES), nkeys.PREFIX_BYTE_USER))
+    draft.replace(file)

@@ -1,0 +1,31 @@
+"""The permissions, beside what else the code says of who says and hears what."""
+
+from perdure.bus.permissions import OUTSIDERS, ROLES, permissions
+from perdure.bus.topology import CONSUMERS, QUEUES, STREAMS, matches
+from perdure.contracts_export.flow import SAID_BY
+from perdure.nats_client import inbox
+
+
+def test_each_service_may_say_what_the_contract_says_that_it_says() -> None:
+    for stream, services in SAID_BY.items():
+        for service in services:
+            said = f"{stream.lower()}.{service}"
+            assert any(matches(pattern, said) for pattern in permissions(service).publish), (stream, service)
+
+
+def test_each_service_may_fetch_and_acknowledge_by_its_own_consumers() -> None:
+    for consumer in CONSUMERS:
+        granted = permissions(consumer.service)
+        for door in ("$JS.API.CONSUMER.MSG.NEXT.{}", "$JS.ACK.{}.>", "$JS.API.CONSUMER.DURABLE.CREATE.{}"):
+            assert door.format(f"{consumer.stream}.{consumer.service}") in granted.publish
+            assert door.format(f"{consumer.stream}.{consumer.service}") not in granted.never
+
+
+def test_no_two_roles_hear_at_one_place() -> None:
+    assert len({inbox(role) for role in ROLES}) == len(ROLES)
+
+
+def test_nobody_outside_may_make_a_consumer_without_a_name() -> None:
+    for role in OUTSIDERS:
+        for stream in STREAMS | QUEUES:
+            assert f"$JS.API.CONSUMER.CREATE.{stream}" not in permissions(role).publish

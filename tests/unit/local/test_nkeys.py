@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from perdure.errors import SetupError
+from perdure.local.nkeys import ensure_nkeys, seed_file
+from perdure.local.servers import nats_program
+from perdure.local.state import State
+from perdure.local.suite import SERVICES, _service
+from perdure.local.whereabouts import whereabouts
+from perdure.settings import Settings
+from tests.unit.local.test_state import another_suite
+
+PORTS = {"nats": 4222, "nats_monitor": 8222}
+
+
+def test_seeds_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    first = ensure_nkeys(tmp_path / "nkeys", ["ingest", "audit"])
+
+    assert ensure_nkeys(tmp_path / "nkeys", ["ingest", "audit"]) == first
+    assert len(set(first.values())) == 2
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "nkeys").iterdir()} == {0o600}
+    assert (tmp_path / "nkeys").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_that_is_no_seed_is_told(tmp_path: Path) -> None:
+    seed_file(tmp_path, "ingest").write_text("SUNONSENSE")
+
+    with pytest.raises(SetupError, match="holds no seed of an nkey"):
+        ensure_nkeys(tmp_path, ["ingest"])
+
+
+def test_a_seed_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    seed_file(tmp_path, "ingest").mkdir()
+
+    with pytest.raises(SetupError, match="cannot be read"):
+        ensure_nkeys(tmp_path, ["ingest"])
+
+
+def test_what_an_older_perdure_stored_belongs_to_the_house(tmp_path: Path) -> None:
+    (tmp_path / "nats/jetstream/$G/streams/EVENTS").mkdir(parents=True)
+
+    nats_program(tmp_path, PORTS)
+    assert (tmp_path / "nats/jetstream/$G/streams/EVENTS").exists()
+    for _ in range(2):
+        nats_program(tmp_path, PORTS, dict.fromkeys(("publisher", "bot", *SERVICES, "operator"), "U"))
+        assert (tmp_path / "nats/jetstream/PERDURE/streams/EVENTS").exists()
+
+
+def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -> None:
+    ports = {"nats": 1, "temporal": 2, "ingest": 3, "ingest-2": 4}
+    state = State(tmp_path)
+    for name in ("ingest", "ingest-2"):
+        program = _service(name, state, ports, {}, embedded=True)
+
+        assert program.environment["PERDURE_NATS__NKEY_SEED_FILE"] == str(seed_file(state.nkeys, "ingest"))
+
+
+def test_the_command_line_is_the_operator_of_the_suite_that_runs_here(tmp_path: Path) -> None:
+    settings = Settings(state=tmp_path)
+    assert whereabouts(settings)[0] == settings.nats
+
+    with another_suite(tmp_path):
+        assert whereabouts(settings)[0].nkey_seed_file == seed_file(State(tmp_path).nkeys, "operator")
