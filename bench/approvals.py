@@ -21,7 +21,7 @@ from bench.report import at_most, tell
 from perdure.approvers import SigningKey, sign
 from perdure.approvers.enrolment import find_key
 from perdure.bus import NatsBus, connect
-from perdure.cli.approvals import find_request, open_requests
+from perdure.bus.open_requests import find_request, open_requests
 from perdure.contracts import Decision
 from perdure.settings import NatsSettings
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from perdure.flow import Agent, note
+from perdure.flow import Agent, alert, note
 
 PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=2),
@@ -39,7 +39,8 @@ class EssayGrading:
         try:
             return await self._grade(essay)
         except Exception as error:
-            await note(f"Administrator: the essay {essay.path} could not be graded: {error.__cause__ or error}")
+            why = f"{error.__cause__ or error}"
+            await alert(f"The essay {essay.path} was not graded", details=why, severity="high", roles=["administrator"])
             raise
 
     async def _grade(self, essay: Essay) -> Graded:

@@ -1,21 +1,51 @@
 """Runs the notifier service: ``python -m perdure_notifier``."""
 
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from perdure.approvers import ApproversFile, SigningKey
+from perdure.background import background
 from perdure.bus.app import App
 from perdure.bus.nats import NatsBus
+from perdure.bus.nats_key_value import NatsKeyValue
 from perdure.endpoints import Health
+from perdure.errors import SetupError
 from perdure.service import run
 from perdure.settings import Settings
-from perdure_notifier.app import create_app
-from perdure_notifier.channels import open_channels
+from perdure_notifier.answers.front import open_front
+from perdure_notifier.app import Notifier
+from perdure_notifier.channels.opening import open_channels
 
 
 @asynccontextmanager
-async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
-    async with open_channels(settings.notifier) as channels:
-        yield create_app(bus, channels)
+async def _around(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+    entries, approvers = NatsKeyValue(bus.js, "NOTICES"), ApproversFile(settings.approvers_file)
+    key = _key(settings) if settings.notifier.takes_answers else None
+    async with AsyncExitStack() as stack:
+        if key is not None:
+            front = open_front(settings, bus=bus, entries=entries, approvers=approvers, key=key)
+            health.front = await stack.enter_async_context(front)
+        channels = open_channels(settings, entries=entries, approvers=approvers, key=key)
+        notifier = Notifier(
+            bus, entries, await stack.enter_async_context(channels), settings.notifier, holder=_holder(settings)
+        )
+        await stack.enter_async_context(background(*notifier.duties()))
+        yield notifier.app()
+
+
+def _holder(settings: Settings) -> str:
+    """Name this process so that its next life has the same name: nobody else listens on this port."""
+    return f"{socket.gethostname()}:{settings.notifier.http_port}"
+
+
+def _key(settings: Settings) -> SigningKey:
+    if not settings.notifier_key.exists():
+        raise SetupError(
+            f"Channels take answers, and the notifier has no key to sign them with: `perdure keys new notifier --proxy "
+            f"--folder {settings.notifier_key.parent}` makes {settings.notifier_key}."
+        )
+    return SigningKey.read(settings.notifier_key)
 
 
 if __name__ == "__main__":

@@ -1,62 +1,64 @@
-"""Approvals in, notifications out; nothing connects until it is heard."""
+"""Approvals and alerts in, notices out: who hears what is decided here, and waits in the outbox of each channel."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
-from perdure.bus import Bus, Heard, decode
+from perdure.bus import Bus, Heard, KeyValue, decode
 from perdure.bus.app import App, Hears
-from perdure.contracts import Message, Notification
-from perdure.errors import Unavailable
-from perdure_notifier.channels import Channel, Refused
-from perdure_notifier.render import Notice, render
+from perdure.bus.open_requests import request_of
+from perdure.contracts import AboutRequest, Alert, ApprovalRequested
+from perdure.errors import InvalidMessage
+from perdure.notifier_settings import TellingSettings
+from perdure.watch import Watch
+from perdure_notifier.channels import Channel
+from perdure_notifier.lane import Lane
+from perdure_notifier.leftovers import Leftovers
+from perdure_notifier.notice import Notice
+from perdure_notifier.outbox import Outbox
+from perdure_notifier.routing import channels_for
+from perdure_notifier.turn import Turns
 
-__all__ = ["create_app"]
+__all__ = ["Notifier"]
+
+_LOOK_FOR_LEFT_EVERY: Final = (
+    3_600.0  # seconds: a process with an older configuration must not bury what a newer one's channels shall tell
+)
 
 
-def create_app(bus: Bus, channels: Sequence[Channel]) -> App:
-    """Build the service."""
-    # Confirmed: heard again, people would be told again.
-    return App("notifier", [Hears("APPROVALS", _Notifier(bus, channels).notify, confirmed=True)])
+class Notifier:
+    """The service: it hears, and each channel has a lane of its own."""
 
-
-class _Notifier:
-    def __init__(self, bus: Bus, channels: Sequence[Channel]) -> None:
+    def __init__(
+        self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: TellingSettings, *, holder: str
+    ) -> None:
         self._bus = bus
-        self._channels = channels
-        self._done: dict[str, set[str]] = {}  # channels that are done with a message while another one is not
+        self._outbox = Outbox(bus)
+        self._settings = settings
+        turns, fallback = Turns(entries, holder), settings.fallback or tuple(settings.ways)
+        self._lanes = {
+            channel.name: Watch(
+                Lane(channel, settings.ways[channel.name], bus=bus, turns=turns, fallback=fallback).look
+            )
+            for channel in channels
+        }
 
-    async def notify(self, heard: Heard) -> None:
-        """Tell people on every channel; one that does not answer holds up no other and is tried again alone."""
+    def app(self) -> App:
+        """Say what is heard; what is heard twice waits once."""
+        return App("notifier", [Hears("APPROVALS", self.hear), Hears("ALERTS", self.hear)])
+
+    def duties(self) -> list[Coroutine[None, None, None]]:
+        """Return what is to be done for as long as the process lives."""
+        leftovers = Leftovers(self._bus, self._outbox, self._lanes)
+        return [Watch(leftovers.bury, every=_LOOK_FOR_LEFT_EVERY).run(), *(lane.run() for lane in self._lanes.values())]
+
+    async def hear(self, heard: Heard) -> None:
+        """Let what happened wait for each channel that shall tell it."""
         message = decode(heard.wire)
-        notice = render(message)
-        if notice is None:
-            return
-        done = self._done.setdefault(message.message_id, set())
-        unanswered: Unavailable | None = None
-        for channel in self._channels:
-            if channel.name in done:
-                continue
-            try:
-                await self._bus.say(await _tell(channel, notice, message))
-            except Unavailable as error:
-                unanswered = error
-            else:
-                done.add(channel.name)
-        if unanswered is not None:
-            raise unanswered
-        del self._done[message.message_id]
-
-
-async def _tell(channel: Channel, notice: Notice, about: Message) -> Notification:
-    try:
-        sent, detail = True, await channel.tell(notice, about)
-    except Refused as error:
-        sent, detail = False, str(error)
-    return Notification(
-        channel=channel.name,
-        about=about.message_id,
-        workflow_id=about.address[-1],
-        outcome="sent" if sent else "failed",
-        detail=detail,
-        sent_at=datetime.now(UTC),
-    )
+        if not isinstance(message, AboutRequest | Alert):
+            raise InvalidMessage("bad_message", f"{message.type} is nothing that people are told")
+        about = None if isinstance(message, ApprovalRequested | Alert) else await request_of(self._bus, message)
+        notice = Notice.model_validate({"message": message, "about": about})
+        for name in channels_for(notice, self._settings, datetime.now(UTC)):
+            await self._outbox.put(name, notice)
+            self._lanes[name].wake()

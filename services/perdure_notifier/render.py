@@ -1,25 +1,27 @@
 """What people read: a pure function of what happened."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
 
 from perdure.contracts import (
+    Alert,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
     ApprovalReminded,
     ApprovalRequested,
-    Message,
 )
+from perdure_notifier.notice import Notice
 
-__all__ = ["Notice", "render"]
+__all__ = ["Words", "as_text", "digest_of", "render", "until"]
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Words:
     """Something to tell people, on whatever channel.
 
     Attributes:
@@ -31,40 +33,63 @@ class Notice:
     text: str
 
 
-def render(message: Message) -> Notice | None:
-    """Put an approval message into words; nothing for messages that people need not hear."""
+def render(notice: Notice) -> Words:
+    """Put what happened into words."""
+    words = _words(notice)
+    if notice.instead_of is None:
+        return words
+    return Words(f"({notice.instead_of} failed) {words.headline}", words.text)
+
+
+def digest_of(notices: Sequence[Notice]) -> Words:
+    """Put many into one; of one, its own words."""
+    words = [render(notice) for notice in notices]
+    if len(words) == 1:
+        return words[0]
+    text = "\n\n".join(f"{it.headline}\n{it.text}".rstrip() for it in words)
+    return Words(f"{len(words)} notices about approvals", text)
+
+
+def as_text(value: JsonValue) -> str:
+    """Write details or an action as people read them."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def until(end: datetime | None) -> str:
+    """Say until when an answer counts."""
+    return "whenever you can" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _words(notice: Notice) -> Words:
+    message, title = notice.message, notice.request.title if notice.request else notice.thread
     match message:
+        case Alert():
+            details = f"\n{as_text(message.details)}" if message.details is not None else ""
+            return Words(message.title, f"Run {message.workflow_id} of {message.workflow}.{details}")
         case ApprovalRequested():
-            return Notice(f"Approval wanted: {message.title}", _question(message))
+            return Words(f"Approval wanted: {title}", _question(message))
         case ApprovalReminded():
-            return Notice("Still waiting for an approval", f"Request {message.request_id}, reminder {message.count}.")
+            return Words(f"Still waiting: {title}", f"Request {message.request_id}, reminder {message.count}.")
         case ApprovalEscalated():
-            return Notice("Approval escalated", f"Request {message.request_id} now goes to {', '.join(message.to)}.")
+            return Words(f"Escalated: {title}", f"Request {message.request_id} now goes to {', '.join(message.to)}.")
         case ApprovalDecided():
             verb = "approved" if message.decision == "approve" else "rejected"
-            return Notice(f"{message.approver} {verb} {message.request_id}", message.comment)
+            what = f"Request {message.request_id} of {message.workflow}."
+            return Words(f"{message.approver} {verb}: {title}", f"{what}\n{message.comment}".rstrip())
         case ApprovalExpired():
-            return Notice("Approval closed", f"Request {message.request_id}: {message.reason}.")
-        case _:
-            return None
+            return Words(f"Closed: {title}", f"Request {message.request_id}: {message.reason}.")
 
 
 def _question(request: ApprovalRequested) -> str:
+    urgent = request.severity in {"high", "critical"}
     return "\n".join(
         [
-            f"Request {request.request_id} of {request.workflow}",
-            *([_details(request.details)] if request.details is not None else []),
-            *([f"On approval: {_details(request.action)}"] if request.action is not None else []),
-            f"Answer {_until(request.expires_at)}:",
+            f"Request {request.request_id} of {request.workflow}" + (f", {request.severity}" if urgent else ""),
+            *([f"Asked by {request.requester}"] if request.requester else []),
+            *([as_text(request.details)] if request.details is not None else []),
+            *([f"On approval: {as_text(request.action)}"] if request.action is not None else []),
+            f"Answer {until(request.expires_at)}:",
             f"  perdure approve {request.request_id}",
             f"  perdure reject {request.request_id} --reason '...'",
         ]
     )
-
-
-def _details(details: JsonValue) -> str:
-    return details if isinstance(details, str) else json.dumps(details, indent=2, ensure_ascii=False)
-
-
-def _until(end: datetime | None) -> str:
-    return "whenever you can" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"

@@ -17,6 +17,8 @@ from perdure.settings import ServiceSettings
 
 __all__ = ["Health", "endpoints"]
 
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
 
 @dataclass(slots=True)
 class Health:
@@ -25,10 +27,12 @@ class Health:
     Attributes:
         open: It has opened all that it needs.
         checks: The parties it cannot work without, each by name; a check says whether the party answers.
+        front: What else is served on the port once it is there.
     """
 
     open: bool = False
     checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
+    front: ASGIApp | None = None
 
     async def missing(self) -> list[str]:
         """Name what is not there."""
@@ -70,7 +74,7 @@ def _listen(own: ServiceSettings) -> socket.socket:
         raise SetupError(f"The port {where} cannot be used ({error.strerror}): set another `http_port`.") from error
 
 
-def _app(health: Health, registry: CollectorRegistry) -> AsgiFastStream:
+def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
     @get
     async def healthz(_: dict[str, Any]) -> AsgiResponse:
         return AsgiResponse(b"ok", status_code=200)
@@ -80,5 +84,11 @@ def _app(health: Health, registry: CollectorRegistry) -> AsgiFastStream:
         missing = await health.missing()
         return AsgiResponse(json.dumps({"missing": missing}).encode(), status_code=503 if missing else 200)
 
-    routes: list[tuple[str, Any]] = [("/healthz", healthz), ("/readyz", readyz), ("/metrics", make_asgi_app(registry))]
-    return AsgiFastStream(asgi_routes=routes)
+    routes: dict[str, Any] = {"/healthz": healthz, "/readyz": readyz, "/metrics": make_asgi_app(registry)}
+    own = AsgiFastStream(asgi_routes=list(routes.items()))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        serves = own if health.front is None or scope.get("path") in routes else health.front
+        await serves(scope, receive, send)
+
+    return app

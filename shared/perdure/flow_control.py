@@ -1,44 +1,19 @@
-"""How many runs a route may have, and when they may start: the ``flow:`` and ``window:`` of a route."""
+"""How many runs a route may have: its ``flow:``."""
 
-import re
-from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from perdure.duration import Duration, parse_duration
+from perdure.duration import Duration
+from perdure.rate import Rate
 
-__all__ = ["Batch", "FlowControl", "Rate", "Window"]
+__all__ = ["Batch", "FlowControl"]
 
 _MOST_OPEN: Final = 5_000  # all open runs of a route are one entry of a NATS bucket, at most 1 MiB
-_RATE: Final = re.compile(r"\s*(\d+)\s*/\s*(\d.*|ms|s|m|h|d)\s*")
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rate(_Section):
-    """At most so many starts in so much time, evenly spread."""
-
-    starts: PositiveInt
-    per: Duration
-
-    @property
-    def apart(self) -> timedelta:
-        """From one start to the next."""
-        return self.per / self.starts
-
-
-def _read_rate(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    written = _RATE.fullmatch(value)
-    if written is None:
-        raise ValueError(f"{value!r} is no rate: write 10/s, 100/m or 5/30s")
-    per = written[2] if written[2][0].isdigit() else f"1{written[2]}"
-    return Rate(starts=int(written[1]), per=parse_duration(per))
 
 
 class Batch(_Section):
@@ -65,7 +40,7 @@ class FlowControl(_Section):
     key: str | None = None
     max_open: Annotated[int, Field(ge=1, le=_MOST_OPEN)] | None = None
     max_open_per_key: PositiveInt | None = None
-    rate: Annotated[Rate, BeforeValidator(_read_rate)] | None = None
+    rate: Rate | None = None
     debounce: Duration | None = None
     batch: Batch | None = None
     singleton: Literal["skip", "queue", "cancel"] | None = None
@@ -94,32 +69,3 @@ class FlowControl(_Section):
     def keeps_newest(self) -> bool:
         """Whether of the waiting events with one key only the newest counts."""
         return self.debounce is not None or self.singleton == "cancel"
-
-
-class Window(_Section):
-    """Runs start between two times of day; ``closes`` before ``opens`` means over midnight."""
-
-    opens: time
-    closes: time
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"there is no timezone {name}; write one such as Europe/Berlin") from error
-        return name
-
-    def next_opening(self, now: datetime) -> datetime:
-        """Return ``now`` if the window is open, else when it opens next (UTC)."""
-        local = now.astimezone(ZoneInfo(self.timezone))
-        at = local.time()
-        inside = self.opens <= at < self.closes if self.opens <= self.closes else at >= self.opens or at < self.closes
-        if inside:
-            return now
-        opening = datetime.combine(local.date(), self.opens, local.tzinfo)
-        if opening <= local:
-            opening = datetime.combine(local.date() + timedelta(days=1), self.opens, local.tzinfo)
-        return opening.astimezone(UTC)

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from perdure.duration import Duration
-from perdure.flow_control import FlowControl, Window
+from perdure.flow_control import FlowControl
+from perdure.window import Window
 
 __all__ = ["Route", "SignalWithStart"]
 

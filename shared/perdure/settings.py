@@ -12,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    HttpUrl,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -23,6 +22,7 @@ from perdure.agent_settings import AgentSettings, LimitSettings, RetrySettings
 from perdure.approval_settings import ApprovalSettings
 from perdure.config_file import Yaml12Source, config_file
 from perdure.duration import Duration
+from perdure.notifier_settings import TellingSettings
 from perdure.routes import Route
 
 __all__ = [
@@ -235,16 +235,10 @@ class OrchestratorSettings(ServiceSettings):
         return timedelta(seconds=self.reconcile_every_seconds)
 
 
-class NotifierSettings(ServiceSettings):
-    """Tells people.
-
-    Attributes:
-        webhook_url: Where approval requests are posted, if anywhere.
-    """
+class NotifierSettings(ServiceSettings, TellingSettings):
+    """Tells people, and takes their answers."""
 
     http_port: int = Field(default=8703, ge=0, le=65535)
-    terminal: bool = True
-    webhook_url: HttpUrl | None = None
 
 
 class AuditSettings(ServiceSettings):
@@ -303,6 +297,11 @@ class Settings(BaseSettings):
     def approvers_file(self) -> Path:
         """``approvals.approvers``, or its default."""
         return self.approvals.approvers or self.state / "approvers.yaml"
+
+    @property
+    def notifier_key(self) -> Path:
+        """``notifier.key_file``, or its default."""
+        return self.notifier.key_file or self.state / "notifier.pem"
 
     @property
     def keys_folder(self) -> Path:

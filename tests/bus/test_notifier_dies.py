@@ -1,50 +1,122 @@
 """Wherever the notifier dies, people are told, and what it says of that has one id."""
 
 import itertools
+import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from perdure.bus import Heard, MemoryBus, encode
-from perdure.contracts import ApprovalRequested, Message, Notification
-from perdure_notifier.app import create_app
-from perdure_notifier.render import Notice
+import httpx2
+import pytest
+from standardwebhooks import Webhook
+
+from perdure.approvers import Approver, Directory, SigningKey
+from perdure.bus import Heard, MemoryBus, MemoryKeyValue, encode
+from perdure.contracts import Decision, Notification
+from perdure.notifier_settings import TellingSettings
+from perdure.settings import Settings
+from perdure_notifier.answers.front import open_front
+from perdure_notifier.answers.links import Links
+from perdure_notifier.answers.speaker import Speaker
+from perdure_notifier.app import Notifier
 from tests.fuse import Fuse, Fused, Killed
+from tests.people import approvers_file
+from tests.slack_peer import SECRET, TOKEN, SlackPeer
+from tests.telling import NOON, Wall, lane, request
 
-REQUEST = ApprovalRequested(
-    workflow="W",
-    workflow_id="w",
-    run_id="r",
-    request_id="w.1",
-    title="Shall we?",
-    digest="a" * 64,
-    opened_at=datetime(2026, 12, 1, tzinfo=UTC),
+HEARD = Heard(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
+KEY = SigningKey.new()
+URL = "https://approve.example.com"
+HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ASKED = request(opened_at=datetime.now(UTC))
+BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": "a" * 64})}
+TAKES = Settings.model_validate(
+    {
+        "notifier": {
+            "url": URL,
+            "channels": {
+                "desk": {"slack": {"channel": "C1", "signing_secret_variable": "SLACK_SIGNING"}},
+                "hook": {"webhook": {"url": URL, "secret_variable": "HOOK", "answers": True}},
+            },
+        }
+    }
 )
-HEARD = Heard(encode(REQUEST, source="test"), "APPROVALS", 1, datetime(2026, 12, 1, tzinfo=UTC), 0)
+SETTINGS = TellingSettings.model_validate({"channels": {"wall": {"terminal": {}}}})
 
 
-class Wall:
-    name = "wall"
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    async def tell(self, _: Notice, about: Message) -> str:
-        self.told.append(about.message_id)
-        return "written"
+async def lives(bus: Any, wall: Any, entries: Any) -> None:
+    """One process: it hears of a request, which is not acknowledged if it dies, and tells of it."""
+    await Notifier(bus, entries, [wall], SETTINGS, holder="here").hear(HEARD)
+    await lane(bus, wall, entries=entries).look()
 
 
 async def test_wherever_the_notifier_dies_the_next_one_tells_what_it_did_not() -> None:
     for number in itertools.count(1):
-        bus, wall, fuse = MemoryBus(), Wall(), Fuse(number)
-        dying = create_app(Fused(bus, fuse), [Fused(wall, fuse)])
+        bus, wall, entries, fuse = MemoryBus(), Wall(), MemoryKeyValue(), Fuse(number)
         try:
-            await dying.hears[0].handle(HEARD)
+            await lives(Fused(bus, fuse), Fused(wall, fuse), Fused(entries, fuse))
         except Killed:
-            await create_app(bus, [wall]).hears[0].handle(HEARD)
+            await lives(bus, wall, entries)
 
-        assert set(wall.told) == {REQUEST.message_id}, "told, and by the same key if twice"
-        assert {note.message_id for note in bus.said if isinstance(note, Notification)} == {
-            f"wall.sent.{REQUEST.message_id}"
+        assert {key for told in wall.told for key in told} == {request().message_id}, "told, by the same key if twice"
+        assert {it.message_id for it in bus.said if isinstance(it, Notification)} == {
+            f"wall.sent.{request().message_id}"
         }
         if fuse.left > 0:
             break
-    assert number == 5, "one channel and one notification, each with a spark before and after"
+    assert number == 2 * 19 + 1, "nineteen awaits, each with a spark before and after"
+
+
+class Click:
+    """How people answer over HTTP; each click is a request of its own, as browsers and Slack make them."""
+
+    def __init__(self, front: Any) -> None:
+        self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=front), base_url=URL)
+
+    async def on_the_link(self) -> None:
+        await self._client.post(Links(KEY, URL).make(ASKED, "ada"), data={"decision": "approve"})
+
+    async def in_slack(self) -> None:
+        peer = SlackPeer(url="http://127.0.0.1:9")
+        body = f"payload={json.dumps(peer.clicked(BUTTON, 'UADA'))}".encode()
+        headers = peer.signed(body, str(int(time.time())))
+        await self._client.post("/slack/desk", content=body, headers=headers)
+
+    async def by_post(self) -> None:
+        said = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada"}
+        body, now = json.dumps(said), datetime.now(UTC)
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
+        headers["webhook-signature"] = Webhook(HOOK).sign("msg_1", now, body)
+        await self._client.post("/decisions/hook", content=body, headers=headers)
+
+
+@pytest.mark.parametrize(("way", "awaits"), [("on_the_link", 3), ("in_slack", 2), ("by_post", 1)])
+async def test_wherever_the_notifier_dies_under_a_click_the_next_click_says_what_it_did_not(
+    way: str, awaits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SIGNING": SECRET, "HOOK": HOOK}.items():
+        monkeypatch.setenv(name, value)
+    people = approvers_file(tmp_path / "approvers.yaml", Directory(approvers={"ada": Approver(slack="UADA")}))
+    monkeypatch.setattr(Speaker, "receipt", no_receipt)
+
+    for number in itertools.count(1):
+        bus, entries, fuse = MemoryBus(), MemoryKeyValue(), Fuse(number)
+        parts: dict[str, Any] = {"approvers": people, "key": KEY}
+        async with open_front(TAKES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
+            with suppress(Killed):
+                await getattr(Click(dying), way)()
+        async with open_front(TAKES, bus=bus, entries=entries, **parts) as living:
+            await getattr(Click(living), way)()
+
+        said = [message for message in bus.said if isinstance(message, Decision)]
+        assert {(it.approver, it.decision, it.digest) for it in said} == {("ada", "approve", "a" * 64)}
+        assert way == "in_slack" or len(said) == 1, "a click in Slack has no id of its own before it is made"
+        if fuse.left > 0:
+            break
+    assert number == 2 * awaits + 1, "each with a spark before and after"
+
+
+async def no_receipt(*_: object, **__: object) -> None:
+    """Nobody judges here."""

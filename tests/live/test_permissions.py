@@ -33,19 +33,20 @@ from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nats"
 
-ALL = "events commands progress approvals decisions signals receipts notifications dlq"
+ALL = "events commands progress approvals alerts decisions signals receipts notifications dlq"
+QUEUES = {"ingest": "waiting latest", "notifier": "notices"}
 SAYS = {
     "publisher": "events",
     "bot": "decisions",
     "ingest": "commands dlq waiting latest",
-    "orchestrator": "progress approvals receipts dlq",
-    "notifier": "notifications decisions dlq",
+    "orchestrator": "progress approvals alerts receipts dlq",
+    "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
     "operator": ALL,
 }
-HEARS = {"bot": "approvals receipts progress", "operator": ALL}
+HEARS = {"bot": "approvals alerts receipts progress", "operator": ALL}
 READS = {
-    "bot": "APPROVALS RECEIPTS PROGRESS",
+    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS",
     "ingest": "PROGRESS",
     "orchestrator": "PROGRESS OBJ_PAYLOADS",
     "notifier": "APPROVALS RECEIPTS",
@@ -54,14 +55,15 @@ READS = {
 CONSUMERS = {
     "ingest": "EVENTS DLQ",
     "orchestrator": "COMMANDS DECISIONS SIGNALS",
-    "notifier": "APPROVALS",
-    "audit": "EVENTS COMMANDS PROGRESS APPROVALS DECISIONS SIGNALS RECEIPTS NOTIFICATIONS DLQ ADVISORIES",
+    "notifier": "APPROVALS ALERTS",
+    "audit": "EVENTS COMMANDS PROGRESS APPROVALS ALERTS DECISIONS SIGNALS RECEIPTS NOTIFICATIONS DLQ ADVISORIES",
 }
 BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS", "notifier": "NOTICES"}
 
+BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_NOTICES", "OBJ_PAYLOADS")
 ROLES = tuple(SAYS)
 SERVICES = tuple(CONSUMERS)
-STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "KV_STARTS", "KV_FLOW", "OBJ_PAYLOADS")
+STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", *BUCKET_STREAMS)
 
 
 @dataclass
@@ -162,7 +164,7 @@ def listed(table: dict[str, str], role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_says_its_own_words_and_no_others(server: Server, role: str) -> None:
-    words = [*ALL.split(), "waiting", "latest"]
+    words = [*ALL.split(), "waiting", "latest", "notices"]
     async with server.speaking_as(role) as speaker, server.operator() as operator:
         said = {word for word in words if await speaker.may_say(subject(word, role), b"{}")}
         stored = {word for word in said if await _stored(operator, word, subject(word, role))}
@@ -229,19 +231,20 @@ async def test_only_the_operator_changes_purges_and_deletes_streams(server: Serv
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])
-async def test_messages_are_read_where_a_role_reads_and_taken_out_by_ingest_where_starts_wait(
+async def test_messages_are_read_where_a_role_reads_and_taken_out_of_a_services_own_queue(
     server: Server, role: str
 ) -> None:
-    looks_up = {"audit": {*ALL.upper().split(), "ADVISORIES"}, "ingest": {"WAITING", "LATEST"}}
-    buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)} & set(STREAMS)
+    queues = {it.upper() for it in listed(QUEUES, role)}
+    looks_up = {*ALL.upper().split(), "ADVISORIES"} if role == "audit" else set()
+    buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.speaking_as(role) as speaker:
         got = {it for it in STREAMS if await speaker.may_say(f"$JS.API.STREAM.MSG.GET.{it}")}
         directly = {it for it in STREAMS if await speaker.may_say(f"$JS.API.DIRECT.GET.{it}")}
         taken = {it for it in STREAMS if await speaker.may_say(f"$JS.API.STREAM.MSG.DELETE.{it}")}
 
-    assert got == listed(READS, role) | looks_up.get(role, set()) | buckets
+    assert got == listed(READS, role) | looks_up | queues | buckets
     assert directly == listed(READS, role)
-    assert taken == ({"WAITING", "LATEST"} if role == "ingest" else set())
+    assert taken == queues
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])

@@ -41,8 +41,10 @@ perdure: publish documents.submitted
           orchestrator: chat offline
         orchestrator: approval Publish the report on contract.md?
           notifier: notifier hears APPROVALS
+            notifier: notifier tells terminal
           orchestrator: orchestrator hears DECISIONS
           notifier: notifier hears APPROVALS
+            notifier: notifier tells terminal
         orchestrator: step publisher: write_file
           orchestrator: MCP send tools/call write_file
 """

@@ -15,7 +15,11 @@ from perdure.contracts import Reason
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").rglob("README.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "examples").rglob("README.md")),
+    *sorted((ROOT / "deploy").glob("*.md")),
+]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -48,6 +52,14 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     rows = README.partition("| reason |")[2].partition("\n\n")[0]
 
     assert set(re.findall(r"`(\w+)`(?=[^|]*\|)", rows.replace("| ", "\n| "))) >= set(get_args(Reason))
+
+
+def test_the_channels_that_are_shown_are_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "perdure.yaml"
+    file.write_text(blocks((ROOT / "deploy" / "channels.md").read_text(), "yaml")[0])
+    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
+
+    assert list(load_settings().notifier.channels) == ["desk", "letters", "hook", "pager"]
 
 
 def test_the_configuration_that_is_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.contracts import StartWorkflow
-from perdure.flow_control import FlowControl, Window
+from perdure.flow_control import FlowControl
+from perdure.window import Window
 
 __all__ = ["Go", "Going", "Hold", "OpenRuns", "Replace", "Skip", "Verdict", "decide"]
 

@@ -9,13 +9,13 @@ from perdure.bus import Bus, Heard, KeyValue, decode
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.flow_control import Batch, FlowControl
+from perdure.watch import Watch
 from perdure_ingest.admission import Admitted
 from perdure_ingest.flow.batching import Batches
 from perdure_ingest.flow.endings import given_up
 from perdure_ingest.flow.lane import Lane
 from perdure_ingest.flow.release import Release
 from perdure_ingest.flow.waiting import Place
-from perdure_ingest.flow.watch import Watch
 from perdure_ingest.rules import Rule
 
 __all__ = ["Handover"]

@@ -6,12 +6,13 @@ from typing import Final
 from perdure.bus import Bus, KeyValue
 from perdure.bus.start_ledger import Claim, StartLedger
 from perdure.contracts import StartWorkflow, to_token
-from perdure.flow_control import FlowControl, Window
+from perdure.flow_control import FlowControl
+from perdure.watch import Watch
+from perdure.window import Window
 from perdure_ingest.flow.batching import Batches
 from perdure_ingest.flow.endings import has_ended, listen_for_endings
 from perdure_ingest.flow.release import Release
 from perdure_ingest.flow.waiting import Place, wire_of
-from perdure_ingest.flow.watch import Watch
 
 __all__ = ["Lane"]
 

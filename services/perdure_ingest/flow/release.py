@@ -14,7 +14,8 @@ from perdure.bus import Bus, Heard, KeyValue
 from perdure.bus.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure.flow_control import FlowControl, Window
+from perdure.flow_control import FlowControl
+from perdure.window import Window
 from perdure_ingest.flow.gate import Go, Going, Hold, OpenRuns, Replace, Skip, Verdict, decide
 from perdure_ingest.flow.waiting import Place, read_start
 

@@ -129,6 +129,7 @@ _SPOKEN: Final = {
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
         Stream("APPROVALS", "approvals.>", timedelta(days=90)),
+        Stream("ALERTS", "alerts.>", timedelta(days=90)),
         Stream("DECISIONS", "decisions.>", timedelta(days=90)),
         Stream("SIGNALS", "signals.>", timedelta(days=30)),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
@@ -152,9 +153,11 @@ QUEUES: Final = {
     for stream in (
         Stream("WAITING", "waiting.>", timedelta(), duplicates=timedelta(days=1)),
         Stream("LATEST", "latest.>", timedelta(), duplicates=timedelta(days=1), newest_only=True),
+        Stream("NOTICES", "notices.>", timedelta(), duplicates=timedelta(days=1)),
     )
 }
-"""Where ingest lets starts wait that may not go yet; what goes is taken out. Nobody else hears them."""
+"""Where ingest lets starts wait that may not go yet, and the notifier what people are still to be told; what goes is
+taken out. Nobody else hears them."""
 
 CONSUMERS: Final = (
     Consumer("ingest", "EVENTS", in_flight=512),
@@ -163,12 +166,14 @@ CONSUMERS: Final = (
     Consumer("orchestrator", "DECISIONS", in_flight=256),
     Consumer("orchestrator", "SIGNALS", in_flight=256),
     Consumer("notifier", "APPROVALS", in_flight=64),
+    Consumer("notifier", "ALERTS", in_flight=64),
     *(Consumer("audit", name, in_flight=2048) for name in STREAMS),
 )
 
 BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # longer than EVENTS are kept and Temporal remembers an ended run, by far
     "FLOW": timedelta(),
+    "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
 }
 """Key-value buckets, and how long each keeps what nobody touched; zero is for ever."""
 

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from perdure.approvers import ApproversFile, Directory
-from perdure.bus import Bus, decode
+from perdure.approvers import ApproversFile, may_answer
+from perdure.bus import decode
+from perdure.bus.open_requests import find_request, open_requests
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, local_time, print_json, table
-from perdure.cli.story import newest_facts
 from perdure.configuration import load_settings
 from perdure.contracts import (
-    ENDINGS,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
@@ -22,9 +21,8 @@ from perdure.contracts import (
     Policy,
     to_token,
 )
-from perdure.errors import PerdureError
 
-__all__ = ["RequestId", "find_request", "open_requests", "register"]
+__all__ = ["RequestId", "register"]
 
 RequestId = Annotated[str, typer.Argument(help="The request, as `perdure approvals` names it.", show_default=False)]
 Workflow = Annotated[str | None, typer.Option(help="Only requests of this workflow.", show_default=False)]
@@ -52,11 +50,12 @@ def list_open(
 ) -> None:
     """List the requests that wait for an answer, oldest first."""
     known = ApproversFile(load_settings().approvers_file).current()
+    now = datetime.now(UTC)
     waiting = [
         request
         for request in run(_open(workflow))
         if (containing or "").lower() in request.title.lower()
-        and (person is None or _may_answer(known, person, request))
+        and (person is None or may_answer(known, person, request, now))
     ]
     if as_json:
         print_json(waiting)
@@ -81,36 +80,6 @@ def show(request_id: RequestId, *, as_json: Json = False) -> None:
 def watch(workflow: Workflow = None, *, as_json: Json = False) -> None:
     """Tell of requests, reminders, escalations and outcomes as they come."""
     run(_watch(workflow, as_json=as_json))
-
-
-async def open_requests(
-    bus: Bus, workflow: str | None = None, workflow_id: str | None = None
-) -> list[ApprovalRequested]:
-    """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
-    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
-    requests: dict[str, ApprovalRequested] = {}
-    async for heard in bus.recall(".".join(["approvals.*", *where])):
-        match decode(heard.wire):
-            case ApprovalRequested() as request:
-                requests[request.request_id] = request
-            case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
-                requests.pop(closed, None)
-    newest = await newest_facts(bus, workflow, workflow_id)
-    ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
-    return [request for request in requests.values() if request.workflow_id not in ended]
-
-
-async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
-    """Return an open request.
-
-    Raises:
-        PerdureError: It is not open.
-    """
-    waiting = await open_requests(bus, workflow_id=request_id.rpartition(".")[0])
-    for request in waiting:
-        if request.request_id == request_id:
-            return request
-    raise PerdureError(f"No request {request_id} is open. `perdure approvals` lists those that are.")
 
 
 async def _open(workflow: str | None) -> list[ApprovalRequested]:
@@ -178,12 +147,3 @@ def _asked(policy: Policy) -> str:
 
 def _until(request: ApprovalRequested) -> str:
     return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
-
-
-def _may_answer(known: Directory, person: str, request: ApprovalRequested) -> bool:
-    """Tell by policy and roles; whom an escalation has reached is only known to the run."""
-    policy, names, roles = request.policy, *known.represented(person, datetime.now(UTC))
-    if request.requester in names and not policy.requester_may_answer:
-        return False
-    asked = {*policy.people}, {*policy.roles, *policy.veto_roles}
-    return not (policy.people or policy.roles) or bool(asked[0] & names or asked[1] & roles)

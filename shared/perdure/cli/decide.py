@@ -9,8 +9,10 @@ import typer
 
 from perdure.approvers import SigningKey, sign
 from perdure.approvers.enrolment import find_key
-from perdure.bus import Bus, decode
-from perdure.cli.approvals import RequestId, find_request
+from perdure.bus import Bus
+from perdure.bus.open_requests import find_request
+from perdure.bus.receipts import receipt_of
+from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
 from perdure.configuration import load_settings
@@ -81,21 +83,13 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
     await bus.say(decision)
     try:
         async with asyncio.timeout(_RECEIPT_WITHIN):
-            return await _receipt(bus, decision)
+            return await receipt_of(bus, decision)
     except TimeoutError as error:
         raise Unavailable(
             f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
             "orchestrator is back. Look for it with: perdure audit tail --subject "
             f"receipts.{to_token(request.request_id)}"
         ) from error
-
-
-async def _receipt(bus: Bus, said: Decision) -> Receipt:
-    async for heard in bus.listen(f"receipts.{to_token(said.request_id)}", replay=True):
-        message = decode(heard.wire)
-        if isinstance(message, Receipt) and message.decision_id == said.message_id:
-            return message
-    raise Unavailable("The bus closed before a receipt came.")
 
 
 async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from perdure.bus import NatsBus
+from perdure.bus.story import follow, newest_facts, story
 from perdure.cli.client import Json, RunId, open_bus, run
 from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
-from perdure.cli.story import follow, newest_facts, story
 from perdure.contracts import ENDINGS, Progress, RunUsage
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 

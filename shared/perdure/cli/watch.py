@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from perdure.bus.story import follow
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json, progress_line
-from perdure.cli.story import follow
 
 __all__ = ["register"]
 

@@ -1,12 +1,15 @@
 """What every service says: the messages on the bus, pure data."""
 
+from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
+    AboutRequest,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
     ApprovalReminded,
     ApprovalRequested,
+    Severity,
 )
 from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter, Reason
@@ -23,6 +26,8 @@ from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
     "ENDINGS",
+    "AboutRequest",
+    "Alert",
     "AnyMessage",
     "ApprovalDecided",
     "ApprovalEscalated",
@@ -48,6 +53,7 @@ __all__ = [
     "ReceiptCode",
     "RunOptions",
     "RunUsage",
+    "Severity",
     "Sha256",
     "SignalWorkflow",
     "StartWorkflow",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from perdure.contracts.alerts import Alert
 from perdure.contracts.approvals import (
     ApprovalDecided,
     ApprovalEscalated,
@@ -21,7 +22,8 @@ from perdure.contracts.receipts import Receipt
 __all__ = ["AnyMessage"]
 
 AnyMessage = Annotated[
-    ApprovalDecided
+    Alert
+    | ApprovalDecided
     | ApprovalEscalated
     | ApprovalExpired
     | ApprovalReminded

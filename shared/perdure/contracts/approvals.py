@@ -8,10 +8,21 @@ from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.policy import Policy, Voice
 
-__all__ = ["ApprovalDecided", "ApprovalEscalated", "ApprovalExpired", "ApprovalReminded", "ApprovalRequested"]
+__all__ = [
+    "AboutRequest",
+    "ApprovalDecided",
+    "ApprovalEscalated",
+    "ApprovalExpired",
+    "ApprovalReminded",
+    "ApprovalRequested",
+    "Severity",
+]
+
+Severity = Literal["low", "normal", "high", "critical"]
+"""How much depends on a quick answer: by it a notifier chooses whom it tells, and in which order."""
 
 
-class _AboutRequest(Message):
+class AboutRequest(Message):
     """What all messages about one approval request say.
 
     Attributes:
@@ -29,13 +40,14 @@ class _AboutRequest(Message):
         return (self.workflow, self.workflow_id)
 
 
-class ApprovalRequested(_AboutRequest):
+class ApprovalRequested(AboutRequest):
     """A run waits for a human; the notifier shall tell somebody.
 
     Attributes:
         title: The question, one line.
         details: What a reviewer needs to see to answer.
         action: What will be done on approval, if the run says so; part of the digest.
+        severity: How much depends on a quick answer.
         policy: Who may answer, how many it takes, and what happens while nobody does.
         requester: On whose behalf the run asks, if that is known.
         digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
@@ -47,6 +59,7 @@ class ApprovalRequested(_AboutRequest):
     title: str
     details: JsonValue = None
     action: JsonValue = None
+    severity: Severity = "normal"
     policy: Policy = Policy()
     requester: str | None = None
     digest: Sha256
@@ -59,7 +72,7 @@ class ApprovalRequested(_AboutRequest):
         return f"requested.{self.run_id}.{self.request_id}"
 
 
-class ApprovalReminded(_AboutRequest):
+class ApprovalReminded(AboutRequest):
     """Nobody answered yet; the question is put again.
 
     Attributes:
@@ -75,7 +88,7 @@ class ApprovalReminded(_AboutRequest):
         return f"reminded.{self.run_id}.{self.request_id}.{self.count}"
 
 
-class ApprovalEscalated(_AboutRequest):
+class ApprovalEscalated(AboutRequest):
     """Nobody answered in time; others are asked.
 
     Attributes:
@@ -93,7 +106,7 @@ class ApprovalEscalated(_AboutRequest):
         return f"escalated.{self.run_id}.{self.request_id}.{self.count}"
 
 
-class ApprovalDecided(_AboutRequest):
+class ApprovalDecided(AboutRequest):
     """The question is answered.
 
     Attributes:
@@ -117,7 +130,7 @@ class ApprovalDecided(_AboutRequest):
         return f"decided.{self.run_id}.{self.request_id}"
 
 
-class ApprovalExpired(_AboutRequest):
+class ApprovalExpired(AboutRequest):
     """Nobody answered before the end; the run goes on without a yes.
 
     Attributes:

@@ -26,6 +26,7 @@ Reason = Literal[
     "unexpected_error",
     "max_deliveries",
     "terminated",
+    "undelivered",
 ]
 
 

@@ -12,9 +12,9 @@ class Notification(Message):
     """One attempt to tell people something.
 
     Attributes:
-        channel: Where it was sent: ``terminal``, ``webhook``, ...
+        channel: Where it was sent, by the name that the configuration gives it.
         about: The message id of what was told.
-        outcome: Whether the channel took it.
+        outcome: Whether the channel took it; ``skipped`` is what was settled before its turn came.
         detail: What the channel said, a sentence.
     """
 
@@ -22,7 +22,7 @@ class Notification(Message):
     channel: str
     about: str
     workflow_id: str
-    outcome: Literal["sent", "failed"]
+    outcome: Literal["sent", "failed", "skipped"]
     detail: str = ""
     sent_at: Instant
 

@@ -11,6 +11,7 @@ SAID_BY: Final[dict[str, tuple[str, ...]]] = {
     "COMMANDS": ("ingest",),
     "PROGRESS": ("orchestrator",),
     "APPROVALS": ("orchestrator",),
+    "ALERTS": ("orchestrator",),
     "DECISIONS": (),
     "SIGNALS": (),
     "RECEIPTS": ("orchestrator",),

@@ -2,6 +2,7 @@
 
 from perdure.contracts import Escalation, Policy
 from perdure.flow.agent import Agent
+from perdure.flow.alert import alert
 from perdure.flow.approval import Approved, Expired, Outcome, Rejected, approval
 from perdure.flow.llm import Reply
 from perdure.flow.note import note
@@ -24,6 +25,7 @@ __all__ = [
     "ToolAnswer",
     "ToolError",
     "WorkflowResult",
+    "alert",
     "approval",
     "note",
     "renew_when_long",

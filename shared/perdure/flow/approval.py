@@ -18,6 +18,7 @@ from perdure.contracts import (
     ApprovalRequested,
     Escalation,
     Policy,
+    Severity,
     Voice,
 )
 from perdure.flow.poll import Conclusion
@@ -89,6 +90,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
     *,
     details: Any = None,
     action: Any = None,
+    severity: Severity = "normal",
     policy: Policy | None = None,
     requester: str | None = None,
     timeout: timedelta | None = None,
@@ -102,6 +104,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
         details: What the reviewer needs to see; anything that pydantic can turn into JSON.
             Sets are shown in the order of their items' JSON text.
         action: What will be done on approval, likewise; ``Approved.authorises`` compares it with what is then done.
+        severity: How much depends on a quick answer; the notifier goes by it.
         policy: Who may answer and how many it takes; by default what ``perdure.yaml`` says for this workflow.
         requester: On whose behalf the run asks: they may not answer, unless the policy says so.
         timeout: After this time no answer counts any more; without it, here and in the policy, the run waits for ever.
@@ -116,7 +119,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
     said = {"timeout": timeout, "remind_every": remind_every, "escalate": tuple(escalate)}
     policy = policy or await _configured(run)
     policy = Policy.model_validate({**dict(policy), **{name: value for name, value in said.items() if value}})
-    request = _request(run, title, shown, action=done, policy=policy, requester=requester)
+    request = _request(run, title, shown, action=done, severity=severity, policy=policy, requester=requester)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
         answer, receipts = run.inbox.ask(request)
         try:
@@ -144,7 +147,14 @@ async def _configured(run: Run) -> Policy:
 
 
 def _request(  # noqa: PLR0913 (what a request holds)
-    run: Run, title: str, details: JsonValue, *, action: JsonValue, policy: Policy, requester: str | None
+    run: Run,
+    title: str,
+    details: JsonValue,
+    *,
+    action: JsonValue,
+    severity: Severity,
+    policy: Policy,
+    requester: str | None,
 ) -> ApprovalRequested:
     info, now = workflow.info(), workflow.now()
     run.asked += 1
@@ -156,6 +166,7 @@ def _request(  # noqa: PLR0913 (what a request holds)
         title=title,
         details=details,
         action=action,
+        severity=severity,
         policy=policy,
         requester=requester,
         digest=digest_of(title, details, action),

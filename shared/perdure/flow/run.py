@@ -38,6 +38,7 @@ class Run:
     Attributes:
         inbox: The answers that people sent.
         asked: How many approvals the run has asked for.
+        alerts: How many alerts it has raised.
         usage: What its agents have used up to now.
         began_at: When it began (UTC), or the first of those in whose place it goes on.
         beginning: The fact that it has started, whoever says it.
@@ -48,6 +49,7 @@ class Run:
     def __init__(self) -> None:
         self.inbox = Inbox()
         self.asked = 0
+        self.alerts = 0
         self.usage = RunUsage()
         self.began_at = workflow.info().workflow_start_time
         self._requests = 0

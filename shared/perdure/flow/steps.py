@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from perdure.contracts import (
+    Alert,
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
@@ -31,7 +32,16 @@ STEP_HEADER: Final = "perdure-step"
 """The Temporal header in which a step learns its numbers; its value is a ``StepHeader``."""
 
 
-Fact = ApprovalDecided | ApprovalEscalated | ApprovalExpired | ApprovalReminded | ApprovalRequested | Progress | Receipt
+Fact = (
+    Alert
+    | ApprovalDecided
+    | ApprovalEscalated
+    | ApprovalExpired
+    | ApprovalReminded
+    | ApprovalRequested
+    | Progress
+    | Receipt
+)
 """What a run says of itself."""
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from perdure.bus.permissions import ROLES
 from perdure.config_file import CONFIG_VARIABLE, config_file
 from perdure.errors import SetupError
-from perdure.local.approver import ensure_approver
+from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.declared import Declared
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.ports import choose_ports
@@ -75,6 +75,7 @@ async def open_suite(
         embedded = settings.execution_engine == "local"
         if embedded:
             ensure_approver(settings)
+            ensure_notifier(settings)
         ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]

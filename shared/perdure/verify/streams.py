@@ -20,6 +20,7 @@ AUDITED: Final = (
     "COMMANDS",
     "PROGRESS",
     "APPROVALS",
+    "ALERTS",
     "DECISIONS",
     "SIGNALS",
     "RECEIPTS",

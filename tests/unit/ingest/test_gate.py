@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.flow_control import FlowControl, Window
+from perdure.flow_control import FlowControl
+from perdure.window import Window
 from perdure_ingest.flow.gate import Go, Hold, OpenRuns, Replace, Skip, Verdict, decide
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -3,32 +3,24 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from datetime import timedelta
 
+import httpx2
 import pytest
-from pydantic import ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from perdure.contracts import ApprovalRequested
 from perdure.errors import Unavailable
 from perdure.local.ports import choose_ports
-from perdure.settings import NotifierSettings
-from perdure_notifier.channels import Refused, open_channels
-from perdure_notifier.render import Notice
+from perdure_notifier.channels import Busy, Refused
+from perdure_notifier.channels.webhook import WebhookChannel
+from perdure_notifier.notice import Notice
+from perdure_notifier.render import render
+from tests.http_peer import Answer, Post, http_peer
+from tests.telling import request
 
-NOTICE = Notice("Approval wanted: Publish?", "Request w.1, für Sie")
-ABOUT = ApprovalRequested(
-    workflow="W",
-    workflow_id="w",
-    run_id="r",
-    request_id="w.1",
-    title="Publish?",
-    details={"price": 7},
-    digest="a" * 64,
-    opened_at=datetime(2026, 11, 23, tzinfo=UTC),
-)
+ABOUT = request(details={"price": 7, "for": "Sie, für"})
+NOTICE = Notice(message=ABOUT)
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 (of Standard Webhooks' own examples)
 
 
 @dataclass
@@ -37,55 +29,71 @@ class Peer:
 
     status: int | None = 200
     url: str = ""
-    heard: list[tuple[dict[str, str], Any]] = field(default_factory=list)
+    heard: list[Post] = field(default_factory=list)
+
+    def answer(self, post: Post) -> Answer:
+        self.heard.append(post)
+        return Answer(self.status, {"retry-after": "7"})
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
     peer = Peer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            peer.heard.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
-            if peer.status is not None:
-                self.send_response(peer.status)
-                self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        peer.url = f"http://127.0.0.1:{server.server_port}/hook?room=7"
+    with http_peer(peer.answer) as url:
+        peer.url = f"{url}/hook?room=7"
         yield peer
-        server.shutdown()
-        thread.join()
 
 
-async def tell(url: str) -> str:
-    async with open_channels(NotifierSettings(terminal=False, webhook_url=url)) as channels:
-        (channel,) = channels
-        assert channel.name == "webhook"
-        return await channel.tell(NOTICE, ABOUT)
+async def tell(url: str, *notices: Notice, secret: str | None = None) -> str:
+    async with httpx2.AsyncClient(timeout=10) as client:
+        return await WebhookChannel("hook", client, url, secret).tell(notices or (NOTICE,))
 
 
 async def test_the_notice_and_the_message_are_posted(peer: Peer) -> None:
     answer = await tell(peer.url)
 
     assert answer == "HTTP 200"
-    ((headers, body),) = peer.heard
-    assert headers["content-type"] == "application/json"
-    assert body == {"headline": NOTICE.headline, "text": NOTICE.text, "message": json.loads(ABOUT.model_dump_json())}
-    assert ApprovalRequested.model_validate(body["message"]) == ABOUT
+    (post,) = peer.heard
+    said = json.loads(post.body)
+    assert post.headers["content-type"] == "application/json"
+    assert said["type"] == "approvals.requested"
+    assert said["data"] == {
+        "headline": "Approval wanted: Pay 1?",
+        "text": render(NOTICE).text,
+        "message": json.loads(ABOUT.model_dump_json()),
+    }
 
 
-async def test_every_try_carries_the_same_idempotency_key(peer: Peer) -> None:
+async def test_it_is_signed_as_standard_webhooks_says(peer: Peer) -> None:
+    await tell(peer.url, secret=SECRET)
+
+    (post,) = peer.heard
+    assert Webhook(SECRET).verify(post.body, post.headers)["type"] == "approvals.requested"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(post.body.replace(b"Pay", b"Buy"), post.headers)
+
+
+async def test_every_try_carries_the_same_id(peer: Peer) -> None:
     for _ in range(2):
         await tell(peer.url)
 
-    assert [headers["idempotency-key"] for headers, _ in peer.heard] == [ABOUT.message_id] * 2
+    assert [post.headers["webhook-id"] for post in peer.heard] == [ABOUT.message_id] * 2
+
+
+async def test_many_are_posted_as_a_list(peer: Peer) -> None:
+    await tell(peer.url, NOTICE, Notice(message=request(2)))
+
+    said = json.loads(peer.heard[0].body)
+    assert (said["type"], [it["message"]["request_id"] for it in said["data"]]) == ("digest", ["w.1", "w.2"])
+
+
+async def test_a_peer_that_asks_for_time_gets_it(peer: Peer) -> None:
+    peer.status = 429
+
+    with pytest.raises(Busy) as busy:
+        await tell(peer.url)
+
+    assert busy.value.retry_after == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -102,11 +110,6 @@ async def test_a_peer_that_refuses_is_not_tried_again(peer: Peer, status: int) -
 
     with pytest.raises(Refused, match=f"answered HTTP {status}"):
         await tell(peer.url)
-
-
-def test_a_webhook_that_is_no_url_is_refused_in_the_configuration() -> None:
-    with pytest.raises(ValidationError, match="webhook_url"):
-        NotifierSettings.model_validate({"webhook_url": "not a url"})
 
 
 async def test_a_peer_that_hangs_up_is_tried_again(peer: Peer) -> None:

@@ -15,13 +15,13 @@ import typer
 from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
-from perdure.cli.approvals import open_requests
+from perdure.bus.open_requests import open_requests
+from perdure.bus.story import follow
 from perdure.cli.decide import answer
 from perdure.cli.demo.epilogue import epilogue
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
 from perdure.cli.publish import publish_event
-from perdure.cli.story import follow
 from perdure.cli.up import show
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError

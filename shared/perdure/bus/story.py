@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from perdure.bus import Bus, Heard, decode
+from perdure.bus.envelope import decode
+from perdure.bus.port import Bus, Heard
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import PerdureError
 

@@ -12,8 +12,6 @@ __all__ = ["Watch"]
 
 _LOOK_EVERY: Final = 1.0  # seconds: what another process stored and did not live to see to waits no longer
 
-Look = Callable[[], Awaitable[datetime | None]] | Callable[[], Awaitable[None]]
-
 _log = logging.getLogger(__name__)
 
 

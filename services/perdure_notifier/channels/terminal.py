@@ -1,0 +1,25 @@
+"""The terminal: for the one who runs the suite, and for log collectors."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from perdure_notifier.notice import Notice
+from perdure_notifier.render import render
+
+__all__ = ["TerminalChannel"]
+
+
+class TerminalChannel:
+    """Writes to standard output."""
+
+    def __init__(self, name: str, out: TextIO | None = None) -> None:
+        self.name = name
+        self._out = out or sys.stdout
+
+    async def tell(self, notices: Sequence[Notice]) -> str:
+        """Print the notices."""
+        for notice in notices:
+            words = render(notice)
+            print(f"{words.headline}\n{words.text}\n", file=self._out, flush=True)
+        return "printed"

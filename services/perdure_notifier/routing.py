@@ -1,0 +1,36 @@
+"""Who hears what: a pure function of the configuration, what happened, and when."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from perdure.contracts import Alert, ApprovalEscalated
+from perdure.notifier_settings import RuleSettings, TellingSettings
+from perdure_notifier.notice import Notice
+
+__all__ = ["channels_for"]
+
+
+def channels_for(notice: Notice, settings: TellingSettings, now: datetime) -> tuple[str, ...]:
+    """Return the channels of all rules that fit, in the configuration's order; where none fits, all channels."""
+    fitting = [rule for rule in settings.routing if _fits(rule, notice, now)]
+    named = {name for rule in fitting for name in rule.channels}
+    return tuple(name for name in settings.ways if not fitting or name in named)
+
+
+def _fits(rule: RuleSettings, notice: Notice, now: datetime) -> bool:
+    return (
+        rule.names(notice.message.workflow)
+        and notice.severity in rule.severities
+        and (not rule.roles or bool({*rule.roles} & {*_asked(notice)}))
+        and (rule.hours is None or rule.hours.next_opening(now) <= now)
+    )
+
+
+def _asked(notice: Notice) -> Iterable[str]:
+    if isinstance(notice.message, Alert):
+        yield from notice.message.roles
+    if isinstance(notice.message, ApprovalEscalated):
+        yield from notice.message.to
+    if notice.request is not None:
+        yield from notice.request.policy.roles
+        yield from notice.request.policy.veto_roles

@@ -1,0 +1,103 @@
+"""One process at a time tells on a channel, and the next one knows how far it came."""
+
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from perdure.bus import KeyValue
+from perdure.errors import Unavailable
+
+__all__ = ["Turn", "Turns"]
+
+_HELD_FOR: Final = timedelta(seconds=30)
+"""Longer than any channel takes for one notice: then the process that held it is taken for dead."""
+
+
+class Turn(BaseModel):
+    """Whose turn it is on a channel, and how it went lately.
+
+    Attributes:
+        holder: The process.
+        until: When it lets go at the latest (UTC).
+        not_before: The next notice shall not be told before (UTC).
+        failing_since: Since when the channel has taken nothing (UTC).
+        tries: How often it was tried since.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    holder: str
+    until: datetime
+    not_before: datetime | None = None
+    failing_since: datetime | None = None
+    tries: int = 0
+
+    def told(self, not_before: datetime | None) -> Self:
+        """After a notice is done with."""
+        return self.model_copy(update={"not_before": not_before, "failing_since": None, "tries": 0})
+
+    def failed(self, now: datetime) -> Self:
+        """After one was not taken."""
+        return self.model_copy(update={"failing_since": self.failing_since or now, "tries": self.tries + 1})
+
+
+class Turns:
+    """The turns of one process, kept in a bucket that all processes share."""
+
+    def __init__(self, entries: KeyValue, holder: str) -> None:
+        self._entries = entries
+        self._holder = holder
+
+    async def take(self, channel: str, now: datetime) -> Turn | None:
+        """Take the turn; None, if another process has it.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        known = await self._entries.read(_key(channel))
+        before = None if known is None else Turn.model_validate_json(known.value)
+        if before is not None and before.holder != self._holder and before.until > now:
+            return None
+        if before is not None and before.holder == self._holder and before.until - now > _HELD_FOR / 2:
+            return before
+        turn = before or Turn(holder=self._holder, until=now)
+        turn = turn.model_copy(update={"holder": self._holder, "until": now + _HELD_FOR})
+        taken = await self._entries.replace(_key(channel), _written(turn), revision=known.revision if known else 0)
+        return turn if taken else None
+
+    async def keep(self, channel: str, turn: Turn, now: datetime) -> Turn:
+        """Write down how it went, and hold on.
+
+        Raises:
+            Unavailable: Another process has taken over, or NATS does not answer.
+        """
+        turn = turn.model_copy(update={"until": now + _HELD_FOR})
+        await self._write(channel, turn)
+        return turn
+
+    async def release(self, channel: str, turn: Turn, now: datetime) -> None:
+        """Let others have it.
+
+        Raises:
+            Unavailable: As in ``keep``.
+        """
+        await self._write(channel, turn.model_copy(update={"until": now}))
+
+    async def _write(self, channel: str, turn: Turn) -> None:
+        known = await self._entries.read(_key(channel))
+        is_ours = known is not None and Turn.model_validate_json(known.value).holder == self._holder
+        if (
+            known is None
+            or not is_ours
+            or not await self._entries.replace(_key(channel), _written(turn), revision=known.revision)
+        ):
+            raise Unavailable(f"Another notifier tells on {channel} now")
+
+
+def _written(turn: Turn) -> bytes:
+    return turn.model_dump_json().encode()
+
+
+def _key(channel: str) -> str:
+    return f"turn.{channel}"

@@ -1,0 +1,68 @@
+"""Which approval requests wait for an answer, as the bus tells it."""
+
+from perdure.bus.envelope import decode
+from perdure.bus.port import Bus
+from perdure.bus.story import newest_facts
+from perdure.contracts import ENDINGS, AboutRequest, ApprovalDecided, ApprovalExpired, ApprovalRequested, to_token
+from perdure.errors import PerdureError
+
+__all__ = ["NotOpen", "find_request", "is_settled", "open_requests", "request_of"]
+
+
+class NotOpen(PerdureError):
+    """A request was never asked, or is settled."""
+
+
+async def open_requests(
+    bus: Bus, workflow: str | None = None, workflow_id: str | None = None
+) -> list[ApprovalRequested]:
+    """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
+    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
+    requests: dict[str, ApprovalRequested] = {}
+    async for heard in bus.recall(".".join(["approvals.*", *where])):
+        match decode(heard.wire):
+            case ApprovalRequested() as request:
+                requests[request.request_id] = request
+            case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
+                requests.pop(closed, None)
+    newest = await newest_facts(bus, workflow, workflow_id)
+    ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
+    return [request for request in requests.values() if request.workflow_id not in ended]
+
+
+async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
+    """Return an open request.
+
+    Raises:
+        NotOpen: It is not open.
+    """
+    waiting = await open_requests(bus, workflow_id=request_id.rpartition(".")[0])
+    for request in waiting:
+        if request.request_id == request_id:
+            return request
+    raise NotOpen(f"No request {request_id} is open. `perdure approvals` lists those that are.")
+
+
+async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
+    """Return the request that a message is about, open or not; none, if the bus no longer holds it."""
+    if isinstance(about, ApprovalRequested):
+        return about
+    async for heard in bus.recall(_said("requested", about)):
+        request = decode(heard.wire)
+        if isinstance(request, ApprovalRequested) and request.request_id == about.request_id:
+            return request
+    return None
+
+
+async def is_settled(bus: Bus, request: AboutRequest) -> bool:
+    """Tell whether a request was answered, or has expired."""
+    for how in ("decided", "expired"):
+        async for heard in bus.recall(_said(how, request)):
+            said = decode(heard.wire)
+            if isinstance(said, AboutRequest) and said.request_id == request.request_id:
+                return True
+    return False
+
+
+def _said(how: str, about: AboutRequest) -> str:
+    return ".".join(["approvals", how, *map(to_token, about.address)])

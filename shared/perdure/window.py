@@ -1,0 +1,66 @@
+"""Times of day, and days of the week, in which something happens, or rests."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Final, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = ["Window"]
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+_DAYS: Final[tuple[Day, ...]] = get_args(Day)
+
+
+class Window(BaseModel):
+    """From one time of day to another.
+
+    Attributes:
+        opens: When it opens.
+        closes: When it closes; not after ``opens`` means on the next day.
+        days: On which days of the week it opens.
+        timezone: Of these times, as IANA names it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    opens: time
+    closes: time
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = _DAYS
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"there is no timezone {name}; write one such as Europe/Berlin") from error
+        return name
+
+    def next_opening(self, now: datetime) -> datetime:
+        """Return ``now`` if the window is open, else when it opens next (UTC)."""
+        opens, _ = self._span(now)
+        return max(opens, now)
+
+    def next_closing(self, now: datetime) -> datetime:
+        """Return ``now`` if the window is closed, else when it closes (UTC)."""
+        opens, closes = self._span(now)
+        return closes if opens <= now else now
+
+    def _span(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return from when to when it is open now, or else next."""
+        return next(span for span in self._spans(now) if span[1] > now)
+
+    def _spans(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        zone = ZoneInfo(self.timezone)
+        for number in range(-1, 9):  # one that opened yesterday may still be open; next week every day has come
+            day = now.astimezone(zone).date() + timedelta(days=number)
+            if _DAYS[day.weekday()] in self.days:
+                end = day if self.opens < self.closes else day + timedelta(days=1)
+                yield (
+                    datetime.combine(day, self.opens, zone).astimezone(UTC),
+                    datetime.combine(end, self.closes, zone).astimezone(UTC),
+                )

@@ -1,0 +1,47 @@
+"""What is wrong in the notifier's configuration is told with the nearest right name."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.config_file import CONFIG_VARIABLE
+from perdure.configuration import load_settings
+from perdure.errors import SetupError
+from perdure.secret import read_secret
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("channels: {desk: {slak: {}}}", r"notifier\.channels\.desk\.slak: unknown key: did you mean slack"),
+        ("channels: {desk: {slack: {chanel: C1}}}", "chanel: unknown key: did you mean channel"),
+        ("channels: {desk: {terminal: {}, slack: {channel: C}}}", "a channel is one of terminal, slack"),
+        ("channels: {desk: {}}", "a channel is one of terminal, slack"),
+        ("channels: {hook: {webhook: {url: 'http://h', answers: true}}}", "answers must be signed"),
+        ("channels: {pager: {apprise: {}}}", "set urls_variable or urls_file"),
+        ("routing: [{channels: [termnal]}]", "there is no channel termnal: did you mean terminal"),
+        ("fallback: [desk]", "there is no channel desk"),
+        ("channels: {a: {terminal: {}, rate: fast}}", "'fast' is no rate: write 10/s"),
+        ("channels: {a: {terminal: {}, quiet: {opens: '8:00', closes: x}}}", "closes"),
+    ],
+)
+def test_what_is_wrong_is_told(said: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "perdure.yaml"
+    file.write_text(f"notifier:\n  {said}\n")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
+
+    with pytest.raises(SetupError, match=told):
+        load_settings()
+
+
+def test_a_secret_lies_in_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    monkeypatch.setenv("THE_SECRET", "from the variable")
+
+    assert read_secret("It", file=file, variable="THE_SECRET") == "from the file"
+    assert read_secret("It", file=None, variable="THE_SECRET") == "from the variable"
+    with pytest.raises(SetupError, match=r"It is missing: the variable NOBODY is empty\."):
+        read_secret("It", file=None, variable="NOBODY")
+    with pytest.raises(SetupError, match="It cannot be read from"):
+        read_secret("It", file=tmp_path / "gone", variable=None)

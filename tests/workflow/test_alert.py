@@ -1,0 +1,33 @@
+"""A run tells people of what needs no answer."""
+
+import pytest
+from temporalio import workflow
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.contracts import Alert
+from perdure.flow import alert
+from tests.workflow.stage import open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@workflow.defn
+class Alarming:
+    @workflow.run
+    async def run(self) -> str:
+        await alert("The pump is hot", details={"degrees": 90}, severity="critical", roles=["plumber"])
+        await alert("It burns")
+        return "told"
+
+
+async def test_each_alert_is_said_once_though_every_task_replays(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Alarming) as stage:
+        run = await stage.start("Alarming", run_id="a")
+        assert await run.result() == "told"
+
+    said = [message for message in stage.bus.said if isinstance(message, Alert)]
+    assert [(it.title, it.details, it.severity, it.roles) for it in said] == [
+        ("The pump is hot", {"degrees": 90}, "critical", ("plumber",)),
+        ("It burns", None, "normal", ()),
+    ]
+    assert [it.message_id for it in said] == [f"alert.{run.first_execution_run_id}.{number}" for number in (1, 2)]
