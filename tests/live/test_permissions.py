@@ -34,6 +34,7 @@ from tests.ports import free_port
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nats"
 
 ALL = "events commands progress approvals alerts decisions signals receipts notifications dlq"
+QUEUES = {"ingest": "waiting latest", "notifier": "notices"}
 SAYS = {
     "publisher": "events",
     "bot": "decisions",
@@ -59,9 +60,10 @@ CONSUMERS = {
 }
 BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS", "notifier": "NOTICES"}
 
+BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_NOTICES", "OBJ_PAYLOADS")
 ROLES = tuple(SAYS)
 SERVICES = tuple(CONSUMERS)
-STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", "KV_STARTS", "KV_FLOW", "OBJ_PAYLOADS")
+STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", *BUCKET_STREAMS)
 
 
 @dataclass
@@ -229,19 +231,20 @@ async def test_only_the_operator_changes_purges_and_deletes_streams(server: Serv
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])
-async def test_messages_are_read_where_a_role_reads_and_taken_out_where_what_waits_is_its_own(
+async def test_messages_are_read_where_a_role_reads_and_taken_out_of_a_services_own_queue(
     server: Server, role: str
 ) -> None:
-    looks_up = {"audit": {*ALL.upper().split(), "ADVISORIES"}, "ingest": {"WAITING", "LATEST"}, "notifier": {"NOTICES"}}
-    buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)} & set(STREAMS)
+    queues = {it.upper() for it in listed(QUEUES, role)}
+    looks_up = {*ALL.upper().split(), "ADVISORIES"} if role == "audit" else set()
+    buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.speaking_as(role) as speaker:
         got = {it for it in STREAMS if await speaker.may_say(f"$JS.API.STREAM.MSG.GET.{it}")}
         directly = {it for it in STREAMS if await speaker.may_say(f"$JS.API.DIRECT.GET.{it}")}
         taken = {it for it in STREAMS if await speaker.may_say(f"$JS.API.STREAM.MSG.DELETE.{it}")}
 
-    assert got == listed(READS, role) | looks_up.get(role, set()) | buckets
+    assert got == listed(READS, role) | looks_up | queues | buckets
     assert directly == listed(READS, role)
-    assert taken == {"ingest": {"WAITING", "LATEST"}, "notifier": {"NOTICES"}}.get(role, set())
+    assert taken == queues
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])

@@ -33,9 +33,9 @@ _OUTSIDE: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # with which clients
 _SAYS: Final[dict[str, tuple[str, ...]]] = {
     "publisher": ("events.>",),
     "bot": ("decisions.>",),
-    "ingest": ("commands.>", "dlq.ingest", "waiting.>", "latest.>"),
+    "ingest": ("commands.>", "dlq.ingest"),
     "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
-    "notifier": ("notifications.>", "notices.>", "decisions.>", "dlq.notifier"),  # it signs for people it knows
+    "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for people whom channels know
     "audit": ("dlq.>",),  # letters about consumers of others
     "operator": _ALL_WORDS,  # a dead letter is said again where it was said
 }
@@ -57,7 +57,7 @@ _FOLLOWS: Final[dict[str, tuple[str, ...]]] = {  # by nats-py's ordered consumer
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _LOOKS_UP: Final[dict[str, tuple[str, ...]]] = {"audit": tuple(STREAMS)}  # what JetStream gave up
-_TAKES_OUT: Final[dict[str, tuple[str, ...]]] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
+_QUEUES: Final[dict[str, tuple[str, ...]]] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
 _BUCKETS: Final[dict[str, tuple[str, ...]]] = {
     "ingest": ("STARTS", "FLOW"),
     "orchestrator": ("STARTS",),
@@ -128,9 +128,9 @@ def _serving(service: str) -> Iterator[str]:
     for own in CONSUMERS:
         if own.service == service:
             yield from _own_consumer(own.stream, service)
-    for stream in (*_LOOKS_UP.get(service, ()), *_TAKES_OUT.get(service, ())):
-        yield f"{api}.STREAM.MSG.GET.{stream}"
-    yield from (f"{api}.STREAM.MSG.DELETE.{stream}" for stream in _TAKES_OUT.get(service, ()))
+    yield from (f"{api}.STREAM.MSG.GET.{stream}" for stream in _LOOKS_UP.get(service, ()))
+    for queue in _QUEUES.get(service, ()):
+        yield from (QUEUES[queue].subjects, *(f"{api}.STREAM.MSG.{verb}.{queue}" for verb in ("GET", "DELETE")))
     for bucket in _BUCKETS.get(service, ()):
         yield from (f"$KV.{bucket}.>", f"{api}.STREAM.INFO.KV_{bucket}", f"{api}.STREAM.CREATE.KV_{bucket}")
         yield from (f"{api}.STREAM.MSG.GET.KV_{bucket}", f"{api}.DIRECT.GET.KV_{bucket}.>")
