@@ -112,10 +112,10 @@ class Poll:
             return "decision_expired", "the decision itself had expired when it arrived"
         if request.expires_at is not None and request.expires_at < now:
             return "request_expired", "the request had expired when it arrived"
-        if decision.decision == "withdraw":
-            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
         if arrived.proxy is not None and not request.policy.proxies:
             return "not_allowed", f"{arrived.proxy} signed it: this request takes only what people sign themselves"
+        if decision.decision == "withdraw":
+            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
         if why := self._not_allowed(arrived):
             return "not_allowed", why
         if before is not None:
