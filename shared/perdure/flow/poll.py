@@ -11,7 +11,15 @@ from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, 
 
 __all__ = ["ArrivedDecision", "Conclusion", "Poll"]
 
-_NOT_OF_THE_APPROVER: Final = {"replayed", "unsigned", "unknown_approver", "unknown_key", "forged", "revoked_key"}
+_NOT_OF_THE_APPROVER: Final = {
+    "replayed",
+    "unknown_run",  # it may have counted before the run ended
+    "unsigned",
+    "unknown_approver",
+    "unknown_key",
+    "forged",
+    "revoked_key",
+}
 """What others can say under an approver's name must not stand in the way of the receipt that is theirs."""
 
 
