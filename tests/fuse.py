@@ -1,7 +1,7 @@
 """Kills whoever awaits something, before or after it is done, wherever a test wants it."""
 
 from dataclasses import dataclass
-from inspect import isasyncgenfunction
+from inspect import iscoroutinefunction
 from typing import Any
 
 
@@ -32,7 +32,7 @@ class Fused:
         found = getattr(self.inner, name)
         if name == "workflow_service":
             return Fused(found, self.fuse)
-        if not callable(found) or isasyncgenfunction(found):
+        if not iscoroutinefunction(found):
             return found
 
         async def call(*args: Any, **named: Any) -> Any:

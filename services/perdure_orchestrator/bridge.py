@@ -77,7 +77,8 @@ class Bridge:
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard, request_id=_place(heard))
         except InvalidMessage as error:
-            await self._bus.say(arrived.receipt("unknown_run", str(error)))
+            if not await self._has_heard(decision.workflow_id, _place(heard)):
+                await self._bus.say(arrived.receipt("unknown_run", str(error)))
 
     async def signal(self, heard: Heard) -> None:
         """Hand a signal to its run: ``signals.<workflow id>.<signal>``, the body is its argument, or empty."""
@@ -131,6 +132,13 @@ class Bridge:
         if task_queue in {None, self._settings.task_queue} and workflow not in self._registry.workflows:
             known = ", ".join(sorted(self._registry.workflows))
             raise InvalidMessage("unknown_workflow", f"No workflow is called {workflow}; registered are: {known}")
+
+    async def _has_heard(self, workflow_id: str, request_id: str) -> bool:
+        """Tell whether a run that has ended got this before: then it gave the receipt."""
+        try:
+            return await self._runs.was_signalled(workflow_id, request_id=request_id)
+        except RPCError as error:
+            raise _translated(error, workflow_id) from error
 
     async def _signal(
         self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: Heard, *, request_id: str

@@ -19,7 +19,7 @@ from tests.people import signed
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 CONFIGURATION = {
-    "routes": [{"on": "work.asked", "start": "Asking"}],
+    "routes": [{"on": f"work.{workflow.lower()}", "start": workflow} for workflow in ("Asking", "Panel")],
     "temporal": {"task_timeout_seconds": 3, "signals_wait_seconds": 1},
 }
 TWO_EDITORS = {"quorum": 2, "roles": ["editor"]}
@@ -30,6 +30,7 @@ class Reviewers:
     """People with keys, who send decisions and count the receipts."""
 
     here: World
+    workflow: str = "Asking"
     keys: dict[str, SigningKey] = field(default_factory=dict)
     receipts: int = 0
 
@@ -41,18 +42,23 @@ class Reviewers:
 
     async def ask(self, run: str, **data: Any) -> None:
         """Let a run ask, and wait until it does."""
-        await self.here.publish("work.asked", json.dumps({"title": run, **data}).encode(), Nats_Msg_Id=run)
-        async for heard in self.here.bus.listen(f"approvals.requested.Asking.Asking-{run}", replay=True):
-            assert heard.wire.subject
-            return
+        event = f"work.{self.workflow.lower()}"
+        await self.here.publish(event, json.dumps({"title": run, **data}).encode(), Nats_Msg_Id=run)
+        await self.hear("requested", run)
 
-    def decision(self, run: str, who: str, said: Any = "approve", **changes: Any) -> Decision:
+    async def hear(self, what: str, run: str, number: int = 1) -> None:
+        """Wait until this is said of a request."""
+        async for heard in self.here.bus.listen(f"approvals.{what}.{self.workflow}.{self.workflow}-{run}", replay=True):
+            if json.loads(heard.wire.body)["request_id"].endswith(f".{number}"):
+                return
+
+    def decision(self, run: str, who: str, said: Any = "approve", *, number: int = 1, **changes: Any) -> Decision:
         digest = changes.pop("digest", digest_of(run, action=run))
-        return signed(self.keys[who], who, f"Asking-{run}.1", digest, said=said, **changes)
+        return signed(self.keys[who], who, f"{self.workflow}-{run}.{number}", digest, said=said, **changes)
 
     async def send(self, run: str, decision: Decision | bytes) -> None:
         body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
-        await self.here.bus.publish(Wire(f"decisions.Asking-{run}", body, {}))
+        await self.here.bus.publish(Wire(f"decisions.{self.workflow}-{run}", body, {}))
 
     async def receipt(self) -> str:
         """Wait for one receipt more, and return its code."""
@@ -71,7 +77,7 @@ class Reviewers:
 
     async def outcome(self, run: str) -> tuple[str, str]:
         async with asyncio.timeout(60):
-            async for heard in self.here.bus.listen(f"progress.Asking.Asking-{run}", replay=True):
+            async for heard in self.here.bus.listen(f"progress.{self.workflow}.{self.workflow}-{run}", replay=True):
                 fact = decode(heard.wire)
                 assert isinstance(fact, Progress)
                 if fact.kind == "completed":
@@ -159,3 +165,23 @@ async def test_every_refusal_has_its_code_and_changes_nothing(world: OpenWorld) 
         assert await people.say("open", "ada", "withdraw", nonce="5") == "accepted"
         assert await people.say("open", "ada", "reject", nonce="6") == "accepted"
         assert await people.outcome("open") == ("rejected", "ada")
+
+
+async def test_an_answer_that_comes_too_late_for_its_request_is_told_why(world: OpenWorld) -> None:
+    async with world(**CONFIGURATION) as here:
+        people = Reviewers(here, "Panel")
+        await people.ask("late")
+
+        await people.hear("expired", "late", 1)
+        assert await people.say("late", "ada", number=1) == "request_expired"
+
+        assert await people.say("late", "ada", number=2) == "accepted"
+        assert await people.say("late", "bob", "reject", number=2) == "already_decided"
+
+        await people.hear("expired", "late", 3)
+        assert await people.say("late", "ada", number=3) == "no_longer_asked"
+
+        await people.send("late", people.decision("late", "bob", number=5))
+        assert await people.say("late", "ada", number=4) == "accepted"
+        assert await people.receipt() == "never_asked"
+        assert await people.outcome("late") == ("approved", "ada")

@@ -126,3 +126,19 @@ class Asking:
         if isinstance(outcome, Approved):
             outcome.authorises(data["title"])
         return outcome.model_dump(mode="json")
+
+
+@workflow.defn
+class Panel:
+    """Asks four at once: the first expires, the third is dropped when the second is answered, the fourth is last."""
+
+    @workflow.run
+    async def run(self, data: dict[str, Any]) -> dict[str, Any]:
+        timeouts = [timedelta(seconds=1), None, None, None]
+        _, second, third, last = [
+            asyncio.create_task(approval(data["title"], action=data["title"], policy=Policy(timeout=timeout)))
+            for timeout in timeouts
+        ]
+        await second
+        third.cancel()
+        return (await last).model_dump(mode="json")

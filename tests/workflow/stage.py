@@ -113,10 +113,11 @@ async def open_stage(
     *workflows: type,
     activities: Sequence[Callable[..., Any]] = (),
     bus: MemoryBus | None = None,
+    queue: str | None = None,
 ) -> AsyncIterator[Stage]:
     """Raise the curtain."""
     said = Said()
-    stage = Stage(environment, queue=uuid4().hex, bus=bus or MemoryBus())
+    stage = Stage(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
     async with Worker(
         environment.client,
         task_queue=stage.queue,

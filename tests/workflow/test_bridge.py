@@ -1,14 +1,17 @@
 """From a command to a run, exactly once, wherever the bridge dies on the way."""
 
 import itertools
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from temporalio import workflow
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
@@ -22,6 +25,7 @@ from perdure.flow.shown import digest_of
 from perdure.settings import TemporalSettings
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
+from tests.binaries import binary
 from tests.fuse import Fuse, Fused, Killed
 from tests.people import approvers_file, directory, signed, signed_body
 from tests.workflow.stage import Stage, open_stage
@@ -61,6 +65,15 @@ class Cart:
     @workflow.signal
     def add(self, item: dict[str, str]) -> None:
         self._items.append(item["word"])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def real_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal that keeps the request ids of signals, as the test server does not."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), data_converter=pydantic_data_converter
+    ) as environment:
+        yield environment
 
 
 def added(event_id: str, word: str, cart: str = "cart") -> Heard:
@@ -169,9 +182,10 @@ async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
             answer = signed_body(ada, "ada", "nobody.1", "a" * 64, nonce="n")
             await here.decision(said("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
 
-    (receipt,) = stage.bus.said
-    assert isinstance(receipt, Receipt)
-    assert (receipt.accepted, receipt.code, receipt.decision_id) == (False, "unknown_run", "nobody.1.ada.n")
+    assert [(it.decision_id, it.code, it.place) for it in stage.bus.said if isinstance(it, Receipt)] == [
+        ("nobody.1.ada.n", "unknown_run", "DECISIONS.1"),
+        ("nobody.1.ada.n", "unknown_run", "DECISIONS.2"),
+    ]
 
 
 async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
@@ -245,6 +259,24 @@ async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
             if fuse.left > 0:
                 break
     assert number == 3, "one receipt, with a spark before and after"
+
+
+async def test_a_decision_that_comes_again_after_the_end_is_known_by_its_place(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
+    async with open_stage(real_server, TwoAgree) as stage:
+        here, run = bridge(stage, real_server.client, MemoryKeyValue(), approvers), await stage.start("TwoAgree")
+        for place, who in enumerate(keys, 1):
+            await here.decision(said(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
+        await run.result()
+        for place in (2, 3):  # delivered again, and said again
+            again = decision_of(keys["bob"], "bob", run.id)
+            await here.decision(said(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
+
+    told = [(it.code, it.place) for it in stage.bus.said if isinstance(it, Receipt)]
+    assert told == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
 
 
 async def test_while_the_approvers_file_is_broken_decisions_wait(

@@ -87,10 +87,12 @@ class RunSide(WorkflowInboundInterceptor):
         beginning = run.take_beginning()
         await run.all_said()
         begun = [] if beginning is None else [beginning]
+        last = await run.close()
         story = RunStory(beginning=run.beginning, steps=tuple(self._scheduling.seen()))
         unseen = self._scheduling.unseen(run)
         ending = run.fact(kind, usage=run.usage or None, **how)
-        await run.say([*begun, *unseen, *run.inbox.leftovers(), ending], after=story)
+        await run.say([*begun, *unseen, *last, ending], after=story)
+        await run.all_said()  # receipts of what arrived meanwhile
 
 
 @dataclass(frozen=True, slots=True)

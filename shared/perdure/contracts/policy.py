@@ -28,6 +28,12 @@ class Escalation(BaseModel):
     roles: tuple[_Name, ...] = ()
     instead: bool = False
 
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> "Escalation":
+        if not self.people and not self.roles:
+            raise ValueError("an escalation asks nobody: name people or roles")
+        return self
+
 
 class Policy(BaseModel):
     """What makes an approval. Without people and roles, every known approver may answer.
@@ -64,7 +70,7 @@ class Policy(BaseModel):
     def _can_be_met(self) -> "Policy":
         named = {*self.people, *(name for rung in self.escalate for name in rung.people)}
         roles = {*self.roles, *self.veto_roles, *(role for rung in self.escalate for role in rung.roles)}
-        if named and not roles and self.quorum > len(named):
+        if self.people and not roles and self.quorum > len(named):
             raise ValueError(f"{self.quorum} people must approve, but only {', '.join(sorted(named))} may")
         if self.remind_every is not None and not self.remind_every:
             raise ValueError("remind_every is no time at all")

@@ -38,7 +38,8 @@ class Receipt(Message):
         accepted: Whether it counts.
         code: Why, for programs.
         reason: Why, a sentence.
-        place: Of what may not be the approver's own, as a replay: where it lies in the stream of decisions.
+        place: Of what may not be the approver's own, as a replay, or a decision on a run that has ended and may have
+            judged it before: where it lies in the stream of decisions.
     """
 
     type: Literal["receipts"] = "receipts"

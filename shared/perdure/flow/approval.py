@@ -24,11 +24,11 @@ from perdure.contracts import (
 from perdure.flow.poll import Conclusion
 from perdure.flow.run import Run
 from perdure.flow.shown import as_shown, digest_of
+from perdure.flow.steps import Fact
 
 __all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval"]
 
 _ANY_WORKFLOW: Final = "*"
-_NO_LONGER: Final = "the run no longer asks this"
 
 _tracer: Final = trace.get_tracer("perdure.flow")
 
@@ -135,8 +135,10 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
                 await run.say([happening])
             await workflow.wait_condition(answer.done)
         except asyncio.CancelledError:
-            run.inbox.close(request.request_id, "no_longer_asked", _NO_LONGER)
-            run.say_soon([ApprovalExpired(**_about(request), expired_at=workflow.now(), reason=_NO_LONGER)])
+            if answer.done():
+                run.say_soon(_facts_of(run, request, answer.result()))
+            else:
+                run.drop(request.request_id)
             raise
         return await _decided(run, request, answer.result())
 
@@ -207,8 +209,8 @@ def _rungs(request: ApprovalRequested) -> list[Escalation]:
 async def _concluded(done: Any, within: timedelta) -> bool:
     try:
         await workflow.wait_condition(done, timeout=max(within, timedelta()))
-    except TimeoutError:
-        return False
+    except TimeoutError:  # also when no time is left: then the condition was not looked at
+        return bool(done())
     return True
 
 
@@ -222,22 +224,33 @@ async def _expired(run: Run, request: ApprovalRequested) -> Outcome:
 
 
 async def _decided(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> Outcome:
-    by = ", ".join(voice.approver for voice in conclusion.voices)
-    comment = "\n".join(voice.comment for voice in conclusion.voices if voice.comment)
+    await run.say(_facts_of(run, request, conclusion))
+    by, comment = _by(conclusion), _comment(conclusion)
+    if conclusion.decision == "reject":
+        return Rejected(by=by, comment=comment, voices=conclusion.voices)
+    return Approved(by=by, comment=comment, voices=conclusion.voices, action_digest=_action_digest(request))
+
+
+def _facts_of(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> list[Fact]:
     decided = ApprovalDecided(
         **_about(request),
         decision=conclusion.decision,
         decision_id=conclusion.last.decision_id,
-        approver=by,
-        comment=comment,
+        approver=_by(conclusion),
+        comment=_comment(conclusion),
         voices=conclusion.voices,
         decided_at=workflow.now(),
     )
     receipt = conclusion.last.receipt("accepted", "it counts, and settles the request")
-    await run.say([receipt, decided, run.fact("resumed", step=request.title, result=conclusion.decision)])
-    if conclusion.decision == "reject":
-        return Rejected(by=by, comment=comment, voices=conclusion.voices)
-    return Approved(by=by, comment=comment, voices=conclusion.voices, action_digest=_action_digest(request))
+    return [receipt, decided, run.fact("resumed", step=request.title, result=conclusion.decision)]
+
+
+def _by(conclusion: Conclusion) -> str:
+    return ", ".join(voice.approver for voice in conclusion.voices)
+
+
+def _comment(conclusion: Conclusion) -> str:
+    return "\n".join(voice.comment for voice in conclusion.voices if voice.comment)
 
 
 def _action_digest(request: ApprovalRequested) -> str | None:

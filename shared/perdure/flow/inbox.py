@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from perdure.contracts import ApprovalRequested, Escalation, Receipt, ReceiptCode
+from perdure.contracts import ApprovalExpired, ApprovalRequested, Escalation, Receipt, ReceiptCode
 from perdure.flow.poll import ArrivedDecision, Conclusion, Poll
 
 __all__ = ["Inbox"]
+
+_NO_LONGER: Final = "the run no longer asks this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Inbox:
     _early: list[ArrivedDecision] = field(default_factory=list)
     _open: dict[str, _Question] = field(default_factory=dict)
     _closed: dict[str, tuple[ReceiptCode, str]] = field(default_factory=dict)
+    _has_ended: bool = False
 
     @property
     def early(self) -> tuple[ArrivedDecision, ...]:
@@ -57,17 +61,31 @@ class Inbox:
         if self._open.pop(request_id, None) is not None:
             self._closed[request_id] = code, why
 
-    def leftovers(self) -> Iterator[Receipt]:
-        """Refuse, at the end of the run, the answers to questions that it never asked."""
-        for arrived in self._early:
-            yield arrived.receipt("never_asked", "the run ended and never asked this")
-        self._early = []
+    def drop(self, request_id: str, now: datetime) -> list[ApprovalExpired]:
+        """No longer ask this; returns what is to be said of it, which is nothing if it is closed already."""
+        if request_id not in self._open:
+            return []
+        request = self._open[request_id].poll.request
+        self.close(request_id, "no_longer_asked", _NO_LONGER)
+        about = request.model_dump(include={"workflow", "workflow_id", "run_id", "request_id"})
+        return [ApprovalExpired(**about, expired_at=now, reason=_NO_LONGER)]
+
+    def end(self, now: datetime) -> Iterator[ApprovalExpired | Receipt]:
+        """Drop, at the end of the run, what is open, and refuse the answers to what it never asked."""
+        self._has_ended = True
+        for request_id in tuple(self._open):
+            yield from self.drop(request_id, now)
+        early, self._early = self._early, []
+        for arrived in early:
+            yield _never_asked(arrived)
 
     def _judge(self, arrived: ArrivedDecision, now: datetime) -> Receipt | None:
         request_id = arrived.decision.request_id
         if request_id in self._closed:
             return arrived.receipt(*self._closed[request_id])
         question = self._open.get(request_id)
+        if question is None and self._has_ended:
+            return _never_asked(arrived)
         if question is None:
             self._early.append(arrived)
             return None
@@ -78,3 +96,7 @@ class Inbox:
         names = ", ".join(voice.approver for voice in conclusion.voices)
         self.close(request_id, "already_decided", f"{names} decided it before")
         return None
+
+
+def _never_asked(arrived: ArrivedDecision) -> Receipt:
+    return arrived.receipt("never_asked", "the run ended and never asked this")

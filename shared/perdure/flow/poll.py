@@ -11,7 +11,15 @@ from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, 
 
 __all__ = ["ArrivedDecision", "Conclusion", "Poll"]
 
-_NOT_OF_THE_APPROVER: Final = {"replayed", "unsigned", "unknown_approver", "unknown_key", "forged", "revoked_key"}
+_NOT_OF_THE_APPROVER: Final = {
+    "replayed",
+    "unknown_run",  # it may have counted before the run ended
+    "unsigned",
+    "unknown_approver",
+    "unknown_key",
+    "forged",
+    "revoked_key",
+}
 """What others can say under an approver's name must not stand in the way of the receipt that is theirs."""
 
 
@@ -112,10 +120,10 @@ class Poll:
             return "decision_expired", "the decision itself had expired when it arrived"
         if request.expires_at is not None and request.expires_at < now:
             return "request_expired", "the request had expired when it arrived"
-        if decision.decision == "withdraw":
-            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
         if arrived.proxy is not None and not request.policy.proxies:
             return "not_allowed", f"{arrived.proxy} signed it: this request takes only what people sign themselves"
+        if decision.decision == "withdraw":
+            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
         if why := self._not_allowed(arrived):
             return "not_allowed", why
         if before is not None:

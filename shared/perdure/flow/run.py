@@ -6,13 +6,13 @@ There is one per workflow run; the worker's interceptor opens it, agents and app
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from perdure.contracts import Kind, Progress, RunUsage
+from perdure.contracts import ApprovalExpired, Kind, Progress, Receipt, RunUsage
 from perdure.flow.carried import CARRIED_MEMO, Carried
 from perdure.flow.inbox import Inbox
 from perdure.flow.poll import ArrivedDecision
@@ -28,6 +28,9 @@ EVENT_MEMO: Final = "perdure_event_id"
 """The memo field that holds the id of the event that started the run."""
 
 _ATTRIBUTE: Final = "__perdure_run"
+_FOR_GOOD: Final = 0.001
+"""Seconds of a timer that ends the workflow task: were it repeated, answers that came since would be judged first."""
+
 _SAID_WITHIN: Final = timedelta(seconds=10)  # one try; there are as many as it takes
 _RETRY: Final = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
 
@@ -56,7 +59,7 @@ class Run:
         self._rules: asyncio.Task[Rules] | None = None
         self._numbers = 0
         self._beginning: Progress | None = None
-        self._saying: list[asyncio.Task[None]] = []
+        self._saying: list[asyncio.Task[Any]] = []
 
     @classmethod
     def open(cls) -> Self:
@@ -145,18 +148,41 @@ class Run:
         return beginning
 
     async def say(self, facts: Sequence[Fact], *, after: RunStory | None = None) -> None:
-        """Say facts, in order and after what others were to say, and return once they are stored."""
-        await workflow.execute_local_activity(
+        """Say facts, in order and after what others were to say, and return once they are stored.
+
+        Who is cancelled meanwhile has said them all the same: they have their numbers, and answers were judged.
+        """
+        saying = workflow.start_local_activity(
             SAY, Announcement(facts=tuple(facts), story=after), start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
         )
+        self._saying.append(saying)
+        try:
+            await asyncio.shield(saying)
+        finally:
+            if saying.done() and saying in self._saying:
+                self._saying.remove(saying)
 
     def say_soon(self, facts: Sequence[Fact]) -> None:
         """Say facts while the run goes on; the run does not end before they are stored."""
         self._saying.append(asyncio.create_task(self.say(facts)))
 
+    def drop(self, request_id: str) -> None:
+        """No longer ask this, unless it is closed already, and say so soon."""
+        if dropped := self.inbox.drop(request_id, workflow.now()):
+            self._saying.append(asyncio.create_task(self._say_for_good(dropped)))
+
+    async def close(self) -> list[ApprovalExpired | Receipt]:
+        """Drop what is still open when the run ends; returns what is to be said of it, and of answers to the rest."""
+        last = list(self.inbox.end(workflow.now()))
+        if any(isinstance(said, ApprovalExpired) for said in last):
+            await asyncio.sleep(_FOR_GOOD)
+        return last
+
     async def all_said(self) -> None:
         """Wait until nothing is left to be said."""
-        await asyncio.gather(*self._saying)
+        while self._saying:
+            saying, self._saying = self._saying, []
+            await asyncio.gather(*saying)
 
     def _take_over(self, carried: Carried) -> None:
         self.began_at = carried.began_at or self.began_at
@@ -170,6 +196,10 @@ class Run:
         beginning = self.take_beginning()
         if beginning is not None:
             await self.say([beginning])
+
+    async def _say_for_good(self, facts: Sequence[Fact]) -> None:
+        await asyncio.sleep(_FOR_GOOD)
+        await self.say(facts)
 
     def _take_decision(self, arrived: ArrivedDecision) -> None:
         receipt = self.inbox.arrive(arrived, workflow.now())

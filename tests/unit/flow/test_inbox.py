@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from perdure.contracts import ApprovalRequested, Decision
+from perdure.contracts import ApprovalExpired, ApprovalRequested, Decision
 from perdure.flow.inbox import Inbox
 from perdure.flow.poll import ArrivedDecision
 
@@ -98,5 +98,24 @@ async def test_answers_to_what_was_never_asked_are_refused_when_the_run_ends() -
     inbox = Inbox()
     inbox.arrive(decision(request_id="w.9"), NOW)
 
-    assert [receipt.accepted for receipt in inbox.leftovers()] == [False]
-    assert list(inbox.leftovers()) == []
+    codes = [getattr(said, "code", None) for said in inbox.end(NOW)]
+    later = inbox.arrive(decision("d2", request_id="w.9"), NOW)
+
+    assert codes == ["never_asked"]
+    assert list(inbox.end(NOW)) == []
+    assert later is not None
+    assert later.code == "never_asked"
+
+
+async def test_what_is_open_when_the_run_ends_is_no_longer_asked() -> None:
+    inbox = Inbox()
+    inbox.ask(REQUEST)
+
+    (dropped,) = inbox.end(NOW)
+    receipt = inbox.arrive(decision(), NOW)
+
+    assert isinstance(dropped, ApprovalExpired)
+    assert (dropped.request_id, dropped.reason) == ("w.1", "the run no longer asks this")
+    assert inbox.drop("w.1", NOW) == []
+    assert receipt is not None
+    assert receipt.code == "no_longer_asked"

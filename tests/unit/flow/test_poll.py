@@ -147,6 +147,25 @@ def test_a_policy_that_nobody_can_meet_is_refused() -> None:
         Policy(people=("ann",), quorum=2)
 
 
+def test_whom_everybody_may_answer_beside_is_no_limit() -> None:
+    assert Policy(quorum=2, escalate=(Escalation(after="1h", people=("boss",)),)).quorum == 2
+
+
+def test_an_escalation_to_nobody_is_refused_for_it_would_open_the_request_to_everybody() -> None:
+    with pytest.raises(ValidationError, match="an escalation asks nobody"):
+        Policy(people=("ann",), escalate=(Escalation(after="1h", instead=True),))
+
+
+def test_who_signs_for_others_may_not_withdraw_where_only_people_themselves_count() -> None:
+    question = poll(rejections=2, proxies=False)
+    question.take(said("ann", "reject"), NOW)
+    withdrawal = said("ann", "withdraw").model_copy(update={"proxy": "slack"})
+
+    assert question.take(withdrawal, NOW).code == "not_allowed"
+    question.take(said("bob", "reject"), NOW)
+    assert outcome(question) == "reject"
+
+
 PEOPLE = st.sampled_from(["ann", "bob", "cat", "eve"])
 WORDS = st.sampled_from(["approve", "reject", "withdraw"])
 

@@ -1,0 +1,135 @@
+"""However a request ends, and whatever ends with it, its end is told, and each answer has its receipt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.bus import MemoryBus
+from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
+from perdure.flow import Policy, approval
+from perdure.flow.shown import digest_of
+from tests.workflow.stage import Stage, open_stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DIGEST = digest_of("Well?")
+
+
+@workflow.defn
+class Impatient:
+    """Gives nobody any time, but takes what was said before."""
+
+    @workflow.run
+    async def run(self) -> str:
+        await asyncio.sleep(3600)
+        return (await approval("Well?", policy=Policy(timeout=timedelta()))).outcome
+
+
+@workflow.defn
+class Forgetful:
+    """Asks, and ends without a look at the answer."""
+
+    @workflow.run
+    async def run(self) -> None:
+        self.asking = asyncio.create_task(approval("Well?"))
+        await asyncio.sleep(3600)
+
+
+@workflow.defn
+class Hasty:
+    """Drops the second question as soon as the first is answered."""
+
+    @workflow.run
+    async def run(self) -> None:
+        questions = [asyncio.create_task(approval("Well?")) for _ in range(2)]
+        await questions[0]
+        questions[1].cancel()
+        await asyncio.wait(questions)
+
+
+class Interrupting(MemoryBus):
+    """A bus on which something happens while it is said that a run has completed."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def say(self, message: Message) -> None:
+        if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+        await super().say(message)
+
+
+def told(stage: Stage) -> list[tuple[str, str]]:
+    """What was said of requests and decisions, in order of its ids."""
+    kept = [it for it in stage.bus.said if isinstance(it, ApprovalDecided | ApprovalExpired | Receipt)]
+    told = [
+        (it.request_id[-1], it.code if isinstance(it, Receipt) else it.type.removeprefix("approvals.")) for it in kept
+    ]
+    return sorted(told)
+
+
+async def test_an_answer_that_came_in_time_counts_when_no_time_is_left(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Impatient) as stage:
+        run = await stage.start("Impatient")
+        await stage.decide(run, digest=DIGEST)
+
+        assert await run.result() == "approved"
+    assert told(stage) == [("1", "accepted"), ("1", "decided")]
+
+
+async def test_a_request_that_is_open_when_its_run_completes_is_no_longer_asked(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_stage(environment, Forgetful) as stage:
+        await (await stage.start("Forgetful")).result()
+
+    assert told(stage) == [("1", "expired")]
+
+
+async def test_a_request_that_is_open_when_its_run_is_cancelled_is_no_longer_asked(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_stage(environment, Forgetful) as stage:
+        run = await stage.start("Forgetful")
+        await stage.asked()
+        await run.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+
+    assert told(stage) == [("1", "expired")]
+
+
+async def test_an_answer_that_comes_while_the_run_says_its_last_words_has_a_receipt(
+    environment: WorkflowEnvironment,
+) -> None:
+    bus = Interrupting()
+    async with open_stage(environment, Forgetful, bus=bus) as stage:
+        run = await stage.start("Forgetful")
+        await stage.asked()
+
+        async def decide() -> None:
+            await stage.decide(run, digest=DIGEST)
+            await stage.decide(run, nonce="n2", request_id=f"{run.id}.2", digest=DIGEST)
+
+        bus.meanwhile = decide
+        await run.result()
+
+    assert told(stage) == [("1", "expired"), ("1", "no_longer_asked"), ("2", "never_asked")]
+
+
+async def test_what_is_decided_is_told_also_when_the_run_drops_it_meanwhile(environment: WorkflowEnvironment) -> None:
+    bus = MemoryBus()
+    async with open_stage(environment, Hasty, bus=bus, queue="hasty") as stage:
+        run = await stage.start("Hasty")
+        await environment.sleep(1)
+    for number in (1, 2):  # the worker is dead: both are heard at once
+        await stage.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
+    async with open_stage(environment, Hasty, bus=bus, queue="hasty") as stage:
+        await run.result()
+
+    assert told(stage) == [(number, what) for number in "12" for what in ("accepted", "decided")]
