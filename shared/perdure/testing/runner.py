@@ -72,7 +72,7 @@ class LiveRun:
         """Wait for the end, over any time that the run waits itself."""
         with suppress(WorkflowFailureError):  # the run has said why
             await self._handle.result()
-        return Outcome(tuple(self._bus.said))
+        return Outcome(self._handle.id, tuple(self._bus.said))
 
 
 class WorkflowRunner:
