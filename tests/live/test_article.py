@@ -22,25 +22,8 @@ from tests.live.test_up import perdure, running
 from tests.ports import SERVERS, free_port
 
 NAMESPACE = "production"
+FILESYSTEM = ("-m", "perdure_orchestrator.filesystem_server")
 MODERATION = "ContentModerationWorkflow-2"
-SERVER = '''
-from pathlib import Path
-
-from mcp.server.mcpserver import MCPServer
-
-server = MCPServer("filesystem")
-
-
-@server.tool()
-def load_file(path: str) -> str:
-    """Read a file."""
-    return Path(path).read_text()
-
-
-server.run()
-'''
-
-
 EXPORT = """
 import asyncio, json
 from perdure import history as executor
@@ -140,7 +123,6 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
 async def test_one_line_switches_the_engine_and_the_programs_are_the_same(tmp_path: Path, engine: Any) -> None:
     (tmp_path / "theirs").mkdir()
     shutil.copy(programs.__file__, tmp_path / "programs.py")
-    (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "text.md").write_text("Ann is happy in Leeds.")
     async with engine(tmp_path / "theirs") as servers:
         configuration = {
@@ -150,7 +132,7 @@ async def test_one_line_switches_the_engine_and_the_programs_are_the_same(tmp_pa
                 {"on": "documents.submitted", "start": "DocumentAnalysisWorkflow", "input": "data.path"},
                 {"on": "content.submitted", "start": "ContentModerationWorkflow", "input": "data.text"},
             ],
-            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": ["server.py"]}}},
+            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": [*FILESYSTEM, str(tmp_path)]}}},
         }
         (tmp_path / "perdure.yaml").write_text(yaml.safe_dump(configuration))
         result, improved, history = await asyncio.to_thread(run_programs, tmp_path)

@@ -128,7 +128,7 @@ async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: Too
         ("fils", "read_text_file", "No MCP server is called fils: did you mean files?"),
         ("zzz", "read_text_file", "No MCP server is called zzz; there are: broken, files, silent, tiny"),
         ("files", "read_file", "No tool is called read_file on files: did you mean read_text_file?"),
-        ("files", "zzz", "there are: list_directory, read_text_file, write_file"),
+        ("files", "zzz", "there are: list_directory, load_file, read_text_file, write_file"),
     ],
 )
 async def test_a_name_that_nobody_has_is_refused_with_those_there_are(
