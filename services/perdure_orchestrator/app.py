@@ -134,6 +134,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         activities=[*registry.activities, *steps],
         activity_executor=threads,
         interceptors=[progress],
+        max_cached_workflows=settings.orchestrator.max_cached_runs,
         max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
         workflow_runner=workflow_runner(sandboxed=settings.temporal.sandbox),
         workflow_failure_exception_types=FAILURE_TYPES,

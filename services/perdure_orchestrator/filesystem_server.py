@@ -1,7 +1,7 @@
 """An MCP server for one folder: what the demo and small suites read documents from and write reports to.
 
 The tools carry the names of the reference server (npm ``@modelcontextprotocol/server-filesystem``), so that one can be
-put in the other's place.
+put in the other's place; ``load_file`` is what programs for mcp-agent call ``read_text_file``.
 """
 
 from argparse import ArgumentParser
@@ -23,6 +23,7 @@ def create_server(root: Path) -> MCPServer:
     root = root.resolve()
     server = MCPServer("filesystem")
 
+    @server.tool(name="load_file")
     @server.tool()
     def read_text_file(path: str) -> str:
         """Read a text file (UTF-8), or the text of a PDF."""

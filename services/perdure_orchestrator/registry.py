@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isfunction
 from types import ModuleType
 from typing import Any, Final
 
@@ -49,8 +50,10 @@ def load_registry(modules: Sequence[str]) -> Registry:
         own_activities = _marked(vars(module), _ACTIVITY) + [
             found for _, workflow in own_workflows for found in _marked(vars(workflow), _ACTIVITY)
         ]
-        if not own_workflows and not own_activities:
-            raise SetupError(f"The module {name} defines no workflow and no activity: is @workflow.defn missing?")
+        if not own_workflows and not own_activities and not _has_tools(module):
+            raise SetupError(
+                f"The module {name} defines no workflow, no activity and no function: is @workflow.defn missing?"
+            )
         _add("workflows", own_workflows, workflows, name)
         _add("activities", own_activities, activities, name)
         if taken := _STEPS & activities.keys():
@@ -82,6 +85,11 @@ def _marked(values: Mapping[str, Any], mark: str) -> list[tuple[str, Any]]:
     plain = [value.__func__ if isinstance(value, staticmethod) else value for value in values.values()]
     marked = [value for value in plain if mark in getattr(value, "__dict__", {})]
     return [(getattr(value, mark).name, value) for value in marked]
+
+
+def _has_tools(module: ModuleType) -> bool:
+    """Tell whether the module defines functions, which agents may use as tools."""
+    return any(isfunction(value) and value.__module__ == module.__name__ for value in vars(module).values())
 
 
 def _add(kind: str, own: Sequence[tuple[str, Any]], known: dict[str, Any], module: str) -> None:

@@ -125,7 +125,7 @@ async def notify_error(words: str) -> None:
 @app.async_tool(name="EssayGradingWorkflow")
 async def grade_essay(essay_path: str) -> str:
     """Grade an essay and write a report."""
-    async with Agent(name="loader", server_names=["filesystem"]) as agent:
+    async with Agent(name="loader") as agent:
         essay = await agent.tools.load_file(essay_path)
     retry_policy = RetryPolicy(
         initial_interval=timedelta(seconds=2),
@@ -143,9 +143,9 @@ async def grade_essay(essay_path: str) -> str:
             )
         if "disputed" in analysis:
             await workflow.signal_wait("teacher_approval")
-        async with Agent(name="reporter", server_names=["filesystem"]) as reporter:
-            report = await reporter.llm.generate_str(f"Grade: {analysis}")
-        await reporter.tools.write_file(f"{essay_path}.report.md", report)
+        async with Agent(name="reporter") as agent:
+            report = await agent.llm.generate_str(f"Grade: {analysis}")
+        await agent.tools.write_file(f"{essay_path}.report.md", report)
     except Exception as error:
         await workflow.execute_activity(
             notify_error, f"Grading failed: {error.__cause__ or error}", start_to_close_timeout=timedelta(minutes=1)

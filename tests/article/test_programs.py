@@ -55,7 +55,7 @@ async def test_a_document_is_loaded_analysed_and_reported_on(
 async def test_moderation_waits_without_limit_for_an_approval(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(programs.ContentModerationWorkflow, "Hi", model=echo) as run:
         await run.until("step_completed")
-        await run.signal("approve", "ann", "shorter")
+        await run.signal("approve", {"reviewer": "ann", "comments": "shorter"})  # as it comes over the bus
         outcome = await run.outcome()
 
     assert outcome.result == "<Improve: Hi. shorter>"

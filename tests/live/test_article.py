@@ -1,4 +1,4 @@
-"""The article's first program on either engine, by the switch that it shows, and its history exported."""
+"""The article's first programs on either engine, by the switch that it shows; a signal sent, a history exported."""
 
 import asyncio
 import json
@@ -22,24 +22,8 @@ from tests.live.test_up import perdure, running
 from tests.ports import SERVERS, free_port
 
 NAMESPACE = "production"
-SERVER = '''
-from pathlib import Path
-
-from mcp.server.mcpserver import MCPServer
-
-server = MCPServer("filesystem")
-
-
-@server.tool()
-def load_file(path: str) -> str:
-    """Read a file."""
-    return Path(path).read_text()
-
-
-server.run()
-'''
-
-
+FILESYSTEM = ("-m", "perdure_orchestrator.filesystem_server")
+MODERATION = "ContentModerationWorkflow-2"
 EXPORT = """
 import asyncio, json
 from perdure import history as executor
@@ -108,39 +92,53 @@ async def development(_: Path) -> AsyncIterator[dict[str, Any]]:
     yield {"execution_engine": "asyncio"}
 
 
-def run_program(folder: Path) -> tuple[str, str]:
-    """As a user: start, publish, and ask for the result and the history."""
+def moderated(folder: Path) -> str:
+    """As a user: say nothing to the point, then say it, and ask for the result."""
+    perdure(folder, "publish", "content.submitted", '{"text": "Ann likes Leeds."}', "--id", "2")
+    perdure(folder, "signal", MODERATION, "reject")
+    perdure(folder, "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}')
+    result = perdure(folder, "result", MODERATION, "--wait")
+    assert "The signal reject does not fit" in perdure(folder, "status", MODERATION).stdout
+    return result.stdout
+
+
+def run_programs(folder: Path) -> tuple[str, str, str]:
+    """As a user: start, publish, and ask for the results and the first one's history."""
     with running(folder):
         published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
         assert published.returncode == 0, published.stderr
         result = perdure(folder, "result", "DocumentAnalysisWorkflow-1", "--wait")
         history = perdure(folder, "history", "DocumentAnalysisWorkflow-1")
+        improved = moderated(folder)
         exported = subprocess.run(
             [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False
         )
     assert history.returncode == exported.returncode == 0, history.stderr + exported.stderr
     assert json.loads(exported.stdout) == json.loads(history.stdout)
-    return result.stdout, history.stdout
+    return result.stdout, improved, history.stdout
 
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("engine", [development, production])
-async def test_one_line_switches_the_engine_and_the_program_is_the_same(tmp_path: Path, engine: Any) -> None:
+async def test_one_line_switches_the_engine_and_the_programs_are_the_same(tmp_path: Path, engine: Any) -> None:
     (tmp_path / "theirs").mkdir()
     shutil.copy(programs.__file__, tmp_path / "programs.py")
-    (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "text.md").write_text("Ann is happy in Leeds.")
     async with engine(tmp_path / "theirs") as servers:
         configuration = {
             **servers,
             "workflows": ["programs"],
-            "routes": [{"on": "documents.submitted", "start": "DocumentAnalysisWorkflow", "input": "data.path"}],
-            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": ["server.py"]}}},
+            "routes": [
+                {"on": "documents.submitted", "start": "DocumentAnalysisWorkflow", "input": "data.path"},
+                {"on": "content.submitted", "start": "ContentModerationWorkflow", "input": "data.text"},
+            ],
+            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": [*FILESYSTEM, str(tmp_path)]}}},
         }
         (tmp_path / "perdure.yaml").write_text(yaml.safe_dump(configuration))
-        result, history = await asyncio.to_thread(run_program, tmp_path)
+        result, improved, history = await asyncio.to_thread(run_programs, tmp_path)
 
     assert "Ann" in json.loads(result)
+    assert "Leeds" in json.loads(improved)
     events = json.loads(history)["events"]
     assert events[0]["workflowExecutionStartedEventAttributes"]["taskQueue"]["name"] == servers.get("temporal", {}).get(
         "task_queue", "perdure"

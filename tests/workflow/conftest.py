@@ -4,6 +4,7 @@ import pytest_asyncio
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from perdure.testing import WorkflowRunner, open_runner
 from tests.binaries import binary
 
 
@@ -14,3 +15,10 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
     ) as environment:
         yield environment
+
+
+@pytest_asyncio.fixture
+async def run_workflow() -> AsyncIterator[WorkflowRunner]:
+    """Without the sandbox, which would import the test modules, in which these workflows stand, for each task anew."""
+    async with open_runner({"temporal": {"sandbox": False}}) as runner:
+        yield runner

@@ -307,7 +307,8 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
             lengths.append(len(messages))
             return await super()._answer(messages, info)
 
-    outcome = await run_workflow(Talking, 200, model=Counting(lambda prompt: prompt[:3]))
+    cached = {"orchestrator": {"max_cached_runs": 1}}  # to replay 200 turns 200 times takes its time
+    outcome = await run_workflow(Talking, 200, model=Counting(lambda prompt: prompt[:3]), settings=cached)
 
     size, _ = outcome.result
     assert lengths == list(range(1, 400, 2))  # each turn is asked with all that was said before

@@ -1,6 +1,7 @@
+from itertools import groupby
+
 from temporalio import workflow
 
-from perdure.contracts import Progress
 from perdure.flow import Agent, Approved, approval, renew_when_long
 from perdure.testing import WorkflowRunner
 
@@ -24,21 +25,18 @@ async def test_a_run_goes_on_as_a_new_one_and_nothing_is_forgotten(run_workflow:
     ) as run:
         outcome = await run.outcome()
 
-    assert outcome.ending.result == "stopped"
-    facts = [said for said in outcome.said if isinstance(said, Progress)]
-    runs = list(dict.fromkeys(fact.run_id for fact in facts))
+    assert outcome.result == "stopped"
+    runs = [list(facts) for _, facts in groupby(outcome.progress, key=lambda fact: fact.run_id)]
     assert len(runs) == 3
-    for one in runs:
-        numbers = sorted(fact.sequence for fact in facts if fact.run_id == one)
-        assert numbers == list(range(1, len(numbers) + 1))
-    ending = next(fact for fact in facts if fact.kind == "completed")
-    assert ending.usage is not None
-    assert ending.usage.total.requests == 3
+    for facts in runs:
+        assert list(dict.fromkeys(fact.sequence for fact in facts)) == list(range(1, facts[-1].sequence + 1))
+    assert outcome.ending.usage is not None
+    assert outcome.ending.usage.total.requests == 3
 
 
 async def test_limits_go_on_counting_over_renewals(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(Endless, 3, model=lambda prompt: prompt, settings={"limits": {"requests": 2}}) as run:
         outcome = await run.outcome()
 
-    failed = next(fact for fact in outcome.said if isinstance(fact, Progress) and fact.kind == "failed")
-    assert "limits.requests" in (failed.error or "")
+    assert outcome.ending.kind == "failed"
+    assert "limits.requests" in (outcome.error or "")

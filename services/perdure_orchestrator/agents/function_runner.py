@@ -69,7 +69,7 @@ class Functions:
         if tool.module.partition(".")[0] not in self._packages:
             raise FunctionRefused(
                 f"The function {tool.module}.{tool.path} is not in a package of this worker's workflows "
-                f"({', '.join(sorted(self._packages))}): call it from a function of your own."
+                f"({', '.join(sorted(self._packages))}): name its module in `workflows:` too."
             )
         found: Any = import_module(tool.module)
         for name in tool.path.split("."):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from perdure.errors import PerdureError
 from perdure.nearest import nearest
 from perdure.settings import LlmSettings, ProviderSettings
+from perdure_orchestrator.agents.keys import Keys
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
 
 __all__ = ["Models", "UnknownModel"]
-
-# Where SDKs look for keys by themselves: OPENAI_API_KEY, HF_TOKEN, AWS_BEARER_TOKEN_BEDROCK, …
-_SECRET: Final = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)")
-_SHORTEST_SECRET: Final = 8  # characters; what is shorter is no secret, and may be a part of any word
 
 
 class UnknownModel(PerdureError):
@@ -33,7 +29,7 @@ class Models:
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
         self._made: dict[str, Model] = {}
-        self._keys: set[str] = set()
+        self._keys = Keys()
 
     def named(self, name: str | None) -> Model:
         """Return the model, the configured one by default.
@@ -52,10 +48,7 @@ class Models:
 
     def without_keys(self, text: str) -> str:
         """Return a text in which no key of the worker's occurs: some providers repeat what they refuse."""
-        found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
-        for key in sorted(self._keys | found, key=len, reverse=True):
-            text = text.replace(key, "***")
-        return text
+        return self._keys.cut_from(text)
 
     async def close(self) -> None:
         """Close the providers' connections."""
@@ -126,5 +119,4 @@ class Models:
         if not key:
             where = settings.api_key_file or settings.api_key_variable
             raise UnknownModel(f"llm.providers.{name} has no key: {where} is empty.")
-        self._keys.add(key)
-        return key
+        return self._keys.add(key)

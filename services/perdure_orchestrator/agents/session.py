@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
+
+from temporalio.exceptions import ApplicationError
 
 from perdure.errors import Unavailable
 from perdure.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.in_process import InProcessServer
+from perdure_orchestrator.agents.keys import Keys
+from perdure_orchestrator.agents.server_errors import Refusals, not_let_in
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -27,22 +31,34 @@ _OPENED_WITHIN: Final = 30.0  # seconds; a first start of a server may have to c
 class Session:
     """An open session and what its server offers."""
 
-    def __init__(self, client: Client, tools: list[Tool], task: asyncio.Task[None], leave: asyncio.Event) -> None:
+    def __init__(
+        self, client: Client, tools: list[Tool], task: asyncio.Task[None], leave: asyncio.Event, refusals: Refusals
+    ) -> None:
         self.client = client
         self.tools = tools
+        self.refusals = refusals
         self._task = task
         self._leave = leave
 
     @classmethod
-    async def open(cls, name: str, where: Server) -> Self:
+    async def open(cls, name: str, where: Server, keys: Keys) -> Self:
         """Start or reach the server and ask for its tools.
+
+        Args:
+            name: The server's, for people.
+            where: How to reach it.
+            keys: Learns with what it is opened.
 
         Raises:
             Unavailable: The server does not come up.
+            ApplicationError: It lets nobody in like this, or says when to come again.
         """
+        refusals = Refusals()
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         leave = asyncio.Event()
-        task = asyncio.create_task(_hold(where, opened, leave), name=f"mcp session {name}")
+        task = asyncio.create_task(
+            _hold(_transport(name, where, keys, refusals), opened, leave), name=f"mcp session {name}"
+        )
         both: set[asyncio.Future[Any]] = {task, opened}
         try:
             await asyncio.wait(both, timeout=_OPENED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
@@ -52,9 +68,13 @@ class Session:
             raise
         if opened.done():
             client, tools = opened.result()
-            return cls(client, tools, task, leave)
+            return cls(client, tools, task, leave, refusals)
         if task.done():
-            raise Unavailable(f"The MCP server {name} does not start: {_root(await _ended(task))!r}")
+            error = _root(await _ended(task))
+            if isinstance(error, ApplicationError):
+                raise error
+            words = keys.cut_from(f"The MCP server {name} does not start: {error!r}")
+            raise refusals.meaning(name, opening=True) or Unavailable(words)
         task.cancel()
         await _ended(task)
         raise Unavailable(f"The MCP server {name} does not start within {_OPENED_WITHIN:g} s")
@@ -79,11 +99,12 @@ class Session:
         await _ended(self._task)
 
 
-async def _hold(where: Server, opened: asyncio.Future[tuple[Client, list[Tool]]], leave: asyncio.Event) -> None:
+async def _hold(
+    transport: AbstractAsyncContextManager[Any], opened: asyncio.Future[tuple[Client, list[Tool]]], leave: asyncio.Event
+) -> None:
     from mcp import Client  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(await _transport(where, stack)))
+    async with transport as way, Client(way) as client:
         opened.set_result((client, await _all(client.list_tools, "tools")))
         await leave.wait()
 
@@ -104,34 +125,39 @@ async def _ended(task: asyncio.Task[None]) -> BaseException | None:
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
-async def _transport(where: Server, stack: AsyncExitStack) -> Any:
+@asynccontextmanager
+async def _transport(name: str, where: Server, keys: Keys, refusals: Refusals) -> AsyncIterator[Any]:
     from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (likewise)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
     from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
 
     if isinstance(where, InProcessServer):
-        return where.server
-    if isinstance(where, StdioServer):
-        env = {**where.env, **{name: _variable(name) for name in where.env_from}}
-        return StdioServerParameters(command=where.command, args=list(where.args), env=env, cwd=where.cwd)
-    token = _token(where)
-    if token is None:
-        return where.url
-    authorised = create_mcp_http_client(headers={"Authorization": f"Bearer {token}"})
-    return streamable_http_client(where.url, http_client=await stack.enter_async_context(authorised))
+        yield where.server
+    elif isinstance(where, StdioServer):
+        env = {**where.env, **{variable: _variable(name, variable) for variable in where.env_from}}
+        yield StdioServerParameters(command=where.command, args=list(where.args), env=env, cwd=where.cwd)
+    else:
+        token = _token(name, where)
+        headers = None if token is None else {"Authorization": f"Bearer {keys.add(token)}"}
+        async with create_mcp_http_client(headers=headers) as http:
+            http.event_hooks = {"response": [refusals.hear]}
+            yield streamable_http_client(where.url, http_client=http)
 
 
-def _token(where: HttpServer) -> str | None:
-    if where.token_file is not None:
-        return where.token_file.read_text().strip()
-    return _variable(where.token_variable) if where.token_variable is not None else None
-
-
-def _variable(name: str) -> str:
+def _token(name: str, where: HttpServer) -> str | None:
+    if where.token_file is None:
+        return None if where.token_variable is None else _variable(name, where.token_variable)
     try:
-        return os.environ[name]
+        return where.token_file.read_text().strip()
+    except OSError as error:
+        raise not_let_in(name, f"its token_file cannot be read ({error})") from error
+
+
+def _variable(name: str, variable: str) -> str:
+    try:
+        return os.environ[variable]
     except KeyError:
-        raise OSError(f"the worker has no variable {name}") from None
+        raise not_let_in(name, f"the worker has no variable {variable}") from None
 
 
 def _root(failed: BaseException | None) -> BaseException | None:

@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.tool_call import ToolAnswer, ToolRequest
 from perdure.nearest import nearest
+from perdure_orchestrator.agents.keys import Keys
 from perdure_orchestrator.agents.session import Server, Session
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class ToolServer:
         self.name = name
         self._where = where
         self._session: Session | None = None
+        self._keys = Keys()
         self._opening = asyncio.Lock()
 
     async def tools(self, *, anew: bool = False) -> list[Tool]:
@@ -130,6 +132,7 @@ class ToolServer:
         Raises:
             ToolRefused: The server says that the call is wrong.
             Unavailable: The server failed, or the session broke; then the next call opens another one.
+            ApplicationError: The server lets nobody in like this, or says when to come again.
         """
         session = await self._open()
         meta: Any = {IDEMPOTENCY_KEY: idempotency_key}
@@ -137,10 +140,15 @@ class ToolServer:
             request.tool,
             request.arguments,
             read_timeout_seconds=self._where.call_timeout.total_seconds(),
-            progress_callback=None if tell is None else _progress(tell),
+            progress_callback=None if tell is None else _progress(tell, self._keys),
             meta=meta,
         )
-        return _answer(request, await self._asked(session, request.tool, calling))
+        answer = _answer(request, await self._asked(session, request.tool, calling))
+        return ToolAnswer.model_validate(self.without_keys(answer.model_dump()))
+
+    def without_keys(self, value: Any) -> Any:
+        """Return a JSON value of the server's in which no key of the worker's occurs."""
+        return self._keys.cut_from_json(value)
 
     async def _asked(self, session: Session, what: str, answer: Awaitable[Answer]) -> Answer:
         """Wait for an answer of the server, and tell whose fault it is if there is none."""
@@ -148,13 +156,17 @@ class ToolServer:
 
         try:
             return await answer
-        except MCPError as error:
-            meaning = _meaning(error)
+        except MCPError as error:  # goes no further as a cause either: it would be recorded, with all keys
+            if refused := session.refusals.meaning(self.name):
+                if refused.non_retryable:
+                    await self._forget(session)  # the token may be another when somebody calls again
+                raise refused from None
+            meaning, words = _meaning(error), self._keys.cut_from(str(error))
             if meaning == "wrong call":
-                raise ToolRefused(f"The server {self.name} refuses {what}: {error}") from error
+                raise ToolRefused(f"The server {self.name} refuses {what}: {words}") from None
             if meaning == "broken session":
                 await self._forget(session)
-            raise Unavailable(f"The call of {what} on {self.name} broke: {error}") from error
+            raise Unavailable(f"The call of {what} on {self.name} broke: {words}") from None
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is out of reach: {error!r}") from error
@@ -167,7 +179,7 @@ class ToolServer:
     async def _open(self) -> Session:
         async with self._opening:
             if self._session is None:
-                self._session = await Session.open(self.name, self._where)
+                self._session = await Session.open(self.name, self._where, self._keys)
             return self._session
 
     async def _forget(self, session: Session) -> None:
@@ -185,10 +197,10 @@ def _meaning(error: MCPError) -> Literal["broken session", "failed server", "wro
     return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
-def _progress(tell: Tell) -> ProgressFnT:
+def _progress(tell: Tell, keys: Keys) -> ProgressFnT:
     async def heard(progress: float, total: float | None, message: str | None) -> None:
         done = f"{progress:g} of {total:g}" if total else f"{progress:g}"
-        await tell(f"{message} ({done})" if message else done)
+        await tell(keys.cut_from(f"{message} ({done})" if message else done))
 
     return heard
 

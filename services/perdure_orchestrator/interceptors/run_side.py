@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, NoReturn
+from functools import partial
+from typing import Any, Final, NoReturn, cast
 
 from opentelemetry import trace
 from pydantic_core import to_jsonable_python
@@ -31,6 +32,7 @@ from perdure.flow.rules import READ_RULES
 from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
 from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
+from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
 
 __all__ = ["FAILURE_TYPES", "RunSide"]
 
@@ -43,6 +45,8 @@ it is, they wait, ``perdure status`` tells why, and they go on when the code fit
 
 _NO_STEPS: Final = frozenset({READ_RULES, SAY})
 
+_UNFIT_IS_TOLD: Final = "perdure-unfit-signals-are-told"
+
 _tracer: Final = trace.get_tracer("perdure.runs")
 
 
@@ -52,11 +56,15 @@ class RunSide(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         """Stand between the run and the steps it schedules."""
         self._scheduling = _Scheduling(outbound)
+        self._run: Run | None = None
+        self._unfit: list[str] = []
+        self._signals = _signals_of_any_type()
         super().init(self._scheduling)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (theirs)
         """Run the workflow between its first and its last fact."""
-        run = self._scheduling.run = Run.open()
+        run = self._run = self._scheduling.run = Run.open()
+        self._tell_unfit(run)
         info = workflow.info()
         attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
         with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
@@ -77,11 +85,28 @@ class RunSide(WorkflowInboundInterceptor):
             return result
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (theirs)
-        """Let a signal's handler fail the run as the run's own code does."""
+        """Let a signal's handler fail the run as the run's own code does; whoever sends what does not fit may not."""
         try:
+            if (known := self._signals.get(input.signal)) is not None:
+                handler = partial(known.fn, None) if known.is_method else known.fn
+                input = replace(input, args=fitted(handler, input.args, workflow.payload_converter()))  # noqa: A001 (theirs)
             await super().handle_signal(input)
+        except UnfitSignal as error:
+            self._refuse(input.signal, error)
         except Exception as error:  # noqa: BLE001 (likewise)
             _fail(error)
+
+    def _refuse(self, signal: str, why: UnfitSignal) -> None:
+        if workflow.patched(_UNFIT_IS_TOLD):
+            self._unfit.append(f"The signal {signal} does not fit and was left out: {why}")
+            if self._run is not None:  # what came before the run is handled before it begins
+                self._tell_unfit(self._run)
+
+    def _tell_unfit(self, run: Run) -> None:
+        facts = [run.fact("note", result=words) for words in self._unfit]
+        self._unfit.clear()
+        if facts:
+            run.say_soon(facts)
 
     async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
         beginning = run.take_beginning()
@@ -163,6 +188,13 @@ class _Scheduling(WorkflowOutboundInterceptor):
             event_id=self.run.event_id,
             beginning=self.run.take_beginning() if soon else None,
         )
+
+
+def _signals_of_any_type() -> dict[str | None, Any]:
+    """Return the run's table of handlers, made to take all: of what has another type temporalio tells only the log."""
+    signals: dict[str | None, Any] = cast("Any", workflow._Runtime.current())._signals  # noqa: SLF001 (no public way)
+    signals.update({name: replace(signal, arg_types=[Any]) for name, signal in signals.items() if name is not None})
+    return signals
 
 
 def _value(result: Any) -> Any:

@@ -65,4 +65,4 @@ def _who_has(
 
 def _item(server: ToolServer, found: Any) -> dict[str, Any]:
     shown: dict[str, Any] = to_jsonable_python(found, by_alias=True, exclude_none=True)
-    return {"server": server.name, **shown}
+    return {"server": server.name, **server.without_keys(shown)}

@@ -10,7 +10,7 @@ from perdure.bus import NatsBus
 from perdure.bus.story import follow, newest_facts, story
 from perdure.cli.client import Json, RunId, open_bus, run
 from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
-from perdure.contracts import ENDINGS, Progress, RunUsage
+from perdure.contracts import ENDINGS, Progress, RunUsage, in_order
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 
 __all__ = ["register"]
@@ -61,10 +61,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _used(facts: list[Progress]) -> RunUsage:
-    """Return what a run used: what its ending says, or the sum of its steps so far."""
+    """Return what a run used: what its ending says, or the sum of its steps so far, also before it was renewed."""
     said = [fact for fact in facts if fact.usage is not None]
     ending = next((fact.usage for fact in said if fact.kind in ENDINGS), None)
-    steps = {fact.sequence: fact.usage for fact in said if fact.usage is not None}
+    steps = {(fact.run_id, fact.sequence): fact.usage for fact in said if fact.usage is not None}
     return ending or sum(steps.values(), RunUsage())
 
 
@@ -97,7 +97,7 @@ async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
 
 async def _last(workflow_id: str, *, wait: bool) -> Progress:
     async with open_bus() as bus:
-        last = max(await story(bus, workflow_id), key=lambda fact: (fact.sequence, fact.attempt))
+        last = in_order(await story(bus, workflow_id))[-1]
         if wait and last.kind not in ENDINGS:
             return [fact async for fact in follow(bus, workflow_id, replay=True)][-1]
         return last

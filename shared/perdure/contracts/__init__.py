@@ -19,7 +19,7 @@ from perdure.contracts.events import Event
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Voice
-from perdure.contracts.progress import ENDINGS, Kind, Progress
+from perdure.contracts.progress import ENDINGS, Kind, Progress, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.subjects import from_token, to_token
 from perdure.contracts.usage import RunUsage, Usage
@@ -60,5 +60,6 @@ __all__ = [
     "Usage",
     "Voice",
     "from_token",
+    "in_order",
     "to_token",
 ]

@@ -1,5 +1,6 @@
 """What a run says of itself."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from pydantic import JsonValue, NonNegativeInt, PositiveInt
@@ -8,7 +9,7 @@ from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 from perdure.contracts.usage import RunUsage
 
-__all__ = ["ENDINGS", "Kind", "Progress"]
+__all__ = ["ENDINGS", "Kind", "Progress", "in_order"]
 
 Kind = Literal[
     "started",
@@ -69,3 +70,10 @@ class Progress(Message):
         """Every attempt of a step is a fact of its own, and so is each of its notes."""
         part = f".{self.part}" if self.part else ""
         return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}{part}"
+
+
+def in_order(facts: Iterable[Progress]) -> list[Progress]:
+    """Sort the facts of one workflow id, given as they were heard: a renewed run comes before its successor."""
+    heard = list(facts)
+    runs = list(dict.fromkeys(fact.run_id for fact in heard))
+    return sorted(heard, key=lambda fact: (runs.index(fact.run_id), fact.sequence, fact.attempt, fact.part))

@@ -38,10 +38,10 @@ class Agent:
     if not TYPE_CHECKING:  # a checker sees the constructor alone, and tells typing errors itself
 
         def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: D102 (the class tells it)
-            known = inspect.signature(cls.__init__).parameters
+            known = _options(cls)
             for option in options:
                 if option not in known:
-                    raise TypeError(f"An agent has no option {option}{nearest(option, known.keys() - {'self'})}")
+                    raise TypeError(f"An agent has no option {option}{nearest(option, known)}")
             return super().__new__(cls)
 
     def __init__(  # noqa: PLR0913 (the words that make an agent)
@@ -85,3 +85,14 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is open: sessions and connections belong to the workers."""
+
+
+def _options(kind: type) -> set[str]:
+    """Name what a class of agents takes; ``**options`` of its own stands for what its base takes."""
+    known: set[str] = set()
+    for init in filter(None, (vars(base).get("__init__") for base in kind.__mro__)):
+        _, *parameters = inspect.signature(init).parameters.values()
+        known.update(it.name for it in parameters if it.kind not in {it.VAR_KEYWORD, it.VAR_POSITIONAL})
+        if all(it.kind is not it.VAR_KEYWORD for it in parameters):
+            break
+    return known

@@ -4,16 +4,19 @@ A program keeps its classes and calls; its imports become ``from perdure.flow.mc
 named in ``workflows:``. An event or ``temporal workflow start`` starts it; nothing is run by the app object.
 """
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from temporalio import activity
 from temporalio import workflow as temporal
 
 from perdure.flow.agent import Agent as PerdureAgent
 from perdure.flow.result import WorkflowResult
+from perdure.flow.run import Run
+from perdure.flow.tools import Tools
 
 __all__ = ["Agent", "MCPApp", "Workflow", "WorkflowResult", "workflow"]
 
@@ -28,11 +31,24 @@ class Workflow(Generic[Value]):
 
 
 class Agent(PerdureAgent):
-    """An agent; the server name ``llm`` is left out: an agent's model is its ``llm`` already."""
+    """An agent; the server name ``llm`` is left out: an agent's model is its ``llm`` already.
 
-    def __init__(self, name: str, instruction: str = "", server_names: Sequence[str] = (), **options: Any) -> None:
-        servers = [server for server in server_names if server != _NO_SERVER]
+    The program of one that names no servers may call the tools of all that are configured; its model is offered none.
+    """
+
+    def __init__(
+        self, name: str, instruction: str = "", server_names: Sequence[str] | None = None, **options: Any
+    ) -> None:
+        servers = [server for server in server_names or () if server != _NO_SERVER]
         super().__init__(name, instruction=instruction, server_names=servers, **options)
+        self._names_none = server_names is None
+
+    async def __aenter__(self) -> Self:
+        """Learn which servers there are."""
+        if self._names_none:
+            rules = await Run.current().rules()
+            self.tools = Tools(dataclasses.replace(self._box, servers=tuple(rules.servers)))
+        return await super().__aenter__()
 
 
 class MCPApp:

@@ -17,7 +17,8 @@ async def renew_when_long(*args: Any, longest: int = _LONGEST) -> None:
     """Go on as a new run with these arguments, if the history has grown long; else do nothing.
 
     Call it where nothing is under way, as at the top of an endless loop. The workflow id stays; the event, what was
-    used and early decisions go along; the new run numbers its facts from 1.
+    used and early decisions go along; the new run numbers its facts from 1. Agents' conversations do not:
+    what must be known of them belongs into the arguments.
 
     Args:
         args: What the workflow's ``run`` takes.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from perdure.contracts import Message, Progress
+from perdure.contracts import Message, Progress, in_order
 
 __all__ = ["Outcome"]
 
@@ -13,9 +13,11 @@ class Outcome:
     """The end of a run and its story.
 
     Attributes:
-        said: All that it said on the bus, in order.
+        workflow_id: Which run.
+        said: All that was said on the bus, in order, by runs that it started too.
     """
 
+    workflow_id: str
     said: tuple[Message, ...]
 
     @property
@@ -41,9 +43,9 @@ class Outcome:
 
     @property
     def progress(self) -> list[Progress]:
-        """Its facts by their numbers."""
+        """Its facts by their numbers; those of a renewed run after those of the one before."""
         facts = [message for message in self.said if isinstance(message, Progress)]
-        return sorted(facts, key=lambda fact: (fact.sequence, fact.attempt, fact.part))
+        return in_order(fact for fact in facts if fact.workflow_id == self.workflow_id)
 
     @property
     def steps(self) -> list[str]:

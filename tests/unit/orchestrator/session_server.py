@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, ClassVar
@@ -20,14 +21,20 @@ class SessionServer:
         session: The only session that it knows.
         lost: What it answers to any other session: an HTTP status and a JSON-RPC error, or an empty body.
         failures: What it answers to the next calls of its tool, likewise.
+        closed: What it answers to everything else, if that is no answer.
+        retry_after: The header that goes with what it refuses.
         keys: The idempotency keys of the calls that came.
+        tokens: What came in the header `authorization`.
     """
 
     url: str
     session: str = ""
     lost: tuple[int, dict[str, Any] | None] = (404, None)
     failures: list[tuple[int, dict[str, Any] | None]] = field(default_factory=list)
+    closed: int | None = None
+    retry_after: str | None = None
     keys: list[str] = field(default_factory=list)
+    tokens: set[str | None] = field(default_factory=set)
 
     def restart(self) -> None:
         """Forget the session."""
@@ -70,12 +77,16 @@ class _Conversation(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         server = self.server_of[self.server]
-        status, said = server.answer(request, self.headers["mcp-session-id"])
+        server.tokens.add(self.headers["authorization"])
+        answer = server.answer(request, self.headers["mcp-session-id"])
+        status, said = answer if server.closed is None else (server.closed, None)
         body = b"" if said is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **said}).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         if said is not None:
             self.send_header("content-type", "application/json")
+        if server.retry_after is not None and status >= HTTPStatus.BAD_REQUEST:
+            self.send_header("retry-after", server.retry_after)
         if request["method"] == "initialize":
             self.send_header("mcp-session-id", server.session)
         self.end_headers()

@@ -48,6 +48,12 @@ async def test_what_is_written_is_read_back(root: Path, name: str) -> None:
     assert text(await call(root, "read_text_file", path=name)) == "Grüße, 世界\n"
 
 
+async def test_programs_for_mcp_agent_load_a_file(root: Path) -> None:
+    await call(root, "write_file", path="note.md", content="Grüße")
+
+    assert text(await call(root, "load_file", path="note.md")) == "Grüße"
+
+
 async def test_a_file_is_replaced_whole_and_no_draft_is_left(root: Path) -> None:
     for content in ("a long first version", "short"):
         await call(root, "write_file", path="report.md", content=content)

@@ -146,10 +146,14 @@ def test_what_is_no_modules_name_is_told(name: str) -> None:
         load_registry([name])
 
 
-def test_a_module_without_a_workflow_and_an_activity_is_told_what_may_be_missing(write_module: WriteModule) -> None:
-    module = write_module("forgetful", GREETINGS.replace("@", "# @"))
+def test_a_module_may_have_nothing_but_functions_which_are_tools(write_module: WriteModule) -> None:
+    module = write_module("prices", "def in_euro(dollars: float) -> float:\n    return dollars * 0.9\n")
 
-    with pytest.raises(
-        SetupError, match=r"forgetful defines no workflow and no activity: is @workflow\.defn missing\?"
-    ):
+    assert load_registry([module]) == load_registry([])
+
+
+def test_a_module_that_defines_nothing_of_use_is_told_what_may_be_missing(write_module: WriteModule) -> None:
+    module = write_module("forgetful", f"from os.path import join\n{ANOTHER_GREETING.replace('@', '# @')}")
+
+    with pytest.raises(SetupError, match=r"no activity and no function: is @workflow\.defn missing\?"):
         load_registry([module])

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import pytest_asyncio
+from temporalio.exceptions import ApplicationError
 
 from perdure.errors import Unavailable
 from perdure.flow.tool_call import ToolAnswer, ToolRequest
@@ -21,6 +23,7 @@ from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from tests.unit.orchestrator.session_server import SessionServer, serving
 
+TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (so we call it)
 TINY = str(Path(__file__).with_name("tiny_server.py"))
 
 
@@ -125,7 +128,7 @@ async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: Too
         ("fils", "read_text_file", "No MCP server is called fils: did you mean files?"),
         ("zzz", "read_text_file", "No MCP server is called zzz; there are: broken, files, silent, tiny"),
         ("files", "read_file", "No tool is called read_file on files: did you mean read_text_file?"),
-        ("files", "zzz", "there are: list_directory, read_text_file, write_file"),
+        ("files", "zzz", "there are: list_directory, load_file, read_text_file, write_file"),
     ],
 )
 async def test_a_name_that_nobody_has_is_refused_with_those_there_are(
@@ -250,3 +253,93 @@ async def test_a_call_that_the_server_calls_wrong_is_refused_with_its_words(lega
     with pytest.raises(ToolRefused, match="legacy refuses note_key: no such shelf"):
         await call(servers, "legacy", "note_key")
     await servers.close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_token_is_another(
+    legacy: SessionServer, tmp_path: Path, status: int
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("an-old-token")
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url, token_file=token)})
+    await call(servers, "legacy", "note_key")
+    legacy.failures = [(status, None)]
+
+    with pytest.raises(ApplicationError, match=rf"HTTP {status}\. Mend mcp\.servers\.legacy") as refused:
+        await call(servers, "legacy", "note_key")
+    token.write_text("a-new-token")
+    await call(servers, "legacy", "note_key")
+    await servers.close()
+
+    assert refused.value.non_retryable
+    assert legacy.tokens == {"Bearer an-old-token", "Bearer a-new-token"}
+
+
+@pytest.mark.parametrize(
+    ("status", "where", "said"),
+    [
+        (401, {}, "it answers HTTP 401"),
+        (403, {}, "it answers HTTP 403"),
+        (404, {}, r"there is none at its url \(HTTP 404\)"),
+        (None, {"token_variable": "NO_SUCH_VARIABLE"}, "the worker has no variable NO_SUCH_VARIABLE"),
+        (None, {"token_file": "/nowhere/token"}, "its token_file cannot be read"),
+    ],
+)
+async def test_a_server_that_nobody_can_open_like_this_is_not_tried_again(
+    legacy: SessionServer, status: int | None, where: dict[str, Any], said: str
+) -> None:
+    legacy.closed = status
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url, **where)})
+
+    with pytest.raises(ApplicationError, match=f"The MCP server legacy cannot be used: {said}") as refused:
+        await call(servers, "legacy", "note_key")
+
+    assert refused.value.non_retryable
+
+
+@pytest.mark.parametrize("opening", [False, True], ids=["at a call", "at opening"])
+@pytest.mark.parametrize(
+    ("status", "wait", "seconds"), [(429, "7", 7), (503, "0", 0), (429, "Wed, 21 Oct 2015 07:28:00 GMT", 0)]
+)
+async def test_a_server_that_says_when_to_call_again_is_called_then(
+    legacy: SessionServer, *, status: int, wait: str, seconds: int, opening: bool
+) -> None:
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
+    legacy.retry_after = wait
+    if opening:
+        legacy.closed = status
+    else:
+        await call(servers, "legacy", "note_key")
+        legacy.failures = [(status, None)]
+
+    with pytest.raises(ApplicationError, match=f"HTTP {status}, retry-after {wait}") as later:
+        await call(servers, "legacy", "note_key")
+    await servers.close()
+
+    assert later.value.next_retry_delay == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"code": -32602, "message": f"who is {TOKEN}?"}},
+        {"error": {"code": -32603, "message": f"who is {TOKEN}?"}},
+        {"result": {"content": [{"type": "text", "text": TOKEN}], "structuredContent": {"you": [TOKEN]}}},
+    ],
+    ids=["a refusal", "a failure", "an answer"],
+)
+async def test_a_token_that_a_server_repeats_goes_no_further(
+    legacy: SessionServer, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("SHOP_ACCESS", TOKEN)
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url, token_variable="SHOP_ACCESS")})  # noqa: S106 (a name)
+    legacy.failures = [(200, answer)]
+
+    try:
+        told = (await call(servers, "legacy", "note_key")).model_dump_json()
+    except (Unavailable, ToolRefused) as error:
+        told = str(error)
+    await servers.close()
+
+    assert "***" in told
+    assert TOKEN not in told

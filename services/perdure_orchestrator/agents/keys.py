@@ -1,0 +1,41 @@
+"""The worker's keys: told to nobody but the party that they open, also where that party repeats them."""
+
+import os
+import re
+from typing import Any, Final
+
+__all__ = ["Keys"]
+
+# Where SDKs look for keys by themselves: OPENAI_API_KEY, HF_TOKEN, AWS_BEARER_TOKEN_BEDROCK, …
+_SECRET: Final = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)")
+_SHORTEST_SECRET: Final = 8  # characters; what is shorter is no secret, and may be a part of any word
+
+
+class Keys:
+    """Those that were read from files and variables, and whatever else a variable's name calls one."""
+
+    def __init__(self) -> None:
+        self._read: set[str] = set()
+
+    def add(self, key: str) -> str:
+        """Remember a key, and return it."""
+        self._read.add(key)
+        return key
+
+    def cut_from(self, text: str) -> str:
+        """Return a text in which no key occurs."""
+        found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
+        for key in sorted(self._read | found, key=len, reverse=True):
+            text = text.replace(key, "***")
+        return text
+
+    def cut_from_json(self, value: Any) -> Any:
+        """Return a JSON value in whose texts no key occurs."""
+        match value:
+            case str():
+                return self.cut_from(value)
+            case dict():
+                return {name: self.cut_from_json(part) for name, part in value.items()}
+            case list() | tuple():
+                return [self.cut_from_json(part) for part in value]
+        return value

@@ -1,0 +1,42 @@
+"""What comes with a signal becomes what its handler takes: the bus carries one value, a handler may take several."""
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from temporalio.converter import PayloadConverter
+
+__all__ = ["UnfitSignal", "fitted"]
+
+
+class UnfitSignal(Exception):
+    """What came is not what the handler takes; the sentence says why."""
+
+
+def fitted(handler: Callable[..., Any], given: Sequence[Any], converter: PayloadConverter) -> list[Any]:
+    """Return the handler's arguments, of the types that it declares; one object may hold all of them by name.
+
+    Raises:
+        UnfitSignal: They do not fit.
+    """
+    signature = inspect.signature(handler)
+    hints = typing.get_type_hints(handler.func if isinstance(handler, partial) else handler)
+    try:
+        bound = _by_name(signature, given) or signature.bind(*given)
+        for name, value in bound.arguments.items():
+            if name in hints and signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL:
+                [bound.arguments[name]] = converter.from_payloads([converter.to_payload(value)], [hints[name]])
+    except (TypeError, ValueError, RuntimeError) as error:  # by `bind`, by pydantic, by temporalio's own converters
+        raise UnfitSignal(str(error)) from error
+    bound.apply_defaults()
+    return list(bound.args)
+
+
+def _by_name(signature: inspect.Signature, given: Sequence[Any]) -> inspect.BoundArguments | None:
+    """Read one object as the arguments of a handler that takes several, if its fields are their names."""
+    known = signature.parameters.keys()
+    if len(known) > 1 and len(given) == 1 and isinstance(given[0], dict) and given[0].keys() <= known:
+        return signature.bind(**given[0])
+    return None

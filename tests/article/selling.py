@@ -1,0 +1,16 @@
+"""The workflow that the README's test tests, as a reader would write them."""
+
+from typing import Any
+
+from temporalio import workflow
+
+from perdure.flow import Agent, Approved, approval
+
+
+@workflow.defn
+class Selling:
+    @workflow.run
+    async def run(self, event: dict[str, Any]) -> str:
+        async with Agent("clerk", server_names=["shop"]) as clerk:
+            offer = await clerk.llm.generate_str(f"What does a {event['item']} cost?")
+        return offer if isinstance(await approval("Sell it?", details=offer), Approved) else "(kept)"

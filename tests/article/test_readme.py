@@ -1,0 +1,16 @@
+"""The test that the README shows passes."""
+
+from typing import Any
+
+from perdure.testing import WorkflowRunner
+from tests.article.selling import Selling
+from tests.unit.test_readme import README, blocks
+from tests.workflow import greeter
+
+
+async def test_the_test_that_is_shown_passes(run_workflow: WorkflowRunner) -> None:
+    shown = next(block for block in blocks(README, "python") if "run_workflow" in block)
+    names: dict[str, Any] = {"Selling": Selling, "my_mcp_server": greeter.shop()}
+
+    exec(shown, names)  # noqa: S102 (our own README)
+    await names["test_the_clerk_asks_for_the_price"](run_workflow)
