@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
@@ -131,7 +132,7 @@ class Judging:
         judge = Agent("judge")
         mood = await judge.llm.generate_structured("Good?", Mood)
         reply = await judge.llm.generate(Mood(good=True), shape=Mood)
-        return [mood.good, reply.output, reply.usage.total.requests]
+        return [mood.good, reply.output.model_dump(), reply.usage.total.requests]
 
 
 @pytest.fixture(autouse=True)
@@ -269,11 +270,42 @@ async def test_an_answer_comes_in_the_shape_that_was_asked_for(run_workflow: Wor
     assert model.prompts == ["Good?", '{"good":true}']
 
 
-async def test_an_answer_of_another_shape_fails_the_run_and_does_not_hang_it(run_workflow: WorkflowRunner) -> None:
-    outcome = await run_workflow(Judging, model=[Person(name="Ann")])
+@pytest.mark.parametrize("wrong", [Person(name="Ann"), "It is good."])
+async def test_an_answer_of_another_shape_is_asked_for_again(
+    run_workflow: WorkflowRunner, wrong: BaseModel | str
+) -> None:
+    model = ScriptedModel([wrong, Mood(good=True), Mood(good=False)])
+
+    outcome = await run_workflow(Judging, model=model)
+
+    assert outcome.result == [True, {"good": False}, 1]
+    assert "does not have the shape" in model.prompts[1]
+
+
+async def test_a_model_that_never_answers_in_the_shape_fails_the_run_with_what_is_wrong(
+    run_workflow: WorkflowRunner,
+) -> None:
+    model = ScriptedModel([Person(name="Ann")] * 3)
+
+    outcome = await run_workflow(Judging, model=model)
 
     assert outcome.ending.kind == "failed"
-    assert "good" in (outcome.error or "")
+    assert "good: Field required" in (outcome.error or "")
+
+
+async def test_a_call_whose_arguments_are_no_json_is_not_made_and_the_model_is_told(
+    run_workflow: WorkflowRunner,
+) -> None:
+    class Garbled(ScriptedModel):
+        async def _answer(self, messages: Any, *_: Any) -> Any:
+            if len(messages) == 1:
+                return ModelResponse([ToolCallPart("now", '{"zone": "Os')])
+            return ModelResponse([TextPart(str(messages[-1].parts[0].content))])
+
+    outcome = await run_workflow(Asking, "Go", model=Garbled(), servers={"shop": greeter.shop()})
+
+    assert outcome.result == "Error: now was called with arguments that are no JSON object"
+    assert greeter.calls == []
 
 
 async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflow: WorkflowRunner) -> None:

@@ -82,6 +82,18 @@ async def test_a_conversation_goes_on_after_a_structured_answer(model: str, tmp_
     assert [first.output, second.output] == [{"city": "Oslo"}] * 2
 
 
+@pytest.mark.parametrize("model", [name for name in MODELS if "claude" not in name])
+@pytest.mark.parametrize("words", ['{"city": "Oslo', '["Oslo"]', "Oslo"])
+async def test_arguments_that_are_no_json_object_are_taken_for_none(model: str, words: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+        peer.plan, peer.arguments = ["call_tool", "call_tool"], words
+        shaped = await ask(asking, model, output_schema=SHAPE)
+        wishing = await ask(asking, model, functions=(NOW,))
+
+    assert (shaped.output, shaped.wishes) == (None, ())
+    assert [(wish.tool, wish.arguments) for wish in wishing.wishes] == [("now", None)]
+
+
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_conversation_goes_on_after_a_tool_that_was_not_answered(model: str, tmp_path: Path) -> None:
     async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -67,7 +67,7 @@ def answered(request: exchange.ModelRequest, response: ModelResponse) -> exchang
     return exchange.ModelAnswer(
         text=response.text or "",
         wishes=wishes,
-        output=None if output is None else output.args_as_dict(),
+        output=None if output is None else _arguments(output),
         model=model,
         usage=RunUsage.of_request(request.agent, model, _usage(response)),
     )
@@ -84,7 +84,14 @@ def _closed(call: ToolCallPart) -> ToolReturnPart:
 
 
 def _wish(call: ToolCallPart) -> exchange.ToolWish:
-    return exchange.ToolWish(tool=call.tool_name, arguments=call.args_as_dict(), call_id=call.tool_call_id)
+    return exchange.ToolWish(tool=call.tool_name, arguments=_arguments(call), call_id=call.tool_call_id)
+
+
+def _arguments(call: ToolCallPart) -> dict[str, Any] | None:
+    try:
+        return call.args_as_dict(raise_if_invalid=True)
+    except (AssertionError, ValueError):
+        return None
 
 
 def _usage(response: ModelResponse) -> Usage:
