@@ -7,9 +7,12 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models import Model
+from pydantic_ai.models.function import FunctionModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
+from perdure.contracts import RunUsage
 from perdure.flow import Agent
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
 from tests.workflow import greeter
@@ -378,7 +381,8 @@ async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunn
     assert (usage.total.requests, usage.tool_calls) == (2, 1)
     assert usage.agents == {"clerk": usage.total}
     calls = [fact.usage for fact in outcome.progress if fact.kind == "step_completed" and fact.usage]
-    assert sum(call.total.tokens for call in calls) == usage.total.tokens > 0
+    assert usage.total.tokens > 0
+    assert sum(calls, RunUsage()) == usage
 
 
 @pytest.mark.parametrize(
@@ -386,14 +390,21 @@ async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunn
     [
         ({"requests": 1}, "limits.requests"),
         ({"tokens": 1}, "limits.tokens"),
+        ({"cost_usd": "0.00001"}, "limits.cost_usd"),
         ({"wall_time": "0s"}, "limits.wall_time"),
     ],
 )
 async def test_a_run_ends_at_the_operators_limits(
     run_workflow: WorkflowRunner, limits: dict[str, Any], told: str
 ) -> None:
+    class Priced(ScriptedModel):
+        def named(self, name: str | None) -> Model:  # noqa: ARG002 (it plays one that has a price)
+            return FunctionModel(self._answer, model_name="gpt-4o")
+
+    model = Priced([ToolUse("now"), "done"])
+
     outcome = await run_workflow(
-        Asking, "Go", model=[ToolUse("now"), "done"], servers={"shop": greeter.shop()}, settings={"limits": limits}
+        Asking, "Go", model=model, servers={"shop": greeter.shop()}, settings={"limits": limits}
     )
 
     assert outcome.ending.kind == "failed"

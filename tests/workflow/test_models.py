@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,15 @@ async def ask(asking: AskModel, model: str, **more: Any) -> ModelAnswer:
     return answer
 
 
-@pytest.mark.parametrize("model", MODELS)
-async def test_a_model_answers_and_its_usage_is_counted(model: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("model", "cost"), [*zip(MODELS, ["0.0000575", "0.00006125", "0.000078", None], strict=True)])
+async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | None, tmp_path: Path) -> None:
     async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
         answer = await ask(asking, model)
 
     assert answer.text == "hello"
-    assert (answer.usage.total.requests, answer.usage.total.tokens) == (1, 14)
+    used = answer.usage.total
+    assert (used.requests, used.tokens, used.unpriced_requests) == (1, 14, int(cost is None))
+    assert used.cost_usd == (cost and Decimal(cost))
     (asked,) = peer.asked
     assert KEY in f"{asked['headers']}"
     assert KEY not in answer.model_dump_json()

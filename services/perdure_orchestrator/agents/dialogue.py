@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_ai.messages import (
@@ -95,11 +96,21 @@ def _arguments(call: ToolCallPart) -> dict[str, Any] | None:
 
 
 def _usage(response: ModelResponse) -> Usage:
-    used = response.usage
+    used, cost = response.usage, _cost(response)
     return Usage(
         requests=1,
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,
-        cost_usd=used.cost,
-        unpriced_requests=int(used.cost is None),
+        cost_usd=cost,
+        unpriced_requests=int(cost is None),
     )
+
+
+def _cost(response: ModelResponse) -> Decimal | None:
+    """Return what a gateway charged, else the list price, if one is known."""
+    if response.usage.cost is not None:
+        return response.usage.cost
+    try:
+        return response.cost().total_price
+    except (AssertionError, LookupError, ValueError):  # no name of a model, no price, no count of tokens
+        return None

@@ -4,6 +4,8 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
+from perdure.contracts.usage import RunUsage
+
 __all__ = [
     "ASK_SERVER",
     "CALL_FUNCTION",
@@ -96,6 +98,11 @@ class ToolAnswer(_Part):
     kept: str | None = None
     is_error: bool = False
     needs_approval: bool = False
+
+    @property
+    def usage(self) -> RunUsage:
+        """One call, if there was one."""
+        return RunUsage(tool_calls=0 if self.needs_approval else 1)
 
 
 class ServerQuestion(_Part):

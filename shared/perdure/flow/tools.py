@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import to_jsonable_python
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from perdure.contracts.usage import RunUsage
 from perdure.flow.approval import Approved, approval
 from perdure.flow.performing import Trying, limited_from, perform, rules_for
 from perdure.flow.run import Run
@@ -26,8 +25,6 @@ from perdure.flow.tool_call import (
 )
 
 __all__ = ["Toolbox", "Tools"]
-
-_ONE_CALL: Final = RunUsage(tool_calls=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,6 @@ class Toolbox:
             answer = await self._perform(CALL_TOOL, request, tool, trying)
             if answer.needs_approval:
                 answer = await self._once_approved(request, trying)
-        Run.current().spend(_ONE_CALL)
         return answer
 
     async def _once_approved(self, request: ToolRequest, trying: Trying) -> ToolAnswer:
@@ -92,7 +88,9 @@ class Toolbox:
                 return ToolAnswer(tool=request.tool, call_id=request.call_id, text=text, is_error=True)
 
     async def _perform(self, step: str, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
-        return await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
+        answer = await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
+        Run.current().spend(answer.usage)
+        return answer
 
 
 class Tools:
