@@ -409,33 +409,3 @@ async def test_a_run_ends_at_the_operators_limits(
 
     assert outcome.ending.kind == "failed"
     assert told in (outcome.error or "")
-
-
-async def test_an_agent_is_offered_and_may_call_only_what_the_operator_allows(run_workflow: WorkflowRunner) -> None:
-    settings = {"agents": {"clerk": {"allow_tools": ["p*", "buy"], "deny_tools": ["buy"]}}}
-    model = ScriptedModel([ToolUse("buy", {"item": "hat"}), "well"])
-
-    outcome = await run_workflow(Asking, "Go", model=model, servers={"shop": greeter.shop()}, settings=settings)
-
-    assert outcome.result == "well"
-    assert greeter.calls == []
-    assert "buy" not in model.offered
-
-
-@pytest.mark.parametrize(("answer", "bought"), [("approve", ["buy hat"]), ("reject", [])])
-async def test_a_tool_that_requires_approval_is_called_only_once_approved(
-    run_workflow: WorkflowRunner, answer: Any, bought: list[str]
-) -> None:
-    settings = {"agents": {"clerk": {"requires_approval": ["buy"]}}}
-
-    outcome = await run_workflow(
-        Asking,
-        "Go",
-        model=[ToolUse("buy", {"item": "hat"}), "well"],
-        servers={"shop": greeter.shop()},
-        settings=settings,
-        answers={"May clerk call buy?": answer},
-    )
-
-    assert outcome.result == "well"
-    assert greeter.calls == bought

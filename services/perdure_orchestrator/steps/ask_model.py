@@ -103,11 +103,11 @@ class AskModel:
 
         tools = {function.name: self._functions.described(function) for function in request.functions}
         for name, (_, tool) in (await self._servers.offers(request.servers)).items():
-            if name not in tools and self._permissions.allows(request.agent, name):
-                tools[name] = ToolDefinition(
-                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
-                )
-        return list(tools.values())
+            described = ToolDefinition(
+                name=name, parameters_json_schema=tool.input_schema, description=tool.description
+            )
+            tools.setdefault(name, described)
+        return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
 
     async def _texts(self, answers: tuple[ToolAnswer, ...]) -> list[ToolAnswer]:
         """Fetch what was too long to be carried."""

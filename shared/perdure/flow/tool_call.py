@@ -35,7 +35,7 @@ class FunctionTool(_Part):
         module: Where it is defined, at the top level or in a class.
         path: Its qualified name there.
         args: Positional arguments that a partial has bound.
-        named: Keyword arguments that a partial has bound.
+        named: Keyword arguments that a partial has bound; no call sets them.
     """
 
     name: str
@@ -75,6 +75,7 @@ class FunctionCall(_Part):
     arguments: dict[str, JsonValue]
     positional: tuple[JsonValue, ...] = ()
     call_id: str = ""
+    approved_by: str | None = None
     began_at: AwareDatetime | None = None
 
 
@@ -106,15 +107,17 @@ class ToolAnswer(_Part):
 
 
 class ServerQuestion(_Part):
-    """What else one asks of MCP servers than to call a tool."""
+    """What else one asks of MCP servers than to call a tool; of tools, also which functions the agent may use."""
 
+    agent: str = ""
     servers: tuple[str, ...]
+    functions: tuple[FunctionTool, ...] = ()
     about: Literal["tools", "resources", "resource", "prompts", "prompt"]
     name: str = ""
     arguments: dict[str, str] = {}
 
 
 class ServerAnswer(_Part):
-    """What they answer, each item in MCP's own JSON."""
+    """What they answer, each item in MCP's own JSON with its ``server``; functions have none."""
 
     items: tuple[dict[str, Any], ...]

@@ -98,7 +98,7 @@ class WorkflowRunner:
         workflow: type,
         *args: Any,
         model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
-        servers: Mapping[str, MCPServer] | None = None,
+        servers: Mapping[str, MCPServer | InProcessServer] | None = None,
         activities: Sequence[Callable[..., Any]] = (),
         answers: Mapping[str, Answer] | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -111,7 +111,7 @@ class WorkflowRunner:
             workflow: The class.
             args: What its run takes.
             model: Who answers all agents, or its lines.
-            servers: MCP servers of this process, by the names that agents use.
+            servers: MCP servers of this process, by the names that agents use; ``InProcessServer`` says more of one.
             activities: The author's own.
             answers: What reviewers say, by the beginnings of the requests' titles.
             settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
@@ -123,7 +123,7 @@ class WorkflowRunner:
         classes = {_name(one): one for one in (workflow, *children)}
         queue = f"test-{uuid4().hex}"
         configured = _settings(queue, {workflow, *children}, settings or {})
-        parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
+        parties = Parties(scripted, {name: _here(server) for name, server in (servers or {}).items()})
         objects = MemoryObjects()
         configuration = self._environment.client.config()
         configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
@@ -181,6 +181,10 @@ def _settings(queue: str, workflows: set[type], more: Mapping[str, Any]) -> Sett
     """Make the configuration of a test: nothing but its own words, whatever lies around."""
     modules = tuple({one.__module__ for one in workflows})
     return _OnlyGiven(temporal={"task_queue": queue, "sandbox": False}, workflows=modules, **more)
+
+
+def _here(server: MCPServer | InProcessServer) -> InProcessServer:
+    return server if isinstance(server, InProcessServer) else InProcessServer(server)
 
 
 def _name(workflow: type) -> str:
