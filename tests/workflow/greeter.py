@@ -69,9 +69,25 @@ def open_door() -> object:
     return object()
 
 
+def fail() -> str:
+    """Fails, for once."""
+    raise OSError("away")
+
+
 def refuse() -> str:
     """Never works."""
     raise ToolError("not today")
+
+
+async def linger() -> str:
+    """Take long."""
+    calls.append("began")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        calls.append("cancelled")
+        raise
+    return "done"
 
 
 def shop() -> MCPServer:

@@ -11,6 +11,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.function import FunctionModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from perdure.contracts import RunUsage
 from perdure.flow import Agent
@@ -126,6 +127,32 @@ class Patient:
     async def run(self) -> str:
         agent = Agent("clerk", retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=3))
         return await agent.llm.generate_str("Well?")
+
+
+@workflow.defn
+class Hasty:
+    """Says of one request and one call how often to try them; its agent says otherwise."""
+
+    @workflow.run
+    async def run(self, what: str) -> str:
+        agent = Agent("clerk", functions=[greeter.fail], retry_policy=RetryPolicy(maximum_attempts=3))
+        if what == "request":
+            return await agent.llm.generate_str("Well?", retry_policy=ONCE)
+        return (await agent.tools.call("fail", retry_policy=ONCE)).text
+
+
+@workflow.defn
+class Strict:
+    """Does not let its model go on after a tool has failed, and asks it something else."""
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        async with Agent("clerk", server_names=["shop"], tool_errors="raise") as clerk:
+            try:
+                await clerk.llm.generate_str("Steal a hat")
+            except ApplicationError as error:
+                return [error.message, await clerk.llm.generate_str("What now?")]
+        return []
 
 
 @workflow.defn
@@ -319,6 +346,23 @@ async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflo
 
     assert max(fact.attempt for fact in outcome.progress) == 3
     assert outcome.ending.kind == "failed"
+
+
+@pytest.mark.parametrize("what", ["request", "call"])
+async def test_the_policy_of_a_call_goes_before_its_agents(run_workflow: WorkflowRunner, what: str) -> None:
+    outcome = await run_workflow(Hasty, what, model=[ConnectionError("away"), "never said"])
+
+    assert outcome.ending.kind == "failed"
+    assert [fact.attempt for fact in outcome.progress if fact.kind == "step_failed"] == [1]
+
+
+async def test_an_author_may_have_a_tool_that_fails_raised_instead_of_told(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([ToolUse("steal", {"item": "hat"}), "wait"])
+
+    outcome = await run_workflow(Strict, model=model, servers={"shop": greeter.shop()})
+
+    assert outcome.result == ["The tool steal failed: Error executing tool steal: the hat is guarded", "wait"]
+    assert model.prompts == ["Steal a hat", "What now?"]
 
 
 @pytest.mark.parametrize(
