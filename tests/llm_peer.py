@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tests.llm_wire import Spoken, answer
+from tests.llm_wire import Spoken, answer, torn
 
 __all__ = ["Behaviour", "LlmPeer", "llm_peer"]
 
@@ -57,7 +57,7 @@ class LlmPeer:
 
     Attributes:
         plan: What it does with the next requests; when all is done, it answers. A number is the HTTP status of what a
-            proxy says: a page of a hundred thousand letters, in which the key occurs.
+            proxy says: a page of a hundred thousand letters, in which the key occurs. A torn conversation it refuses.
         asked: The requests, each with its path, headers and body.
         slow: How long it waits where it is slow, in seconds.
         wait: The header `retry-after` of ``rate_limit_wait``.
@@ -82,7 +82,7 @@ class LlmPeer:
                 headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
                 body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}")
                 self.asked.append({"path": first.split()[1], "headers": headers, "body": body})
-                behaviour = self.plan.pop(0) if self.plan else "answer"
+                behaviour = self._next(self.asked[-1])
                 if not await self._respond(behaviour, self.asked[-1], writer):
                     return
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
@@ -95,6 +95,10 @@ class LlmPeer:
         for task in self._served:
             task.cancel()
         await asyncio.gather(*self._served, return_exceptions=True)
+
+    def _next(self, asked: dict[str, Any]) -> Behaviour | int:
+        behaviour = self.plan.pop(0) if self.plan else "answer"
+        return "refused" if torn(asked["path"], asked["body"]) else behaviour
 
     async def _respond(self, behaviour: Behaviour | int, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         if behaviour == "cut_early":

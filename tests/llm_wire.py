@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Spoken", "answer"]
+__all__ = ["Spoken", "answer", "torn"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,39 @@ def answer(path: str, asked: Mapping[str, Any], spoken: Spoken) -> str:
         "completions": _chat,
     }
     return protocols[path.split("?", maxsplit=1)[0].rpartition("/")[2]](asked, spoken)
+
+
+def torn(path: str, asked: Mapping[str, Any]) -> bool:
+    """Tell whether a call of a tool is not followed by its result: every provider refuses such a conversation."""
+    waiting: set[str] = set()
+    for calls, results in map(_calls_and_results, _turns(path, asked)):
+        waiting -= results
+        if waiting and not results:
+            return True
+        waiting |= calls
+    return bool(waiting)
+
+
+def _turns(path: str, asked: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Split a request into its turns, each a list of parts."""
+    if path.endswith("/responses"):
+        yield from ([item] for item in asked["input"])
+        return
+    for message in asked["messages"]:
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        yield [message, *(message.get("tool_calls") or ()), *blocks]
+
+
+def _calls_and_results(parts: list[dict[str, Any]]) -> tuple[set[str], set[str]]:
+    """Return the ids of the calls in these parts, and of those whose results they are, whatever the protocol."""
+    calls, results = set(), set()
+    for part in parts:
+        match part:
+            case {"type": "function" | "tool_use", "id": call} | {"type": "function_call", "call_id": call}:
+                calls.add(call)
+            case {"tool_call_id": call} | {"tool_use_id": call} | {"type": "function_call_output", "call_id": call}:
+                results.add(call)
+    return calls, results
 
 
 def _chat(asked: Mapping[str, Any], spoken: Spoken) -> str:

@@ -82,7 +82,9 @@ async def working(  # noqa: PLR0913 (what a worker stands between)
     parties = parties or Parties(Models(settings.llm), settings.mcp.servers)
     servers, said = ToolServers(parties.servers), Said()
     progress = ProgressInterceptor(bus, said)
-    agents = _agents_steps(parties.models, servers, objects, settings)
+    marked = {name: where.requires_approval for name, where in parties.servers.items()}
+    permissions = Permissions(settings.agents, marked)
+    agents = _agents_steps(parties.models, servers, objects, settings, permissions)
     steps: list[Callable[..., Any]] = [Say(bus, said).run, ReadRules(settings, parties.servers).run, *agents]
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
@@ -95,11 +97,9 @@ async def working(  # noqa: PLR0913 (what a worker stands between)
 
 
 def _agents_steps(
-    models: ModelPort, servers: ToolServers, objects: Objects, settings: Settings
+    models: ModelPort, servers: ToolServers, objects: Objects, settings: Settings, permissions: Permissions
 ) -> list[Callable[..., Any]]:
     """Give what agents do the parties that it needs."""
-    marked = {name: server.requires_approval for name, server in settings.mcp.servers.items()}
-    permissions = Permissions(settings.agents, marked)
     functions, conversations = Functions(settings.workflows), Conversations(objects)
     asking = AskModel(
         models,
@@ -113,8 +113,8 @@ def _agents_steps(
     return [
         asking.run,
         calling.run,
-        CallFunction(functions, conversations, settings.limits).run,
-        AskServer(servers).run,
+        CallFunction(functions, permissions, conversations, settings.limits).run,
+        AskServer(servers, functions, permissions).run,
     ]
 
 

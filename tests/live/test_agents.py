@@ -104,8 +104,29 @@ async def test_fifty_runs_with_agents_of_one_name_on_two_cold_workers_reach_thei
 
     for number in range(50):
         words = f"ledger{number % 5} booked item{number}"
-        assert facts[f"Booking-item{number}"][-1].result == ["hello", words, words]
+        ending = facts[f"Booking-item{number}"][-1]
+        assert ending.result == ["hello", words, words]
+        assert ending.usage is not None
+        used = ending.usage.total
+        assert (used.requests, used.tokens, ending.usage.tool_calls) == (1, 14, 2)
+        assert (ending.usage.agents, ending.usage.models) == ({"clerk": used}, {"any": used})
     assert set(booked(tmp_path, "effects").values()) == {2}
+
+
+async def test_a_provider_is_asked_again_when_it_says_and_not_when_the_policy_does(
+    world: OpenWorld, tmp_path: Path
+) -> None:
+    async with llm_peer() as peer:
+        settings = configuration(tmp_path, peer, "ledger")
+        settings["llm"]["retry"] = {"initial_interval": "1h", "maximum_interval": "1h"}
+        peer.plan, peer.wait = ["rate_limit_wait"], "1"
+        async with world(**settings) as here:
+            await publish(here, "hat", server="ledger")
+            facts = await here.completed(1)
+
+    asked = {(fact.kind, fact.attempt) for fact in facts["Booking-hat"] if fact.step == "clerk: ask"}
+    assert asked == {("step_started", 1), ("step_failed", 1), ("step_started", 2), ("step_completed", 2)}
+    assert len(peer.asked) == 2
 
 
 def signal_to(run: str, name: str) -> Wire:

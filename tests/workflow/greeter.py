@@ -49,11 +49,45 @@ async def add(first: int, second: int = 1) -> int:
 
 
 add_ten = partial(add, 10)
+add_to_two = partial(add, second=2)
+add_to_two.__name__ = "add_to_two"  # type: ignore[attr-defined] # a partial takes any attribute
+
+
+def total(*numbers: int, **named: int) -> int:
+    """Sum numbers up."""
+    return sum(numbers) + sum(named.values())
+
+
+def greet(name: str | None = None) -> str:
+    """Greet somebody."""
+    return f"Hello, {name or 'you'}!"
+
+
+def open_door() -> object:
+    """Give what is no JSON."""
+    calls.append("open_door")
+    return object()
+
+
+def fail() -> str:
+    """Fails, for once."""
+    raise OSError("away")
 
 
 def refuse() -> str:
     """Never works."""
     raise ToolError("not today")
+
+
+async def linger() -> str:
+    """Take long."""
+    calls.append("began")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        calls.append("cancelled")
+        raise
+    return "done"
 
 
 def shop() -> MCPServer:

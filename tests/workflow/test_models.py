@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -12,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from perdure.agent_settings import LimitSettings
 from perdure.bus import MemoryObjects
 from perdure.flow.exchange import ModelAnswer, ModelRequest
+from perdure.flow.tool_call import FunctionTool
 from perdure.settings import LlmSettings
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
@@ -22,7 +25,9 @@ from perdure_orchestrator.steps import AskModel
 from tests.llm_peer import Behaviour, LlmPeer, llm_peer
 
 KEY = "sk-very-secret-0123456789"
-MODELS = ["openai-chat:gpt-4o", "anthropic:claude-sonnet-4-6", "house:any/model"]
+MODELS = ["openai-chat:gpt-4o", "openai:gpt-5.2", "anthropic:claude-sonnet-4-6", "house:any/model"]
+NOW = FunctionTool(name="now", module="tests.workflow.greeter", path="now")
+SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @asynccontextmanager
@@ -31,38 +36,78 @@ async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[AskModel]:
     known = {"api_key_file": key_file}
     providers = {
         "openai-chat": {"base_url": f"{peer.url}/v1", **known},
+        "openai": {"base_url": f"{peer.url}/v1", **known},
         "anthropic": {"base_url": peer.url, **known},
         "house": {"base_url": f"{peer.url}/v1", "compatible": True, **known},
     }
     settings = LlmSettings.model_validate({"providers": providers, "request_timeout": "1s"})
     models = Models(settings)
-    yield AskModel(
-        models,
-        ToolServers({}),
-        Functions(()),
-        permissions=Permissions({}, {}),
-        conversations=Conversations(MemoryObjects()),
-        limits=LimitSettings(),
-    )
-    await models.close()
+    try:
+        yield AskModel(
+            models,
+            ToolServers({}),
+            Functions(["tests"]),
+            permissions=Permissions({}, {}),
+            conversations=Conversations(MemoryObjects()),
+            limits=LimitSettings(),
+        )
+    finally:
+        await models.close()
 
 
-async def ask(asking: AskModel, model: str) -> ModelAnswer:
-    request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.")
+async def ask(asking: AskModel, model: str, **more: Any) -> ModelAnswer:
+    request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.", **more)
     answer: ModelAnswer = await ActivityEnvironment().run(asking.run, request)
     return answer
 
 
-@pytest.mark.parametrize("model", MODELS)
-async def test_a_model_answers_and_its_usage_is_counted(model: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("model", "cost"), [*zip(MODELS, ["0.0000575", "0.00006125", "0.000078", None], strict=True)])
+async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | None, tmp_path: Path) -> None:
     async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
         answer = await ask(asking, model)
 
     assert answer.text == "hello"
-    assert (answer.usage.total.requests, answer.usage.total.tokens) == (1, 14)
+    used = answer.usage.total
+    assert (used.requests, used.tokens, used.unpriced_requests) == (1, 14, int(cost is None))
+    assert used.cost_usd == (cost and Decimal(cost))
     (asked,) = peer.asked
     assert KEY in f"{asked['headers']}"
     assert KEY not in answer.model_dump_json()
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_conversation_goes_on_after_a_structured_answer(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+        peer.plan, peer.arguments = ["call_tool", "call_tool"], '{"city": "Oslo"}'
+        first = await ask(asking, model, output_schema=SHAPE)
+        second = await ask(asking, model, output_schema=SHAPE, recent=first.said)
+
+    assert [first.output, second.output] == [{"city": "Oslo"}] * 2
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if "claude" not in name])
+@pytest.mark.parametrize("words", ['{"city": "Oslo', '["Oslo"]', "Oslo"])
+async def test_arguments_that_are_no_json_object_are_taken_for_none(model: str, words: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+        peer.plan, peer.arguments = ["call_tool", "call_tool"], words
+        shaped = await ask(asking, model, output_schema=SHAPE)
+        wishing = await ask(asking, model, functions=(NOW,))
+
+    assert (shaped.output, shaped.wishes) == (None, ())
+    assert [(wish.tool, wish.arguments) for wish in wishing.wishes] == [("now", None)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_conversation_goes_on_after_a_tool_that_was_not_answered(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+        peer.plan = ["call_tool"]
+        first = await ask(
+            asking, model, functions=(FunctionTool(name="now", module="tests.workflow.greeter", path="now"),)
+        )
+        second = await ask(asking, model, recent=first.said)
+
+    assert [wish.tool for wish in first.wishes] == ["now"]
+    assert second.text == "hello"
 
 
 @pytest.mark.parametrize("model", MODELS)

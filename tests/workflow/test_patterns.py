@@ -10,6 +10,7 @@ from temporalio import workflow
 from perdure.flow import Agent, WorkflowResult
 from perdure.flow.patterns import Failure, handoff, orchestrate, parallel, refine, route
 from perdure.testing import ScriptedModel, WorkflowRunner
+from tests.workflow import greeter
 
 
 class Said(BaseModel):
@@ -34,6 +35,24 @@ class Choosing:
     async def run(self) -> str:
         choices = {"sales": ("sells", "Ann"), "support": ("helps", "Bob")}
         return await route(Agent("router"), "It does not work", choices)
+
+
+@workflow.defn
+class Dispatching:
+    @workflow.run
+    async def run(self) -> str:
+        choices: dict[str, tuple[str, Any]] = {
+            "expert": ("knows", Agent("expert")),
+            "now": ("tells the time", greeter.now),
+            "shop": ("sells", "shop"),
+        }
+        match await route(Agent("router"), "Please", choices):
+            case Agent() as agent:
+                return await agent.llm.generate_str("Why?")
+            case str() as server:
+                return await Agent("buyer", server_names=[server]).tools.price(item="hat")
+            case function:
+                return await Agent("clock", functions=[function]).tools.now()
 
 
 @workflow.defn
@@ -95,6 +114,47 @@ async def test_a_router_that_never_chooses_fails_the_run(run_workflow: WorkflowR
     assert "chose none of sales, support" in (outcome.error or "")
 
 
+@pytest.mark.parametrize(("name", "answer"), [("expert", "because"), ("now", "noon"), ("shop", "1 hat cost 3")])
+async def test_an_agent_a_function_or_a_server_is_chosen_and_used(
+    run_workflow: WorkflowRunner, name: str, answer: str
+) -> None:
+    outcome = await run_workflow(Dispatching, model=[Said(name=name), "because"], servers={"shop": greeter.shop()})
+
+    assert outcome.result == answer
+
+
+async def test_a_planner_that_is_never_done_is_stopped_and_what_there_is_is_put_together(
+    run_workflow: WorkflowRunner,
+) -> None:
+    def answer(prompt: str) -> Any:
+        return Said(tasks=[{"worker": "writer", "task": "more"}]) if prompt.startswith("Plan") else "words"
+
+    model = ScriptedModel(answer)
+
+    outcome = await run_workflow(Planning, model=model)
+
+    assert outcome.result == "words"
+    assert [prompt.split()[0] for prompt in model.prompts] == ["Plan", "more"] * 3 + ["Answer"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "wrong"),
+    [
+        ({"tasks": [{"worker": "writer", "task": "x"}] * 11}, "it had 11 tasks"),
+        ({"tasks": [{"worker": "riter", "task": "x"}]}, "there is no worker riter: did you mean writer?"),
+    ],
+)
+async def test_a_planner_is_told_what_is_wrong_and_after_three_bad_plans_the_run_fails(
+    run_workflow: WorkflowRunner, plan: dict[str, Any], wrong: str
+) -> None:
+    model = ScriptedModel([Said(**plan)] * 3)
+
+    outcome = await run_workflow(Planning, model=model)
+
+    assert f"The model of planner made no usable plan.\n\nYour last plan was wrong: {wrong}" in (outcome.error or "")
+    assert [wrong in prompt for prompt in model.prompts] == [False, True, True]
+
+
 async def test_a_plan_is_worked_off_and_put_together(run_workflow: WorkflowRunner) -> None:
     plan = Said(tasks=[{"worker": "writer", "task": "chapter"}, {"worker": "counter", "task": "words"}])
 
@@ -140,6 +200,14 @@ async def test_who_cannot_answer_hands_over(run_workflow: WorkflowRunner) -> Non
     assert outcome.result == ["expert", "because"]
     assert "did you mean expert?" in model.prompts[1]
     assert "desk handed over to expert: hard" in model.prompts[2]
+
+
+async def test_a_request_that_nobody_answers_fails_the_run_after_so_many_turns(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Said(hand_to="expert"), Said(hand_to="desk"), Said(hand_to="expert")])
+
+    outcome = await run_workflow(Passing, model=model)
+
+    assert outcome.error == "Nobody answered within 3 turns."
 
 
 async def test_an_error_as_a_result_is_a_failed_run_with_that_text(run_workflow: WorkflowRunner) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError, validate_call
 from pydantic_core import to_json, to_jsonable_python
+from temporalio.exceptions import ApplicationError
 
 from perdure.errors import PerdureError
 from perdure.flow.tool_call import FunctionCall, FunctionTool, ToolAnswer
@@ -35,35 +36,33 @@ class Functions:
     def __init__(self, modules: Iterable[str]) -> None:
         self._packages = {name.partition(".")[0] for name in (_BUILT_IN, *modules)}
 
-    async def call(self, call: FunctionCall) -> ToolAnswer:
-        """Call a function; a plain one runs in a thread.
+    def prepared(self, call: FunctionCall) -> Callable[[], Awaitable[ToolAnswer]]:
+        """Find a function and its arguments; what is returned calls it, a plain one in a thread.
 
         Raises:
-            FunctionRefused: It is not there, or takes other arguments.
-            Exception: Whatever it raises itself, but for ``ToolError``, which is an answer.
+            FunctionRefused: It is not there, or takes other arguments; their types are looked at when it is called.
         """
-        function = self._bound(call.function)
+        tool = call.function
+        function = self._find(tool)
+        left = _left_open(function, tool)
         try:
-            bound = inspect.signature(function).bind(*call.positional, **call.arguments)
+            given = left.bind(*call.positional, **call.arguments)
         except TypeError as error:
-            raise FunctionRefused(_corrected(call, function, error)) from error
-        try:
-            result = await _called(function, bound)
-        except ToolError as error:
-            return ToolAnswer(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
-        value = to_jsonable_python(result)
-        text = value if isinstance(value, str) else to_json(value).decode()
-        return ToolAnswer(tool=call.function.name, call_id=call.call_id, text=text, structured=value)
+            raise FunctionRefused(_corrected(call, left.parameters, error)) from error
+        args, named = (*tool.args, *given.args), {**given.kwargs, **tool.named}
+        return partial(_answered, call, function, args, named)
 
     def described(self, tool: FunctionTool) -> ToolDefinition:
-        """Describe a function to a model: its docstring and the JSON Schema of its parameters."""
+        """Describe a function to a model: its docstring and the JSON Schema of the parameters that are left open."""
         from pydantic_ai import Tool  # noqa: PLC0415 (a slow import: only workers that ask models pay for it)
 
-        return Tool(self._bound(tool), takes_ctx=False, name=tool.name).tool_def
-
-    def _bound(self, tool: FunctionTool) -> Any:
         function = self._find(tool)
-        return partial(function, *tool.args, **tool.named) if tool.args or tool.named else function
+
+        @wraps(function)
+        def shown() -> None: ...
+
+        vars(shown)["__signature__"] = _left_open(function, tool)
+        return Tool(shown, takes_ctx=False, name=tool.name).tool_def
 
     def _find(self, tool: FunctionTool) -> Any:
         if tool.module.partition(".")[0] not in self._packages:
@@ -79,23 +78,51 @@ class Functions:
         return found
 
 
-async def _called(function: Any, bound: inspect.BoundArguments) -> Any:
-    inner = function.func if isinstance(function, partial) else function
-    checked = validate_call(inner)
-    if isinstance(function, partial):
-        checked = partial(checked, *function.args, **function.keywords)
+def _left_open(function: Any, tool: FunctionTool) -> inspect.Signature:
+    """Return the parameters that a partial has not bound: nobody else sets what it has."""
     try:
-        if inspect.iscoroutinefunction(inner):
-            return await checked(*bound.args, **bound.kwargs)
-        return await asyncio.to_thread(checked, *bound.args, **bound.kwargs)
+        signature = inspect.signature(partial(function, *tool.args, **tool.named))
+    except ValueError as error:
+        raise FunctionRefused(f"{tool.name} has no parameters for all that its partial binds.") from error
+    left = [parameter for name, parameter in signature.parameters.items() if name not in tool.named]
+    return signature.replace(parameters=left)
+
+
+async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolAnswer:
+    """Call a function.
+
+    Raises:
+        FunctionRefused: An argument has another type.
+        ApplicationError: It gave what is no JSON; it is not called again.
+        Exception: Whatever it raises itself, but for ``ToolError``, which is an answer.
+    """
+    name = call.function.name
+    try:
+        result = await _called(function, args, named)
+    except ToolError as error:
+        return ToolAnswer(tool=name, call_id=call.call_id, text=str(error), is_error=True)
+    try:
+        value = to_jsonable_python(result)
+    except ValueError as error:
+        message = f"The function {name} returned what cannot be written as JSON: {error}"
+        raise ApplicationError(message, type="NoJson", non_retryable=True) from error
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return ToolAnswer(tool=name, call_id=call.call_id, text=text, structured=value)
+
+
+async def _called(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    checked = validate_call(function)
+    try:
+        if inspect.iscoroutinefunction(function):
+            return await checked(*args, **named)
+        return await asyncio.to_thread(checked, *args, **named)
     except ValidationError as error:
-        if error.title != inner.__name__:
+        if error.title != function.__name__:
             raise  # one of the function's own
-        raise FunctionRefused(f"{inner.__name__} was called with wrong arguments: {error}") from error
+        raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
 
 
-def _corrected(call: FunctionCall, function: Any, error: TypeError) -> str:
-    parameters = inspect.signature(function).parameters
+def _corrected(call: FunctionCall, parameters: Iterable[str], error: TypeError) -> str:
     for name in call.arguments:
         if name not in parameters:
             return f"{call.function.name} has no parameter {name}{nearest(name, parameters)}"

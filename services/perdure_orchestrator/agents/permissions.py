@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from perdure.agent_settings import AgentSettings
+from perdure.errors import PerdureError
 
-__all__ = ["Permissions"]
+__all__ = ["NotAllowed", "Permissions"]
+
+
+class NotAllowed(PerdureError):
+    """The operator does not let the agent use the tool: trying again will not help."""
 
 
 class Permissions:
@@ -20,8 +25,17 @@ class Permissions:
         settings = self._agents.get(agent, AgentSettings())
         return _any(settings.allow_tools, tool) and not _any(settings.deny_tools, tool)
 
-    def needs_approval(self, agent: str, server: str, tool: str) -> bool:
-        """Tell whether somebody must approve each call."""
+    def check(self, agent: str, tool: str) -> None:
+        """Make sure that the agent may use the tool.
+
+        Raises:
+            NotAllowed: It may not.
+        """
+        if not self.allows(agent, tool):
+            raise NotAllowed(f"The agent {agent} may not use {tool}: see agents in perdure.yaml")
+
+    def needs_approval(self, agent: str, tool: str, server: str = "") -> bool:
+        """Tell whether somebody must approve each call of a server's tool, or of a function, which has no server."""
         settings = self._agents.get(agent, AgentSettings())
         return _any(settings.requires_approval, tool) or _any(self._marked.get(server, ()), tool)
 

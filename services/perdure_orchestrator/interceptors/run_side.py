@@ -32,6 +32,8 @@ from perdure.flow.rules import READ_RULES
 from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
 from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
+from perdure.flow.tool_call import ToolAnswer
+from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
 
 __all__ = ["FAILURE_TYPES", "RunSide"]
@@ -109,6 +111,7 @@ class RunSide(WorkflowInboundInterceptor):
             run.say_soon(facts)
 
     async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
+        trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage))
         beginning = run.take_beginning()
         await run.all_said()
         begun = [] if beginning is None else [beginning]
@@ -166,7 +169,7 @@ class _Scheduling(WorkflowOutboundInterceptor):
                 error = step.handle.exception()
                 why = None if error is None else sentence(error)
                 answer = step.handle.result() if why is None else None
-                usage = answer.usage if isinstance(answer, ModelAnswer) else None
+                usage = answer.usage if isinstance(answer, ModelAnswer | ToolAnswer) else None
                 yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=why, usage=usage)
 
     def unseen(self, run: Run) -> Iterator[Progress]:

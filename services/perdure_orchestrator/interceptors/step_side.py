@@ -18,6 +18,8 @@ from perdure.contracts import Kind, Progress
 from perdure.errors import Unavailable
 from perdure.flow.exchange import ModelAnswer
 from perdure.flow.steps import STEP_HEADER, StepHeader
+from perdure.flow.tool_call import ToolAnswer
+from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps.heartbeat import beating
 from perdure_orchestrator.steps.voice import Voice, speaking
@@ -48,7 +50,8 @@ class StepSide(ActivityInboundInterceptor):
         if payload is None:
             return await super().execute_activity(input)
         header: StepHeader = pydantic_data_converter.payload_converter.from_payload(payload, StepHeader)
-        with _tracer.start_as_current_span(f"step {header.name}", attributes=_attributes(header)):
+        attributes = {**_attributes(header), **gen_ai.of_step(input.args)}
+        with _tracer.start_as_current_span(f"step {header.name}", attributes=attributes):
             began = time.monotonic()
             started = asyncio.create_task(self._say_start(header))
             try:
@@ -57,7 +60,7 @@ class StepSide(ActivityInboundInterceptor):
             except BaseException as error:
                 await self._patiently(self._say_after(started, _fact(header, "step_failed", _sentence(error))), began)
                 raise
-            usage = result.usage if isinstance(result, ModelAnswer) else None
+            usage = result.usage if isinstance(result, ModelAnswer | ToolAnswer) else None
             await self._patiently(self._say_after(started, _fact(header, "step_completed", usage=usage)), began)
             return result
 

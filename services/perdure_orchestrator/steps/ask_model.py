@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.agent_settings import LimitSettings
-from perdure.contracts import RunUsage, Usage
-from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest, ToolWish
+from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest
 from perdure.flow.tool_call import ToolAnswer
 from perdure_orchestrator.agents.conversations import Conversations, too_long
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
@@ -22,13 +21,10 @@ from perdure_orchestrator.steps.heartbeat import beating
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
     from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["AskModel"]
-
-_OUTPUT_TOOL: Final = "final_result"
 
 
 class AskModel:
@@ -64,12 +60,14 @@ class AskModel:
     async def _ask(self, request: ModelRequest) -> ModelAnswer:
         from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
 
-        asked = _asked(request, await self._texts(request.tool_answers))
+        from perdure_orchestrator.agents import dialogue  # noqa: PLC0415 (likewise)
+
         earlier = await self._conversations.recall(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
+        asked = dialogue.asked(request, before, await self._texts(request.tool_answers))
         response = await self._response(request, [*before, asked])
         said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
-        answer = _answer(request, response)
+        answer = dialogue.answered(request, response)
         carried = [*request.recent, *said]
         if too_long(carried):
             return answer.model_copy(update={"earlier": await self._conversations.put_away(request.earlier, carried)})
@@ -79,16 +77,17 @@ class AskModel:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
+        from perdure_orchestrator.agents.dialogue import parameters  # noqa: PLC0415 (likewise)
         from perdure_orchestrator.agents.model_errors import refusal, translated  # noqa: PLC0415 (likewise)
 
         model = self._models.named(request.model)
-        parameters = _parameters(request, await self._tools(request))
+        usable = parameters(request, await self._tools(request))
         try:
             response = await model_request(
                 model,
                 messages,
                 model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
-                model_request_parameters=parameters,
+                model_request_parameters=usable,
                 instrument=InstrumentationSettings(include_content=False),
             )
         except Exception as error:  # noqa: BLE001 (whatever an SDK raises, people are told)
@@ -104,11 +103,11 @@ class AskModel:
 
         tools = {function.name: self._functions.described(function) for function in request.functions}
         for name, (_, tool) in (await self._servers.offers(request.servers)).items():
-            if name not in tools and self._permissions.allows(request.agent, name):
-                tools[name] = ToolDefinition(
-                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
-                )
-        return list(tools.values())
+            described = ToolDefinition(
+                name=name, parameters_json_schema=tool.input_schema, description=tool.description
+            )
+            tools.setdefault(name, described)
+        return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
 
     async def _texts(self, answers: tuple[ToolAnswer, ...]) -> list[ToolAnswer]:
         """Fetch what was too long to be carried."""
@@ -118,63 +117,3 @@ class AskModel:
             else answer.model_copy(update={"text": await self._conversations.text(answer.kept)})
             for answer in answers
         ]
-
-
-def _asked(request: ModelRequest, answers: list[ToolAnswer]) -> ModelMessage:
-    from pydantic_ai import messages  # noqa: PLC0415 (likewise)
-
-    parts: list[Any] = [
-        messages.ToolReturnPart(
-            tool_name=answer.tool,
-            content=f"Error: {answer.text}" if answer.is_error else answer.text,
-            tool_call_id=answer.call_id,
-        )
-        for answer in answers
-    ]
-    if request.prompt is not None:
-        parts.append(messages.UserPromptPart(request.prompt))
-    return messages.ModelRequest(parts, instructions=request.instruction or None)
-
-
-def _parameters(request: ModelRequest, tools: list[ToolDefinition]) -> ModelRequestParameters:
-    from pydantic_ai.models import ModelRequestParameters  # noqa: PLC0415 (likewise)
-    from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
-
-    if request.output_schema is None:
-        return ModelRequestParameters(function_tools=tools)
-    output = ToolDefinition(
-        name=_OUTPUT_TOOL,
-        parameters_json_schema=request.output_schema,
-        description="The final answer, in this shape.",
-        kind="output",
-    )
-    return ModelRequestParameters(
-        function_tools=tools, output_mode="tool", output_tools=[output], allow_text_output=False
-    )
-
-
-def _answer(request: ModelRequest, response: ModelResponse) -> ModelAnswer:
-    output = next((call.args_as_dict() for call in response.tool_calls if call.tool_name == _OUTPUT_TOOL), None)
-    wishes = [
-        ToolWish(tool=call.tool_name, arguments=call.args_as_dict(), call_id=call.tool_call_id)
-        for call in response.tool_calls
-    ]
-    model = response.model_name or request.model or ""
-    return ModelAnswer(
-        text=response.text or "",
-        wishes=tuple(wishes) if output is None else (),
-        output=output,
-        model=model,
-        usage=RunUsage.of_request(request.agent, model, _usage(response)),
-    )
-
-
-def _usage(response: ModelResponse) -> Usage:
-    used = response.usage
-    return Usage(
-        requests=1,
-        input_tokens=used.input_tokens,
-        output_tokens=used.output_tokens,
-        cost_usd=used.cost,
-        unpriced_requests=int(used.cost is None),
-    )

@@ -1,6 +1,8 @@
 """The step that asks MCP servers what they offer beside the results of tools."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 from temporalio import activity
@@ -8,8 +10,13 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.flow.tool_call import ASK_SERVER, ServerAnswer, ServerQuestion
 from perdure.nearest import nearest
+from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.agents.permissions import Permissions
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServer, ToolServers
 from perdure_orchestrator.steps.heartbeat import beating
+
+if TYPE_CHECKING:
+    from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["AskServer"]
 
@@ -17,8 +24,10 @@ __all__ = ["AskServer"]
 class AskServer:
     """Asks servers."""
 
-    def __init__(self, servers: ToolServers) -> None:
+    def __init__(self, servers: ToolServers, functions: Functions, permissions: Permissions) -> None:
         self._servers = servers
+        self._functions = functions
+        self._permissions = permissions
 
     @activity.defn(name=ASK_SERVER)
     async def run(self, question: ServerQuestion) -> ServerAnswer:
@@ -26,14 +35,14 @@ class AskServer:
         async with beating():
             try:
                 return ServerAnswer(items=tuple(await self._items(question)))
-            except ToolRefused as error:
+            except (FunctionRefused, ToolRefused) as error:
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
 
     async def _items(self, question: ServerQuestion) -> list[dict[str, Any]]:
         servers = self._servers.named(question.servers)
         match question.about:
             case "tools":
-                return [_item(server, tool) for server in servers for tool in await server.tools()]
+                return await self._tools(question)
             case "resources":
                 return [_item(server, found) for server in servers for found in await server.resources()]
             case "prompts":
@@ -49,6 +58,17 @@ class AskServer:
                 offers = {server: [it.name for it in await server.prompts()] for server in servers}
                 server = _who_has("prompt", question.name, offers)
                 return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
+
+    async def _tools(self, question: ServerQuestion) -> list[dict[str, Any]]:
+        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        tools = {function.name: _function(self._functions.described(function)) for function in question.functions}
+        for name, (server, tool) in (await self._servers.offers(question.servers)).items():
+            tools.setdefault(name, _item(server, tool))
+        return [tool for name, tool in tools.items() if self._permissions.allows(question.agent, name)]
+
+
+def _function(tool: ToolDefinition) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters_json_schema}
 
 
 def _who_has(

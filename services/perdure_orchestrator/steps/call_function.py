@@ -7,6 +7,7 @@ from perdure.agent_settings import LimitSettings
 from perdure.flow.tool_call import CALL_FUNCTION, FunctionCall, ToolAnswer
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.agents.permissions import NotAllowed, Permissions
 from perdure_orchestrator.limits import refuse_beyond
 from perdure_orchestrator.steps.call_tool import kept_if_long
 from perdure_orchestrator.steps.heartbeat import beating
@@ -17,8 +18,11 @@ __all__ = ["CallFunction"]
 class CallFunction:
     """Calls functions."""
 
-    def __init__(self, functions: Functions, conversations: Conversations, limits: LimitSettings) -> None:
+    def __init__(
+        self, functions: Functions, permissions: Permissions, conversations: Conversations, limits: LimitSettings
+    ) -> None:
         self._functions = functions
+        self._permissions = permissions
         self._conversations = conversations
         self._limits = limits
 
@@ -28,9 +32,17 @@ class CallFunction:
         refuse_beyond(self._limits, began_at=call.began_at)
         async with beating():
             try:
-                answer = await self._functions.call(call)
-            except FunctionRefused as error:
+                answer = await self._call(call)
+            except (FunctionRefused, NotAllowed) as error:
                 if call.call_id:
                     return ToolAnswer(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
             return await kept_if_long(answer, self._conversations)
+
+    async def _call(self, call: FunctionCall) -> ToolAnswer:
+        name = call.function.name
+        self._permissions.check(call.agent, name)
+        execute = self._functions.prepared(call)
+        if call.approved_by is None and self._permissions.needs_approval(call.agent, name):
+            return ToolAnswer(tool=name, call_id=call.call_id, needs_approval=True)
+        return await execute()

@@ -6,7 +6,7 @@ from temporalio.exceptions import ApplicationError
 from perdure.agent_settings import LimitSettings
 from perdure.flow.tool_call import CALL_TOOL, ToolAnswer, ToolRequest
 from perdure_orchestrator.agents.conversations import CARRIED_AT_MOST, Conversations
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import NotAllowed, Permissions
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, fitted
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
@@ -34,18 +34,17 @@ class CallTool:
         async with beating():
             try:
                 answer = await self._call(request)
-            except (ToolRefused, WrongArguments) as error:
+            except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:
                     return ToolAnswer(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
             return await kept_if_long(answer, self._conversations)
 
     async def _call(self, request: ToolRequest) -> ToolAnswer:
-        if not self._permissions.allows(request.agent, request.tool):
-            raise ToolRefused(f"The agent {request.agent} may not use {request.tool}: see agents in perdure.yaml")
+        self._permissions.check(request.agent, request.tool)
         server, tool = await self._servers.find(request.servers, request.tool)
         arguments = fitted(tool.name, tool.input_schema, request.arguments, request.positional)
-        if request.approved_by is None and self._permissions.needs_approval(request.agent, server.name, tool.name):
+        if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
             return ToolAnswer(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
         return await server.call(exact, idempotency_key=_key(), tell=note)

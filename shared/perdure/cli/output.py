@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from perdure.contracts import Kind, Progress, RunUsage
+from perdure.contracts import Kind, Progress, RunUsage, Usage
 
 __all__ = ["console", "local_time", "print_json", "progress_line", "table"]
 
@@ -52,24 +52,35 @@ def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
         line.append(f"  (attempt {fact.attempt})", "yellow")
     if fact.kind == "note":
         line.append(f"  {fact.result}")
+    if fact.kind == "step_completed" and fact.usage:
+        line.append("".join(f"  {model}, {_told(used)}" for model, used in fact.usage.models.items()), "dim")
     if fact.error:
         line.append(f"  {fact.error}", "red")
     return line
 
 
 def usage_lines(usage: RunUsage) -> Iterator[str]:
-    """Tell what a run used, in all and by agent; nothing of a run that asked nobody."""
+    """Tell what a run used, in all, by agent and by model; nothing of a run that asked nobody."""
     if not usage:
         return
     total = usage.total
-    cost = "of unknown cost" if total.cost_usd is None else f"{total.cost_usd:.4f} USD"
     unpriced = (
         f", {total.unpriced_requests} without a known price" if total.cost_usd and total.unpriced_requests else ""
     )
     tokens = f"{total.input_tokens} tokens in, {total.output_tokens} out"
-    yield f"Used: {total.requests} model requests, {usage.tool_calls} tool calls, {tokens}, {cost}{unpriced}"
+    yield f"Used: {total.requests} model requests, {usage.tool_calls} tool calls, {tokens}, {_cost(total)}{unpriced}"
     for agent, used in usage.agents.items():
-        yield f"  {agent}: {used.requests} requests, {used.tokens} tokens"
+        yield f"  agent {agent}: {used.requests} requests, {_told(used)}"
+    for model, used in usage.models.items():
+        yield f"  model {model}: {used.requests} requests, {_told(used)}"
+
+
+def _told(used: Usage) -> str:
+    return f"{used.tokens} tokens, {_cost(used)}"
+
+
+def _cost(used: Usage) -> str:
+    return "of unknown cost" if used.cost_usd is None else f"{used.cost_usd:.4f} USD"
 
 
 def local_time(time: datetime) -> str:

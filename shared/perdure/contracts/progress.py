@@ -42,7 +42,8 @@ class Progress(Message):
         at: When it happened, by the worker's clock (UTC).
         result: The run's result, said with ``completed``.
         error: What went wrong, a sentence.
-        usage: What a step's request to a model used, said with its ``step_completed``; of all, with a run's ending.
+        usage: What a step's request to a model or call of a tool used, said with its ``step_completed``; of all, with a
+            run's ending.
     """
 
     type: Literal["progress"] = "progress"

@@ -51,10 +51,14 @@ class ModelRequest(_Part):
 
 
 class ToolWish(_Part):
-    """A call that the model wants made before it goes on."""
+    """A call that the model wants made before it goes on.
+
+    Attributes:
+        arguments: By name; absent when what the model wrote is no JSON object.
+    """
 
     tool: str
-    arguments: dict[str, JsonValue]
+    arguments: dict[str, JsonValue] | None
     call_id: str
 
 
@@ -65,7 +69,7 @@ class ModelAnswer(_Part):
         said: What this exchange adds to the conversation, in pydantic-ai's own JSON.
         earlier: Where the conversation up to now is kept, once it is too long to be carried; then ``said`` is empty.
         wishes: The tools it wants called.
-        output: The structured answer, if one was wanted.
+        output: The structured answer, if one was wanted and the model gave one.
         model: Which model answered, by its provider's own name.
     """
 

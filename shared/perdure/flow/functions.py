@@ -1,5 +1,6 @@
 """Python functions as tools: told to the worker by where they are defined, for they run there, as steps."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -21,13 +22,14 @@ def function_tools(functions: Iterable[Callable[..., Any]]) -> dict[str, Functio
     for function in functions:
         tool = _described(function)
         if described.setdefault(tool.name, tool) is not tool:
-            raise TypeError(f"Two functions of an agent are called {tool.name}: name one otherwise.")
+            raise TypeError(f"Two functions are called {tool.name}: set the __name__ of a partial, or rename one.")
     return described
 
 
 def _described(function: Callable[..., Any]) -> FunctionTool:
     args: tuple[Any, ...] = ()
     named: dict[str, Any] = {}
+    name = getattr(function, "__name__", None)
     while isinstance(function, partial):
         args, named = (*function.args, *args), {**function.keywords, **named}
         function = function.func
@@ -37,8 +39,10 @@ def _described(function: Callable[..., Any]) -> FunctionTool:
             f"{function!r} cannot be a tool: a worker finds a function again by its module and name, so define it with "
             "`def` at the top level of a module."
         )
+    if inspect.ismethod(function) and not inspect.isclass(function.__self__):
+        raise TypeError(f"{path} cannot be a tool as a method of an object: on a worker there is no such object.")
     return FunctionTool(
-        name=function.__name__,
+        name=name or function.__name__,
         module=function.__module__,
         path=path,
         args=tuple(to_jsonable_python(args)),

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar, overload
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
@@ -19,22 +19,24 @@ from perdure.flow.tools import Toolbox
 __all__ = ["Llm", "Reply"]
 
 Output = TypeVar("Output", bound=BaseModel)
+Given = TypeVar("Given")
 
 _MOST_TURNS: Final = 50  # a model that asks for tools for ever is stopped
+_MOST_SHAPES: Final = 3  # so often is an answer asked for that has another shape
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Generic[Given]):
     """What ``generate`` returns.
 
     Attributes:
         text: The model's last words.
-        output: The answer in the shape that was asked for, if one was.
+        output: The answer in the shape that was asked for; nothing if none was.
         usage: Of all requests and calls that it took.
     """
 
     text: str
-    output: JsonValue
+    output: Given
     usage: RunUsage
 
 
@@ -76,7 +78,8 @@ class Llm:
             retry_policy: For each request; by default the agent's, then the configuration's.
             start_to_close_timeout: For one try of a request; by default the agent's, then ten minutes.
         """
-        return (await self._converse(prompt, None, Trying(retry_policy, start_to_close_timeout))).text
+        async with self._one_at_a_time:
+            return (await self._converse(prompt, None, Trying(retry_policy, start_to_close_timeout))).text
 
     async def generate_structured(
         self,
@@ -86,13 +89,32 @@ class Llm:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
     ) -> Output:
-        """Ask for an answer in the shape of a pydantic model.
+        """Ask for an answer in the shape of a pydantic model; one of another shape is asked for twice more.
 
         Raises:
-            pydantic.ValidationError: The model's answer has another shape.
+            ApplicationError: The model answered in another shape each time (``WrongShape``).
         """
-        reply = await self._converse(prompt, model.model_json_schema(), Trying(retry_policy, start_to_close_timeout))
-        return model.model_validate(reply.output)
+        return (await self._shaped(prompt, model, Trying(retry_policy, start_to_close_timeout))).output
+
+    @overload
+    async def generate(
+        self,
+        message: str | BaseModel,
+        *,
+        shape: None = None,
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> Reply[None]: ...
+
+    @overload
+    async def generate(
+        self,
+        message: str | BaseModel,
+        *,
+        shape: type[Output],
+        retry_policy: RetryPolicy | None = None,
+        start_to_close_timeout: timedelta | None = None,
+    ) -> Reply[Output]: ...
 
     async def generate(
         self,
@@ -101,7 +123,7 @@ class Llm:
         shape: type[BaseModel] | None = None,
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
-    ) -> Reply:
+    ) -> Reply[Any]:
         """Ask, and return the answer with what it cost.
 
         Args:
@@ -109,25 +131,47 @@ class Llm:
             shape: The wanted shape of the answer, which is then the reply's ``output``.
             retry_policy: As with ``generate_str``.
             start_to_close_timeout: As with ``generate_str``.
+
+        Raises:
+            ApplicationError: As with ``generate_structured``, if a shape is asked for.
         """
         prompt = message.model_dump_json() if isinstance(message, BaseModel) else message
-        schema = None if shape is None else shape.model_json_schema()
-        return await self._converse(prompt, schema, Trying(retry_policy, start_to_close_timeout))
-
-    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: Trying) -> Reply:
-        await rules_for(self._box.servers)
+        trying = Trying(retry_policy, start_to_close_timeout)
+        if shape is not None:
+            return await self._shaped(prompt, shape, trying)
         async with self._one_at_a_time:
-            wanted: str | None = prompt
-            results: tuple[ToolAnswer, ...] = ()
-            usage = RunUsage()
-            for _ in range(_MOST_TURNS):
-                answer = await self._ask(wanted, results, schema, trying)
-                usage += answer.usage
-                if not answer.wishes:
-                    return Reply(answer.text, answer.output, usage)
-                wanted = None
-                results = tuple(await asyncio.gather(*map(self._grant, answer.wishes)))
-                usage += RunUsage(tool_calls=len(results))
+            return await self._converse(prompt, None, trying)
+
+    async def _shaped(self, prompt: str, shape: type[Output], trying: Trying) -> Reply[Output]:
+        usage, wrong = RunUsage(), ""
+        async with self._one_at_a_time:
+            for _ in range(_MOST_SHAPES):
+                reply = await self._converse(prompt, shape.model_json_schema(), trying)
+                usage += reply.usage
+                try:
+                    return Reply(reply.text, shape.model_validate(reply.output), usage)
+                except ValidationError as error:
+                    wrong = _told(error)
+                    prompt = f"Your answer does not have the shape that was asked for: {wrong}. Give it again."
+        raise ApplicationError(
+            f"The model of {self._box.agent} gave no {shape.__name__} in {_MOST_SHAPES} answers: {wrong}",
+            type="WrongShape",
+            non_retryable=True,
+        )
+
+    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: Trying) -> Reply[JsonValue]:
+        await rules_for(self._box.servers)
+        wanted: str | None = prompt
+        results: tuple[ToolAnswer, ...] = ()
+        usage = RunUsage()
+        for _ in range(_MOST_TURNS):
+            answer = await self._ask(wanted, results, schema, trying)
+            usage += answer.usage
+            if not answer.wishes:
+                return Reply(answer.text, answer.output, usage)
+            wanted = None
+            results = tuple(await asyncio.gather(*map(self._grant, answer.wishes)))
+            usage += RunUsage(tool_calls=len(results))
         raise ApplicationError(
             f"The model of {self._box.agent} asked for tools {_MOST_TURNS} times in a row and gave no answer.",
             type="TooManyTurns",
@@ -135,7 +179,11 @@ class Llm:
         )
 
     async def _grant(self, wish: ToolWish) -> ToolAnswer:
-        answer = await self._box.use(wish.tool, wish.arguments, call_id=wish.call_id)
+        if wish.arguments is None:
+            text = f"{wish.tool} was called with arguments that are no JSON object"
+            answer = ToolAnswer(tool=wish.tool, call_id=wish.call_id, text=text, is_error=True)
+        else:
+            answer = await self._box.use(wish.tool, wish.arguments, call_id=wish.call_id)
         if answer.is_error and self._tool_errors == "raise":
             message = f"The tool {answer.tool} failed: {answer.text}"
             raise ApplicationError(message, type="ToolFailed", non_retryable=True)
@@ -165,3 +213,8 @@ class Llm:
             update={"recent": recent, "earlier": answer.earlier or self._request.earlier}
         )
         return answer
+
+
+def _told(error: ValidationError) -> str:
+    """Say in one line what is wrong where."""
+    return "; ".join(": ".join(filter(None, (".".join(map(str, it["loc"])), it["msg"]))) for it in error.errors())

@@ -55,7 +55,7 @@ class EndedStep(_Part):
     Attributes:
         sequence: The number of its ``step_started``; the next one is of its end.
         error: Why it failed, if it did.
-        usage: What it used, if it asked a model.
+        usage: What it used, if it asked a model or called a tool.
     """
 
     name: str

@@ -4,6 +4,8 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
+from perdure.contracts.usage import RunUsage
+
 __all__ = [
     "ASK_SERVER",
     "CALL_FUNCTION",
@@ -33,7 +35,7 @@ class FunctionTool(_Part):
         module: Where it is defined, at the top level or in a class.
         path: Its qualified name there.
         args: Positional arguments that a partial has bound.
-        named: Keyword arguments that a partial has bound.
+        named: Keyword arguments that a partial has bound; no call sets them.
     """
 
     name: str
@@ -73,6 +75,7 @@ class FunctionCall(_Part):
     arguments: dict[str, JsonValue]
     positional: tuple[JsonValue, ...] = ()
     call_id: str = ""
+    approved_by: str | None = None
     began_at: AwareDatetime | None = None
 
 
@@ -97,17 +100,24 @@ class ToolAnswer(_Part):
     is_error: bool = False
     needs_approval: bool = False
 
+    @property
+    def usage(self) -> RunUsage:
+        """One call, if there was one."""
+        return RunUsage(tool_calls=0 if self.needs_approval else 1)
+
 
 class ServerQuestion(_Part):
-    """What else one asks of MCP servers than to call a tool."""
+    """What else one asks of MCP servers than to call a tool; of tools, also which functions the agent may use."""
 
+    agent: str = ""
     servers: tuple[str, ...]
+    functions: tuple[FunctionTool, ...] = ()
     about: Literal["tools", "resources", "resource", "prompts", "prompt"]
     name: str = ""
     arguments: dict[str, str] = {}
 
 
 class ServerAnswer(_Part):
-    """What they answer, each item in MCP's own JSON."""
+    """What they answer, each item in MCP's own JSON with its ``server``; functions have none."""
 
     items: tuple[dict[str, Any], ...]

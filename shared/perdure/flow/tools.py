@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import to_jsonable_python
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from perdure.contracts.usage import RunUsage
 from perdure.flow.approval import Approved, approval
 from perdure.flow.performing import Trying, limited_from, perform, rules_for
 from perdure.flow.run import Run
@@ -26,8 +25,6 @@ from perdure.flow.tool_call import (
 )
 
 __all__ = ["Toolbox", "Tools"]
-
-_ONE_CALL: Final = RunUsage(tool_calls=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,49 +47,40 @@ class Toolbox:
     ) -> ToolAnswer:
         """Call a tool, once somebody has approved it if that is required."""
         trying = trying.over(self.trying)
-        named, unnamed = to_jsonable_python(dict(arguments)), tuple(to_jsonable_python(positional))
-        began_at = limited_from()
-        if tool in self.functions:
-            call = FunctionCall(
-                agent=self.agent,
-                function=self.functions[tool],
-                arguments=named,
-                positional=unnamed,
-                call_id=call_id,
-                began_at=began_at,
-            )
-            answer = await self._perform(CALL_FUNCTION, call, tool, trying)
-        else:
-            await rules_for(self.servers)
-            request = ToolRequest(
-                agent=self.agent,
-                servers=self.servers,
-                tool=tool,
-                arguments=named,
-                positional=unnamed,
-                call_id=call_id,
-                began_at=began_at,
-            )
-            answer = await self._perform(CALL_TOOL, request, tool, trying)
-            if answer.needs_approval:
-                answer = await self._once_approved(request, trying)
-        Run.current().spend(_ONE_CALL)
-        return answer
+        await rules_for(self.servers)
+        request = self._request(tool, arguments, positional, call_id)
+        answer = await self._perform(request, tool, trying)
+        return await self._once_approved(request, tool, trying) if answer.needs_approval else answer
 
-    async def _once_approved(self, request: ToolRequest, trying: Trying) -> ToolAnswer:
-        shown = {"tool": request.tool, "arguments": request.arguments, "positional": list(request.positional)}
-        match await approval(f"May {self.agent} call {request.tool}?", details=shown):
+    def _request(
+        self, tool: str, arguments: Mapping[str, Any], positional: tuple[Any, ...], call_id: str
+    ) -> ToolRequest | FunctionCall:
+        asked = {
+            "agent": self.agent,
+            "arguments": to_jsonable_python(dict(arguments)),
+            "positional": to_jsonable_python(positional),
+            "call_id": call_id,
+            "began_at": limited_from(),
+        }
+        if tool in self.functions:
+            return FunctionCall(function=self.functions[tool], **asked)
+        return ToolRequest(servers=self.servers, tool=tool, **asked)
+
+    async def _once_approved(self, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
+        match await approval(f"May {self.agent} call {tool}?", details={"tool": tool, **_shown(request)}):
             case Approved(by=by):
-                approved = request.model_copy(update={"approved_by": by})
-                return await self._perform(CALL_TOOL, approved, request.tool, trying)
+                return await self._perform(request.model_copy(update={"approved_by": by}), tool, trying)
             case other:
-                why = f"The call of {request.tool} was not approved: {other.outcome}"
+                why = f"The call of {tool} was not approved: {other.outcome}"
                 told = ", ".join(filter(None, (getattr(other, "by", ""), getattr(other, "comment", ""))))
                 text = f"{why} ({told})" if told else why
-                return ToolAnswer(tool=request.tool, call_id=request.call_id, text=text, is_error=True)
+                return ToolAnswer(tool=tool, call_id=request.call_id, text=text, is_error=True)
 
-    async def _perform(self, step: str, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
-        return await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
+    async def _perform(self, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
+        step = CALL_TOOL if isinstance(request, ToolRequest) else CALL_FUNCTION
+        answer = await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
+        Run.current().spend(answer.usage)
+        return answer
 
 
 class Tools:
@@ -139,7 +127,7 @@ class Tools:
         return answer
 
     async def list(self) -> list[dict[str, Any]]:
-        """Return the tools of the agent's servers, each as MCP describes it, with its ``server``."""
+        """Return what the agent may use, each as MCP describes a tool, with its ``server``; functions have none."""
         return await ask_servers(self._box, "tools")
 
 
@@ -148,12 +136,25 @@ async def ask_servers(
 ) -> list[dict[str, Any]]:
     """Ask the agent's servers what they offer beside tools' results, as a durable step."""
     await rules_for(box.servers)
-    question = ServerQuestion(servers=box.servers, about=about, name=name, arguments=dict(arguments or {}))
+    question = ServerQuestion(
+        agent=box.agent,
+        servers=box.servers,
+        functions=tuple(box.functions.values()),
+        about=about,
+        name=name,
+        arguments=dict(arguments or {}),
+    )
     does = f"{about} {name}".strip()
     answer = await perform(
         ASK_SERVER, question, ServerAnswer, agent=box.agent, does=does, trying=box.trying, kind="calls"
     )
     return list(answer.items)
+
+
+def _shown(request: ToolRequest | FunctionCall) -> dict[str, Any]:
+    """Return all arguments of a call, those too that a partial has bound."""
+    bound, named = (request.function.args, request.function.named) if isinstance(request, FunctionCall) else ((), {})
+    return {"arguments": {**request.arguments, **named}, "positional": [*bound, *request.positional]}
 
 
 def _text(answer: ToolAnswer) -> str:

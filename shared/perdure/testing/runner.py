@@ -105,7 +105,7 @@ class WorkflowRunner:
         workflow: type,
         *args: Any,
         model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
-        servers: Mapping[str, MCPServer] | None = None,
+        servers: Mapping[str, MCPServer | InProcessServer] | None = None,
         activities: Sequence[Callable[..., Any]] = (),
         answers: Mapping[str, Answer] | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -118,7 +118,7 @@ class WorkflowRunner:
             workflow: The class.
             args: What its run takes.
             model: Who answers all agents, or its lines.
-            servers: MCP servers of this process, by the names that agents use.
+            servers: MCP servers of this process, by the names that agents use; ``InProcessServer`` says more of one.
             activities: The author's own.
             answers: What reviewers say, by the beginnings of the requests' titles.
             settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
@@ -129,7 +129,7 @@ class WorkflowRunner:
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
         configured = _settings({workflow, *children}, self._settings, settings or {})
-        parties = Parties(scripted, {name: InProcessServer(server) for name, server in (servers or {}).items()})
+        parties = Parties(scripted, {name: _here(server) for name, server in (servers or {}).items()})
         objects = MemoryObjects()
         configuration = self._environment.client.config()
         configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
@@ -197,6 +197,10 @@ def _settings(workflows: set[type], *given: Mapping[str, Any]) -> Settings:
         ours[name] = {**ours.get(name, {}), **value} if isinstance(value, Mapping) else value
     modules = {one.__module__ for one in workflows}
     return _OnlyGiven(**{**ours, "workflows": (*modules, *ours.get("workflows", ()))})
+
+
+def _here(server: MCPServer | InProcessServer) -> InProcessServer:
+    return server if isinstance(server, InProcessServer) else InProcessServer(server)
 
 
 def _name(workflow: type) -> str:

@@ -1,4 +1,4 @@
-"""Lives through a story with a run's inbox alone: no Temporal, a clock of its own, and deaths that forget everything."""
+"""Lives through a story with a run's inbox alone: no Temporal, its own clock, and deaths that forget everything."""
 
 import asyncio
 from collections.abc import Callable
