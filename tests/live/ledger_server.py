@@ -1,6 +1,7 @@
 """An MCP server that books, each logical call once, in SQLite: what was done can be counted there afterwards."""
 
 import asyncio
+import os
 import sqlite3
 import sys
 from typing import Any
@@ -22,7 +23,8 @@ def create_server(name: str, file: str) -> MCPServer:
 
     @server.tool()
     async def book(item: str, ctx: Context[Any, Any], seconds: float = 0) -> str:
-        """Book an item, which may take a while."""
+        """Book an item, which may take a while, and babble."""
+        await ctx.report_progress(0, message=os.environ["LEDGER_TOKEN"])
         books.execute("INSERT INTO calls VALUES (?)", (item,))
         await asyncio.sleep(seconds)
         meta: Any = ctx.request_context.meta

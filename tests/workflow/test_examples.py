@@ -111,7 +111,8 @@ async def test_an_essay_is_analysed_five_times_at_growing_distances_before_it_is
 
     assert max(fact.attempt for fact in outcome.progress if fact.step == "analyser: ask") == 5
     assert outcome.ending.kind == "failed"
-    assert "the essay essay.md could not be graded" in outcome.notes[0]
+    (alert,) = outcome.alerts
+    assert (alert.title, alert.roles) == ("The essay essay.md was not graded", ("administrator",))
     assert outcome.ending.at - outcome.progress[0].at >= timedelta(seconds=2 + 4 + 8 + 16)
 
 

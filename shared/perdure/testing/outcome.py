@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from perdure.contracts import Message, Progress, in_order
+from perdure.contracts import Alert, Message, Progress, in_order
 
 __all__ = ["Outcome"]
 
@@ -57,3 +57,8 @@ class Outcome:
     def notes(self) -> list[str]:
         """What it let people know."""
         return [str(fact.result) for fact in self.progress if fact.kind == "note"]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """What it wants people to look at."""
+        return [it for it in self.said if isinstance(it, Alert) and it.workflow_id == self.workflow_id]
