@@ -1,12 +1,17 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from perdure.ending import leave
 
 pytest_plugins = ["perdure.testing.plugin"]
 
 _STATUS = pytest.StashKey[int]()
+
+# No test asserts how long something takes: on a busy machine anything may.
+settings.register_profile("perdure", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("perdure")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -109,7 +109,7 @@ async def test_a_worker_is_killed_within_a_request_a_call_and_a_wait_and_each_ef
     assert booked(tmp_path, "calls")["calling"] == 3  # the one in flight was made again, under the same key
     for run, story in facts.items():
         assert gaps(story) == set(), run
-        assert given(story) == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
+        assert completed(story).result == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
     assert KEY in str(peer.asked[0]["headers"])
     assert {fact.result for fact in facts["Booking-calling"] if fact.kind == "note"} == {"*** (0)"}
     kept = {file: file.read_bytes() for file in state.rglob("*") if file.is_file()}
