@@ -50,6 +50,9 @@ _STATUS: Mapping[str, tuple[int, str, str]] = {
     "no_quota": (402, "billing_error", "insufficient_quota"),
 }
 
+# So that each of the SDKs knows it by its provider's words.
+_TOO_LONG = "prompt is too long: the input token count exceeds the maximum context length"
+
 
 @dataclass
 class LlmPeer:
@@ -123,15 +126,16 @@ class LlmPeer:
 
     def _said(self, behaviour: Behaviour | int, asked: dict[str, Any]) -> tuple[int, str]:
         """Return the status and the body; what it refuses it repeats, with the key."""
-        key = asked["headers"].get("authorization") or asked["headers"].get("x-api-key", "")
+        headers = asked["headers"]
+        key = headers.get("authorization") or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
         if isinstance(behaviour, int):
             return behaviour, f"<html>{key}{'x' * 100_000}{key}</html>"
         if behaviour in _STATUS:
             status, kind, code = _STATUS[behaviour]
-            words = "prompt is too long: maximum context length" if behaviour == "too_long" else f"{code} for {key}"
-            return status, json.dumps(
-                {"type": "error", "error": {"type": kind, "code": code, "message": words, "param": None}}
-            )
+            words = _TOO_LONG if behaviour == "too_long" else f"{code} for {key}"
+            google = {"status": "INVALID_ARGUMENT"} if behaviour == "too_long" else {}
+            error = {"type": kind, "code": code, "message": words, "param": None, **google}
+            return status, json.dumps({"type": "error", "error": error})
         if behaviour == "wrong_schema":
             return 200, '{"hello": "world"}'
         said = answer(asked["path"], asked["body"], self._spoken(behaviour, asked["body"]))
@@ -141,6 +145,7 @@ class LlmPeer:
         tool = None
         if behaviour == "call_tool":
             offered = asked["tools"][-1]
+            offered = offered.get("functionDeclarations", [offered])[-1]
             tool = offered.get("function", offered)["name"]
         return Spoken(
             tool=tool,

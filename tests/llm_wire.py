@@ -1,6 +1,7 @@
 """What providers answer, as JSON or as the events of a stream, in the protocol of the path that was asked."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,9 @@ def answer(path: str, asked: Mapping[str, Any], spoken: Spoken) -> str:
         "messages": _anthropic,
         "responses": _responses,
         "completions": _chat,
+        "generateContent": _google,
     }
-    return protocols[path.split("?", maxsplit=1)[0].rpartition("/")[2]](asked, spoken)
+    return protocols[re.split("[/:]", path.split("?", maxsplit=1)[0])[-1]](asked, spoken)
 
 
 def torn(path: str, asked: Mapping[str, Any]) -> bool:
@@ -53,6 +55,9 @@ def _turns(path: str, asked: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]
     if path.endswith("/responses"):
         yield from ([item] for item in asked["input"])
         return
+    if "contents" in asked:
+        yield from (content["parts"] for content in asked["contents"])
+        return
     for message in asked["messages"]:
         blocks = message["content"] if isinstance(message["content"], list) else []
         yield [message, *(message.get("tool_calls") or ()), *blocks]
@@ -65,7 +70,11 @@ def _calls_and_results(parts: list[dict[str, Any]]) -> tuple[set[str], set[str]]
         match part:
             case {"type": "function" | "tool_use", "id": call} | {"type": "function_call", "call_id": call}:
                 calls.add(call)
+            case {"functionCall": {"id": call}}:
+                calls.add(call)
             case {"tool_call_id": call} | {"tool_use_id": call} | {"type": "function_call_output", "call_id": call}:
+                results.add(call)
+            case {"functionResponse": {"id": call}}:
                 results.add(call)
     return calls, results
 
@@ -125,6 +134,22 @@ def _responses(asked: Mapping[str, Any], spoken: Spoken) -> str:
                 "input_tokens_details": {"cached_tokens": 0},
                 "output_tokens_details": {"reasoning_tokens": 0},
             },
+        }
+    )
+
+
+def _google(_: Mapping[str, Any], spoken: Spoken) -> str:
+    part: dict[str, Any] = {"text": spoken.refusal or spoken.text}
+    if spoken.tool:
+        part = {"functionCall": {"id": "call_1", "name": spoken.tool, "args": json.loads(spoken.arguments)}}
+    filtered = spoken.filtered or spoken.refusal
+    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+    return json.dumps(
+        {
+            "candidates": [{"finishReason": "SAFETY", "index": 0} if filtered else candidate],
+            "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 3, "totalTokenCount": 14},
+            "modelVersion": "gemini-2.5-flash",
+            "responseId": "resp_1",
         }
     )
 
