@@ -1,11 +1,12 @@
 """Whatever happens in whatever order, and whoever dies, approvals end as the reference model says."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested
 from tests.stories.cast import Cast
+from tests.stories.known import BOTH_AT_ONCE, ESCALATED, NO_TIME_LEFT, VETOED, WITHDRAWN
 from tests.stories.model import ending
 from tests.stories.receipts import expected_receipts
 from tests.stories.story import Story
@@ -21,7 +22,12 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Cast:
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(story=stories(flawed=True, longest=15))
+@given(story=stories(flawed=True, longest=20))
+@example(story=ESCALATED)
+@example(story=WITHDRAWN)
+@example(story=VETOED)
+@example(story=NO_TIME_LEFT)
+@example(story=BOTH_AT_ONCE)
 async def test_any_story_ends_as_counting_it_by_hand_does(
     environment: WorkflowEnvironment, cast: Cast, story: Story
 ) -> None:

@@ -9,7 +9,7 @@ from tests.stories.strategies import stories
 from tests.unit.flow.desk import Desk
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(story=stories(flawed=False, longest=20))
 async def test_any_story_ends_as_counting_it_by_hand_does(story: Story) -> None:
     desk, model = Desk(story), ending(story)
