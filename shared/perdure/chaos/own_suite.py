@@ -34,7 +34,6 @@ _CONFIGURATION: Final[Mapping[str, Any]] = {
         }
     ],
     "temporal": {"task_timeout_seconds": 3},  # so long a run waits whose worker was killed in the middle of its task
-    "notifier": {"terminal": False},
 }
 _SERVERS: Final = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
 
