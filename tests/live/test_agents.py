@@ -78,6 +78,15 @@ async def written(folder: Path, table: str, item: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def noted(here: World, run: str) -> dict[str, list[Progress]]:
+    """Wait for a note of a run, which a call that ends does not wait for; returns all facts by run."""
+    async with asyncio.timeout(30):
+        async for heard in here.bus.listen(f"progress.*.{to_token(run)}", replay=True):
+            if json.loads(heard.wire.body)["kind"] == "note":
+                break
+    return await here.facts()
+
+
 def completed(story: list[Progress]) -> Progress:
     """Return how a run ended; a note that its last call made may be heard after it."""
     return next(fact for fact in story if fact.kind == "completed")
@@ -103,7 +112,8 @@ async def test_a_worker_is_killed_within_a_request_a_call_and_a_wait_and_each_ef
         await written(tmp_path, "calls", "calling")
         here.suite.supervisor.kill("orchestrator")
         await here.bus.publish(signal_to("Booking-waiting", "go"))
-        facts = await here.completed(3)
+        await here.completed(3)
+        facts = await noted(here, "Booking-calling")
         state = here.settings.state
 
     assert booked(tmp_path, "effects") == {"asking": 2, "calling": 2, "waiting": 2}

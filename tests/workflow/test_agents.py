@@ -276,6 +276,17 @@ async def test_what_a_tool_says_of_its_progress_becomes_a_note_of_its_step(run_w
     assert (note.sequence, note.step, note.part) == (begun.sequence, begun.step, 1)
 
 
+async def test_a_note_is_of_the_step_that_calls_and_not_of_the_one_that_opened_the_session(
+    run_workflow: WorkflowRunner,
+) -> None:
+    model = ScriptedModel([ToolUse("count_stock", {}), "done"])
+
+    outcome = await run_workflow(Asking, "Go", model=model, servers={"shop": greeter.shop()})
+
+    (note,) = [fact for fact in outcome.progress if fact.kind == "note"]
+    assert (outcome.steps[0], note.step) == ("clerk: ask", "clerk: count_stock")
+
+
 @pytest.mark.parametrize(
     ("workflow_class", "error"),
     [

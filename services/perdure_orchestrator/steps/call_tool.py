@@ -11,7 +11,7 @@ from perdure_orchestrator.agents.tool_arguments import WrongArguments, fitted
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 from perdure_orchestrator.steps.heartbeat import beating
-from perdure_orchestrator.steps.voice import note
+from perdure_orchestrator.steps.voice import telling
 
 __all__ = ["CallTool", "kept_if_long"]
 
@@ -47,7 +47,7 @@ class CallTool:
         if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
             return ToolAnswer(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, idempotency_key=_key(), tell=note)
+        return await server.call(exact, idempotency_key=_key(), tell=telling())
 
 
 async def kept_if_long(answer: ToolAnswer, conversations: Conversations) -> ToolAnswer:

@@ -1,15 +1,16 @@
 """What a step lets people know while it works: notes, few enough that nobody drowns in them."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Final
 
 from perdure.errors import PerdureError
 
-__all__ = ["Voice", "note", "speaking"]
+__all__ = ["Voice", "speaking", "telling"]
 
 _AT_MOST_EVERY: Final = 0.5  # seconds between two notes of a step
 
@@ -49,8 +50,13 @@ def speaking(voice: Voice) -> Iterator[None]:
         _voice.reset(token)
 
 
-async def note(text: str) -> None:
-    """Say a note of the step that is running, if there is one."""
-    voice = _voice.get()
-    if voice is not None:
-        await voice.note(text)
+def telling() -> Callable[[str], Awaitable[None]] | None:
+    """Return how the step that is running says notes, whoever calls it: in its voice, and in its context."""
+    voice, context = _voice.get(), copy_context()
+    if voice is None:
+        return None
+
+    async def tell(text: str) -> None:  # a session's own task would speak as the step that opened the session
+        await asyncio.create_task(voice.note(text), context=context)
+
+    return tell
