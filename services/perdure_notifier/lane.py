@@ -138,12 +138,12 @@ class Lane:
 
     async def _failed(self, waiting: Sequence[_Waiting], turn: Turn, error: Exception) -> Turn:
         now = self._now()
-        turn = turn.failed(now)
+        turn = turn.failed(now, forgotten_after=self._settings.give_up_after)
         failing_for = now - (turn.failing_since or now)
         if failing_for >= self._settings.give_up_after:
             minutes = failing_for.total_seconds() / 60
             await self._give_up(waiting, f"{self._channel.name} took nothing for {minutes:.0f} minutes: {error}")
-            return turn.told(None)
+            return turn  # what waits behind is tried once, and does not wait as long again
         asked = error.retry_after if isinstance(error, Busy) else timedelta()
         wait = max(asked, timedelta(seconds=backoff(turn.tries)))
         _log.warning("%s; telling on %s again in %.1f s", error, self._channel.name, wait.total_seconds())

@@ -22,6 +22,7 @@ class Turn(BaseModel):
         until: When it lets go at the latest (UTC).
         not_before: The next notice shall not be told before (UTC).
         failing_since: Since when the channel has taken nothing (UTC).
+        failed_at: When it last did not (UTC).
         tries: How often it was tried since.
     """
 
@@ -31,15 +32,19 @@ class Turn(BaseModel):
     until: datetime
     not_before: datetime | None = None
     failing_since: datetime | None = None
+    failed_at: datetime | None = None
     tries: int = 0
 
     def told(self, not_before: datetime | None) -> Self:
         """After a notice is done with."""
-        return self.model_copy(update={"not_before": not_before, "failing_since": None, "tries": 0})
+        update = {"not_before": not_before, "failing_since": None, "failed_at": None, "tries": 0}
+        return self.model_copy(update=update)
 
-    def failed(self, now: datetime) -> Self:
-        """After one was not taken."""
-        return self.model_copy(update={"failing_since": self.failing_since or now, "tries": self.tries + 1})
+    def failed(self, now: datetime, *, forgotten_after: timedelta) -> Self:
+        """After one was not taken; a failure that lies back for so long is another story."""
+        goes_on = self.failed_at is not None and now - self.failed_at < forgotten_after
+        since = self.failing_since if goes_on else now
+        return self.model_copy(update={"failing_since": since, "failed_at": now, "tries": self.tries + 1})
 
 
 class Turns:

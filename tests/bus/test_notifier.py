@@ -153,19 +153,22 @@ async def test_what_a_channel_refuses_is_a_dead_letter_and_others_are_told() -> 
 
 async def test_a_channel_that_stays_away_is_given_up_after_a_while_and_never_before() -> None:
     bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
-    await Outbox(bus).put("down", Notice(message=request()))
+    for number in (1, 2):
+        await Outbox(bus).put("down", Notice(message=request(number)))
     down = Wall("down", *[Unavailable("no answer")] * 1_000)
     settings: dict[str, Any] = {"clock": clock, "entries": entries, "give_up_after": "5m"}
     began = clock.now
 
-    while not letters(bus):
+    while await waiting(bus):
         due = await lane(bus, down, **settings).look()  # each time another process, as after a crash
         if due is not None:
             clock.now = due
 
     assert timedelta(minutes=5) <= clock.now - began < timedelta(minutes=6)
-    assert notifications(bus) == [("down", "failed", request().message_id)]
-    assert not await waiting(bus)
+    assert notifications(bus) == [("down", "failed", request(number).message_id) for number in (1, 2)]
+    clock.passes(minutes=6)
+    await Outbox(bus).put("down", Notice(message=request(3)))
+    assert await lane(bus, down, **settings).look() is not None, "another day, another patience"
 
 
 async def test_a_dead_letter_of_a_channel_is_told_there_again_when_it_is_replayed() -> None:
