@@ -11,9 +11,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.background import background
 from perdure.bus import MemoryBus, MemoryObjects, decode
-from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.contracts import ApprovalRequested, Decision, Message, Progress
 from perdure.flow.poll import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
@@ -125,7 +124,6 @@ class WorkflowRunner:
             children: Other workflows that it starts.
             workflow_id: Of this run; by default one of its own.
         """
-        bus = MemoryBus()
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
         configured = _settings({workflow, *children}, self._settings, settings or {})
@@ -134,10 +132,8 @@ class WorkflowRunner:
         configuration = self._environment.client.config()
         configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
         client = Client(**configuration)
-        async with (
-            working(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties),
-            background(_answer(client, bus, answers or {})),
-        ):
+        bus = _ReviewedBus(client, answers or {})
+        async with working(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties):
             handle = await client.start_workflow(
                 _name(workflow),
                 args=args,
@@ -160,17 +156,21 @@ async def open_runner(settings: Mapping[str, Any] | None = None) -> AsyncIterato
         yield WorkflowRunner(environment, settings or {})
 
 
-async def _answer(client: Any, bus: MemoryBus, answers: Mapping[str, Answer]) -> None:
-    """Play the reviewers."""
-    async for heard in bus.listen("approvals.requested.>", replay=True):
-        request = decode(heard.wire)
-        if not isinstance(request, ApprovalRequested):
-            continue
-        said = next((said for title, said in answers.items() if request.title.startswith(title)), None)
-        if said is None:
-            continue
-        for arrived in _reviewers(request, said):
-            await client.get_workflow_handle(request.workflow_id).signal(DECISION_SIGNAL, arrived)
+class _ReviewedBus(MemoryBus):
+    """Reviewers answer as soon as a run asks, before it waits: else the time that it waits might run out first."""
+
+    def __init__(self, client: Client, answers: Mapping[str, Answer]) -> None:
+        super().__init__()
+        self._client = client
+        self._answers = answers
+
+    async def say(self, message: Message) -> None:
+        """Keep it, and let reviewers hear it; see ``Bus.say``."""
+        await super().say(message)
+        if isinstance(message, ApprovalRequested):
+            said = next((said for title, said in self._answers.items() if message.title.startswith(title)), None)
+            for arrived in _reviewers(message, said) if said else ():
+                await self._client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, arrived)
 
 
 def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDecision]:
