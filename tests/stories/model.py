@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.stories.story import ROLES, STANDS_IN, Ask, Heard, Story, span
+from tests.stories.story import ROLES, STANDS_IN, Ask, Heard, Story
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
@@ -72,7 +72,7 @@ def _end(story: Story, fates: list[Fate]) -> Moment | None:
 
 def _fate(story: Story, ask: Ask, said: list[Heard], opened: Moment) -> Fate:
     fate = Fate("no longer asked")
-    limit = None if ask.timeout is None else opened[0] + span(ask.timeout)
+    limit = None if ask.timeout is None else opened[0] + ask.span(ask.timeout)
     accepted: list[Heard] = []
     for heard in said:
         at, early = max(heard.at, opened[0]), heard.place <= opened[1]
@@ -130,7 +130,7 @@ def _may(ask: Ask, who: str, since: timedelta) -> bool:
         return False
     asked = [(ask.people, (*ask.roles, *ask.veto_roles), bool(ask.people or ask.roles))]
     for rung in sorted(ask.ladder, key=lambda it: it.after):
-        if span(rung.after) <= since:
+        if ask.span(rung.after) <= since:
             asked = [*([] if rung.instead else asked), (rung.people, rung.roles, True)]
     return any(not limited or names & set(people) or _roles(who) & set(roles) for people, roles, limited in asked)
 

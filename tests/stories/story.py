@@ -15,11 +15,6 @@ Word = Literal["approve", "reject", "withdraw"]
 Flaw = Literal["unsigned", "forged", "unknown_key", "revoked_key"]
 
 
-def span(hours: int) -> timedelta:
-    """Return what ends between full hours, so that nobody speaks in the instant in which a timer fires; 0 is 0."""
-    return timedelta(hours=hours, minutes=20 if hours else 0)
-
-
 @dataclass(frozen=True)
 class Rung:
     after: int
@@ -30,7 +25,12 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ask:
-    """One request; its hours are spans."""
+    """One request.
+
+    Attributes:
+        minutes: Its timers are so much later than their hours, so that nobody speaks in the instant in which one fires.
+            Those of two requests differ: the test server takes it amiss when a timer is cancelled as it fires.
+    """
 
     people: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -44,6 +44,11 @@ class Ask:
     ladder: tuple[Rung, ...] = ()
     timeout: int | None = None
     silence: Literal["reject", "approve"] = "reject"
+    minutes: int = 20
+
+    def span(self, hours: int) -> timedelta:
+        """Return how long it is until a timer; 0 is no time at all."""
+        return timedelta(hours=hours, minutes=self.minutes if hours else 0)
 
     @cached_property
     def policy(self) -> Policy:
@@ -55,12 +60,12 @@ class Ask:
             veto_roles=self.veto_roles,
             proxies=self.proxies,
             requester_may_answer=self.requester_may_answer,
-            remind_every=None if self.remind_every is None else span(self.remind_every),
+            remind_every=None if self.remind_every is None else self.span(self.remind_every),
             escalate=tuple(
-                Escalation(after=span(it.after), people=it.people, roles=it.roles, instead=it.instead)
+                Escalation(after=self.span(it.after), people=it.people, roles=it.roles, instead=it.instead)
                 for it in self.ladder
             ),
-            timeout=None if self.timeout is None else span(self.timeout),
+            timeout=None if self.timeout is None else self.span(self.timeout),
             silence=self.silence,
         )
 

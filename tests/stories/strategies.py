@@ -37,7 +37,7 @@ def stories(*, flawed: bool, longest: int) -> st.SearchStrategy[Story]:
 def _stories(group: Group, requests: int, length: int, *, flawed: bool) -> st.SearchStrategy[Story]:
     return st.builds(
         Story,
-        asks=st.lists(_asks(group), min_size=requests, max_size=requests).map(tuple),
+        asks=st.tuples(*(_asks(group, minutes) for minutes in (20, 25)[:requests])),
         steps=st.lists(_steps(group, requests, flawed=flawed), min_size=length, max_size=length).map(tuple),
         order=st.sampled_from(["all", "any", "in turn"]),
         lead=st.sampled_from([timedelta(), timedelta(hours=1, minutes=10)]),
@@ -45,7 +45,7 @@ def _stories(group: Group, requests: int, length: int, *, flawed: bool) -> st.Se
 
 
 @cache
-def _asks(group: Group) -> st.SearchStrategy[Ask]:
+def _asks(group: Group, minutes: int) -> st.SearchStrategy[Ask]:
     some_people = st.lists(st.sampled_from(group), min_size=1, max_size=2, unique=True).map(tuple)
     rungs = st.builds(
         Rung, after=st.integers(1, 3), people=NOBODY | some_people, roles=NOBODY | SOME_ROLES, instead=st.booleans()
@@ -64,6 +64,7 @@ def _asks(group: Group) -> st.SearchStrategy[Ask]:
         ladder=st.lists(rungs, max_size=2).map(tuple),
         timeout=st.sampled_from([None, None, None, None, 3, 5, 7, 0]),
         silence=st.sampled_from(["reject", "approve"]),
+        minutes=st.just(minutes),
     ).filter(_can_be_met)
 
 

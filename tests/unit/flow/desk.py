@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt
 from perdure.flow.inbox import Inbox
 from perdure.flow.poll import ArrivedDecision, Conclusion
-from tests.stories.story import ROLES, STANDS_IN, Ask, Die, Heard, Pass, Story, span
+from tests.stories.story import ROLES, STANDS_IN, Ask, Die, Heard, Pass, Story
 
 BEGINNING = datetime(2026, 11, 24, tzinfo=UTC)
-TICK = timedelta(minutes=10)
+TICK = timedelta(minutes=5)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Desk:
 
     def wait(self, hours: int) -> None:
         self.go_on()
-        for _ in range(hours * 6):
+        for _ in range(hours * 12):
             self.now += TICK
             self.go_on()
 
@@ -72,7 +72,7 @@ class Desk:
                 for rung in ask.policy.escalate:
                     if opened + rung.after == self.now:
                         self.do(_widening(name, rung))
-                if ask.timeout is not None and opened + span(ask.timeout) <= self.now:
+                if ask.timeout is not None and opened + ask.span(ask.timeout) <= self.now:
                     self.expired.add(number)
                     self.do(_expiring(name))
 
@@ -131,7 +131,7 @@ def _request(ask: Ask, number: int, now: timedelta) -> ApprovalRequested:
         requester=ask.requester,
         digest=f"{number}" * 64,
         opened_at=BEGINNING + now,
-        expires_at=None if ask.timeout is None else BEGINNING + now + span(ask.timeout),
+        expires_at=None if ask.timeout is None else BEGINNING + now + ask.span(ask.timeout),
     )
 
 
