@@ -223,13 +223,14 @@ class OrchestratorSettings(ServiceSettings):
     """The bridge and the worker.
 
     Attributes:
-        max_cached_runs: So many open runs a worker keeps in memory; the others it replays. The default is temporalio's.
+        max_cached_runs: So many open runs a worker keeps in memory, about 0.15 MiB each; the others it replays when
+            something happens to them. temporalio's own default is 1,000.
         reconcile_every_seconds: How often the bridge looks for runs whose end no code could say, as of terminated ones.
     """
 
     http_port: int = Field(default=8702, ge=0, le=65535)
     max_concurrent_steps: PositiveInt = 100
-    max_cached_runs: NonNegativeInt = 1000
+    max_cached_runs: NonNegativeInt = 200
     reconcile_every_seconds: PositiveFloat = 10.0
 
     @property
