@@ -37,10 +37,10 @@ clean: ## Forget the virtual environment and all local state
 	rm -rf $(VENV) .perdure
 
 $(INSTALLED): pyproject.toml
-	@echo "Setting up $(VENV): once, about a minute."
+	@echo "Setting up $(VENV): once, one to two minutes."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perdure needs Python 3.11 or newer: make PYTHON=python3.12 demo"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
 	@touch $@
 
 $(NPM): tests/npm/package.json
