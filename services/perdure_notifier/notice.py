@@ -62,6 +62,11 @@ class Notice(BaseModel):
                 return None
 
     @property
+    def also_asked(self) -> tuple[str, ...]:
+        """People and roles that are asked from now on, beside those of the policy."""
+        return self.message.to if isinstance(self.message, ApprovalEscalated) else ()
+
+    @property
     def thread(self) -> str:
         """The same for all that belongs together."""
         return self.message.workflow_id if isinstance(self.message, Alert) else self.message.request_id

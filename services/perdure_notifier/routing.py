@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from perdure.contracts import Alert, ApprovalEscalated
+from perdure.contracts import Alert
 from perdure.notifier_settings import RuleSettings, TellingSettings
 from perdure_notifier.notice import Notice
 
@@ -29,8 +29,7 @@ def _fits(rule: RuleSettings, notice: Notice, now: datetime) -> bool:
 def _asked(notice: Notice) -> Iterable[str]:
     if isinstance(notice.message, Alert):
         yield from notice.message.roles
-    if isinstance(notice.message, ApprovalEscalated):
-        yield from notice.message.to
+    yield from notice.also_asked
     if notice.request is not None:
         yield from notice.request.policy.roles
         yield from notice.request.policy.veto_roles

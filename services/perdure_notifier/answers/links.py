@@ -1,7 +1,7 @@
 """Links by which one person answers one request: they cannot be guessed, made up, or moved to another request."""
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -51,7 +51,7 @@ class Links:
 
     def __init__(self, key: SigningKey, url: str) -> None:
         self._key = key
-        self._public = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(key.public.translate(_URLSAFE)))
+        self._public = Ed25519PublicKey.from_public_bytes(b64decode(key.public))
         self._url = url.rstrip("/")
 
     def make(self, request: ApprovalRequested, approver: str) -> str:
@@ -82,6 +82,3 @@ class Links:
         if link.expires_at <= now:
             raise BadLink("This link is too old. Ask for a new one, or answer with `perdure approve`.")
         return link
-
-
-_URLSAFE: Final = str.maketrans("+/", "-_")

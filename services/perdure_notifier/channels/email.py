@@ -12,7 +12,7 @@ import aiosmtplib
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import KeyValue
-from perdure.contracts import Alert, ApprovalEscalated
+from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
 from perdure.notifier_settings import EmailSettings
 from perdure_notifier.answers.links import Links
@@ -95,7 +95,7 @@ class EmailChannel:
         known, message = self._approvers.current(), notice.message
         if isinstance(message, Alert):
             return bool({*known.approvers[name].roles} & {*message.roles})
-        also = message.to if isinstance(message, ApprovalEscalated) else ()
+        also = notice.also_asked
         return notice.request is not None and may_answer(known, name, notice.request, datetime.now(UTC), also=also)
 
     def _letter(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:

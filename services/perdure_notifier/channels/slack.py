@@ -106,7 +106,7 @@ class SlackChannel:
 
     def _mentions(self, notice: Notice) -> list[str]:
         """Return those who are asked by name or role; who all may answer, nobody need call."""
-        request, also = notice.request, _escalated(notice)
+        request, also = notice.request, notice.also_asked
         if request is None or not (request.policy.people or request.policy.roles):
             return []
         try:
@@ -125,10 +125,6 @@ class SlackChannel:
             raise _judged(error) from error
         except (SlackClientError, OSError, ValueError) as error:  # ValueError: an answer that is no JSON
             raise Unavailable(f"Slack does not answer: {error!r}") from error
-
-
-def _escalated(notice: Notice) -> tuple[str, ...]:
-    return notice.message.to if isinstance(notice.message, ApprovalEscalated) else ()
 
 
 def _judged(error: SlackApiError) -> Exception:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 __all__ = ["Keys"]
@@ -24,18 +25,30 @@ class Keys:
 
     def cut_from(self, text: str) -> str:
         """Return a text in which no key occurs."""
-        found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
-        for key in sorted(self._read | found, key=len, reverse=True):
-            text = text.replace(key, "***")
-        return text
+        return _cut(text, self._known())
 
     def cut_from_json(self, value: Any) -> Any:
         """Return a JSON value in whose texts no key occurs."""
-        match value:
-            case str():
-                return self.cut_from(value)
-            case dict():
-                return {name: self.cut_from_json(part) for name, part in value.items()}
-            case list() | tuple():
-                return [self.cut_from_json(part) for part in value]
-        return value
+        return _cut_deep(value, self._known())
+
+    def _known(self) -> list[str]:
+        """Return all keys, the longest first: one may be a part of another."""
+        found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
+        return sorted(self._read | found, key=len, reverse=True)
+
+
+def _cut(text: str, keys: Sequence[str]) -> str:
+    for key in keys:
+        text = text.replace(key, "***")
+    return text
+
+
+def _cut_deep(value: Any, keys: Sequence[str]) -> Any:
+    match value:
+        case str():
+            return _cut(value, keys)
+        case dict():
+            return {name: _cut_deep(part, keys) for name, part in value.items()}
+        case list() | tuple():
+            return [_cut_deep(part, keys) for part in value]
+    return value
