@@ -65,7 +65,9 @@ class Bridge:
             if receipt := unreadable(heard, error):
                 await self._bus.say(receipt)
             raise
-        arrived = ArrivedDecision(decision_id=decision.message_id, decision=decision, place=_place(heard))
+        arrived = ArrivedDecision(
+            decision_id=decision.message_id, decision=decision, place=_place(heard), stored_at=heard.time
+        )
         try:
             known = self._approvers.current().identify(body, datetime.now(UTC))
         except NotVerified as error:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -92,8 +93,11 @@ class Stage:
         }
         return Decision.model_validate(said)
 
-    async def decide(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> None:
-        arrived = ArrivedDecision(decision_id=nonce, decision=self.decision(run, nonce=nonce, **fields))
+    async def decide(
+        self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", stored_at: datetime | None = None, **fields: Any
+    ) -> None:
+        decision = self.decision(run, nonce=nonce, **fields)
+        arrived = ArrivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
         await run.signal(DECISION_SIGNAL, arrived)
 
     @property

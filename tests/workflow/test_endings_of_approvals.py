@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from temporalio import workflow
@@ -50,6 +51,15 @@ class Hasty:
         await questions[0]
         questions[1].cancel()
         await asyncio.wait(questions)
+
+
+@workflow.defn
+class Brief:
+    """Gives people two seconds."""
+
+    @workflow.run
+    async def run(self) -> str:
+        return (await approval("Well?", policy=Policy(timeout=timedelta(seconds=2)))).outcome
 
 
 class Interrupting(MemoryBus):
@@ -133,3 +143,19 @@ async def test_what_is_decided_is_told_also_when_the_run_drops_it_meanwhile(envi
         await run.result()
 
     assert told(stage) == [(number, what) for number in "12" for what in ("accepted", "decided")]
+
+
+@pytest.mark.parametrize(("after", "outcome", "code"), [(1, "approved", "accepted"), (3, "expired", "request_expired")])
+async def test_what_was_stored_in_time_counts_however_late_a_worker_comes_to_it(
+    environment: WorkflowEnvironment, after: int, outcome: str, code: str
+) -> None:
+    """A receipt may be on the bus already: the next worker, with a later clock, must not contradict it."""
+    bus, queue = MemoryBus(), uuid4().hex
+    async with open_stage(environment, Brief, bus=bus, queue=queue) as stage:
+        run = await stage.start("Brief")
+        opened = (await stage.asked()).opened_at
+    await stage.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
+    await asyncio.sleep(4)  # in real time: the test server skips none for a run whose worker is dead
+    async with open_stage(environment, Brief, bus=bus, queue=queue):
+        assert await run.result() == outcome
+    assert ("1", code) in told(stage)

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -101,7 +101,7 @@ class Theatre:
         """
         was_over = await self.is_over()
         wire = Wire(f"decisions.{self.run.id}", self.cast.body(heard.say, self.run.id, self.beginning), {})
-        said = Heard(wire, "DECISIONS", heard.place, datetime.now(UTC) - timedelta(hours=1), pending=0)
+        said = Heard(wire, "DECISIONS", heard.place, await self.environment.get_current_time(), pending=0)
         fuse, self.fuse = self.fuse, Fuse(0)
         try:
             await self.bridge(Fused(self.environment.client, fuse), Fused(self.bus, fuse)).decision(said)
@@ -119,7 +119,7 @@ class Theatre:
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
             approvers=self.cast.file,
-            settings=TemporalSettings(task_queue=self.queue),
+            settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )
 
     async def work(self) -> None:

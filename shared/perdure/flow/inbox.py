@@ -35,11 +35,11 @@ class Inbox:
         """The answers to questions that were not asked yet."""
         return tuple(self._early)
 
-    def arrive(self, arrived: ArrivedDecision, now: datetime) -> Receipt | None:
-        """Take an answer; returns its receipt, but for one that settles a question: that is for the asker to tell."""
+    def arrive(self, arrived: ArrivedDecision, at: datetime) -> Receipt | None:
+        """Take an answer that came at this time; returns its receipt, unless it settles a question: its asker tells."""
         if arrived.decision_id not in self._heard:
             self._heard[arrived.decision_id] = arrived.place
-            return self._judge(arrived, now)
+            return self._judge(arrived, at)
         if self._heard[arrived.decision_id] == arrived.place:
             return None
         return arrived.receipt("replayed", "the same decision came before, and was judged then")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Voice
 
@@ -32,6 +32,8 @@ class ArrivedDecision(BaseModel):
         roles: Those of the approver, when it arrived.
         stands_in_for: People who are away, and whom the approver stood in for when it arrived.
         proxy: The program that signed for the approver, if they did not sign themselves.
+        stored_at: When JetStream stored it (UTC): what is in time is judged by this, for a worker that tries again
+            has a later clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +44,7 @@ class ArrivedDecision(BaseModel):
     roles: tuple[str, ...] = ()
     stands_in_for: tuple[str, ...] = ()
     proxy: str | None = None
+    stored_at: AwareDatetime | None = None
 
     def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
         """Say what became of it."""

@@ -202,7 +202,7 @@ class Run:
         await self.say(facts)
 
     def _take_decision(self, arrived: ArrivedDecision) -> None:
-        receipt = self.inbox.arrive(arrived, workflow.now())
+        receipt = self.inbox.arrive(arrived, arrived.stored_at or workflow.now())
         if receipt is not None:
             self.say_soon([receipt])
 
