@@ -15,6 +15,7 @@ from perdure.contracts import (
     ApprovalReminded,
     ApprovalRequested,
 )
+from perdure.printable import printable
 from perdure_notifier.notice import Notice
 
 __all__ = ["Words", "as_text", "digest_of", "render", "until"]
@@ -36,9 +37,8 @@ class Words:
 def render(notice: Notice) -> Words:
     """Put what happened into words."""
     words = _words(notice)
-    if notice.instead_of is None:
-        return words
-    return Words(f"({notice.instead_of} failed) {words.headline}", words.text)
+    failed = "" if notice.instead_of is None else f"({notice.instead_of} failed) "
+    return Words(printable(f"{failed}{words.headline}"), printable(words.text))
 
 
 def digest_of(notices: Sequence[Notice]) -> Words:
@@ -52,7 +52,7 @@ def digest_of(notices: Sequence[Notice]) -> Words:
 
 def as_text(value: JsonValue) -> str:
     """Write details or an action as people read them."""
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def until(end: datetime | None) -> str:

@@ -14,12 +14,12 @@ from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, Directory, SigningKey
 from perdure.bus import Heard, MemoryBus, MemoryKeyValue, encode
+from perdure.bus.speaker import Speaker
 from perdure.contracts import Decision, Notification
 from perdure.notifier_settings import TellingSettings
 from perdure.settings import Settings
 from perdure_notifier.answers.front import open_front
 from perdure_notifier.answers.links import Links
-from perdure_notifier.answers.speaker import Speaker
 from perdure_notifier.app import Notifier
 from tests.fuse import Fuse, Fused, Killed
 from tests.people import approvers_file

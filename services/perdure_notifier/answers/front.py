@@ -13,13 +13,13 @@ from starlette.routing import Route
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.background import Following, following
 from perdure.bus import Bus, KeyValue
+from perdure.bus.speaker import Speaker
 from perdure.errors import PerdureError
 from perdure.secret import read_secret
 from perdure.settings import Settings
 from perdure_notifier.answers.link_page import LinkAnswers
 from perdure_notifier.answers.links import Links
 from perdure_notifier.answers.slack import SlackAnswers
-from perdure_notifier.answers.speaker import Speaker
 from perdure_notifier.answers.webhook import WebhookAnswers
 from perdure_notifier.channels.opening import slack_client, webhook_secret
 

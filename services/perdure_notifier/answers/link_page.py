@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from perdure.bus import Bus, KeyValue
 from perdure.bus.open_requests import NotOpen, find_request
+from perdure.bus.speaker import Answer, Speaker
 from perdure.contracts import Receipt
 from perdure_notifier.answers.body import read_body
 from perdure_notifier.answers.links import BadLink, Link, Links
 from perdure_notifier.answers.page import outcome_page, question_page
-from perdure_notifier.answers.speaker import Answer, Speaker
 
 __all__ = ["LinkAnswers"]
 

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import HTMLResponse
 
 from perdure.contracts import ApprovalRequested
+from perdure.printable import printable
 from perdure_notifier.render import as_text, until
 
 __all__ = ["outcome_page", "question_page"]
@@ -71,8 +72,9 @@ def question_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
     shown = "\n".join(
         f"<h2>{name}</h2>\n<pre>{escape(as_text(value))}</pre>" for name, value in parts if value is not None
     )
-    content = _QUESTION.substitute(title=escape(request.title), facts=escape(" · ".join(facts)), shown=shown)
-    return _page(request.title, content)
+    title = printable(request.title)
+    content = _QUESTION.substitute(title=escape(title), facts=escape(" · ".join(facts)), shown=shown)
+    return _page(title, content)
 
 
 def outcome_page(headline: str, text: str, *, status: int = 200) -> HTMLResponse:

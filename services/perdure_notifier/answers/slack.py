@@ -20,9 +20,9 @@ from starlette.responses import JSONResponse, Response
 from perdure.approvers import ApproversFile
 from perdure.background import Following
 from perdure.bus import KeyValue
+from perdure.bus.speaker import Answer, Speaker
 from perdure.contracts import Receipt
 from perdure_notifier.answers.body import read_body
-from perdure_notifier.answers.speaker import Answer, Speaker
 from perdure_notifier.channels.slack_blocks import APPROVE, REASON, REJECT, Asked, reason_dialog
 
 __all__ = ["SlackAnswers"]

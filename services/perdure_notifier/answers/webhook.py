@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from perdure.bus.envelope import explain
+from perdure.bus.speaker import Answer, Speaker
 from perdure.contracts import Sha256
 from perdure_notifier.answers.body import read_body
-from perdure_notifier.answers.speaker import Answer, Speaker
 
 __all__ = ["WebhookAnswers"]
 

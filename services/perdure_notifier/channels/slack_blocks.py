@@ -16,6 +16,7 @@ from perdure.contracts import (
     ApprovalRequested,
     Sha256,
 )
+from perdure.printable import printable
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import as_text, render
 
@@ -103,7 +104,7 @@ def _question(request: ApprovalRequested, mentions: Sequence[str]) -> list[Block
     facts = [f"`{escaped(request.request_id)}` of {escaped(request.workflow)}"]
     facts += [f"asked by {escaped(request.requester)}"] if request.requester else []
     facts += [f"until {_date(request)}"] if request.expires_at else []
-    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": _cut(title, _TITLE)}}]
+    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": _cut(printable(title), _TITLE)}}]
     blocks += [_section(_shown(request.details))] if request.details is not None else []
     blocks += [_section(f"*On approval:*\n{_shown(request.action)}")] if request.action is not None else []
     return [*blocks, _context(" · ".join(facts) + _mentioned(mentions))]

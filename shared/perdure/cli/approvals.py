@@ -1,26 +1,19 @@
 """``perdure approvals``: what waits for a human."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import decode
 from perdure.bus.open_requests import find_request, open_requests
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, local_time, print_json, table
+from perdure.cli.wording import asked, facts_of, line, until
 from perdure.configuration import load_settings
-from perdure.contracts import (
-    ApprovalDecided,
-    ApprovalEscalated,
-    ApprovalExpired,
-    ApprovalReminded,
-    ApprovalRequested,
-    Policy,
-    to_token,
-)
+from perdure.contracts import ApprovalRequested, to_token
 
 __all__ = ["RequestId", "register"]
 
@@ -60,7 +53,7 @@ def list_open(
     if as_json:
         print_json(waiting)
         return
-    rows = [(ask.request_id, ask.title, _asked(ask.policy), _until(ask)) for ask in waiting]
+    rows = [(ask.request_id, ask.title, asked(ask.policy), until(ask)) for ask in waiting]
     console.print(table("request", "title", "asked", "until", rows=rows) if rows else "Nothing waits for an approval.")
 
 
@@ -71,7 +64,7 @@ def show(request_id: RequestId, *, as_json: Json = False) -> None:
     if as_json:
         print_json([request])
         return
-    for name, value in _facts_of(request):
+    for name, value in facts_of(request):
         console.print(f"[dim]{name:<10}[/]", end=" ")
         console.out(value, highlight=False)
 
@@ -98,52 +91,5 @@ async def _watch(workflow: str | None, *, as_json: bool) -> None:
             message = decode(heard.wire)
             if as_json:
                 print_json([message])
-            elif line := _line(message):
-                console.print(f"[dim]{local_time(heard.time)}[/] {line}", markup=True)
-
-
-def _line(message: object) -> str | None:  # noqa: PLR0911 (a list)
-    match message:
-        case ApprovalRequested():
-            return f"[yellow]?[/] {message.request_id}  {message.title}"
-        case ApprovalReminded():
-            return f"[yellow]?[/] {message.request_id}  still waits, reminder {message.count}"
-        case ApprovalEscalated():
-            return f"[yellow]![/] {message.request_id}  now asked: {', '.join(message.to)}"
-        case ApprovalDecided(decision="approve"):
-            return f"[green]✓[/] {message.request_id}  approved by {message.approver}  {message.comment}"
-        case ApprovalDecided():
-            return f"[red]✗[/] {message.request_id}  rejected by {message.approver}  {message.comment}"
-        case ApprovalExpired():
-            return f"[red]■[/] {message.request_id}  {message.reason}"
-    return None
-
-
-def _facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
-    facts = [
-        ("request", request.request_id),
-        ("title", request.title),
-        ("run", f"{request.workflow_id} ({request.workflow})"),
-        ("asked by", request.requester or ""),
-        ("details", _text(request.details)),
-        ("action", _text(request.action)),
-        ("asked", _asked(request.policy)),
-        ("until", _until(request)),
-        ("digest", request.digest),
-    ]
-    return [(name, value) for name, value in facts if value]
-
-
-def _text(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _asked(policy: Policy) -> str:
-    who = [*policy.people, *(f"role {role}" for role in policy.roles)]
-    return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
-
-
-def _until(request: ApprovalRequested) -> str:
-    return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
+            elif told := line(message):
+                console.print(Text.assemble((f"{local_time(heard.time)} ", "dim"), told))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 
 from perdure.bus import NatsBus
 from perdure.cli.client import Json, open_bus, run
@@ -59,4 +60,6 @@ def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
         print_json(records)
         return
     for record in records:
-        console.print(f"{record.position:>6} [dim]{local_time(record.said_at)}[/] {record.subject}", soft_wrap=True)
+        console.print(
+            f"{record.position:>6} [dim]{local_time(record.said_at)}[/] {escape(record.subject)}", soft_wrap=True
+        )

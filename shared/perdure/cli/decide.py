@@ -1,22 +1,22 @@
 """``perdure approve``, ``reject`` and ``withdraw``: a human's answer, signed."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from uuid import uuid4
 
 import typer
+from rich.markup import escape
 
-from perdure.approvers import SigningKey, sign
+from perdure.approvers import SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.open_requests import find_request
-from perdure.bus.receipts import receipt_of
+from perdure.bus.speaker import Answer, Speaker
 from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
 from perdure.configuration import load_settings
-from perdure.contracts import ApprovalRequested, Decision, Receipt, to_token
+from perdure.contracts import ApprovalRequested, Receipt, to_token
 from perdure.errors import Unavailable
 
 __all__ = ["answer", "register"]
@@ -70,26 +70,25 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
     Raises:
         Unavailable: No receipt came in time; the decision is stored all the same and will be judged.
     """
-    decision = Decision(
-        workflow_id=request.workflow_id,
-        request_id=request.request_id,
-        decision=said,
-        approver=approver,
-        comment=comment,
-        digest=request.digest,
-        nonce=uuid4().hex,
+    speaker = Speaker(bus, key)
+    decision = await speaker.say(
+        Answer(
+            request_id=request.request_id,
+            digest=request.digest,
+            decision=said,
+            approver=approver,
+            comment=comment,
+            nonce=uuid4().hex,
+        )
     )
-    decision = sign(decision, key)
-    await bus.say(decision)
-    try:
-        async with asyncio.timeout(_RECEIPT_WITHIN):
-            return await receipt_of(bus, decision)
-    except TimeoutError as error:
+    receipt = await speaker.receipt(decision, within=_RECEIPT_WITHIN)
+    if receipt is None:
         raise Unavailable(
             f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
             "orchestrator is back. Look for it with: perdure audit tail --subject "
             f"receipts.{to_token(request.request_id)}"
-        ) from error
+        )
+    return receipt
 
 
 async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
@@ -109,5 +108,5 @@ def _conclude(receipt: Receipt, *, as_json: bool) -> None:
     if as_json:
         print_json([receipt])
     else:
-        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", receipt.reason, sep=": ")
+        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(receipt.reason), sep=": ")
     raise typer.Exit(0 if receipt.accepted else 1)

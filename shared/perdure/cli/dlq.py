@@ -48,8 +48,10 @@ def register(app: typer.Typer) -> None:
             return
         for letter in letters.values():
             console.print(f"[bold]{letter.reason}[/], said by {letter.service} after {letter.deliveries} deliveries")
-            console.print(letter.detail, soft_wrap=True)
-            console.print(f"{letter.original_subject} ({letter.stream} {letter.stream_sequence})", soft_wrap=True)
+            console.print(letter.detail, soft_wrap=True, markup=False)
+            console.print(
+                f"{letter.original_subject} ({letter.stream} {letter.stream_sequence})", soft_wrap=True, markup=False
+            )
             for name, value in letter.headers.items():
                 console.print(f"  {name}: {value}", soft_wrap=True, markup=False)
             body = "(too large to repeat; it lies in the stream)" if letter.body is None else repr(letter.body)
@@ -97,7 +99,7 @@ async def _replay(choice: Choice, pause: float, *, dry_run: bool) -> bool:
         async for place, letter, against in replay_letters(bus, choice, pause=pause, dry_run=dry_run):
             refused |= against is not None
             goes = f"{'would go' if dry_run else 'went'} to {letter.original_subject}"
-            console.print(f"{place} {goes if against is None else f'refused: {against}'}", soft_wrap=True)
+            console.print(f"{place} {goes if against is None else f'refused: {against}'}", soft_wrap=True, markup=False)
     return not refused
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 import typer
+from rich.markup import escape
 
 from perdure.bus import connect
 from perdure.bus.topology import STREAMS
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
                 console.out(json.dumps(asdict(finding)), highlight=False)
             else:
                 sign = "[green]✓[/]" if finding.good else "[red]✗[/]"
-                console.print(f"{sign} {finding.what:<22} {finding.detail}", soft_wrap=True)
+                console.print(f"{sign} {finding.what:<22} {escape(finding.detail)}", soft_wrap=True)
         raise typer.Exit(0 if all(finding.good for finding in findings) else 1)
 
 

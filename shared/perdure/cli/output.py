@@ -6,17 +6,28 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from perdure.contracts import Kind, Progress, RunUsage, Usage
+from perdure.printable import printable
 
 __all__ = ["console", "local_time", "print_json", "progress_line", "table"]
 
 _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
 
-console: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
+
+class _Console(Console):
+    """Shows what others wrote, and never does what it says."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+console: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
 
 _LOOKS: Final[dict[Kind, tuple[str, str]]] = {
     "started": ("▶", "bold"),
@@ -88,9 +99,9 @@ def local_time(time: datetime) -> str:
     return f"{time.replace(tzinfo=time.tzinfo or UTC).astimezone():%H:%M:%S.%f}"[:-3]
 
 
-def table(*columns: str, rows: Iterable[Sequence[str]]) -> Table:
+def table(*columns: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     """Lay rows out under these columns; without a frame, so that lines can be cut and pasted."""
     laid = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in rows:
-        laid.add_row(*row)
+        laid.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     return laid

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from perdure.bus import NatsBus
 from perdure.bus.story import follow, newest_facts, story
@@ -72,12 +73,14 @@ def _print_status(facts: list[Progress], engine: RunDescription) -> None:
     for fact in facts:
         console.print(progress_line(fact))
     for line in usage_lines(_used(facts)):
-        console.print(line)
+        console.print(line, markup=False)
     console.print(f"Temporal: {engine.status or 'knows no such run'}")
     for step in engine.pending:
-        console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}")
+        console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}", markup=False)
     if engine.task_attempt > 1:
-        console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {engine.task_failure}")
+        console.print(
+            f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {escape(engine.task_failure or '')}"
+        )
 
 
 async def _newest() -> list[Progress]:

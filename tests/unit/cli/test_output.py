@@ -1,10 +1,15 @@
-"""What a terminal shows of what a run used."""
+"""What a terminal shows."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from perdure.cli.output import progress_line, usage_lines
-from perdure.contracts import Progress, RunUsage, Usage
+import pytest
+from rich.markup import escape
+
+from perdure.cli.output import console, progress_line, table, usage_lines
+from perdure.cli.wording import line
+from perdure.contracts import ApprovalRequested, Progress, RunUsage, Usage
 
 PRICED = Usage(requests=1, input_tokens=11, output_tokens=3, cost_usd=Decimal("0.0025"))
 UNPRICED = Usage(requests=1, input_tokens=11, output_tokens=3, unpriced_requests=1)
@@ -42,3 +47,45 @@ def test_a_request_to_a_model_tells_which_and_what_it_used() -> None:
     line = progress_line(fact).plain
 
     assert line.endswith("clerk: ask  gpt-4o, 14 tokens, 0.0025 USD")
+
+
+@pytest.mark.parametrize(
+    "trick", ["\x1b[2K", "\x1b]0;title\x07", "\u202e", "\u2066", "\r", "\x9b", "\u2028", "\U000e0001"]
+)
+def test_what_would_act_on_the_terminal_is_spelled_out(trick: str) -> None:
+    with console.capture() as shown:
+        console.print(table("request", "title", rows=[("w.1", f"Pay 1 EUR{trick}!")]))
+        console.out(f"Pay 1 EUR{trick}!")
+        console.print(f"[bold]{escape(f'Pay 1 EUR{trick}!')}[/]")
+
+    assert f"Pay 1 EUR{json.dumps(trick)[1:-1]}!" in shown.get()
+    assert trick not in shown.get()
+
+
+@pytest.mark.parametrize(
+    "title", ["[red]fine[/]", "[/]", "[type=missing, input_value={}]", "a\\[b", "日本 ünïcode — ok"]
+)
+def test_what_looks_like_markup_is_shown_as_it_is(title: str) -> None:
+    with console.capture() as shown:
+        console.print(table("title", rows=[(title,)]))
+
+    assert title in shown.get()
+
+
+def test_json_with_control_characters_is_still_the_same_json() -> None:
+    said = {"title": "\x1b[2K \u202e \U000e0001 \n \t é"}
+
+    with console.capture() as shown:
+        console.out(json.dumps(said, ensure_ascii=False))
+
+    assert json.loads(shown.get()) == said
+
+
+def test_of_a_request_with_any_title_a_line_is_told() -> None:
+    about = {"workflow": "W", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
+    asked = ApprovalRequested(**about, title="[/] [red]x", digest="0" * 64, opened_at=datetime.now(UTC))
+
+    with console.capture() as shown:
+        console.print(line(asked))
+
+    assert "[/] [red]x" in shown.get()

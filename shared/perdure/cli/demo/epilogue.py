@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
+from rich.text import Text
 from rich.tree import Tree
 
 from perdure.bus import NatsBus
@@ -60,7 +61,7 @@ def _timeline(facts: Sequence[Progress]) -> None:
     took = facts[-1].at - facts[0].at
     console.print(f"Timeline   {len(numbers)} facts, numbered without a gap, in {took.total_seconds():.1f} s")
     ends = {(fact.sequence - 1, fact.attempt): fact for fact in facts if fact.kind in {"step_completed", "step_failed"}}
-    rows = []
+    rows: list[tuple[str | Text, ...]] = []
     for fact in facts:
         if fact.kind == "step_started":
             end = ends.get((fact.sequence, fact.attempt))
@@ -121,9 +122,9 @@ async def _settled(look: Callable[[], Awaitable[Found | None]], complaint: str) 
     return found
 
 
-def _ended(start: Progress, end: Progress | None) -> str:
+def _ended(start: Progress, end: Progress | None) -> str | Text:
     if end is None:
-        return "[red]killed[/]"
+        return Text("killed", "red")
     return f"{(end.at - start.at).total_seconds():.2f} s"
 
 

@@ -1,13 +1,14 @@
-"""Says what people answered elsewhere, signed by the notifier: whether that counts is for the request's policy."""
+"""Says on the bus what people answered, signed, and hears what became of it."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
 from perdure.approvers import SigningKey, sign
-from perdure.bus import Bus
-from perdure.bus.receipts import receipt_of
-from perdure.contracts import Decision, Receipt, Sha256
+from perdure.bus.envelope import decode
+from perdure.bus.port import Bus
+from perdure.contracts import Decision, Receipt, Sha256, to_token
+from perdure.errors import Unavailable
 
 __all__ = ["Answer", "Speaker"]
 
@@ -30,7 +31,7 @@ class Answer:
 
 
 class Speaker:
-    """The notifier's voice on the bus, by its own key."""
+    """Signs with one key: a person's own, or that of a program which speaks for people, if policies take that."""
 
     def __init__(self, bus: Bus, key: SigningKey) -> None:
         self._bus = bus
@@ -56,9 +57,20 @@ class Speaker:
         return decision
 
     async def receipt(self, decision: Decision, *, within: float) -> Receipt | None:
-        """Return what became of it, if that is known within so many seconds."""
+        """Return what became of it, if that is known within so many seconds.
+
+        Raises:
+            Unavailable: The bus was closed before it came.
+        """
         try:
             async with asyncio.timeout(within):
-                return await receipt_of(self._bus, decision)
+                return await self._receipt(decision)
         except TimeoutError:
             return None
+
+    async def _receipt(self, decision: Decision) -> Receipt:
+        async for heard in self._bus.listen(f"receipts.{to_token(decision.request_id)}", replay=True):
+            message = decode(heard.wire)
+            if isinstance(message, Receipt) and message.decision_id == decision.message_id:
+                return message
+        raise Unavailable("The bus closed before a receipt came.")
