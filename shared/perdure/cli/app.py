@@ -28,6 +28,7 @@ _COMMANDS: Final = (
     "history",
     "approvals",
     "decide",
+    "inbox",
     "delegate",
     "keys",
     "nats",

@@ -19,7 +19,7 @@ from perdure.configuration import load_settings
 from perdure.contracts import ApprovalRequested, Receipt, to_token
 from perdure.errors import Unavailable
 
-__all__ = ["answer", "register"]
+__all__ = ["Approver", "Key", "Said", "answer", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
 _EXIT_CODES: Final = "Exit codes: 0 the decision counts, 1 it does not, and why is said."
@@ -92,13 +92,18 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
 
 
 async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
-    who, signing = _signer(approver, key)
+    who, signing = signer(approver, key)
     async with open_bus() as bus:
         request = await find_request(bus, request_id)
         return await answer(bus, request, said, comment, approver=who, key=signing)
 
 
-def _signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
+def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
+    """Return who answers and the key that they sign with.
+
+    Raises:
+        SetupError: There is no such key, or there are several.
+    """
     if key is None:
         return find_key(load_settings().keys_folder, approver)
     return approver or key.stem, SigningKey.read(key)

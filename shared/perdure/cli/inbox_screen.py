@@ -1,0 +1,194 @@
+"""The inbox: on the left what waits, on the right all of the one that is looked at, below what can be done."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import DataTable, Footer, Header, Input, Static
+
+from perdure.approvers import SigningKey
+from perdure.bus import Bus
+from perdure.bus.open_requests import open_requests
+from perdure.cli.decide import Said, answer
+from perdure.cli.wording import facts_of, until
+from perdure.contracts import ApprovalRequested
+from perdure.errors import PerdureError
+from perdure.printable import printable
+
+__all__ = ["Inbox"]
+
+_LOOKS_AT_MOST_EVERY: Final = 0.5  # seconds: to read all open requests takes as long when there are thousands
+_TRIES_AGAIN_AFTER: Final = 2.0  # seconds
+
+
+class Inbox(App[None]):
+    """What is shown is what is answered: the digest that is signed is that of the request on the screen."""
+
+    TITLE = "Inbox"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = [
+        ("a", "answer('approve')", "Approve"),
+        ("r", "answer('reject')", "Reject"),
+        ("w", "answer('withdraw')", "Withdraw"),
+        ("slash", "search", "Search"),
+        ("q", "quit", "Quit"),
+    ]
+    CSS = """
+    #waiting { width: 2fr; } #shown { width: 3fr; padding: 0 1; border-left: solid $primary; }
+    #search { display: none; } #search.used { display: block; }
+    """
+
+    def __init__(self, bus: Bus, approver: str, key: SigningKey, workflow: str | None = None) -> None:
+        super().__init__()
+        self.sub_title = approver
+        self._bus = bus
+        self._approver = approver
+        self._key = key
+        self._workflow = workflow
+        self._waiting: dict[str, ApprovalRequested] = {}
+        self._changed = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield Header()
+        yield Input(placeholder="Only requests that contain", id="search")
+        with Horizontal():
+            yield DataTable[Text](id="waiting", cursor_type="row")
+            with VerticalScroll(id="shown"):
+                yield Static()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin to listen."""
+        self._table.add_columns("title", "workflow", "until")
+        self._table.focus()
+        self.run_worker(self._hear())
+        self.run_worker(self._look())
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Show the request under the cursor."""
+        self._show_one()
+
+    def on_input_changed(self) -> None:
+        """Show what contains the words."""
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        """Go back to the list."""
+        self._table.focus()
+
+    def action_search(self) -> None:
+        """Ask for words."""
+        self.query_one("#search").add_class("used").focus()
+
+    def action_answer(self, said: Said) -> None:
+        """Answer the request under the cursor; a comment is asked for first, or why not."""
+        request = self._looked_at()
+        if request is None:
+            return
+
+        def send(comment: str | None) -> None:
+            if comment is not None:
+                self.run_worker(self._send(request, said, comment))
+
+        self.push_screen(_Comment(request, said), send)
+
+    async def _hear(self) -> None:
+        self._changed.set()
+        async for _ in self._bus.listen("approvals.>"):
+            self._changed.set()
+
+    async def _look(self) -> None:
+        """Read what waits whenever something was said; runs that ended in between are noticed then too."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                waiting = await open_requests(self._bus, self._workflow)
+            except PerdureError as error:
+                self._tell(str(error), good=False)
+                self._changed.set()
+                await asyncio.sleep(_TRIES_AGAIN_AFTER)
+                continue
+            self._waiting = {request.request_id: request for request in waiting}
+            self._fill()
+            await asyncio.sleep(_LOOKS_AT_MOST_EVERY)
+
+    async def _send(self, request: ApprovalRequested, said: Said, comment: str) -> None:
+        try:
+            receipt = await answer(self._bus, request, said, comment, approver=self._approver, key=self._key)
+        except PerdureError as error:
+            self._tell(str(error), good=False)
+        else:
+            self._tell(f"{request.title}\n{receipt.reason}", good=receipt.accepted)
+
+    def _fill(self) -> None:
+        """Fill the list anew and leave the cursor on its request."""
+        table, looked_at = self._table, self._looked_at()
+        wanted = self.query_one("#search", Input).value.lower()
+        found = [it for it in self._waiting.values() if wanted in f"{it.title} {it.request_id}".lower()]
+        table.clear()
+        for request in found:
+            table.add_row(*map(_plain, (request.title, request.workflow, until(request))), key=request.request_id)
+        if looked_at in found:
+            table.move_cursor(row=table.get_row_index(looked_at.request_id))
+        self._show_one()
+
+    def _show_one(self) -> None:
+        request = self._looked_at()
+        shown = _facts(facts_of(request)) if request else Text("Nothing waits for an approval.", "dim")
+        self.query_one("#shown Static", Static).update(shown)
+
+    def _looked_at(self) -> ApprovalRequested | None:
+        if not self._table.row_count:
+            return None
+        key = self._table.coordinate_to_cell_key(self._table.cursor_coordinate).row_key
+        return self._waiting.get(key.value or "")
+
+    def _tell(self, words: str, *, good: bool) -> None:
+        self.notify(printable(words), severity="information" if good else "error", markup=False)
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return self.query_one(DataTable)
+
+
+class _Comment(ModalScreen[str | None]):
+    """Asks for a comment, so that no single key decides anything."""
+
+    BINDINGS: ClassVar = [("escape", "dismiss(None)", "Back")]
+    CSS = """
+    _Comment { align: center middle; }
+    Vertical { width: 80; height: auto; padding: 1 2; background: $panel; border: thick $primary; }
+    """
+
+    def __init__(self, request: ApprovalRequested, said: Said) -> None:
+        super().__init__()
+        self._request = request
+        self._said = said
+
+    def compose(self) -> ComposeResult:
+        """Ask."""
+        asked = "Why not? Enter sends it." if self._said == "reject" else "A comment, or nothing. Enter sends it."
+        with Vertical():
+            yield Static(_facts([(self._said, self._request.title), ("digest", self._request.digest[:12])]))
+            yield Input(placeholder=f"{asked} Escape goes back.")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Send it; who rejects says why."""
+        if self._said == "reject" and not event.value.strip():
+            self.app.bell()
+        else:
+            self.dismiss(event.value.strip())
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Text:
+    return Text("\n").join(Text.assemble((f"{name:<9} ", "dim"), _plain(value)) for name, value in facts)
+
+
+def _plain(text: str) -> Text:
+    return Text(printable(text))

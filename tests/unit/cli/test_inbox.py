@@ -1,0 +1,123 @@
+"""The inbox, as somebody sits before it: a screen, keys, and a bus on which the run answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Static
+
+from perdure.approvers import SigningKey
+from perdure.bus import MemoryBus, decode
+from perdure.cli.inbox_screen import Inbox
+from perdure.contracts import Decision, Receipt
+from tests.telling import decided, request
+
+KEY = SigningKey.new()
+
+
+@asynccontextmanager
+async def sitting_at(bus: MemoryBus, *titles: str) -> AsyncIterator[Pilot[None]]:
+    for number, title in enumerate(titles, 1):
+        await bus.say(request(number, title=title, details=f"All about {number}."))
+    async with Inbox(bus, "ada", KEY).run_test(size=(140, 40)) as pilot:
+        await until_rows(pilot, len(titles))
+        yield pilot
+
+
+async def until_rows(pilot: Pilot[None], count: int) -> None:
+    async with asyncio.timeout(10):
+        while pilot.app.query_one(DataTable).row_count != count:
+            await pilot.pause(0.02)
+    await pilot.pause()
+
+
+async def judge(bus: MemoryBus, *, accepted: bool, reason: str) -> Decision:
+    """Do what the run does: say a receipt for the next decision."""
+    async for heard in bus.listen("decisions.>", replay=True):
+        decision = decode(heard.wire)
+        assert isinstance(decision, Decision)
+        code = "accepted" if accepted else "duplicate"
+        about = {"request_id": decision.request_id, "decision_id": decision.message_id}
+        await bus.say(Receipt(**about, accepted=accepted, code=code, reason=reason))
+        return decision
+    raise AssertionError
+
+
+def shown(pilot: Pilot[None]) -> str:
+    return str(pilot.app.query_one("#shown Static", Static).visual)
+
+
+async def told(pilot: Pilot[None]) -> str:
+    async with asyncio.timeout(10):
+        while not pilot.app._notifications:
+            await pilot.pause(0.02)
+    (note,) = pilot.app._notifications
+    return f"{note.severity}: {note.message}"
+
+
+async def test_a_key_and_a_comment_approve_what_is_on_the_screen() -> None:
+    bus = MemoryBus()
+    async with sitting_at(bus, "Pay 1?", "Pay 2?") as pilot:
+        await pilot.press("down")
+        assert "All about 2." in shown(pilot)
+
+        await pilot.press("a", *"fine", "enter")
+        decision = await judge(bus, accepted=True, reason="it counts: 1 of 2")
+
+        assert await told(pilot) == "information: Pay 2?\nit counts: 1 of 2"
+    said = (decision.request_id, decision.decision, decision.approver, decision.comment, decision.digest)
+    assert said == ("w.2", "approve", "ada", "fine", request(2).digest)
+    assert decision.key_id == KEY.key_id
+
+
+async def test_who_rejects_says_why() -> None:
+    bus = MemoryBus()
+    async with sitting_at(bus, "Pay 1?") as pilot:
+        await pilot.press("r", "enter")
+        assert not [it for it in bus.said if isinstance(it, Decision)]
+
+        await pilot.press(*"no", "enter")
+        decision = await judge(bus, accepted=False, reason="you said approve before")
+
+        assert await told(pilot) == "error: Pay 1?\nyou said approve before"
+    assert (decision.decision, decision.comment) == ("reject", "no")
+
+
+async def test_escape_says_nothing() -> None:
+    bus = MemoryBus()
+    async with sitting_at(bus, "Pay 1?") as pilot:
+        await pilot.press("a", *"fine", "escape")
+        await pilot.pause(0.1)
+
+        assert not [it for it in bus.said if isinstance(it, Decision)]
+        assert "All about 1." in shown(pilot)
+
+
+async def test_what_is_decided_leaves_and_what_is_asked_comes_while_the_cursor_stays() -> None:
+    bus = MemoryBus()
+    async with sitting_at(bus, "Pay 1?", "Pay 2?") as pilot:
+        await pilot.press("down")
+
+        await bus.say(decided(1))
+        await until_rows(pilot, 1)
+        await bus.say(request(3))
+        await until_rows(pilot, 2)
+
+        assert "All about 2." in shown(pilot)
+
+
+async def test_words_find_requests() -> None:
+    async with sitting_at(MemoryBus(), "Pay 1?", "Delete all?") as pilot:
+        await pilot.press("slash", *"delete", "enter")
+        await until_rows(pilot, 1)
+
+        assert "Delete all?" in shown(pilot)
+
+
+async def test_what_a_run_wrote_is_shown_and_not_done() -> None:
+    async with sitting_at(MemoryBus(), "[red]Pay[/] \x1b[2K\u202e1?") as pilot:
+        (row,) = pilot.app.query_one(DataTable).rows
+
+        assert str(pilot.app.query_one(DataTable).get_row(row)[0]) == r"[red]Pay[/] \u001b[2K\u202e1?"
+        assert r"[red]Pay[/] \u001b[2K\u202e1?" in shown(pilot)
