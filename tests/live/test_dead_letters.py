@@ -3,19 +3,27 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.binaries import binary
-from tests.live.world import World
+import pytest
+import pytest_asyncio
 
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+from tests.binaries import binary
+from tests.live.world import World, open_world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROUTES = [
     {"on": "work.quick", "start": "Quick", "schema": {"required": ["steps"]}},
     {"on": "work.lost", "start": "Lost"},
 ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with open_world(tmp_path_factory.mktemp("dead-letters"), routes=ROUTES) as here:
+        yield here
 
 
 async def dlq(here: World, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,20 +40,19 @@ async def listed(here: World, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
-async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_letters(world: OpenWorld) -> None:
-    async with world(routes=ROUTES) as here:
-        await here.publish("work.quick", b"{}", Nats_Msg_Id="mended later")
-        await here.publish("work.lost", b"{}", Nats_Msg_Id="lost")
-        await here.dead_letters(2)
+async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_letters(here: World) -> None:
+    await here.publish("work.quick", b"{}", Nats_Msg_Id="mended later")
+    await here.publish("work.lost", b"{}", Nats_Msg_Id="lost")
+    await here.dead_letters(2)
 
-        (bad_data,) = await listed(here, "--reason", "bad_data")
-        shown = (await dlq(here, "show", str(bad_data["number"]))).stdout
-        dry = await dlq(here, "replay", "--all", "--dry-run")
-        still = await listed(here)
-        again = await dlq(here, "replay", str(bad_data["number"]))
-        letters = await here.dead_letters(3)
-        dropped = await dlq(here, "drop", "--all", "--service", "orchestrator")
-        left = await listed(here)
+    (bad_data,) = await listed(here, "--reason", "bad_data")
+    shown = (await dlq(here, "show", str(bad_data["number"]))).stdout
+    dry = await dlq(here, "replay", "--all", "--dry-run")
+    still = await listed(here)
+    again = await dlq(here, "replay", str(bad_data["number"]))
+    letters = await here.dead_letters(3)
+    dropped = await dlq(here, "drop", "--all", "--service", "orchestrator")
+    left = await listed(here)
 
     assert "'steps' is a required property" in shown
     assert (dry.returncode, len(still)) == (0, 2)
@@ -56,27 +63,26 @@ async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_lett
     assert [it["number"] for it in left] == [3]
 
 
-async def test_what_did_start_is_not_started_again_by_a_replay(world: OpenWorld) -> None:
-    async with world(routes=[{"on": "work.quick", "start": "Quick"}]) as here:
-        for extra in (b"{}", b'{"other": 1}'):
-            cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.quick", "ce_source": "test"}
-            await here.publish("work.quick", extra, **cloud)
-        await here.dead_letters(1)
-        await here.completed(1)
+async def test_what_did_start_is_not_started_again_by_a_replay(here: World) -> None:
+    after = await here.last("DLQ")
+    for extra in (b'{"steps": 1}', b'{"steps": 2}'):
+        cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.quick", "ce_source": "test"}
+        await here.publish("work.quick", extra, **cloud)
+    await here.dead_letters(1, after=after)
+    await here.stories("Quick-e1")
 
-        refused = await dlq(here, "replay", "--all")
-        left = await listed(here)
+    refused = await dlq(here, "replay", "--all", "--reason", "duplicate_id")
+    left = await listed(here, "--reason", "duplicate_id")
 
     assert refused.returncode == 1
     assert "the run Quick-e1 was started" in refused.stdout
     assert len(left) == 1
 
 
-async def test_a_wrong_call_says_what_is_right(world: OpenWorld) -> None:
-    async with world() as here:
-        neither = await dlq(here, "replay")
-        unknown = await dlq(here, "list", "--reason", "boredom")
-        missing = await dlq(here, "show", "99")
+async def test_a_wrong_call_says_what_is_right(here: World) -> None:
+    neither = await dlq(here, "replay")
+    unknown = await dlq(here, "list", "--reason", "boredom")
+    missing = await dlq(here, "show", "99")
 
     assert (neither.returncode, unknown.returncode, missing.returncode) == (2, 2, 1)
     assert "say --all" in neither.stderr

@@ -2,27 +2,36 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
 from perdure.bus import Wire, decode
 from perdure.contracts import Decision, Progress, Receipt
 from perdure.flow.shown import digest_of
-from tests.live.world import World
+from tests.live.world import World, open_world
 from tests.people import signed
 
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CONFIGURATION = {
+CONFIGURATION: dict[str, Any] = {
     "routes": [{"on": f"work.{workflow.lower()}", "start": workflow} for workflow in ("Asking", "Panel")],
     "temporal": {"task_timeout_seconds": 3, "signals_wait_seconds": 1},
 }
 TWO_EDITORS = {"quorum": 2, "roles": ["editor"]}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with open_world(tmp_path_factory.mktemp("decisions"), **CONFIGURATION) as here:
+        yield here
 
 
 @dataclass
@@ -34,11 +43,14 @@ class Reviewers:
     keys: dict[str, SigningKey] = field(default_factory=dict)
     receipts: int = 0
 
-    def __post_init__(self) -> None:
-        for name, roles in {"ada": ["editor"], "bob": ["editor"], "eve": []}.items():
-            self.keys[name], _ = enrol(
-                ApproversFile(self.here.settings.approvers_file), self.here.settings.keys_folder, name, roles=roles
-            )
+    @classmethod
+    async def of(cls, here: World, workflow: str = "Asking") -> Self:
+        """Give each a new key, and count receipts from now on."""
+        people = cls(here, workflow, receipts=await here.last("RECEIPTS"))
+        for name, roles in {"ada": ["editor"], "bob": ["editor"], "eve": list[str]()}.items():
+            approvers = ApproversFile(here.settings.approvers_file)
+            people.keys[name], _ = enrol(approvers, here.settings.keys_folder, name, roles=roles)
+        return people
 
     async def ask(self, run: str, **data: Any) -> None:
         """Let a run ask, and wait until it does."""
@@ -86,102 +98,99 @@ class Reviewers:
         raise AssertionError
 
 
-async def test_every_order_counts_once(world: OpenWorld) -> None:
-    async with world(**CONFIGURATION) as here:
-        people = Reviewers(here)
+async def test_every_order_counts_once(here: World) -> None:
+    people = await Reviewers.of(here)
 
-        await people.send("early", people.decision("early", "ada"))
-        await people.ask("early")
-        assert await people.receipt() == "accepted"
-        assert await people.outcome("early") == ("approved", "ada")
+    await people.send("early", people.decision("early", "ada"))
+    await people.ask("early")
+    assert await people.receipt() == "accepted"
+    assert await people.outcome("early") == ("approved", "ada")
 
-        await people.ask("down")
-        for service in ("orchestrator", "ingest", "notifier", "audit"):
-            here.suite.supervisor.kill(service)
-        assert await people.say("down", "bob", "reject") == "accepted"
-        assert await people.outcome("down") == ("rejected", "bob")
+    await people.ask("down")
+    for service in ("orchestrator", "ingest", "notifier", "audit"):
+        here.suite.supervisor.kill(service)
+    assert await people.say("down", "bob", "reject") == "accepted"
+    assert await people.outcome("down") == ("rejected", "bob")
 
-        await people.ask("twice", policy={"quorum": 2})
-        once = people.decision("twice", "ada")
-        for code in ("accepted", "replayed"):
-            await people.send("twice", once)
-            assert await people.receipt() == code
-        assert await people.say("twice", "bob") == "accepted"
-        assert await people.outcome("twice") == ("approved", "ada, bob")
-        assert await people.say("twice", "eve") == "unknown_run"  # too late: the run has ended
+    await people.ask("twice", policy={"quorum": 2})
+    once = people.decision("twice", "ada")
+    for code in ("accepted", "replayed"):
+        await people.send("twice", once)
+        assert await people.receipt() == code
+    assert await people.say("twice", "bob") == "accepted"
+    assert await people.outcome("twice") == ("approved", "ada, bob")
+    temporal = await Client.connect(here.suite.endpoints.temporal)
+    await temporal.get_workflow_handle("Asking-twice").result()  # it says its end just before it ends
+    assert await people.say("twice", "eve") == "unknown_run"  # too late: the run has ended
 
-        await people.ask("changed", policy={"quorum": 2})
-        assert await people.say("changed", "ada") == "accepted"
-        assert await people.say("changed", "ada", "reject") == "duplicate"
-        assert await people.say("changed", "ada", "withdraw") == "accepted"
-        assert await people.say("changed", "ada", "reject", nonce="anew") == "accepted"
-        assert await people.outcome("changed") == ("rejected", "ada")
+    await people.ask("changed", policy={"quorum": 2})
+    assert await people.say("changed", "ada") == "accepted"
+    assert await people.say("changed", "ada", "reject") == "duplicate"
+    assert await people.say("changed", "ada", "withdraw") == "accepted"
+    assert await people.say("changed", "ada", "reject", nonce="anew") == "accepted"
+    assert await people.outcome("changed") == ("rejected", "ada")
 
-        assert await people.say("nobody", "ada") == "unknown_run"
-
-
-async def test_every_refusal_has_its_code_and_changes_nothing(world: OpenWorld) -> None:
-    async with world(**CONFIGURATION) as here:
-        people = Reviewers(here)
-        await people.ask("open", policy=TWO_EDITORS, requester="bob")
-        past = datetime.now(UTC) - timedelta(minutes=1)
-        approval = people.decision("open", "ada")
-        stranger = signed(people.keys["eve"], "ada", "Asking-open.1", approval.digest)
-        refused: dict[str, Decision | bytes] = {
-            "unreadable": b'{"request_id": "Asking-open.1", "decision": "yes"}',
-            "unsigned": approval.model_copy(update={"signature": None}),
-            "forged": approval.model_copy(update={"decision": "reject"}),
-            "unknown_approver": signed(people.keys["eve"], "mallory", "Asking-open.1", approval.digest),
-            "unknown_key": stranger,
-            "wrong_digest": people.decision("open", "ada", digest="0" * 64, nonce="1"),
-            "decision_expired": people.decision("open", "ada", expires_at=past, nonce="2"),
-            "not_allowed": people.decision("open", "eve"),
-            "nothing_to_withdraw": people.decision("open", "ada", "withdraw"),
-        }
-        codes = []
-        for decision in refused.values():
-            await people.send("open", decision)
-            codes.append(await people.receipt())
-        assert codes == list(refused)
-        assert await people.say("open", "bob") == "not_allowed"  # he asked for it
-
-        assert await people.say("open", "ada") == "accepted"
-        old = people.keys["ada"]
-        approvers = ApproversFile(here.settings.approvers_file)
-        people.keys["ada"], _ = enrol(approvers, here.settings.keys_folder, "ada")
-        enrol(approvers, here.settings.keys_folder, "carol", roles=["editor"])
-        with approvers.changing() as (known, changed):
-            ada = known.approvers["ada"]
-            ended = (ada.keys[0].model_copy(update={"revoked": past}), *ada.keys[1:])
-            changed.append(
-                known.model_copy(
-                    update={"approvers": {**known.approvers, "ada": ada.model_copy(update={"keys": ended})}}
-                )
-            )
-        withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, said="withdraw", nonce="3")
-        await people.send("open", withdrawal)
-        assert await people.receipt() == "revoked_key"
-        assert await people.say("open", "ada", "reject", nonce="4") == "duplicate"  # her voice stands, by the new key
-        assert await people.say("open", "ada", "withdraw", nonce="5") == "accepted"
-        assert await people.say("open", "ada", "reject", nonce="6") == "accepted"
-        assert await people.outcome("open") == ("rejected", "ada")
+    assert await people.say("nobody", "ada") == "unknown_run"
 
 
-async def test_an_answer_that_comes_too_late_for_its_request_is_told_why(world: OpenWorld) -> None:
-    async with world(**CONFIGURATION) as here:
-        people = Reviewers(here, "Panel")
-        await people.ask("late")
+async def test_every_refusal_has_its_code_and_changes_nothing(here: World) -> None:
+    people = await Reviewers.of(here)
+    await people.ask("open", policy=TWO_EDITORS, requester="bob")
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    approval = people.decision("open", "ada")
+    stranger = signed(people.keys["eve"], "ada", "Asking-open.1", approval.digest)
+    refused: dict[str, Decision | bytes] = {
+        "unreadable": b'{"request_id": "Asking-open.1", "decision": "yes"}',
+        "unsigned": approval.model_copy(update={"signature": None}),
+        "forged": approval.model_copy(update={"decision": "reject"}),
+        "unknown_approver": signed(people.keys["eve"], "mallory", "Asking-open.1", approval.digest),
+        "unknown_key": stranger,
+        "wrong_digest": people.decision("open", "ada", digest="0" * 64, nonce="1"),
+        "decision_expired": people.decision("open", "ada", expires_at=past, nonce="2"),
+        "not_allowed": people.decision("open", "eve"),
+        "nothing_to_withdraw": people.decision("open", "ada", "withdraw"),
+    }
+    codes = []
+    for decision in refused.values():
+        await people.send("open", decision)
+        codes.append(await people.receipt())
+    assert codes == list(refused)
+    assert await people.say("open", "bob") == "not_allowed"  # he asked for it
 
-        await people.hear("expired", "late", 1)
-        assert await people.say("late", "ada", number=1) == "request_expired"
+    assert await people.say("open", "ada") == "accepted"
+    old = people.keys["ada"]
+    approvers = ApproversFile(here.settings.approvers_file)
+    people.keys["ada"], _ = enrol(approvers, here.settings.keys_folder, "ada")
+    enrol(approvers, here.settings.keys_folder, "carol", roles=["editor"])
+    with approvers.changing() as (known, changed):
+        ada = known.approvers["ada"]
+        ended = tuple(key.model_copy(update={"revoked": past}) if key.public == old.public else key for key in ada.keys)
+        changed.append(
+            known.model_copy(update={"approvers": {**known.approvers, "ada": ada.model_copy(update={"keys": ended})}})
+        )
+    withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, said="withdraw", nonce="3")
+    await people.send("open", withdrawal)
+    assert await people.receipt() == "revoked_key"
+    assert await people.say("open", "ada", "reject", nonce="4") == "duplicate"  # her voice stands, by the new key
+    assert await people.say("open", "ada", "withdraw", nonce="5") == "accepted"
+    assert await people.say("open", "ada", "reject", nonce="6") == "accepted"
+    assert await people.outcome("open") == ("rejected", "ada")
 
-        assert await people.say("late", "ada", number=2) == "accepted"
-        assert await people.say("late", "bob", "reject", number=2) == "already_decided"
 
-        await people.hear("expired", "late", 3)
-        assert await people.say("late", "ada", number=3) == "no_longer_asked"
+async def test_an_answer_that_comes_too_late_for_its_request_is_told_why(here: World) -> None:
+    people = await Reviewers.of(here, "Panel")
+    await people.ask("late")
 
-        await people.send("late", people.decision("late", "bob", number=5))
-        assert await people.say("late", "ada", number=4) == "accepted"
-        assert await people.receipt() == "never_asked"
-        assert await people.outcome("late") == ("approved", "ada")
+    await people.hear("expired", "late", 1)
+    assert await people.say("late", "ada", number=1) == "request_expired"
+
+    assert await people.say("late", "ada", number=2) == "accepted"
+    assert await people.say("late", "bob", "reject", number=2) == "already_decided"
+
+    await people.hear("expired", "late", 3)
+    assert await people.say("late", "ada", number=3) == "no_longer_asked"
+
+    await people.send("late", people.decision("late", "bob", number=5))
+    assert await people.say("late", "ada", number=4) == "accepted"
+    assert await people.receipt() == "never_asked"
+    assert await people.outcome("late") == ("approved", "ada")

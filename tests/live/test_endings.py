@@ -1,65 +1,73 @@
 """Every run's story has an end on the bus, also where no code could say it."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+import pytest_asyncio
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from perdure.contracts import ENDINGS, Progress
-from tests.live.world import World, gaps
+from perdure.contracts import ENDINGS
+from tests.live.world import World, gaps, open_world
 
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROUTES = [{"on": "work.patient", "start": "Patient"}, {"on": "work.chained", "start": "Chain"}]
 
 
-async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_ended(world: OpenWorld) -> None:
-    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
-        temporal = await Client.connect(here.suite.endpoints.temporal)
-        await here.publish("work.patient", b"{}", Nats_Msg_Id="ended")
-        await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="wrong")
-        await temporal.start_workflow(
-            "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
-        )
-        await begun(here, "Patient-ended")
-        await temporal.get_workflow_handle("Patient-ended").terminate(reason="out of patience")
-        facts = await ended(here, {"Patient-ended", "Chain-wrong", "late"})
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with open_world(
+        tmp_path_factory.mktemp("endings"), routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
+    ) as here:
+        yield here
+
+
+async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_ended(here: World) -> None:
+    temporal = await Client.connect(here.suite.endpoints.temporal)
+    await here.publish("work.patient", b"{}", Nats_Msg_Id="given-up")
+    await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="wrong")
+    await temporal.start_workflow(
+        "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
+    )
+    await begun(here, "Patient-given-up")
+    await temporal.get_workflow_handle("Patient-given-up").terminate(reason="out of patience")
+    facts = await here.stories("Patient-given-up", "Chain-wrong", "late")
 
     endings = {run: story[-1] for run, story in facts.items()}
     assert {run: ending.kind for run, ending in endings.items()} == {
-        "Patient-ended": "terminated",
+        "Patient-given-up": "terminated",
         "Chain-wrong": "failed",
         "late": "timed_out",
     }
-    assert "out of patience" in str(endings["Patient-ended"].error)
-    assert endings["Patient-ended"].event_id == "ended"
+    assert "out of patience" in str(endings["Patient-given-up"].error)
+    assert endings["Patient-given-up"].event_id == "given-up"
     assert "Failed decoding arguments" in str(endings["Chain-wrong"].error)
     assert [run for run, story in facts.items() if gaps(story)] == []
     assert [len([it for it in story if it.kind in ENDINGS]) for story in facts.values()] == [1, 1, 1]
 
 
-async def test_runs_that_were_reset_from_outside_have_whole_stories(world: OpenWorld) -> None:
-    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
-        temporal = await Client.connect(here.suite.endpoints.temporal)
-        for run in ("early", "late", "ended", "terminated"):
-            await here.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
-        for run, first in (("early", True), ("late", False)):
-            await steps_recorded(temporal, f"Chain-{run}", 2)
-            await reset(temporal, f"Chain-{run}", first=first)
-        await ended(here, {f"Chain-{run}" for run in ("early", "late", "ended", "terminated")})
-        for run in ("ended", "terminated"):
-            await reset(temporal, f"Chain-{run}", first=True)
-        await temporal.get_workflow_handle("Chain-terminated").terminate(reason="out of patience")
-        assert await temporal.get_workflow_handle("Chain-ended").result() == 4
-        await ended_twice(here, {"Chain-ended", "Chain-terminated"})
-        await looked_again(here)
-        facts = await here.facts()
+async def test_runs_that_were_reset_from_outside_have_whole_stories(here: World) -> None:
+    temporal = await Client.connect(here.suite.endpoints.temporal)
+    for run in ("early", "late", "ended", "terminated"):
+        await here.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
+    for run, first in (("early", True), ("late", False)):
+        await steps_recorded(temporal, f"Chain-{run}", 2)
+        await reset(temporal, f"Chain-{run}", first=first)
+    await here.stories(*(f"Chain-{run}" for run in ("early", "late", "ended", "terminated")))
+    for run in ("ended", "terminated"):
+        await reset(temporal, f"Chain-{run}", first=True)
+    await temporal.get_workflow_handle("Chain-terminated").terminate(reason="out of patience")
+    assert await temporal.get_workflow_handle("Chain-ended").result() == 4
+    await ended_twice(here, {"Chain-ended", "Chain-terminated"})
+    await looked_again(here)
+    facts = await here.facts()
 
     stories = {run: facts[f"Chain-{run}"] for run in ("early", "late", "ended", "terminated")}
     assert {run: [fact.kind for fact in story if fact.kind in ENDINGS] for run, story in stories.items()} == {
@@ -115,18 +123,9 @@ async def reset(temporal: Client, run: str, *, first: bool) -> None:
 async def looked_again(here: World) -> None:
     """Let the reconciler look a few more times: what it would say twice or wrongly, it says now."""
     await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="later")
-    await ended(here, {"Chain-later"})
+    await here.stories("Chain-later")
 
 
 async def begun(here: World, run: str) -> None:
     while run not in await here.facts():
         await asyncio.sleep(0.1)
-
-
-async def ended(here: World, runs: set[str]) -> dict[str, list[Progress]]:
-    async with asyncio.timeout(60):
-        while True:
-            facts = await here.facts()
-            if runs <= {run for run, story in facts.items() if story[-1].kind in ENDINGS}:
-                return facts
-            await asyncio.sleep(0.2)

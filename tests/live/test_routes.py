@@ -1,17 +1,17 @@
 """What a route says of its runs is what Temporal does with them."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from perdure.contracts import ENDINGS
-from tests.live.world import World
+from tests.live.world import World, open_world
 
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 
@@ -36,18 +36,28 @@ ROUTES = [
 ]
 
 
-async def test_runs_are_run_as_their_routes_say(world: OpenWorld) -> None:
-    async with world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}) as here:
-        temporal = await Client.connect(here.suite.endpoints.temporal)
-        await here.publish("work.quick", b"{}", Nats_Msg_Id="late")
-        for number in range(2):
-            await here.publish("work.patient", b'{"tenant": "acme", "urgent": true}', Nats_Msg_Id=f"p{number}")
-        stories = await ended(here, {"patient-acme", "Quick-late"})
-        (letter,) = await here.dead_letters(1)
-        patient = (await temporal.get_workflow_handle("patient-acme").describe()).raw_description
-        quick = await temporal.get_workflow_handle("Quick-late").describe()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with open_world(
+        tmp_path_factory.mktemp("routes"), routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
+    ) as here:
+        yield here
 
-    assert stories == {"patient-acme": "timed_out", "Quick-late": "completed"}
+
+async def test_runs_are_run_as_their_routes_say(here: World) -> None:
+    temporal = await Client.connect(here.suite.endpoints.temporal)
+    await here.publish("work.quick", b"{}", Nats_Msg_Id="late")
+    for number in range(2):
+        await here.publish("work.patient", b'{"tenant": "acme", "urgent": true}', Nats_Msg_Id=f"p{number}")
+    stories = await here.stories("patient-acme", "Quick-late")
+    (letter,) = await here.dead_letters(1)
+    patient = (await temporal.get_workflow_handle("patient-acme").describe()).raw_description
+    quick = await temporal.get_workflow_handle("Quick-late").describe()
+
+    assert {run: story[-1].kind for run, story in stories.items()} == {
+        "patient-acme": "timed_out",
+        "Quick-late": "completed",
+    }
     assert letter.reason == "run_exists"
     priority = patient.workflow_execution_info.priority
     assert (priority.priority_key, priority.fairness_key) == (1, "acme")
@@ -55,24 +65,14 @@ async def test_runs_are_run_as_their_routes_say(world: OpenWorld) -> None:
     assert (quick.execution_time - quick.start_time).total_seconds() > 1
 
 
-async def test_many_events_signal_one_run_and_the_first_starts_it(world: OpenWorld) -> None:
-    async with world(routes=ROUTES) as here:
-        for number in range(1, 5):
-            await here.publish("work.counted", b'{"n": %d}' % number, Nats_Msg_Id=f"c{number}")
-        await counted(here, 4)  # signals of one moment may change places, and the last one ends the run
-        await here.publish("work.stopped", b"null", Nats_Msg_Id="s1")
-        facts = await here.completed(1)
+async def test_many_events_signal_one_run_and_the_first_starts_it(here: World) -> None:
+    for number in range(1, 5):
+        await here.publish("work.counted", b'{"n": %d}' % number, Nats_Msg_Id=f"c{number}")
+    await counted(here, 4)  # signals of one moment may change places, and the last one ends the run
+    await here.publish("work.stopped", b"null", Nats_Msg_Id="s1")
+    facts = await here.stories("tally")
 
     assert facts["tally"][-1].result == 10
-
-
-async def ended(here: World, runs: set[str]) -> dict[str, str]:
-    async with asyncio.timeout(60):
-        while True:
-            last = {run: story[-1].kind for run, story in (await here.facts()).items()}
-            if runs <= {run for run, kind in last.items() if kind in ENDINGS}:
-                return {run: str(kind) for run, kind in last.items()}
-            await asyncio.sleep(0.2)
 
 
 async def counted(here: World, signals: int) -> None:

@@ -2,16 +2,26 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
+import yaml
 
-from perdure.bus import NatsBus, Wire, decode
-from perdure.contracts import DeadLetter, Progress
-from perdure.local.suite import Suite
+from perdure.bus import NatsBus, Wire, connect, decode
+from perdure.config_file import CONFIG_VARIABLE
+from perdure.configuration import load_settings
+from perdure.contracts import ENDINGS, DeadLetter, Progress
+from perdure.local.suite import Suite, open_suite
+from perdure.local.whereabouts import whereabouts
 from perdure.settings import Settings
+from tests.ports import give_ports
+
+WORKSHOP = Path(__file__).with_name("workshop.py")
 
 
 @dataclass
@@ -46,6 +56,15 @@ class World:
                     break
         return await self.facts()
 
+    async def stories(self, *runs: str, within: float = 60) -> dict[str, list[Progress]]:
+        """Wait until each of these runs has said its end; returns all facts of each."""
+        async with asyncio.timeout(within):
+            while True:
+                facts = await self.facts()
+                if all(facts[run] and facts[run][-1].kind in ENDINGS for run in runs):
+                    return {run: facts[run] for run in runs}
+                await asyncio.sleep(0.2)
+
     async def facts(self) -> dict[str, list[Progress]]:
         facts = defaultdict[str, list[Progress]](list)
         async for heard in self.bus.recall("progress.>"):
@@ -54,15 +73,20 @@ class World:
             facts[fact.workflow_id].append(fact)
         return facts
 
-    async def dead_letters(self, count: int, *, within: float = 20) -> list[DeadLetter]:
-        """Wait for so many dead letters, and return all there are."""
+    async def dead_letters(self, count: int, *, after: int = 0, within: float = 20) -> list[DeadLetter]:
+        """Wait for so many dead letters behind a place in their stream, and return all that lie there."""
         async with asyncio.timeout(within):
             async for heard in self.bus.listen("dlq.>", replay=True):
-                if heard.sequence >= count:
+                if heard.sequence >= after + count:
                     break
-        letters = [decode(heard.wire) async for heard in self.bus.recall("dlq.>")]
+        found = [(heard.sequence, decode(heard.wire)) async for heard in self.bus.recall("dlq.>")]
+        letters = [letter for place, letter in found if place > after]
         assert all(isinstance(letter, DeadLetter) for letter in letters)
         return [letter for letter in letters if isinstance(letter, DeadLetter)]
+
+    async def last(self, stream: str) -> int:
+        """Return the place of the last message of a stream."""
+        return int((await self.bus.js.stream_info(stream)).state.last_seq)
 
     def executions(self) -> dict[str, list[int]]:
         """The steps of each run in the order in which they were executed."""
@@ -71,6 +95,37 @@ class World:
             run, step = line.rsplit(" ", 1)
             executed[run].append(int(step))
         return executed
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path, replicas: dict[str, int] | None = None, **configuration: Any
+) -> AsyncIterator[World]:
+    """Run a whole suite in this folder, with the workflows of ``workshop.py`` as a user's module."""
+    (folder / "workshop.py").write_text(WORKSHOP.read_text())
+    config = {
+        "workflows": ["workshop"],
+        "routes": [
+            {"on": "work.chained", "start": "Chain"},
+            {"on": "work.quick", "start": "Quick"},
+            {"on": "work.patient", "start": "Patient"},
+        ],
+        "temporal": {"task_timeout_seconds": 3},
+        **configuration,
+    }
+    file = folder / "perdure.yaml"
+    file.write_text(yaml.safe_dump(config))
+    log = folder / "executions.log"
+    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CONFIG_VARIABLE, str(file))
+        settings = load_settings(state=folder / "state")
+        give_ports(settings.state)
+        async with AsyncExitStack() as stack:
+            opening = open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas)
+            suite = await stack.enter_async_context(opening)
+            connecting = connect(whereabouts(settings)[0], source="perdure/test", within=5)
+            yield World(settings, suite, await stack.enter_async_context(connecting), log)
 
 
 def gaps(facts: list[Progress]) -> set[int]:

@@ -50,9 +50,9 @@ def shown(pilot: Pilot[None]) -> str:
 
 async def told(pilot: Pilot[None]) -> str:
     async with asyncio.timeout(10):
-        while not pilot.app._notifications:
+        while not (notes := list(pilot.app._notifications)):  # noqa: SLF001 (what is shown for a moment)
             await pilot.pause(0.02)
-    (note,) = pilot.app._notifications
+    (note,) = notes
     return f"{note.severity}: {note.message}"
 
 

@@ -1,0 +1,126 @@
+"""The least that a durable receipt costs: a decision signals a run, and the run says it; nothing is checked or kept.
+
+``python -m bench.receipts_floor TEMPORAL NATS SEED`` is its bridge and worker, until SIGTERM.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import nats
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from bench.house import INBOX, House
+from perdure.ending import leave
+
+__all__ = ["ReceiptsFloor", "open_receipts_floor"]
+
+_TASK_QUEUE: Final = "receipts-floor"
+_DECISIONS: Final = f"{INBOX}.decisions"
+_RECEIPTS: Final = f"{INBOX}.receipts"
+_SOON: Final = timedelta(seconds=10)
+_STOPS_WITHIN: Final = 20.0  # seconds
+
+
+@workflow.defn
+class Waits:
+    """Waits for one signal and says that it came."""
+
+    def __init__(self) -> None:
+        self._signalled = False
+
+    @workflow.signal
+    def decide(self) -> None:
+        """Take the decision."""
+        self._signalled = True
+
+    @workflow.run
+    async def run(self) -> None:
+        """Wait, and say it."""
+        await workflow.wait_condition(lambda: self._signalled)
+        await workflow.execute_local_activity("say", workflow.info().workflow_id, start_to_close_timeout=_SOON)
+
+
+class ReceiptsFloor:
+    """Decides one run after the other."""
+
+    def __init__(self, client: Client, bus: Nats) -> None:
+        self._client = client
+        self._bus = bus
+        self._waiting: list[str] = []
+        self._heard = asyncio.Queue[str]()
+
+    async def listen(self) -> None:
+        """Hear receipts, as any program on the bus would."""
+        await self._bus.subscribe(_RECEIPTS, cb=self._hear)
+        await self._bus.flush()
+
+    async def ask(self, count: int) -> None:
+        """Let so many runs wait."""
+        for _ in range(count):
+            run_id = f"{_TASK_QUEUE}-{uuid4().hex}"
+            await self._client.start_workflow(Waits.run, id=run_id, task_queue=_TASK_QUEUE)
+            self._waiting.append(run_id)
+
+    async def decide(self) -> None:
+        """Decide one, and wait for its receipt."""
+        run_id = self._waiting.pop()
+        await self._bus.publish(_DECISIONS, run_id.encode())
+        assert await self._heard.get() == run_id
+
+    async def _hear(self, message: Msg) -> None:
+        self._heard.put_nowait(message.data.decode())
+
+
+@asynccontextmanager
+async def open_receipts_floor(house: House) -> AsyncIterator[ReceiptsFloor]:
+    """Run bridge and worker, one process beside the suite, for as long as the block lasts."""
+    endpoints = house.endpoints
+    command = [sys.executable, "-m", "bench.receipts_floor", endpoints.temporal, endpoints.nats, str(house.operator)]
+    worker = await asyncio.create_subprocess_exec(*command)
+    bus = await house.connect()
+    try:
+        floor = ReceiptsFloor(await Client.connect(endpoints.temporal), bus)
+        await floor.listen()
+        yield floor
+    finally:
+        await bus.close()
+        worker.terminate()
+        async with asyncio.timeout(_STOPS_WITHIN):
+            await worker.wait()
+
+
+async def _work(temporal: str, server: str, seed: Path) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    client = await Client.connect(temporal)
+    bus = await nats.connect(server, nkeys_seed=str(seed), inbox_prefix=INBOX)
+
+    @activity.defn
+    async def say(run_id: str) -> None:
+        await bus.publish(_RECEIPTS, run_id.encode())
+
+    async def hand_over(message: Msg) -> None:
+        await client.get_workflow_handle(message.data.decode()).signal(Waits.decide)
+
+    runner = UnsandboxedWorkflowRunner()
+    async with Worker(client, task_queue=_TASK_QUEUE, workflows=[Waits], activities=[say], workflow_runner=runner):
+        await bus.subscribe(_DECISIONS, cb=hand_over)
+        await stop.wait()
+    await bus.close()
+
+
+if __name__ == "__main__":
+    _temporal, _server, _seed = sys.argv[1:]
+    asyncio.run(_work(_temporal, _server, Path(_seed)))
+    leave(0)
