@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import nats
+
 from perdure.bus import Bus, Heard, Wire, connect, decode
 from perdure.bus.topology import declare
 from perdure.contracts import Progress
@@ -133,3 +135,19 @@ async def test_of_what_only_the_newest_counts_it_is_the_newest_that_is_kept(bus:
     kept = [heard.wire.body async for heard in bus.recall("latest.>")]
 
     assert kept == [b"2"]
+
+
+async def test_more_subjects_than_the_server_names_at_a_time_are_counted(nats_settings: NatsSettings) -> None:
+    many = 100_003
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await declare(bus.js, "test")
+        client = await nats.connect(nats_settings.servers[0])
+        for number in range(many):
+            await client.publish(f"approvals.requested.W.{number}", b"{}")
+        await client.flush(timeout=60)
+        await client.close()
+
+        found = await bus.counts("approvals.requested.>")
+
+    assert len(found) == many
+    assert set(found.values()) == {1}

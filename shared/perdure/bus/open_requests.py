@@ -1,12 +1,26 @@
 """Which approval requests wait for an answer, as the bus tells it."""
 
+from collections import Counter
+from typing import Final
+
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.story import newest_facts
-from perdure.contracts import ENDINGS, AboutRequest, ApprovalDecided, ApprovalExpired, ApprovalRequested, to_token
+from perdure.contracts import (
+    ENDINGS,
+    AboutRequest,
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    from_token,
+    to_token,
+)
 from perdure.errors import PerdureError
 
 __all__ = ["NotOpen", "find_request", "is_settled", "open_requests", "request_of"]
+
+_COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
+_AS_DEAR_AS: Final = 64  # to read one run costs as much as so many messages more where all are read
 
 
 class NotOpen(PerdureError):
@@ -17,17 +31,8 @@ async def open_requests(
     bus: Bus, workflow: str | None = None, workflow_id: str | None = None
 ) -> list[ApprovalRequested]:
     """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
-    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
-    requests: dict[str, ApprovalRequested] = {}
-    async for heard in bus.recall(".".join(["approvals.*", *where])):
-        match decode(heard.wire):
-            case ApprovalRequested() as request:
-                requests[request.request_id] = request
-            case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
-                requests.pop(closed, None)
-    newest = await newest_facts(bus, workflow, workflow_id)
-    ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
-    return [request for request in requests.values() if request.workflow_id not in ended]
+    found = [request for place in await _places(bus, workflow, workflow_id) for request in await _open_at(bus, *place)]
+    return sorted(found, key=lambda request: request.opened_at)
 
 
 async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
@@ -66,3 +71,32 @@ async def is_settled(bus: Bus, request: AboutRequest) -> bool:
 
 def _said(how: str, about: AboutRequest) -> str:
     return ".".join(["approvals", how, *map(to_token, about.address)])
+
+
+async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[tuple[str | None, str | None]]:
+    """Name where to read: everywhere, or just the runs with more requests than ends, where that is less."""
+    if workflow_id is not None:
+        return [(workflow, workflow_id)]
+    counts = await bus.counts(f"approvals.*.{to_token(workflow) if workflow else '*'}.*")
+    unanswered = Counter[tuple[str, str]]()
+    for subject, count in counts.items():
+        _, kind, of, run = subject.split(".")
+        unanswered[of, run] += count * _COUNTS.get(kind, 0)
+    asking = [place for place, left in unanswered.items() if left > 0]
+    if len(asking) * _AS_DEAR_AS > sum(counts.values()):
+        return [(workflow, None)]
+    return [(from_token(of), from_token(run)) for of, run in asking]
+
+
+async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
+    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
+    requests: dict[str, ApprovalRequested] = {}
+    async for heard in bus.recall(".".join(["approvals.*", *where])):
+        match decode(heard.wire):
+            case ApprovalRequested() as request:
+                requests[request.request_id] = request
+            case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
+                requests.pop(closed, None)
+    newest = await newest_facts(bus, workflow, workflow_id) if requests else []
+    ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
+    return [request for request in requests.values() if request.workflow_id not in ended]

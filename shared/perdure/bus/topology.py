@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
-_BURIED_ONCE: Final = timedelta(days=1)  # a service that was away for long may bury a message a second time
+_SAID_ONCE: Final = timedelta(days=1)  # what was away for long may bury a message, or tell of a request, a second time
 _GIVEN_UP: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")  # the kinds of JetStream's advisories
 _ACK_WAIT: Final = timedelta(seconds=30)
 _FIRST_WAIT: Final = 0.05  # seconds
@@ -128,13 +128,13 @@ _SPOKEN: Final = {
         Stream("EVENTS", "events.>", timedelta(days=30)),
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
-        Stream("APPROVALS", "approvals.>", timedelta(days=90)),
+        Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicates=_SAID_ONCE),
         Stream("ALERTS", "alerts.>", timedelta(days=90)),
         Stream("DECISIONS", "decisions.>", timedelta(days=90)),
         Stream("SIGNALS", "signals.>", timedelta(days=30)),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
-        Stream("DLQ", "dlq.>", timedelta(days=90), duplicates=_BURIED_ONCE),
+        Stream("DLQ", "dlq.>", timedelta(days=90), duplicates=_SAID_ONCE),
     )
 }
 

@@ -1,7 +1,9 @@
 """The inbox: on the left what waits, on the right all of the one that is looked at, below what can be done."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -21,8 +23,8 @@ from perdure.printable import printable
 
 __all__ = ["Inbox"]
 
-_LOOKS_AT_MOST_EVERY: Final = 0.5  # seconds: to read all open requests takes as long when there are thousands
-_TRIES_AGAIN_AFTER: Final = 2.0  # seconds
+_AT_MOST_EVERY: Final = 0.5  # seconds between two looks at what waits, and ten times what a look takes
+_AT_LEAST_EVERY: Final = 15.0  # seconds: a run that is terminated takes its requests with it and says nothing of them
 
 
 class Inbox(App[None]):
@@ -103,20 +105,21 @@ class Inbox(App[None]):
             self._changed.set()
 
     async def _look(self) -> None:
-        """Read what waits whenever something was said; runs that ended in between are noticed then too."""
+        """Read what waits whenever something was said."""
         while True:
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AT_LEAST_EVERY):
+                    await self._changed.wait()
             self._changed.clear()
+            began = time.monotonic()
             try:
                 waiting = await open_requests(self._bus, self._workflow)
             except PerdureError as error:
                 self._tell(str(error), good=False)
-                self._changed.set()
-                await asyncio.sleep(_TRIES_AGAIN_AFTER)
-                continue
-            self._waiting = {request.request_id: request for request in waiting}
-            self._fill()
-            await asyncio.sleep(_LOOKS_AT_MOST_EVERY)
+            else:
+                self._waiting = {request.request_id: request for request in waiting}
+                self._fill()
+            await asyncio.sleep(max(_AT_MOST_EVERY, 10 * (time.monotonic() - began)))
 
     async def _send(self, request: ApprovalRequested, said: Said, comment: str) -> None:
         try:

@@ -1,0 +1,60 @@
+"""What waits for an answer is found in a long history, and in a crowd."""
+
+from datetime import timedelta
+
+from perdure.bus import Bus
+from perdure.bus.open_requests import open_requests
+from perdure.contracts import ApprovalExpired, Progress
+from tests.telling import NOON, decided, request
+
+
+async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:
+    """Ask in a run of this id, and say so many times that it is settled."""
+    about = {"workflow_id": run, "request_id": f"{run}.{number}"}
+    await bus.say(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
+    for nth in range(settled):
+        await bus.say(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))
+
+
+async def waiting(bus: Bus, **where: str) -> list[str]:
+    return [it.request_id for it in await open_requests(bus, **where)]
+
+
+async def test_few_are_found_in_a_long_history(bus: Bus) -> None:
+    for number in range(120):
+        await asked(bus, f"old-{number}", settled=1)
+    await asked(bus, "first/one", 1)
+    await asked(bus, "second", 2)
+
+    assert await waiting(bus) == ["first/one.1", "second.2"]
+    assert await waiting(bus, workflow="Payment") == ["first/one.1", "second.2"]
+    assert await waiting(bus, workflow_id="second") == ["second.2"]
+    assert await waiting(bus, workflow="Other") == []
+
+
+async def test_many_are_found_in_a_short_one(bus: Bus) -> None:
+    for number in range(1, 21):
+        await asked(bus, f"run-{number}", number, settled=number % 2)
+
+    assert await waiting(bus) == [f"run-{number}.{number}" for number in range(2, 21, 2)]
+
+
+async def test_what_ends_in_another_way_waits_no_more(bus: Bus) -> None:
+    for number in range(100):
+        await asked(bus, f"old-{number}", settled=1)
+    for number, run in enumerate(("expired", "terminated", "open"), 1):
+        await asked(bus, run, number)
+    about = {"workflow": "Payment", "run_id": "r"}
+    await bus.say(ApprovalExpired(**about, workflow_id="expired", request_id="expired.1", expired_at=NOON))
+    await bus.say(Progress(**about, workflow_id="terminated", sequence=9, kind="terminated", at=NOON))
+
+    assert await waiting(bus) == ["open.3"]
+
+
+async def test_one_of_two_of_a_run_is_found_though_the_other_one_is_settled(bus: Bus) -> None:
+    for number in range(100):
+        await asked(bus, f"old-{number}", settled=1)
+    await asked(bus, "both", 1)
+    await asked(bus, "both", 2, settled=1)
+
+    assert await waiting(bus) == ["both.1"]
