@@ -1,6 +1,7 @@
 """What waits for an answer is found in a long history, and in a crowd."""
 
 from datetime import timedelta
+from typing import Any
 
 from perdure.bus import Bus
 from perdure.bus.open_requests import open_requests
@@ -10,7 +11,7 @@ from tests.telling import NOON, decided, request
 
 async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:
     """Ask in a run of this id, and say so many times that it is settled."""
-    about = {"workflow_id": run, "request_id": f"{run}.{number}"}
+    about: dict[str, Any] = {"workflow_id": run, "request_id": f"{run}.{number}"}
     await bus.say(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
     for nth in range(settled):
         await bus.say(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))

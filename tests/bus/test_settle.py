@@ -35,7 +35,7 @@ class Delivered:
 class DeafBus(MemoryBus):
     """A bus that is down."""
 
-    async def say(self, message: Message) -> None:  # noqa: ARG002 (it is deaf)
+    async def say(self, message: Message) -> int:  # noqa: ARG002 (it is deaf)
         raise Unavailable("down")
 
 

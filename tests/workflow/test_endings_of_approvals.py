@@ -67,11 +67,11 @@ class Interrupting(MemoryBus):
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-        await super().say(message)
+        return await super().say(message)
 
 
 def told(stage: Stage) -> list[tuple[str, str]]:

@@ -181,10 +181,10 @@ async def test_a_result_that_the_bus_cannot_carry_does_not_keep_the_run_from_end
 class NarrowBus(MemoryBus):
     """Carries no results."""
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         if isinstance(message, Progress) and message.result is not None:
             raise InvalidMessage("too_large", "too long")
-        await super().say(message)
+        return await super().say(message)
 
 
 async def test_a_step_that_the_bus_does_not_hear_of_is_not_run_again(environment: WorkflowEnvironment) -> None:
@@ -214,10 +214,10 @@ class PausedBus(MemoryBus):
         self._back = time.monotonic() + 3
         return self.counted
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         if time.monotonic() < self._back:
             raise Unavailable("away")
-        await super().say(message)
+        return await super().say(message)
 
 
 class LosingBus(MemoryBus):
@@ -227,11 +227,11 @@ class LosingBus(MemoryBus):
         super().__init__()
         self.tries = 0
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == "step_completed" and self.tries == 0:
             self.tries += 1
             await asyncio.sleep(60)
-        await super().say(message)
+        return await super().say(message)
 
 
 async def test_what_was_never_said_of_a_step_is_said_before_the_end(environment: WorkflowEnvironment) -> None:

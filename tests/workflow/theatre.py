@@ -35,7 +35,7 @@ class Listening(MemoryBus):
         self.receipts = set[tuple[str, str]]()
         self.ends = set[tuple[str, str]]()
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         match message:
             case Receipt():
                 self.receipts.add((message.message_id, message.code))
@@ -43,7 +43,7 @@ class Listening(MemoryBus):
                 self.ends.add((message.request_id, f"{message.decision} by {message.approver}"))
             case ApprovalExpired():
                 self.ends.add((message.request_id, message.reason))
-        await super().say(message)
+        return await super().say(message)
 
 
 @dataclass

@@ -56,10 +56,11 @@ class LinkAnswers:
         said: Choice | None = next((word for word in get_args(Choice) if word == chosen), None)
         if said is None:
             return outcome_page("Nothing was said", "Go back and choose one of the two buttons.", status=400)
-        answer = Answer(link.request_id, link.digest, said, link.approver, comment=comment, nonce=link.nonce)
-        decision = await self._speaker.say(answer)
+        nonce = f"{link.nonce}.{said}"  # who comes back and chooses the other one is not shown the receipt of the first
+        answer = Answer(link.request_id, link.digest, said, link.approver, comment=comment, nonce=nonce)
+        spoken = await self._speaker.say(answer)
         await self._entries.create(_used(link), b"")  # after: who dies in between has said one decision, not none
-        return _told(await self._speaker.receipt(decision, within=_RECEIPT_WITHIN))
+        return _told(await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN))
 
 
 def _used(link: Link) -> str:

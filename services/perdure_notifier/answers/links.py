@@ -3,11 +3,12 @@
 import json
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perdure.approvers import SigningKey
 from perdure.contracts import ApprovalRequested, Sha256
@@ -31,6 +32,7 @@ class Link(BaseModel):
     Attributes:
         digest: Of what the one who got it was asked.
         expires_at: Then it does nothing any more (UTC).
+        nonce: Of the decisions that it makes; nobody knows it who has not got the link.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,11 +41,7 @@ class Link(BaseModel):
     approver: str
     digest: Sha256
     expires_at: Instant
-
-    @property
-    def nonce(self) -> str:
-        """One decision a link, however often it is made or used."""
-        return f"link.{self.digest[:16]}"
+    nonce: str = Field("", exclude=True)
 
 
 class Links:
@@ -76,7 +74,7 @@ class Links:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
             signature, said = raw[:_SIGNATURE], raw[_SIGNATURE:]
             self._public.verify(signature, _PURPOSE + said)
-            link = Link.model_validate(json.loads(said))
+            link = Link.model_validate({**json.loads(said), "nonce": f"link.{sha256(signature).hexdigest()[:32]}"})
         except (ValueError, InvalidSignature, ValidationError) as error:
             raise BadLink("This link is not one of ours. Use the newest mail, whole.") from error
         if link.expires_at <= now:

@@ -117,12 +117,12 @@ class SlackAnswers:
     async def _answer(
         self, asked: Asked, said: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
     ) -> None:
-        decision = await self._speaker.say(
+        spoken = await self._speaker.say(
             Answer(asked.request_id, asked.digest, said, approver, comment=comment, nonce=nonce)
         )
 
         async def follow() -> None:
-            await _tell(asked, _words(await self._speaker.receipt(decision, within=_RECEIPT_WITHIN)))
+            await _tell(asked, _words(await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN)))
 
         self._following.start(follow())
 

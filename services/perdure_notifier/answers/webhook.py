@@ -48,10 +48,10 @@ class WebhookAnswers:
         except ValidationError as error:
             raise HTTPException(400, f"This is no decision: {explain(error)}") from error
         nonce = f"webhook.{request.headers['webhook-id']}"
-        decision = await self._speaker.say(Answer(**posted.model_dump(), nonce=nonce))
-        receipt = await self._speaker.receipt(decision, within=_RECEIPT_WITHIN)
+        spoken = await self._speaker.say(Answer(**posted.model_dump(), nonce=nonce))
+        receipt = await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN)
         if receipt is None:
-            return JSONResponse({"decision_id": decision.message_id}, status_code=202)
+            return JSONResponse({"decision_id": spoken.decision.message_id}, status_code=202)
         return JSONResponse(receipt.model_dump(mode="json"))
 
     def _expect_signed(self, body: bytes, headers: dict[str, str]) -> None:

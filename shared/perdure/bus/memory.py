@@ -32,9 +32,9 @@ class MemoryBus:
         """All messages of Perdure's own, in the order in which they were said."""
         return [decode(heard.wire) for heard in self._heard.values() if heard.stream not in _NOT_OURS]
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         """Say a message; see ``Bus.say``."""
-        await self.publish(encode(message, source=self._source))
+        return await self.publish(encode(message, source=self._source))
 
     async def publish(self, wire: Wire) -> int:
         """Keep the bytes; see ``Bus.publish``."""

@@ -49,9 +49,9 @@ class NatsBus:
         """Tell whether the server is reachable right now."""
         return self._client.is_connected
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         """Say a message; see ``Bus.say``."""
-        await self.publish(encode(message, source=self._source))
+        return await self.publish(encode(message, source=self._source))
 
     async def publish(self, wire: Wire) -> int:
         """Publish bytes and wait for the server's acknowledgement; see ``Bus.publish``."""

@@ -33,8 +33,10 @@ class Heard:
 class Bus(Protocol):
     """Somewhere to say things durably and to listen."""
 
-    async def say(self, message: Message) -> None:
-        """Say a message and return once it is stored; saying it again within the duplicate window changes nothing.
+    async def say(self, message: Message) -> int:
+        """Say a message and return its sequence in the stream, where it is stored.
+
+        Saying it again within the duplicate window changes nothing, and gives the sequence of the first time.
 
         Raises:
             Unavailable: Nobody confirmed that it is stored; it may be, so say it again.

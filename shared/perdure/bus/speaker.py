@@ -10,7 +10,7 @@ from perdure.bus.port import Bus
 from perdure.contracts import Decision, Receipt, Sha256, to_token
 from perdure.errors import Unavailable
 
-__all__ = ["Answer", "Speaker"]
+__all__ = ["Answer", "Speaker", "Spoken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,14 @@ class Answer:
     nonce: str
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A decision, and where it lies: ``DECISIONS.<sequence>``."""
+
+    decision: Decision
+    place: str
+
+
 class Speaker:
     """Signs with one key: a person's own, or that of a program which speaks for people, if policies take that."""
 
@@ -37,7 +45,7 @@ class Speaker:
         self._bus = bus
         self._key = key
 
-    async def say(self, answer: Answer) -> Decision:
+    async def say(self, answer: Answer) -> Spoken:
         """Say it, and return once it is stored: from then on it is judged, whoever dies.
 
         Raises:
@@ -53,10 +61,9 @@ class Speaker:
             nonce=answer.nonce,
         )
         decision = sign(decision, self._key)
-        await self._bus.say(decision)
-        return decision
+        return Spoken(decision, f"DECISIONS.{await self._bus.say(decision)}")
 
-    async def receipt(self, decision: Decision, *, within: float) -> Receipt | None:
+    async def receipt(self, spoken: Spoken, *, within: float) -> Receipt | None:
         """Return what became of it, if that is known within so many seconds.
 
         Raises:
@@ -64,13 +71,17 @@ class Speaker:
         """
         try:
             async with asyncio.timeout(within):
-                return await self._receipt(decision)
+                return await self._receipt(spoken)
         except TimeoutError:
             return None
 
-    async def _receipt(self, decision: Decision) -> Receipt:
+    async def _receipt(self, spoken: Spoken) -> Receipt:
+        """Wait for it; one that names another place is of somebody else, who said something under the same id."""
+        decision = spoken.decision
         async for heard in self._bus.listen(f"receipts.{to_token(decision.request_id)}", replay=True):
             message = decode(heard.wire)
-            if isinstance(message, Receipt) and message.decision_id == decision.message_id:
+            if not isinstance(message, Receipt) or message.decision_id != decision.message_id:
+                continue
+            if message.place in {None, spoken.place}:
                 return message
         raise Unavailable("The bus closed before a receipt came.")

@@ -71,7 +71,7 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
         Unavailable: No receipt came in time; the decision is stored all the same and will be judged.
     """
     speaker = Speaker(bus, key)
-    decision = await speaker.say(
+    spoken = await speaker.say(
         Answer(
             request_id=request.request_id,
             digest=request.digest,
@@ -81,7 +81,7 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
             nonce=uuid4().hex,
         )
     )
-    receipt = await speaker.receipt(decision, within=_RECEIPT_WITHIN)
+    receipt = await speaker.receipt(spoken, within=_RECEIPT_WITHIN)
     if receipt is None:
         raise Unavailable(
             f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "

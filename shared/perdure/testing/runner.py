@@ -164,13 +164,14 @@ class _ReviewedBus(MemoryBus):
         self._client = client
         self._answers = answers
 
-    async def say(self, message: Message) -> None:
+    async def say(self, message: Message) -> int:
         """Keep it, and let reviewers hear it; see ``Bus.say``."""
-        await super().say(message)
+        place = await super().say(message)
         if isinstance(message, ApprovalRequested):
             said = next((said for title, said in self._answers.items() if message.title.startswith(title)), None)
             for arrived in _reviewers(message, said) if said else ():
                 await self._client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, arrived)
+        return place
 
 
 def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDecision]:

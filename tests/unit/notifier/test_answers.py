@@ -209,7 +209,7 @@ async def test_looking_at_a_link_changes_nothing(house: House) -> None:
 async def test_a_click_behind_a_link_counts_once(house: House) -> None:
     link = house.link()
     nonce = Links(KEY, house.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
-    await house.judged(f"w.1.ada.{nonce}")
+    await house.judged(f"w.1.ada.{nonce}.approve")
 
     first = await house.client.post(link, data={"decision": "approve", "comment": "Fine."})
     second = await house.client.post(link, data={"decision": "reject", "comment": "No."})
@@ -219,6 +219,27 @@ async def test_a_click_behind_a_link_counts_once(house: House) -> None:
     (decision,) = house.said
     assert (decision.approver, decision.decision, decision.comment) == ("ada", "approve", "Fine.")
     assert is_the_notifiers(decision, house.people)
+
+
+async def test_nobody_who_reads_the_bus_knows_by_which_id_a_link_will_answer(house: House) -> None:
+    """Else they could say something under it first: it would be taken for the answer, or its receipt be shown."""
+    mine, others = (
+        (links := Links(key, house.url)).read(links.make(ASKED, "ada").rpartition("/")[2], ASKED.opened_at).nonce
+        for key in (KEY, SigningKey.new())
+    )
+
+    assert mine != others
+
+
+async def test_a_receipt_of_what_somebody_else_said_under_the_same_id_is_not_shown(house: House) -> None:
+    link = house.link()
+    nonce = Links(KEY, house.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
+    decision_id = f"w.1.ada.{nonce}.approve"
+    about = {"request_id": "w.1", "decision_id": decision_id, "place": "DECISIONS.99"}
+    await house.bus.say(Receipt(**about, accepted=False, code="forged", reason="no"))
+    await house.judged(decision_id)
+
+    assert "Your answer counts" in (await house.client.post(link, data={"decision": "approve"})).text
 
 
 async def test_a_link_that_is_made_up_changed_or_old_does_nothing(house: House) -> None:
