@@ -34,7 +34,7 @@ from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.sandbox import workflow_runner
-from perdure_orchestrator.steps import AskModel, AskServer, CallFunction, CallTool, ReadRules, Say
+from perdure_orchestrator.steps import AskModel, AskServer, CallFunction, CallTool, HearAll, ReadRules, Say
 
 __all__ = ["Role", "create_app", "working"]
 
@@ -85,7 +85,8 @@ async def working(  # noqa: PLR0913 (what a worker stands between)
     marked = {name: where.requires_approval for name, where in parties.servers.items()}
     permissions = Permissions(settings.agents, marked)
     agents = _agents_steps(parties.models, servers, objects, settings, permissions)
-    steps: list[Callable[..., Any]] = [Say(bus, said).run, ReadRules(settings, parties.servers).run, *agents]
+    rules = ReadRules(settings, parties.servers)
+    steps: list[Callable[..., Any]] = [Say(bus, said).run, HearAll(bus).run, rules.run, *agents]
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
             async with _worker(client, steps, registry, settings, progress=progress, threads=threads):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from perdure.errors import SetupError
 from perdure.flow.exchange import ASK_MODEL
 from perdure.flow.rules import READ_RULES
-from perdure.flow.steps import SAY
+from perdure.flow.steps import HEAR_ALL, SAY
 from perdure.flow.tool_call import ASK_SERVER, CALL_FUNCTION, CALL_TOOL
 
 __all__ = ["Registry", "load_registry"]
@@ -19,7 +19,7 @@ _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _WORKFLOW: Final = "__temporal_workflow_definition"  # what @workflow.defn leaves on a class
 _ACTIVITY: Final = "__temporal_activity_definition"  # what @activity.defn leaves on a function
 _STEPS: Final = frozenset(
-    {ASK_MODEL, ASK_SERVER, CALL_FUNCTION, CALL_TOOL, READ_RULES, SAY}
+    {ASK_MODEL, ASK_SERVER, CALL_FUNCTION, CALL_TOOL, HEAR_ALL, READ_RULES, SAY}
 )  # the worker's own activities
 
 

@@ -154,3 +154,22 @@ async def test_more_subjects_than_the_server_names_at_a_time_are_counted(nats_se
 
     assert len(found) == many
     assert set(found.values()) == {1}
+
+
+async def test_a_service_has_caught_up_once_all_that_lay_there_is_settled(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await declare(bus.js, "orchestrator")
+        await bus.caught_up("orchestrator", "DECISIONS")
+        for number in range(2):
+            await bus.publish(Wire(f"decisions.{number}", b"{}", {}))
+
+        catching_up = asyncio.create_task(bus.caught_up("orchestrator", "DECISIONS"))
+        heard = await (await bus.js.pull_subscribe_bind("orchestrator", stream="DECISIONS")).fetch(2, timeout=5)
+        await heard[1].ack_sync()  # the first one is still in hand
+        await asyncio.sleep(0.2)
+        assert not catching_up.done()
+        await bus.publish(Wire("decisions.later", b"{}", {}))
+        await heard[0].ack_sync()
+
+        async with asyncio.timeout(5):
+            await catching_up

@@ -21,7 +21,7 @@ from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.flow.tool_call import CALL_FUNCTION, CALL_TOOL, FunctionCall, ToolAnswer, ToolRequest
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.said import Said
-from perdure_orchestrator.steps import Say
+from perdure_orchestrator.steps import HearAll, Say
 
 
 @dataclass
@@ -126,7 +126,7 @@ async def open_stage(
         environment.client,
         task_queue=stage.queue,
         workflows=workflows,
-        activities=[Say(stage.bus, said).run, *stage.agents.steps, *activities],
+        activities=[Say(stage.bus, said).run, HearAll(stage.bus).run, *stage.agents.steps, *activities],
         interceptors=[ProgressInterceptor(stage.bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,

@@ -62,6 +62,27 @@ class Brief:
         return (await approval("Well?", policy=Policy(timeout=timedelta(seconds=2)))).outcome
 
 
+@workflow.defn
+class Silent:
+    """Takes silence for a yes after an hour."""
+
+    @workflow.run
+    async def run(self) -> str:
+        policy = Policy(timeout=timedelta(hours=1), silence="approve")
+        return (await approval("Well?", policy=policy)).outcome
+
+
+class Behind(MemoryBus):
+    """A bus on which something still waits for the bridge when it is asked whether that is so."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def caught_up(self, service: str, stream: str) -> None:
+        assert (service, stream) == ("orchestrator", "DECISIONS")
+        if self.meanwhile is not None:
+            await self.meanwhile()
+
+
 class Interrupting(MemoryBus):
     """A bus on which something happens while it is said that a run has completed."""
 
@@ -159,3 +180,27 @@ async def test_what_was_stored_in_time_counts_however_late_a_worker_comes_to_it(
     async with open_stage(environment, Brief, bus=bus, queue=queue):
         assert await run.result() == outcome
     assert ("1", code) in told(stage)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "outcome", "receipt"), [(59, "rejected", "accepted"), (61, "approved", "request_expired")]
+)
+async def test_nobody_is_silent_whose_answer_was_stored_in_time_and_waits_for_the_bridge(
+    environment: WorkflowEnvironment, minutes: int, outcome: str, receipt: str
+) -> None:
+    bus = Behind()
+    async with open_stage(environment, Silent, bus=bus) as stage:
+        run = await stage.start("Silent")
+        stored_at = (await stage.asked()).opened_at + timedelta(minutes=minutes)
+
+        async def hand_over() -> None:
+            bus.meanwhile = None
+            await stage.decide(run, decision="reject", digest=DIGEST, stored_at=stored_at)
+
+        bus.meanwhile = hand_over
+
+        assert await run.result() == outcome
+    assert ("1", receipt) in told(stage)
+    assert [what for _, what in told(stage) if what in {"decided", "expired"}] == [
+        "decided" if outcome == "rejected" else "expired"
+    ]

@@ -31,7 +31,7 @@ from perdure.flow.result import WorkflowResult
 from perdure.flow.rules import READ_RULES
 from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
-from perdure.flow.steps import SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
+from perdure.flow.steps import HEAR_ALL, SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 from perdure.flow.tool_call import ToolAnswer
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
@@ -45,7 +45,7 @@ Never ``Exception``: that includes temporalio's ``NondeterminismError``, and a b
 it is, they wait, ``perdure status`` tells why, and they go on when the code fits again.
 """
 
-_NO_STEPS: Final = frozenset({READ_RULES, SAY})
+_NO_STEPS: Final = frozenset({HEAR_ALL, READ_RULES, SAY})
 
 _UNFIT_IS_TOLD: Final = "perdure-unfit-signals-are-told"
 

@@ -60,6 +60,9 @@ class MemoryBus:
         )
         return next(found, None)
 
+    async def caught_up(self, service: str, stream: str) -> None:
+        """Return at once: nobody settles what lies here; see ``Bus.caught_up``."""
+
     async def counts(self, subject: str) -> dict[str, int]:
         """Count messages by subject; see ``Bus.counts``."""
         return dict(Counter(it.wire.subject for it in self._heard.values() if matches(subject, it.wire.subject)))

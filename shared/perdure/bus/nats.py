@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.connection import RECONNECT_EVERY, connection_options, tolerate
@@ -32,6 +32,7 @@ _STORED_WITHIN: Final = 1.0  # seconds; what was on its way when a server died i
 _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until anything else counts as not answered
 _FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops an idle consumer of ours
 _STILL_THERE_EVERY: Final = 2.0  # seconds of silence after which a listener asks whether its consumer still exists
+_LOOK_EVERY: Final = 0.05  # seconds
 _FETCHED_AT_ONCE: Final = 256
 _TRIES: Final = 20  # so often in a row a consumer may be without its server: as long as a cluster looks for another
 _NOT_THERE: Final = 10057  # JSStreamMsgDeleteFailed: the only thing that is ever wrong with such a request
@@ -166,6 +167,15 @@ class NatsBus:
         wire = Wire(found.subject or "", found.data or b"", found.headers or {})
         return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
+    async def caught_up(self, service: str, stream: str) -> None:
+        """Wait until a service's consumer has settled what there is; see ``Bus.caught_up``."""
+        try:
+            last = (await self.js.stream_info(stream)).state.last_seq
+            while not _has_settled(await self.js.consumer_info(stream, service), last):
+                await asyncio.sleep(_LOOK_EVERY)
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"{stream} does not tell how far {service} is: {error!r}") from error
+
     async def counts(self, subject: str) -> dict[str, int]:
         """Return how many messages there are of each subject that matches; see ``Bus.counts``."""
         stream = stream_of(subject).name
@@ -210,6 +220,13 @@ class NatsBus:
             return (await self._client.request(subject, question, timeout=_ACKNOWLEDGED_WITHIN)).data
         except (NatsError, OSError) as error:
             raise Unavailable(f"Nobody answers {subject}: is the service up? ({error!r})") from error
+
+
+def _has_settled(consumer: ConsumerInfo, last: int) -> bool:
+    """Tell whether everything up to this place is settled; what aged out before it was delivered is no matter."""
+    if not consumer.num_pending and not consumer.num_ack_pending:
+        return True
+    return consumer.ack_floor is not None and consumer.ack_floor.stream_seq >= last
 
 
 @asynccontextmanager

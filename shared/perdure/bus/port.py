@@ -69,6 +69,13 @@ class Bus(Protocol):
             Unavailable: Nobody answers.
         """
 
+    async def caught_up(self, service: str, stream: str) -> None:
+        """Wait until a service has settled all that a stream holds now, however long that takes.
+
+        Raises:
+            Unavailable: Nobody answers.
+        """
+
     async def counts(self, subject: str) -> dict[str, int]:
         """Return how many messages one stream holds of each subject that matches.
 

@@ -128,6 +128,9 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
                 if await _concluded(answer.done, due - workflow.now()):
                     break
                 if happening is None:
+                    await run.hear_all()
+                    if answer.done():
+                        break
                     run.inbox.close(request.request_id, "request_expired", "nobody answered the request in time")
                     return await _expired(run, request)
                 if isinstance(happening, ApprovalEscalated):

@@ -49,7 +49,7 @@ class Inbox:
         question = _Question(Poll(request), asyncio.get_running_loop().create_future())
         self._open[request.request_id] = question
         early, self._early = self._early, []
-        judged = [self._judge(arrived, request.opened_at) for arrived in early]
+        judged = [self._judge(arrived, arrived.stored_at or request.opened_at) for arrived in early]
         return question.answer, [receipt for receipt in judged if receipt is not None]
 
     def widen(self, request_id: str, rung: Escalation) -> None:

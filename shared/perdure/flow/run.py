@@ -17,7 +17,7 @@ from perdure.flow.carried import CARRIED_MEMO, Carried
 from perdure.flow.inbox import Inbox
 from perdure.flow.poll import ArrivedDecision
 from perdure.flow.rules import READ_RULES, Rules
-from perdure.flow.steps import SAY, Announcement, Fact, RunStory
+from perdure.flow.steps import HEAR_ALL, SAY, Announcement, Fact, RunStory
 
 __all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
 
@@ -28,6 +28,7 @@ EVENT_MEMO: Final = "perdure_event_id"
 """The memo field that holds the id of the event that started the run."""
 
 _ATTRIBUTE: Final = "__perdure_run"
+_SILENCE_IS_SURE: Final = "perdure-silence-is-sure"
 _FOR_GOOD: Final = 0.001
 """Seconds of a timer that ends the workflow task: were it repeated, answers that came since would be judged first."""
 
@@ -165,6 +166,12 @@ class Run:
     def say_soon(self, facts: Sequence[Fact]) -> None:
         """Say facts while the run goes on; the run does not end before they are stored."""
         self._saying.append(asyncio.create_task(self.say(facts)))
+
+    async def hear_all(self) -> None:
+        """Wait until every decision that was stored by now is handed over: silence is none while one is on its way."""
+        if workflow.patched(_SILENCE_IS_SURE):
+            await workflow.execute_local_activity(HEAR_ALL, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY)
+            await asyncio.sleep(_FOR_GOOD)  # what was handed over meanwhile comes with the next workflow task
 
     def drop(self, request_id: str) -> None:
         """No longer ask this, unless it is closed already, and say so soon."""

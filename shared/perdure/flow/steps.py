@@ -17,6 +17,7 @@ from perdure.contracts import (
 )
 
 __all__ = [
+    "HEAR_ALL",
     "SAY",
     "STEP_HEADER",
     "Announcement",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 SAY: Final = "say"
+HEAR_ALL: Final = "hear_all"
 
 STEP_HEADER: Final = "perdure-step"
 """The Temporal header in which a step learns its numbers; its value is a ``StepHeader``."""
