@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -69,9 +69,16 @@ class Stage:
     bus: MemoryBus = field(default_factory=MemoryBus)
     agents: ScriptedAgents = field(default_factory=ScriptedAgents)
 
-    async def start(self, name: str, *args: Any, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, name: str, *args: Any, run_id: str | None = None, task_timeout: timedelta | None = None
+    ) -> WorkflowHandle[Any, Any]:
         return await self.environment.client.start_workflow(
-            name, args=args, id=run_id or f"{name}-{uuid4().hex[:6]}", task_queue=self.queue, memo={EVENT_MEMO: "e1"}
+            name,
+            args=args,
+            id=run_id or f"{name}-{uuid4().hex[:6]}",
+            task_queue=self.queue,
+            memo={EVENT_MEMO: "e1"},
+            task_timeout=task_timeout,
         )
 
     async def asked(self) -> ApprovalRequested:

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
+from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
 from perdure.flow.shown import digest_of
 from tests.workflow.stage import Stage, open_stage
@@ -92,6 +93,21 @@ class Interrupting(MemoryBus):
         if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
+        return await super().say(message)
+
+
+class AwayAtTheEnd(MemoryBus):
+    """A bus that is away when a run wants to say how it ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = asyncio.Event()
+        self.is_away = True
+
+    async def say(self, message: Message) -> int:
+        if isinstance(message, ApprovalExpired) and self.is_away:
+            self.tried.set()
+            raise Unavailable("away")
         return await super().say(message)
 
 
@@ -204,3 +220,21 @@ async def test_nobody_is_silent_whose_answer_was_stored_in_time_and_waits_for_th
     assert [what for _, what in told(stage) if what in {"decided", "expired"}] == [
         "decided" if outcome == "rejected" else "expired"
     ]
+
+
+async def test_a_run_that_is_cancelled_while_it_says_its_last_words_says_them_and_ends_as_they_say(
+    environment: WorkflowEnvironment,
+) -> None:
+    bus = AwayAtTheEnd()
+    async with open_stage(environment, Forgetful, bus=bus) as stage:
+        run = await stage.start("Forgetful", task_timeout=timedelta(seconds=2))
+        await stage.asked()
+        await environment.sleep(3600)
+        await bus.tried.wait()
+        await run.cancel()
+        await asyncio.sleep(2)  # the workflow task is beaten by then, and the next one brings the cancellation
+        bus.is_away = False
+        await run.result()
+
+    assert told(stage) == [("1", "expired")]
+    assert stage.progress[-1].kind == "completed"

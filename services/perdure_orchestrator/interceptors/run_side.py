@@ -1,7 +1,7 @@
 """A run numbers its facts, gives each step its numbers, and says its own beginning and end."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, NoReturn, cast
@@ -77,13 +77,13 @@ class RunSide(WorkflowInboundInterceptor):
                 await run.all_said()
                 raise
             except asyncio.CancelledError as error:
-                await asyncio.shield(self._end(run, "cancelled", error=sentence(error)))
+                await _surely(self._end(run, "cancelled", error=sentence(error)))
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is, it is told, and `_fail` raises)
                 kind: Kind = "cancelled" if is_cancelled_exception(error) else "failed"
-                await asyncio.shield(self._end(run, kind, error=sentence(error)))
+                await _surely(self._end(run, kind, error=sentence(error)))
                 _fail(error)
-            await self._end(run, "completed", result=outcome)
+            await _surely(self._end(run, "completed", result=outcome))
             return result
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (theirs)
@@ -121,6 +121,15 @@ class RunSide(WorkflowInboundInterceptor):
         ending = run.fact(kind, usage=run.usage or None, **how)
         await run.say([*begun, *unseen, *last, ending], after=story)
         await run.all_said()  # receipts of what arrived meanwhile
+
+
+async def _surely(ending: Coroutine[Any, Any, None]) -> None:
+    """Say an end as it is: a cancellation that comes meanwhile comes too late."""
+    saying = asyncio.ensure_future(ending)
+    try:
+        await asyncio.shield(saying)
+    except asyncio.CancelledError:
+        await saying
 
 
 @dataclass(frozen=True, slots=True)
