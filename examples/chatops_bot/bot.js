@@ -51,7 +51,8 @@ async function decide(request) {
   const nonce = randomUUID();
   const receipts = client.subscribe("receipts.>");
   await client.flush();
-  const decision = { request_id: requestId, decision: verb, approver, comment, digest: request.digest, nonce };
+  const { digest, first_run_id } = request;
+  const decision = { request_id: requestId, decision: verb, approver, comment, digest, first_run_id, nonce };
   await js.publish(`decisions.${request.token}`, signed(decision));
   for await (const message of receipts) {
     const receipt = message.json();

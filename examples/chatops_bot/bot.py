@@ -68,6 +68,7 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
         "comment": comment,
         "digest": request["digest"],
         "nonce": uuid4().hex,
+        "first_run_id": request["first_run_id"],
     }
     mine = f"{request_id}.{decision['approver']}.{decision['nonce']}"
     receipts = await client.subscribe("receipts.>")

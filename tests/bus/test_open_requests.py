@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import Bus
-from perdure.bus.open_requests import open_requests
-from perdure.contracts import ApprovalExpired, Progress
+from perdure.bus.open_requests import is_settled, open_requests, request_of
+from perdure.contracts import ApprovalExpired, ApprovalReminded, Progress
 from tests.telling import NOON, decided, request
 
 
@@ -59,3 +59,16 @@ async def test_one_of_two_of_a_run_is_found_though_the_other_one_is_settled(bus:
     await asked(bus, "both", 2, settled=1)
 
     assert await waiting(bus) == ["both.1"]
+
+
+async def test_a_later_run_of_the_same_workflow_id_asks_anew(bus: Bus) -> None:
+    """As ``signal_with_start`` starts one: its requests have the ids of those before."""
+    first, second = request(title="First?", run_id="r1"), request(title="Second?", run_id="r2")
+    reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r2", request_id="w.1", count=1)
+    await bus.say(first)
+    await bus.say(decided().model_copy(update={"run_id": "r1"}))
+    await bus.say(second)
+
+    assert await open_requests(bus) == [second]
+    assert [await is_settled(bus, it) for it in (first, second, reminder)] == [True, False, False]
+    assert await request_of(bus, reminder) == second

@@ -57,7 +57,15 @@ class LinkAnswers:
         if said is None:
             return outcome_page("Nothing was said", "Go back and choose one of the two buttons.", status=400)
         nonce = f"{link.nonce}.{said}"  # who comes back and chooses the other one is not shown the receipt of the first
-        answer = Answer(link.request_id, link.digest, said, link.approver, comment=comment, nonce=nonce)
+        answer = Answer(
+            link.request_id,
+            link.digest,
+            said,
+            link.approver,
+            comment=comment,
+            nonce=nonce,
+            first_run_id=link.first_run_id,
+        )
         spoken = await self._speaker.say(answer)
         await self._entries.create(_used(link), b"")  # after: who dies in between has said one decision, not none
         return _told(await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN))

@@ -31,6 +31,7 @@ class Link(BaseModel):
 
     Attributes:
         digest: Of what the one who got it was asked.
+        first_run_id: Of the run that asked.
         expires_at: Then it does nothing any more (UTC).
         nonce: Of the decisions that it makes; nobody knows it who has not got the link.
     """
@@ -40,6 +41,7 @@ class Link(BaseModel):
     request_id: str
     approver: str
     digest: Sha256
+    first_run_id: str | None = None
     expires_at: Instant
     nonce: str = Field("", exclude=True)
 
@@ -58,6 +60,7 @@ class Links:
             request_id=request.request_id,
             approver=approver,
             digest=request.digest,
+            first_run_id=request.first_run_id,
             expires_at=min(request.expires_at or datetime.max.replace(tzinfo=UTC), request.opened_at + _LONGEST),
         )
         said = link.model_dump_json().encode()

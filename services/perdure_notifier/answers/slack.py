@@ -118,7 +118,15 @@ class SlackAnswers:
         self, asked: Asked, said: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
     ) -> None:
         spoken = await self._speaker.say(
-            Answer(asked.request_id, asked.digest, said, approver, comment=comment, nonce=nonce)
+            Answer(
+                asked.request_id,
+                asked.digest,
+                said,
+                approver,
+                comment=comment,
+                nonce=nonce,
+                first_run_id=asked.first_run_id,
+            )
         )
 
         async def follow() -> None:

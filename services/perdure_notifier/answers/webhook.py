@@ -26,6 +26,7 @@ class _Posted(BaseModel):
     decision: Literal["approve", "reject", "withdraw"]
     approver: str
     comment: str = ""
+    first_run_id: str | None = None
 
 
 class WebhookAnswers:

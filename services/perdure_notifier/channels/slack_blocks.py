@@ -39,6 +39,7 @@ class Asked(BaseModel):
     Attributes:
         request_id: The request.
         digest: Of what the message showed.
+        first_run_id: Of the run that asked.
         response_url: Where the one who clicked is told what became of it; only in the dialog that a click opened.
     """
 
@@ -46,6 +47,7 @@ class Asked(BaseModel):
 
     request_id: str
     digest: Sha256
+    first_run_id: str | None = None
     response_url: str | None = None
 
 
@@ -111,7 +113,8 @@ def _question(request: ApprovalRequested, mentions: Sequence[str]) -> list[Block
 
 
 def _buttons(request: ApprovalRequested) -> Block:
-    value = Asked(request_id=request.request_id, digest=request.digest).model_dump_json(exclude_none=True)
+    asked = Asked(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
+    value = asked.model_dump_json(exclude_none=True)
     kinds = (("Approve", APPROVE, "primary"), ("Reject", REJECT, "danger"))
     return {
         "type": "actions",

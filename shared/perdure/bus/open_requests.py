@@ -52,11 +52,12 @@ async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
     """Return the request that a message is about, open or not; none, if the bus no longer holds it."""
     if isinstance(about, ApprovalRequested):
         return about
+    newest = None  # an earlier run of this workflow id may have asked under the same request id
     async for heard in bus.recall(_said("requested", about)):
         request = decode(heard.wire)
         if isinstance(request, ApprovalRequested) and request.request_id == about.request_id:
-            return request
-    return None
+            newest = request
+    return newest
 
 
 async def is_settled(bus: Bus, request: AboutRequest) -> bool:
@@ -64,9 +65,13 @@ async def is_settled(bus: Bus, request: AboutRequest) -> bool:
     for how in ("decided", "expired"):
         async for heard in bus.recall(_said(how, request)):
             said = decode(heard.wire)
-            if isinstance(said, AboutRequest) and said.request_id == request.request_id:
+            if isinstance(said, AboutRequest) and _of(said) == _of(request):
                 return True
     return False
+
+
+def _of(said: AboutRequest) -> tuple[str, str]:
+    return said.run_id, said.request_id
 
 
 def _said(how: str, about: AboutRequest) -> str:

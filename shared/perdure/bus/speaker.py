@@ -20,6 +20,7 @@ class Answer:
     Attributes:
         digest: Of what they were shown.
         nonce: Of this answer alone, and the same if it comes again.
+        first_run_id: Of the request, if the one who answers was shown it.
     """
 
     request_id: str
@@ -28,6 +29,7 @@ class Answer:
     approver: str
     comment: str
     nonce: str
+    first_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Speaker:
             comment=answer.comment,
             digest=answer.digest,
             nonce=answer.nonce,
+            first_run_id=answer.first_run_id,
         )
         decision = sign(decision, self._key)
         return Spoken(decision, f"DECISIONS.{await self._bus.say(decision)}")

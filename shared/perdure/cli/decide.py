@@ -79,6 +79,7 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
             approver=approver,
             comment=comment,
             nonce=uuid4().hex,
+            first_run_id=request.first_run_id,
         )
     )
     receipt = await speaker.receipt(spoken, within=_RECEIPT_WITHIN)

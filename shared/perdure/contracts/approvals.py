@@ -53,6 +53,8 @@ class ApprovalRequested(AboutRequest):
         digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
         opened_at: When the run asked (UTC).
         expires_at: After this instant (UTC) a decision is refused; none means that the run waits for ever.
+        first_run_id: Temporal's id of the first of the runs that go on in each other's place. A later run of the same
+            workflow id, whose requests have the same ids, has another one.
     """
 
     type: Literal["approvals.requested"] = "approvals.requested"
@@ -65,6 +67,7 @@ class ApprovalRequested(AboutRequest):
     digest: Sha256
     opened_at: Instant
     expires_at: Instant | None = None
+    first_run_id: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -16,6 +16,8 @@ class Decision(Message):
     Attributes:
         approver: Who answers.
         digest: The digest of the request that the approver saw; an answer to anything else is refused.
+        first_run_id: That of the request. Without it the decision could be said again to a later run of this workflow
+            id that asks the very same; an answer to what was not asked yet cannot name it.
         expires_at: A decision that arrives later than this (UTC) is refused.
         nonce: Makes this decision one of its own; the same nonce said twice is the same decision.
         key_id: Which key signed it: the first 16 hex digits of the SHA-256 of the public key.
@@ -29,6 +31,7 @@ class Decision(Message):
     approver: Annotated[str, StringConstraints(min_length=1)]
     comment: str = ""
     digest: Sha256
+    first_run_id: str | None = None
     expires_at: Instant | None = None
     nonce: Annotated[str, StringConstraints(min_length=1)]
     key_id: str | None = None

@@ -177,6 +177,7 @@ def _request(  # noqa: PLR0913 (what a request holds)
         digest=digest_of(title, details, action),
         opened_at=now,
         expires_at=None if policy.timeout is None else now + policy.timeout,
+        first_run_id=info.first_execution_run_id,
     )
 
 

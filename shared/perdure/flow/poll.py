@@ -117,6 +117,8 @@ class Poll:
     def _refusal(self, arrived: ArrivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
         decision, request = arrived.decision, self.request
         before = self._voices.get(decision.approver)
+        if decision.first_run_id is not None and decision.first_run_id != request.first_run_id:
+            return "replayed", "it answers another run of this workflow id"
         if decision.digest != request.digest:
             return "wrong_digest", "it names another digest than the request: what was seen is not what will happen"
         if decision.expires_at is not None and decision.expires_at < now:

@@ -28,6 +28,7 @@ def poll(requester: str | None = None, **policy: Any) -> Poll:
             policy=Policy(**policy),
             opened_at=NOW,
             expires_at=NOW + timedelta(days=1),
+            first_run_id="r",
         )
     )
 
@@ -50,6 +51,11 @@ def said(
     )
 
 
+@pytest.mark.parametrize("first_run_id", ["r", None])
+def test_a_decision_counts_that_names_the_run_or_none(first_run_id: str | None) -> None:
+    assert poll().take(said(first_run_id=first_run_id), NOW).accepted
+
+
 def outcome(poll: Poll) -> str | None:
     return None if poll.conclusion is None else poll.conclusion.decision
 
@@ -58,6 +64,7 @@ def outcome(poll: Poll) -> str | None:
     ("fields", "at", "code", "reason"),
     [
         ({"digest": "b" * 64}, NOW, "wrong_digest", "another digest"),
+        ({"first_run_id": "before"}, NOW, "replayed", "answers another run"),
         ({"expires_at": NOW - timedelta(seconds=1)}, NOW, "decision_expired", "decision itself had expired"),
         ({}, NOW + timedelta(days=2), "request_expired", "request had expired"),
         ({"word": "withdraw"}, NOW, "nothing_to_withdraw", "no voice"),

@@ -35,6 +35,7 @@ async def main(server: str, workflow_id: str, key_file: str) -> int:
         "comment": "Looks right to me.",
         "digest": request["digest"],
         "nonce": uuid4().hex,
+        "first_run_id": request["first_run_id"],
     }
     signed = _signed(decision, Path(key_file))
     token = message.subject.split(".")[-1]
