@@ -24,6 +24,8 @@ APPROVE: Final = "perdure_approve"
 REJECT: Final = "perdure_reject"
 REASON: Final = "reason"
 
+_REASON_AT_MOST: Final = 3_000  # characters; Slack's own limit, below that of a comment
+
 
 class Asked(BaseModel):
     """What a button stands for: exactly what was shown.
@@ -81,7 +83,12 @@ def reason_dialog(asked: Asked) -> Block:
                 "type": "input",
                 "block_id": REASON,
                 "label": {"type": "plain_text", "text": "Why not?"},
-                "element": {"type": "plain_text_input", "action_id": REASON, "multiline": True},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": REASON,
+                    "multiline": True,
+                    "max_length": _REASON_AT_MOST,
+                },
             },
         ],
     }

@@ -16,7 +16,7 @@ from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
 from perdure.configuration import load_settings
-from perdure.contracts import ApprovalRequested, Receipt, to_token
+from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import Unavailable
 
 __all__ = ["Approver", "Key", "Said", "answer", "register", "signer"]
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
         request_id: RequestId,
         approver: Approver = None,
         key: Key = None,
-        comment: Annotated[str, typer.Option(help="What to say to it.")] = "",
+        comment: Annotated[str, typer.Option(help="What to say to it.", callback=_short_enough)] = "",
         *,
         as_json: Json = False,
     ) -> None:
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog=_EXIT_CODES)
     def reject(
         request_id: RequestId,
-        reason: Annotated[str, typer.Option(help="Why not.")],
+        reason: Annotated[str, typer.Option(help="Why not.", callback=_short_enough)],
         approver: Approver = None,
         key: Key = None,
         *,
@@ -89,6 +89,12 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
             f"receipts.{to_token(request.request_id)}"
         )
     return receipt
+
+
+def _short_enough(comment: str) -> str:
+    if len(comment) > LONGEST_COMMENT:
+        raise typer.BadParameter(f"at most {LONGEST_COMMENT:,} characters, not {len(comment):,}")
+    return comment
 
 
 async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
