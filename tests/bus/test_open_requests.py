@@ -1,16 +1,17 @@
 """What waits for an answer is found in a long history, and in a crowd."""
 
 from datetime import timedelta
+from typing import Any
 
 from perdure.bus import Bus
-from perdure.bus.open_requests import open_requests
-from perdure.contracts import ApprovalExpired, Progress
+from perdure.bus.open_requests import find_request, open_requests
+from perdure.contracts import ApprovalEscalated, ApprovalExpired, Escalation, Policy, Progress
 from tests.telling import NOON, decided, request
 
 
 async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:
     """Ask in a run of this id, and say so many times that it is settled."""
-    about = {"workflow_id": run, "request_id": f"{run}.{number}"}
+    about: dict[str, Any] = {"workflow_id": run, "request_id": f"{run}.{number}"}
     await bus.say(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
     for nth in range(settled):
         await bus.say(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))
@@ -58,3 +59,21 @@ async def test_one_of_two_of_a_run_is_found_though_the_other_one_is_settled(bus:
     await asked(bus, "both", 2, settled=1)
 
     assert await waiting(bus) == ["both.1"]
+
+
+async def test_who_is_asked_is_told_as_it_stands_now(bus: Bus) -> None:
+    policy = Policy(
+        people=("ada",),
+        escalate=(
+            Escalation(after=timedelta(hours=2), people=("eve",)),
+            Escalation(after=timedelta(hours=1), roles=("board",), instead=True),
+        ),
+    )
+    about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
+    await bus.say(request(policy=policy))
+    stood = [(await find_request(bus, "w.1")).policy]
+    for count, to in ((1, "board"), (2, "eve")):
+        await bus.say(ApprovalEscalated(**about, to=(to,), count=count))
+        stood.append((await find_request(bus, "w.1")).policy)
+
+    assert [(it.people, it.roles) for it in stood] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]
