@@ -9,8 +9,10 @@ from typer.testing import CliRunner, Result
 
 from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus
+from perdure.bus.speaker import Speaker
 from perdure.cli.app import app
-from perdure.contracts import Decision
+from perdure.contracts import Decision, Receipt, ReceiptCode
+from perdure.errors import Unavailable
 from tests.telling import request
 
 
@@ -46,3 +48,35 @@ def test_a_comment_that_is_too_long_is_told_and_not_said(bus: MemoryBus, command
     assert told.exit_code == 2
     assert "at most 16,384 characters" in " ".join(told.output.split())
     assert decisions(bus) == []
+
+
+def test_what_is_stored_and_not_judged_yet_is_no_refusal(bus: MemoryBus) -> None:
+    told = perdure("approve", "w.1")
+
+    assert told.exit_code == 3
+    assert "The decision is stored" in told.output
+    assert len(decisions(bus)) == 1
+
+
+@pytest.mark.parametrize(("code", "ends"), [("accepted", 0), ("duplicate", 1)])
+def test_a_receipt_says_how_it_ends(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, ends: int
+) -> None:
+    async def judged(_: Speaker, decision: Decision, *, within: float) -> Receipt:
+        about = {"request_id": decision.request_id, "decision_id": decision.message_id}
+        return Receipt(**about, accepted=code == "accepted", code=code, reason=f"within {within} s")
+
+    monkeypatch.setattr(Speaker, "receipt", judged)
+
+    assert perdure("approve", "w.1").exit_code == ends
+    assert len(decisions(bus)) == 1
+
+
+def test_a_bus_that_goes_after_it_is_stored_leaves_it_stored(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_: Speaker, decision: Decision, *, within: float) -> Receipt:
+        raise Unavailable(f"{decision.approver} waited {within}")
+
+    monkeypatch.setattr(Speaker, "receipt", gone)
+
+    assert perdure("approve", "w.1").exit_code == 3
+    assert len(decisions(bus)) == 1
