@@ -119,13 +119,13 @@ def buttons_of(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {button["text"]["text"]: button for block in actions for button in block["elements"]}
 
 
-def words_of(message: dict[str, Any]) -> str:
-    """All that can be read in a message."""
-    found = []
+def words_of(message: dict[str, Any], *kinds: str) -> str:
+    """All that can be read in a message, or just what is written as ``plain_text`` or ``mrkdwn``."""
+    texts: list[dict[str, Any]] = []
     for block in message["blocks"]:
-        texts = [block["text"]] if "text" in block else [it for it in block.get("elements", []) if "text" in it]
-        found += [it["text"] if isinstance(it["text"], str) else it["text"]["text"] for it in texts]
-    return "\n".join(found)
+        inner = block.get("elements", []) if "text" not in block else [block]
+        texts += [it if isinstance(it["text"], str) else it["text"] for it in inner]
+    return "\n".join(it["text"] for it in texts if it["type"] in (kinds or ("plain_text", "mrkdwn")))
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import Bus
-from perdure.bus.open_requests import is_settled, open_requests, request_of
-from perdure.contracts import ApprovalExpired, ApprovalReminded, Progress
+from perdure.bus.open_requests import find_request, is_settled, open_requests, request_of
+from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalReminded, Escalation, Policy, Progress
 from tests.telling import NOON, decided, request
 
 
@@ -72,3 +72,21 @@ async def test_a_later_run_of_the_same_workflow_id_asks_anew(bus: Bus) -> None:
     assert await open_requests(bus) == [second]
     assert [await is_settled(bus, it) for it in (first, second, reminder)] == [True, False, False]
     assert await request_of(bus, reminder) == second
+
+
+async def test_who_is_asked_is_told_as_it_stands_now(bus: Bus) -> None:
+    policy = Policy(
+        people=("ada",),
+        escalate=(
+            Escalation(after=timedelta(hours=2), people=("eve",)),
+            Escalation(after=timedelta(hours=1), roles=("board",), instead=True),
+        ),
+    )
+    about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
+    await bus.say(request(policy=policy))
+    stood = [(await find_request(bus, "w.1")).policy]
+    for count, to in ((1, "board"), (2, "eve")):
+        await bus.say(ApprovalEscalated(**about, to=(to,), count=count))
+        stood.append((await find_request(bus, "w.1")).policy)
+
+    assert [(it.people, it.roles) for it in stood] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]

@@ -42,7 +42,7 @@ SAYS = {
     "orchestrator": "progress approvals alerts receipts dlq",
     "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
-    "operator": ALL,
+    "operator": f"{ALL} notices",  # a notice that no channel took is said again
 }
 HEARS = {"bot": "approvals alerts receipts progress", "operator": ALL}
 READS = {

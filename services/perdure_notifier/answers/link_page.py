@@ -10,7 +10,7 @@ from starlette.responses import Response
 from perdure.bus import Bus, KeyValue
 from perdure.bus.open_requests import NotOpen, find_request
 from perdure.bus.speaker import Answer, Speaker
-from perdure.contracts import Receipt
+from perdure.contracts import LONGEST_COMMENT, Receipt
 from perdure_notifier.answers.body import read_body
 from perdure_notifier.answers.links import BadLink, Link, Links
 from perdure_notifier.answers.page import outcome_page, question_page
@@ -56,6 +56,10 @@ class LinkAnswers:
         said: Choice | None = next((word for word in get_args(Choice) if word == chosen), None)
         if said is None:
             return outcome_page("Nothing was said", "Go back and choose one of the two buttons.", status=400)
+        if len(comment) > LONGEST_COMMENT:
+            return outcome_page(
+                "Nothing was said", f"A comment has at most {LONGEST_COMMENT:,} characters.", status=400
+            )
         nonce = f"{link.nonce}.{said}"  # who comes back and chooses the other one is not shown the receipt of the first
         answer = Answer(
             link.request_id,

@@ -24,6 +24,7 @@ from perdure.bus.speaker import Answer, Speaker
 from perdure.contracts import Receipt
 from perdure_notifier.answers.body import read_body
 from perdure_notifier.channels.slack_blocks import APPROVE, REASON, REJECT, Asked, reason_dialog
+from perdure_notifier.channels.slack_text import literal
 
 __all__ = ["SlackAnswers"]
 
@@ -149,7 +150,7 @@ def _words(receipt: Receipt | None) -> str:
     if receipt is None:
         return ":hourglass: Your answer is stored, and will be judged as soon as the orchestrator is back."
     mark = ":white_check_mark:" if receipt.accepted else ":no_entry:"
-    return f"{mark} {receipt.reason}"
+    return f"{mark} {literal(receipt.reason)}"
 
 
 async def _tell(asked: Asked, text: str) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from perdure.bus.envelope import explain
 from perdure.bus.speaker import Answer, Speaker
-from perdure.contracts import Sha256
+from perdure.contracts import Comment, Sha256
 from perdure_notifier.answers.body import read_body
 
 __all__ = ["WebhookAnswers"]
@@ -25,7 +25,7 @@ class _Posted(BaseModel):
     digest: Sha256
     decision: Literal["approve", "reject", "withdraw"]
     approver: str
-    comment: str = ""
+    comment: Comment = ""
     first_run_id: str | None = None
 
 

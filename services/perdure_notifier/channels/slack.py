@@ -17,6 +17,7 @@ from perdure.errors import SetupError, Unavailable
 from perdure.notifier_settings import SlackSettings
 from perdure_notifier.channels.channel import Busy, Refused
 from perdure_notifier.channels.slack_blocks import blocks_of, settled
+from perdure_notifier.channels.slack_text import literal
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import digest_of
 
@@ -70,7 +71,7 @@ class SlackChannel:
         answer = await self._call(
             "chat.postMessage",
             channel=self._settings.channel,
-            text=digest_of([notice]).headline,
+            text=_in_short([notice]),
             blocks=blocks,
             metadata={"event_type": "perdure_notice", "event_payload": {"id": notice.key}},
             unfurl_links=False,
@@ -88,13 +89,12 @@ class SlackChannel:
             half = len(notices) // 2
             return f"{await self.tell(notices[:half])}, {await self.tell(notices[half:])}"
         answer = await self._call(
-            "chat.postMessage", channel=self._settings.channel, text=digest_of(notices).headline, blocks=blocks
+            "chat.postMessage", channel=self._settings.channel, text=_in_short(notices), blocks=blocks
         )
         return f"posted as {answer['ts']}"
 
     async def _replace(self, posted: _Posted, blocks: list[dict[str, Any]], notice: Notice) -> str:
-        text = digest_of([notice]).headline
-        await self._call("chat.update", channel=posted.channel, ts=posted.ts, text=text, blocks=blocks)
+        await self._call("chat.update", channel=posted.channel, ts=posted.ts, text=_in_short([notice]), blocks=blocks)
         return f"updated {posted.ts}"
 
     async def _posted(self, notice: Notice) -> _Posted | None:
@@ -125,6 +125,11 @@ class SlackChannel:
             raise _judged(error) from error
         except (SlackClientError, OSError, ValueError) as error:  # ValueError: an answer that is no JSON
             raise Unavailable(f"Slack does not answer: {error!r}") from error
+
+
+def _in_short(notices: Sequence[Notice]) -> str:
+    """Say in one line, where there is no room for blocks, what they are about."""
+    return literal(digest_of(notices).headline)
 
 
 def _judged(error: SlackApiError) -> Exception:

@@ -1,12 +1,10 @@
-"""What people see in Slack, in Block Kit: pure.
+"""What people see in Slack, in Block Kit: pure."""
 
-Source of the limits: https://docs.slack.dev/reference/block-kit/blocks.
-"""
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
 
-from collections.abc import Sequence
-from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from perdure.contracts import (
     ApprovalDecided,
@@ -16,21 +14,17 @@ from perdure.contracts import (
     ApprovalRequested,
     Sha256,
 )
-from perdure.printable import printable
+from perdure_notifier.channels.slack_text import Block, Part, context, header, literal, marked, shown
 from perdure_notifier.notice import Notice
-from perdure_notifier.render import as_text, render
+from perdure_notifier.render import render
 
-__all__ = ["APPROVE", "REASON", "REJECT", "Asked", "blocks_of", "escaped", "reason_dialog", "settled"]
+__all__ = ["APPROVE", "REASON", "REJECT", "Asked", "blocks_of", "reason_dialog", "settled"]
 
 APPROVE: Final = "perdure_approve"
 REJECT: Final = "perdure_reject"
 REASON: Final = "reason"
 
-_TITLE: Final = 150
-_SECTION: Final = 3_000
-_DIALOG_TITLE: Final = 24
-
-Block = dict[str, Any]
+_REASON_AT_MOST: Final = 3_000  # characters; Slack's own limit, below that of a comment
 
 
 class Asked(BaseModel):
@@ -62,17 +56,18 @@ def blocks_of(notice: Notice, mentions: Sequence[str], *, answers: bool) -> list
     message = notice.message
     if not isinstance(message, ApprovalRequested):
         words = render(notice)
-        called = _mentioned(mentions) if isinstance(message, ApprovalReminded | ApprovalEscalated) else ""
-        return [_section(f"*{escaped(words.headline)}*\n{escaped(words.text)}{called}")]
-    blocks = [*_question(message, mentions)]
-    if answers and message.policy.proxies:
-        return [*blocks, _buttons(message)]
-    return [*blocks, _context(f"Answer with `perdure approve {message.request_id}`")]
+        called = mentions if isinstance(message, ApprovalReminded | ApprovalEscalated) else ()
+        headline = header(words.headline)
+        blocks = [headline.block if headline.whole else shown(words.headline).block]
+        blocks += [shown(words.text).block] if words.text else []
+        return [*blocks, *([marked(_mentioned(called))] if called else [])]
+    parts = [*_parts(message)]
+    return [*(part.block for part in parts), _facts(message, mentions), _answering(message, parts, answers=answers)]
 
 
 def settled(request: ApprovalRequested, outcome: ApprovalDecided | ApprovalExpired) -> list[Block]:
     """Show a question in place of itself once it is settled: what was asked, and what became of it."""
-    return [*_question(request, ()), _section(_outcome(outcome))]
+    return [*(part.block for part in _parts(request)), _facts(request), *_outcome(outcome)]
 
 
 def reason_dialog(asked: Asked) -> Block:
@@ -81,35 +76,50 @@ def reason_dialog(asked: Asked) -> Block:
         "type": "modal",
         "callback_id": REJECT,
         "private_metadata": asked.model_dump_json(),
-        "title": {"type": "plain_text", "text": "Reject"[:_DIALOG_TITLE]},
+        "title": {"type": "plain_text", "text": "Reject"},
         "submit": {"type": "plain_text", "text": "Reject"},
         "close": {"type": "plain_text", "text": "Back"},
         "blocks": [
-            _section(f"Request `{escaped(asked.request_id)}`"),
+            context(f"Request {asked.request_id}"),
             {
                 "type": "input",
                 "block_id": REASON,
                 "label": {"type": "plain_text", "text": "Why not?"},
-                "element": {"type": "plain_text_input", "action_id": REASON, "multiline": True},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": REASON,
+                    "multiline": True,
+                    "max_length": _REASON_AT_MOST,
+                },
             },
         ],
     }
 
 
-def escaped(text: str) -> str:
-    """Write text so that Slack shows it as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _parts(request: ApprovalRequested) -> Iterator[Part]:
+    yield header(request.title if request.severity in {"low", "normal"} else f"[{request.severity}] {request.title}")
+    if request.details not in (None, ""):
+        yield shown(request.details)
+    if request.action not in (None, ""):
+        yield Part(marked("*On approval:*"))
+        yield shown(request.action)
 
 
-def _question(request: ApprovalRequested, mentions: Sequence[str]) -> list[Block]:
-    title = request.title if request.severity in {"low", "normal"} else f"[{request.severity}] {request.title}"
-    facts = [f"`{escaped(request.request_id)}` of {escaped(request.workflow)}"]
-    facts += [f"asked by {escaped(request.requester)}"] if request.requester else []
-    facts += [f"until {_date(request)}"] if request.expires_at else []
-    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": _cut(printable(title), _TITLE)}}]
-    blocks += [_section(_shown(request.details))] if request.details is not None else []
-    blocks += [_section(f"*On approval:*\n{_shown(request.action)}")] if request.action is not None else []
-    return [*blocks, _context(" · ".join(facts) + _mentioned(mentions))]
+def _facts(request: ApprovalRequested, mentions: Sequence[str] = ()) -> Block:
+    asked_by = f" · asked by {request.requester}" if request.requester else ""
+    ours = [f"until {_date(request.expires_at)}"] if request.expires_at else []
+    ours += [_mentioned(mentions)] if mentions else []
+    return context(f"{request.request_id} of {request.workflow}{asked_by}", " · ".join(ours))
+
+
+def _answering(request: ApprovalRequested, parts: Sequence[Part], *, answers: bool) -> Block:
+    """Offer buttons below what is shown whole: nobody shall answer by a click what they could not read."""
+    if not all(part.whole for part in parts):
+        read, answer = f"perdure approvals show {request.request_id}", f"perdure approve {request.request_id}"
+        return context(f"Shown in part. Read all of it with: {read}\nThen answer with: {answer}")
+    if answers and request.policy.proxies:
+        return _buttons(request)
+    return context(f"Answer with: perdure approve {request.request_id}")
 
 
 def _buttons(request: ApprovalRequested) -> Block:
@@ -131,41 +141,20 @@ def _buttons(request: ApprovalRequested) -> Block:
     }
 
 
-def _outcome(outcome: ApprovalDecided | ApprovalExpired) -> str:
+def _outcome(outcome: ApprovalDecided | ApprovalExpired) -> Iterator[Block]:
     if isinstance(outcome, ApprovalExpired):
-        return f":hourglass: *Closed*: {escaped(outcome.reason)}"
+        yield marked(f":hourglass: *Closed*: {literal(outcome.reason)}")
+        return
     mark, verb = (":white_check_mark:", "Approved") if outcome.decision == "approve" else (":x:", "Rejected")
-    comment = f"\n{escaped(outcome.comment)}" if outcome.comment else ""
-    return f"{mark} *{verb}* by {escaped(outcome.approver)}{comment}"
+    yield marked(f"{mark} *{verb}* by {literal(outcome.approver)}")
+    if outcome.comment:
+        yield shown(outcome.comment).block
 
 
-def _shown(value: JsonValue) -> str:
-    """Show prose as it is, data and diffs as they were written."""
-    text = as_text(value)
-    is_code = not isinstance(value, str) or text.startswith(("--- ", "diff ", "@@ "))
-    if not is_code:
-        return escaped(text)
-    return f"```\n{_cut(escaped(text), _SECTION - 50)}\n```"
-
-
-def _date(request: ApprovalRequested) -> str:
+def _date(end: datetime) -> str:
     """In the reader's own time zone: https://docs.slack.dev/messaging/formatting-message-text#date-formatting."""
-    assert request.expires_at is not None  # noqa: S101 (whoever asks has looked)
-    written = f"{request.expires_at:%Y-%m-%d %H:%M UTC}"
-    return f"<!date^{int(request.expires_at.timestamp())}^{{date_short}} {{time}}|{written}>"
+    return f"<!date^{int(end.timestamp())}^{{date_short}} {{time}}|{end:%Y-%m-%d %H:%M UTC}>"
 
 
 def _mentioned(people: Sequence[str]) -> str:
-    return "".join(f" <@{person}>" for person in people)
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, _SECTION)}}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": _cut(text, _SECTION)}]}
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 2]} …"
+    return " ".join(f"<@{person}>" for person in people)

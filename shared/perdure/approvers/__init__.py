@@ -1,6 +1,6 @@
 """Who may speak as whom: keys, signatures, and the file of people that says whose they are."""
 
-from perdure.approvers.asked import may_answer
+from perdure.approvers.asked import escalated, may_answer
 from perdure.approvers.directory import Approver, Away, Directory, Known, NotVerified, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
@@ -17,6 +17,7 @@ __all__ = [
     "PublicKey",
     "SigningKey",
     "canonical",
+    "escalated",
     "key_id_of",
     "may_answer",
     "sign",

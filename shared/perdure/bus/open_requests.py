@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final
 
+from perdure.approvers import escalated
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.story import newest_facts
@@ -10,6 +11,7 @@ from perdure.contracts import (
     ENDINGS,
     AboutRequest,
     ApprovalDecided,
+    ApprovalEscalated,
     ApprovalExpired,
     ApprovalRequested,
     from_token,
@@ -30,7 +32,10 @@ class NotOpen(PerdureError):
 async def open_requests(
     bus: Bus, workflow: str | None = None, workflow_id: str | None = None
 ) -> list[ApprovalRequested]:
-    """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first."""
+    """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first.
+
+    Their policies are as escalations have left them.
+    """
     found = [request for place in await _places(bus, workflow, workflow_id) for request in await _open_at(bus, *place)]
     return sorted(found, key=lambda request: request.opened_at)
 
@@ -96,12 +101,17 @@ async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> li
 async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
     where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
     requests: dict[str, ApprovalRequested] = {}
+    rungs = Counter[str]()
     async for heard in bus.recall(".".join(["approvals.*", *where])):
         match decode(heard.wire):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request
+                rungs.pop(request.request_id, None)  # those were of an earlier run of this workflow id
+            case ApprovalEscalated(request_id=name, count=count):
+                rungs[name] = max(rungs[name], count)
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
     newest = await newest_facts(bus, workflow, workflow_id) if requests else []
     ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
-    return [request for request in requests.values() if request.workflow_id not in ended]
+    waiting = [request for request in requests.values() if request.workflow_id not in ended]
+    return [escalated(request, rungs[request.request_id]) for request in waiting]

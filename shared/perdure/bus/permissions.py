@@ -37,7 +37,7 @@ _SAYS: Final[dict[str, tuple[str, ...]]] = {
     "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for people whom channels know
     "audit": ("dlq.>",),  # letters about consumers of others
-    "operator": _ALL_WORDS,  # a dead letter is said again where it was said
+    "operator": (*_ALL_WORDS, QUEUES["NOTICES"].subjects),  # a dead letter is said again where it was said
 }
 _HEARS: Final[dict[str, tuple[str, ...]]] = {  # as it is said, by a plain subscription
     "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>"),

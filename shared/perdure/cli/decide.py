@@ -1,7 +1,9 @@
 """``perdure approve``, ``reject`` and ``withdraw``: a human's answer, signed."""
 
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 import typer
@@ -16,17 +18,24 @@ from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
 from perdure.configuration import load_settings
-from perdure.contracts import ApprovalRequested, Receipt, to_token
+from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import Unavailable
 
-__all__ = ["Approver", "Key", "Said", "answer", "register", "signer"]
+__all__ = ["Approver", "Key", "NotJudged", "Said", "answer", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
-_EXIT_CODES: Final = "Exit codes: 0 the decision counts, 1 it does not, and why is said."
+_NOT_JUDGED: Final = 3
+_EXIT_CODES: Final = (
+    "Exit codes: 0 the decision counts, 1 it does not, and why is said, 3 it is stored, not judged yet; do not repeat."
+)
 
 Said = Literal["approve", "reject", "withdraw"]
 Approver = Annotated[str | None, typer.Option("--as", help="Who answers, if keys of several people lie here.")]
 Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
+
+
+class NotJudged(Unavailable):
+    """A decision is stored, and what becomes of it is not known yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,29 +46,29 @@ def register(app: typer.Typer) -> None:
         request_id: RequestId,
         approver: Approver = None,
         key: Key = None,
-        comment: Annotated[str, typer.Option(help="What to say to it.")] = "",
+        comment: Annotated[str, typer.Option(help="What to say to it.", callback=_short_enough)] = "",
         *,
         as_json: Json = False,
     ) -> None:
         """Say yes, and wait for the receipt."""
-        _conclude(run(_decide(request_id, "approve", comment, approver=approver, key=key)), as_json=as_json)
+        _conclude(_decide(request_id, "approve", comment, approver=approver, key=key), as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
     def reject(
         request_id: RequestId,
-        reason: Annotated[str, typer.Option(help="Why not.")],
+        reason: Annotated[str, typer.Option(help="Why not.", callback=_short_enough)],
         approver: Approver = None,
         key: Key = None,
         *,
         as_json: Json = False,
     ) -> None:
         """Say no, and wait for the receipt."""
-        _conclude(run(_decide(request_id, "reject", reason, approver=approver, key=key)), as_json=as_json)
+        _conclude(_decide(request_id, "reject", reason, approver=approver, key=key), as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
     def withdraw(request_id: RequestId, approver: Approver = None, key: Key = None, *, as_json: Json = False) -> None:
         """Take back what you said, as long as the request is open, and wait for the receipt."""
-        _conclude(run(_decide(request_id, "withdraw", "", approver=approver, key=key)), as_json=as_json)
+        _conclude(_decide(request_id, "withdraw", "", approver=approver, key=key), as_json=as_json)
 
 
 async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
@@ -68,7 +77,8 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
     """Send a decision on what was seen, and return its receipt.
 
     Raises:
-        Unavailable: No receipt came in time; the decision is stored all the same and will be judged.
+        NotJudged: No receipt came in time; the decision is stored all the same and will be judged.
+        Unavailable: NATS does not confirm that it is stored.
     """
     speaker = Speaker(bus, key)
     spoken = await speaker.say(
@@ -82,14 +92,20 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
             first_run_id=request.first_run_id,
         )
     )
-    receipt = await speaker.receipt(spoken, within=_RECEIPT_WITHIN)
-    if receipt is None:
-        raise Unavailable(
-            f"No receipt within {_RECEIPT_WITHIN:.0f} s. The decision is stored and will be judged once the "
-            "orchestrator is back. Look for it with: perdure audit tail --subject "
-            f"receipts.{to_token(request.request_id)}"
-        )
-    return receipt
+    with suppress(Unavailable):  # the bus went, after the decision was stored
+        if receipt := await speaker.receipt(spoken, within=_RECEIPT_WITHIN):
+            return receipt
+    raise NotJudged(
+        "No receipt has come. The decision is stored and will be judged once the "
+        "orchestrator is back. Look for it with: perdure audit tail --subject "
+        f"receipts.{to_token(request.request_id)}"
+    )
+
+
+def _short_enough(comment: str) -> str:
+    if len(comment) > LONGEST_COMMENT:
+        raise typer.BadParameter(f"at most {LONGEST_COMMENT:,} characters, not {len(comment):,}")
+    return comment
 
 
 async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
@@ -110,7 +126,12 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
     return approver or key.stem, SigningKey.read(key)
 
 
-def _conclude(receipt: Receipt, *, as_json: bool) -> None:
+def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
+    try:
+        receipt = run(deciding)
+    except NotJudged as error:
+        typer.echo(f"perdure: {error}", err=True)
+        raise typer.Exit(_NOT_JUDGED) from error
     if as_json:
         print_json([receipt])
     else:

@@ -17,7 +17,7 @@ from perdure.bus import Bus
 from perdure.bus.open_requests import open_requests
 from perdure.cli.decide import Said, answer
 from perdure.cli.wording import facts_of, until
-from perdure.contracts import ApprovalRequested
+from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
 from perdure.printable import printable
 
@@ -179,7 +179,7 @@ class _Comment(ModalScreen[str | None]):
         asked = "Why not? Enter sends it." if self._said == "reject" else "A comment, or nothing. Enter sends it."
         with Vertical():
             yield Static(_facts([(self._said, self._request.title), ("digest", self._request.digest[:12])]))
-            yield Input(placeholder=f"{asked} Escape goes back.")
+            yield Input(placeholder=f"{asked} Escape goes back.", max_length=LONGEST_COMMENT)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send it; who rejects says why."""

@@ -13,7 +13,7 @@ from perdure.contracts.approvals import (
 )
 from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter, Reason
-from perdure.contracts.decisions import Decision
+from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.contracts.events import Event
 from perdure.contracts.message import Message, Sha256
@@ -26,6 +26,7 @@ from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
     "ENDINGS",
+    "LONGEST_COMMENT",
     "AboutRequest",
     "Alert",
     "AnyMessage",
@@ -36,6 +37,7 @@ __all__ = [
     "ApprovalRequested",
     "BatchReport",
     "CancelWorkflow",
+    "Comment",
     "DeadLetter",
     "Decision",
     "DocumentReport",

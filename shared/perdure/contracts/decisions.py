@@ -1,13 +1,19 @@
 """A human's answer, carried by a bot."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import StringConstraints
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
 
-__all__ = ["Decision"]
+__all__ = ["LONGEST_COMMENT", "Comment", "Decision"]
+
+LONGEST_COMMENT: Final = 16_384
+"""Characters. A message that settles a request repeats the comments of all who did, and NATS takes 1 MiB."""
+
+Comment = Annotated[str, StringConstraints(max_length=LONGEST_COMMENT)]
+"""What somebody says to a request, beside yes or no."""
 
 
 class Decision(Message):
@@ -29,7 +35,7 @@ class Decision(Message):
     request_id: str
     decision: Literal["approve", "reject", "withdraw"]
     approver: Annotated[str, StringConstraints(min_length=1)]
-    comment: str = ""
+    comment: Comment = ""
     digest: Sha256
     first_run_id: str | None = None
     expires_at: Instant | None = None

@@ -21,6 +21,11 @@ def test_each_service_may_fetch_and_acknowledge_by_its_own_consumers() -> None:
             assert door.format(f"{consumer.stream}.{consumer.service}") not in granted.never
 
 
+def test_the_operator_may_say_a_dead_letter_again_where_a_service_heard_it() -> None:
+    for said in ("events.a", "commands.start.W", "decisions.r", "signals.run.stop", "notices.desk.high"):
+        assert any(matches(pattern, said) for pattern in permissions("operator").publish), said
+
+
 def test_no_two_roles_hear_at_one_place() -> None:
     assert len({inbox(role) for role in ROLES}) == len(ROLES)
 

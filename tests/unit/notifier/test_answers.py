@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, ApproversFile, Directory, Proxy, PublicKey, SigningKey
 from perdure.bus import MemoryBus, MemoryKeyValue
-from perdure.contracts import Decision, Receipt
+from perdure.contracts import LONGEST_COMMENT, Decision, Receipt
 from perdure.endpoints import Health, endpoints
 from perdure.settings import Settings
 from perdure_notifier.answers.front import open_front
@@ -110,6 +110,8 @@ async def test_the_one_who_clicked_is_told_what_became_of_it_and_nobody_else(hou
 async def test_whoever_rejects_is_asked_why(house: House) -> None:
     await house.peer.click(house.url, REJECT, "UADA")
     assert house.said == []
+    (field,) = [block["element"] for block in house.peer.of("views.open")[0]["view"]["blocks"] if "element" in block]
+    assert field["max_length"] == 3_000
 
     assert (await house.peer.submit(house.url, "  ", "UADA")).json()["response_action"] == "errors"
     await house.peer.submit(house.url, "Too dear.", "UADA")
@@ -177,6 +179,7 @@ async def test_a_post_that_is_tampered_with_old_or_no_decision_is_refused(house:
     body, headers = posted("msg_1")
     old_body, old = posted("msg_2", age=301)
     odd_body, odd = posted("msg_3", decision="perhaps")
+    long_body, long = posted("msg_4", comment="c" * 16_385)
 
     answers = [
         await house.post(body.replace(b"approve", b"reject "), headers),
@@ -185,11 +188,13 @@ async def test_a_post_that_is_tampered_with_old_or_no_decision_is_refused(house:
         await house.post(body, {}),
         await house.post(old_body, old),
         await house.post(odd_body, odd),
+        await house.post(long_body, long),
         await house.post(b"x" * 300_000, headers),
     ]
 
-    assert [answer.status_code for answer in answers] == [401] * 5 + [400, 413]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [400, 400, 413]
     assert "decision" in answers[5].text
+    assert "comment: String should have at most 16384 characters" in answers[6].text
     assert house.said == []
 
 
@@ -251,6 +256,13 @@ async def test_a_link_that_is_made_up_changed_or_old_does_nothing(house: House) 
     answers = [await house.client.post(it, data={"decision": "approve"}) for it in links]
 
     assert [answer.status_code for answer in answers] == [410] * len(links)
+    assert house.said == []
+
+
+async def test_a_comment_that_is_too_long_says_nothing(house: House) -> None:
+    answer = await house.client.post(house.link(), data={"decision": "reject", "comment": "x" * (LONGEST_COMMENT + 1)})
+
+    assert (answer.status_code, "at most 16,384" in answer.text) == (400, True)
     assert house.said == []
 
 

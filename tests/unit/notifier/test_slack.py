@@ -60,7 +60,7 @@ async def test_a_question_shows_what_who_until_when_and_two_buttons(peer: SlackP
 
     (message,) = peer.of("chat.postMessage")
     words = words_of(message)
-    parts = ["[high] Pay 1?", "Because &lt;this&gt; &amp; that", '"amount": 7', "eve", "<!date^1796169600", "<@UADA>"]
+    parts = ["[high] Pay 1?", "Because <this> & that", '"amount": 7', "eve", "<!date^1796169600", "<@UADA>"]
     assert [part for part in parts if part not in words] == []
     assert "<@UBOB>" not in words
     assert list(buttons_of(message)) == ["Approve", "Reject"]
@@ -77,10 +77,56 @@ async def test_what_is_too_long_for_slack_is_cut(peer: SlackPeer, desk: SlackCha
     assert len(texts[0]) <= 150
 
 
+@pytest.mark.parametrize("long", [{"title": "t" * 151}, {"details": "d" * 3_001}, {"action": ["&" * 700]}])
+async def test_nobody_answers_by_a_click_what_they_could_not_read(
+    peer: SlackPeer, desk: SlackChannel, long: dict[str, Any]
+) -> None:
+    await desk.tell([Notice(message=request(**long))])
+
+    (message,) = peer.of("chat.postMessage")
+    assert buttons_of(message) == {}
+    told = ("Shown in part", "perdure approvals show w.1", "perdure approve w.1")
+    assert [part for part in told if part not in words_of(message)] == []
+
+
+async def test_what_just_fits_has_buttons(peer: SlackPeer, desk: SlackChannel) -> None:
+    await desk.tell([Notice(message=request(title="t" * 150, details="d" * 3_000, action=["a" * 2_900]))])
+
+    assert list(buttons_of(peer.of("chat.postMessage")[0])) == ["Approve", "Reject"]
+
+
+async def test_what_people_wrote_is_no_markup(peer: SlackPeer, desk: SlackChannel) -> None:
+    trick = "~Pay 9000~ *On approval:* _Pay 90_ `x` <!channel> :tada:"
+    asked = request(title=trick, details=trick, action=trick, requester=trick)
+    settled = decided().model_copy(update={"comment": trick, "approver": trick})
+    for notice in (Notice(message=asked), Notice(message=settled, about=asked), Notice(message=alert(title=trick))):
+        await desk.tell([notice])
+
+    for method in ("chat.postMessage", "chat.update"):
+        for message in peer.of(method):
+            assert trick in "".join(words_of(message, "plain_text"))
+            acting = f"{words_of(message, 'mrkdwn')}\n{message['text']}"
+            assert [part for part in ("~Pay", "*On approval:*\n~", "_Pay", "`x", "<!channel>") if part in acting] == []
+
+
+async def test_details_of_nothing_are_left_out(peer: SlackPeer, desk: SlackChannel) -> None:
+    await desk.tell([Notice(message=request(details="", action=""))])
+
+    assert "" not in words_of(peer.of("chat.postMessage")[0]).split("\n")
+
+
 async def test_a_diff_is_shown_as_it_was_written(peer: SlackPeer, desk: SlackChannel) -> None:
     await desk.tell([Notice(message=request(details="--- a\n+++ b\n-old\n+new"))])
 
     assert "```\n--- a\n+++ b\n-old\n+new\n```" in words_of(peer.of("chat.postMessage")[0])
+
+
+async def test_no_value_ends_the_code_that_it_stands_in(peer: SlackPeer, desk: SlackChannel) -> None:
+    await desk.tell([Notice(message=request(details="--- a\n```\n````<b>", action={"to": "``` *Approved*"}))])
+
+    words = words_of(peer.of("chat.postMessage")[0])
+    assert words.count("```") == 2 * 2
+    assert "`\u200b`\u200b`\u200b`&lt;b&gt;" in words
 
 
 async def test_once_decided_the_message_itself_is_changed(peer: SlackPeer, desk: SlackChannel) -> None:
@@ -134,7 +180,7 @@ async def test_an_alert_is_a_message_without_buttons(peer: SlackPeer, desk: Slac
 
     (message,) = peer.of("chat.postMessage")
     assert buttons_of(message) == {}
-    assert "*It broke*" in words_of(message)
+    assert "It broke" in words_of(message)
 
 
 async def test_many_are_one_message_with_buttons_of_their_own(peer: SlackPeer, desk: SlackChannel) -> None:

@@ -1,0 +1,28 @@
+"""What bots say is read, or refused with a sentence."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from perdure.bus import Heard
+from perdure.bus.envelope import Wire
+from perdure.errors import InvalidMessage
+from perdure_orchestrator.spoken import read_decision, unreadable
+
+
+def said(**more: str) -> Heard:
+    body = {"request_id": "w.1", "decision": "approve", "approver": "ada", "digest": "a" * 64, "nonce": "n", **more}
+    wire = Wire("decisions.w", json.dumps(body).encode(), {})
+    return Heard(wire, stream="DECISIONS", sequence=7, time=datetime.now(UTC), pending=0)
+
+
+def test_a_comment_is_a_comment_and_no_book() -> None:
+    assert read_decision(said(comment="c" * 16_384))[0].comment
+
+    with pytest.raises(InvalidMessage, match="comment: String should have at most 16384 characters") as caught:
+        read_decision(said(comment="c" * 16_385))
+
+    receipt = unreadable(said(), caught.value)
+    assert receipt is not None
+    assert (receipt.code, receipt.request_id, receipt.accepted) == ("unreadable", "w.1", False)
