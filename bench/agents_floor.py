@@ -17,16 +17,16 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from bench.agents_workload import TURNS
-from perdure.ending import leave
-
-with workflow.unsafe.imports_passed_through():
+with workflow.unsafe.imports_passed_through():  # written by hand, nobody would import Perdure anew for each run
     from mcp import Client as McpClient
     from mcp.client.stdio import StdioServerParameters
     from pydantic_ai.direct import model_request
     from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    from bench.agents_workload import TURNS
+    from perdure.ending import leave
 
 __all__ = ["AgentFloor", "open_agent_floor"]
 

@@ -25,7 +25,7 @@ from perdure.local.state import Endpoints
 __all__ = ["INBOX", "House", "Perdure", "open_house", "publishing", "publishing_agents"]
 
 _CONFIGURATION: Final = {
-    "workflows": ["bench.workload", "bench.agents_workload"],
+    "workflows": ["bench.workload", "bench.agents_workload", "bench.approvals_workload"],
     "routes": [
         {"on": "bench.activities", "start": "Activities"},
         {"on": "bench.local", "start": "LocalActivities"},

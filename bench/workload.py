@@ -1,11 +1,12 @@
-"""What both sides run: three small steps, once as activities and once as local activities."""
+"""What both sides run: three small steps, once as activities and once as local activities.
+
+It imports nothing of Perdure: the sandbox of the one written by hand would import that anew for each of its runs.
+"""
 
 from datetime import timedelta
 from typing import Final
 
 from temporalio import activity, workflow
-
-from perdure.flow import approval
 
 SOON: Final = timedelta(seconds=30)
 
@@ -50,13 +51,3 @@ class LocalActivities:
         text = await workflow.execute_local_activity(load, document["path"], start_to_close_timeout=SOON)
         words = await workflow.execute_local_activity(analyse, text, start_to_close_timeout=SOON)
         return await workflow.execute_local_activity(write, words, start_to_close_timeout=SOON)
-
-
-@workflow.defn
-class Asking:
-    """Asks, and waits for ever."""
-
-    @workflow.run
-    async def run(self, question: dict[str, str]) -> str:
-        """Tell how it was answered."""
-        return (await approval(question["title"])).outcome
