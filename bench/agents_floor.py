@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():  # written by hand, nobody would 
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
     from bench.agents_workload import TURNS
+    from bench.beside import beside
     from perdure.ending import leave
 
 __all__ = ["AgentFloor", "open_agent_floor"]
@@ -33,7 +34,6 @@ __all__ = ["AgentFloor", "open_agent_floor"]
 _TASK_QUEUE: Final = "agent-floor"
 _SOON: Final = timedelta(minutes=10)
 _HEARTBEAT: Final = timedelta(seconds=5)
-_STOPS_WITHIN: Final = 20.0  # seconds
 
 
 class _Steps:
@@ -91,15 +91,10 @@ class AgentFloor:
 async def open_agent_floor(temporal: str, llm_url: str, server: str) -> AsyncIterator[AgentFloor]:
     """Run the worker, a process of its own, for as long as the block lasts."""
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.agents_floor", temporal, llm_url, server)
-    try:
+    async with beside("bench.agents_floor", temporal, llm_url, server):
         floor = AgentFloor(client)
         await floor.run_one()  # then it is ready
         yield floor
-    finally:
-        worker.terminate()
-        async with asyncio.timeout(_STOPS_WITHIN):
-            await worker.wait()
 
 
 async def _work(temporal: str, llm_url: str, server: str) -> None:

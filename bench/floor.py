@@ -15,13 +15,13 @@ import psutil
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from bench.beside import beside
 from bench.workload import Activities, analyse, load, write
 from perdure.ending import leave
 
 __all__ = ["Floor", "open_floor"]
 
 _TASK_QUEUE: Final = "floor"
-_STOPS_WITHIN: Final = 20.0  # seconds
 
 
 class Floor:
@@ -48,15 +48,10 @@ class Floor:
 async def open_floor(temporal: str) -> AsyncIterator[Floor]:
     """Run the worker, a process of its own, for as long as the block lasts."""
     client = await Client.connect(temporal)
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.floor", temporal)
-    try:
+    async with beside("bench.floor", temporal) as worker:
         floor = Floor(client, psutil.Process(worker.pid))
         await floor.run_one()  # then it is ready
         yield floor
-    finally:
-        worker.terminate()
-        async with asyncio.timeout(_STOPS_WITHIN):
-            await worker.wait()
 
 
 async def _work(temporal: str) -> None:

@@ -20,6 +20,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from bench.beside import beside
 from bench.house import INBOX, House
 from perdure.ending import leave
 
@@ -29,7 +30,6 @@ _TASK_QUEUE: Final = "receipts-floor"
 _DECISIONS: Final = f"{INBOX}.decisions"
 _RECEIPTS: Final = f"{INBOX}.receipts"
 _SOON: Final = timedelta(seconds=10)
-_STOPS_WITHIN: Final = 20.0  # seconds
 
 
 @workflow.defn
@@ -86,18 +86,14 @@ class ReceiptsFloor:
 async def open_receipts_floor(house: House) -> AsyncIterator[ReceiptsFloor]:
     """Run bridge and worker, one process beside the suite, for as long as the block lasts."""
     endpoints = house.endpoints
-    command = [sys.executable, "-m", "bench.receipts_floor", endpoints.temporal, endpoints.nats, str(house.operator)]
-    worker = await asyncio.create_subprocess_exec(*command)
-    bus = await house.connect()
-    try:
-        floor = ReceiptsFloor(await Client.connect(endpoints.temporal), bus)
-        await floor.listen()
-        yield floor
-    finally:
-        await bus.close()
-        worker.terminate()
-        async with asyncio.timeout(_STOPS_WITHIN):
-            await worker.wait()
+    async with beside("bench.receipts_floor", endpoints.temporal, endpoints.nats, str(house.operator)):
+        bus = await house.connect()
+        try:
+            floor = ReceiptsFloor(await Client.connect(endpoints.temporal), bus)
+            await floor.listen()
+            yield floor
+        finally:
+            await bus.close()
 
 
 async def _work(temporal: str, server: str, seed: Path) -> None:

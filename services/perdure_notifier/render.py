@@ -1,11 +1,8 @@
 """What people read: a pure function of what happened."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from pydantic import JsonValue
 
 from perdure.contracts import (
     Alert,
@@ -15,10 +12,10 @@ from perdure.contracts import (
     ApprovalReminded,
     ApprovalRequested,
 )
-from perdure.printable import printable
+from perdure.printable import as_text, printable
 from perdure_notifier.notice import Notice
 
-__all__ = ["Words", "as_text", "digest_of", "render", "until"]
+__all__ = ["Words", "digest_of", "render", "until"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,6 @@ def digest_of(notices: Sequence[Notice]) -> Words:
         return words[0]
     text = "\n\n".join(f"{it.headline}\n{it.text}".rstrip() for it in words)
     return Words(f"{len(words)} notices about approvals", text)
-
-
-def as_text(value: JsonValue) -> str:
-    """Write details or an action as people read them."""
-    return printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def until(end: datetime | None) -> str:

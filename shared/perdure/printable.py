@@ -3,7 +3,9 @@
 import json
 import unicodedata
 
-__all__ = ["printable"]
+from pydantic import JsonValue
+
+__all__ = ["as_text", "printable"]
 
 _KEPT = frozenset("\n\t")
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -18,6 +20,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_spelled(char) for char in text)
+
+
+def as_text(value: JsonValue) -> str:
+    """Write details or an action as people read them: prose as it is, data as JSON."""
+    return printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _spelled(char: str) -> str:

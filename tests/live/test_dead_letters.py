@@ -3,14 +3,12 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from tests.binaries import binary
-from tests.live.world import World, open_world
+from tests.live.world import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,11 +17,7 @@ ROUTES = [
     {"on": "work.lost", "start": "Lost"},
 ]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("dead-letters"), routes=ROUTES) as here:
-        yield here
+here = shared_world(routes=ROUTES)
 
 
 async def dlq(here: World, *arguments: str) -> subprocess.CompletedProcess[str]:

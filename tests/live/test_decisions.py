@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pytest
-import pytest_asyncio
 from temporalio.client import Client
 
 from perdure.approvers import ApproversFile, SigningKey
@@ -16,7 +14,7 @@ from perdure.approvers.enrolment import enrol
 from perdure.bus import Wire, decode
 from perdure.contracts import Decision, Progress, Receipt
 from perdure.flow.shown import digest_of
-from tests.live.world import World, open_world
+from tests.live.world import World, shared_world
 from tests.people import signed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,11 +25,7 @@ CONFIGURATION: dict[str, Any] = {
 }
 TWO_EDITORS = {"quorum": 2, "roles": ["editor"]}
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("decisions"), **CONFIGURATION) as here:
-        yield here
+here = shared_world(**CONFIGURATION)
 
 
 @dataclass

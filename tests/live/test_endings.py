@@ -1,32 +1,24 @@
 """Every run's story has an end on the bus, also where no code could say it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from perdure.contracts import ENDINGS
-from tests.live.world import World, gaps, open_world
+from tests.live.world import World, gaps, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROUTES = [{"on": "work.patient", "start": "Patient"}, {"on": "work.chained", "start": "Chain"}]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(
-        tmp_path_factory.mktemp("endings"), routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
-    ) as here:
-        yield here
+here = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
 
 
 async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_ended(here: World) -> None:

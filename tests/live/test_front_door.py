@@ -2,15 +2,13 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
-import pytest_asyncio
 
-from tests.live.world import World, open_world
+from tests.live.world import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,11 +29,7 @@ BAD = [
     (b"{}", "work.lost", "unknown_workflow"),
 ]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("front-door"), routes=ROUTES) as here:
-        yield here
+here = shared_world(routes=ROUTES)
 
 
 async def test_a_bare_message_from_any_client_starts_a_run(here: World) -> None:

@@ -1,15 +1,13 @@
 """What a route says of its runs is what Temporal does with them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from tests.live.world import World, open_world
+from tests.live.world import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,13 +33,7 @@ ROUTES = [
     {"on": "work.stopped", "signal": "stop", "workflow_id": "tally"},
 ]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(
-        tmp_path_factory.mktemp("routes"), routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
-    ) as here:
-        yield here
+here = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
 
 
 async def test_runs_are_run_as_their_routes_say(here: World) -> None:

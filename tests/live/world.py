@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+import pytest_asyncio
 import yaml
 
 from perdure.bus import NatsBus, Wire, connect, decode
@@ -126,6 +127,17 @@ async def open_world(
             suite = await stack.enter_async_context(opening)
             connecting = connect(whereabouts(settings)[0], source="perdure/test", within=5)
             yield World(settings, suite, await stack.enter_async_context(connecting), log)
+
+
+def shared_world(**configuration: Any) -> Any:
+    """Make the fixture of a module whose tests need no suite to themselves."""
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+        async with open_world(tmp_path_factory.mktemp("shared"), **configuration) as here:
+            yield here
+
+    return here
 
 
 def gaps(facts: list[Progress]) -> set[int]:

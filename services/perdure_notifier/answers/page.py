@@ -7,8 +7,8 @@ from typing import Final
 from starlette.responses import HTMLResponse
 
 from perdure.contracts import ApprovalRequested
-from perdure.printable import printable
-from perdure_notifier.render import as_text, until
+from perdure.printable import as_text, printable
+from perdure_notifier.render import until
 
 __all__ = ["outcome_page", "question_page"]
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from perdure.printable import printable
-from perdure_notifier.render import as_text
+from perdure.printable import as_text, printable
 
 __all__ = ["Block", "Part", "context", "header", "literal", "marked", "shown"]
 

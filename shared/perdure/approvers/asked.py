@@ -33,7 +33,7 @@ def may_answer(
 def escalated(request: ApprovalRequested, count: int) -> ApprovalRequested:
     """Return a request with its policy as it stands after so many rungs; the digest does not cover it."""
     policy = request.policy
-    for rung in sorted(policy.escalate, key=lambda rung: rung.after)[:count]:
+    for rung in policy.rungs[:count]:
         policy = _climbed(policy, rung)
     return request.model_copy(update={"policy": policy})
 

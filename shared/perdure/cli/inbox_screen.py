@@ -16,6 +16,7 @@ from perdure.approvers import SigningKey
 from perdure.bus import Bus
 from perdure.bus.open_requests import open_requests
 from perdure.cli.decide import Said, answer
+from perdure.cli.output import plain
 from perdure.cli.wording import facts_of, until
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
@@ -136,7 +137,7 @@ class Inbox(App[None]):
         found = [it for it in self._waiting.values() if wanted in f"{it.title} {it.request_id}".lower()]
         table.clear()
         for request in found:
-            table.add_row(*map(_plain, (request.title, request.workflow, until(request))), key=request.request_id)
+            table.add_row(*map(plain, (request.title, request.workflow, until(request))), key=request.request_id)
         if looked_at in found:
             table.move_cursor(row=table.get_row_index(looked_at.request_id))
         self._show_one()
@@ -190,8 +191,4 @@ class _Comment(ModalScreen[str | None]):
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Text:
-    return Text("\n").join(Text.assemble((f"{name:<9} ", "dim"), _plain(value)) for name, value in facts)
-
-
-def _plain(text: str) -> Text:
-    return Text(printable(text))
+    return Text("\n").join(Text.assemble((f"{name:<9} ", "dim"), plain(value)) for name, value in facts)

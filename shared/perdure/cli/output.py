@@ -14,7 +14,7 @@ from rich.text import Text
 from perdure.contracts import Kind, Progress, RunUsage, Usage
 from perdure.printable import printable
 
-__all__ = ["console", "local_time", "print_json", "progress_line", "table"]
+__all__ = ["console", "local_time", "plain", "print_json", "progress_line", "table"]
 
 _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
 
@@ -99,9 +99,14 @@ def local_time(time: datetime) -> str:
     return f"{time.replace(tzinfo=time.tzinfo or UTC).astimezone():%H:%M:%S.%f}"[:-3]
 
 
+def plain(text: str) -> Text:
+    """Show what others wrote as it is: rich would leave some control characters out, and take brackets for markup."""
+    return Text(printable(text))
+
+
 def table(*columns: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     """Lay rows out under these columns; without a frame, so that lines can be cut and pasted."""
     laid = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in rows:
-        laid.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
+        laid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
     return laid

@@ -1,7 +1,6 @@
 """How requests and what becomes of them are put into words on a terminal."""
 
-import json
-
+from pydantic import JsonValue
 from rich.text import Text
 
 from perdure.contracts import (
@@ -13,6 +12,7 @@ from perdure.contracts import (
     Message,
     Policy,
 )
+from perdure.printable import as_text
 
 __all__ = ["asked", "facts_of", "line", "until"]
 
@@ -45,8 +45,8 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("title", request.title),
         ("run", f"{request.workflow_id} ({request.workflow})"),
         ("asked by", request.requester or ""),
-        ("details", _text(request.details)),
-        ("action", _text(request.action)),
+        ("details", _shown(request.details)),
+        ("action", _shown(request.action)),
         ("asked", asked(request.policy)),
         ("until", until(request)),
         ("digest", request.digest),
@@ -65,7 +65,5 @@ def until(request: ApprovalRequested) -> str:
     return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
 
 
-def _text(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+def _shown(value: JsonValue) -> str:
+    return "" if value is None else as_text(value)

@@ -66,6 +66,11 @@ class Policy(BaseModel):
     timeout: Duration | None = None
     silence: Literal["reject", "approve"] = "reject"
 
+    @property
+    def rungs(self) -> tuple[Escalation, ...]:
+        """The escalations in the order in which they come; their facts count them from 1."""
+        return tuple(sorted(self.escalate, key=lambda rung: rung.after))
+
     @model_validator(mode="after")
     def _can_be_met(self) -> "Policy":
         named = {*self.people, *(name for rung in self.escalate for name in rung.people)}

@@ -134,7 +134,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
                     run.inbox.close(request.request_id, "request_expired", "nobody answered the request in time")
                     return await _expired(run, request)
                 if isinstance(happening, ApprovalEscalated):
-                    run.inbox.widen(request.request_id, _rungs(request)[happening.count - 1])
+                    run.inbox.widen(request.request_id, request.policy.rungs[happening.count - 1])
                 await run.say([happening])
             await workflow.wait_condition(answer.done)
         except asyncio.CancelledError:
@@ -185,7 +185,7 @@ def _timetable(
     request: ApprovalRequested,
 ) -> Iterator[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]]:
     """Name, in order, what happens while nobody answers, and when; None is the end."""
-    every, rungs = request.policy.remind_every, _rungs(request)
+    every, rungs = request.policy.remind_every, request.policy.rungs
     reminders, climbed = 0, 0
     while True:
         coming: list[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]] = []
@@ -204,10 +204,6 @@ def _timetable(
         yield due, happening
         reminders += isinstance(happening, ApprovalReminded)
         climbed += isinstance(happening, ApprovalEscalated)
-
-
-def _rungs(request: ApprovalRequested) -> list[Escalation]:
-    return sorted(request.policy.escalate, key=lambda rung: rung.after)
 
 
 async def _concluded(done: Any, within: timedelta) -> bool:
