@@ -75,6 +75,7 @@ async def test_killed_within_calls_between_them_and_while_compensating_everythin
         await called(tmp_path, "paying", "pay")
         here.suite.supervisor.kill("orchestrator")
         await called(tmp_path, "unshippable", "ship")
+        await called(tmp_path, "regretted", "pay")  # before it there is nothing to refund
         await here.publish("orders.cancelled", b'{"order_id": "regretted"}')
         await called(tmp_path, "regretted", "refund")
         await called(tmp_path, "unshippable", "refund")
