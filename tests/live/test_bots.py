@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.test_up import lines, perdure, running, waiting_request
+from tests.command_line import perdure, printed
+from tests.live.test_up import running, waiting_request
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv" / "npm" / "node_modules"
@@ -58,7 +59,7 @@ def test_a_bot_in_either_language_lists_answers_and_shows_the_receipt(folder: Pa
 def answer_with_openssl(folder: Path) -> object:
     """Do what the README's lines for the shell do; ``nats`` and ``jq`` are played by this test."""
     perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
-    (request,) = lines(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
+    (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
     pem, said = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "said"
     openssl = shutil.which("openssl") or "openssl"
     der = subprocess.run([openssl, "pkey", "-in", pem, "-pubout", "-outform", "DER"], capture_output=True, check=True)

@@ -1,6 +1,5 @@
 """The chaos kit as its user meets it, and a verifier that is lied to."""
 
-import asyncio
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 from perdure.settings import TemporalSettings
 from perdure.temporal_client import open_client
 from tests.binaries import binary
+from tests.command_line import perdure, perdure_of
 from tests.live.world import World, left_behind
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -71,15 +71,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 async def verify(here: World, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Run it on the suite; returns the exit code and what was violated."""
-    answer = await asyncio.to_thread(
-        subprocess.run,
-        [binary("perdure"), "verify", "--json", *arguments],
-        env={**os.environ, "PERDURE_STATE": str(here.settings.state)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    answer = await perdure_of(here.settings.state, "verify", "--json", *arguments)
     told = [json.loads(line) for line in answer.stdout.splitlines()]
     assert told, answer.stderr
     return answer.returncode, [line for line in told if "violation" in line]
@@ -122,12 +114,5 @@ async def start_once_more(here: World, event_id: str) -> None:
 
 def test_a_wrong_call_of_the_verifier_ends_with_2(tmp_path: Path) -> None:
     for arguments in (["--events", "nowhere"], ["--within", "soon"]):
-        answer = subprocess.run(
-            [binary("perdure"), "verify", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        answer = perdure(tmp_path, "verify", *arguments)
         assert (answer.returncode, answer.stdout) == (2, ""), arguments

@@ -1,13 +1,11 @@
 """Dead letters as an operator handles them: looked at, mended, said again."""
 
-import asyncio
-import json
 import subprocess
 from typing import Any
 
 import pytest
 
-from tests.binaries import binary
+from tests.command_line import perdure_of, printed
 from tests.live.world import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,17 +19,11 @@ here = shared_world(routes=ROUTES)
 
 
 async def dlq(here: World, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [binary("perdure"), "dlq", *arguments]
-    environment = {"PERDURE_STATE": str(here.settings.state), "PATH": ""}
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return await perdure_of(here.settings.state, "dlq", *arguments)
 
 
 async def listed(here: World, *arguments: str) -> list[dict[str, Any]]:
-    answer = await dlq(here, "list", "--json", *arguments)
-    assert answer.returncode == 0, answer.stderr
-    return [json.loads(line) for line in answer.stdout.splitlines()]
+    return printed(await dlq(here, "list", "--json", *arguments))
 
 
 async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_letters(here: World) -> None:

@@ -1,15 +1,13 @@
 """Limits hold with several ingest processes that are killed, and a flood behind them keeps nobody else waiting."""
 
 import asyncio
-import json
-import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from perdure.background import background
 from perdure.bus import Wire, decode
 from perdure.contracts import ENDINGS, Progress, to_token
-from tests.binaries import binary
+from tests.command_line import perdure_of, printed
 from tests.live.world import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -58,13 +56,9 @@ async def ended(here: World, run: str) -> None:
 
 async def waiting(here: World, count: int) -> list[str]:
     """Ask, as an operator would, until so many starts wait and nothing changes; returns the open runs."""
-    command = [binary("perdure"), "routes", "waiting", "--json"]
-    environment = {**os.environ, "PERDURE_STATE": str(here.settings.state)}
     async with asyncio.timeout(60):
         while True:
-            asked = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
-            shown, _ = await asked.communicate()
-            route = json.loads(shown)
+            (route,) = printed(await perdure_of(here.settings.state, "routes", "waiting", "--json"))
             if route["waiting"] == count and len(route["open"]) == min(count, MOST_OPEN):
                 return list(route["open"])
 

@@ -40,7 +40,7 @@ async def test_whatever_is_killed_every_run_finishes_and_no_recorded_step_runs_a
 
 
 async def test_events_published_twice_while_the_orchestrator_is_killed_twice_run_once(world: OpenWorld) -> None:
-    count = 200
+    count = 100
     async with world() as here:
 
         async def publish_all() -> None:
@@ -54,7 +54,7 @@ async def test_events_published_twice_while_the_orchestrator_is_killed_twice_run
                     ce_type="work.quick",
                     ce_source="again",
                 )
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)
 
         publishing = asyncio.create_task(publish_all())
         for _ in range(2):

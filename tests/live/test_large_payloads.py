@@ -1,11 +1,8 @@
 """What Temporal would refuse goes by reference, whatever is killed meanwhile."""
 
 import asyncio
-import os
-from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 from temporalio.client import Client
 
@@ -13,7 +10,7 @@ from perdure.bus import NatsObjects, Wire
 from perdure.settings import TemporalSettings
 from perdure.temporal_client import open_client
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
-from tests.binaries import binary
+from tests.command_line import perdure_of
 from tests.live.world import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -24,9 +21,7 @@ SIZE = 10_000_000  # bytes; Temporal takes 2 MiB, NATS 1 MiB
 LARGEST_HISTORY = 64 * 1024  # bytes
 
 
-async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_it(
-    world: OpenWorld, tmp_path: Path
-) -> None:
+async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_it(world: OpenWorld) -> None:
     async with world(routes=ROUTES) as here:
         await here.publish("work.large", b'{"size": %d}' % SIZE, Nats_Msg_Id="l1")
         for step, victim in enumerate(("nats", "orchestrator")):
@@ -39,13 +34,10 @@ async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_i
         facts = await here.completed(1)
         temporal = await client(here)
         history = await temporal.get_workflow_handle(RUN).fetch_history()
-        told = await asyncio.create_subprocess_exec(
-            binary("perdure"), "result", RUN, env={**os.environ, "PERDURE_STATE": str(tmp_path / "state")}, stderr=PIPE
-        )
-        _, complaint = await told.communicate()
+        told = await perdure_of(here.settings.state, "result", RUN)
         result = await temporal.get_workflow_handle(RUN).result()
 
-    assert (told.returncode, b"The result cannot be said" in complaint) == (1, True)
+    assert (told.returncode, "The result cannot be said" in told.stderr) == (1, True)
     assert result == "large" * (SIZE // 5)
     assert sum(event.ByteSize() for event in history.events) < LARGEST_HISTORY
     assert [event.event_id for event in history.events if b"largelarge" in event.SerializeToString()] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perdure.cli.trace import trace_of
 from perdure.telemetry.span_tree import SpanNode
-from tests.binaries import binary
+from tests.command_line import perdure_of
 from tests.live.world import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -70,10 +70,9 @@ async def test_a_run_leaves_one_whole_trace(world: OpenWorld, tmp_path: Path) ->
 
 async def published(here: World) -> None:
     """The event comes from a process of its own, as `perdure publish` sends it."""
-    command = [binary("perdure"), "publish", "documents.submitted", '{"path": "contract.md"}', "--id", "one"]
-    environment = {**os.environ, "PERDURE_STATE": str(here.settings.state)}
-    publisher = await asyncio.create_subprocess_exec(*command, env=environment)
-    assert await publisher.wait() == 0
+    document = '{"path": "contract.md"}'
+    answer = await perdure_of(here.settings.state, "publish", "documents.submitted", document, "--id", "one")
+    assert answer.returncode == 0, answer.stderr
 
 
 async def approved(here: World) -> None:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.binaries import binary
+from tests.command_line import perdure, printed
 from tests.live.world import left_behind
 from tests.ports import give_ports
 
@@ -27,17 +27,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def folder(tmp_path: Path) -> Path:
     """A user's folder: a configuration and a module, and nothing else of the repository."""
     return shutil.copytree(EXAMPLES / "greeting", tmp_path, dirs_exist_ok=True)
-
-
-def perdure(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [binary("perdure"), *arguments], cwd=folder, capture_output=True, text=True, timeout=90, check=False
-    )
-
-
-def lines(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    assert answer.returncode == 0, answer.stderr
-    return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
 @contextmanager
@@ -60,7 +49,7 @@ def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterat
 
 def waiting_request(folder: Path) -> str:
     for _ in range(100):
-        if requests := lines(perdure(folder, "approvals", "--json")):
+        if requests := printed(perdure(folder, "approvals", "--json")):
             return str(requests[0]["request_id"])
         time.sleep(0.1)
     raise AssertionError("no approval was asked for")
@@ -72,57 +61,51 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         assert "Published" in published.stdout, published.stderr
         request = waiting_request(folder)
 
-        assert [run["workflow_id"] for run in lines(perdure(folder, "runs", "--open", "--json"))] == ["Greeting-ada"]
+        assert [run["workflow_id"] for run in printed(perdure(folder, "runs", "--open", "--json"))] == ["Greeting-ada"]
         assert perdure(folder, "result", "Greeting-ada").returncode == 3
-        status = lines(perdure(folder, "status", "Greeting-ada", "--json"))
+        status = printed(perdure(folder, "status", "Greeting-ada", "--json"))
         assert status[-1]["status"] == "RUNNING"
 
-        approved = lines(perdure(folder, "approve", request, "--json"))
+        approved = printed(perdure(folder, "approve", request, "--json"))
         assert approved[0]["accepted"] is True
         assert perdure(folder, "reject", request, "--reason", "late").returncode == 1
 
         result = perdure(folder, "result", "Greeting-ada", "--wait")
         assert json.loads(result.stdout) == "Hello, Ada!"
-        story = lines(perdure(folder, "watch", "Greeting-ada", "--from-start", "--json"))
+        story = printed(perdure(folder, "watch", "Greeting-ada", "--from-start", "--json"))
         assert [fact["kind"] for fact in story][-1] == "completed"
         assert perdure(folder, "doctor").returncode == 0
-        spans = lines(perdure(folder, "trace", "Greeting-ada", "--json"))
+        spans = printed(perdure(folder, "trace", "Greeting-ada", "--json"))
         assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
-        records = lines(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
+        records = printed(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
         assert [record["subject"] for record in records] == ["decisions.Greeting-ada"]
 
 
-def test_the_example_of_a_document_writes_its_report(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
-    folder = tmp_path / "document_analysis"
-    with running(folder):
-        published = perdure(
-            folder, "publish", "documents.submitted", (folder / "event.json").read_text(), "--id", "one"
-        )
-        assert published.returncode == 0, published.stderr
-        perdure(folder, "approve", waiting_request(folder))
-
-        report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
-
-    assert report == {"path": "incident.report.md", "approved": True, "decided_by": getpass.getuser(), "comment": ""}
-    assert "## Sentiment" in (tmp_path / "documents" / report["path"]).read_text()
-
-
-def test_a_folder_is_a_batch_of_markdown_text_and_pdf(tmp_path: Path) -> None:
+def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_markdown_text_and_pdf(
+    tmp_path: Path,
+) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     folder, documents = tmp_path / "document_analysis", tmp_path / "documents"
-    (documents / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
-    for name in ("feedback.md", "incident.md"):
-        (documents / name).unlink()
     with running(folder):
+        event = (folder / "event.json").read_text()
+        published = perdure(folder, "publish", "documents.submitted", event, "--id", "one")
+        assert published.returncode == 0, published.stderr
+        perdure(folder, "approve", waiting_request(folder))
+        report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
+        written = (documents / report["path"]).read_text()
+
+        (documents / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+        for name in ("feedback.md", "incident.md", report["path"]):
+            (documents / name).unlink()
         published = perdure(folder, "publish", "documents.submitted", '{"path": "./"}', "--id", "all")
         assert published.returncode == 0, published.stderr
         for _ in range(3):
             perdure(folder, "approve", waiting_request(folder))
-
         batch = json.loads(perdure(folder, "result", "DocumentBatch-all", "--wait").stdout)
-        part = lines(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))
+        part = printed(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))
 
+    assert report == {"path": "incident.report.md", "approved": True, "decided_by": getpass.getuser(), "comment": ""}
+    assert "## Sentiment" in written
     assert {path: report["path"] for path, report in batch["reports"].items()} == {
         "contract.md": "contract.report.md",
         "minutes.txt": "minutes.txt.report.md",
@@ -179,7 +162,7 @@ def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: 
     assert not (folder / ".perdure" / "endpoints.json").exists()
 
     with running(folder):
-        lines(perdure(folder, "approve", request, "--json"))
+        printed(perdure(folder, "approve", request, "--json"))
 
         assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
 

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import pytest
 from perdure.routes import Route
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.trial import TrialEvent, try_event
-from tests.binaries import binary
+from tests.command_line import perdure
 
 ROUTES = [
     {"on": "orders.*", "start": "Order", "schema": {"required": ["id"]}},
@@ -38,9 +37,7 @@ def test_each_route_tells_what_it_would_do_and_why_not(data: dict[str, int], sai
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [binary("perdure"), "routes", "check", *arguments]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return perdure(folder, "routes", "check", *arguments)
 
 
 def test_routes_are_tried_without_any_server(tmp_path: Path) -> None:
