@@ -21,6 +21,7 @@ from perdure.bus.objects import Objects
 from perdure.bus.start_ledger import StartLedger
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.settings import Settings
+from perdure_orchestrator.activations import hear_all_at_once
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
@@ -128,7 +129,7 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
     progress: ProgressInterceptor,
     threads: ThreadPoolExecutor,
 ) -> Worker:
-    return Worker(
+    worker = Worker(
         client,
         task_queue=settings.temporal.task_queue,
         workflows=list(registry.workflows.values()),
@@ -142,3 +143,5 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=_SETTLED_WITHIN,
     )
+    hear_all_at_once(worker)
+    return worker

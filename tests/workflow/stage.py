@@ -19,6 +19,7 @@ from perdure.flow.poll import ArrivedDecision
 from perdure.flow.rules import READ_RULES, Rules
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
 from perdure.flow.tool_call import CALL_FUNCTION, CALL_TOOL, FunctionCall, ToolAnswer, ToolRequest
+from perdure_orchestrator.activations import hear_all_at_once
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.said import Said
 from perdure_orchestrator.steps import HearAll, Say
@@ -129,7 +130,7 @@ async def open_stage(
     """Raise the curtain."""
     said = Said()
     stage = Stage(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
-    async with Worker(
+    worker = Worker(
         environment.client,
         task_queue=stage.queue,
         workflows=workflows,
@@ -138,5 +139,7 @@ async def open_stage(
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
-    ):
+    )
+    hear_all_at_once(worker)
+    async with worker:
         yield stage

@@ -1,0 +1,17 @@
+"""How a run hears what arrived for it meanwhile: all of it before its code goes on, not the signals first.
+
+Signals first loses cancellations: a signal that cancels a step which has just ended asks Temporal to cancel the step,
+and the end that comes right after it lets the run go on as if nobody had cancelled. temporalio knows this and has the
+other order, but off until every worker in the world understands it; histories say which of them a task was run with.
+"""
+
+from temporalio.worker import Worker
+from temporalio.worker._workflow_instance import _WorkflowLogicFlag
+
+__all__ = ["hear_all_at_once"]
+
+
+def hear_all_at_once(worker: Worker) -> None:
+    """Let what is new in a run be heard so; tasks that were run otherwise are replayed as they were run."""
+    at_once = _WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH
+    worker._set_default_workflow_logic_flag(at_once, enabled=True)  # noqa: SLF001 (no public way yet)

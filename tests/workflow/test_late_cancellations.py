@@ -1,0 +1,73 @@
+"""A cancellation that a run hears in the same breath as the end of its step is not lost."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import pytest
+from temporalio import activity, workflow
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from perdure.bus import MemoryBus, MemoryObjects
+from perdure.settings import Settings
+from perdure.testing import ScriptedModel
+from perdure_orchestrator.app import Parties, working
+from perdure_orchestrator.registry import Registry
+
+_ENDED: Final = "activity_task_completed_event_attributes"
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@workflow.defn
+class Regretted:
+    """Has a step that somebody else takes, and is done long after it."""
+
+    def __init__(self) -> None:
+        self._work: asyncio.Task[str] | None = None
+
+    @workflow.run
+    async def run(self, where: str) -> str:
+        self._work = asyncio.create_task(self._pay(where))
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            return "cancelled"
+
+    async def _pay(self, where: str) -> str:
+        await workflow.execute_activity("pay", task_queue=where, start_to_close_timeout=timedelta(hours=1))
+        await workflow.sleep(timedelta(hours=1))
+        return "paid"
+
+    @workflow.signal
+    def cancel(self) -> None:
+        assert self._work is not None
+        self._work.cancel()
+
+
+async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(environment: WorkflowEnvironment) -> None:
+    client, ours, theirs = environment.client, uuid4().hex, uuid4().hex
+    asked, pays, paid = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @activity.defn
+    async def pay() -> None:
+        asked.set()
+        await pays.wait()
+        paid.set()
+
+    settings = Settings.model_validate({"temporal": {"task_queue": ours}, "orchestrator": {"max_cached_runs": 0}})
+    registry, parties = Registry({"Regretted": Regretted}, ()), Parties(ScriptedModel(()), {})
+    async with Worker(client, task_queue=theirs, activities=[pay]):
+        async with working(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+            run = await client.start_workflow(Regretted.run, theirs, id=uuid4().hex, task_queue=ours)
+            await asked.wait()
+        pays.set()
+        await paid.wait()
+        await run.signal(Regretted.cancel)  # nobody is there to hear either
+        async with asyncio.timeout(30):
+            while not any(it.HasField(_ENDED) for it in (await run.fetch_history()).events):
+                await asyncio.sleep(0.05)
+        async with working(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+            assert await run.result() == "cancelled"
