@@ -171,6 +171,23 @@ async def test_every_refusal_has_its_code_and_changes_nothing(here: World) -> No
     assert await people.outcome("open") == ("rejected", "ada")
 
 
+async def test_silence_is_none_while_an_answer_is_on_its_way_whoever_is_dead_at_the_deadline(here: World) -> None:
+    people = await Reviewers.of(here)
+    policy = {"timeout": "6s", "silence": "approve"}
+    for run in ("unanswered", "vetoed"):
+        await people.ask(run, policy=policy)
+    here.suite.supervisor.kill("orchestrator")
+    await people.send("vetoed", people.decision("vetoed", "ada", "reject"))
+    for alive in (0.0, 0.3, 0.6, 0.9):  # seconds: from before the deadline until after it, within what a run does then
+        await here.suite.supervisor.ready("orchestrator")
+        await asyncio.sleep(alive)
+        here.suite.supervisor.kill("orchestrator")
+
+    assert await people.receipt() == "accepted"
+    assert await people.outcome("vetoed") == ("rejected", "ada")
+    assert await people.outcome("unanswered") == ("approved", "")
+
+
 async def test_an_answer_that_comes_too_late_for_its_request_is_told_why(here: World) -> None:
     people = await Reviewers.of(here, "Panel")
     await people.ask("late")

@@ -10,6 +10,7 @@ from typing import Final
 import typer
 from rich.markup import escape
 
+from perdure.approvers import ApproversFile
 from perdure.bus import connect
 from perdure.bus.topology import STREAMS
 from perdure.cli.client import Json, run
@@ -67,6 +68,7 @@ async def _look() -> list[Finding]:
     findings.append(Finding("configuration", good=True, detail=f"engine {settings.execution_engine}"))
     if settings.execution_engine == "local":
         findings += [_program("nats-server"), _program("temporal")]
+    findings.append(_approvers(settings))
     return [*findings, await _bus(settings), *await asyncio.gather(*(_service(name, settings) for name in SERVICES))]
 
 
@@ -85,6 +87,16 @@ def _program(name: str) -> Finding:
         return Finding(name, good=True, detail=installed(name))
     except SetupError as error:
         return Finding(name, good=False, detail=str(error))
+
+
+def _approvers(settings: Settings) -> Finding:
+    file = ApproversFile(settings.approvers_file)
+    try:
+        known = file.current().approvers
+    except SetupError as error:
+        kept = "While it is so, no answer is judged and no request expires."
+        return Finding("approvers", good=False, detail=f"{error} {kept}")
+    return Finding("approvers", good=True, detail=f"{file.path} knows {len(known)}")
 
 
 async def _bus(settings: Settings) -> Finding:
