@@ -48,7 +48,7 @@ def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterat
 
 
 def waiting_request(folder: Path) -> str:
-    for _ in range(100):
+    for _ in range(300):
         if requests := printed(perdure(folder, "approvals", "--json")):
             return str(requests[0]["request_id"])
         time.sleep(0.1)

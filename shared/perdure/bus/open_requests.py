@@ -15,6 +15,7 @@ from perdure.contracts import (
     ApprovalExpired,
     ApprovalRequested,
     from_token,
+    to_pattern,
     to_token,
 )
 from perdure.errors import PerdureError
@@ -87,7 +88,7 @@ async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> li
     """Name where to read: everywhere, or just the runs with more requests than ends, where that is less."""
     if workflow_id is not None:
         return [(workflow, workflow_id)]
-    counts = await bus.counts(f"approvals.*.{to_token(workflow) if workflow else '*'}.*")
+    counts = await bus.counts(f"approvals.*.{to_pattern(workflow)}.*")
     unanswered = Counter[tuple[str, str]]()
     for subject, count in counts.items():
         _, kind, of, run = subject.split(".")
@@ -99,10 +100,9 @@ async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> li
 
 
 async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
-    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
     requests: dict[str, ApprovalRequested] = {}
     rungs = Counter[str]()
-    async for heard in bus.recall(".".join(["approvals.*", *where])):
+    async for heard in bus.recall(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
         match decode(heard.wire):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request

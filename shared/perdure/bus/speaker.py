@@ -1,7 +1,7 @@
 """Says on the bus what people answered, signed, and hears what became of it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from perdure.approvers import SigningKey, sign
@@ -53,16 +53,7 @@ class Speaker:
         Raises:
             Unavailable: NATS does not confirm it.
         """
-        decision = Decision(
-            workflow_id=answer.request_id.rpartition(".")[0],
-            request_id=answer.request_id,
-            decision=answer.decision,
-            approver=answer.approver,
-            comment=answer.comment,
-            digest=answer.digest,
-            nonce=answer.nonce,
-            first_run_id=answer.first_run_id,
-        )
+        decision = Decision(workflow_id=answer.request_id.rpartition(".")[0], **asdict(answer))
         decision = sign(decision, self._key)
         return Spoken(decision, f"DECISIONS.{await self._bus.say(decision)}")
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, Heard
-from perdure.contracts import ENDINGS, Progress, to_token
+from perdure.contracts import ENDINGS, Progress, to_pattern, to_token
 from perdure.errors import PerdureError
 
 __all__ = ["NoSuchRun", "follow", "newest_facts", "story"]
@@ -16,8 +16,8 @@ class NoSuchRun(PerdureError):
 
 async def newest_facts(bus: Bus, workflow: str | None = None, workflow_id: str | None = None) -> list[Progress]:
     """Return the newest fact of every run, or of those of this workflow or id; oldest first."""
-    where = [to_token(name) if name else "*" for name in (workflow, workflow_id)]
-    facts = [_progress async for _progress in _facts(bus.recall(".".join(["progress", *where]), last_only=True))]
+    subject = f"progress.{to_pattern(workflow)}.{to_pattern(workflow_id)}"
+    facts = [_progress async for _progress in _facts(bus.recall(subject, last_only=True))]
     return sorted(facts, key=lambda fact: fact.at)
 
 

@@ -13,7 +13,7 @@ from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, local_time, print_json, table
 from perdure.cli.wording import asked, facts_of, line, until
 from perdure.configuration import load_settings
-from perdure.contracts import ApprovalRequested, to_token
+from perdure.contracts import ApprovalRequested, to_pattern
 
 __all__ = ["RequestId", "register"]
 
@@ -87,7 +87,7 @@ async def _find(request_id: str) -> ApprovalRequested:
 
 async def _watch(workflow: str | None, *, as_json: bool) -> None:
     async with open_bus() as bus:
-        async for heard in bus.listen(f"approvals.*.{to_token(workflow) if workflow else '*'}.*"):
+        async for heard in bus.listen(f"approvals.*.{to_pattern(workflow)}.*"):
             message = decode(heard.wire)
             if as_json:
                 print_json([message])

@@ -21,7 +21,7 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Voice
 from perdure.contracts.progress import ENDINGS, Kind, Progress, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
-from perdure.contracts.subjects import from_token, to_token
+from perdure.contracts.subjects import from_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
@@ -63,5 +63,6 @@ __all__ = [
     "Voice",
     "from_token",
     "in_order",
+    "to_pattern",
     "to_token",
 ]

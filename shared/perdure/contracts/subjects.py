@@ -8,7 +8,7 @@ share a subject and every id can be read back.
 import re
 from urllib.parse import quote, unquote
 
-__all__ = ["from_token", "to_token"]
+__all__ = ["from_token", "to_pattern", "to_token"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _EMPTY = "="  # no escaped id can be this: an escape is `=` and two digits
@@ -17,6 +17,11 @@ _EMPTY = "="  # no escaped id can be this: an escape is `=` and two digits
 def to_token(text: str) -> str:
     """Return the one subject token that stands for this id; lone surrogates raise ``UnicodeEncodeError``."""
     return _UNSAFE.sub(_escape, text) or _EMPTY
+
+
+def to_pattern(text: str | None) -> str:
+    """Return the subject token that stands for this id, or for any if none is named."""
+    return to_token(text) if text else "*"
 
 
 def from_token(token: str) -> str:
