@@ -1,4 +1,4 @@
-"""A cancellation that a run hears in the same breath as the end of its step is not lost."""
+"""A cancellation that a run hears together with something else is not lost."""
 
 import asyncio
 from datetime import timedelta
@@ -7,14 +7,18 @@ from uuid import uuid4
 
 import pytest
 from temporalio import activity, workflow
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from perdure.bus import MemoryBus, MemoryObjects
+from perdure.flow import Saga, approval
 from perdure.settings import Settings
 from perdure.testing import ScriptedModel
 from perdure_orchestrator.app import Parties, working
 from perdure_orchestrator.registry import Registry
+from tests.workflow.stage import open_stage
 
 _ENDED: Final = "activity_task_completed_event_attributes"
 
@@ -71,3 +75,84 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
                 await asyncio.sleep(0.05)
         async with working(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
             assert await run.result() == "cancelled"
+
+
+@workflow.defn
+class Stopped:
+    """Is stopped by one who waits for a condition, and asks before it pays."""
+
+    def __init__(self) -> None:
+        self._stops = False
+
+    @workflow.run
+    async def run(self) -> str:
+        work = asyncio.create_task(self._pay())
+        stopping = asyncio.create_task(self._stop(work))
+        try:
+            return await work
+        except asyncio.CancelledError:
+            await stopping
+            return "stopped"
+
+    async def _stop(self, work: "asyncio.Task[str]") -> None:
+        await workflow.wait_condition(lambda: self._stops)
+        work.cancel()
+
+    async def _pay(self) -> str:
+        await approval("Pay?", timeout=timedelta(days=1))
+        return "paid"
+
+    @workflow.signal
+    def stop(self) -> None:
+        self._stops = True
+
+
+async def test_who_is_stopped_as_they_are_answered_does_not_go_on(environment: WorkflowEnvironment) -> None:
+    async with open_stage(environment, Stopped) as stage:
+        run = await stage.start("Stopped")
+        asked = await stage.asked()
+        await asyncio.sleep(0.5)
+    await run.signal("stop")
+    await stage.decide(run, digest=asked.digest)
+    async with open_stage(environment, Stopped, queue=stage.queue, bus=stage.bus):
+        assert await run.result() == "stopped"
+
+
+@workflow.defn
+class GoesOn:
+    """Undoes what it did, and then asks what else to do."""
+
+    @workflow.run
+    async def run(self) -> None:
+        try:
+            async with Saga() as saga:
+                await saga.run("pay", undo="refund", undo_args=())
+                self._fail()
+        except ApplicationError:
+            await approval("What now?")
+
+    def _fail(self) -> None:
+        raise ApplicationError("no", non_retryable=True)
+
+
+async def test_who_is_cancelled_while_they_undo_hears_of_it_afterwards(environment: WorkflowEnvironment) -> None:
+    undoing, undone = asyncio.Event(), asyncio.Event()
+
+    @activity.defn
+    async def pay() -> None: ...
+
+    @activity.defn
+    async def refund() -> None:
+        undoing.set()
+        await undone.wait()
+
+    async with open_stage(environment, GoesOn, activities=[pay, refund]) as stage:
+        run = await stage.start("GoesOn")
+        await undoing.wait()
+        await run.cancel()
+        await asyncio.sleep(1)
+        undone.set()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await run.result()
+
+    assert is_cancelled_exception(failed.value.cause)

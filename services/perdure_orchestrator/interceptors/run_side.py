@@ -1,6 +1,7 @@
 """A run numbers its facts, gives each step its numbers, and says its own beginning and end."""
 
 import asyncio
+import inspect
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,8 @@ from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
 from perdure.flow.steps import HEAR_ALL, SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 from perdure.flow.tool_call import ToolAnswer
+from perdure.flow.waiting import cancellations
+from perdure_orchestrator.activations import all_woken
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
 
@@ -49,6 +52,8 @@ _NO_STEPS: Final = frozenset({HEAR_ALL, READ_RULES, SAY})
 
 _UNFIT_IS_TOLD: Final = "perdure-unfit-signals-are-told"
 
+_HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
+
 _tracer: Final = trace.get_tracer("perdure.runs")
 
 
@@ -59,6 +64,7 @@ class RunSide(WorkflowInboundInterceptor):
         """Stand between the run and the steps it schedules."""
         self._scheduling = _Scheduling(outbound)
         self._run: Run | None = None
+        self._begun = asyncio.Event()
         self._unfit: list[str] = []
         self._signals = _signals_of_any_type()
         super().init(self._scheduling)
@@ -66,15 +72,15 @@ class RunSide(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (theirs)
         """Run the workflow between its first and its last fact."""
         run = self._run = self._scheduling.run = Run.open()
+        self._begun.set()
         self._tell_unfit(run)
         info = workflow.info()
         attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
         with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
             try:
-                result = await super().execute_workflow(input)
+                result = await self._executed(run, input)
                 outcome = to_jsonable_python(_value(result))
             except workflow.ContinueAsNewError:
-                await run.all_said()
                 raise
             except asyncio.CancelledError as error:
                 await _surely(self._end(run, "cancelled", error=sentence(error)))
@@ -86,15 +92,27 @@ class RunSide(WorkflowInboundInterceptor):
             await _surely(self._end(run, "completed", result=outcome))
             return result
 
+    async def _executed(self, run: Run, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (theirs)
+        try:
+            return await super().execute_workflow(input)
+        except workflow.ContinueAsNewError:
+            await run.all_said()
+            raise
+
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (theirs)
         """Let a signal's handler fail the run as the run's own code does; whoever sends what does not fit may not."""
         try:
             if (known := self._signals.get(input.signal)) is not None:
                 handler = partial(known.fn, None) if known.is_method else known.fn
                 input = replace(input, args=fitted(handler, input.args, workflow.payload_converter()))  # noqa: A001 (theirs)
+                if self._run is None and inspect.iscoroutinefunction(known.fn) and workflow.patched(_HANDLERS_WAIT):
+                    await self._begun.wait()  # what a handler says and does is of the run
             await super().handle_signal(input)
         except UnfitSignal as error:
             self._refuse(input.signal, error)
+        except asyncio.CancelledError:
+            if cancellations():
+                raise  # else temporalio told a handler that waited of the run's cancellation: the run tells its end
         except Exception as error:  # noqa: BLE001 (likewise)
             _fail(error)
 
@@ -112,6 +130,7 @@ class RunSide(WorkflowInboundInterceptor):
 
     async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
         trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage))
+        await all_woken()  # whoever was answered in this very task tells it first
         beginning = run.take_beginning()
         await run.all_said()
         begun = [] if beginning is None else [beginning]
@@ -126,10 +145,13 @@ class RunSide(WorkflowInboundInterceptor):
 async def _surely(ending: Coroutine[Any, Any, None]) -> None:
     """Say an end as it is: a cancellation that comes meanwhile comes too late."""
     saying = asyncio.ensure_future(ending)
-    try:
-        await asyncio.shield(saying)
-    except asyncio.CancelledError:
-        await saying
+    while not saying.done():
+        try:
+            await asyncio.shield(saying)
+        except asyncio.CancelledError:
+            if saying.cancelled():
+                raise
+    saying.result()
 
 
 @dataclass(frozen=True, slots=True)

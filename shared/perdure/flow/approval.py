@@ -1,6 +1,5 @@
 """A run asks humans and waits, durably."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -8,7 +7,7 @@ from typing import Any, Final, Literal
 from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, JsonValue
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from perdure.contracts import (
     ApprovalDecided,
@@ -25,6 +24,7 @@ from perdure.flow.poll import Conclusion
 from perdure.flow.run import Run
 from perdure.flow.shown import as_shown, digest_of
 from perdure.flow.steps import Fact
+from perdure.flow.waiting import until
 
 __all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval"]
 
@@ -125,7 +125,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
         try:
             await run.say([request, run.fact("waiting", step=title), *receipts])
             for due, happening in _timetable(request):
-                if await _concluded(answer.done, due - workflow.now()):
+                if await until(answer.done, due):
                     break
                 if happening is None:
                     await run.hear_all()
@@ -136,8 +136,10 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
                 if isinstance(happening, ApprovalEscalated):
                     run.inbox.widen(request.request_id, request.policy.rungs[happening.count - 1])
                 await run.say([happening])
-            await workflow.wait_condition(answer.done)
-        except asyncio.CancelledError:
+            await until(answer.done)
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                raise
             if answer.done():
                 run.say_soon(_facts_of(run, request, answer.result()))
             else:
@@ -204,14 +206,6 @@ def _timetable(
         yield due, happening
         reminders += isinstance(happening, ApprovalReminded)
         climbed += isinstance(happening, ApprovalEscalated)
-
-
-async def _concluded(done: Any, within: timedelta) -> bool:
-    try:
-        await workflow.wait_condition(done, timeout=max(within, timedelta()))
-    except TimeoutError:  # also when no time is left: then the condition was not looked at
-        return bool(done())
-    return True
 
 
 async def _expired(run: Run, request: ApprovalRequested) -> Outcome:

@@ -188,8 +188,10 @@ class Run:
     async def all_said(self) -> None:
         """Wait until nothing is left to be said."""
         while self._saying:
-            saying, self._saying = self._saying, []
-            await asyncio.gather(*saying)
+            try:
+                await asyncio.shield(asyncio.gather(*self._saying))
+            finally:
+                self._saying = [it for it in self._saying if not it.done()]
 
     def _take_over(self, carried: Carried) -> None:
         self.began_at = carried.began_at or self.began_at

@@ -9,11 +9,12 @@ from typing import Any, Final, Self
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from perdure.flow.note import note
 from perdure.flow.performing import undoing
 from perdure.flow.sentence import innermost, sentence
+from perdure.flow.waiting import cancel_me, cancellations
 
 __all__ = ["Saga"]
 
@@ -21,6 +22,8 @@ _TRY: Final = timedelta(minutes=5)
 _UNDO_POLICY: Final = RetryPolicy(
     maximum_interval=timedelta(minutes=1), maximum_attempts=50, non_retryable_error_types=["ToolRefused"]
 )
+
+_TOLD_AFTERWARDS: Final = "perdure-sagas-tell-of-cancellations"
 
 Step = Callable[..., Any] | str
 """An activity, by itself or by name, or an async function of the workflow, such as an agent's tool."""
@@ -92,13 +95,16 @@ class Saga:
         """
         if error is None or isinstance(error, workflow.ContinueAsNewError):
             return
-        undoing = asyncio.create_task(self._undo_all())
+        undoing, cancelled = asyncio.create_task(self._undo_all()), False
         while not undoing.done():
             try:
                 await asyncio.shield(undoing)
             except asyncio.CancelledError:
                 if undoing.cancelled():
                     raise
+                cancelled = True
+        if cancelled and not is_cancelled_exception(error) and workflow.patched(_TOLD_AFTERWARDS):
+            cancel_me()  # whoever goes on after the error hears of it where they wait next
         if left := undoing.result():
             message = f"{sentence(error)}. Not undone: {'; '.join(left)}"
             raise ApplicationError(message, type="NotUndone", non_retryable=True) from error
@@ -110,7 +116,9 @@ class Saga:
             try:
                 with undoing():
                     await self._undo(undo)
-            except Exception as error:  # noqa: BLE001 (whatever it is, the others are undone all the same)
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and cancellations():
+                    raise  # else temporalio told an undo that waited of the run's cancellation
                 left.append(f"{undo.name} ({sentence(error)})")
                 await note(f"Could not undo: {left[-1]}")
         return left

@@ -1,0 +1,52 @@
+"""Waiting for something to become true, through cancellations that are meant for others, and for none that is not."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from temporalio import workflow
+
+__all__ = ["cancel_me", "cancellations", "until"]
+
+_OUTRANKS: Final = "perdure-cancellations-outrank-answers"
+
+
+async def until(done: Callable[[], bool], deadline: datetime | None = None) -> bool:
+    """Wait until this is true, or until a deadline (UTC); returns whether it is true.
+
+    temporalio tells a run's cancellation to everybody who waits for a condition, whoever shields them; and Python 3.11
+    prefers what was waited for to a cancellation that comes with it. Here it counts who was cancelled.
+
+    Raises:
+        asyncio.CancelledError: The one who waits was cancelled, if need be together with what they waited for.
+    """
+    before = cancellations()
+    while True:
+        left = None if deadline is None else max(deadline - workflow.now(), timedelta())
+        try:
+            await workflow.wait_condition(done, timeout=left)
+        except TimeoutError:  # also when no time is left: then the condition was not looked at
+            break
+        except asyncio.CancelledError:
+            if cancellations() > before:
+                raise
+        else:
+            break
+    if cancellations() > before and workflow.patched(_OUTRANKS):
+        raise asyncio.CancelledError
+    return done()
+
+
+def cancellations() -> int:
+    """Count how often the task that runs was cancelled, as far as nobody took it back."""
+    return _task().cancelling()
+
+
+def cancel_me() -> None:
+    """Cancel the task that runs: it hears of it where it waits next."""
+    _task().cancel()
+
+
+def _task() -> "asyncio.Task[Any]":
+    return cast("asyncio.Task[Any]", asyncio.current_task())  # a run's code runs in nothing else
