@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
@@ -256,10 +256,8 @@ async def connect(
     try:
         yield NatsBus(client, source)
     finally:
-        if client.is_connected:
-            await client.drain()
-        else:
-            await client.close()
+        with suppress(NatsError, OSError):  # a connection that has just broken cannot be closed in peace
+            await (client.drain() if client.is_connected else client.close())
 
 
 def heard(message: Msg) -> Heard:
