@@ -50,6 +50,11 @@ class NatsBus:
         """Tell whether the server is reachable right now."""
         return self._client.is_connected
 
+    @property
+    def refused(self) -> str | None:
+        """What the server has not let us do, in a sentence; none, if it let us do all."""
+        return refusal(self._client.last_error)
+
     async def say(self, message: Message) -> int:
         """Say a message; see ``Bus.say``."""
         return await self.publish(encode(message, source=self._source))
