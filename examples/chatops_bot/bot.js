@@ -11,6 +11,10 @@ if (!["list", "approve", "reject", "withdraw"].includes(verb)) {
   console.error("node bot.js KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON");
   process.exit(2);
 }
+process.on("uncaughtException", (error) => {
+  console.error(`It does not work: ${error.message}`);
+  process.exit(1);
+});
 const seedFile = process.env.NATS_NKEY_SEED_FILE; // who the bot is for NATS, which lets bots say decisions only
 const client = await connect({
   servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222",

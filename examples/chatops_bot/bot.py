@@ -5,6 +5,7 @@ bot.py KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from base64 import b64encode
@@ -19,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 NATS = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
 NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # who the bot is for NATS, which lets bots say decisions only
-CLOSED = ("approvals.decided", "approvals.expired")
 
 
 async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -34,7 +34,7 @@ async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, di
         said = json.loads(message.data)
         if said["type"] == "approvals.requested":
             found[said["request_id"]] = message.subject.split(".")[-1], said
-        elif said["type"] in CLOSED:
+        elif said["type"] in {"approvals.decided", "approvals.expired"}:
             found.pop(said["request_id"], None)
     await told.unsubscribe()
     return found
@@ -51,7 +51,8 @@ def signed(decision: dict[str, str], key_file: Path) -> bytes:
 
 
 async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
-    client = await nats.connect(NATS, nkeys_seed=NKEY_SEED_FILE, inbox_prefix="_INBOX_bot")
+    seed = Path(NKEY_SEED_FILE).read_text().strip() if NKEY_SEED_FILE else None
+    client = await asyncio.wait_for(nats.connect(NATS, nkeys_seed_str=seed, inbox_prefix="_INBOX_bot"), 10)
     js = client.jetstream()
     waiting = await open_requests(js)
     if verb == "list":
@@ -74,11 +75,14 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
     receipts = await client.subscribe("receipts.>")
     await client.flush()
     await js.publish(f"decisions.{token}", signed(decision, Path(key)))
-    async with asyncio.timeout(30):
-        async for message in receipts.messages:
-            receipt = json.loads(message.data)
-            if receipt["decision_id"] == mine:
-                break
+    try:
+        async with asyncio.timeout(30):
+            async for message in receipts.messages:
+                receipt = json.loads(message.data)
+                if receipt["decision_id"] == mine:
+                    break
+    except TimeoutError:
+        sys.exit("No receipt within 30 s.")
     print("accepted" if receipt["accepted"] else "refused", receipt["code"], receipt["reason"], sep="\t")
     return 0 if receipt["accepted"] else 1
 
@@ -86,4 +90,10 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[2] not in {"list", "approve", "reject", "withdraw"}:
         sys.exit(__doc__)
-    sys.exit(asyncio.run(main(*sys.argv[1:])))
+    logging.disable()  # nats-py logs each try with its traceback; what fails for good is told here
+    try:
+        sys.exit(asyncio.run(main(*sys.argv[1:])))
+    except TimeoutError:
+        sys.exit(f"NATS at {NATS} does not answer, or lets nobody in with this nkey.")
+    except (OSError, nats.errors.Error) as error:
+        sys.exit(f"It does not work: {error}")

@@ -17,12 +17,14 @@ ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv" / "npm" / "node_modules"
 
 
+PROGRAMS = {"python": [sys.executable, "bot.py"], "javascript": [shutil.which("node") or "node", "bot.js"]}
+
+
 def bot(folder: Path, language: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     endpoints = json.loads((folder / ".perdure" / "endpoints.json").read_text())
-    program = {"python": [sys.executable, "bot.py"], "javascript": [shutil.which("node") or "node", "bot.js"]}[language]
     seed = folder / ".perdure" / "nkeys" / "bot.nk"
     environment = {**os.environ, "NATS_URL": endpoints["nats"], "NATS_NKEY_SEED_FILE": str(seed)}
-    command = [*program, str(folder / ".perdure" / "keys" / "bot.pem"), *arguments]
+    command = [*PROGRAMS[language], str(folder / ".perdure" / "keys" / "bot.pem"), *arguments]
     where = folder / "chatops_bot"
     return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -54,6 +56,20 @@ def test_a_bot_in_either_language_lists_answers_and_shows_the_receipt(folder: Pa
 
     assert said == {"python": "Hello, Ada!", "javascript": "(silence)"}
     assert shell == "Hello, Ada!"
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.parametrize("variable", [{"NATS_URL": "nats://127.0.0.1:1"}, {"NATS_NKEY_SEED_FILE": "none.nk"}], ids=str)
+def test_a_bot_that_cannot_begin_ends_with_a_sentence(
+    folder: Path, program: list[str], variable: dict[str, str]
+) -> None:
+    command, where = [*program, "bot.pem", "list"], folder / "chatops_bot"
+    environment = {**os.environ, **variable}
+    said = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith(("It does not work: ", "NATS at nats://127.0.0.1:1 does not answer"))
+    assert said.stderr.count("\n") == 1
 
 
 def answer_with_openssl(folder: Path) -> object:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
@@ -49,6 +49,11 @@ class NatsBus:
     async def answers(self) -> bool:
         """Tell whether the server is reachable right now."""
         return self._client.is_connected
+
+    @property
+    def refused(self) -> str | None:
+        """What the server has not let us do, in a sentence; none, if it let us do all."""
+        return refusal(self._client.last_error)
 
     async def say(self, message: Message) -> int:
         """Say a message; see ``Bus.say``."""
@@ -256,10 +261,8 @@ async def connect(
     try:
         yield NatsBus(client, source)
     finally:
-        if client.is_connected:
-            await client.drain()
-        else:
-            await client.close()
+        with suppress(NatsError, OSError):  # a connection that has just broken cannot be closed in peace
+            await (client.drain() if client.is_connected else client.close())
 
 
 def heard(message: Msg) -> Heard:

@@ -9,10 +9,12 @@ import typer
 
 from perdure.bus import NatsBus, connect
 from perdure.configuration import load_settings
+from perdure.errors import Unavailable
 from perdure.local.whereabouts import whereabouts
+from perdure.settings import NatsSettings
 from perdure.telemetry.tracing import tracing
 
-__all__ = ["Json", "RunId", "open_bus", "run"]
+__all__ = ["Json", "RunId", "open_bus", "reach", "run"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
@@ -32,9 +34,29 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     """Connect to the local suite of this state folder if one runs, else to the configured servers.
 
     Raises:
-        Unavailable: Nobody answers there.
+        Unavailable: As in ``reach``.
     """
     settings = load_settings()
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with connect(whereabouts(settings)[0], source="perdure/cli", within=_ANSWERED_WITHIN) as bus:
+        async with reach(whereabouts(settings)[0], source="perdure/cli") as bus:
             yield bus
+
+
+@asynccontextmanager
+async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
+    """Connect, and tell a server that does not know us from one that is silent.
+
+    Raises:
+        Unavailable: Nobody answers there, or only to others.
+    """
+    async with connect(nats, source=source, within=_ANSWERED_WITHIN) as bus:
+        try:
+            yield bus
+        except Unavailable as error:
+            if bus.refused is None or nats.nkey_seed_file or nats.credentials_file:
+                raise
+            raise Unavailable(
+                f"The NATS server at {', '.join(nats.servers)} answers, but does not let this folder read: it is the "
+                "suite of another folder, or wants a key (`nats.nkey_seed_file`). Go to that folder, or run "
+                "`perdure up` here."
+            ) from error

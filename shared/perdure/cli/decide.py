@@ -9,7 +9,7 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
-from perdure.approvers import SigningKey
+from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.open_requests import find_request
@@ -19,7 +19,7 @@ from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
 from perdure.configuration import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
-from perdure.errors import Unavailable
+from perdure.errors import SetupError, Unavailable
 
 __all__ = ["Approver", "Key", "NotJudged", "Said", "answer", "register", "signer"]
 
@@ -96,10 +96,18 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
         if receipt := await speaker.receipt(spoken, within=_RECEIPT_WITHIN):
             return receipt
     raise NotJudged(
-        "No receipt has come. The decision is stored and will be judged once the "
-        "orchestrator is back. Look for it with: perdure audit tail --subject "
-        f"receipts.{to_token(request.request_id)}"
+        "No receipt has come. The decision is stored and will be judged once the orchestrator is there and reads the "
+        f"approvers: look for it with `perdure audit tail --subject receipts.{to_token(request.request_id)}`. {_why()}"
     )
+
+
+def _why() -> str:
+    """Say what keeps a decision waiting, as far as this folder shows it."""
+    try:
+        ApproversFile(load_settings().approvers_file).current()
+    except SetupError as error:
+        return str(error)
+    return "`perdure doctor` tells what is wrong."
 
 
 def _short_enough(comment: str) -> str:

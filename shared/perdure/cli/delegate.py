@@ -28,13 +28,18 @@ def register(app: typer.Typer) -> None:
         """Let others answer for somebody who is away; it holds for decisions that arrive from now on."""
         if back == bool(to):
             raise typer.BadParameter("say either who answers instead (--to) or that they are --back")
+        if name in (to or ()):
+            raise typer.BadParameter(f"{name} cannot answer for {name}: name somebody else with --to")
+        end = until and until.replace(tzinfo=UTC)
+        if end and end <= datetime.now(UTC):
+            raise typer.BadParameter(f"{end:%Y-%m-%d %H:%M} UTC is past: name a later day with --until")
         approvers = approvers_file(file)
         with approvers.changing() as (known, changed):
             for who in (name, *(to or ())):
                 if who not in known.approvers:
                     raise PerdureError(f"{approvers.path} knows no {who}: see `perdure keys list`.")
-            away = Away(to=tuple(to), until=until and until.replace(tzinfo=UTC)) if to else None
+            away = Away(to=tuple(to), until=end) if to else None
             person = known.approvers[name].model_copy(update={"away": away})
             changed.append(known.model_copy(update={"approvers": {**known.approvers, name: person}}))
-        how_long = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+        how_long = f" until {end:%Y-%m-%d %H:%M} UTC" if end else ""
         console.print(f"{', '.join(to)} may answer for {name}{how_long}." if to else f"{name} answers again.")

@@ -11,9 +11,8 @@ import typer
 from rich.markup import escape
 
 from perdure.approvers import ApproversFile
-from perdure.bus import connect
 from perdure.bus.topology import STREAMS
-from perdure.cli.client import Json, run
+from perdure.cli.client import Json, reach, run
 from perdure.cli.output import console
 from perdure.configuration import load_settings
 from perdure.errors import SetupError, Unavailable
@@ -94,18 +93,20 @@ def _approvers(settings: Settings) -> Finding:
     try:
         known = file.current().approvers
     except SetupError as error:
+        wrong = str(error).rstrip(".\n ")
+        advice = "Mend the file; `perdure keys list` shows whether it is read."
         kept = "While it is so, no answer is judged and no request expires."
-        return Finding("approvers", good=False, detail=f"{error} {kept}")
+        return Finding("approvers", good=False, detail=f"{wrong}. {kept} {advice}")
     return Finding("approvers", good=True, detail=f"{file.path} knows {len(known)}")
 
 
 async def _bus(settings: Settings) -> Finding:
     try:
-        async with connect(whereabouts(settings)[0], source="perdure/doctor", within=3) as bus:
-            streams = {info.config.name for info in await bus.js.streams_info()}
+        async with reach(whereabouts(settings)[0], source="perdure/doctor") as bus:
+            listed = json.loads(await bus.ask("$JS.API.STREAM.LIST", b""))
     except Unavailable as error:
         return Finding("nats", good=False, detail=str(error))
-    missing = sorted(set(STREAMS) - streams)
+    missing = sorted(set(STREAMS) - {stream["config"]["name"] for stream in listed.get("streams") or ()})
     detail = f"streams missing: {', '.join(missing)}; any service makes them" if missing else f"{len(STREAMS)} streams"
     return Finding("nats", good=not missing, detail=detail)
 

@@ -1,9 +1,10 @@
 """``perdure keys``: who may sign decisions, and with what."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -13,11 +14,13 @@ from perdure.approvers.enrolment import enrol
 from perdure.cli.client import Json
 from perdure.cli.output import console, print_json, table
 from perdure.configuration import load_settings
-from perdure.errors import PerdureError
+from perdure.errors import PerdureError, SetupError
 
 __all__ = ["approvers_file", "register"]
 
 _Owner = TypeVar("_Owner", Approver, Proxy)
+
+_TYPED: Final = re.compile(r"[\w@+][\w.@+-]*")  # what nobody need quote in a shell; who is known otherwise stays known
 
 _keys = typer.Typer(help="Make, list and revoke the keys that sign decisions.", no_args_is_help=True)
 
@@ -49,10 +52,19 @@ def new(
 ) -> None:
     """Make a key, also to rotate one: the old key stays valid until it is revoked."""
     approvers = approvers_file(file)
+    known = approvers.current()
+    if not (name in known.approvers or name in known.proxies or _TYPED.fullmatch(name)):
+        raise SetupError(
+            f"{name!r} cannot be the name of an approver: it is made of letters, digits and . _ - @ +, and begins "
+            "with neither . nor -"
+        )
     keys = folder or load_settings().keys_folder
     key, private = enrol(approvers, keys, name, roles=roles or (), proxy=proxy)
     console.print(f"{name} signs with the key {key.key_id}, which lies in {private}: keep it from others.")
     console.print(f"{approvers.path} knows its public half; services read the file again by themselves.")
+    for line in _lines(known):
+        if (line.owner, line.proxy, line.revoked) == (name, proxy, None):
+            console.print(f"The older key {line.key_id} stays valid until `perdure keys revoke {line.key_id}`.")
 
 
 class KeyLine(BaseModel):

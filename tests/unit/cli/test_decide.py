@@ -55,6 +55,20 @@ def test_what_is_stored_and_not_judged_yet_is_no_refusal(bus: MemoryBus) -> None
 
     assert told.exit_code == 3
     assert "The decision is stored" in told.output
+    assert "`perdure doctor`" in told.output
+    assert len(decisions(bus)) == 1
+
+
+def test_approvers_that_cannot_be_read_are_named_as_what_a_decision_waits_for(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_APPROVALS__APPROVERS", "people.yaml")
+    Path("people.yaml").write_text("approvers: [ada]")
+
+    told = perdure("approve", "w.1")
+
+    assert told.exit_code == 3
+    assert "The approvers file people.yaml is wrong: approvers" in told.output
     assert len(decisions(bus)) == 1
 
 

@@ -36,4 +36,5 @@ def test_an_approvers_file_that_cannot_be_read_keeps_everybody_waiting() -> None
 
     assert not found["good"]
     assert "people.yaml is wrong: approvers" in found["detail"]
-    assert "no answer is judged and no request expires" in found["detail"]
+    assert ". While it is so, no answer is judged and no request expires. Mend the file" in found["detail"]
+    assert ".. " not in found["detail"]
