@@ -25,7 +25,7 @@ async def test_a_flood_waits_its_turn_while_another_subject_moves_and_processes_
         for number in range(FLOOD):
             await here.publish("work.patient", b"{}", Nats_Msg_Id=f"f{number}")
         await here.publish("work.quick", b"{}", Nats_Msg_Id="other")
-        await ended(here, "Quick-other")
+        await here.stories("Quick-other")
         flood = await waiting(here, FLOOD - MOST_OPEN)
         async with background(let_go(here)):
             for victim in ("ingest", "ingest-3", "orchestrator-2"):
@@ -46,12 +46,6 @@ async def let_go(here: World) -> None:
         fact = decode(heard.wire)
         if isinstance(fact, Progress) and fact.kind == "started":
             await here.bus.publish(Wire(f"signals.{to_token(fact.workflow_id)}.go", b"", {}))
-
-
-async def ended(here: World, run: str) -> None:
-    async with asyncio.timeout(60):
-        while not any(fact.kind in ENDINGS for fact in (await here.facts()).get(run, [])):
-            await asyncio.sleep(0.1)
 
 
 async def waiting(here: World, count: int) -> list[str]:

@@ -34,7 +34,7 @@ from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.sentence import sentence
 from perdure.flow.steps import HEAR_ALL, SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
 from perdure.flow.tool_call import ToolAnswer
-from perdure.flow.waiting import cancellations
+from perdure.flow.waiting import cancellations, see_through
 from perdure_orchestrator.activations import all_woken
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
@@ -80,8 +80,6 @@ class RunSide(WorkflowInboundInterceptor):
             try:
                 result = await self._executed(run, input)
                 outcome = to_jsonable_python(_value(result))
-            except workflow.ContinueAsNewError:
-                raise
             except asyncio.CancelledError as error:
                 await _surely(self._end(run, "cancelled", error=sentence(error)))
                 raise
@@ -144,13 +142,8 @@ class RunSide(WorkflowInboundInterceptor):
 
 async def _surely(ending: Coroutine[Any, Any, None]) -> None:
     """Say an end as it is: a cancellation that comes meanwhile comes too late."""
-    saying = asyncio.ensure_future(ending)
-    while not saying.done():
-        try:
-            await asyncio.shield(saying)
-        except asyncio.CancelledError:
-            if saying.cancelled():
-                raise
+    saying = asyncio.create_task(ending)
+    await see_through(saying)
     saying.result()
 
 

@@ -1,5 +1,6 @@
 """A run asks humans and waits, durably."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -7,7 +8,7 @@ from typing import Any, Final, Literal
 from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, JsonValue
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from perdure.contracts import (
     ApprovalDecided,
@@ -137,7 +138,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
                     run.inbox.widen(request.request_id, request.policy.rungs[happening.count - 1])
                 await run.say([happening])
             await until(answer.done)
-        except BaseException as error:
+        except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
             if answer.done():

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 from perdure.flow.note import note
 from perdure.flow.performing import undoing
 from perdure.flow.sentence import innermost, sentence
-from perdure.flow.waiting import cancel_me, cancellations
+from perdure.flow.waiting import cancel_me, cancellations, see_through
 
 __all__ = ["Saga"]
 
@@ -95,14 +95,8 @@ class Saga:
         """
         if error is None or isinstance(error, workflow.ContinueAsNewError):
             return
-        undoing, cancelled = asyncio.create_task(self._undo_all()), False
-        while not undoing.done():
-            try:
-                await asyncio.shield(undoing)
-            except asyncio.CancelledError:
-                if undoing.cancelled():
-                    raise
-                cancelled = True
+        undoing = asyncio.create_task(self._undo_all())
+        cancelled = await see_through(undoing)
         if cancelled and not is_cancelled_exception(error) and workflow.patched(_TOLD_AFTERWARDS):
             cancel_me()  # whoever goes on after the error hears of it where they wait next
         if left := undoing.result():

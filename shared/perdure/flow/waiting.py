@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from temporalio import workflow
 
-__all__ = ["cancel_me", "cancellations", "until"]
+__all__ = ["cancel_me", "cancellations", "see_through", "until"]
 
 _OUTRANKS: Final = "perdure-cancellations-outrank-answers"
 
@@ -36,6 +36,23 @@ async def until(done: Callable[[], bool], deadline: datetime | None = None) -> b
     if cancellations() > before and workflow.patched(_OUTRANKS):
         raise asyncio.CancelledError
     return done()
+
+
+async def see_through(task: "asyncio.Task[Any]") -> bool:
+    """Wait for the end of a task through all cancellations; returns whether there was one, which comes too late.
+
+    Raises:
+        asyncio.CancelledError: The task itself was cancelled.
+    """
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            cancelled = True
+    return cancelled
 
 
 def cancellations() -> int:
