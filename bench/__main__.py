@@ -24,7 +24,7 @@ from bench.progress import measure_progress
 from bench.report import Found, Report
 from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
 from bench.waiting import measure_waiting
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 
 _WITHIN: Final = 1_800.0  # seconds: a benchmark that hangs ends by itself
 

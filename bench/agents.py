@@ -14,7 +14,7 @@ from bench.agents_workload import TURNS
 from bench.house import open_house, publishing_agents
 from bench.measure import Latency, latency
 from bench.report import at_most, median, tell
-from tests.llm_peer import llm_peer
+from tests.support.llm_peer import llm_peer
 
 __all__ = ["Agents", "measure_agents"]
 

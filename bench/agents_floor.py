@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():  # written by hand, nobody would 
 
     from bench.agents_workload import TURNS
     from bench.beside import beside
-    from perdure.ending import leave
+    from perdure.runtime.exit import leave
 
 __all__ = ["AgentFloor", "open_agent_floor"]
 

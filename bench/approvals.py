@@ -22,9 +22,9 @@ from bench.report import at_most, tell
 from perdure.approvers import SigningKey, sign
 from perdure.approvers.enrolment import find_key
 from perdure.bus import NatsBus, connect
-from perdure.bus.open_requests import find_request, open_requests
+from perdure.bus.views.approval_index import find_request, open_requests
+from perdure.config.settings import NatsSettings, OrchestratorSettings
 from perdure.contracts import ApprovalRequested, Decision
-from perdure.settings import NatsSettings, OrchestratorSettings
 
 __all__ = ["Approvals", "measure_approvals"]
 

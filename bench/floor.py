@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 
 from bench.beside import beside
 from bench.workload import Activities, analyse, load, write
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 
 __all__ = ["Floor", "open_floor"]
 

@@ -22,7 +22,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.beside import beside
 from bench.house import INBOX, House
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 
 __all__ = ["ReceiptsFloor", "open_receipts_floor"]
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 
 pytest_plugins = ["perdure.testing.plugin"]
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from perdure.bus.app import App
-from perdure.bus.nats import NatsBus
-from perdure.endpoints import Health
-from perdure.service import run
-from perdure.settings import Settings
+from perdure.bus.jetstream.bus import NatsBus
+from perdure.config.settings import Settings
+from perdure.runtime.endpoints import Health
+from perdure.runtime.service import run
 from perdure_audit.app import create_app
 from perdure_audit.store import open_store
 

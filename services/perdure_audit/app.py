@@ -6,7 +6,7 @@ from perdure.bus import Bus, Heard
 from perdure.bus.app import Answers, App, Hears
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
-from perdure_audit.given_up import GivenUp
+from perdure_audit.advisories import GivenUp
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 

@@ -24,9 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perdure.bus import Heard
+from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import Unavailable
-from perdure.settings import Settings
 
 __all__ = ["Store", "open_store"]
 

@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from perdure.background import background
 from perdure.bus.app import App
-from perdure.bus.nats import NatsBus
-from perdure.bus.nats_key_value import NatsKeyValue
-from perdure.bus.start_ledger import BUCKET, StartLedger
-from perdure.endpoints import Health
-from perdure.service import run
-from perdure.settings import Settings
+from perdure.bus.jetstream.bus import NatsBus
+from perdure.bus.jetstream.key_value import NatsKeyValue
+from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.config.settings import Settings
+from perdure.runtime.background import background
+from perdure.runtime.endpoints import Health
+from perdure.runtime.service import run
 from perdure_ingest.app import create_app
-from perdure_ingest.flow import Handover
+from perdure_ingest.flow_control import Handover
 from perdure_ingest.rules import compile_rules
 
 

@@ -2,10 +2,10 @@
 
 from perdure.bus import Heard, read_event
 from perdure.bus.app import App, Hears
+from perdure.config.settings import Settings
 from perdure.errors import InvalidMessage
-from perdure.settings import Settings
 from perdure_ingest.admission import Arrival, admit
-from perdure_ingest.flow import Handover
+from perdure_ingest.flow_control import Handover
 from perdure_ingest.rules import Rule
 
 __all__ = ["create_app"]

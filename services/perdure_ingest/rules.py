@@ -7,9 +7,9 @@ from typing import Any, Final
 from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
 
 from perdure.bus.topology import matches
-from perdure.config_file import place_of
+from perdure.config.routes import Route
+from perdure.config.yaml_file import place_of
 from perdure.errors import SetupError
-from perdure.routes import Route
 from perdure_ingest.expressions import Expression, Template
 from perdure_ingest.schemas import load_check
 

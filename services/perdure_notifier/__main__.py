@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from perdure.approvers import ApproversFile, SigningKey
-from perdure.background import background
 from perdure.bus.app import App
-from perdure.bus.nats import NatsBus
-from perdure.bus.nats_key_value import NatsKeyValue
-from perdure.endpoints import Health
+from perdure.bus.jetstream.bus import NatsBus
+from perdure.bus.jetstream.key_value import NatsKeyValue
+from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.service import run
-from perdure.settings import Settings
-from perdure_notifier.answers.front import open_front
+from perdure.runtime.background import background
+from perdure.runtime.endpoints import Health
+from perdure.runtime.service import run
 from perdure_notifier.app import Notifier
-from perdure_notifier.channels.opening import open_channels
+from perdure_notifier.channels.registry import open_channels
+from perdure_notifier.replies.http import open_front
 
 
 @asynccontextmanager

@@ -6,18 +6,18 @@ from typing import Final
 
 from perdure.bus import Bus, Heard, KeyValue, decode
 from perdure.bus.app import App, Hears
-from perdure.bus.open_requests import request_of
+from perdure.bus.views.approval_index import request_of
+from perdure.config.notifier import TellingSettings
 from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
-from perdure.notifier_settings import TellingSettings
-from perdure.watch import Watch
+from perdure.runtime.poller import Watch
 from perdure_notifier.channels import Channel
-from perdure_notifier.lane import Lane
-from perdure_notifier.leftovers import Leftovers
+from perdure_notifier.lease import Turns
 from perdure_notifier.notice import Notice
+from perdure_notifier.orphans import Leftovers
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.routing import channels_for
-from perdure_notifier.turn import Turns
+from perdure_notifier.sender import Lane
 
 __all__ = ["Notifier"]
 

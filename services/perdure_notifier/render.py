@@ -12,7 +12,7 @@ from perdure.contracts import (
     ApprovalReminded,
     ApprovalRequested,
 )
-from perdure.printable import as_text, printable
+from perdure.values.printable import as_text, printable
 from perdure_notifier.notice import Notice
 
 __all__ = ["Words", "digest_of", "render", "until"]

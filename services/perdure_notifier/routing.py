@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from perdure.config.notifier import RuleSettings, TellingSettings
 from perdure.contracts import Alert
-from perdure.notifier_settings import RuleSettings, TellingSettings
 from perdure_notifier.notice import Notice
 
 __all__ = ["channels_for"]

@@ -8,16 +8,16 @@ from functools import partial
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
-from perdure.background import background
 from perdure.bus.app import App
-from perdure.bus.nats import NatsBus
-from perdure.bus.nats_key_value import NatsKeyValue
-from perdure.bus.nats_objects import NatsObjects
-from perdure.bus.start_ledger import BUCKET, StartLedger
-from perdure.ending import leave
-from perdure.endpoints import Health
-from perdure.service import run
-from perdure.settings import Settings
+from perdure.bus.jetstream.bus import NatsBus
+from perdure.bus.jetstream.key_value import NatsKeyValue
+from perdure.bus.jetstream.objects import NatsObjects
+from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.config.settings import Settings
+from perdure.runtime.background import background
+from perdure.runtime.endpoints import Health
+from perdure.runtime.exit import leave
+from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app, working
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage

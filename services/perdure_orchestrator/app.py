@@ -18,10 +18,10 @@ from perdure.approvers import ApproversFile
 from perdure.bus import Bus
 from perdure.bus.app import Answers, App, Hears
 from perdure.bus.objects import Objects
-from perdure.bus.start_ledger import StartLedger
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
-from perdure.settings import Settings
-from perdure_orchestrator.activations import hear_all_at_once
+from perdure_orchestrator.activities import AskModel, AskServer, CallFunction, CallTool, HearAll, ReadRules, Say
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
@@ -32,10 +32,10 @@ from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
+from perdure_orchestrator.publish_log import Said
 from perdure_orchestrator.registry import Registry
-from perdure_orchestrator.said import Said
 from perdure_orchestrator.sandbox import workflow_runner
-from perdure_orchestrator.steps import AskModel, AskServer, CallFunction, CallTool, HearAll, ReadRules, Say
+from perdure_orchestrator.temporal_internals import hear_all_at_once
 
 __all__ = ["Role", "create_app", "working"]
 

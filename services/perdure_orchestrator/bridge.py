@@ -10,15 +10,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.approvers import ApproversFile, NotVerified
 from perdure.bus import Bus, Heard, decode
-from perdure.bus.start_ledger import Claim, StartLedger
+from perdure.bus.views.start_ledger import Claim, StartLedger
+from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, SetupError, Unavailable
-from perdure.flow.poll import ArrivedDecision
+from perdure.flow.ballot import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
-from perdure.settings import TemporalSettings
+from perdure_orchestrator.parsing import read_argument, read_decision, unreadable
 from perdure_orchestrator.registry import Registry
-from perdure_orchestrator.spoken import read_argument, read_decision, unreadable
-from perdure_orchestrator.starting import Runs, is_no_run
+from perdure_orchestrator.run_client import Runs, is_no_run
 
 __all__ = ["Bridge"]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from temporalio.exceptions import ApplicationError
 
-from perdure.agent_settings import LimitSettings
+from perdure.config.agents import LimitSettings
 from perdure.contracts import Usage
 
 __all__ = ["refuse_beyond"]

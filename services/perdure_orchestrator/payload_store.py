@@ -16,7 +16,7 @@ from temporalio.converter import (
 )
 
 from perdure.bus import Objects
-from perdure.bus.delivery import backoff
+from perdure.bus.settlement import backoff
 from perdure.errors import NotKept, Unavailable
 
 __all__ = ["PAYLOADS", "PayloadStore", "payload_storage"]

@@ -14,10 +14,10 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from perdure.bus import Bus, decode
+from perdure.config.settings import TemporalSettings
 from perdure.contracts import ENDINGS, Kind, Progress, to_token
 from perdure.errors import Unavailable
 from perdure.flow.run import EVENT_MEMO
-from perdure.settings import TemporalSettings
 
 __all__ = ["Reconciler", "reconcile_for_ever", "unsaid"]
 

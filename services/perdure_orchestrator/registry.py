@@ -8,10 +8,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from perdure.errors import SetupError
-from perdure.flow.exchange import ASK_MODEL
-from perdure.flow.rules import READ_RULES
-from perdure.flow.steps import HEAR_ALL, SAY
-from perdure.flow.tool_call import ASK_SERVER, CALL_FUNCTION, CALL_TOOL
+from perdure.flow.facts import HEAR_ALL, SAY
+from perdure.flow.messages import ASK_MODEL, ASK_SERVER, CALL_FUNCTION, CALL_TOOL, READ_RULES
 
 __all__ = ["Registry", "load_registry"]
 

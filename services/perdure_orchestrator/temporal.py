@@ -10,8 +10,8 @@ from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 from temporalio.converter import ExternalStorage
 from temporalio.service import RPCError
 
-from perdure.settings import TemporalSettings
-from perdure.temporal_client import open_client
+from perdure.config.settings import TemporalSettings
+from perdure.connections.temporal import open_client
 
 __all__ = ["answers", "connect_temporal"]
 

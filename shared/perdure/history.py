@@ -7,11 +7,11 @@ from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.configuration import load_settings
-from perdure.ending import leave
+from perdure.config.loader import load_settings
+from perdure.connections.temporal import open_client
 from perdure.errors import PerdureError, Unavailable
-from perdure.local.whereabouts import whereabouts
-from perdure.temporal_client import open_client
+from perdure.local.discovery import whereabouts
+from perdure.runtime.exit import leave
 
 __all__ = ["export_workflow_history"]
 

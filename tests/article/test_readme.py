@@ -4,8 +4,8 @@ from typing import Any
 
 from perdure.testing import WorkflowRunner
 from tests.article.selling import Selling
+from tests.support import greeter
 from tests.unit.test_readme import README, blocks
-from tests.workflow import greeter
 
 
 async def test_the_test_that_is_shown_passes(run_workflow: WorkflowRunner) -> None:

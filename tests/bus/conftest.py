@@ -6,10 +6,10 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import Bus, MemoryBus, MemoryObjects, NatsObjects, Objects, connect
-from perdure.bus.topology import declare
-from perdure.settings import NatsSettings
-from tests.binaries import binary
-from tests.ports import free_port
+from perdure.bus.jetstream.provision import declare
+from perdure.config.settings import NatsSettings
+from tests.support.binaries import binary
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from perdure.bus import MemoryBus, Wire
 from perdure.bus.app import App
-from perdure.bus.delivery import settle
+from perdure.bus.settlement import settle
+from perdure.config.routes import Route
+from perdure.config.settings import IngestSettings, Settings
 from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.contracts.audit import AuditRecordsFound, AuditRecordsQuery
-from perdure.routes import Route
-from perdure.settings import IngestSettings, Settings
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
-from tests.bus.ingest import create_ingest
 from tests.bus.test_settle import Delivered
+from tests.support.ingest import create_ingest
 from tests.unit.flow.test_inbox import REQUEST
 
 SETTINGS = Settings(

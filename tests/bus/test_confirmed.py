@@ -11,13 +11,14 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from prometheus_client import CollectorRegistry
 
-from perdure.bus import Heard, NatsBus, connect, decode, nats_delivery
+from perdure.bus import Heard, NatsBus, connect, decode
 from perdure.bus.app import App, Hears
-from perdure.bus.hearing import hearing
-from perdure.bus.nats_delivery import NatsDelivery
-from perdure.bus.topology import declare
+from perdure.bus.jetstream import delivery as nats_delivery
+from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.subscriptions import hearing
+from perdure.config.settings import NatsSettings
 from perdure.contracts import Progress
-from perdure.settings import NatsSettings
 from tests.bus.test_port import fact
 from tests.unit.flow.test_inbox import REQUEST
 

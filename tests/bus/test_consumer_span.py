@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from perdure.bus import Heard, Wire, connect
 from perdure.bus.app import App, Hears
-from perdure.bus.hearing import hearing
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.subscriptions import hearing
+from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
-from perdure.settings import NatsSettings
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def tracer(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Trac
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
     tracer = provider.get_tracer("test")
-    monkeypatch.setattr("perdure.bus.consumer_span._tracer", tracer)
+    monkeypatch.setattr("perdure.bus.jetstream.consumer_span._tracer", tracer)
     return tracer
 
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from perdure.background import background
 from perdure.bus import Bus, Heard, KeyValue, MemoryBus, MemoryKeyValue, NatsKeyValue, Wire, connect, decode
-from perdure.bus.delivery import dead_letter, settle
-from perdure.bus.start_ledger import StartLedger
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.settlement import dead_letter, settle
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.routes import Route
+from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, Kind, Progress, StartWorkflow
-from perdure.routes import Route
-from perdure.settings import Settings
-from perdure_ingest.flow import Handover
-from tests.bus.ingest import create_ingest, open_handover
+from perdure.runtime.background import background
+from perdure_ingest.flow_control import Handover
 from tests.bus.test_settle import Delivered
-from tests.fuse import Fuse, Fused, Killed
+from tests.support.fuse import Fuse, Fused, Killed
+from tests.support.ingest import create_ingest, open_handover
 
 REPLICAS = 3
 

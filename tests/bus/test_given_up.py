@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from perdure.bus import Heard, NatsBus, connect, decode
 from perdure.bus.app import App, Hears
-from perdure.bus.hearing import hearing
-from perdure.bus.topology import declare
-from perdure.cli.letters import Choice, replay_letters
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.subscriptions import hearing
+from perdure.cli.dead_letters import Choice, replay_letters
+from perdure.config.settings import NatsSettings, Settings
 from perdure.contracts import DeadLetter
 from perdure.errors import InvalidMessage
-from perdure.settings import NatsSettings, Settings
 from perdure_audit.app import create_app
 from perdure_audit.store import open_store
 from tests.bus.test_port import fact

@@ -8,14 +8,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from perdure.bus import Heard, connect, decode
 from perdure.bus.app import Answers, App, Hears
-from perdure.bus.attention import Attention
-from perdure.bus.hearing import hearing
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.consumer_guard import ConsumerGuard
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.subscriptions import hearing
+from perdure.config.settings import NatsSettings
 from perdure.contracts import ApprovalRequested, DeadLetter
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.settings import NatsSettings
-from tests.binaries import binary
-from tests.ports import free_port
+from tests.support.binaries import binary
+from tests.support.ports import free_port
 from tests.unit.flow.test_inbox import REQUEST
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -104,8 +104,8 @@ async def test_a_consumer_that_was_deleted_is_declared_anew_and_heard_again(nats
         await declare(bus.js, "notifier")
         async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(30):
             await bus.js.delete_consumer("APPROVALS", "notifier")
-            attention = Attention(app, bus.js)
-            await attention.look()
+            guard = ConsumerGuard(app, bus.js)
+            await guard.check()
             await bus.say(REQUEST)
 
             assert decode((await tried.get()).wire) == REQUEST

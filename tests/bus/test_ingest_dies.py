@@ -3,13 +3,13 @@
 import itertools
 
 from perdure.bus import Heard, MemoryBus, Wire
-from perdure.bus.delivery import settle
+from perdure.bus.settlement import settle
+from perdure.config.routes import Route
+from perdure.config.settings import Settings
 from perdure.contracts import StartWorkflow
-from perdure.routes import Route
-from perdure.settings import Settings
-from tests.bus.ingest import create_ingest
 from tests.bus.test_settle import Delivered
-from tests.fuse import Fuse, Fused, Killed
+from tests.support.fuse import Fuse, Fused, Killed
+from tests.support.ingest import create_ingest
 
 SETTINGS = Settings(routes=(Route(on="said", start="Echo"), Route(on="said", start="Count")))
 

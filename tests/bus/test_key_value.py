@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import KeyValue, MemoryKeyValue, NatsKeyValue, connect
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
 
 KEYS = ["plain", "a.b c", "Ünï/*>🚀", "x" * 300]
 

@@ -6,20 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import MemoryBus, MemoryKeyValue
-from perdure.bus.replay import replayed
+from perdure.bus.resend import replayed
+from perdure.config.notifier import TellingSettings
 from perdure.contracts import ApprovalReminded, DeadLetter, Notification, Severity
 from perdure.errors import Unavailable
-from perdure.notifier_settings import TellingSettings
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels import Busy, Channel, Refused
 from perdure_notifier.channels.terminal import TerminalChannel
-from perdure_notifier.leftovers import Leftovers
+from perdure_notifier.lease import Turns
 from perdure_notifier.notice import Notice
+from perdure_notifier.orphans import Leftovers
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.render import render
-from perdure_notifier.turn import Turns
 from tests.bus.test_apps import let_hear
-from tests.telling import Clock, Wall, alert, decided, lane, request
+from tests.support.notifier import Clock, Wall, alert, decided, lane, request
 
 
 def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> Notifier:

@@ -14,17 +14,17 @@ from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, Directory, SigningKey
 from perdure.bus import Heard, MemoryBus, MemoryKeyValue, encode
-from perdure.bus.speaker import Speaker
+from perdure.bus.decision_client import Speaker
+from perdure.config.notifier import TellingSettings
+from perdure.config.settings import Settings
 from perdure.contracts import Decision, Notification
-from perdure.notifier_settings import TellingSettings
-from perdure.settings import Settings
-from perdure_notifier.answers.front import open_front
-from perdure_notifier.answers.links import Links
 from perdure_notifier.app import Notifier
-from tests.fuse import Fuse, Fused, Killed
-from tests.people import approvers_file
-from tests.slack_peer import SECRET, TOKEN, SlackPeer
-from tests.telling import NOON, Wall, lane, request
+from perdure_notifier.replies.http import open_front
+from perdure_notifier.replies.links import Links
+from tests.support.fuse import Fuse, Fused, Killed
+from tests.support.notifier import NOON, Wall, lane, request
+from tests.support.people import approvers_file
+from tests.support.slack_peer import SECRET, TOKEN, SlackPeer
 
 HEARD = Heard(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
 KEY = SigningKey.new()

@@ -8,9 +8,9 @@ import pytest_asyncio
 from nats.js.api import ObjectInfo
 
 from perdure.bus import NatsBus, NatsObjects, Objects, connect
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.config.settings import NatsSettings
 from perdure.errors import NotKept, Unavailable
-from perdure.settings import NatsSettings
 
 CHUNK = 128 * 1024  # bytes, as nats-py makes them
 SIZES = [0, 1, CHUNK, 33 * CHUNK + 1]
@@ -70,7 +70,7 @@ async def test_what_would_be_forgotten_soon_is_put_again_and_outlives_its_first_
 async def test_an_object_that_lost_a_chunk_is_unavailable_until_it_is_put_again(
     bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.bus.nats_objects._SILENCE", 0.3)
+    monkeypatch.setattr("perdure.bus.jetstream.objects._SILENCE", 0.3)
     objects, data = NatsObjects(bus.js, "PAYLOADS"), b"x" * CHUNK * 3
     await objects.put("a", data)
     await bus.js.delete_msg("OBJ_PAYLOADS", 2)

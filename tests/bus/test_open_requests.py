@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import Bus
-from perdure.bus.open_requests import find_request, is_settled, open_requests, request_of
+from perdure.bus.views.approval_index import find_request, is_settled, open_requests, request_of
 from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalReminded, Escalation, Policy, Progress
-from tests.telling import NOON, decided, request
+from tests.support.notifier import NOON, decided, request
 
 
 async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import nats
 
 from perdure.bus import Bus, Heard, Wire, connect, decode
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.config.settings import NatsSettings
 from perdure.contracts import Progress
-from perdure.settings import NatsSettings
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.bus import Heard, MemoryBus, Wire
-from perdure.bus.delivery import backoff, settle
+from perdure.bus.settlement import backoff, settle
 from perdure.contracts import DeadLetter, Message
 from perdure.errors import InvalidMessage, Unavailable
 

@@ -9,9 +9,9 @@ from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType
 
 from perdure.bus import NatsBus, Wire, connect
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
-from perdure.settings import NatsSettings
 
 SET_BY_HAND = {"max_bytes": 50_000_000, "max_age": 86_400.0, "duplicate_window": 600.0, "description": "ours"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.world import World, open_world
+from tests.support.suite import World, open_world
 
 
 @pytest.fixture

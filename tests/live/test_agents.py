@@ -17,12 +17,12 @@ import pytest
 from perdure.bus import Wire
 from perdure.contracts import Progress, to_token
 from perdure.local import supervisor
-from tests.live.world import World, gaps
-from tests.llm_peer import LlmPeer, llm_peer
+from tests.support.llm_peer import LlmPeer, llm_peer
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 KEY = "sk-nobody-may-read-this-0123456789"
 TOKEN = "nor-may-anybody-read-this-9876543210"  # noqa: S105 (so we call it)
 

@@ -18,9 +18,9 @@ import yaml
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
 from tests.article import programs
-from tests.command_line import perdure
 from tests.live.test_up import running
-from tests.ports import SERVERS, free_port
+from tests.support.command_line import perdure
+from tests.support.ports import SERVERS, free_port
 
 NAMESPACE = "production"
 FILESYSTEM = ("-m", "perdure_orchestrator.filesystem_server")
@@ -28,7 +28,7 @@ MODERATION = "ContentModerationWorkflow-2"
 EXPORT = """
 import asyncio, json
 from perdure import history as executor
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 
 history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "DocumentAnalysisWorkflow-1"))
 print(json.dumps(history))

@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from perdure.bus import Wire
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
-from tests.live.world import World
+from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

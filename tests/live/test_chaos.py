@@ -10,11 +10,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from perdure.settings import TemporalSettings
-from perdure.temporal_client import open_client
-from tests.binaries import binary
-from tests.command_line import perdure, perdure_of
-from tests.live.world import World, left_behind
+from perdure.config.settings import TemporalSettings
+from perdure.connections.temporal import open_client
+from tests.support.binaries import binary
+from tests.support.command_line import perdure, perdure_of
+from tests.support.suite import World, left_behind
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

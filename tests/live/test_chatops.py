@@ -18,11 +18,11 @@ from standardwebhooks import Webhook
 from perdure.approvers import Approver, Directory
 from perdure.bus import decode
 from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt
-from tests.http_peer import Answer, Post, http_peer
-from tests.live.world import World
-from tests.people import approvers_file
-from tests.postbox import Postbox, postbox, text_of
-from tests.slack_peer import SECRET, TOKEN, SlackPeer, buttons_of, slack_peer, words_of
+from tests.support.http_peer import Answer, Post, http_peer
+from tests.support.mail_server import Postbox, postbox, text_of
+from tests.support.people import approvers_file
+from tests.support.slack_peer import SECRET, TOKEN, SlackPeer, buttons_of, slack_peer, words_of
+from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

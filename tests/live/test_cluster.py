@@ -14,8 +14,8 @@ from perdure.local.process import Process
 from perdure.local.program import Program, answers
 from perdure.local.servers import installed, temporal_program
 from perdure.local.supervisor import supervised
-from tests.live.world import World, gaps
-from tests.ports import SERVERS, free_port
+from tests.support.ports import SERVERS, free_port
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

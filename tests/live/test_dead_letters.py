@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import perdure_of, printed
-from tests.live.world import World, shared_world
+from tests.support.command_line import perdure_of, printed
+from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

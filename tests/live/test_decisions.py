@@ -13,9 +13,9 @@ from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
 from perdure.bus import Wire, decode
 from perdure.contracts import Decision, Progress, Receipt
-from perdure.flow.shown import digest_of
-from tests.live.world import World, shared_world
-from tests.people import signed
+from perdure.flow.request_digest import digest_of
+from tests.support.people import signed
+from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,9 +11,9 @@ import pytest
 
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
-from tests.binaries import binary
-from tests.live.world import left_behind
-from tests.ports import SERVERS, free_port, give_ports
+from tests.support.binaries import binary
+from tests.support.ports import SERVERS, free_port, give_ports
+from tests.support.suite import left_behind
 
 PARTS = [
     "1. Real servers",

@@ -11,8 +11,8 @@ from perdure.bus.permissions import ROLES
 from perdure.local.nkeys import ensure_nkeys
 from perdure.local.servers import nats_program
 from perdure.local.supervisor import supervised
-from tests.command_line import perdure
-from tests.ports import free_port
+from tests.support.command_line import perdure
+from tests.support.ports import free_port
 
 
 @pytest.fixture

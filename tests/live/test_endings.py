@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from perdure.contracts import ENDINGS
-from tests.live.world import World, gaps, shared_world
+from tests.support.suite import World, gaps, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from perdure.background import background
 from perdure.bus import Wire, decode
 from perdure.contracts import ENDINGS, Progress, to_token
-from tests.command_line import perdure_of, printed
-from tests.live.world import World, gaps
+from perdure.runtime.background import background
+from tests.support.command_line import perdure_of, printed
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

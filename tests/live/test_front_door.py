@@ -8,7 +8,7 @@ from typing import Any
 import nats
 import pytest
 
-from tests.live.world import World, shared_world
+from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from tests.live.world import World, gaps, left_behind
+from tests.support.suite import World, gaps, left_behind
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from temporalio.client import Client
 
 from perdure.bus import NatsObjects, Wire
-from perdure.settings import TemporalSettings
-from perdure.temporal_client import open_client
+from perdure.config.settings import TemporalSettings
+from perdure.connections.temporal import open_client
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
-from tests.command_line import perdure_of
-from tests.live.world import World, gaps
+from tests.support.command_line import perdure_of
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

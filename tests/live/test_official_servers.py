@@ -15,12 +15,12 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from tests.live.world import World, gaps
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parents[1] / "support"
 NPM: Final = Path(sys.prefix) / "npm" / "node_modules" / ".bin"
 KEY: Final = "sk-no-server-is-given-this-9876543210"
 

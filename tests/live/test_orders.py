@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any
 
-from tests.examples import EXAMPLES
-from tests.live.world import World, gaps
+from tests.support.examples import EXAMPLES
+from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

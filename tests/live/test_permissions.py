@@ -23,13 +23,13 @@ from nats.js.errors import NotFoundError
 
 from perdure.bus import NatsBus, connect
 from perdure.bus.accounts import key_variable
-from perdure.bus.topology import declare
+from perdure.bus.jetstream.provision import declare
+from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError, Unavailable
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.program import answers
-from perdure.settings import NatsSettings
-from tests.binaries import binary
-from tests.ports import free_port
+from tests.support.binaries import binary
+from tests.support.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nats"
 

@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from tests.live.world import World, shared_world
+from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,10 +10,10 @@ from temporalio.service import RPCError
 
 from perdure.approvers import ApproversFile
 from perdure.bus import Heard, MemoryKeyValue, Wire
-from perdure.bus.start_ledger import StartLedger
+from perdure.bus.views.start_ledger import StartLedger
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
-from tests.live.world import World
+from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 

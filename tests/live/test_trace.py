@@ -11,8 +11,8 @@ from pathlib import Path
 
 from perdure.cli.trace import trace_of
 from perdure.telemetry.span_tree import SpanNode
-from tests.command_line import perdure_of
-from tests.live.world import World
+from tests.support.command_line import perdure_of
+from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 Tree = list[tuple[str, "Tree"]]

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.binaries import binary
-from tests.command_line import perdure, printed
-from tests.live.world import left_behind
-from tests.ports import give_ports
+from tests.support.binaries import binary
+from tests.support.command_line import perdure, printed
+from tests.support.ports import give_ports
+from tests.support.suite import left_behind
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

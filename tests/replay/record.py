@@ -11,10 +11,10 @@ from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.ending import leave
+from perdure.runtime.exit import leave
 from perdure_orchestrator.workflows import DocumentAnalysis
-from tests.binaries import binary
-from tests.workflow.stage import Stage, open_stage
+from tests.support.binaries import binary
+from tests.support.scripted_worker import Stage, open_stage
 
 HISTORIES: Final = Path(__file__).with_name("histories")
 

@@ -7,7 +7,7 @@ from temporalio.worker import Replayer
 
 from perdure.bus import MemoryBus
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.said import Said
+from perdure_orchestrator.publish_log import Said
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis
 from tests.replay.record import HISTORIES

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import NatsSettings
+from perdure.connections.nats import credentials
 from perdure.errors import SetupError
-from perdure.nats_client import credentials
-from perdure.settings import NatsSettings
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import pytest
 from typer.main import get_command
 
 from perdure.cli.app import app
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.contracts import Reason
 
 ROOT = Path(__file__).parents[2]

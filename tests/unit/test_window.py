@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.window import Window
+from perdure.values.window import Window
 
 TUESDAY = datetime(2026, 12, 1, tzinfo=UTC)
 

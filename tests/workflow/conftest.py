@@ -5,7 +5,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.testing import WorkflowRunner, open_runner
-from tests.binaries import binary
+from tests.support.binaries import binary
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -16,8 +16,8 @@ from temporalio.exceptions import ApplicationError
 from perdure.contracts import RunUsage
 from perdure.flow import Agent
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
-from tests.workflow import greeter
-from tests.workflow.greeter import Address, Person
+from tests.support import greeter
+from tests.support.greeter import Address, Person
 
 ONCE = RetryPolicy(maximum_attempts=1)
 

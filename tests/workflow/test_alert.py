@@ -6,7 +6,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import Alert
 from perdure.flow import alert
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,13 +5,13 @@ from hypothesis import example, given, settings
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested
-from tests.stories.cast import Cast
-from tests.stories.known import BOTH_AT_ONCE, ESCALATED, NO_TIME_LEFT, VETOED, WITHDRAWN
-from tests.stories.model import ending
-from tests.stories.receipts import expected_receipts
-from tests.stories.story import Story
-from tests.stories.strategies import stories
-from tests.workflow.theatre import Theatre
+from tests.support.scenario_player import Theatre
+from tests.support.scenarios.approvers import Cast
+from tests.support.scenarios.fixed import BOTH_AT_ONCE, ESCALATED, NO_TIME_LEFT, VETOED, WITHDRAWN
+from tests.support.scenarios.receipts import expected_receipts
+from tests.support.scenarios.reference import ending
+from tests.support.scenarios.scenario import Story
+from tests.support.scenarios.strategies import stories
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]  # a failure is first made short
 

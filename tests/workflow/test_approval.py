@@ -7,8 +7,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Receipt
 from perdure.flow import Approved, Expired, Rejected, approval
-from perdure.flow.shown import digest_of
-from tests.workflow.stage import Stage, open_stage
+from perdure.flow.request_digest import digest_of
+from tests.support.scripted_worker import Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -17,18 +17,18 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
-from perdure.bus.start_ledger import StartLedger
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.settings import TemporalSettings
 from perdure.contracts import EventReference, Receipt, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
-from perdure.flow.shown import digest_of
-from perdure.settings import TemporalSettings
+from perdure.flow.request_digest import digest_of
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
-from tests.binaries import binary
-from tests.fuse import Fuse, Fused, Killed
-from tests.people import approvers_file, directory, signed, signed_body
-from tests.workflow.stage import Stage, open_stage
+from tests.support.binaries import binary
+from tests.support.fuse import Fuse, Fused, Killed
+from tests.support.people import approvers_file, directory, signed, signed_body
+from tests.support.scripted_worker import Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ from temporalio import workflow
 
 from perdure.flow import Agent
 from perdure.testing import ScriptedModel, WorkflowRunner
-from tests.workflow import greeter
+from tests.support import greeter
 
 
 @workflow.defn

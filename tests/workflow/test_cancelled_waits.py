@@ -15,7 +15,7 @@ from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.flow import Saga, approval, note
 from perdure.flow.run import Run
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

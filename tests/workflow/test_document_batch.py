@@ -3,7 +3,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import BatchReport
 from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,8 +14,8 @@ from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
-from perdure.flow.shown import digest_of
-from tests.workflow.stage import Stage, open_stage
+from perdure.flow.request_digest import digest_of
+from tests.support.scripted_worker import Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

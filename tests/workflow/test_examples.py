@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydantic_ai.exceptions import UserError
 
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.contracts import StartWorkflow
 from perdure.testing import ScriptedModel, WorkflowRunner
 from perdure.testing.scripted_model import Line
+from perdure_ingest.dry_run import TrialEvent, try_event
 from perdure_ingest.rules import compile_rules
-from perdure_ingest.trial import TrialEvent, try_event
 from perdure_orchestrator.filesystem_server import create_server
-from tests.examples import EXAMPLES, example
+from tests.support.examples import EXAMPLES, example
 
 ContentModeration = example("content_moderation", "moderation").ContentModeration
 MultiAgentAnalysis = example("multi_analysis", "multi_analysis").MultiAgentAnalysis

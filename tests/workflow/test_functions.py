@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from perdure.flow import Agent
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
-from tests.workflow import greeter
+from tests.support import greeter
 
 FUNCTIONS: list[Any] = [greeter.add_ten, greeter.add_to_two, greeter.total, greeter.greet, greeter.open_door]
 

@@ -13,12 +13,12 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from perdure.bus import MemoryBus, MemoryObjects
+from perdure.config.settings import Settings
 from perdure.flow import Saga, approval
-from perdure.settings import Settings
 from perdure.testing import ScriptedModel
 from perdure_orchestrator.app import Parties, working
 from perdure_orchestrator.registry import Registry
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 _ENDED: Final = "activity_task_completed_event_attributes"
 

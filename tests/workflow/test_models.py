@@ -11,18 +11,17 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from perdure.agent_settings import LimitSettings
 from perdure.bus import MemoryObjects
-from perdure.flow.exchange import ModelAnswer, ModelRequest
-from perdure.flow.tool_call import FunctionTool
-from perdure.settings import LlmSettings
+from perdure.config.agents import LimitSettings
+from perdure.config.settings import LlmSettings
+from perdure.flow.messages import FunctionTool, ModelAnswer, ModelRequest
+from perdure_orchestrator.activities import AskModel
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import Permissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
-from perdure_orchestrator.steps import AskModel
-from tests.llm_peer import Behaviour, LlmPeer, llm_peer
+from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
 
 KEY = "sk-very-secret-0123456789"
 MODELS = [
@@ -32,7 +31,7 @@ MODELS = [
     "house:any/model",
     "google:gemini-2.5-flash",
 ]
-NOW = FunctionTool(name="now", module="tests.workflow.greeter", path="now")
+NOW = FunctionTool(name="now", module="tests.support.greeter", path="now")
 SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
@@ -111,7 +110,7 @@ async def test_a_conversation_goes_on_after_a_tool_that_was_not_answered(model: 
     async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
         peer.plan = ["call_tool"]
         first = await ask(
-            asking, model, functions=(FunctionTool(name="now", module="tests.workflow.greeter", path="now"),)
+            asking, model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
         )
         second = await ask(asking, model, recent=first.said)
 

@@ -13,7 +13,7 @@ from temporalio import workflow
 
 from perdure.flow import Agent, Saga
 from perdure.testing import WorkflowRunner
-from tests.examples import example
+from tests.support.examples import example
 
 OrderProcessing = example("orders", "orders").OrderProcessing
 create_server = example("orders", "shop_server").create_server

@@ -10,7 +10,7 @@ from temporalio import workflow
 from perdure.flow import Agent, WorkflowResult
 from perdure.flow.patterns import Failure, handoff, orchestrate, parallel, refine, route
 from perdure.testing import ScriptedModel, WorkflowRunner
-from tests.workflow import greeter
+from tests.support import greeter
 
 
 class Said(BaseModel):

@@ -15,8 +15,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.bus import MemoryObjects
+from perdure.connections.temporal import converter
 from perdure.errors import Unavailable
-from perdure.temporal_client import converter
 from perdure_orchestrator.interceptors import FAILURE_TYPES
 from perdure_orchestrator.payload_store import PayloadStore
 

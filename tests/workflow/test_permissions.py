@@ -9,7 +9,7 @@ from perdure.contracts import ApprovalRequested
 from perdure.flow import Agent
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
 from perdure_orchestrator.agents.in_process import InProcessServer
-from tests.workflow import greeter
+from tests.support import greeter
 
 BUYING = ("buy", {"item": "hat"}, "buy hat")
 ADDING = ("add", {"second": 5}, "add 10 5")

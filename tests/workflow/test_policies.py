@@ -18,10 +18,10 @@ from perdure.contracts import (
     Receipt,
 )
 from perdure.flow import Approved, Escalation, Rejected, approval
-from perdure.flow.poll import ArrivedDecision
+from perdure.flow.ballot import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.testing import WorkflowRunner
-from tests.workflow.stage import Stage, open_stage
+from tests.support.scripted_worker import Stage, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

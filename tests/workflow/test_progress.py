@@ -13,7 +13,7 @@ from perdure.bus import MemoryBus
 from perdure.contracts import Message, Progress
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import note
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.testing import WorkflowRunner
-from tests.workflow.stage import open_stage
+from tests.support.scripted_worker import open_stage
 
 
 class Answer(BaseModel):

@@ -11,7 +11,7 @@ from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from perdure.flow import Agent
 from perdure.testing import ToolUse, WorkflowRunner
-from tests.workflow import greeter
+from tests.support import greeter
 
 
 @workflow.defn
@@ -31,7 +31,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     kept = InMemorySpanExporter()
     provider = create_tracer_provider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    for side in ("run_side", "step_side"):
+    for side in ("workflow", "activity"):
         monkeypatch.setattr(f"perdure_orchestrator.interceptors.{side}._tracer", provider.get_tracer("test"))
     return kept
 

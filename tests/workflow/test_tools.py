@@ -13,16 +13,16 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from perdure.agent_settings import LimitSettings
 from perdure.bus import MemoryBus, MemoryObjects
+from perdure.config.agents import LimitSettings
+from perdure.config.settings import Settings, StdioServer
 from perdure.flow import Agent
-from perdure.settings import Settings, StdioServer
+from perdure_orchestrator.activities import CallTool, ReadRules, Say
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.permissions import Permissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.said import Said
-from perdure_orchestrator.steps import CallTool, ReadRules, Say
+from perdure_orchestrator.publish_log import Said
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

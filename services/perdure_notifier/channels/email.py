@@ -12,13 +12,13 @@ import aiosmtplib
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import KeyValue
+from perdure.config.notifier import EmailSettings
 from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
-from perdure.notifier_settings import EmailSettings
-from perdure_notifier.answers.links import Links
 from perdure_notifier.channels.channel import Refused
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import digest_of, render
+from perdure_notifier.replies.links import Links
 
 __all__ = ["EmailChannel"]
 

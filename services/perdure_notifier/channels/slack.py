@@ -12,9 +12,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import KeyValue
+from perdure.config.notifier import SlackSettings
 from perdure.contracts import ApprovalDecided, ApprovalEscalated, ApprovalExpired, ApprovalReminded, ApprovalRequested
 from perdure.errors import SetupError, Unavailable
-from perdure.notifier_settings import SlackSettings
 from perdure_notifier.channels.channel import Busy, Refused
 from perdure_notifier.channels.slack_blocks import blocks_of, settled
 from perdure_notifier.channels.slack_text import literal

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from perdure.printable import as_text, printable
+from perdure.values.printable import as_text, printable
 
 __all__ = ["Block", "Part", "context", "header", "literal", "marked", "shown"]
 

@@ -19,10 +19,10 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from perdure.contracts import RunUsage, Usage
-from perdure.flow import exchange
+from perdure.flow import messages as exchange
 
 if TYPE_CHECKING:
-    from perdure.flow.tool_call import ToolAnswer
+    from perdure.flow.messages import ToolAnswer
 
 __all__ = ["answered", "asked", "parameters"]
 

@@ -14,9 +14,8 @@ from pydantic_core import to_json, to_jsonable_python
 from temporalio.exceptions import ApplicationError
 
 from perdure.errors import PerdureError
-from perdure.flow.tool_call import FunctionCall, FunctionTool, ToolAnswer
-from perdure.flow.tool_error import ToolError
-from perdure.nearest import nearest
+from perdure.flow.messages import FunctionCall, FunctionTool, ToolAnswer, ToolError
+from perdure.values.nearest import nearest
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition

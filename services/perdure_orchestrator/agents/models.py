@@ -6,10 +6,10 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from perdure.config.settings import LlmSettings, ProviderSettings
 from perdure.errors import PerdureError
-from perdure.nearest import nearest
-from perdure.settings import LlmSettings, ProviderSettings
-from perdure_orchestrator.agents.keys import Keys
+from perdure.values.nearest import nearest
+from perdure_orchestrator.agents.redaction import Keys
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -59,7 +59,7 @@ class Models:
 
     def _make(self, name: str) -> Model:
         if name == "offline":
-            from perdure_orchestrator.offline import OfflineModel  # noqa: PLC0415 (brings its libraries with it)
+            from perdure_offline import OfflineModel  # noqa: PLC0415 (brings its libraries with it)
 
             return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
         from pydantic_ai.exceptions import UserError  # noqa: PLC0415 (a slow import)

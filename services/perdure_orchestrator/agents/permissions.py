@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from perdure.agent_settings import AgentSettings
+from perdure.config.agents import AgentSettings
 from perdure.errors import PerdureError
 
 __all__ = ["NotAllowed", "Permissions"]

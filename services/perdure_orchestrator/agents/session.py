@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from temporalio.exceptions import ApplicationError
 
+from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
-from perdure.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.in_process import InProcessServer
-from perdure_orchestrator.agents.keys import Keys
+from perdure_orchestrator.agents.redaction import Keys
 from perdure_orchestrator.agents.server_errors import Refusals, not_let_in
 
 if TYPE_CHECKING:

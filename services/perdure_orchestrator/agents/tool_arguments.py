@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from perdure.nearest import nearest
+from perdure.values.nearest import nearest
 
 __all__ = ["WrongArguments", "fitted"]
 

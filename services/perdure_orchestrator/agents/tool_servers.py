@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import PerdureError, Unavailable
-from perdure.flow.tool_call import ToolAnswer, ToolRequest
-from perdure.nearest import nearest
-from perdure_orchestrator.agents.keys import Keys
+from perdure.flow.messages import ToolAnswer, ToolRequest
+from perdure.values.nearest import nearest
+from perdure_orchestrator.agents.redaction import Keys
 from perdure_orchestrator.agents.session import Server, Session
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perdure.contracts import RunUsage
-from perdure.flow.exchange import ModelRequest
-from perdure.flow.tool_call import FunctionCall, ToolRequest
+from perdure.flow.messages import FunctionCall, ModelRequest, ToolRequest
 
 __all__ = ["of_step", "of_usage"]
 

@@ -10,9 +10,9 @@ from temporalio.worker import (
 )
 
 from perdure.bus import Bus
-from perdure_orchestrator.interceptors.run_side import RunSide
-from perdure_orchestrator.interceptors.step_side import StepSide
-from perdure_orchestrator.said import Said
+from perdure_orchestrator.interceptors.activity import StepSide
+from perdure_orchestrator.interceptors.workflow import RunSide
+from perdure_orchestrator.publish_log import Said
 
 __all__ = ["ProgressInterceptor"]
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
 
 from perdure.contracts import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.flow import Agent
-from perdure.flow.sentence import sentence
+from perdure.flow.error_text import sentence
 from perdure_orchestrator.workflows.document_analysis import DocumentAnalysis
 
 __all__ = ["DocumentBatch"]

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from perdure.approvers.directory import Directory
-from perdure.config_file import read_yaml
+from perdure.config.yaml_file import read_yaml
 from perdure.errors import SetupError
 
 __all__ = ["ApproversFile"]

@@ -2,12 +2,10 @@
 
 from perdure.bus.envelope import Wire, decode, encode
 from perdure.bus.events import read_event, write_event
-from perdure.bus.key_value import KeyValue, MemoryKeyValue
-from perdure.bus.memory import MemoryBus
-from perdure.bus.nats import NatsBus, connect
-from perdure.bus.nats_key_value import NatsKeyValue
-from perdure.bus.nats_objects import NatsObjects
-from perdure.bus.objects import MemoryObjects, Objects
+from perdure.bus.jetstream import NatsBus, NatsKeyValue, NatsObjects, connect
+from perdure.bus.key_value import KeyValue
+from perdure.bus.memory import MemoryBus, MemoryKeyValue, MemoryObjects
+from perdure.bus.objects import Objects
 from perdure.bus.port import Bus, Heard
 
 __all__ = [

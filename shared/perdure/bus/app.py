@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from perdure.bus.delivery import Handle
+from perdure.bus.settlement import Handle
 
 __all__ = ["Answers", "App", "Hears"]
 

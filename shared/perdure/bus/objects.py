@@ -1,10 +1,8 @@
-"""Whole pieces of data that are too large for a message, by name: the port and its twin in memory."""
+"""Whole pieces of data that are too large for a message, by name."""
 
 from typing import Protocol
 
-from perdure.errors import NotKept
-
-__all__ = ["MemoryObjects", "Objects"]
+__all__ = ["Objects"]
 
 
 class Objects(Protocol):
@@ -24,21 +22,3 @@ class Objects(Protocol):
             NotKept: There is none of this name.
             Unavailable: The store does not answer, or has not all of it now.
         """
-
-
-class MemoryObjects:
-    """Keeps data for as long as it lives."""
-
-    def __init__(self) -> None:
-        self._data: dict[str, bytes] = {}
-
-    async def put(self, name: str, data: bytes) -> None:
-        """Keep data under a name; see ``Objects.put``."""
-        self._data[name] = data
-
-    async def get(self, name: str) -> bytes:
-        """Return the data; see ``Objects.get``."""
-        try:
-            return self._data[name]
-        except KeyError:
-            raise NotKept(f"There is no object {name}") from None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
+from perdure.connections.nats import inbox
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.runs import DESCRIBE_RUN
-from perdure.nats_client import inbox
 
 __all__ = ["HOUSE", "ON_REQUEST", "OUTSIDERS", "ROLES", "Permissions", "permissions"]
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 import yaml
 
 from perdure.chaos.plan import PROBE
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import PREFIX, Settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.ports import is_free
 from perdure.local.state import State
 from perdure.local.suite import SERVICES, open_suite
 from perdure.local.supervisor import Happening
-from perdure.settings import PREFIX, Settings
 
 __all__ = ["own_suite"]
 

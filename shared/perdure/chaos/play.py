@@ -9,13 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from perdure.background import background
 from perdure.chaos.kills import Back, Killed, Killer
 from perdure.chaos.load import Load
 from perdure.chaos.plan import Planned, kill_order
-from perdure.chaos.watch import Watch
-from perdure.nats_client import plain_client
-from perdure.settings import NatsSettings
+from perdure.chaos.progress_counter import Watch
+from perdure.config.settings import NatsSettings
+from perdure.connections.nats import plain_client
+from perdure.runtime.background import background
 
 __all__ = ["Counted", "Happening", "play"]
 

@@ -8,11 +8,11 @@ from rich.text import Text
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import decode
-from perdure.bus.open_requests import find_request, open_requests
+from perdure.bus.views.approval_index import find_request, open_requests
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, local_time, print_json, table
 from perdure.cli.wording import asked, facts_of, line, until
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.contracts import ApprovalRequested, to_pattern
 
 __all__ = ["RequestId", "register"]

@@ -24,13 +24,13 @@ from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.up import show
 from perdure.cli.verify import VERIFIER, needs_parts
-from perdure.configuration import load_settings
-from perdure.duration import parse_duration
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
+from perdure.local.discovery import whereabouts
 from perdure.local.state import read_endpoints
 from perdure.local.suite import service_of
 from perdure.local.supervisor import Died, Ready, Stopped
-from perdure.local.whereabouts import whereabouts
-from perdure.settings import Settings
+from perdure.values.duration import parse_duration
 from perdure.verify.expectation import write_expected
 
 __all__ = ["read_victims", "register"]

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from perdure.bus import NatsBus, connect
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
-from perdure.local.whereabouts import whereabouts
-from perdure.settings import NatsSettings
+from perdure.local.discovery import whereabouts
 from perdure.telemetry.tracing import tracing
 
 __all__ = ["Json", "RunId", "open_bus", "reach", "run"]

@@ -8,15 +8,15 @@ from typing import Annotated, Final
 
 import typer
 
+from perdure.asyncapi import VERSION, Difference, contract_files, differences, read_files
 from perdure.cli.client import Json
 from perdure.cli.output import console
-from perdure.contracts_export import VERSION, Difference, contract_files, differences, read_files
 
 __all__ = ["register"]
 
 _FOLDER: Final = Path("deploy/contracts")
 _NEW_VERSION: Final = (
-    "This breaks programs that go by what is published: give it a new VERSION (perdure/contracts_export/version.py)."
+    "This breaks programs that go by what is published: give it a new VERSION (perdure/asyncapi/version.py)."
 )
 
 

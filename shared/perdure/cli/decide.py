@@ -12,12 +12,12 @@ from rich.markup import escape
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
-from perdure.bus.open_requests import find_request
-from perdure.bus.speaker import Answer, Speaker
+from perdure.bus.decision_client import Answer, Speaker
+from perdure.bus.views.approval_index import find_request
 from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import SetupError, Unavailable
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, get_args
 import typer
 
 from perdure.cli.client import Json, open_bus, run
-from perdure.cli.letters import Choice, drop_letters, find_letters, replay_letters
+from perdure.cli.dead_letters import Choice, drop_letters, find_letters, replay_letters
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
 

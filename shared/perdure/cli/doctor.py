@@ -14,14 +14,14 @@ from perdure.approvers import ApproversFile
 from perdure.bus.topology import STREAMS
 from perdure.cli.client import Json, reach, run
 from perdure.cli.output import console
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
 from perdure.errors import SetupError, Unavailable
+from perdure.local.discovery import whereabouts
 from perdure.local.program import answers
 from perdure.local.servers import installed
 from perdure.local.state import read_endpoints
 from perdure.local.suite import SERVICES
-from perdure.local.whereabouts import whereabouts
-from perdure.settings import Settings
 
 __all__ = ["register"]
 

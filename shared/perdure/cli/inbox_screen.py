@@ -14,13 +14,13 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 
 from perdure.approvers import SigningKey
 from perdure.bus import Bus
-from perdure.bus.open_requests import open_requests
+from perdure.bus.views.approval_index import open_requests
 from perdure.cli.decide import Said, answer
 from perdure.cli.output import plain
 from perdure.cli.wording import facts_of, until
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
-from perdure.printable import printable
+from perdure.values.printable import printable
 
 __all__ = ["Inbox"]
 

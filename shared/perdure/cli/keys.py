@@ -13,7 +13,7 @@ from perdure.approvers import Approver, ApproversFile, Directory, Proxy, PublicK
 from perdure.approvers.enrolment import enrol
 from perdure.cli.client import Json
 from perdure.cli.output import console, print_json, table
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.errors import PerdureError, SetupError
 
 __all__ = ["approvers_file", "register"]

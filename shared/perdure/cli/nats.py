@@ -6,11 +6,11 @@ from typing import Annotated, Final
 import typer
 
 from perdure.bus.accounts import ENVIRONMENT, INCLUDED, accounts, key_variable
+from perdure.bus.jetstream.provision import declare
 from perdure.bus.permissions import ROLES
-from perdure.bus.topology import declare
 from perdure.cli.client import open_bus, run
 from perdure.cli.output import console
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.local.nkeys import ensure_nkeys
 
 __all__ = ["register"]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perdure.contracts import Kind, Progress, RunUsage, Usage
-from perdure.printable import printable
+from perdure.values.printable import printable
 
 __all__ = ["console", "local_time", "plain", "print_json", "progress_line", "table"]
 

@@ -12,13 +12,13 @@ from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, table
 from perdure.cli.publish import parse_data
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.contracts import from_token, to_token
 from perdure.errors import PerdureError
 
 __all__ = ["register"]
 
-_TRIAL: Final = "perdure_ingest.trial"  # the command line knows no service: it asks, as it would over the bus
+_TRIAL: Final = "perdure_ingest.dry_run"  # the command line knows no service: it asks, as it would over the bus
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from perdure.bus import NatsBus
-from perdure.bus.story import follow, newest_facts, story
+from perdure.bus.views.run_index import follow, newest_facts, story
 from perdure.cli.client import Json, RunId, open_bus, run
 from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
 from perdure.contracts import ENDINGS, Progress, RunUsage, in_order

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from perdure.cli.client import Json, RunId
 from perdure.cli.output import console
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
 from perdure.telemetry.span_tree import MISSING_PARENT, SpanNode, build_tree, find_traces, read_spans
 

@@ -13,11 +13,11 @@ import typer
 from perdure.cli.client import Json, run
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.suite import Suite, open_suite
 from perdure.local.supervisor import Died, Happening, Ready, Stopped
-from perdure.settings import Settings
 
 __all__ = ["register", "show"]
 

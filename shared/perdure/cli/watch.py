@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.bus.story import follow
+from perdure.bus.views.run_index import follow
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json, progress_line
 

@@ -12,7 +12,7 @@ from perdure.contracts import (
     Message,
     Policy,
 )
-from perdure.printable import as_text
+from perdure.values.printable import as_text
 
 __all__ = ["asked", "facts_of", "line", "until"]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints, model_validator
 
-from perdure.duration import Duration
+from perdure.values.duration import Duration
 
 __all__ = ["Escalation", "Policy", "Voice"]
 

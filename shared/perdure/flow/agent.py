@@ -11,10 +11,9 @@ from temporalio.common import RetryPolicy
 
 from perdure.flow.functions import function_tools
 from perdure.flow.llm import Llm
-from perdure.flow.offers import Prompts, Resources
-from perdure.flow.performing import Trying, rules_for
-from perdure.flow.tools import Toolbox, Tools
-from perdure.nearest import nearest
+from perdure.flow.step_options import Trying, rules_for
+from perdure.flow.tools import Prompts, Resources, Toolbox, Tools
+from perdure.values.nearest import nearest
 
 __all__ = ["Agent"]
 

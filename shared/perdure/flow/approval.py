@@ -21,10 +21,10 @@ from perdure.contracts import (
     Severity,
     Voice,
 )
-from perdure.flow.poll import Conclusion
+from perdure.flow.ballot import Conclusion
+from perdure.flow.facts import Fact
+from perdure.flow.request_digest import as_shown, digest_of
 from perdure.flow.run import Run
-from perdure.flow.shown import as_shown, digest_of
-from perdure.flow.steps import Fact
 from perdure.flow.waiting import until
 
 __all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from perdure.flow.tool_call import FunctionTool
+from perdure.flow.messages import FunctionTool
 
 __all__ = ["function_tools"]
 

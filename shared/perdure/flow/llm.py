@@ -10,10 +10,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.contracts.usage import RunUsage
-from perdure.flow.exchange import ASK_MODEL, ModelAnswer, ModelRequest, ToolWish
-from perdure.flow.performing import Trying, limited_from, perform, rules_for
+from perdure.flow.messages import ASK_MODEL, ModelAnswer, ModelRequest, ToolAnswer, ToolWish
 from perdure.flow.run import Run
-from perdure.flow.tool_call import ToolAnswer
+from perdure.flow.step_options import Trying, limited_from, perform, rules_for
 from perdure.flow.tools import Toolbox
 
 __all__ = ["Llm", "Reply"]

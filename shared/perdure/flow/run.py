@@ -13,11 +13,10 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from perdure.contracts import ApprovalExpired, Kind, Progress, Receipt, RunUsage
-from perdure.flow.carried import CARRIED_MEMO, Carried
-from perdure.flow.inbox import Inbox
-from perdure.flow.poll import ArrivedDecision
-from perdure.flow.rules import READ_RULES, Rules
-from perdure.flow.steps import HEAR_ALL, SAY, Announcement, Fact, RunStory
+from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.facts import CARRIED_MEMO, HEAR_ALL, SAY, Announcement, Carried, Fact, RunStory
+from perdure.flow.messages import READ_RULES, Rules
+from perdure.flow.open_requests import Inbox
 
 __all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
 

@@ -11,9 +11,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from perdure.flow.note import note
-from perdure.flow.performing import undoing
-from perdure.flow.sentence import innermost, sentence
+from perdure.flow.error_text import innermost, sentence
+from perdure.flow.notify import note
+from perdure.flow.step_options import undoing
 from perdure.flow.waiting import cancel_me, cancellations, see_through
 
 __all__ = ["Saga"]

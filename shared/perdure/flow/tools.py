@@ -10,9 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.flow.approval import Approved, approval
-from perdure.flow.performing import Trying, limited_from, perform, rules_for
-from perdure.flow.run import Run
-from perdure.flow.tool_call import (
+from perdure.flow.messages import (
     ASK_SERVER,
     CALL_FUNCTION,
     CALL_TOOL,
@@ -23,8 +21,10 @@ from perdure.flow.tool_call import (
     ToolAnswer,
     ToolRequest,
 )
+from perdure.flow.run import Run
+from perdure.flow.step_options import Trying, limited_from, perform, rules_for
 
-__all__ = ["Toolbox", "Tools"]
+__all__ = ["Prompts", "Resources", "Toolbox", "Tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,36 @@ class Tools:
     async def list(self) -> list[dict[str, Any]]:
         """Return what the agent may use, each as MCP describes a tool, with its ``server``; functions have none."""
         return await ask_servers(self._box, "tools")
+
+
+class Resources:
+    """The resources of an agent's servers, in MCP's own JSON."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self._box = box
+
+    async def read(self, uri: str) -> list[dict[str, Any]]:
+        """Return the contents of a resource: each has its ``uri`` and a ``text`` or a ``blob`` (base64)."""
+        return await ask_servers(self._box, "resource", uri)
+
+    async def list(self) -> list[dict[str, Any]]:
+        """Return what there is to read, each with its ``server``."""
+        return await ask_servers(self._box, "resources")
+
+
+class Prompts:
+    """The prompts of an agent's servers, in MCP's own JSON."""
+
+    def __init__(self, box: Toolbox) -> None:
+        self._box = box
+
+    async def get(self, name: str, **arguments: str) -> list[dict[str, Any]]:
+        """Return the messages of a prompt, filled in: each has its ``role`` and ``content``."""
+        return await ask_servers(self._box, "prompt", name, arguments)
+
+    async def list(self) -> list[dict[str, Any]]:
+        """Return what prompts there are, each with its ``server``."""
+        return await ask_servers(self._box, "prompts")
 
 
 async def ask_servers(

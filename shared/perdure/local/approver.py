@@ -4,7 +4,7 @@ import getpass
 
 from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol
-from perdure.settings import Settings
+from perdure.config.settings import Settings
 
 __all__ = ["ensure_approver", "ensure_notifier"]
 

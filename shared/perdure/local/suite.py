@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from perdure.bus.permissions import ROLES
-from perdure.config_file import CONFIG_VARIABLE, config_file
+from perdure.config.settings import NatsSettings, Settings
+from perdure.config.yaml_file import CONFIG_VARIABLE, config_file
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
-from perdure.local.declared import Declared
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, answers
+from perdure.local.provision import Declared
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
-from perdure.settings import NatsSettings, Settings
 
 __all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 

@@ -12,12 +12,12 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus, MemoryObjects, decode
+from perdure.config.settings import Settings
+from perdure.connections.temporal import converter
 from perdure.contracts import ApprovalRequested, Decision, Message, Progress
-from perdure.flow.poll import ArrivedDecision
+from perdure.flow.ballot import ArrivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
-from perdure.settings import Settings
-from perdure.temporal_client import converter
 from perdure.testing.outcome import Outcome
 from perdure.testing.scripted_model import Line, ScriptedModel
 from perdure_orchestrator.agents.in_process import InProcessServer

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from perdure.configuration import load_settings
-from perdure.duration import parse_duration
-from perdure.ending import leave
+from perdure.config.loader import load_settings
 from perdure.errors import PerdureError, SetupError
+from perdure.runtime.exit import leave
+from perdure.values.duration import parse_duration
 from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Verdict
 from perdure.verify.records import Expected

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client as Temporal
 from temporalio.service import RPCError
 
+from perdure.config.settings import Settings, TemporalSettings
+from perdure.connections.nats import plain_client
+from perdure.connections.temporal import open_client
 from perdure.errors import Unavailable
-from perdure.local.whereabouts import whereabouts
-from perdure.nats_client import plain_client
-from perdure.settings import Settings, TemporalSettings
-from perdure.temporal_client import open_client
+from perdure.local.discovery import whereabouts
 from perdure.verify.records import Seen
 from perdure.verify.runs import executions
 from perdure.verify.store import open_store, recorded

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from perdure.settings import Settings
+from perdure.config.settings import Settings
 from perdure.verify.records import Recorded
 
 __all__ = ["open_store", "recorded"]

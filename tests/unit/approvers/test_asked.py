@@ -7,8 +7,8 @@ import pytest
 
 from perdure.approvers import Approver, Directory, escalated, may_answer
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy
-from perdure.flow.poll import ArrivedDecision, Poll
-from tests.telling import NOON, request
+from perdure.flow.ballot import ArrivedDecision, Poll
+from tests.support.notifier import NOON, request
 
 PEOPLE = {
     "ada": Approver(roles=("editor",)),

@@ -8,7 +8,7 @@ import pytest
 
 from perdure.approvers import Approver, ApproversFile, Away, Directory, NotVerified, Proxy, SigningKey
 from perdure.errors import SetupError
-from tests.people import approvers_file, directory, signed
+from tests.support.people import approvers_file, directory, signed
 
 ADA, BOB, BOT = SigningKey.new(), SigningKey.new(), SigningKey.new()
 ROLES = {"ada": ["chief"], "bob": ["editor"]}

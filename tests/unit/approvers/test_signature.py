@@ -13,7 +13,7 @@ from perdure.approvers import PublicKey, SigningKey, canonical, key_id_of, sign,
 from perdure.approvers.enrolment import enrol, find_key
 from perdure.approvers.file import ApproversFile
 from perdure.errors import SetupError
-from tests.people import signed
+from tests.support.people import signed
 
 KEY = SigningKey.new()
 BODY = signed(KEY, "ada", "run.1", "a" * 64, comment="Für mich: ja\n\u0001\x7f").model_dump(mode="json")

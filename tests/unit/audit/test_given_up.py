@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from perdure.bus import Heard, Wire
-from perdure.bus.delivery import LARGEST_BODY_KEPT
+from perdure.bus.settlement import LARGEST_BODY_KEPT
 from perdure.errors import InvalidMessage
-from perdure_audit.given_up import letter_about, read_advisory
+from perdure_audit.advisories import letter_about, read_advisory
 
 TERMINATED = {
     "type": "io.nats.jetstream.advisory.v1.terminated",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from perdure.bus import Heard, MemoryBus, Wire
-from perdure.bus.delivery import settle
+from perdure.bus.settlement import settle
 from perdure.errors import Unavailable
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store

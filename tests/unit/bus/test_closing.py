@@ -4,8 +4,8 @@ import pytest
 from nats.aio.client import Client
 
 from perdure.bus import connect
+from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
-from perdure.settings import NatsSettings
 
 
 class Lost(Client):
@@ -19,7 +19,7 @@ class Lost(Client):
 
 
 async def test_a_connection_that_is_lost_ends_with_what_was_wrong_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.bus.nats.Client", Lost)
+    monkeypatch.setattr("perdure.bus.jetstream.bus.Client", Lost)
 
     with pytest.raises(Unavailable, match="stored"):
         async with connect(NatsSettings(), source="test"):

@@ -1,9 +1,9 @@
 """The permissions, beside what else the code says of who says and hears what."""
 
+from perdure.asyncapi.flow import SAID_BY
 from perdure.bus.permissions import OUTSIDERS, ROLES, permissions
 from perdure.bus.topology import CONSUMERS, QUEUES, STREAMS, matches
-from perdure.contracts_export.flow import SAID_BY
-from perdure.nats_client import inbox
+from perdure.connections.nats import inbox
 
 
 def test_each_service_may_say_what_the_contract_says_that_it_says() -> None:

@@ -9,11 +9,11 @@ from typer.testing import CliRunner, Result
 
 from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus
-from perdure.bus.speaker import Speaker, Spoken
+from perdure.bus.decision_client import Speaker, Spoken
 from perdure.cli.app import app
 from perdure.contracts import Decision, Receipt, ReceiptCode
 from perdure.errors import Unavailable
-from tests.telling import request
+from tests.support.notifier import request
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus, decode
 from perdure.cli.inbox_screen import Inbox
 from perdure.contracts import Decision, Receipt
-from tests.telling import decided, request
+from tests.support.notifier import decided, request
 
 KEY = SigningKey.new()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perdure.bus import Wire, read_event, write_event
 from perdure.contracts import Event, Reason
 from perdure.errors import InvalidMessage
-from tests.unit.contracts.messages import json_values, texts, times, words
+from tests.support.messages import json_values, texts, times, words
 
 events = st.builds(
     Event,

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.bus import Wire, read_event, write_event
-from perdure.bus.replay import replayed
+from perdure.bus.resend import replayed
 from perdure.contracts import DeadLetter, Event
 
 EVENT = Event(id="ä 1", type="a.b", source="s", subject="x", time=datetime(2026, 11, 23, tzinfo=UTC), data={"n": 1})

@@ -7,7 +7,7 @@ from perdure.bus import Wire, decode, encode
 from perdure.bus.topology import stream_of
 from perdure.contracts import Message, Progress
 from perdure.errors import InvalidMessage
-from tests.unit.contracts.messages import messages
+from tests.support.messages import messages
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

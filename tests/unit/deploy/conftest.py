@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.settings import PREFIX
+from perdure.config.settings import PREFIX
 
 
 @pytest.fixture(autouse=True)

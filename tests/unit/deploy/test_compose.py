@@ -8,10 +8,10 @@ import sys
 import pytest
 from prometheus_client import CollectorRegistry
 
-from perdure.endpoints import Health, endpoints
+from perdure.config.settings import ServiceSettings
 from perdure.local.suite import SERVICES
-from perdure.settings import ServiceSettings
-from tests.unit.deploy.files import COMPOSE, DEPLOY, PORTS, ROOT, compose, loaded, read, run, service_of, volumes_of
+from perdure.runtime.endpoints import Health, endpoints
+from tests.support.deploy_files import COMPOSE, DEPLOY, PORTS, ROOT, compose, loaded, read, run, service_of, volumes_of
 
 
 def test_the_compose_file_fits_the_compose_specification() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from perdure.settings import StdioServer
+from perdure.config.settings import StdioServer
 from perdure_ingest.rules import compile_rules
 from perdure_orchestrator.registry import load_registry
-from tests.unit.deploy.files import CONFIGURATIONS, ROOT, compose, loaded, volumes_of, workloads
+from tests.support.deploy_files import CONFIGURATIONS, ROOT, compose, loaded, volumes_of, workloads
 
 
 @pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda file: str(file.relative_to(ROOT)))

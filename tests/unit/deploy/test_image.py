@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from perdure.local.suite import SERVICES
-from tests.unit.deploy.files import DEPLOY, PORTS, ROOT, run
+from tests.support.deploy_files import DEPLOY, PORTS, ROOT, run
 
 
 def test_hadolint_has_nothing_to_say_about_the_dockerfile() -> None:

@@ -5,11 +5,11 @@ import tomllib
 
 import pytest
 
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import ServiceSettings
 from perdure.errors import SetupError
 from perdure.local.suite import SERVICES
-from perdure.settings import ServiceSettings
-from tests.unit.deploy.files import (
+from tests.support.deploy_files import (
     DEPLOY,
     KUBERNETES,
     PORTS,

@@ -11,7 +11,7 @@ from perdure.bus.permissions import ROLES
 from perdure.cli.app import app
 from perdure.local.nkeys import public_nkey, seed_file
 from perdure.local.suite import SERVICES
-from tests.unit.deploy.files import COMPOSE, DEPLOY, ROOT, compose, generated, service_of, volumes_of, workloads
+from tests.support.deploy_files import COMPOSE, DEPLOY, ROOT, compose, generated, service_of, volumes_of, workloads
 
 NATS = DEPLOY / "nats"
 

@@ -9,7 +9,7 @@ from perdure.bus.accounts import key_variable
 from perdure.bus.permissions import ROLES
 from perdure.local.nkeys import ensure_nkeys
 from perdure.local.servers import nats_program, temporal_program
-from tests.unit.deploy.files import DEPLOY, compose, read, run, volumes_of
+from tests.support.deploy_files import DEPLOY, compose, read, run, volumes_of
 
 
 def test_nats_server_accepts_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from perdure.bus.hearing import _Metrics
+from perdure.bus.jetstream.subscriptions import _Metrics
 from perdure.local.suite import SERVICES
-from tests.unit.deploy.files import DEPLOY, PORTS, read
+from tests.support.deploy_files import DEPLOY, PORTS, read
 
 
 def test_every_pipeline_of_the_collector_is_made_of_declared_parts() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from perdure.flow import Agent, mcp_agent
-from tests.workflow import greeter
+from tests.support import greeter
 
 
 class Clerk(Agent):

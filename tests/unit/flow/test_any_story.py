@@ -2,11 +2,11 @@
 
 from hypothesis import given, settings
 
-from tests.stories.model import ending
-from tests.stories.receipts import expected_receipts
-from tests.stories.story import Story
-from tests.stories.strategies import stories
-from tests.unit.flow.desk import Desk
+from tests.support.desk import Desk
+from tests.support.scenarios.receipts import expected_receipts
+from tests.support.scenarios.reference import ending
+from tests.support.scenarios.scenario import Story
+from tests.support.scenarios.strategies import stories
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from perdure.flow.shown import as_shown, digest_of  # noqa: F401 (what is run elsewhere, takes it from here)
+from perdure.flow.request_digest import as_shown, digest_of  # noqa: F401 (what is run elsewhere, takes it from here)
 
 ROOT = Path(__file__).parents[3]
 LETTERS = frozenset("abcdefgh")

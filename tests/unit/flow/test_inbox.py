@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Decision
-from perdure.flow.inbox import Inbox
-from perdure.flow.poll import ArrivedDecision
+from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.open_requests import Inbox
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 DIGEST = "a" * 64

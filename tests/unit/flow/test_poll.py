@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Voice
-from perdure.flow.poll import ArrivedDecision, Poll
+from perdure.flow.ballot import ArrivedDecision, Poll
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DIGEST = "a" * 64

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from perdure.bus import Wire, read_event
+from perdure.config.routes import Route
 from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, from_token, to_token
 from perdure.errors import InvalidMessage, SetupError
-from perdure.routes import Route
 from perdure_ingest.admission import Arrival, admit, workflow_id
 from perdure_ingest.rules import compile_rules
-from tests.unit.contracts.messages import json_values, texts, words
+from tests.support.messages import json_values, texts, words
 
 HEADERS = ["content-type", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "Nats-Msg-Id"]
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.flow_control import FlowControl
-from perdure.window import Window
-from perdure_ingest.flow.gate import Go, Hold, OpenRuns, Replace, Skip, Verdict, decide
+from perdure.config.flow_control import FlowControl
+from perdure.values.window import Window
+from perdure_ingest.flow_control.gate import Go, Hold, OpenRuns, Replace, Skip, Verdict, decide
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TWO = OpenRuns(runs={"r1": "a", "r2": "a"})

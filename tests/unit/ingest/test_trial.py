@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from perdure.routes import Route
+from perdure.config.routes import Route
+from perdure_ingest.dry_run import TrialEvent, try_event
 from perdure_ingest.rules import compile_rules
-from perdure_ingest.trial import TrialEvent, try_event
-from tests.command_line import perdure
+from tests.support.command_line import perdure
 
 ROUTES = [
     {"on": "orders.*", "start": "Order", "schema": {"required": ["id"]}},

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from perdure.config.settings import Settings
 from perdure.errors import SetupError
+from perdure.local.discovery import whereabouts
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
 from perdure.local.state import State
 from perdure.local.suite import SERVICES, _service
-from perdure.local.whereabouts import whereabouts
-from perdure.settings import Settings
 from tests.unit.local.test_state import another_suite
 
 PORTS = {"nats": 4222, "nats_monitor": 8222}

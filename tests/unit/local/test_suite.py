@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local import suite
 from perdure.local.program import Program
 from perdure.local.state import Endpoints, State, read_endpoints
 from perdure.local.suite import SERVICES, open_suite
 from perdure.local.supervisor import Ready, Supervisor
-from perdure.settings import Settings
-from tests.unit.local.programs import Happenings, steady
+from tests.support.programs import Happenings, steady
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from perdure.cli.up import show
 from perdure.errors import SetupError
 from perdure.local.supervisor import Died, Ready, Stopped, supervised
-from tests.live.world import left_behind
-from tests.unit.local.programs import Happenings, program, steady
+from tests.support.programs import Happenings, program, steady
+from tests.support.suite import left_behind
 
 
 async def test_a_suite_is_open_when_every_part_of_it_is_ready(tmp_path: Path) -> None:

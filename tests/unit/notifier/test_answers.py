@@ -16,16 +16,16 @@ from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, ApproversFile, Directory, Proxy, PublicKey, SigningKey
 from perdure.bus import MemoryBus, MemoryKeyValue
+from perdure.config.settings import Settings
 from perdure.contracts import LONGEST_COMMENT, Decision, Receipt
-from perdure.endpoints import Health, endpoints
-from perdure.settings import Settings
-from perdure_notifier.answers.front import open_front
-from perdure_notifier.answers.links import Links
-from tests.people import approvers_file
-from tests.ports import free_port
-from tests.slack_peer import SECRET as SLACK_SECRET
-from tests.slack_peer import TOKEN, SlackPeer, slack_peer
-from tests.telling import decided, request
+from perdure.runtime.endpoints import Health, endpoints
+from perdure_notifier.replies.http import open_front
+from perdure_notifier.replies.links import Links
+from tests.support.notifier import decided, request
+from tests.support.people import approvers_file
+from tests.support.ports import free_port
+from tests.support.slack_peer import SECRET as SLACK_SECRET
+from tests.support.slack_peer import TOKEN, SlackPeer, slack_peer
 
 KEY = SigningKey.new()
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

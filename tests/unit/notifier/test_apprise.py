@@ -9,8 +9,8 @@ import pytest
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.channels.apprise import AppriseChannel
 from perdure_notifier.notice import Notice
-from tests.http_peer import Answer, Post, http_peer
-from tests.telling import request
+from tests.support.http_peer import Answer, Post, http_peer
+from tests.support.notifier import request
 
 
 class Peer:

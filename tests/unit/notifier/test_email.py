@@ -9,17 +9,17 @@ import pytest
 
 from perdure.approvers import Approver, ApproversFile, Directory, SigningKey
 from perdure.bus import KeyValue, MemoryKeyValue
+from perdure.config.notifier import EmailSettings
 from perdure.contracts import ApprovalEscalated, Policy
 from perdure.errors import Unavailable
-from perdure.notifier_settings import EmailSettings
-from perdure_notifier.answers.links import Links
 from perdure_notifier.channels import Refused
 from perdure_notifier.channels.email import EmailChannel
 from perdure_notifier.notice import Notice
-from tests.people import approvers_file
-from tests.ports import free_port
-from tests.postbox import Postbox, postbox, text_of
-from tests.telling import alert, decided, request
+from perdure_notifier.replies.links import Links
+from tests.support.mail_server import Postbox, postbox, text_of
+from tests.support.notifier import alert, decided, request
+from tests.support.people import approvers_file
+from tests.support.ports import free_port
 
 ASKED = request(details="Für Sie", policy=Policy(roles=("finance",)))
 KEY = SigningKey.new()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.secrets import read_secret
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.errors import SetupError
-from perdure.secret import read_secret
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ import pytest
 
 from perdure.approvers import Approver, ApproversFile, Directory
 from perdure.bus import KeyValue, MemoryKeyValue
+from perdure.config.notifier import SlackSettings
 from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalReminded, Policy
 from perdure.errors import SetupError, Unavailable
-from perdure.notifier_settings import SlackSettings
 from perdure_notifier.channels import Busy, Refused
-from perdure_notifier.channels.opening import slack_client
+from perdure_notifier.channels.registry import slack_client
 from perdure_notifier.channels.slack import SlackChannel
 from perdure_notifier.notice import Notice
-from tests.people import approvers_file
-from tests.slack_peer import TOKEN, SlackPeer, buttons_of, slack_peer, words_of
-from tests.telling import alert, decided, request
+from tests.support.notifier import alert, decided, request
+from tests.support.people import approvers_file
+from tests.support.slack_peer import TOKEN, SlackPeer, buttons_of, slack_peer, words_of
 
 ABOUT = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
 

@@ -15,8 +15,8 @@ from perdure_notifier.channels import Busy, Refused
 from perdure_notifier.channels.webhook import WebhookChannel
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
-from tests.http_peer import Answer, Post, http_peer
-from tests.telling import request
+from tests.support.http_peer import Answer, Post, http_peer
+from tests.support.notifier import request
 
 ABOUT = request(details={"price": 7, "for": "Sie, für"})
 NOTICE = Notice(message=ABOUT)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from perdure_notifier.answers.page import question_page
 from perdure_notifier.channels.slack_blocks import blocks_of
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
-from tests.telling import decided, request
+from perdure_notifier.replies.page import question_page
+from tests.support.notifier import decided, request
 
 
 @pytest.mark.parametrize("trick", ["\x1b[2K", "\u202e", "\u2066", "\r", "\x9b"])

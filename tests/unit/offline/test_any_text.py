@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure_orchestrator.offline.analysis import Analysis
-from perdure_orchestrator.offline.blocks import blocks
-from perdure_orchestrator.offline.entities import entities
-from perdure_orchestrator.offline.key_phrases import key_phrases
-from perdure_orchestrator.offline.report import report
-from perdure_orchestrator.offline.sentiment import sentiment
-from perdure_orchestrator.offline.summary import summarise
-from perdure_orchestrator.offline.task import read_assignment
+from perdure_offline.analysis import Analysis
+from perdure_offline.blocks import blocks
+from perdure_offline.entities import entities
+from perdure_offline.key_phrases import key_phrases
+from perdure_offline.report import report
+from perdure_offline.sentiment import sentiment
+from perdure_offline.summary import summarise
+from perdure_offline.task import read_assignment
 
 ANALYSES: list[Callable[[str], object]] = [summarise, sentiment, entities, key_phrases]
 MEGABYTE = 1_000_000
@@ -92,9 +92,9 @@ def test_a_monotonous_text_is_no_trouble_either(analyse: Callable[[str], object]
 
 
 def test_importing_the_model_loads_no_library_for_texts() -> None:
-    program = "import sys, perdure_orchestrator.offline; print(*sys.modules)"
+    program = "import sys, perdure_offline; print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
-    assert "perdure_orchestrator.offline.model" in loaded
+    assert "perdure_offline.model" in loaded
     assert not {"nupunkt", "vader", "stop_words", "markdown_it"}.intersection(loaded)

@@ -1,4 +1,4 @@
-from perdure_orchestrator.offline.blocks import Block, blocks
+from perdure_offline.blocks import Block, blocks
 
 
 def test_marks_are_not_part_of_the_words() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from perdure_orchestrator.offline.entities import Kind, entities
+from perdure_offline.entities import Kind, entities
 
 
 def found(text: str, kind: Kind) -> list[str]:

@@ -3,10 +3,10 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from perdure_orchestrator.offline.analysis import Analysis
-from perdure_orchestrator.offline.facts import Facts
-from perdure_orchestrator.offline.form import fill
-from perdure_orchestrator.offline.task import Task
+from perdure_offline.analysis import Analysis
+from perdure_offline.facts import Facts
+from perdure_offline.form import fill
+from perdure_offline.task import Task
 
 
 def filled(shape: Any, text: str, *tasks: Task) -> Any:

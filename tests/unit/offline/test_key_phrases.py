@@ -1,4 +1,4 @@
-from perdure_orchestrator.offline.key_phrases import key_phrases
+from perdure_offline.key_phrases import key_phrases
 
 
 def texts(text: str, limit: int = 10) -> list[str]:

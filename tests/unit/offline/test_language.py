@@ -1,6 +1,6 @@
 import pytest
 
-from perdure_orchestrator.offline.language import language_of, words
+from perdure_offline.language import language_of, words
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, Tool
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from perdure_orchestrator.offline import OfflineModel
-from perdure_orchestrator.offline.analysis import Analysis
+from perdure_offline import OfflineModel
+from perdure_offline.analysis import Analysis
 
 READ_FILE = ModelRequestParameters(function_tools=[ToolDefinition(name="read_file")])
 

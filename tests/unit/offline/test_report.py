@@ -1,6 +1,6 @@
-from perdure_orchestrator.offline.analysis import Analysis
-from perdure_orchestrator.offline.report import report
-from perdure_orchestrator.offline.task import Task
+from perdure_offline.analysis import Analysis
+from perdure_offline.report import report
+from perdure_offline.task import Task
 
 
 def test_one_task_is_answered_without_ado(contract: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from perdure_orchestrator.offline.sentences import sentences
+from perdure_offline.sentences import sentences
 
 
 def test_abbreviations_do_not_end_a_sentence() -> None:

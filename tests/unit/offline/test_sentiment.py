@@ -1,6 +1,6 @@
 import pytest
 
-from perdure_orchestrator.offline.sentiment import sentiment
+from perdure_offline.sentiment import sentiment
 
 
 @pytest.mark.parametrize(

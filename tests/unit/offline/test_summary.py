@@ -1,7 +1,7 @@
 import pytest
 
-from perdure_orchestrator.offline.sentences import sentences
-from perdure_orchestrator.offline.summary import summarise
+from perdure_offline.sentences import sentences
+from perdure_offline.summary import summarise
 
 
 def test_a_summary_is_made_of_sentences_of_the_text_in_their_order(incident: str) -> None:

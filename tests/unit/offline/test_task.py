@@ -1,6 +1,6 @@
 import pytest
 
-from perdure_orchestrator.offline.task import Task, read_assignment
+from perdure_offline.task import Task, read_assignment
 
 TEXT = "Paragraph one.\n\nParagraph two."
 

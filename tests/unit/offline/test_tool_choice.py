@@ -1,8 +1,8 @@
 import pytest
 from pydantic_ai.tools import ToolDefinition
 
-from perdure_orchestrator.offline.conversation import Conversation
-from perdure_orchestrator.offline.tool_choice import choose_tools
+from perdure_offline.conversation import Conversation
+from perdure_offline.tool_choice import choose_tools
 
 TOOLS = [ToolDefinition(name="read_file"), ToolDefinition(name="delete_file")]
 

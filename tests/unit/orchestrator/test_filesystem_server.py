@@ -8,7 +8,7 @@ from mcp.types import CallToolResult, TextContent
 from pypdf import PdfWriter
 
 from perdure_orchestrator.filesystem_server import create_server
-from tests.examples import EXAMPLES
+from tests.support.examples import EXAMPLES
 
 PRIVATE = "for nobody to see"
 

@@ -14,10 +14,10 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 from temporalio.exceptions import ApplicationError
 
-from perdure.settings import LlmSettings
+from perdure.config.settings import LlmSettings
 from perdure_orchestrator.agents.model_errors import refusal, translated
 from perdure_orchestrator.agents.models import Models
-from tests.llm_peer import Behaviour, LlmPeer, llm_peer
+from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
 
 KEY = "sk-very-secret-0123456789"
 CHAT, RESPONSES, ANTHROPIC, COMPATIBLE, GOOGLE = MODELS = (

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import LlmSettings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.errors import SetupError
-from perdure.settings import LlmSettings
 from perdure_orchestrator.agents.models import Models, UnknownModel
 
 

@@ -7,8 +7,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, StorageDriverRetrieveContext, StorageDriverStoreContext
 
 from perdure.bus import MemoryObjects
+from perdure.connections.temporal import converter
 from perdure.errors import NotKept, Unavailable
-from perdure.temporal_client import converter
 from perdure_orchestrator.payload_store import PayloadStore, payload_storage
 
 INLINE = 1024

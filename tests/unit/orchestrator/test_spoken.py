@@ -8,7 +8,7 @@ import pytest
 from perdure.bus import Heard
 from perdure.bus.envelope import Wire
 from perdure.errors import InvalidMessage
-from perdure_orchestrator.spoken import read_decision, unreadable
+from perdure_orchestrator.parsing import read_decision, unreadable
 
 
 def said(**more: str) -> Heard:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from perdure.config.settings import TemporalSettings
 from perdure.local.ports import choose_ports
-from perdure.settings import TemporalSettings
 from perdure_orchestrator.temporal import answers, connect_temporal
-from tests.binaries import binary
+from tests.support.binaries import binary
 
 
 async def test_a_temporal_that_was_killed_does_not_answer_and_one_that_is_back_does() -> None:

@@ -15,13 +15,13 @@ import pytest
 import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
+from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
-from perdure.flow.tool_call import ToolAnswer, ToolRequest
+from perdure.flow.messages import ToolAnswer, ToolRequest
 from perdure.local.ports import choose_ports
-from perdure.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
-from tests.unit.orchestrator.session_server import SessionServer, serving
+from tests.support.session_server import SessionServer, serving
 
 TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (so we call it)
 TINY = str(Path(__file__).with_name("tiny_server.py"))

@@ -9,7 +9,7 @@ import typer
 from perdure.cli.client import run
 from perdure.cli.demo.folder import lay_out
 from perdure.cli.demo.play import play
-from perdure.config_file import CONFIG_VARIABLE
+from perdure.config.yaml_file import CONFIG_VARIABLE
 
 __all__ = ["register"]
 

@@ -14,10 +14,10 @@ from perdure.bus import NatsBus
 from perdure.cli.audit import find_records
 from perdure.cli.output import console, table
 from perdure.cli.trace import trace_of, tree
+from perdure.config.settings import Settings
 from perdure.contracts import DocumentReport, Event, Progress
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.errors import PerdureError
-from perdure.settings import Settings
 
 __all__ = ["epilogue", "ran_again"]
 

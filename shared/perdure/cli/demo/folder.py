@@ -8,10 +8,10 @@ from typing import Final
 
 import yaml
 
-from perdure.config_file import CONFIG_VARIABLE
-from perdure.configuration import load_settings
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.errors import SetupError
-from perdure.settings import Settings
 
 __all__ = ["DOCUMENT", "lay_out"]
 

@@ -15,21 +15,21 @@ import typer
 from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
-from perdure.bus.open_requests import open_requests
-from perdure.bus.story import follow
+from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.run_index import follow
 from perdure.cli.decide import answer
 from perdure.cli.demo.epilogue import epilogue
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
 from perdure.cli.publish import publish_event
 from perdure.cli.up import show
+from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
+from perdure.local.discovery import whereabouts
 from perdure.local.nkeys import seed_file
 from perdure.local.state import State
 from perdure.local.suite import Suite, open_suite
-from perdure.local.whereabouts import whereabouts
-from perdure.settings import Settings
 from perdure.telemetry.tracing import tracing
 
 __all__ = ["BOT", "act", "play"]

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from temporalio.exceptions import ApplicationError
 
 from perdure.flow.agent import Agent
-from perdure.nearest import nearest
+from perdure.values.nearest import nearest
 
 __all__ = ["handoff"]
 

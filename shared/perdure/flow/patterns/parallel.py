@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from temporalio.exceptions import is_cancelled_exception
 
-from perdure.flow.sentence import sentence
+from perdure.flow.error_text import sentence
 
 __all__ = ["Failure", "parallel"]
 

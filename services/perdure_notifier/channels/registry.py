@@ -1,0 +1,112 @@
+"""The channels that the configuration names, opened for as long as the notifier lives."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx2
+from slack_sdk import WebClient
+
+from perdure.approvers import ApproversFile, SigningKey
+from perdure.bus import KeyValue
+from perdure.config.notifier import ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
+from perdure.config.secrets import read_secret
+from perdure.config.settings import Settings
+from perdure_notifier.channels.channel import Channel
+from perdure_notifier.channels.email import EmailChannel
+from perdure_notifier.channels.slack import SlackChannel
+from perdure_notifier.channels.terminal import TerminalChannel
+from perdure_notifier.channels.webhook import WebhookChannel
+from perdure_notifier.replies.links import Links
+
+__all__ = ["open_channels", "slack_client", "webhook_secret"]
+
+_ANSWERED_WITHIN: Final = 10  # seconds
+
+
+@asynccontextmanager
+async def open_channels(
+    settings: Settings, *, entries: KeyValue, approvers: ApproversFile, key: SigningKey | None
+) -> AsyncIterator[list[Channel]]:
+    """Open them.
+
+    Args:
+        settings: The configuration.
+        entries: What channels remember.
+        approvers: Who is asked.
+        key: The notifier's own, with which it makes links.
+
+    Raises:
+        SetupError: A secret that a channel needs is missing.
+    """
+    url = settings.notifier.url
+    links = Links(key, str(url)) if key is not None and url is not None else None
+    async with httpx2.AsyncClient(timeout=_ANSWERED_WITHIN) as client:
+        opening = _Opening(client, entries, approvers, links)
+        yield [opening.open(name, channel) for name, channel in settings.notifier.ways.items()]
+
+
+def slack_client(name: str, settings: SlackSettings) -> WebClient:
+    """Make a client that leaves trying again to the lane.
+
+    Raises:
+        SetupError: Its token is missing.
+    """
+    what = f"The token of the Slack channel {name}"
+    token = read_secret(what, file=settings.token_file, variable=settings.token_variable)
+    return WebClient(token, base_url=settings.base_url, timeout=_ANSWERED_WITHIN, retry_handlers=[])
+
+
+def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
+    """Return what both sides sign with, if anything.
+
+    Raises:
+        SetupError: It is missing.
+    """
+    if settings.secret_file is None and settings.secret_variable is None:
+        return None
+    return read_secret(
+        f"The secret of the webhook {name}", file=settings.secret_file, variable=settings.secret_variable
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What channels share."""
+
+    client: httpx2.AsyncClient
+    entries: KeyValue
+    approvers: ApproversFile
+    links: Links | None
+
+    def open(self, name: str, settings: ChannelSettings) -> Channel:
+        if settings.slack is not None:
+            return self._slack(name, settings.slack)
+        if settings.webhook is not None:
+            secret = webhook_secret(name, settings.webhook)
+            return WebhookChannel(name, self.client, str(settings.webhook.url), secret)
+        if settings.email is not None:
+            return self._email(name, settings.email)
+        if settings.apprise is not None:
+            return _apprise(name, settings.apprise.urls_file, settings.apprise.urls_variable)
+        return TerminalChannel(name)
+
+    def _slack(self, name: str, settings: SlackSettings) -> Channel:
+        client = slack_client(name, settings)
+        return SlackChannel(name, client, settings, entries=self.entries, approvers=self.approvers)
+
+    def _email(self, name: str, settings: EmailSettings) -> Channel:
+        password = None
+        if settings.username is not None:
+            what = f"The password of {settings.username} for the channel {name}"
+            password = read_secret(what, file=settings.password_file, variable=settings.password_variable)
+        return EmailChannel(name, settings, password, entries=self.entries, approvers=self.approvers, links=self.links)
+
+
+def _apprise(name: str, file: Path | None, variable: str | None) -> Channel:
+    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (it takes a second to load)
+
+    urls = read_secret(f"The URLs of the channel {name}", file=file, variable=variable)
+    return AppriseChannel(name, urls.split())

@@ -1,0 +1,118 @@
+"""The step that puts one request to a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from perdure.config.agents import LimitSettings
+from perdure.flow.messages import ASK_MODEL, ModelAnswer, ModelRequest, ToolAnswer
+from perdure_orchestrator.activities.heartbeat import beating
+from perdure_orchestrator.agents.conversations import Conversations, too_long
+from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.models import UnknownModel
+from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.limits import refuse_beyond
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.settings import ModelSettings
+    from pydantic_ai.tools import ToolDefinition
+
+__all__ = ["AskModel"]
+
+
+class AskModel:
+    """Asks models."""
+
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        models: ModelPort,
+        servers: ToolServers,
+        functions: Functions,
+        *,
+        permissions: Permissions,
+        conversations: Conversations,
+        limits: LimitSettings,
+    ) -> None:
+        self._models = models
+        self._servers = servers
+        self._functions = functions
+        self._permissions = permissions
+        self._conversations = conversations
+        self._limits = limits
+
+    @activity.defn(name=ASK_MODEL)
+    async def run(self, request: ModelRequest) -> ModelAnswer:
+        """Put the conversation so far, and what is new, to the model."""
+        refuse_beyond(self._limits, began_at=request.began_at, number=request.number, spent=request.spent)
+        async with beating():
+            try:
+                return await self._ask(request)
+            except (FunctionRefused, ToolRefused, UnknownModel) as error:
+                raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+
+    async def _ask(self, request: ModelRequest) -> ModelAnswer:
+        from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
+
+        from perdure_orchestrator.agents import dialogue  # noqa: PLC0415 (likewise)
+
+        earlier = await self._conversations.recall(request.earlier)
+        before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
+        asked = dialogue.asked(request, before, await self._texts(request.tool_answers))
+        response = await self._response(request, [*before, asked])
+        said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
+        answer = dialogue.answered(request, response)
+        carried = [*request.recent, *said]
+        if too_long(carried):
+            return answer.model_copy(update={"earlier": await self._conversations.put_away(request.earlier, carried)})
+        return answer.model_copy(update={"said": tuple(said)})
+
+    async def _response(self, request: ModelRequest, messages: list[ModelMessage]) -> ModelResponse:
+        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
+        from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
+
+        from perdure_orchestrator.agents.dialogue import parameters  # noqa: PLC0415 (likewise)
+        from perdure_orchestrator.agents.model_errors import refusal, translated  # noqa: PLC0415 (likewise)
+
+        model = self._models.named(request.model)
+        usable = parameters(request, await self._tools(request))
+        try:
+            response = await model_request(
+                model,
+                messages,
+                model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
+                model_request_parameters=usable,
+                instrument=InstrumentationSettings(include_content=False),
+            )
+        except Exception as error:  # noqa: BLE001 (whatever an SDK raises, people are told)
+            words = self._models.without_keys(f"{type(error).__name__}: {error}")
+            raise translated(error, words, model.model_id) from None  # what caused it would be recorded, with all keys
+        if refused := refusal(response):
+            raise refused
+        return response
+
+    async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
+        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
+
+        tools = {function.name: self._functions.described(function) for function in request.functions}
+        for name, (_, tool) in (await self._servers.offers(request.servers)).items():
+            described = ToolDefinition(
+                name=name, parameters_json_schema=tool.input_schema, description=tool.description
+            )
+            tools.setdefault(name, described)
+        return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
+
+    async def _texts(self, answers: tuple[ToolAnswer, ...]) -> list[ToolAnswer]:
+        """Fetch what was too long to be carried."""
+        return [
+            answer
+            if answer.kept is None
+            else answer.model_copy(update={"text": await self._conversations.text(answer.kept)})
+            for answer in answers
+        ]

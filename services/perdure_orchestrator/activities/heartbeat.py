@@ -1,0 +1,29 @@
+"""A step that waits for others shows that its worker lives."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio import activity
+
+from perdure.runtime.background import background
+
+__all__ = ["beating"]
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Heartbeat three times within each heartbeat timeout for as long as the block lasts."""
+    timeout = activity.info().heartbeat_timeout
+    if timeout is None:
+        yield
+        return
+    async with background(_beat(timeout / 3)):
+        yield
+
+
+async def _beat(every: timedelta) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(every.total_seconds())

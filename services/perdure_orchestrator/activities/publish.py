@@ -1,0 +1,54 @@
+"""The step that says what the run wants to be known."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from perdure.bus import Bus, decode
+from perdure.contracts import Progress
+from perdure.errors import InvalidMessage
+from perdure.flow.facts import SAY, Announcement, Fact, RunStory
+from perdure_orchestrator.publish_log import Said, facts_before
+
+__all__ = ["Say"]
+
+
+class Say:
+    """Says facts on the bus; Temporal repeats it until they are stored."""
+
+    def __init__(self, bus: Bus, said: Said) -> None:
+        self._bus = bus
+        self._said = said
+
+    @activity.defn(name=SAY)
+    async def run(self, announcement: Announcement) -> None:
+        """Say each fact in order; a repetition is recognised by the message ids."""
+        ending = announcement.facts[-1] if announcement.story is not None else None
+        if announcement.story is not None and isinstance(ending, Progress):
+            await self._complete(announcement.story, ending)
+        for fact in announcement.facts:
+            await self._say(fact)
+            if isinstance(fact, Progress):
+                self._said.note(fact)
+        if isinstance(ending, Progress):
+            self._said.forget(ending.run_id)
+
+    async def _complete(self, story: RunStory, ending: Progress) -> None:
+        """Say what was to be said before, and is neither known to be stored nor found on the bus."""
+        before = facts_before(story, ending)
+        if self._said.knows(before):
+            return
+        stored = [decode(heard.wire) async for heard in self._bus.recall(ending.subject)]
+        held = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
+        for fact in before:
+            if (fact.sequence, fact.kind) not in held:
+                await self._say(fact)
+
+    async def _say(self, fact: Fact) -> None:
+        """Say a fact; of progress that is too large, all but the result: the run's story must have an end."""
+        try:
+            await self._bus.say(fact)
+        except InvalidMessage as error:
+            if not isinstance(fact, Progress):
+                raise ApplicationError(f"It cannot be said: {error}", type="TooLarge", non_retryable=True) from error
+            why = f"The result cannot be said ({error}): let the run write it somewhere and return where"
+            await self._bus.say(fact.model_copy(update={"result": None, "error": why}))

@@ -1,0 +1,88 @@
+"""The step that asks MCP servers what they offer beside the results of tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_jsonable_python
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from perdure.flow.messages import ASK_SERVER, ServerAnswer, ServerQuestion
+from perdure.values.nearest import nearest
+from perdure_orchestrator.activities.heartbeat import beating
+from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
+from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServer, ToolServers
+
+if TYPE_CHECKING:
+    from pydantic_ai.tools import ToolDefinition
+
+__all__ = ["AskServer"]
+
+
+class AskServer:
+    """Asks servers."""
+
+    def __init__(self, servers: ToolServers, functions: Functions, permissions: Permissions) -> None:
+        self._servers = servers
+        self._functions = functions
+        self._permissions = permissions
+
+    @activity.defn(name=ASK_SERVER)
+    async def run(self, question: ServerQuestion) -> ServerAnswer:
+        """Put the question to each of the servers, or to the one that has what is named."""
+        async with beating():
+            try:
+                return ServerAnswer(items=tuple(await self._items(question)))
+            except (FunctionRefused, ToolRefused) as error:
+                raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
+
+    async def _items(self, question: ServerQuestion) -> list[dict[str, Any]]:
+        servers = self._servers.named(question.servers)
+        match question.about:
+            case "tools":
+                return await self._tools(question)
+            case "resources":
+                return [_item(server, found) for server in servers for found in await server.resources()]
+            case "prompts":
+                return [_item(server, found) for server in servers for found in await server.prompts()]
+            case "resource":
+                offers = {server: [str(it.uri) for it in await server.resources()] for server in servers}
+                # A template's resources are on no list: who has the only server is asked anyway.
+                server = _who_has(
+                    "resource", question.name, offers, otherwise=servers[0] if len(servers) == 1 else None
+                )
+                return [_item(server, part) for part in await server.read(question.name)]
+            case "prompt":
+                offers = {server: [it.name for it in await server.prompts()] for server in servers}
+                server = _who_has("prompt", question.name, offers)
+                return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
+
+    async def _tools(self, question: ServerQuestion) -> list[dict[str, Any]]:
+        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        tools = {function.name: _function(self._functions.described(function)) for function in question.functions}
+        for name, (server, tool) in (await self._servers.offers(question.servers)).items():
+            tools.setdefault(name, _item(server, tool))
+        return [tool for name, tool in tools.items() if self._permissions.allows(question.agent, name)]
+
+
+def _function(tool: ToolDefinition) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters_json_schema}
+
+
+def _who_has(
+    what: str, name: str, offers: dict[ToolServer, list[str]], *, otherwise: ToolServer | None = None
+) -> ToolServer:
+    for server, names in offers.items():
+        if name in names:
+            return server
+    if otherwise is not None:
+        return otherwise
+    known = [offered for names in offers.values() for offered in names]
+    raise ToolRefused(f"There is no {what} {name}{nearest(name, known)}")
+
+
+def _item(server: ToolServer, found: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = to_jsonable_python(found, by_alias=True, exclude_none=True)
+    return {"server": server.name, **server.without_keys(shown)}

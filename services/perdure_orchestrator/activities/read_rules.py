@@ -1,0 +1,28 @@
+"""The step that tells a run the operator's rules."""
+
+from collections.abc import Iterable
+
+from temporalio import activity
+
+from perdure.config.settings import Settings
+from perdure.flow.messages import READ_RULES, Rules
+
+__all__ = ["ReadRules"]
+
+
+class ReadRules:
+    """Reads them from the configuration that this worker started with."""
+
+    def __init__(self, settings: Settings, servers: Iterable[str]) -> None:
+        self._rules = Rules(
+            servers=tuple(servers),
+            requests=settings.llm.retry,
+            calls=settings.mcp.retry,
+            agents={name: agent.retry for name, agent in settings.agents.items() if agent.retry is not None},
+            approvals=dict(settings.approvals.policies),
+        )
+
+    @activity.defn(name=READ_RULES)
+    async def run(self) -> Rules:
+        """Return them; the run remembers what it was told."""
+        return self._rules

@@ -1,0 +1,150 @@
+"""Runs are started, signalled and cancelled at Temporal, each in such a way that asking again changes nothing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from opentelemetry import propagate
+from pydantic import BaseModel, JsonValue
+from temporalio.api.common.v1 import Memo, Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import WorkflowIdConflictPolicy, WorkflowIdReusePolicy
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.converter import PayloadConverter
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.config.settings import TemporalSettings
+from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
+from perdure.flow.run import EVENT_MEMO
+
+__all__ = ["Runs", "is_no_run"]
+
+_TRACE_HEADER: Final = "_tracer-data"  # where temporalio's OpenTelemetry plugin keeps the trace context
+_NO_DELAY: Final = timedelta()
+
+
+class Runs:
+    """What the bridge asks of Temporal; each method returns once Temporal has stored it, or raises ``RPCError``."""
+
+    def __init__(self, client: Client, settings: TemporalSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    async def start(self, start: StartWorkflow) -> None:
+        """Start a run; one of this id that is open, or has ended, is the one that was asked for."""
+        options, delay = start.options, _delay(start.options)
+        try:
+            await self._client.start_workflow(
+                start.workflow,
+                args=_arguments(start.input),
+                id=start.workflow_id,
+                task_queue=options.task_queue or self._settings.task_queue,
+                run_timeout=_seconds(options.timeout_seconds),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                memo={EVENT_MEMO: start.event.id},
+                task_timeout=self._settings.task_timeout,
+                start_delay=delay or None,
+                request_eager_start=not delay and options.task_queue is None,
+                priority=_priority(options),
+            )
+        except WorkflowAlreadyStartedError:
+            return  # and has ended, before we could write down that it was started
+
+    async def signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, *, request_id: str) -> None:
+        """Signal an open run; Temporal knows a repetition by the request id."""
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+            signal_name=signal,
+            input=await self._encoded(argument),
+            identity=self._client.identity,
+            request_id=request_id,
+        )
+        await self._client.workflow_service.signal_workflow_execution(request, retry=True)
+
+    async def signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
+        """Signal an open run, and start it first if there is none."""
+        options = command.options
+        request = SignalWithStartWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_id=command.workflow_id,
+            workflow_type=WorkflowType(name=workflow),
+            task_queue=TaskQueue(name=options.task_queue or self._settings.task_queue),
+            input=await self._encoded(command.input),
+            signal_name=command.signal,
+            signal_input=await self._encoded(command.argument),
+            identity=self._client.identity,
+            request_id=command.message_id,
+            memo=Memo(fields={EVENT_MEMO: (await self._encoded(command.event.id)).payloads[0]}),
+            workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+            workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+        )
+        request.workflow_task_timeout.FromTimedelta(self._settings.task_timeout)
+        if options.timeout_seconds is not None:
+            request.workflow_run_timeout.FromTimedelta(timedelta(seconds=options.timeout_seconds))
+        if options.priority is not None:
+            request.priority.priority_key = options.priority
+        request.priority.fairness_key = options.fairness_key or ""
+        for name, payload in _trace_header().items():
+            request.header.fields[name].CopyFrom(payload)
+        await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
+
+    async def was_signalled(self, workflow_id: str, *, request_id: str) -> bool:
+        """Tell whether the newest run of this id ever got the signal of this request, also if it has ended."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        try:
+            async for event in handle.fetch_history_events():
+                if _request_of(event) == request_id:
+                    return True
+        except RPCError as error:
+            if not is_no_run(error):
+                raise
+        return False
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a run to end; of one that is not open there is nothing to ask."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).cancel()
+        except RPCError as error:
+            if not is_no_run(error):
+                raise
+
+    async def _encoded(self, argument: JsonValue | BaseModel) -> Payloads:
+        return Payloads(payloads=await self._client.data_converter.encode(_arguments(argument)))
+
+
+def is_no_run(error: RPCError) -> bool:
+    """Tell whether Temporal knows no open run of this id."""
+    return error.status is RPCStatusCode.NOT_FOUND and not error.message.lower().startswith("namespace")
+
+
+def _request_of(event: HistoryEvent) -> str | None:
+    if event.HasField("workflow_execution_signaled_event_attributes"):
+        return event.workflow_execution_signaled_event_attributes.request_id
+    return None
+
+
+def _trace_header() -> dict[str, Payload]:
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return {_TRACE_HEADER: PayloadConverter.default.to_payload(carrier)} if carrier else {}
+
+
+def _priority(options: RunOptions) -> Priority:
+    return Priority(priority_key=options.priority, fairness_key=options.fairness_key)
+
+
+def _delay(options: RunOptions) -> timedelta:
+    return _NO_DELAY if options.not_before is None else max(_NO_DELAY, options.not_before - datetime.now(UTC))
+
+
+def _seconds(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(seconds=number)
+
+
+def _arguments(value: Any) -> list[Any]:
+    return [] if value is None else [value]

@@ -1,0 +1,69 @@
+"""What is different between the published files and the code, and what of that would break somebody."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from perdure.asyncapi.change import Change
+from perdure.asyncapi.channels import CHANNELS
+from perdure.asyncapi.compatibility import breaking_changes, changes
+from perdure.asyncapi.files import ASYNCAPI
+from perdure.asyncapi.schemas import schema_file
+
+__all__ = ["Difference", "differences"]
+
+_BY_OTHERS: Final = {schema_file(channel) for channel in CHANNELS if channel.said_by_others}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that the code says otherwise than a published file.
+
+    Attributes:
+        file: Where, from the folder of the version.
+        sentence: What is different.
+        breaking: Whether somebody who goes by the published file would break.
+    """
+
+    file: str
+    sentence: str
+    breaking: bool = False
+
+
+def differences(published: Mapping[str, str], code: Mapping[str, str]) -> list[Difference]:
+    """Compare two sets of files of the same version, each a text by its path."""
+    new = [Difference(file, "is not published yet.") for file in sorted(code.keys() - published.keys())]
+    gone = [
+        Difference(file, "is gone from the code.", breaking=True) for file in sorted(published.keys() - code.keys())
+    ]
+    both = sorted(file for file in published.keys() & code.keys() if published[file] != code[file])
+    return [*new, *gone, *(difference for file in both for difference in _compare(file, published[file], code[file]))]
+
+
+def _compare(file: str, published: str, code: str) -> list[Difference]:
+    try:
+        old = json.loads(published)
+    except ValueError as error:
+        return [Difference(file, f"is no JSON: {error}.")]
+    new = json.loads(code)
+    found = _subjects(old, new) if file == ASYNCAPI else _schemas(file, old, new)
+    return list(found) or [Difference(file, "differs in nothing that a program reads.")]
+
+
+def _schemas(file: str, old: Any, new: Any) -> Iterator[Difference]:
+    breaking: list[Change] = breaking_changes(old, new, said_by_others=file in _BY_OTHERS)
+    for change in changes(old, new):
+        yield Difference(file, f"{change}.", breaking=change in breaking)
+
+
+def _subjects(old: Any, new: Any) -> Iterator[Difference]:
+    before, after = _addresses(old), _addresses(new)
+    for channel in sorted(before.keys() | after.keys()):
+        was, now = before.get(channel), after.get(channel)
+        if was != now:
+            yield Difference(ASYNCAPI, f"{channel} is said on {now}, not on {was}.", breaking=was is not None)
+
+
+def _addresses(document: Any) -> dict[str, str]:
+    return {name: channel["address"] for name, channel in document["channels"].items()}

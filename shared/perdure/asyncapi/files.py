@@ -1,0 +1,28 @@
+"""The contract as files: the same code always writes the same bytes."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from perdure.asyncapi.asyncapi import asyncapi_document
+from perdure.asyncapi.channels import CHANNELS
+from perdure.asyncapi.schemas import schema_file, schema_of
+
+__all__ = ["ASYNCAPI", "contract_files", "read_files"]
+
+ASYNCAPI: Final = "asyncapi.json"
+
+
+def contract_files() -> dict[str, str]:
+    """Return the text of each file by its path, from the folder of this version."""
+    schemas = {schema_file(channel): schema_of(channel, channel.model) for channel in CHANNELS if channel.model}
+    return {path: _text(content) for path, content in sorted({ASYNCAPI: asyncapi_document(), **schemas}.items())}
+
+
+def read_files(folder: Path) -> dict[str, str]:
+    """Return the text of each file that lies there; nothing, if the folder is not there."""
+    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in sorted(folder.rglob("*.json"))}
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,58 @@
+"""Recreates the durable consumers of a service when somebody deletes them: without them it receives nothing."""
+
+import asyncio
+import logging
+from typing import Final
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from perdure.bus.app import App
+from perdure.bus.jetstream.provision import declare
+from perdure.errors import SetupError
+
+__all__ = ["ConsumerGuard"]
+
+_EVERY: Final = 5.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+class ConsumerGuard:
+    """Checks that the server still has the consumers of an app."""
+
+    def __init__(self, app: App, js: JetStreamContext, *, replicas: int = 1) -> None:
+        self._app = app
+        self._js = js
+        self._replicas = replicas
+        self._is_complete = True
+
+    async def is_complete(self) -> bool:
+        """Tell whether all consumers existed at the last check."""
+        return self._is_complete
+
+    async def check(self) -> None:
+        """Check once, and recreate what is missing; acknowledged messages may be delivered again, as duplicates.
+
+        Raises:
+            NatsError: The server does not answer.
+            SetupError: A stream was recreated with settings that lose messages.
+        """
+        for subscription in self._app.hears:
+            try:
+                await self._js.consumer_info(subscription.stream, self._app.service)
+            except NotFoundError:
+                self._is_complete = False
+                _log.error("the consumer of %s was deleted; recreating it", subscription.stream)
+                await declare(self._js, self._app.service, replicas=self._replicas)
+        self._is_complete = True
+
+    async def watch(self) -> None:
+        """Check every few seconds, for ever."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            try:
+                await self.check()
+            except (NatsError, SetupError) as error:
+                _log.warning("cannot check the consumers: %r", error)

@@ -1,0 +1,118 @@
+"""An app is connected to NATS by FastStream: durable pull consumers, one span and one settlement a message.
+
+FastStream's own tracing and metrics middlewares label by subject, and subjects here hold workflow ids: without bound.
+So both are done here, by stream.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from time import monotonic
+from typing import Any, Final
+
+from faststream.message import StreamMessage
+from faststream.middlewares import AckPolicy
+from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from perdure.bus.app import Answers, App, Hears
+from perdure.bus.jetstream.connection import connection_options, tolerate
+from perdure.bus.jetstream.consumer_span import consumer_span
+from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.jetstream.pull import FetchingContext
+from perdure.bus.port import Bus
+from perdure.bus.settlement import settle
+from perdure.bus.topology import STREAMS
+from perdure.config.settings import NatsSettings
+
+__all__ = ["hearing"]
+
+_FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
+
+
+@asynccontextmanager
+async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
+    """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
+    broker = NatsBroker(
+        **connection_options(settings, f"perdure-{app.service}-hears", app.service),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_as_delivered,
+        apply_types=False,
+        logger=None,
+    )
+    client = await broker.connect()
+    tolerate(client)
+    pulls, metrics = FetchingContext(client), _Metrics(registry)
+    broker.config.connection_state.connect(client, pulls)
+    for ear in app.hears:
+        _subscribe(broker, app.service, ear, bus, pulls, metrics)
+    for question in app.answers:
+        _answer(broker, app.service, question)
+    await broker.start()
+    await client.jetstream().account_info()  # its answer comes after our subscriptions; a PING may overtake them
+    try:
+        yield client
+    finally:
+        await _stop(broker, client)
+
+
+async def _stop(broker: NatsBroker, client: Client) -> None:
+    try:
+        await broker.stop()
+    except NatsError:  # the server is away: nothing can be drained, and what was in hand comes back by itself
+        await client.close()
+
+
+class _Metrics:
+    """What Prometheus sees of a service's hearing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.handled = Counter("perdure_messages", "Messages handled", ["stream"], registry=registry)
+        self.seconds = Histogram(
+            "perdure_handling_seconds", "Time to handle one message", ["stream"], registry=registry
+        )
+        self.pending = Histogram(
+            "perdure_pending_messages",
+            "Messages that lay behind one when it was delivered",
+            ["stream"],
+            registry=registry,
+            buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
+        )
+
+
+def _subscribe(  # noqa: PLR0913, PLR0917 (what there is to wire)
+    broker: NatsBroker, service: str, ear: Hears, bus: Bus, pulls: FetchingContext, metrics: _Metrics
+) -> None:
+    name = f"{service} hears {ear.stream}"
+
+    async def on_message(message: StreamMessage[Msg]) -> None:
+        started = monotonic()
+        pulls.by_stream[ear.stream].begin(message.raw_message)
+        delivery = NatsDelivery(message.raw_message, confirmed=ear.confirmed)
+        with consumer_span(name, delivery.heard, delivery.deliveries) if ear.traced else nullcontext():
+            await settle(delivery, ear.handle, bus=bus, service=service)
+        metrics.handled.labels(ear.stream).inc()
+        metrics.seconds.labels(ear.stream).observe(monotonic() - started)
+        metrics.pending.labels(ear.stream).observe(delivery.heard.pending)
+
+    broker.subscriber(
+        STREAMS[ear.stream].subjects,
+        stream=JStream(ear.stream, declare=False),
+        durable=service,
+        pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
+        max_workers=1 if ear.in_groups else ear.at_once,
+    )(on_message)
+
+
+def _answer(broker: NatsBroker, service: str, question: Answers) -> None:
+    async def on_question(message: StreamMessage[Msg]) -> bytes:
+        return await question.answer(message.body)
+
+    broker.subscriber(question.subject, queue=service)(on_question)
+
+
+async def _as_delivered(message: StreamMessage[Any]) -> StreamMessage[Any]:
+    """FastStream would decode the body; what becomes of a body that is wrong is decided in ``settle``."""
+    return message

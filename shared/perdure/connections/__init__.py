@@ -1,0 +1,1 @@
+"""How every process of Perdure connects to NATS and Temporal."""

@@ -1,0 +1,43 @@
+"""What an author publishes without waiting for anybody: notes and alerts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import workflow
+
+from perdure.contracts import Alert, Severity
+from perdure.flow.request_digest import as_shown
+from perdure.flow.run import Run
+
+__all__ = ["alert", "note"]
+
+
+async def alert(title: str, *, details: Any = None, severity: Severity = "normal", roles: Sequence[str] = ()) -> None:
+    """Tell people, and return once it is stored that they shall be told.
+
+    Args:
+        title: What happened, one line.
+        details: What one needs to know; anything that pydantic can turn into JSON.
+        severity: How much depends on somebody's quick look.
+        roles: Whom it concerns: the notifier's rules go by it, and mail goes to who has one of these.
+    """
+    run, info = Run.current(), workflow.info()
+    run.alerts += 1
+    said = Alert(
+        workflow=info.workflow_type,
+        workflow_id=info.workflow_id,
+        run_id=info.run_id,
+        number=run.alerts,
+        title=title,
+        details=as_shown(details),
+        severity=severity,
+        roles=tuple(roles),
+        raised_at=workflow.now(),
+    )
+    await run.say([said])
+
+
+async def note(text: str) -> None:
+    """Say a free-form fact about this run as ``note`` progress."""
+    run = Run.current()
+    await run.say([run.fact("note", result=text)])

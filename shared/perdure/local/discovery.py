@@ -1,0 +1,25 @@
+"""Where the servers are reached: those of the local suite if one runs, as its operator, else the configured ones."""
+
+from perdure.config.settings import NatsSettings, Settings, TemporalSettings
+from perdure.local.nkeys import seed_file
+from perdure.local.state import State, read_endpoints
+
+__all__ = ["whereabouts"]
+
+
+def whereabouts(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
+    """Return how to reach NATS and Temporal."""
+    endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
+    if endpoints is None:
+        return settings.nats, settings.temporal
+    host, _, port = endpoints.temporal.rpartition(":")
+    return (
+        settings.nats.model_copy(
+            update={
+                "servers": (endpoints.nats,),
+                "nkey_seed_file": seed_file(State(settings.state).nkeys, "operator"),
+                "inbox_prefix": None,
+            }
+        ),
+        settings.temporal.model_copy(update={"host": host, "port": int(port)}),
+    )

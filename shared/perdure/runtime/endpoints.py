@@ -1,0 +1,94 @@
+"""What an operator may ask a service over HTTP: is it alive, may it be given work, and its numbers."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from prometheus_client import CollectorRegistry, make_asgi_app
+
+from perdure.config.settings import ServiceSettings
+from perdure.errors import SetupError
+
+__all__ = ["Health", "endpoints"]
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether a service may be given work.
+
+    Attributes:
+        open: It has opened all that it needs.
+        checks: The parties it cannot work without, each by name; a check says whether the party answers.
+        front: What else is served on the port once it is there.
+    """
+
+    open: bool = False
+    checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
+    front: ASGIApp | None = None
+
+    async def missing(self) -> list[str]:
+        """Name what is not there."""
+        checks = list(self.checks.items())  # a service that starts adds to them meanwhile
+        return [name for name, check in checks if not await check()] + ([] if self.open else ["start-up"])
+
+
+@asynccontextmanager
+async def endpoints(own: ServiceSettings, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` for as long as the block lasts.
+
+    Raises:
+        SetupError: The port is taken.
+    """
+    listening = _listen(own)
+    config = uvicorn.Config(_app(health, registry), log_config=None, access_log=False, lifespan="off")
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would take the signals for itself; here the service's own life ends it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(own: ServiceSettings) -> socket.socket:
+    try:
+        return socket.create_server((own.http_host, own.http_port))
+    except OSError as error:
+        where = f"{own.http_host}:{own.http_port}"
+        raise SetupError(f"The port {where} cannot be used ({error.strerror}): set another `http_port`.") from error
+
+
+def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
+    @get
+    async def healthz(_: dict[str, Any]) -> AsgiResponse:
+        return AsgiResponse(b"ok", status_code=200)
+
+    @get
+    async def readyz(_: dict[str, Any]) -> AsgiResponse:
+        missing = await health.missing()
+        return AsgiResponse(json.dumps({"missing": missing}).encode(), status_code=503 if missing else 200)
+
+    routes: dict[str, Any] = {"/healthz": healthz, "/readyz": readyz, "/metrics": make_asgi_app(registry)}
+    own = AsgiFastStream(asgi_routes=list(routes.items()))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        serves = own if health.front is None or scope.get("path") in routes else health.front
+        await serves(scope, receive, send)
+
+    return app

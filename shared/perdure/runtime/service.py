@@ -1,0 +1,86 @@
+"""How long a service lives: what is opened outermost is closed last, and a signal ends it from wherever it is."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry
+
+from perdure.bus.app import App
+from perdure.bus.jetstream.bus import NatsBus, connect
+from perdure.bus.jetstream.consumer_guard import ConsumerGuard
+from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.subscriptions import hearing
+from perdure.config.loader import load_settings
+from perdure.config.settings import ServiceSettings, Settings
+from perdure.errors import SetupError
+from perdure.runtime.background import background
+from perdure.runtime.endpoints import Health, endpoints
+from perdure.telemetry.logs import set_up_logs
+from perdure.telemetry.tracing import Provider, tracing
+
+__all__ = ["Around", "run"]
+
+_log = logging.getLogger(__name__)
+
+Around = Callable[[Settings, NatsBus, Health], AbstractAsyncContextManager[App]]
+"""Opens what a service needs beside the bus, and gives the app that hears."""
+
+
+def run(service: str, around: Around, *, create_provider: Callable[[Resource], Provider] | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT; then messages in hand are settled and everything is closed in order.
+
+    Args:
+        service: Its name, also of its section in the configuration.
+        around: What opens between the connection to the bus and the first message heard.
+        create_provider: Makes the tracer provider, where the standard one does not do.
+    """
+    set_up_logs(service)
+    try:
+        settings = load_settings()
+        with tracing(service, folder=settings.state / "traces", create=create_provider):
+            asyncio.run(_until_signalled(_live(service, settings, around)))
+    except SetupError as error:
+        _log.critical("%s", error)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 (the boundary: the supervisor starts another process, and people read why)
+        _log.critical("%s ends: %r", service, error, exc_info=error)
+        sys.exit(1)
+
+
+async def _until_signalled(life: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(life)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        _log.info("stopped")
+
+
+async def _live(service: str, settings: Settings, around: Around) -> None:
+    health, registry = Health(), CollectorRegistry()
+    own: ServiceSettings = getattr(settings, service)
+    async with (
+        endpoints(own, health, registry),
+        connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
+    ):
+        health.checks["nats"] = bus.answers
+        await declare(bus.js, service, replicas=settings.nats.replicas)
+        async with (
+            around(settings, bus, health) as app,
+            hearing(app, bus, settings.nats, registry),
+            background((guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch()),
+        ):
+            health.checks["consumers"] = guard.is_complete
+            health.open = True
+            _log.info("ready")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                health.open = False

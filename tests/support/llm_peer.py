@@ -1,0 +1,169 @@
+"""A real HTTP server that speaks the wire protocols of OpenAI and Anthropic, and misbehaves when it is told to."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tests.support.llm_wire import Spoken, answer, torn
+
+__all__ = ["Behaviour", "LlmPeer", "llm_peer"]
+
+Behaviour = Literal[
+    "answer",
+    "call_tool",
+    "rate_limit_wait",
+    "rate_limit",
+    "error",
+    "overloaded",
+    "slow_headers",
+    "slow_body",
+    "cut",
+    "cut_early",
+    "malformed",
+    "wrong_schema",
+    "failed",
+    "filtered",
+    "refusal",
+    "filtered_request",
+    "too_long",
+    "bad_key",
+    "forbidden",
+    "unknown_model",
+    "no_quota",
+    "refused",
+]
+
+_STATUS: Mapping[str, tuple[int, str, str]] = {
+    "rate_limit_wait": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "rate_limit": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "error": (500, "api_error", "server_error"),
+    "overloaded": (529, "overloaded_error", "overloaded"),
+    "too_long": (400, "invalid_request_error", "context_length_exceeded"),
+    "filtered_request": (400, "invalid_request_error", "content_policy_violation"),
+    "refused": (400, "invalid_request_error", "invalid_value"),
+    "bad_key": (401, "authentication_error", "invalid_api_key"),
+    "forbidden": (403, "permission_error", "insufficient_permissions"),
+    "unknown_model": (404, "not_found_error", "model_not_found"),
+    "no_quota": (402, "billing_error", "insufficient_quota"),
+}
+
+# So that each of the SDKs knows it by its provider's words.
+_TOO_LONG = "prompt is too long: the input token count exceeds the maximum context length"
+
+
+@dataclass
+class LlmPeer:
+    """What a test sees of it.
+
+    Attributes:
+        plan: What it does with the next requests; when all is done, it answers. A number is the HTTP status of what a
+            proxy says: a page of a hundred thousand letters, in which the key occurs. A torn conversation it refuses.
+        asked: The requests, each with its path, headers and body.
+        slow: How long it waits where it is slow, in seconds.
+        wait: The header `retry-after` of ``rate_limit_wait``.
+        arguments: What ``call_tool`` calls the tool that was offered last with: JSON, or what pretends to be.
+    """
+
+    url: str = ""
+    plan: list[Behaviour | int] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    slow: float = 5.0
+    wait: str = "7"
+    arguments: str = "{}"
+    _served: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self._served.add(task)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = head.strip().split("\r\n")
+                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+                body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}")
+                self.asked.append({"path": first.split()[1], "headers": headers, "body": body})
+                behaviour = self._next(self.asked[-1])
+                if not await self._respond(behaviour, self.asked[-1], writer):
+                    return
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+    async def leave(self) -> None:
+        """Wait for nobody: who is still served is left alone."""
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
+
+    def _next(self, asked: dict[str, Any]) -> Behaviour | int:
+        behaviour = self.plan.pop(0) if self.plan else "answer"
+        return "refused" if torn(asked["path"], asked["body"]) else behaviour
+
+    async def _respond(self, behaviour: Behaviour | int, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+        if behaviour == "cut_early":
+            return False
+        if behaviour == "cut":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{")
+            await writer.drain()
+            return False
+        if behaviour == "slow_headers":
+            await asyncio.sleep(self.slow)
+        status, body = self._said(behaviour, asked)
+        more = f"retry-after: {self.wait}\r\n" if behaviour == "rate_limit_wait" else ""
+        kind = {"e": "text/event-stream", "<": "text/html"}.get(body[0], "application/json")
+        head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n"
+        writer.write(head.encode() + body[:10].encode())
+        await writer.drain()
+        if behaviour == "slow_body":
+            await asyncio.sleep(self.slow)
+        writer.write(body[10:].encode())
+        await writer.drain()
+        return True
+
+    def _said(self, behaviour: Behaviour | int, asked: dict[str, Any]) -> tuple[int, str]:
+        """Return the status and the body; what it refuses it repeats, with the key."""
+        headers = asked["headers"]
+        key = headers.get("authorization") or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
+        if isinstance(behaviour, int):
+            return behaviour, f"<html>{key}{'x' * 100_000}{key}</html>"
+        if behaviour in _STATUS:
+            status, kind, code = _STATUS[behaviour]
+            words = _TOO_LONG if behaviour == "too_long" else f"{code} for {key}"
+            google = {"status": "INVALID_ARGUMENT"} if behaviour == "too_long" else {}
+            error = {"type": kind, "code": code, "message": words, "param": None, **google}
+            return status, json.dumps({"type": "error", "error": error})
+        if behaviour == "wrong_schema":
+            return 200, '{"hello": "world"}'
+        said = answer(asked["path"], asked["body"], self._spoken(behaviour, asked["body"]))
+        return 200, said.replace('"', "'") if behaviour == "malformed" else said
+
+    def _spoken(self, behaviour: Behaviour, asked: dict[str, Any]) -> Spoken:
+        tool = None
+        if behaviour == "call_tool":
+            offered = asked["tools"][-1]
+            offered = offered.get("functionDeclarations", [offered])[-1]
+            tool = offered.get("function", offered)["name"]
+        return Spoken(
+            tool=tool,
+            arguments=self.arguments,
+            refusal="I will not." if behaviour == "refusal" else None,
+            filtered=behaviour == "filtered",
+            failed=behaviour == "failed",
+        )
+
+
+@asynccontextmanager
+async def llm_peer() -> AsyncIterator[LlmPeer]:
+    """Serve on loopback for as long as the block lasts."""
+    peer = LlmPeer()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield peer
+    finally:
+        server.close()
+        await peer.leave()

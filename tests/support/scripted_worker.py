@@ -1,0 +1,154 @@
+"""A stage for one workflow: a worker of ours on a time-skipping Temporal, a bus in memory, scripted agents."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from perdure.bus import MemoryBus, decode
+from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.messages import (
+    ASK_MODEL,
+    CALL_FUNCTION,
+    CALL_TOOL,
+    READ_RULES,
+    FunctionCall,
+    ModelAnswer,
+    ModelRequest,
+    Rules,
+    ToolAnswer,
+    ToolRequest,
+)
+from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
+from perdure_orchestrator.activities import HearAll, Say
+from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
+from perdure_orchestrator.publish_log import Said
+from perdure_orchestrator.temporal_internals import hear_all_at_once
+
+
+@dataclass
+class ScriptedAgents:
+    """Stands in for models and tools, and remembers what was asked of them."""
+
+    asked: list[ModelRequest] = field(default_factory=list)
+    called: list[ToolRequest] = field(default_factory=list)
+    functions: list[FunctionCall] = field(default_factory=list)
+    answers: list[ModelAnswer] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)  # what a tool answers, if not that it is done
+    rules: Rules = field(default_factory=lambda: Rules(servers=("files", "filesystem")))
+
+    @property
+    def steps(self) -> list[Callable[..., Any]]:
+        return [self.ask, self.call, self.call_function, self.read_rules]
+
+    @activity.defn(name=ASK_MODEL)
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        self.asked.append(request)
+        return self.answers.pop(0) if self.answers else ModelAnswer(said=({"said": "words"},), text="words", model="m")
+
+    @activity.defn(name=CALL_TOOL)
+    async def call(self, request: ToolRequest) -> ToolAnswer:
+        self.called.append(request)
+        text = self.texts.get(request.tool, f"{request.tool} done")
+        return ToolAnswer(tool=request.tool, text=text, call_id=request.call_id)
+
+    @activity.defn(name=CALL_FUNCTION)
+    async def call_function(self, call: FunctionCall) -> ToolAnswer:
+        self.functions.append(call)
+        return ToolAnswer(tool=call.function.name, text=f"{call.function.name} done", call_id=call.call_id)
+
+    @activity.defn(name=READ_RULES)
+    async def read_rules(self) -> Rules:
+        return self.rules
+
+
+@dataclass
+class Stage:
+    """What a test sees."""
+
+    environment: WorkflowEnvironment
+    queue: str
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    agents: ScriptedAgents = field(default_factory=ScriptedAgents)
+
+    async def start(
+        self, name: str, *args: Any, run_id: str | None = None, task_timeout: timedelta | None = None
+    ) -> WorkflowHandle[Any, Any]:
+        return await self.environment.client.start_workflow(
+            name,
+            args=args,
+            id=run_id or f"{name}-{uuid4().hex[:6]}",
+            task_queue=self.queue,
+            memo={EVENT_MEMO: "e1"},
+            task_timeout=task_timeout,
+        )
+
+    async def asked(self) -> ApprovalRequested:
+        """Wait until the run asks for an approval."""
+        async for heard in self.bus.listen("approvals.requested.>", replay=True):
+            message = decode(heard.wire)
+            assert isinstance(message, ApprovalRequested)
+            return message
+        raise AssertionError
+
+    def decision(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> Decision:
+        said = {
+            "workflow_id": run.id,
+            "request_id": f"{run.id}.1",
+            "decision": "approve",
+            "approver": "ann",
+            "nonce": nonce,
+            **fields,
+        }
+        return Decision.model_validate(said)
+
+    async def decide(
+        self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", stored_at: datetime | None = None, **fields: Any
+    ) -> None:
+        decision = self.decision(run, nonce=nonce, **fields)
+        arrived = ArrivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
+        await run.signal(DECISION_SIGNAL, arrived)
+
+    @property
+    def progress(self) -> list[Progress]:
+        return [message for message in self.bus.said if isinstance(message, Progress)]
+
+    @property
+    def story(self) -> list[tuple[int, str, str | None]]:
+        """The facts of the run in the order of their numbers."""
+        facts = sorted(self.progress, key=lambda fact: (fact.sequence, fact.attempt))
+        return [(fact.sequence, fact.kind, fact.step) for fact in facts]
+
+
+@asynccontextmanager
+async def open_stage(
+    environment: WorkflowEnvironment,
+    *workflows: type,
+    activities: Sequence[Callable[..., Any]] = (),
+    bus: MemoryBus | None = None,
+    queue: str | None = None,
+) -> AsyncIterator[Stage]:
+    """Raise the curtain."""
+    said = Said()
+    stage = Stage(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    worker = Worker(
+        environment.client,
+        task_queue=stage.queue,
+        workflows=workflows,
+        activities=[Say(stage.bus, said).run, HearAll(stage.bus).run, *stage.agents.steps, *activities],
+        interceptors=[ProgressInterceptor(stage.bus, said)],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_failure_exception_types=FAILURE_TYPES,
+        max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
+    )
+    hear_all_at_once(worker)
+    async with worker:
+        yield stage

@@ -1,0 +1,155 @@
+"""What a live test sees of a suite, and how it waits for facts."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import pytest_asyncio
+import yaml
+
+from perdure.bus import NatsBus, Wire, connect, decode
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
+from perdure.config.yaml_file import CONFIG_VARIABLE
+from perdure.contracts import ENDINGS, DeadLetter, Progress
+from perdure.local.discovery import whereabouts
+from perdure.local.suite import Suite, open_suite
+from tests.support.ports import give_ports
+
+WORKSHOP = Path(__file__).with_name("workshop.py")
+
+
+@dataclass
+class World:
+    settings: Settings
+    suite: Suite
+    bus: NatsBus
+    log: Path
+
+    async def publish(self, type_: str, body: bytes, **headers: str) -> None:
+        await self.bus.publish(
+            Wire(f"events.{type_}", body, {name.replace("_", "-"): v for name, v in headers.items()})
+        )
+
+    async def completed(self, count: int, *, within: float = 90) -> dict[str, list[Progress]]:
+        """Wait until so many runs have completed, and none has failed; returns all facts by run."""
+        return await self.ended(count, within=within, refused={"failed", "cancelled"})
+
+    async def ended(
+        self, count: int, *, within: float = 90, refused: Collection[str] = ()
+    ) -> dict[str, list[Progress]]:
+        """Wait until so many runs have ended, none of them like this; returns all facts by run."""
+        done: set[str] = set()
+        async with asyncio.timeout(within):
+            async for heard in self.bus.listen("progress.>", replay=True):
+                fact = decode(heard.wire)
+                assert isinstance(fact, Progress)
+                assert fact.kind not in refused, fact
+                if fact.kind in {"completed", "failed", "cancelled"}:
+                    done.add(fact.workflow_id)
+                if len(done) == count:
+                    break
+        return await self.facts()
+
+    async def stories(self, *runs: str, within: float = 60) -> dict[str, list[Progress]]:
+        """Wait until each of these runs has said its end; returns all facts of each."""
+        async with asyncio.timeout(within):
+            while True:
+                facts = await self.facts()
+                if all(facts[run] and facts[run][-1].kind in ENDINGS for run in runs):
+                    return {run: facts[run] for run in runs}
+                await asyncio.sleep(0.2)
+
+    async def facts(self) -> dict[str, list[Progress]]:
+        facts = defaultdict[str, list[Progress]](list)
+        async for heard in self.bus.recall("progress.>"):
+            fact = decode(heard.wire)
+            assert isinstance(fact, Progress)
+            facts[fact.workflow_id].append(fact)
+        return facts
+
+    async def dead_letters(self, count: int, *, after: int = 0, within: float = 20) -> list[DeadLetter]:
+        """Wait for so many dead letters behind a place in their stream, and return all that lie there."""
+        async with asyncio.timeout(within):
+            async for heard in self.bus.listen("dlq.>", replay=True):
+                if heard.sequence >= after + count:
+                    break
+        found = [(heard.sequence, decode(heard.wire)) async for heard in self.bus.recall("dlq.>")]
+        letters = [letter for place, letter in found if place > after]
+        assert all(isinstance(letter, DeadLetter) for letter in letters)
+        return [letter for letter in letters if isinstance(letter, DeadLetter)]
+
+    async def last(self, stream: str) -> int:
+        """Return the place of the last message of a stream."""
+        return int((await self.bus.js.stream_info(stream)).state.last_seq)
+
+    def executions(self) -> dict[str, list[int]]:
+        """The steps of each run in the order in which they were executed."""
+        executed = defaultdict[str, list[int]](list)
+        for line in self.log.read_text().splitlines():
+            run, step = line.rsplit(" ", 1)
+            executed[run].append(int(step))
+        return executed
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path, replicas: dict[str, int] | None = None, **configuration: Any
+) -> AsyncIterator[World]:
+    """Run a whole suite in this folder, with the workflows of ``workshop.py`` as a user's module."""
+    (folder / "workshop.py").write_text(WORKSHOP.read_text())
+    config = {
+        "workflows": ["workshop"],
+        "routes": [
+            {"on": "work.chained", "start": "Chain"},
+            {"on": "work.quick", "start": "Quick"},
+            {"on": "work.patient", "start": "Patient"},
+        ],
+        "temporal": {"task_timeout_seconds": 3},
+        **configuration,
+    }
+    file = folder / "perdure.yaml"
+    file.write_text(yaml.safe_dump(config))
+    log = folder / "executions.log"
+    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CONFIG_VARIABLE, str(file))
+        settings = load_settings(state=folder / "state")
+        give_ports(settings.state)
+        async with AsyncExitStack() as stack:
+            opening = open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas)
+            suite = await stack.enter_async_context(opening)
+            connecting = connect(whereabouts(settings)[0], source="perdure/test", within=5)
+            yield World(settings, suite, await stack.enter_async_context(connecting), log)
+
+
+def shared_world(**configuration: Any) -> Any:
+    """Make the fixture of a module whose tests need no suite to themselves."""
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+        async with open_world(tmp_path_factory.mktemp("shared"), **configuration) as here:
+            yield here
+
+    return here
+
+
+def gaps(facts: list[Progress]) -> set[int]:
+    numbers = {fact.sequence for fact in facts}
+    return set(range(1, max(numbers) + 1)) - numbers
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Name the processes that still have to do with a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if str(folder) in command or str(folder) in str((process.info["environ"] or {}).get("PERDURE_STATE")):
+            found.append(command)
+    return found
