@@ -24,7 +24,7 @@ from bench.progress import measure_progress
 from bench.report import Found, Report
 from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
 from bench.waiting import measure_waiting
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 
 _WITHIN: Final = 1_800.0  # seconds: a benchmark that hangs ends by itself
 
@@ -102,6 +102,6 @@ if __name__ == "__main__":
     try:
         typer.run(main)
     except SystemExit as ending:
-        leave(ending.code)
+        exit_process(ending.code)
     except asyncio.CancelledError:
-        leave(128 + signal.SIGTERM)
+        exit_process(128 + signal.SIGTERM)

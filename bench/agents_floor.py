@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():  # written by hand, nobody would 
 
     from bench.agents_workload import TURNS
     from bench.beside import beside
-    from perdure.runtime.exit import leave
+    from perdure.runtime.exit import exit_process
 
 __all__ = ["AgentFloor", "open_agent_floor"]
 
@@ -110,4 +110,4 @@ async def _work(temporal: str, llm_url: str, server: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_work(*sys.argv[1:4]))
-    leave(0)
+    exit_process(0)

@@ -154,7 +154,7 @@ class _Reviewer:
             digest=request.digest,
             nonce=uuid4().hex,
         )
-        await self.bus.say(sign(decision, self.key))
+        await self.bus.publish(sign(decision, self.key))
         receipt = await self.heard.get()
         assert (receipt["request_id"], receipt["accepted"]) == (request.request_id, True), receipt
 

@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 
 from bench.beside import beside
 from bench.workload import Activities, analyse, load, write
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 
 __all__ = ["Floor", "open_floor"]
 
@@ -64,4 +64,4 @@ async def _work(temporal: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_work(sys.argv[1]))
-    leave(0)
+    exit_process(0)

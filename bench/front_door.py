@@ -17,7 +17,7 @@ import yaml
 from nats.js import JetStreamContext
 
 from perdure.local.ports import choose_ports
-from perdure.local.program import Program, answers
+from perdure.local.program import Program, http_ready
 from perdure.local.servers import nats_program
 from perdure.local.supervisor import supervised
 
@@ -62,7 +62,7 @@ async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
         "ingest",
         [sys.executable, "-m", "perdure_ingest"],
         where,
-        answers(f"{where}/readyz"),
+        http_ready(f"{where}/readyz"),
         {
             "PERDURE_CONFIG": str(configuration),
             "PERDURE_STATE": str(folder),

@@ -22,7 +22,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.beside import beside
 from bench.house import INBOX, House
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 
 __all__ = ["ReceiptsFloor", "open_receipts_floor"]
 
@@ -119,4 +119,4 @@ async def _work(temporal: str, server: str, seed: Path) -> None:
 if __name__ == "__main__":
     _temporal, _server, _seed = sys.argv[1:]
     asyncio.run(_work(_temporal, _server, Path(_seed)))
-    leave(0)
+    exit_process(0)

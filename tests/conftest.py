@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 
 pytest_plugins = ["perdure.testing.plugin"]
 
@@ -22,4 +22,4 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_unconfigure(config: pytest.Config) -> Iterator[None]:
     """Leave with the tests' own verdict, whatever temporalio does to the interpreter's ending."""
     yield
-    leave(config.stash.get(_STATUS, 0))
+    exit_process(config.stash.get(_STATUS, 0))

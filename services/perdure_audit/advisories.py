@@ -4,14 +4,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
-from perdure.bus import Bus, Heard, Wire
-from perdure.bus.envelope import MESSAGE_ID, explain, header_value
-from perdure.bus.jetstream.delivery import BURIED
-from perdure.bus.settlement import LARGEST_BODY_KEPT
+from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
+from perdure.bus.jetstream.delivery import DEAD_LETTERED
+from perdure.bus.settlement import MAX_DEAD_LETTER_BODY_BYTES
 from perdure.contracts import DeadLetter, Reason
 from perdure.errors import InvalidMessage
 
-__all__ = ["Advisory", "GivenUp", "letter_about", "read_advisory"]
+__all__ = ["Advisories", "Advisory", "dead_letter_of", "read_advisory"]
 
 
 class Advisory(BaseModel):
@@ -34,34 +34,34 @@ class Advisory(BaseModel):
     reason: str = ""
 
 
-class GivenUp:
+class Advisories:
     """Says one dead letter for each message that JetStream gave up and for which nobody did."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._letters: dict[str, set[str]] = {}
 
-    async def hear(self, heard: Heard) -> None:
+    async def handle(self, heard: StoredMessage) -> None:
         """Hear an advisory.
 
         Raises:
             InvalidMessage: It is none.
             Unavailable: The bus does not answer.
         """
-        advisory = read_advisory(heard.wire.body)
-        if advisory.reason == BURIED:
+        advisory = read_advisory(heard.raw.body)
+        if advisory.reason == DEAD_LETTERED:
             return
-        original = await self._bus.original(advisory.stream, advisory.stream_seq)
-        letter = letter_about(advisory, original, heard)
+        original = await self._bus.get(advisory.stream, advisory.stream_seq)
+        letter = dead_letter_of(advisory, original, heard)
         letter_id, known = header_value(letter.message_id), await self._known(letter)
         if letter_id not in known:
-            await self._bus.say(letter)
+            await self._bus.publish(letter)
             known.add(letter_id)
 
     async def _known(self, letter: DeadLetter) -> set[str]:
         """Return the ids of the letters that were said for this consumer: NATS may repeat itself after any time."""
         if letter.service not in self._letters:
-            said = {heard.wire.headers.get(MESSAGE_ID, "") async for heard in self._bus.recall(letter.subject)}
+            said = {heard.raw.headers.get(MESSAGE_ID, "") async for heard in self._bus.read(letter.subject)}
             self._letters.setdefault(letter.service, said)
         return self._letters[letter.service]
 
@@ -75,10 +75,10 @@ def read_advisory(body: bytes) -> Advisory:
     try:
         return Advisory.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidMessage("bad_message", f"This is no advisory of JetStream's: {explain(error)}") from error
+        raise InvalidMessage("bad_message", f"This is no advisory of JetStream's: {describe_errors(error)}") from error
 
 
-def letter_about(advisory: Advisory, original: Wire | None, heard: Heard) -> DeadLetter:
+def dead_letter_of(advisory: Advisory, original: RawMessage | None, heard: StoredMessage) -> DeadLetter:
     """Write the letter.
 
     Args:
@@ -96,8 +96,8 @@ def letter_about(advisory: Advisory, original: Wire | None, heard: Heard) -> Dea
         stream_sequence=advisory.stream_seq,
         deliveries=advisory.deliveries,
         headers=dict(original.headers) if original is not None else {},
-        body=body if original is not None and len(body) <= LARGEST_BODY_KEPT else None,
-        at=heard.time,
+        body=body if original is not None and len(body) <= MAX_DEAD_LETTER_BODY_BYTES else None,
+        at=heard.stored_at,
     )
 
 
@@ -105,7 +105,7 @@ def _reason(advisory: Advisory) -> Reason:
     return "terminated" if advisory.type.endswith("terminated") else "max_deliveries"
 
 
-def _detail(advisory: Advisory, original: Wire | None) -> str:
+def _detail(advisory: Advisory, original: RawMessage | None) -> str:
     who = f"The consumer {advisory.consumer} of {advisory.stream}"
     if _reason(advisory) == "terminated":
         why = f" ({advisory.reason})" if advisory.reason else ""

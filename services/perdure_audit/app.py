@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from perdure.bus import Bus, Heard
-from perdure.bus.app import Answers, App, Hears
+from perdure.bus import Bus, StoredMessage
+from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
-from perdure_audit.advisories import GivenUp
+from perdure_audit.advisories import Advisories
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 
@@ -17,11 +17,11 @@ _AT_ONCE: Final = 256  # messages of a stream in hand: the more, the fewer trans
 
 def create_app(store: Store, bus: Bus) -> App:
     """Build the service; nothing connects until it is heard."""
-    recorder, given_up = Recorder(store), GivenUp(bus)
+    recorder, given_up = Recorder(store), Advisories(bus)
 
-    async def advisory(heard: Heard) -> None:
+    async def advisory(heard: StoredMessage) -> None:
         await recorder.record(heard)
-        await given_up.hear(heard)
+        await given_up.handle(heard)
 
     async def records(question: bytes) -> bytes:
         query = AuditRecordsQuery.model_validate_json(question)
@@ -30,15 +30,15 @@ def create_app(store: Store, bus: Bus) -> App:
 
     return App(
         "audit",
-        hears=[
-            Hears(
+        subscriptions=[
+            Subscription(
                 stream,
                 advisory if stream == "ADVISORIES" else recorder.record,
-                at_once=_AT_ONCE,
-                in_groups=True,
+                concurrency=_AT_ONCE,
+                fetch_in_batches=True,
                 traced=False,
             )
             for stream in STREAMS
         ],
-        answers=[Answers(AUDIT_RECORDS, records)],
+        responders=[Responder(AUDIT_RECORDS, records)],
     )

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from perdure.bus import Heard
+from perdure.bus import StoredMessage
 from perdure_audit.store import Store
 
 __all__ = ["Recorder"]
@@ -16,10 +16,10 @@ class Recorder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: list[tuple[Heard, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[StoredMessage, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def record(self, heard: Heard) -> None:
+    async def record(self, heard: StoredMessage) -> None:
         """Record a message and return once it is on disk.
 
         Raises:
@@ -46,7 +46,7 @@ class Recorder:
             self._writing = None
 
 
-def _settle(batch: list[tuple[Heard, asyncio.Future[None]]], error: Exception | None) -> None:
+def _settle(batch: list[tuple[StoredMessage, asyncio.Future[None]]], error: Exception | None) -> None:
     for _, written in batch:
         if written.cancelled():
             continue

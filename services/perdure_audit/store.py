@@ -23,7 +23,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from perdure.bus import Heard
+from perdure.bus import StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import Unavailable
@@ -56,7 +56,7 @@ class Store:
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert(_records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
 
-    async def add(self, messages: Sequence[Heard]) -> None:
+    async def add(self, messages: Sequence[StoredMessage]) -> None:
         """Add messages in one transaction; a message that is already there is not added again.
 
         Raises:
@@ -67,11 +67,11 @@ class Store:
             {
                 "stream": heard.stream,
                 "sequence": heard.sequence,
-                "subject": heard.wire.subject,
-                "said_at": heard.time,
+                "subject": heard.raw.subject,
+                "said_at": heard.stored_at,
                 "heard_at": now,
-                "headers": dict(heard.wire.headers),
-                "body": heard.wire.body,
+                "headers": dict(heard.raw.headers),
+                "body": heard.raw.body,
             }
             for heard in messages
         ]
@@ -120,7 +120,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 def _record(row: RowMapping) -> AuditRecord:
     said_at: datetime = row["said_at"]
     zoned = said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
-    return AuditRecord.model_validate({**row, "said_at": zoned})
+    return AuditRecord.model_validate({**row, "stored_at": zoned})
 
 
 def _sqlite_in(state: Path) -> str:

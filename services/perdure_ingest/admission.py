@@ -12,7 +12,7 @@ from perdure.errors import InvalidMessage
 from perdure_ingest.expressions import facts_of
 from perdure_ingest.rules import Rule
 
-__all__ = ["Admitted", "Arrival", "admit", "digest_of", "workflow_id"]
+__all__ = ["Admitted", "Arrival", "admit", "event_digest", "workflow_id"]
 
 _LONGEST_ID: Final = 200  # characters; Temporal's own limit is 1000 bytes (`limit.maxIDLength`)
 
@@ -66,7 +66,7 @@ def workflow_id(route: str, event_id: str) -> str:
     return _short(f"{route}-{event_id}")
 
 
-def digest_of(*parts: Any) -> str:
+def event_digest(*parts: Any) -> str:
     """Return the SHA-256 of JSON values, in hex."""
     return sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -94,7 +94,7 @@ def _command(event: Event, arrival: Arrival, facts: Mapping[str, Any], rule: Rul
             event=reference,
             workflow=route.start,
             workflow_id=_short(named) if named is not None else workflow_id(rule.name, event.id),
-            digest=digest_of(event.id, event.type, event.data),
+            digest=event_digest(event.id, event.type, event.data),
             input=rule.input(facts),
             options=options,
         )
@@ -103,7 +103,7 @@ def _command(event: Event, arrival: Arrival, facts: Mapping[str, Any], rule: Rul
         route=rule.name,
         event=reference,
         workflow_id=_short(named or ""),
-        digest=digest_of(event.id, event.type, event.data),
+        digest=event_digest(event.id, event.type, event.data),
         signal=both.signal if both else route.signal or "",
         argument=rule.input(facts),
         workflow=both.start if both else None,

@@ -1,7 +1,7 @@
 """Events in, commands out; nothing connects until it is heard."""
 
-from perdure.bus import Heard, read_event
-from perdure.bus.app import App, Hears
+from perdure.bus import StoredMessage, read_event
+from perdure.bus.app import App, Subscription
 from perdure.config.settings import Settings
 from perdure.errors import InvalidMessage
 from perdure_ingest.admission import Arrival, admit
@@ -15,13 +15,15 @@ def create_app(settings: Settings, rules: tuple[Rule, ...], handover: Handover) 
     """Build the service."""
     limit = settings.ingest.max_payload_bytes
 
-    async def accept(heard: Heard) -> None:
-        if len(heard.wire.body) > limit:
-            raise InvalidMessage("too_large", f"{len(heard.wire.body)} bytes; ingest takes at most {limit}")
-        event = read_event(heard.wire, fallback_id=f"{heard.stream}.{heard.sequence}")
-        arrival = Arrival(heard.sequence, heard.time, heard.wire.headers)
+    async def accept(heard: StoredMessage) -> None:
+        if len(heard.raw.body) > limit:
+            raise InvalidMessage("too_large", f"{len(heard.raw.body)} bytes; ingest takes at most {limit}")
+        event = read_event(heard.raw, fallback_id=f"{heard.stream}.{heard.sequence}")
+        arrival = Arrival(heard.sequence, heard.stored_at, heard.raw.headers)
         for admitted in admit(event, arrival, rules=rules):
             await handover.take(admitted)
 
     # A lost acknowledgement repeats nothing: commands have message ids, and the start ledger knows them for longer.
-    return App("ingest", [Hears("EVENTS", accept), Hears("DLQ", handover.letter, traced=False)])
+    return App(
+        "ingest", [Subscription("EVENTS", accept), Subscription("DLQ", handover.return_dead_letter, traced=False)]
+    )

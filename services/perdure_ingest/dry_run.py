@@ -18,7 +18,7 @@ from perdure_ingest.admission import Arrival, admit
 from perdure_ingest.expressions import facts_of
 from perdure_ingest.rules import Rule, compile_rules
 
-__all__ = ["Outcome", "TrialEvent", "try_event"]
+__all__ = ["RouteOutcome", "TrialEvent", "try_event"]
 
 
 class TrialEvent(BaseModel):
@@ -32,7 +32,7 @@ class TrialEvent(BaseModel):
     headers: dict[str, str] = {}
 
 
-class Outcome(BaseModel):
+class RouteOutcome(BaseModel):
     """What one route would do.
 
     Attributes:
@@ -51,7 +51,7 @@ class Outcome(BaseModel):
     command: JsonValue = None
 
 
-def try_event(trial: TrialEvent, *, rules: Sequence[Rule], now: datetime) -> Iterator[Outcome]:
+def try_event(trial: TrialEvent, *, rules: Sequence[Rule], now: datetime) -> Iterator[RouteOutcome]:
     """Try an event on each route by itself."""
     event = Event(id=trial.id, type=trial.type, source="trial", data=trial.data)
     arrival = Arrival(1, now, trial.headers)
@@ -59,15 +59,15 @@ def try_event(trial: TrialEvent, *, rules: Sequence[Rule], now: datetime) -> Ite
         route = rule.route
         try:
             if not matches(route.on, event.type):
-                yield Outcome(route=rule.name, takes=False, why=f"`on: {route.on}` does not match {event.type}")
+                yield RouteOutcome(route=rule.name, takes=False, why=f"`on: {route.on}` does not match {event.type}")
             elif not rule.matches(facts_of(event, headers=trial.headers, stored_at=now)):
-                yield Outcome(route=rule.name, takes=False, why=f"`when: {route.when}` is false")
+                yield RouteOutcome(route=rule.name, takes=False, why=f"`when: {route.when}` is false")
             else:
                 (admitted,) = admit(event, arrival, rules=[rule])
                 command: JsonValue = admitted.command.model_dump(mode="json")
-                yield Outcome(route=rule.name, takes=True, why=_what_happens(rule, admitted.key), command=command)
+                yield RouteOutcome(route=rule.name, takes=True, why=_what_happens(rule, admitted.key), command=command)
         except InvalidMessage as refused:
-            yield Outcome(route=rule.name, takes=False, why=refused.detail, reason=refused.reason)
+            yield RouteOutcome(route=rule.name, takes=False, why=refused.detail, reason=refused.reason)
 
 
 def _what_happens(rule: Rule, key: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
 
 from perdure.bus.topology import matches
 from perdure.config.routes import Route
-from perdure.config.yaml_file import place_of
+from perdure.config.yaml_file import source_position
 from perdure.errors import SetupError
 from perdure_ingest.expressions import Expression, Template
 from perdure_ingest.schemas import load_check
@@ -173,10 +173,10 @@ def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:
         try:
             rules.append(Rule(route))
         except SetupError as error:
-            raise SetupError(f"{place_of('routes', number)}route {route.label}: {error}") from error
+            raise SetupError(f"{source_position('routes', number)}route {route.label}: {error}") from error
         if any(rule.name == route.label for rule in rules[:-1]):
             raise SetupError(
-                f"{place_of('routes', number)}two routes are called {route.label}: give each a `name` of its own, "
-                "workflow ids are made of it."
+                f"{source_position('routes', number)}two routes are called {route.label}: give each its own `name`. "
+                "Workflow ids contain it."
             )
     return tuple(rules)

@@ -7,7 +7,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, SchemaError
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from perdure.bus.envelope import explain
+from perdure.bus.envelope import describe_errors
 from perdure.errors import InvalidMessage, SetupError
 
 __all__ = ["Check", "load_check"]
@@ -44,7 +44,7 @@ def _model_check(path: str) -> Check:
         try:
             model.model_validate(data)
         except ValidationError as error:
-            raise InvalidMessage("bad_data", f"The data does not fit {name}: {explain(error)}") from error
+            raise InvalidMessage("bad_data", f"The data does not fit {name}: {describe_errors(error)}") from error
 
     return check
 

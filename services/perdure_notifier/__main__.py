@@ -15,7 +15,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels.registry import open_channels
-from perdure_notifier.replies.http import open_front
+from perdure_notifier.replies.http import reply_app
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def _around(settings: Settings, bus: NatsBus, health: Health) -> AsyncIter
     key = _key(settings) if settings.notifier.takes_answers else None
     async with AsyncExitStack() as stack:
         if key is not None:
-            front = open_front(settings, bus=bus, entries=entries, approvers=approvers, key=key)
+            front = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)
             health.front = await stack.enter_async_context(front)
         channels = open_channels(settings, entries=entries, approvers=approvers, key=key)
         notifier = Notifier(

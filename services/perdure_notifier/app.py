@@ -4,20 +4,20 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from perdure.bus import Bus, Heard, KeyValue, decode
-from perdure.bus.app import App, Hears
+from perdure.bus import Bus, KeyValue, StoredMessage, decode
+from perdure.bus.app import App, Subscription
 from perdure.bus.views.approval_index import request_of
-from perdure.config.notifier import TellingSettings
+from perdure.config.notifier import NotificationSettings
 from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
-from perdure.runtime.poller import Watch
+from perdure.runtime.poller import Poller
 from perdure_notifier.channels import Channel
-from perdure_notifier.lease import Turns
+from perdure_notifier.lease import Leases
 from perdure_notifier.notice import Notice
-from perdure_notifier.orphans import Leftovers
+from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.routing import channels_for
-from perdure_notifier.sender import Lane
+from perdure_notifier.sender import ChannelSender
 
 __all__ = ["Notifier"]
 
@@ -30,31 +30,34 @@ class Notifier:
     """The service: it hears, and each channel has a lane of its own."""
 
     def __init__(
-        self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: TellingSettings, *, holder: str
+        self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: NotificationSettings, *, holder: str
     ) -> None:
         self._bus = bus
         self._outbox = Outbox(bus)
         self._settings = settings
-        turns, fallback = Turns(entries, holder), settings.fallback or tuple(settings.ways)
+        turns, fallback = Leases(entries, holder), settings.fallback or tuple(settings.ways)
         self._lanes = {
-            channel.name: Watch(
-                Lane(channel, settings.ways[channel.name], bus=bus, turns=turns, fallback=fallback).look
+            channel.name: Poller(
+                ChannelSender(channel, settings.ways[channel.name], bus=bus, turns=turns, fallback=fallback).look
             )
             for channel in channels
         }
 
     def app(self) -> App:
         """Say what is heard; what is heard twice waits once."""
-        return App("notifier", [Hears("APPROVALS", self.hear), Hears("ALERTS", self.hear)])
+        return App("notifier", [Subscription("APPROVALS", self.handle), Subscription("ALERTS", self.handle)])
 
     def duties(self) -> list[Coroutine[None, None, None]]:
         """Return what is to be done for as long as the process lives."""
-        leftovers = Leftovers(self._bus, self._outbox, self._lanes)
-        return [Watch(leftovers.bury, every=_LOOK_FOR_LEFT_EVERY).run(), *(lane.run() for lane in self._lanes.values())]
+        leftovers = OrphanedNotices(self._bus, self._outbox, self._lanes)
+        return [
+            Poller(leftovers.dead_letter, every=_LOOK_FOR_LEFT_EVERY).run(),
+            *(lane.run() for lane in self._lanes.values()),
+        ]
 
-    async def hear(self, heard: Heard) -> None:
+    async def handle(self, heard: StoredMessage) -> None:
         """Let what happened wait for each channel that shall tell it."""
-        message = decode(heard.wire)
+        message = decode(heard.raw)
         if not isinstance(message, AboutRequest | Alert):
             raise InvalidMessage("bad_message", f"{message.type} is nothing that people are told")
         about = None if isinstance(message, ApprovalRequested | Alert) else await request_of(self._bus, message)

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 from perdure.bus import KeyValue
 from perdure.errors import Unavailable
 
-__all__ = ["Turn", "Turns"]
+__all__ = ["Lease", "Leases"]
 
 _HELD_FOR: Final = timedelta(seconds=30)
 """Longer than any channel takes for one notice: then the process that held it is taken for dead."""
 
 
-class Turn(BaseModel):
+class Lease(BaseModel):
     """Whose turn it is on a channel, and how it went lately.
 
     Attributes:
@@ -47,31 +47,31 @@ class Turn(BaseModel):
         return self.model_copy(update={"failing_since": since, "failed_at": now, "tries": self.tries + 1})
 
 
-class Turns:
+class Leases:
     """The turns of one process, kept in a bucket that all processes share."""
 
     def __init__(self, entries: KeyValue, holder: str) -> None:
         self._entries = entries
         self._holder = holder
 
-    async def take(self, channel: str, now: datetime) -> Turn | None:
+    async def take(self, channel: str, now: datetime) -> Lease | None:
         """Take the turn; None, if another process has it.
 
         Raises:
             Unavailable: NATS does not answer.
         """
         known = await self._entries.read(_key(channel))
-        before = None if known is None else Turn.model_validate_json(known.value)
+        before = None if known is None else Lease.model_validate_json(known.value)
         if before is not None and before.holder != self._holder and before.until > now:
             return None
         if before is not None and before.holder == self._holder and before.until - now > _HELD_FOR / 2:
             return before
-        turn = before or Turn(holder=self._holder, until=now)
+        turn = before or Lease(holder=self._holder, until=now)
         turn = turn.model_copy(update={"holder": self._holder, "until": now + _HELD_FOR})
         taken = await self._entries.replace(_key(channel), _written(turn), revision=known.revision if known else 0)
         return turn if taken else None
 
-    async def keep(self, channel: str, turn: Turn, now: datetime) -> Turn:
+    async def keep(self, channel: str, turn: Lease, now: datetime) -> Lease:
         """Write down how it went, and hold on.
 
         Raises:
@@ -81,7 +81,7 @@ class Turns:
         await self._write(channel, turn)
         return turn
 
-    async def release(self, channel: str, turn: Turn, now: datetime) -> None:
+    async def release(self, channel: str, turn: Lease, now: datetime) -> None:
         """Let others have it.
 
         Raises:
@@ -89,9 +89,9 @@ class Turns:
         """
         await self._write(channel, turn.model_copy(update={"until": now}))
 
-    async def _write(self, channel: str, turn: Turn) -> None:
+    async def _write(self, channel: str, turn: Lease) -> None:
         known = await self._entries.read(_key(channel))
-        is_ours = known is not None and Turn.model_validate_json(known.value).holder == self._holder
+        is_ours = known is not None and Lease.model_validate_json(known.value).holder == self._holder
         if (
             known is None
             or not is_ours
@@ -100,7 +100,7 @@ class Turns:
             raise Unavailable(f"Another notifier tells on {channel} now")
 
 
-def _written(turn: Turn) -> bytes:
+def _written(turn: Lease) -> bytes:
     return turn.model_dump_json().encode()
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 
 from perdure.bus import Bus
-from perdure.bus.settlement import dead_letter
+from perdure.bus.settlement import make_dead_letter
 from perdure_notifier.notice import BY_URGENCY
 from perdure_notifier.outbox import Outbox
 
-__all__ = ["Leftovers"]
+__all__ = ["OrphanedNotices"]
 
 
-class Leftovers:
+class OrphanedNotices:
     """Looks after channels that are gone."""
 
     def __init__(self, bus: Bus, outbox: Outbox, known: Collection[str]) -> None:
@@ -18,7 +18,7 @@ class Leftovers:
         self._outbox = outbox
         self._known = known
 
-    async def bury(self) -> None:
+    async def dead_letter(self) -> None:
         """Bury what waits for them.
 
         Raises:
@@ -28,5 +28,5 @@ class Leftovers:
             for severity in BY_URGENCY:
                 async for heard in self._outbox.all(name, severity):
                     why = f"The configuration no longer has a channel {name}."
-                    await self._bus.say(dead_letter(heard, "undelivered", why, service="notifier"))
+                    await self._bus.publish(make_dead_letter(heard, "undelivered", why, service="notifier"))
                     await self._outbox.drop(heard)

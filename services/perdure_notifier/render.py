@@ -15,7 +15,7 @@ from perdure.contracts import (
 from perdure.values.printable import as_text, printable
 from perdure_notifier.notice import Notice
 
-__all__ = ["Words", "digest_of", "render", "until"]
+__all__ = ["Words", "deadline_text", "render", "render_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def render(notice: Notice) -> Words:
     return Words(printable(f"{failed}{words.headline}"), printable(words.text))
 
 
-def digest_of(notices: Sequence[Notice]) -> Words:
+def render_digest(notices: Sequence[Notice]) -> Words:
     """Put many into one; of one, its own words."""
     words = [render(notice) for notice in notices]
     if len(words) == 1:
@@ -47,7 +47,7 @@ def digest_of(notices: Sequence[Notice]) -> Words:
     return Words(f"{len(words)} notices about approvals", text)
 
 
-def until(end: datetime | None) -> str:
+def deadline_text(end: datetime | None) -> str:
     """Say until when an answer counts."""
     return "whenever you can" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"
 
@@ -80,7 +80,7 @@ def _question(request: ApprovalRequested) -> str:
             *([f"Asked by {request.requester}"] if request.requester else []),
             *([as_text(request.details)] if request.details is not None else []),
             *([f"On approval: {as_text(request.action)}"] if request.action is not None else []),
-            f"Answer {until(request.expires_at)}:",
+            f"Answer {deadline_text(request.expires_at)}:",
             f"  perdure approve {request.request_id}",
             f"  perdure reject {request.request_id} --reason '...'",
         ]

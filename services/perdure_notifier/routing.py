@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from perdure.config.notifier import RuleSettings, TellingSettings
+from perdure.config.notifier import NotificationSettings, RoutingRule
 from perdure.contracts import Alert
 from perdure_notifier.notice import Notice
 
 __all__ = ["channels_for"]
 
 
-def channels_for(notice: Notice, settings: TellingSettings, now: datetime) -> tuple[str, ...]:
+def channels_for(notice: Notice, settings: NotificationSettings, now: datetime) -> tuple[str, ...]:
     """Return the channels of all rules that fit, in the configuration's order; where none fits, all channels."""
     fitting = [rule for rule in settings.routing if _fits(rule, notice, now)]
     named = {name for rule in fitting for name in rule.channels}
     return tuple(name for name in settings.ways if not fitting or name in named)
 
 
-def _fits(rule: RuleSettings, notice: Notice, now: datetime) -> bool:
+def _fits(rule: RoutingRule, notice: Notice, now: datetime) -> bool:
     return (
         rule.names(notice.message.workflow)
         and notice.severity in rule.severities

@@ -8,18 +8,18 @@ from typing import Final, Literal
 
 from opentelemetry import propagate, trace
 
-from perdure.bus import Bus, Heard
-from perdure.bus.settlement import backoff, dead_letter
+from perdure.bus import Bus, StoredMessage
+from perdure.bus.settlement import backoff_seconds, make_dead_letter
 from perdure.bus.views.approval_index import is_settled
 from perdure.config.notifier import ChannelSettings
 from perdure.contracts import Notification
 from perdure.errors import InvalidMessage, Unavailable
 from perdure_notifier.channels import Busy, Channel, Refused
-from perdure_notifier.lease import Turn, Turns
+from perdure_notifier.lease import Lease, Leases
 from perdure_notifier.notice import BY_URGENCY, Notice
 from perdure_notifier.outbox import Outbox
 
-__all__ = ["Lane"]
+__all__ = ["ChannelSender"]
 
 _SERVICE: Final = "notifier"
 _AT_MOST: Final = 20  # notices in a digest
@@ -31,11 +31,11 @@ _tracer: Final = trace.get_tracer("perdure.notifier")
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    heard: Heard
+    heard: StoredMessage
     notice: Notice
 
 
-class Lane:
+class ChannelSender:
     """What waits for one channel, and how it is told."""
 
     def __init__(  # noqa: PLR0913 (what it goes by, and what it works on)
@@ -44,7 +44,7 @@ class Lane:
         settings: ChannelSettings,
         *,
         bus: Bus,
-        turns: Turns,
+        turns: Leases,
         fallback: Sequence[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -74,7 +74,7 @@ class Lane:
             await self._turns.release(name, turn, self._now())
         return found
 
-    async def _next(self, turn: Turn) -> list[Heard] | datetime | None:
+    async def _next(self, turn: Lease) -> list[StoredMessage] | datetime | None:
         """Return what is to be told now, or when there will be something."""
         name, now = self._channel.name, self._now()
         if turn.not_before is not None and turn.not_before > now:
@@ -88,11 +88,11 @@ class Lane:
             return end
         if self._settings.digest is None:
             return [next(iter(heads.values()))]
-        due = min(head.time for head in heads.values()) + self._settings.digest
+        due = min(head.stored_at for head in heads.values()) + self._settings.digest
         return due if due > now else await self._gathered()
 
-    async def _gathered(self) -> list[Heard]:
-        found: list[Heard] = []
+    async def _gathered(self) -> list[StoredMessage]:
+        found: list[StoredMessage] = []
         for severity in BY_URGENCY:
             async for heard in self._outbox.all(self._channel.name, severity):
                 found.append(heard)
@@ -100,16 +100,16 @@ class Lane:
                     return found
         return found
 
-    async def _settle(self, found: Sequence[Heard], turn: Turn) -> Turn:
+    async def _settle(self, found: Sequence[StoredMessage], turn: Lease) -> Lease:
         """Do away with notices, one way or another, unless the channel shall be tried again; returns how it went."""
         waiting = [it for heard in found if (it := await self._read(heard)) is not None]
         if not waiting:
             return turn
-        first = waiting[0].heard.wire.headers
+        first = waiting[0].heard.raw.headers
         with _tracer.start_as_current_span(f"notifier tells {self._channel.name}", propagate.extract(first)) as span:
             span.set_attribute("perdure.notices", len(waiting))
             try:
-                detail = await self._channel.tell([it.notice for it in waiting])
+                detail = await self._channel.send([it.notice for it in waiting])
             except Refused as error:
                 await self._give_up(waiting, f"{self._channel.name} does not take it: {error}")
             except Exception as error:  # noqa: BLE001 (the boundary: a defect in one channel must not stop the others)
@@ -122,21 +122,21 @@ class Lane:
                     await self._outbox.drop(it.heard)
         return turn.told(self._now() + self._settings.rate.apart if self._settings.rate else None)
 
-    async def _read(self, heard: Heard) -> _Waiting | None:
+    async def _read(self, heard: StoredMessage) -> _Waiting | None:
         try:
             notice = self._outbox.read(heard)
         except InvalidMessage as error:
-            await self._bus.say(dead_letter(heard, error.reason, error.detail, service=_SERVICE))
+            await self._bus.publish(make_dead_letter(heard, error.reason, error.detail, service=_SERVICE))
             await self._outbox.drop(heard)
             return None
-        waited = self._now() - heard.time
+        waited = self._now() - heard.stored_at
         if waited > _FRESH and notice.question and await is_settled(self._bus, notice.question):
             await self._say(notice, "skipped", "It was settled before its turn came.")
             await self._outbox.drop(heard)
             return None
         return _Waiting(heard, notice)
 
-    async def _failed(self, waiting: Sequence[_Waiting], turn: Turn, error: Exception) -> Turn:
+    async def _failed(self, waiting: Sequence[_Waiting], turn: Lease, error: Exception) -> Lease:
         now = self._now()
         turn = turn.failed(now, forgotten_after=self._settings.give_up_after)
         failing_for = now - (turn.failing_since or now)
@@ -145,7 +145,7 @@ class Lane:
             await self._give_up(waiting, f"{self._channel.name} took nothing for {minutes:.0f} minutes: {error}")
             return turn  # what waits behind is tried once, and does not wait as long again
         asked = error.retry_after if isinstance(error, Busy) else timedelta()
-        wait = max(asked, timedelta(seconds=backoff(turn.tries)))
+        wait = max(asked, timedelta(seconds=backoff_seconds(turn.tries)))
         _log.warning("%s; telling on %s again in %.1f s", error, self._channel.name, wait.total_seconds())
         return turn.model_copy(update={"not_before": now + wait})
 
@@ -154,14 +154,14 @@ class Lane:
         for heard, notice in ((it.heard, it.notice) for it in waiting):
             others = self._fallback if notice.instead_of is None else []
             told = f" Told instead: {', '.join(others)}." if others else ""
-            await self._bus.say(dead_letter(heard, "undelivered", f"{why}.{told}", service=_SERVICE))
+            await self._bus.publish(make_dead_letter(heard, "undelivered", f"{why}.{told}", service=_SERVICE))
             await self._say(notice, "failed", why)
             for name in others:
                 await self._outbox.put(name, notice.model_copy(update={"instead_of": self._channel.name}))
             await self._outbox.drop(heard)
 
     async def _say(self, notice: Notice, outcome: Literal["sent", "failed", "skipped"], detail: str) -> None:
-        await self._bus.say(
+        await self._bus.publish(
             Notification(
                 channel=self._channel.name,
                 about=notice.key,

@@ -16,10 +16,10 @@ from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.settings import Settings
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
-from perdure_orchestrator.app import Role, create_app, working
+from perdure_orchestrator.app import Role, create_app, run_worker
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
@@ -41,7 +41,7 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
             await stack.enter_async_context(background(looking))
         if role != "bridge":
-            await stack.enter_async_context(working(client, bus, objects, registry, settings))
+            await stack.enter_async_context(run_worker(client, bus, objects, registry, settings))
         yield app
 
 
@@ -61,5 +61,5 @@ if __name__ == "__main__":
     try:
         main()
     except SystemExit as ending:
-        leave(ending.code)
-    leave(0)
+        exit_process(ending.code)
+    exit_process(0)

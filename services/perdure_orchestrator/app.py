@@ -16,28 +16,36 @@ from temporalio.worker import Worker
 
 from perdure.approvers import ApproversFile
 from perdure.bus import Bus
-from perdure.bus.app import Answers, App, Hears
+from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.objects import Objects
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
-from perdure_orchestrator.activities import AskModel, AskServer, CallFunction, CallTool, HearAll, ReadRules, Say
+from perdure_orchestrator.activities import (
+    CallFunction,
+    CallModel,
+    CallTool,
+    DrainDecisions,
+    PublishFacts,
+    QueryServers,
+    ReadRules,
+)
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import Models
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.session import Server
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import Said
+from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.sandbox import workflow_runner
-from perdure_orchestrator.temporal_internals import hear_all_at_once
+from perdure_orchestrator.temporal_internals import enable_single_batch_activation
 
-__all__ = ["Role", "create_app", "working"]
+__all__ = ["Role", "create_app", "run_worker"]
 
 Role = Literal["both", "bridge", "worker"]
 
@@ -51,18 +59,18 @@ def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry
     bridge = Bridge(client, bus, ledger, registry=registry, approvers=approvers, settings=settings.temporal)
     return App(
         "orchestrator",
-        hears=[
+        subscriptions=[
             # Confirmed: heard again after its run has ended, a signal would become a dead letter that is none.
-            Hears("COMMANDS", bridge.command, confirmed=True),
-            Hears("DECISIONS", bridge.decision, confirmed=True),
-            Hears("SIGNALS", bridge.signal, confirmed=True),
+            Subscription("COMMANDS", bridge.command, confirm_acks=True),
+            Subscription("DECISIONS", bridge.decision, confirm_acks=True),
+            Subscription("SIGNALS", bridge.signal, confirm_acks=True),
         ],
-        answers=[Answers(DESCRIBE_RUN, partial(describe, client))],
+        responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Parties:
+class AgentBackends:
     """To whom agents talk; by default to whom the configuration names."""
 
     models: ModelPort
@@ -70,40 +78,40 @@ class Parties:
 
 
 @asynccontextmanager
-async def working(  # noqa: PLR0913 (what a worker stands between)
+async def run_worker(  # noqa: PLR0913 (what a worker stands between)
     client: Client,
     bus: Bus,
     objects: Objects,
     registry: Registry,
     settings: Settings,
     *,
-    parties: Parties | None = None,
+    parties: AgentBackends | None = None,
 ) -> AsyncIterator[None]:
     """Run workflows and steps for as long as the block lasts; then steps in flight may end before sessions do."""
-    parties = parties or Parties(Models(settings.llm), settings.mcp.servers)
-    servers, said = ToolServers(parties.servers), Said()
+    parties = parties or AgentBackends(Models(settings.llm), settings.mcp.servers)
+    servers, said = ToolServers(parties.servers), PublishLog()
     progress = ProgressInterceptor(bus, said)
     marked = {name: where.requires_approval for name, where in parties.servers.items()}
-    permissions = Permissions(settings.agents, marked)
+    permissions = ToolPermissions(settings.agents, marked)
     agents = _agents_steps(parties.models, servers, objects, settings, permissions)
     rules = ReadRules(settings, parties.servers)
-    steps: list[Callable[..., Any]] = [Say(bus, said).run, HearAll(bus).run, rules.run, *agents]
+    steps: list[Callable[..., Any]] = [PublishFacts(bus, said).run, DrainDecisions(bus).run, rules.run, *agents]
     try:
         with ThreadPoolExecutor(settings.orchestrator.max_concurrent_steps) as threads:
             async with _worker(client, steps, registry, settings, progress=progress, threads=threads):
                 yield
     finally:
-        await progress.all_said(_SETTLED_WITHIN.total_seconds())
+        await progress.all_published(_SETTLED_WITHIN.total_seconds())
         await servers.close()
         await parties.models.close()
 
 
 def _agents_steps(
-    models: ModelPort, servers: ToolServers, objects: Objects, settings: Settings, permissions: Permissions
+    models: ModelPort, servers: ToolServers, objects: Objects, settings: Settings, permissions: ToolPermissions
 ) -> list[Callable[..., Any]]:
     """Give what agents do the parties that it needs."""
     functions, conversations = Functions(settings.workflows), Conversations(objects)
-    asking = AskModel(
+    asking = CallModel(
         models,
         servers,
         functions,
@@ -116,7 +124,7 @@ def _agents_steps(
         asking.run,
         calling.run,
         CallFunction(functions, permissions, conversations, settings.limits).run,
-        AskServer(servers, functions, permissions).run,
+        QueryServers(servers, functions, permissions).run,
     ]
 
 
@@ -143,5 +151,5 @@ def _worker(  # noqa: PLR0913 (a composition root: these are the worker's parts)
         sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=_SETTLED_WITHIN,
     )
-    hear_all_at_once(worker)
+    enable_single_batch_activation(worker)
     return worker

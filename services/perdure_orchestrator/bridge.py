@@ -9,16 +9,16 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.approvers import ApproversFile, NotVerified
-from perdure.bus import Bus, Heard, decode
+from perdure.bus import Bus, StoredMessage, decode
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
 from perdure.errors import InvalidMessage, SetupError, Unavailable
-from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure_orchestrator.parsing import read_argument, read_decision, unreadable
 from perdure_orchestrator.registry import Registry
-from perdure_orchestrator.run_client import Runs, is_no_run
+from perdure_orchestrator.run_client import RunClient, is_no_run
 
 __all__ = ["Bridge"]
 
@@ -38,16 +38,16 @@ class Bridge:
         approvers: ApproversFile,
         settings: TemporalSettings,
     ) -> None:
-        self._runs = Runs(client, settings)
+        self._runs = RunClient(client, settings)
         self._bus = bus
         self._ledger = ledger
         self._registry = registry
         self._approvers = approvers
         self._settings = settings
 
-    async def command(self, heard: Heard) -> None:
+    async def command(self, heard: StoredMessage) -> None:
         """Start, signal or cancel a run as ingest asks."""
-        match decode(heard.wire):
+        match decode(heard.raw):
             case StartWorkflow() as start:
                 await self._start(start)
             case SignalWorkflow() as signal:
@@ -57,21 +57,21 @@ class Bridge:
             case other:
                 raise InvalidMessage("bad_message", f"{other.type} is no command")
 
-    async def decision(self, heard: Heard) -> None:
+    async def decision(self, heard: StoredMessage) -> None:
         """Hand a decision to its run; where it is not its approver's, or there is no such run, the receipt says so."""
         try:
             decision, body = read_decision(heard)
         except InvalidMessage as error:
             if receipt := unreadable(heard, error):
-                await self._bus.say(receipt)
+                await self._bus.publish(receipt)
             raise
-        arrived = ArrivedDecision(
-            decision_id=decision.message_id, decision=decision, place=_place(heard), stored_at=heard.time
+        arrived = ReceivedDecision(
+            decision_id=decision.message_id, decision=decision, place=_place(heard), stored_at=heard.stored_at
         )
         try:
             known = self._approvers.current().identify(body, datetime.now(UTC))
         except NotVerified as error:
-            await self._bus.say(arrived.receipt(error.code, str(error)))
+            await self._bus.publish(arrived.receipt(error.code, str(error)))
             return
         except SetupError as error:  # nothing is judged while nobody knows who is who
             raise Unavailable(str(error)) from error
@@ -80,14 +80,14 @@ class Bridge:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, arrived, heard, request_id=_place(heard))
         except InvalidMessage as error:
             if not await self._has_heard(decision.workflow_id, _place(heard)):
-                await self._bus.say(arrived.receipt("unknown_run", str(error)))
+                await self._bus.publish(arrived.receipt("unknown_run", str(error)))
 
-    async def signal(self, heard: Heard) -> None:
+    async def signal(self, heard: StoredMessage) -> None:
         """Hand a signal to its run: ``signals.<workflow id>.<signal>``, the body is its argument, or empty."""
-        tokens = heard.wire.subject.split(".")
+        tokens = heard.raw.subject.split(".")
         if len(tokens) != 3:  # noqa: PLR2004 (the three parts that the docstring names)
             raise InvalidMessage("bad_message", "A signal's subject is signals.<workflow id>.<signal>")
-        argument = read_argument(heard.wire.body)
+        argument = read_argument(heard.raw.body)
         await self._signal(from_token(tokens[1]), from_token(tokens[2]), argument, heard, request_id=_place(heard))
 
     async def _start(self, start: StartWorkflow) -> None:
@@ -100,7 +100,7 @@ class Bridge:
             raise _translated(error, start.workflow_id) from error
         await self._ledger.started(start)
 
-    async def _signal_once(self, command: SignalWorkflow, heard: Heard) -> None:
+    async def _signal_once(self, command: SignalWorkflow, heard: StoredMessage) -> None:
         claim = await self._ledger.claim(command)
         if claim is Claim.DONE:
             return
@@ -143,17 +143,17 @@ class Bridge:
             raise _translated(error, workflow_id) from error
 
     async def _signal(
-        self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: Heard, *, request_id: str
+        self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, heard: StoredMessage, *, request_id: str
     ) -> None:
         try:
             await self._runs.signal(workflow_id, signal, argument, request_id=request_id)
         except RPCError as error:
-            if _never_began(error) and datetime.now(UTC) - heard.time < self._settings.signals_wait:
+            if _never_began(error) and datetime.now(UTC) - heard.stored_at < self._settings.signals_wait:
                 raise Unavailable(f"No run {workflow_id} has begun yet") from error
             raise _translated(error, workflow_id) from error
 
 
-def _place(heard: Heard) -> str:
+def _place(heard: StoredMessage) -> str:
     """Name a message by its place in its stream: a redelivery has the same."""
     return f"{heard.stream}.{heard.sequence}"
 

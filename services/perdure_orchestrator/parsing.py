@@ -4,36 +4,36 @@ import json
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus import Heard
-from perdure.bus.envelope import explain
+from perdure.bus import StoredMessage
+from perdure.bus.envelope import describe_errors
 from perdure.contracts import Decision, Receipt, from_token
 from perdure.errors import InvalidMessage
 
 __all__ = ["read_argument", "read_decision", "unreadable"]
 
 
-def read_decision(heard: Heard) -> tuple[Decision, dict[str, JsonValue]]:
+def read_decision(heard: StoredMessage) -> tuple[Decision, dict[str, JsonValue]]:
     """Read a decision, and return its body too, for that is signed; it need not repeat what the subject says.
 
     Raises:
         InvalidMessage: It is none; the detail names the field.
     """
-    tokens = heard.wire.subject.split(".")
+    tokens = heard.raw.subject.split(".")
     if len(tokens) != 2:  # noqa: PLR2004 (the two parts that the sentence names)
         raise InvalidMessage("bad_message", "A decision's subject is decisions.<workflow id>")
-    said = read_argument(heard.wire.body)
+    said = read_argument(heard.raw.body)
     if not isinstance(said, dict):
         raise InvalidMessage("bad_message", "A decision's body is a JSON object")
     try:
         return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])}), said
     except ValidationError as error:
-        raise InvalidMessage("bad_message", f"The decision is not complete: {explain(error)}") from error
+        raise InvalidMessage("bad_message", f"The decision is not complete: {describe_errors(error)}") from error
 
 
-def unreadable(heard: Heard, error: InvalidMessage) -> Receipt | None:
+def unreadable(heard: StoredMessage, error: InvalidMessage) -> Receipt | None:
     """Refuse a decision that cannot be read, if it can at least be seen which request it is about."""
     try:
-        request_id = str(json.loads(heard.wire.body)["request_id"])
+        request_id = str(json.loads(heard.raw.body)["request_id"])
     except (ValueError, KeyError, TypeError):
         return None
     return Receipt(

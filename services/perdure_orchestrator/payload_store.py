@@ -16,7 +16,7 @@ from temporalio.converter import (
 )
 
 from perdure.bus import Objects
-from perdure.bus.settlement import backoff
+from perdure.bus.settlement import backoff_seconds
 from perdure.errors import NotKept, Unavailable
 
 __all__ = ["PAYLOADS", "PayloadStore", "payload_storage"]
@@ -89,7 +89,7 @@ class PayloadStore(StorageDriver):
                 return await ask()
             except Unavailable:
                 tries += 1
-                wait = backoff(tries)
+                wait = backoff_seconds(tries)
                 if time.monotonic() + wait > deadline:
                     raise
                 await asyncio.sleep(wait)

@@ -8,27 +8,27 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from perdure.contracts import Kind, Progress
-from perdure.flow.facts import RunStory
+from perdure.contracts import Progress, ProgressKind
+from perdure.flow.facts import ExpectedFacts
 
-__all__ = ["Said", "facts_before"]
+__all__ = ["PublishLog", "expected_facts"]
 
 _MOST_RUNS: Final = 10_000  # of more, the oldest are looked up on the bus
 
 
-class Said:
+class PublishLog:
     """The facts that were stored, by run."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[str, set[tuple[int, Kind]]] = OrderedDict()
+        self._runs: OrderedDict[str, set[tuple[int, ProgressKind]]] = OrderedDict()
 
-    def note(self, fact: Progress) -> None:
+    def record(self, fact: Progress) -> None:
         """Remember that a fact is stored."""
         self._runs.setdefault(fact.run_id, set()).add((fact.sequence, fact.kind))
         if len(self._runs) > _MOST_RUNS:
             self._runs.popitem(last=False)
 
-    def knows(self, facts: Iterable[Progress]) -> bool:
+    def has_all(self, facts: Iterable[Progress]) -> bool:
         """Tell whether all of these facts are known to be stored, whichever attempt of a step said them."""
         return all((fact.sequence, fact.kind) in self._runs.get(fact.run_id, ()) for fact in facts)
 
@@ -37,12 +37,12 @@ class Said:
         self._runs.pop(run_id, None)
 
 
-def facts_before(story: RunStory, ending: Progress) -> list[Progress]:
+def expected_facts(story: ExpectedFacts, ending: Progress) -> list[Progress]:
     """Return what others were to say of a run before its ending, in order."""
     facts = [story.beginning]
     for step in story.steps:
         about = {"step": step.name, "result": None, "usage": None}
-        end: Kind = "step_completed" if step.error is None else "step_failed"
+        end: ProgressKind = "step_completed" if step.error is None else "step_failed"
         start = {"kind": "step_started", "sequence": step.sequence, "error": None}
         facts.append(ending.model_copy(update={**about, **start}))
         ended = {"kind": end, "sequence": step.sequence + 1, "error": step.error, "usage": step.usage}

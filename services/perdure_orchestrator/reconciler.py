@@ -15,13 +15,13 @@ from temporalio.service import RPCError
 
 from perdure.bus import Bus, decode
 from perdure.config.settings import TemporalSettings
-from perdure.contracts import ENDINGS, Kind, Progress, to_token
+from perdure.contracts import ENDINGS, Progress, ProgressKind, to_token
 from perdure.errors import Unavailable
 from perdure.flow.run import EVENT_MEMO
 
-__all__ = ["Reconciler", "reconcile_for_ever", "unsaid"]
+__all__ = ["Reconciler", "missing_facts", "reconcile_for_ever"]
 
-_KINDS: Final[dict[WorkflowExecutionStatus, Kind]] = {
+_KINDS: Final[dict[WorkflowExecutionStatus, ProgressKind]] = {
     WorkflowExecutionStatus.CANCELED: "cancelled",
     WorkflowExecutionStatus.FAILED: "failed",
     WorkflowExecutionStatus.TERMINATED: "terminated",
@@ -60,12 +60,12 @@ class Reconciler:
                 continue
             facts = await self._facts(execution)
             if not _ended(facts, execution.run_id) and await self._is_the_newest(execution):
-                for fact in unsaid(facts, await self._ending(execution)):
-                    await self._bus.say(fact)
+                for fact in missing_facts(facts, await self._ending(execution)):
+                    await self._bus.publish(fact)
 
     async def _facts(self, execution: WorkflowExecution, *, last_only: bool = False) -> list[Progress]:
         subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
-        facts = [decode(heard.wire) async for heard in self._bus.recall(subject, last_only=last_only)]
+        facts = [decode(heard.raw) async for heard in self._bus.read(subject, last_only=last_only)]
         return [fact for fact in facts if isinstance(fact, Progress)]
 
     async def _is_the_newest(self, execution: WorkflowExecution) -> bool:
@@ -111,7 +111,7 @@ async def reconcile_for_ever(reconciler: Reconciler, every: timedelta) -> None:
         await asyncio.sleep(every.total_seconds())
 
 
-def unsaid(facts: Sequence[Progress], ending: Progress) -> Iterator[Progress]:
+def missing_facts(facts: Sequence[Progress], ending: Progress) -> Iterator[Progress]:
     """Yield what is missing of a run's story, so that its numbers have no gap: ends of steps, and the ending."""
     said = {fact.sequence for fact in facts}
     steps = {fact.sequence: fact.step for fact in facts if fact.kind == "step_started"}

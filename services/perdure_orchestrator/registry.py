@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from perdure.errors import SetupError
-from perdure.flow.facts import HEAR_ALL, SAY
-from perdure.flow.messages import ASK_MODEL, ASK_SERVER, CALL_FUNCTION, CALL_TOOL, READ_RULES
+from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
+from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
 
 __all__ = ["Registry", "load_registry"]
 
@@ -17,7 +17,7 @@ _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _WORKFLOW: Final = "__temporal_workflow_definition"  # what @workflow.defn leaves on a class
 _ACTIVITY: Final = "__temporal_activity_definition"  # what @activity.defn leaves on a function
 _STEPS: Final = frozenset(
-    {ASK_MODEL, ASK_SERVER, CALL_FUNCTION, CALL_TOOL, HEAR_ALL, READ_RULES, SAY}
+    {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS}
 )  # the worker's own activities
 
 

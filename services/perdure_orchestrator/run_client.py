@@ -20,13 +20,13 @@ from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.flow.run import EVENT_MEMO
 
-__all__ = ["Runs", "is_no_run"]
+__all__ = ["RunClient", "is_no_run"]
 
 _TRACE_HEADER: Final = "_tracer-data"  # where temporalio's OpenTelemetry plugin keeps the trace context
 _NO_DELAY: Final = timedelta()
 
 
-class Runs:
+class RunClient:
     """What the bridge asks of Temporal; each method returns once Temporal has stored it, or raises ``RPCError``."""
 
     def __init__(self, client: Client, settings: TemporalSettings) -> None:

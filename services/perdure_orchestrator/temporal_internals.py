@@ -11,16 +11,16 @@ from temporalio import workflow
 from temporalio.worker import Worker
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
-__all__ = ["all_woken", "hear_all_at_once"]
+__all__ = ["enable_single_batch_activation", "let_woken_tasks_run"]
 
 
-def hear_all_at_once(worker: Worker) -> None:
+def enable_single_batch_activation(worker: Worker) -> None:
     """Let what is new in a run be heard so; tasks that were run otherwise are replayed as they were run."""
     at_once = _WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH
     worker._set_default_workflow_logic_flag(at_once, enabled=True)  # noqa: SLF001 (no public way yet)
 
 
-async def all_woken() -> None:
+async def let_woken_tasks_run() -> None:
     """Let all who wait in this run for what arrived with this very task go on first; no command comes of it."""
     instance = cast("Any", workflow._Runtime.current())  # noqa: SLF001 (no public way yet)
     if instance._single_batch_activation:  # noqa: SLF001 (likewise)

@@ -10,8 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import open_client
 from perdure.errors import PerdureError, Unavailable
-from perdure.local.discovery import whereabouts
-from perdure.runtime.exit import leave
+from perdure.local.discovery import discover
+from perdure.runtime.exit import exit_process
 
 __all__ = ["export_workflow_history"]
 
@@ -27,7 +27,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
         PerdureError: There is no such run, or its workflow is another.
         Unavailable: No Temporal answers where the configuration says.
     """
-    _, temporal = whereabouts(load_settings())
+    _, temporal = discover(load_settings())
     try:
         client = await open_client(temporal)
         handle = client.get_workflow_handle(workflow_id)
@@ -48,7 +48,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
 if __name__ == "__main__":
     try:
         print(json.dumps(asyncio.run(export_workflow_history(None, sys.argv[1])), indent=2))  # noqa: T201
-        leave(0)
+        exit_process(0)
     except PerdureError as error:
         print(f"perdure: {error}", file=sys.stderr)  # noqa: T201
-        leave(1)
+        exit_process(1)

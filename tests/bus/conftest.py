@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import Bus, MemoryBus, MemoryObjects, NatsObjects, Objects, connect
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from tests.support.binaries import binary
 from tests.support.ports import free_port
@@ -29,7 +29,7 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
         yield MemoryBus()
         return
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
-        await declare(bus.js, "test")
+        await provision(bus.js, "test")
         yield bus
 
 
@@ -40,5 +40,5 @@ async def objects(request: pytest.FixtureRequest) -> AsyncIterator[Objects]:
         yield MemoryObjects()
         return
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
-        await declare(bus.js, "test")
+        await provision(bus.js, "test")
         yield NatsObjects(bus.js, "PAYLOADS")

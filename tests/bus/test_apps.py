@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from perdure.bus import MemoryBus, Wire
+from perdure.bus import MemoryBus, RawMessage
 from perdure.bus.app import App
 from perdure.bus.settlement import settle
 from perdure.config.routes import Route
@@ -24,9 +24,9 @@ SETTINGS = Settings(
 async def let_hear(app: App, bus: MemoryBus) -> list[str]:
     """Deliver what is on the bus to an app, once, and return how each message was settled."""
     fates: list[str] = []
-    for ear in app.hears:
-        async for heard in bus.recall(f"{ear.stream.lower()}.>"):
-            delivery = Delivered(heard=heard)
+    for ear in app.subscriptions:
+        async for heard in bus.read(f"{ear.stream.lower()}.>"):
+            delivery = Delivered(message=heard)
             await settle(delivery, ear.handle, bus=bus, service=app.service)
             fates += delivery.settled
     return fates
@@ -34,45 +34,45 @@ async def let_hear(app: App, bus: MemoryBus) -> list[str]:
 
 async def test_ingest_turns_a_bare_event_into_a_command() -> None:
     bus = MemoryBus()
-    await bus.publish(Wire("events.documents.submitted", b'{"path": "a.md"}', {}))
+    await bus.publish_raw(RawMessage("events.documents.submitted", b'{"path": "a.md"}', {}))
 
     assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["ack"]
 
-    (command,) = bus.said
+    (command,) = bus.published
     assert isinstance(command, StartWorkflow)
     assert (command.workflow_id, command.input) == ("DocumentAnalysis-EVENTS.1", {"path": "a.md"})
 
 
 async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:
     bus = MemoryBus()
-    await bus.publish(Wire("events.documents.submitted", b"{}", {}))
+    await bus.publish_raw(RawMessage("events.documents.submitted", b"{}", {}))
     app = create_ingest(SETTINGS, bus)
 
     await let_hear(app, bus)
     await let_hear(app, bus)
 
-    assert len(bus.said) == 1
+    assert len(bus.published) == 1
 
 
 async def test_ingest_buries_what_it_cannot_take() -> None:
     bus = MemoryBus()
-    await bus.publish(Wire("events.documents.submitted", b"{}" + b" " * 1_000, {}))
-    await bus.publish(Wire("events.unknown", b"{}", {}))
+    await bus.publish_raw(RawMessage("events.documents.submitted", b"{}" + b" " * 1_000, {}))
+    await bus.publish_raw(RawMessage("events.unknown", b"{}", {}))
 
     assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["term", "term", "ack", "ack"]
 
-    assert [letter.reason for letter in bus.said if isinstance(letter, DeadLetter)] == ["too_large", "no_route"]
+    assert [letter.reason for letter in bus.published if isinstance(letter, DeadLetter)] == ["too_large", "no_route"]
 
 
 async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Path) -> None:
     bus = MemoryBus()
-    await bus.publish(Wire("events.a", b"\xff", {"h": "v"}))
-    await bus.say(REQUEST)
+    await bus.publish_raw(RawMessage("events.a", b"\xff", {"h": "v"}))
+    await bus.publish(REQUEST)
     async with open_store(Settings(state=tmp_path)) as store:
         app = create_audit(store, bus)
         for _ in range(2):
             assert set(await let_hear(app, bus)) == {"ack"}
-        answer = await app.answers[0].answer(AuditRecordsQuery(subject="approvals").model_dump_json().encode())
+        answer = await app.responders[0].respond(AuditRecordsQuery(subject="approvals").model_dump_json().encode())
 
     found = AuditRecordsFound.model_validate_json(answer)
     assert found.total == 2

@@ -11,12 +11,12 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from prometheus_client import CollectorRegistry
 
-from perdure.bus import Heard, NatsBus, connect, decode
-from perdure.bus.app import App, Hears
+from perdure.bus import NatsBus, StoredMessage, connect, decode
+from perdure.bus.app import App, Subscription
 from perdure.bus.jetstream import delivery as nats_delivery
 from perdure.bus.jetstream.delivery import NatsDelivery
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.jetstream.subscriptions import hearing
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.contracts import Progress
 from tests.bus.test_port import fact
@@ -26,13 +26,13 @@ from tests.unit.flow.test_inbox import REQUEST
 @pytest_asyncio.fixture
 async def bus(nats_settings: NatsSettings) -> AsyncIterator[NatsBus]:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "notifier")
-        await declare(bus.js, "audit")
+        await provision(bus.js, "notifier")
+        await provision(bus.js, "audit")
         yield bus
 
 
 async def delivered(bus: NatsBus, *, confirmed: bool) -> NatsDelivery:
-    await bus.say(REQUEST)
+    await bus.publish(REQUEST)
     subscription = await bus.js.pull_subscribe("approvals.>", durable="notifier", stream="APPROVALS")
     (message,) = await subscription.fetch(1, timeout=5)
     return NatsDelivery(message, confirmed=confirmed)
@@ -92,15 +92,15 @@ async def lost(*_: object, **__: object) -> None:
 
 
 async def test_a_stop_gives_back_what_was_fetched_and_not_begun(bus: NatsBus, nats_settings: NatsSettings) -> None:
-    begun, may_end = asyncio.Queue[Heard](), asyncio.Event()
+    begun, may_end = asyncio.Queue[StoredMessage](), asyncio.Event()
 
-    async def handle(heard: Heard) -> None:
+    async def handle(heard: StoredMessage) -> None:
         await begun.put(heard)
         await may_end.wait()
 
     for number in range(1, 7):
-        await bus.say(fact(number))
-    app = App("audit", [Hears("PROGRESS", handle, at_once=3)])
+        await bus.publish(fact(number))
+    app = App("audit", [Subscription("PROGRESS", handle, concurrency=3)])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         stopped = asyncio.Event()
         tasks.create_task(heard_until(stopped, may_end, app, bus, nats_settings))
@@ -121,12 +121,12 @@ async def test_a_stop_gives_back_what_was_fetched_and_not_begun(bus: NatsBus, na
 async def heard_until(
     stopped: asyncio.Event, may_end: asyncio.Event, app: App, bus: NatsBus, settings: NatsSettings
 ) -> None:
-    async with hearing(app, bus, settings, CollectorRegistry()):
+    async with subscribed(app, bus, settings, CollectorRegistry()):
         await stopped.wait()
         asyncio.get_running_loop().call_later(0.2, may_end.set)  # once the stop has begun and waits
 
 
-def read(heard: Heard) -> int:
-    message = decode(heard.wire)
+def read(heard: StoredMessage) -> int:
+    message = decode(heard.raw)
     assert isinstance(message, Progress)
     return message.sequence

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext, Tracer
 from prometheus_client import CollectorRegistry
 
-from perdure.bus import Heard, Wire, connect
-from perdure.bus.app import App, Hears
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.jetstream.subscriptions import hearing
+from perdure.bus import RawMessage, StoredMessage, connect
+from perdure.bus.app import App, Subscription
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
 
@@ -66,17 +66,17 @@ async def heard_twice(settings: NatsSettings, headers: dict[str, str]) -> list[S
     said_under: list[SpanContext] = []
     done = asyncio.Event()
 
-    async def handle(_: Heard) -> None:
+    async def handle(_: StoredMessage) -> None:
         said_under.append(trace.get_current_span().get_span_context())
         if len(said_under) == 1:
             raise Unavailable("not yet")
         done.set()
 
-    app = App("ingest", [Hears("EVENTS", handle)])
+    app = App("ingest", [Subscription("EVENTS", handle)])
     async with connect(settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "ingest")
-        async with hearing(app, bus, settings, CollectorRegistry()), asyncio.timeout(10):
-            await bus.publish(Wire("events.a", b"{}", headers))
+        await provision(bus.js, "ingest")
+        async with subscribed(app, bus, settings, CollectorRegistry()), asyncio.timeout(10):
+            await bus.publish_raw(RawMessage("events.a", b"{}", headers))
             await done.wait()
     return said_under
 

@@ -12,13 +12,23 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from perdure.bus import Bus, Heard, KeyValue, MemoryBus, MemoryKeyValue, NatsKeyValue, Wire, connect, decode
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.settlement import dead_letter, settle
+from perdure.bus import (
+    Bus,
+    KeyValue,
+    MemoryBus,
+    MemoryKeyValue,
+    NatsKeyValue,
+    RawMessage,
+    StoredMessage,
+    connect,
+    decode,
+)
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.settlement import make_dead_letter, settle
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
-from perdure.contracts import CancelWorkflow, Kind, Progress, StartWorkflow
+from perdure.contracts import CancelWorkflow, Progress, ProgressKind, StartWorkflow
 from perdure.runtime.background import background
 from perdure_ingest.flow_control import Handover
 from tests.bus.test_settle import Delivered
@@ -44,18 +54,18 @@ class Door:
         """Publish an event, and let one of the processes hear it."""
         self.published += 1
         headers = {"Nats-Msg-Id": event_id or f"e{self.published}"}
-        place = await self.bus.publish(Wire("events.said", json.dumps(data).encode(), headers))
+        place = await self.bus.publish_raw(RawMessage("events.said", json.dumps(data).encode(), headers))
         heard = await self.bus.first("events.said", after=place - 1)
         assert heard is not None
         await self.hear(heard, self.handovers[self.published % len(self.handovers)])
 
-    async def hear(self, heard: Heard, handover: Handover) -> None:
-        delivery = Delivered(heard=heard)
-        ear, _ = create_ingest(self.settings, self.bus, handover).hears
+    async def hear(self, heard: StoredMessage, handover: Handover) -> None:
+        delivery = Delivered(message=heard)
+        ear, _ = create_ingest(self.settings, self.bus, handover).subscriptions
         await settle(delivery, ear.handle, bus=self.bus, service="ingest")
 
     async def started(self) -> list[StartWorkflow]:
-        said = [decode(heard.wire) async for heard in self.bus.recall("commands.start.>")]
+        said = [decode(heard.raw) async for heard in self.bus.read("commands.start.>")]
         return [it for it in said if isinstance(it, StartWorkflow)]
 
     async def events_started(self) -> list[str]:
@@ -69,13 +79,13 @@ class Door:
         await asyncio.sleep(self.soon)
         assert sorted(await self.events_started()) == sorted(event_ids)
 
-    async def end(self, event_id: str, kind: Kind = "completed") -> None:
+    async def end(self, event_id: str, kind: ProgressKind = "completed") -> None:
         """Let the orchestrator run this start to its end."""
         start = next(it for it in await self.started() if it.event.id == event_id)
         await StartLedger(self.starts).started(start)
         run = start.workflow_id
         now = datetime.now(UTC)
-        await self.bus.say(Progress(workflow="Echo", workflow_id=run, run_id=run, sequence=1, kind=kind, at=now))
+        await self.bus.publish(Progress(workflow="Echo", workflow_id=run, run_id=run, sequence=1, kind=kind, at=now))
 
 
 @asynccontextmanager
@@ -98,7 +108,7 @@ async def open_door(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         yield lambda **route: door(bus, entries, starts, **route)
         return
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as nats:
-        await declare(nats.js, "ingest")
+        await provision(nats.js, "ingest")
         yield lambda **route: door(nats, NatsKeyValue(nats.js, "FLOW"), NatsKeyValue(nats.js, "STARTS"), **route)
 
 
@@ -180,7 +190,7 @@ async def test_of_a_singleton_the_open_run_may_be_cancelled_and_only_the_newest_
         for _ in range(2):
             await here.publish({"doc": "a"})
         await here.expect("e1")
-        cancelled = [decode(heard.wire) async for heard in here.bus.recall("commands.cancel.>")]
+        cancelled = [decode(heard.raw) async for heard in here.bus.read("commands.cancel.>")]
         await here.end("e1", "cancelled")
         await here.expect("e1", "e3")
 
@@ -193,9 +203,11 @@ async def test_a_start_that_the_orchestrator_gave_up_on_makes_room(open_door: An
             await here.publish({})
         await here.expect("e1")
         command = await here.bus.first("commands.start.>")
-        await here.bus.say(dead_letter(command, "unknown_workflow", "no such workflow", service="orchestrator"))
+        await here.bus.publish(
+            make_dead_letter(command, "unknown_workflow", "no such workflow", service="orchestrator")
+        )
         letter = await here.bus.first("dlq.>")
-        await here.handovers[0].letter(letter)
+        await here.handovers[0].return_dead_letter(letter)
         await here.expect("e1", "e2")
 
 
@@ -206,7 +218,7 @@ async def test_outside_its_window_everything_waits(open_door: Any) -> None:
         await here.publish({})
         await here.expect()
 
-        assert len(await here.bus.counts("waiting.>")) == 1
+        assert len(await here.bus.count_by_subject("waiting.>")) == 1
 
 
 async def test_what_waits_of_a_route_that_lost_its_flow_control_goes_at_once(open_door: Any) -> None:
@@ -221,8 +233,8 @@ async def test_what_waits_of_a_route_that_lost_its_flow_control_goes_at_once(ope
             await here.publish({}, event_id=f"then{number}")
     async with open_door(name="another") as here:
         await here.expect("first0", "then0", "then1", "first2")
-        assert await here.bus.counts("waiting.>") == {}
-        assert await here.bus.counts("latest.>") == {}
+        assert await here.bus.count_by_subject("waiting.>") == {}
+        assert await here.bus.count_by_subject("latest.>") == {}
 
 
 @pytest.mark.parametrize(

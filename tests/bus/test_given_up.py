@@ -9,11 +9,11 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig
 from prometheus_client import CollectorRegistry
 
-from perdure.bus import Heard, NatsBus, connect, decode
-from perdure.bus.app import App, Hears
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.jetstream.subscriptions import hearing
-from perdure.cli.dead_letters import Choice, replay_letters
+from perdure.bus import NatsBus, StoredMessage, connect, decode
+from perdure.bus.app import App, Subscription
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
+from perdure.cli.dead_letters import Choice, resend_dead_letters
 from perdure.config.settings import NatsSettings, Settings
 from perdure.contracts import DeadLetter
 from perdure.errors import InvalidMessage
@@ -27,14 +27,14 @@ async def test_a_message_that_somebodys_consumer_gave_up_becomes_one_letter_with
     nats_settings: NatsSettings, tmp_path: Path
 ) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "audit")
-        await bus.say(fact(1))
+        await provision(bus.js, "audit")
+        await bus.publish(fact(1))
         await parked(bus, "bot", times=2)
         await refused(bus, "other_bot")
         async with audit(bus, nats_settings, tmp_path):
             letters = {letter.reason: letter for letter in await said(bus, 2)}
-        replays = [against async for _, _, against in replay_letters(bus, Choice(), pause=0, dry_run=False)]
-        again = [decode(heard.wire) async for heard in bus.recall("progress.>")]
+        replays = [against async for _, _, against in resend_dead_letters(bus, Choice(), pause=0, dry_run=False)]
+        again = [decode(heard.raw) async for heard in bus.read("progress.>")]
 
     assert {reason: letter.service for reason, letter in letters.items()} == {
         "max_deliveries": "bot",
@@ -52,15 +52,15 @@ async def test_a_message_that_somebodys_consumer_gave_up_becomes_one_letter_with
 async def test_a_message_that_a_service_of_ours_buried_has_one_letter_however_late_the_audit_service_hears_of_it(
     nats_settings: NatsSettings, tmp_path: Path
 ) -> None:
-    async def refuse(_: Heard) -> None:
+    async def refuse(_: StoredMessage) -> None:
         raise InvalidMessage("bad_message", "because")
 
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "notifier")
-        await declare(bus.js, "audit")
-        await bus.say(REQUEST)
-        app = App("notifier", [Hears("APPROVALS", refuse)])
-        async with hearing(app, bus, nats_settings, CollectorRegistry()):
+        await provision(bus.js, "notifier")
+        await provision(bus.js, "audit")
+        await bus.publish(REQUEST)
+        app = App("notifier", [Subscription("APPROVALS", refuse)])
+        async with subscribed(app, bus, nats_settings, CollectorRegistry()):
             await said(bus, 1)
         async with audit(bus, nats_settings, tmp_path):
             await heard_all(bus, "ADVISORIES", 1)
@@ -73,18 +73,18 @@ async def test_a_message_that_is_gone_is_told_of_and_what_is_told_of_already_is_
     nats_settings: NatsSettings, tmp_path: Path
 ) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "audit")
-        await bus.say(fact(1))
+        await provision(bus.js, "audit")
+        await bus.publish(fact(1))
         await refused(bus, "bot")
-        await bus.drop("PROGRESS", 1)
+        await bus.delete("PROGRESS", 1)
         for attempt in range(2):
             async with audit(bus, nats_settings, tmp_path):
                 await heard_all(bus, "ADVISORIES", attempt + 1)
             letters = await said(bus, 1)
-            replays = [against async for _, _, against in replay_letters(bus, Choice(), pause=0, dry_run=False)]
+            replays = [against async for _, _, against in resend_dead_letters(bus, Choice(), pause=0, dry_run=False)]
             await bus.js.update_stream((await bus.js.stream_info("DLQ")).config, duplicate_window=0.1)
-            async for advisory in bus.recall("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.PROGRESS.bot"):
-                await bus.publish(advisory.wire)
+            async for advisory in bus.read("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.PROGRESS.bot"):
+                await bus.publish_raw(advisory.raw)
 
     assert [(letter.original_subject, letter.body) for letter in letters] == [("", None)]
     assert "no longer has it" in letters[0].detail
@@ -95,7 +95,7 @@ async def test_a_message_that_is_gone_is_told_of_and_what_is_told_of_already_is_
 async def audit(bus: NatsBus, settings: NatsSettings, folder: Path) -> AsyncIterator[None]:
     async with (
         open_store(Settings(state=folder)) as store,
-        hearing(create_app(store, bus), bus, settings, CollectorRegistry()),
+        subscribed(create_app(store, bus), bus, settings, CollectorRegistry()),
     ):
         yield
 
@@ -122,7 +122,7 @@ async def refused(bus: NatsBus, name: str) -> None:
 
 async def advised(bus: NatsBus, kind: str, name: str) -> None:
     async with asyncio.timeout(10):
-        async for _ in bus.listen(f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.PROGRESS.{name}", replay=True):
+        async for _ in bus.subscribe(f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.PROGRESS.{name}", replay=True):
             return
 
 
@@ -136,8 +136,8 @@ async def heard_all(bus: NatsBus, stream: str, count: int) -> None:
 async def said(bus: NatsBus, count: int) -> list[DeadLetter]:
     """Wait for so many dead letters, and return all there are."""
     async with asyncio.timeout(10):
-        async for heard in bus.listen("dlq.>", replay=True):
+        async for heard in bus.subscribe("dlq.>", replay=True):
             if heard.sequence >= count:
                 break
-    letters = [decode(heard.wire) async for heard in bus.recall("dlq.>")]
+    letters = [decode(heard.raw) async for heard in bus.read("dlq.>")]
     return [letter for letter in letters if isinstance(letter, DeadLetter)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from perdure.bus import Heard, connect, decode
-from perdure.bus.app import Answers, App, Hears
+from perdure.bus import StoredMessage, connect, decode
+from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.jetstream.subscriptions import hearing
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.contracts import ApprovalRequested, DeadLetter
 from perdure.errors import InvalidMessage, Unavailable
@@ -24,19 +24,19 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 async def test_a_message_is_delivered_again_until_it_is_handled_and_then_never_more(
     nats_settings: NatsSettings,
 ) -> None:
-    tried = asyncio.Queue[Heard]()
+    tried = asyncio.Queue[StoredMessage]()
 
-    async def handle(heard: Heard) -> None:
+    async def handle(heard: StoredMessage) -> None:
         await tried.put(heard)
         if tried.qsize() < 3:
             raise Unavailable("not yet")
 
     registry = CollectorRegistry()
     async with connect(nats_settings, source="perdure/test") as bus:
-        await declare(bus.js, "notifier")
-        await bus.say(REQUEST)
+        await provision(bus.js, "notifier")
+        await bus.publish(REQUEST)
         async with (
-            hearing(App("notifier", [Hears("APPROVALS", handle)]), bus, nats_settings, registry),
+            subscribed(App("notifier", [Subscription("APPROVALS", handle)]), bus, nats_settings, registry),
             asyncio.timeout(10),
         ):
             while tried.qsize() < 3:
@@ -44,21 +44,21 @@ async def test_a_message_is_delivered_again_until_it_is_handled_and_then_never_m
             while (await bus.js.consumer_info("APPROVALS", "notifier")).num_ack_pending:
                 await asyncio.sleep(0.01)
 
-    assert decode((await tried.get()).wire) == REQUEST
+    assert decode((await tried.get()).raw) == REQUEST
     assert 'perdure_messages_total{stream="APPROVALS"} 3.0' in generate_latest(registry).decode()
 
 
 async def test_a_wrong_message_ends_as_one_dead_letter(nats_settings: NatsSettings) -> None:
-    async def handle(_: Heard) -> None:
+    async def handle(_: StoredMessage) -> None:
         raise InvalidMessage("bad_message", "because")
 
     async with connect(nats_settings, source="perdure/test") as bus:
-        await declare(bus.js, "notifier")
-        await bus.say(REQUEST)
-        app = App("notifier", [Hears("APPROVALS", handle)])
-        async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(10):
-            async for heard in bus.listen("dlq.>", replay=True):
-                letter = decode(heard.wire)
+        await provision(bus.js, "notifier")
+        await bus.publish(REQUEST)
+        app = App("notifier", [Subscription("APPROVALS", handle)])
+        async with subscribed(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(10):
+            async for heard in bus.subscribe("dlq.>", replay=True):
+                letter = decode(heard.raw)
                 break
 
     assert isinstance(letter, DeadLetter)
@@ -70,9 +70,9 @@ async def test_a_question_is_answered(nats_settings: NatsSettings) -> None:
         return question.upper()
 
     async with connect(nats_settings, source="perdure/test") as bus:
-        app = App("audit", [], [Answers("queries.test", shout)])
-        async with hearing(app, bus, nats_settings, CollectorRegistry()):
-            assert await bus.ask("queries.test", b"hello") == b"HELLO"
+        app = App("audit", [], [Responder("queries.test", shout)])
+        async with subscribed(app, bus, nats_settings, CollectorRegistry()):
+            assert await bus.request("queries.test", b"hello") == b"HELLO"
 
 
 async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_next_message_is_heard(
@@ -80,14 +80,14 @@ async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_
 ) -> None:
     heard_subjects = asyncio.Queue[str]()
 
-    async def handle(heard: Heard) -> None:
-        await heard_subjects.put(heard.wire.subject)
+    async def handle(heard: StoredMessage) -> None:
+        await heard_subjects.put(heard.raw.subject)
 
     address = nats_settings.servers[0].removeprefix("nats://").split(":")
     async with connect(nats_settings, source="perdure/test") as bus:
-        await declare(bus.js, "ingest")
-        app = App("ingest", [Hears("EVENTS", handle)])
-        async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(20):
+        await provision(bus.js, "ingest")
+        app = App("ingest", [Subscription("EVENTS", handle)])
+        async with subscribed(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(20):
             _, raw = await asyncio.open_connection(*address)
             raw.write(b"CONNECT {}\r\nPUB events.\xff 2\r\n{}\r\nPUB events.fine 2\r\n{}\r\n")
             await raw.drain()
@@ -98,17 +98,17 @@ async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_
 
 
 async def test_a_consumer_that_was_deleted_is_declared_anew_and_heard_again(nats_settings: NatsSettings) -> None:
-    tried = asyncio.Queue[Heard]()
-    app = App("notifier", [Hears("APPROVALS", tried.put)])
+    tried = asyncio.Queue[StoredMessage]()
+    app = App("notifier", [Subscription("APPROVALS", tried.put)])
     async with connect(nats_settings, source="perdure/test") as bus:
-        await declare(bus.js, "notifier")
-        async with hearing(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(30):
+        await provision(bus.js, "notifier")
+        async with subscribed(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(30):
             await bus.js.delete_consumer("APPROVALS", "notifier")
             guard = ConsumerGuard(app, bus.js)
             await guard.check()
-            await bus.say(REQUEST)
+            await bus.publish(REQUEST)
 
-            assert decode((await tried.get()).wire) == REQUEST
+            assert decode((await tried.get()).raw) == REQUEST
 
 
 async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: NatsSettings, tmp_path: Path) -> None:
@@ -118,16 +118,18 @@ async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: Nats
     settings = nats_settings.model_copy(update={"servers": (f"nats://127.0.0.1:{port}",)})
     try:
         async with connect(settings, source="perdure/test", within=10) as bus:
-            await declare(bus.js, "notifier")
-            async with hearing(App("notifier", [Hears("APPROVALS", _take)]), bus, settings, CollectorRegistry()):
+            await provision(bus.js, "notifier")
+            async with subscribed(
+                App("notifier", [Subscription("APPROVALS", _take)]), bus, settings, CollectorRegistry()
+            ):
                 server.kill()
                 await server.wait()
-                while await bus.answers():
+                while await bus.is_connected():
                     await asyncio.sleep(0.01)
     finally:
         if server.returncode is None:
             server.kill()
 
 
-async def _take(_: Heard) -> None:
+async def _take(_: StoredMessage) -> None:
     """Nothing comes."""

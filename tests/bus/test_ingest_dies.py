@@ -2,7 +2,7 @@
 
 import itertools
 
-from perdure.bus import Heard, MemoryBus, Wire
+from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import settle
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
@@ -18,22 +18,22 @@ async def test_wherever_ingest_dies_the_next_delivery_makes_it_one_command_a_rou
     for number in itertools.count(1):
         bus, fuse = MemoryBus(), Fuse(number)
         delivery = Delivered()
-        delivery.heard = await published(bus)
-        dying, _ = create_ingest(SETTINGS, Fused(bus, fuse)).hears
-        healthy, _ = create_ingest(SETTINGS, bus).hears
+        delivery.message = await published(bus)
+        dying, _ = create_ingest(SETTINGS, Fused(bus, fuse)).subscriptions
+        healthy, _ = create_ingest(SETTINGS, bus).subscriptions
         try:
             await settle(Fused(delivery, fuse), dying.handle, bus=bus, service="ingest")
         except Killed:
             if not delivery.settled:
                 await settle(delivery, healthy.handle, bus=bus, service="ingest")
 
-        assert [it.workflow_id for it in bus.said if isinstance(it, StartWorkflow)] == ["Echo-one", "Count-one"]
+        assert [it.workflow_id for it in bus.published if isinstance(it, StartWorkflow)] == ["Echo-one", "Count-one"]
         assert delivery.settled == ["ack"]
         if fuse.left > 0:
             break
     assert number == 7, "two commands and an acknowledgement, each with a spark before and after"
 
 
-async def published(bus: MemoryBus) -> Heard:
-    await bus.publish(Wire("events.said", b"{}", {"Nats-Msg-Id": "one"}))
-    return await anext(bus.recall("events.said"))
+async def published(bus: MemoryBus) -> StoredMessage:
+    await bus.publish_raw(RawMessage("events.said", b"{}", {"Nats-Msg-Id": "one"}))
+    return await anext(bus.read("events.said"))

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import KeyValue, MemoryKeyValue, NatsKeyValue, connect
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 
 KEYS = ["plain", "a.b c", "Ünï/*>🚀", "x" * 300]
 
@@ -18,7 +18,7 @@ async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[KeyValue]:
         yield MemoryKeyValue()
         return
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as bus:
-        await declare(bus.js, "test")
+        await provision(bus.js, "test")
         yield NatsKeyValue(bus.js, "STARTS")
 
 

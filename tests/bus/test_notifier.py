@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import MemoryBus, MemoryKeyValue
-from perdure.bus.resend import replayed
-from perdure.config.notifier import TellingSettings
+from perdure.bus.resend import resent
+from perdure.config.notifier import NotificationSettings
 from perdure.contracts import ApprovalReminded, DeadLetter, Notification, Severity
 from perdure.errors import Unavailable
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels import Busy, Channel, Refused
 from perdure_notifier.channels.terminal import TerminalChannel
-from perdure_notifier.lease import Turns
+from perdure_notifier.lease import Leases
 from perdure_notifier.notice import Notice
-from perdure_notifier.orphans import Leftovers
+from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.render import render
 from tests.bus.test_apps import let_hear
@@ -24,16 +24,16 @@ from tests.support.notifier import Clock, Wall, alert, decided, lane, request
 
 def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> Notifier:
     named: dict[str, Any] = {channel.name: {"terminal": {}} for channel in channels}
-    said = TellingSettings.model_validate({"channels": named, **settings})
+    said = NotificationSettings.model_validate({"channels": named, **settings})
     return Notifier(bus, MemoryKeyValue(), channels, said, holder="here")
 
 
 def notifications(bus: MemoryBus) -> list[tuple[str, str, str]]:
-    return [(it.channel, it.outcome, it.about) for it in bus.said if isinstance(it, Notification)]
+    return [(it.channel, it.outcome, it.about) for it in bus.published if isinstance(it, Notification)]
 
 
 def letters(bus: MemoryBus) -> list[DeadLetter]:
-    return [it for it in bus.said if isinstance(it, DeadLetter)]
+    return [it for it in bus.published if isinstance(it, DeadLetter)]
 
 
 async def waiting(bus: MemoryBus) -> set[str]:
@@ -43,7 +43,7 @@ async def waiting(bus: MemoryBus) -> set[str]:
 async def test_people_are_told_and_it_is_said_that_they_were() -> None:
     bus, paper = MemoryBus(), io.StringIO()
     channel = TerminalChannel("terminal", paper)
-    await bus.say(request())
+    await bus.publish(request())
 
     assert await let_hear(notifier(bus, [channel]).app(), bus) == ["ack"]
     await lane(bus, channel).look()
@@ -55,7 +55,7 @@ async def test_people_are_told_and_it_is_said_that_they_were() -> None:
 
 async def test_what_is_heard_twice_is_told_once() -> None:
     bus, wall = MemoryBus(), Wall()
-    await bus.say(request())
+    await bus.publish(request())
     app = notifier(bus, [wall]).app()
 
     for _ in range(2):
@@ -68,8 +68,8 @@ async def test_what_is_heard_twice_is_told_once() -> None:
 async def test_a_reminder_names_what_it_is_about() -> None:
     bus, wall = MemoryBus(), Wall()
     reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r", request_id="w.1", count=2)
-    await bus.say(request())
-    await bus.say(reminder)
+    await bus.publish(request())
+    await bus.publish(reminder)
 
     await let_hear(notifier(bus, [wall]).app(), bus)
     await lane(bus, wall).look()
@@ -85,7 +85,7 @@ async def test_rules_say_who_hears_what() -> None:
     ]
     severities: tuple[Severity, ...] = ("high", "low", "normal")
     for number, severity in enumerate(severities, start=1):
-        await bus.say(request(number, severity=severity))
+        await bus.publish(request(number, severity=severity))
 
     await let_hear(notifier(bus, [finance, others], routing=rules).app(), bus)
     for channel in (finance, others):
@@ -99,7 +99,7 @@ async def test_people_are_told_of_alerts_by_the_same_rules() -> None:
     bus, admins, others = MemoryBus(), Wall("admins"), Wall("others")
     rules = [{"roles": ["administrator"], "channels": ["admins"]}, {"severities": ["low"], "channels": ["others"]}]
     said = alert(roles=("administrator",), details="All of it", severity="high")
-    await bus.say(said)
+    await bus.publish(said)
 
     await let_hear(notifier(bus, [admins, others], routing=rules).app(), bus)
     for channel in (admins, others):
@@ -113,7 +113,7 @@ async def test_people_are_told_of_alerts_by_the_same_rules() -> None:
 async def test_a_channel_that_does_not_answer_is_tried_again_later_and_alone() -> None:
     bus, clock = MemoryBus(), Clock()
     down, up = Wall("down", Unavailable("no answer")), Wall("up")
-    await bus.say(request())
+    await bus.publish(request())
     await let_hear(notifier(bus, [down, up]).app(), bus)
     lanes = [lane(bus, channel, clock=clock) for channel in (down, up)]
 
@@ -178,7 +178,7 @@ async def test_a_dead_letter_of_a_channel_is_told_there_again_when_it_is_replaye
     (letter,) = letters(bus)
     assert letter.body is not None
 
-    await bus.publish(replayed(letter, letter.body, place=1))
+    await bus.publish_raw(resent(letter, letter.body, place=1))
     await lane(bus, mended).look()
 
     assert mended.told == [[request().message_id]]
@@ -234,7 +234,7 @@ async def test_no_more_are_told_than_the_rate_allows() -> None:
 async def test_of_several_processes_one_tells_and_the_next_takes_over_where_it_died() -> None:
     bus, entries, clock, wall = MemoryBus(), MemoryKeyValue(), Clock(), Wall()
     await Outbox(bus).put("wall", Notice(message=request()))
-    assert await Turns(entries, "dead").take("wall", clock.now)
+    assert await Leases(entries, "dead").take("wall", clock.now)
     other = lane(bus, wall, entries=entries, clock=clock, holder="other")
 
     await other.look()
@@ -263,7 +263,7 @@ async def test_waiting_for_hours_writes_nothing_every_second() -> None:
 async def test_a_question_that_was_settled_while_it_waited_is_put_to_nobody() -> None:
     bus, wall, clock = MemoryBus(), Wall(), Clock()
     await Outbox(bus).put("wall", Notice(message=request()))
-    await bus.say(decided())
+    await bus.publish(decided())
     clock.passes(minutes=2)
 
     await lane(bus, wall, clock=clock).look()
@@ -276,7 +276,7 @@ async def test_what_waits_for_a_channel_that_is_gone_is_a_dead_letter() -> None:
     bus = MemoryBus()
     await Outbox(bus).put("old", Notice(message=request()))
 
-    await Leftovers(bus, Outbox(bus), ["new"]).bury()
+    await OrphanedNotices(bus, Outbox(bus), ["new"]).dead_letter()
 
     assert [letter.detail for letter in letters(bus)] == ["The configuration no longer has a channel old."]
     assert not await waiting(bus)

@@ -13,20 +13,20 @@ import pytest
 from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, Directory, SigningKey
-from perdure.bus import Heard, MemoryBus, MemoryKeyValue, encode
-from perdure.bus.decision_client import Speaker
-from perdure.config.notifier import TellingSettings
+from perdure.bus import MemoryBus, MemoryKeyValue, StoredMessage, encode
+from perdure.bus.decision_client import DecisionClient
+from perdure.config.notifier import NotificationSettings
 from perdure.config.settings import Settings
 from perdure.contracts import Decision, Notification
 from perdure_notifier.app import Notifier
-from perdure_notifier.replies.http import open_front
+from perdure_notifier.replies.http import reply_app
 from perdure_notifier.replies.links import Links
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.notifier import NOON, Wall, lane, request
 from tests.support.people import approvers_file
 from tests.support.slack_peer import SECRET, TOKEN, SlackPeer
 
-HEARD = Heard(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
+HEARD = StoredMessage(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
 KEY = SigningKey.new()
 URL = "https://approve.example.com"
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -43,12 +43,12 @@ TAKES = Settings.model_validate(
         }
     }
 )
-SETTINGS = TellingSettings.model_validate({"channels": {"wall": {"terminal": {}}}})
+SETTINGS = NotificationSettings.model_validate({"channels": {"wall": {"terminal": {}}}})
 
 
 async def lives(bus: Any, wall: Any, entries: Any) -> None:
     """One process: it hears of a request, which is not acknowledged if it dies, and tells of it."""
-    await Notifier(bus, entries, [wall], SETTINGS, holder="here").hear(HEARD)
+    await Notifier(bus, entries, [wall], SETTINGS, holder="here").handle(HEARD)
     await lane(bus, wall, entries=entries).look()
 
 
@@ -61,7 +61,7 @@ async def test_wherever_the_notifier_dies_the_next_one_tells_what_it_did_not() -
             await lives(bus, wall, entries)
 
         assert {key for told in wall.told for key in told} == {request().message_id}, "told, by the same key if twice"
-        assert {it.message_id for it in bus.said if isinstance(it, Notification)} == {
+        assert {it.message_id for it in bus.published if isinstance(it, Notification)} == {
             f"wall.sent.{request().message_id}"
         }
         if fuse.left > 0:
@@ -99,18 +99,18 @@ async def test_wherever_the_notifier_dies_under_a_click_the_next_click_says_what
     for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SIGNING": SECRET, "HOOK": HOOK}.items():
         monkeypatch.setenv(name, value)
     people = approvers_file(tmp_path / "approvers.yaml", Directory(approvers={"ada": Approver(slack="UADA")}))
-    monkeypatch.setattr(Speaker, "receipt", no_receipt)
+    monkeypatch.setattr(DecisionClient, "receipt", no_receipt)
 
     for number in itertools.count(1):
         bus, entries, fuse = MemoryBus(), MemoryKeyValue(), Fuse(number)
         parts: dict[str, Any] = {"approvers": people, "key": KEY}
-        async with open_front(TAKES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
+        async with reply_app(TAKES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
             with suppress(Killed):
                 await getattr(Click(dying), way)()
-        async with open_front(TAKES, bus=bus, entries=entries, **parts) as living:
+        async with reply_app(TAKES, bus=bus, entries=entries, **parts) as living:
             await getattr(Click(living), way)()
 
-        said = [message for message in bus.said if isinstance(message, Decision)]
+        said = [message for message in bus.published if isinstance(message, Decision)]
         assert {(it.approver, it.decision, it.digest) for it in said} == {("ada", "approve", "a" * 64)}
         assert way == "in_slack" or len(said) == 1, "a click in Slack has no id of its own before it is made"
         if fuse.left > 0:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from nats.js.api import ObjectInfo
 
 from perdure.bus import NatsBus, NatsObjects, Objects, connect
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import NotKept, Unavailable
 
@@ -19,7 +19,7 @@ SIZES = [0, 1, CHUNK, 33 * CHUNK + 1]
 @pytest_asyncio.fixture
 async def bus(nats_settings: NatsSettings) -> AsyncIterator[NatsBus]:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "test")
+        await provision(bus.js, "test")
         yield bus
 
 
@@ -103,7 +103,7 @@ async def test_the_bucket_stays_as_its_operator_set_it(bus: NatsBus) -> None:
     config = (await bus.js.stream_info("OBJ_PAYLOADS")).config
     await bus.js.update_stream(config, max_bytes=50_000_000, max_age=86_400.0)
 
-    await declare(bus.js, "test")
+    await provision(bus.js, "test")
 
     config = (await bus.js.stream_info("OBJ_PAYLOADS")).config
     assert (config.max_bytes, config.max_age) == (50_000_000, 86_400.0)

@@ -12,9 +12,9 @@ from tests.support.notifier import NOON, decided, request
 async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:
     """Ask in a run of this id, and say so many times that it is settled."""
     about: dict[str, Any] = {"workflow_id": run, "request_id": f"{run}.{number}"}
-    await bus.say(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
+    await bus.publish(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
     for nth in range(settled):
-        await bus.say(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))
+        await bus.publish(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))
 
 
 async def waiting(bus: Bus, **where: str) -> list[str]:
@@ -46,8 +46,8 @@ async def test_what_ends_in_another_way_waits_no_more(bus: Bus) -> None:
     for number, run in enumerate(("expired", "terminated", "open"), 1):
         await asked(bus, run, number)
     about = {"workflow": "Payment", "run_id": "r"}
-    await bus.say(ApprovalExpired(**about, workflow_id="expired", request_id="expired.1", expired_at=NOON))
-    await bus.say(Progress(**about, workflow_id="terminated", sequence=9, kind="terminated", at=NOON))
+    await bus.publish(ApprovalExpired(**about, workflow_id="expired", request_id="expired.1", expired_at=NOON))
+    await bus.publish(Progress(**about, workflow_id="terminated", sequence=9, kind="terminated", at=NOON))
 
     assert await waiting(bus) == ["open.3"]
 
@@ -65,9 +65,9 @@ async def test_a_later_run_of_the_same_workflow_id_asks_anew(bus: Bus) -> None:
     """As ``signal_with_start`` starts one: its requests have the ids of those before."""
     first, second = request(title="First?", run_id="r1"), request(title="Second?", run_id="r2")
     reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r2", request_id="w.1", count=1)
-    await bus.say(first)
-    await bus.say(decided().model_copy(update={"run_id": "r1"}))
-    await bus.say(second)
+    await bus.publish(first)
+    await bus.publish(decided().model_copy(update={"run_id": "r1"}))
+    await bus.publish(second)
 
     assert await open_requests(bus) == [second]
     assert [await is_settled(bus, it) for it in (first, second, reminder)] == [True, False, False]
@@ -83,10 +83,10 @@ async def test_who_is_asked_is_told_as_it_stands_now(bus: Bus) -> None:
         ),
     )
     about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
-    await bus.say(request(policy=policy))
+    await bus.publish(request(policy=policy))
     stood = [(await find_request(bus, "w.1")).policy]
     for count, to in ((1, "board"), (2, "eve")):
-        await bus.say(ApprovalEscalated(**about, to=(to,), count=count))
+        await bus.publish(ApprovalEscalated(**about, to=(to,), count=count))
         stood.append((await find_request(bus, "w.1")).policy)
 
     assert [(it.people, it.roles) for it in stood] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]

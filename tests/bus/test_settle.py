@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.bus import Heard, MemoryBus, Wire
-from perdure.bus.settlement import backoff, settle
+from perdure.bus import MemoryBus, RawMessage, StoredMessage
+from perdure.bus.settlement import backoff_seconds, settle
 from perdure.contracts import DeadLetter, Message
 from perdure.errors import InvalidMessage, Unavailable
 
@@ -15,9 +15,9 @@ class Delivered:
 
     deliveries: int = 1
     settled: list[str] = field(default_factory=list)
-    heard: Heard = field(
-        default_factory=lambda: Heard(
-            Wire("events.a", b"\xff{", {"h": "v"}), "EVENTS", 7, datetime(2026, 11, 23, tzinfo=UTC), pending=0
+    message: StoredMessage = field(
+        default_factory=lambda: StoredMessage(
+            RawMessage("events.a", b"\xff{", {"h": "v"}), "EVENTS", 7, datetime(2026, 11, 23, tzinfo=UTC), pending=0
         )
     )
 
@@ -35,12 +35,12 @@ class Delivered:
 class DeafBus(MemoryBus):
     """A bus that is down."""
 
-    async def say(self, message: Message) -> int:  # noqa: ARG002 (it is deaf)
+    async def publish(self, message: Message) -> int:  # noqa: ARG002 (it is deaf)
         raise Unavailable("down")
 
 
 async def settled(error: Exception | None, *, deliveries: int = 1, bus: MemoryBus | None = None) -> list[str]:
-    async def handle(_: Heard) -> None:
+    async def handle(_: StoredMessage) -> None:
         if error is not None:
             raise error
 
@@ -62,7 +62,7 @@ async def test_what_the_sender_did_wrong_becomes_one_dead_letter_with_all_that_i
 
     assert await settled(InvalidMessage("not_json", "at line 1"), bus=bus) == ["term"]
 
-    (letter,) = bus.said
+    (letter,) = bus.published
     assert isinstance(letter, DeadLetter)
     assert (letter.service, letter.reason, letter.detail) == ("ingest", "not_json", "at line 1")
     assert (letter.original_subject, letter.stream, letter.stream_sequence) == ("events.a", "EVENTS", 7)
@@ -80,4 +80,4 @@ async def test_a_defect_of_ours_is_tried_a_few_times_and_then_kept_for_people(de
 
 @pytest.mark.parametrize("tries", [1, 5, 50, 5_000])
 def test_the_wait_is_never_nothing_and_never_without_end(tries: int) -> None:
-    assert 0 < backoff(tries) <= 30
+    assert 0 < backoff_seconds(tries) <= 30

@@ -8,8 +8,8 @@ import pytest_asyncio
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType
 
-from perdure.bus import NatsBus, Wire, connect
-from perdure.bus.jetstream.provision import declare
+from perdure.bus import NatsBus, RawMessage, connect
+from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
 
@@ -19,7 +19,7 @@ SET_BY_HAND = {"max_bytes": 50_000_000, "max_age": 86_400.0, "duplicate_window":
 @pytest_asyncio.fixture
 async def bus(nats_settings: NatsSettings) -> AsyncIterator[NatsBus]:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        await declare(bus.js, "audit")
+        await provision(bus.js, "audit")
         yield bus
 
 
@@ -35,7 +35,7 @@ async def set_consumer(js: JetStreamContext, **settings: Any) -> None:
 async def test_sizes_and_times_stay_as_the_operator_set_them(bus: NatsBus, stream: str) -> None:
     await set_stream(bus.js, stream, **SET_BY_HAND)
 
-    await declare(bus.js, "ingest")
+    await provision(bus.js, "ingest")
 
     config = (await bus.js.stream_info(stream)).config
     assert {name: getattr(config, name) for name in SET_BY_HAND} == SET_BY_HAND
@@ -44,12 +44,12 @@ async def test_sizes_and_times_stay_as_the_operator_set_them(bus: NatsBus, strea
 async def test_a_stream_that_lacks_its_subject_gets_it_and_keeps_the_others_and_its_size(bus: NatsBus) -> None:
     await set_stream(bus.js, "EVENTS", subjects=["events.old", "legacy.>"], allow_direct=False, **SET_BY_HAND)
 
-    await declare(bus.js, "audit")
+    await provision(bus.js, "audit")
 
     config = (await bus.js.stream_info("EVENTS")).config
     assert (config.subjects, config.allow_direct) == (["events.>", "legacy.>"], True)
     assert {name: getattr(config, name) for name in SET_BY_HAND} == SET_BY_HAND
-    assert await bus.publish(Wire("events.new", b"{}", {})) == 1
+    assert await bus.publish_raw(RawMessage("events.new", b"{}", {})) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"retention": RetentionPolicy.INTEREST}, {"storage": StorageType.MEMORY}])
@@ -59,13 +59,13 @@ async def test_a_stream_that_would_lose_messages_is_told(bus: NatsBus, wrong: di
     await bus.js.add_stream(config, **wrong)
 
     with pytest.raises(SetupError, match="EVENTS"):
-        await declare(bus.js, "audit")
+        await provision(bus.js, "audit")
 
 
 async def test_a_consumer_holds_as_many_messages_as_the_operator_lets_it_but_never_gives_up(bus: NatsBus) -> None:
     await set_consumer(bus.js, max_ack_pending=7, ack_wait=99.0, max_deliver=3, filter_subject="events.a")
 
-    await declare(bus.js, "audit")
+    await provision(bus.js, "audit")
 
     config = (await bus.js.consumer_info("EVENTS", "audit")).config
     assert (config.max_ack_pending, config.ack_wait) == (7, 99.0)

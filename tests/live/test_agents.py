@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from perdure.bus import Wire
+from perdure.bus import RawMessage
 from perdure.contracts import Progress, to_token
 from perdure.local import supervisor
 from tests.support.llm_peer import LlmPeer, llm_peer
@@ -81,8 +81,8 @@ async def written(folder: Path, table: str, item: str) -> None:
 async def noted(here: World, run: str) -> dict[str, list[Progress]]:
     """Wait for a note of a run, which a call that ends does not wait for; returns all facts by run."""
     async with asyncio.timeout(30):
-        async for heard in here.bus.listen(f"progress.*.{to_token(run)}", replay=True):
-            if json.loads(heard.wire.body)["kind"] == "note":
+        async for heard in here.bus.subscribe(f"progress.*.{to_token(run)}", replay=True):
+            if json.loads(heard.raw.body)["kind"] == "note":
                 break
     return await here.facts()
 
@@ -111,7 +111,7 @@ async def test_a_worker_is_killed_within_a_request_a_call_and_a_wait_and_each_ef
         await publish(here, "calling", server="ledger", seconds=3)
         await written(tmp_path, "calls", "calling")
         here.suite.supervisor.kill("orchestrator")
-        await here.bus.publish(signal_to("Booking-waiting", "go"))
+        await here.bus.publish_raw(signal_to("Booking-waiting", "go"))
         await here.completed(3)
         facts = await noted(here, "Booking-calling")
         state = here.settings.state
@@ -173,11 +173,11 @@ async def test_a_provider_is_asked_again_when_it_says_and_not_when_the_policy_do
 
 async def steps_completed(here: World, count: int) -> None:
     async with asyncio.timeout(60):
-        async for heard in here.bus.listen("progress.>", replay=True):
-            count -= json.loads(heard.wire.body)["kind"] == "step_completed"
+        async for heard in here.bus.subscribe("progress.>", replay=True):
+            count -= json.loads(heard.raw.body)["kind"] == "step_completed"
             if count == 0:
                 return
 
 
-def signal_to(run: str, name: str) -> Wire:
-    return Wire(f"signals.{to_token(run)}.{name}", b"", {})
+def signal_to(run: str, name: str) -> RawMessage:
+    return RawMessage(f"signals.{to_token(run)}.{name}", b"", {})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from perdure.bus import Wire
+from perdure.bus import RawMessage
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 from tests.support.suite import World
 
@@ -28,7 +28,7 @@ async def test_a_run_that_the_new_code_does_not_fit_waits_says_why_and_goes_on_w
         await recorded(here)
 
         await deploy(here, module, good.replace(FIRST, ELSE_FIRST))
-        await here.bus.publish(Wire(f"signals.{RUN}.go", b"", {}))
+        await here.bus.publish_raw(RawMessage(f"signals.{RUN}.go", b"", {}))
         stuck = await failing(here)
         await deploy(here, module, good)
         facts = await here.completed(1)
@@ -58,7 +58,7 @@ async def failing(here: World) -> RunDescription:
     """Wait until Temporal has tried the run's code more than once in vain."""
     question = RunQuery(workflow_id=RUN).model_dump_json().encode()
     while True:
-        description = RunDescription.model_validate_json(await here.bus.ask(DESCRIBE_RUN, question))
+        description = RunDescription.model_validate_json(await here.bus.request(DESCRIBE_RUN, question))
         if description.task_failure is not None:
             return description
         await asyncio.sleep(0.2)

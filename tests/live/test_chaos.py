@@ -85,8 +85,8 @@ async def test_the_verifier_finds_what_was_taken_away_and_what_was_added(world: 
         await here.completed(3)
         honest = await verify(here, "--within", "60s")
 
-        taken = [heard.sequence async for heard in here.bus.recall("progress.Quick.Quick-e1")][1]
-        await here.bus.drop("PROGRESS", taken)
+        taken = [heard.sequence async for heard in here.bus.read("progress.Quick.Quick-e1")][1]
+        await here.bus.delete("PROGRESS", taken)
         with sqlite3.connect(here.settings.state / "audit" / "audit.db") as store:
             store.execute("DELETE FROM records WHERE stream = 'EVENTS' AND sequence = 2")
             store.execute("UPDATE records SET body = 'forged' WHERE stream = 'COMMANDS' AND sequence = 1")

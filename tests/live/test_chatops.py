@@ -47,8 +47,8 @@ class Places:
         """Let a run ask, and wait until people on all three channels were told."""
         data = {"title": f"Pay <{run}>?", "policy": {**BY_ADA, **policy}}
         await self.here.publish("work.asked", json.dumps(data).encode(), Nats_Msg_Id=run)
-        async for heard in self.here.bus.listen(f"approvals.requested.Asking.Asking-{run}", replay=True):
-            asked = decode(heard.wire)
+        async for heard in self.here.bus.subscribe(f"approvals.requested.Asking.Asking-{run}", replay=True):
+            asked = decode(heard.raw)
             break
         assert isinstance(asked, ApprovalRequested)
         await self.told(asked.message_id)
@@ -57,8 +57,8 @@ class Places:
     async def told(self, about: str) -> None:
         missing = {"desk", "letters", "hook"}
         async with asyncio.timeout(30):
-            async for heard in self.here.bus.listen("notifications.>", replay=True):
-                note = decode(heard.wire)
+            async for heard in self.here.bus.subscribe("notifications.>", replay=True):
+                note = decode(heard.raw)
                 if isinstance(note, Notification) and note.about == about:
                     assert note.outcome == "sent", note
                     missing.discard(note.channel)
@@ -67,15 +67,15 @@ class Places:
 
     async def decided(self, asked: ApprovalRequested) -> ApprovalDecided:
         async with asyncio.timeout(30):
-            async for heard in self.here.bus.listen(f"approvals.decided.Asking.{asked.workflow_id}", replay=True):
-                decided = decode(heard.wire)
+            async for heard in self.here.bus.subscribe(f"approvals.decided.Asking.{asked.workflow_id}", replay=True):
+                decided = decode(heard.raw)
                 assert isinstance(decided, ApprovalDecided)
                 await self.told(decided.message_id)
                 return decided
         raise AssertionError("the bus was closed")
 
     async def receipts(self, asked: ApprovalRequested) -> list[Receipt]:
-        said = [decode(heard.wire) async for heard in self.here.bus.recall("receipts.>")]
+        said = [decode(heard.raw) async for heard in self.here.bus.read("receipts.>")]
         return [it for it in said if isinstance(it, Receipt) and it.request_id == asked.request_id]
 
     def message(self, asked: ApprovalRequested) -> dict[str, Any]:
@@ -120,7 +120,7 @@ async def a_click_in_slack_approves(places: Places) -> None:
     assert (await places.slack.click(places.notifier, button, "UADA")).status_code == 200
 
     decided = await places.decided(asked)
-    assert [(voice.approver, voice.proxy) for voice in decided.voices] == [("ada", "notifier")]
+    assert [(voice.approver, voice.proxy) for voice in decided.votes] == [("ada", "notifier")]
     shown = places.message(asked)
     assert (buttons_of(shown), "*Approved* by ada" in words_of(shown)) == ({}, True)
     await eventually(lambda: "settles the request" in places.slack.told[-1]["text"])

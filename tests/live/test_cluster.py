@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from perdure.errors import Unavailable
 from perdure.local.process import Process
-from perdure.local.program import Program, answers
+from perdure.local.program import Program, http_ready
 from perdure.local.servers import installed, temporal_program
 from perdure.local.supervisor import supervised
 from tests.support.ports import SERVERS, free_port
@@ -43,7 +43,7 @@ async def test_the_leader_of_the_events_dies_under_load_and_every_event_becomes_
             await publishing
             facts = await here.completed(EVENTS, within=120)
             runs = await runs_in_temporal(port)
-            letters = [heard async for heard in here.bus.recall("dlq.>")]
+            letters = [heard async for heard in here.bus.read("dlq.>")]
             await all_current(here)
 
     assert sorted(runs) == sorted(f"Quick-e{number}" for number in range(EVENTS))
@@ -100,7 +100,7 @@ class Cluster:
             name=name,
             command=[installed("nats-server"), "-c", str(configuration)],
             where=self.where(name),
-            ready=answers(f"http://127.0.0.1:{monitor}/healthz"),
+            ready=http_ready(f"http://127.0.0.1:{monitor}/healthz"),
         )
 
 
@@ -137,7 +137,7 @@ async def publish_all(here: World) -> None:
 async def stored(here: World, count: int) -> None:
     """Wait until so many events lie in their stream."""
     async with asyncio.timeout(60):
-        async for heard in here.bus.listen("events.>", replay=True):
+        async for heard in here.bus.subscribe("events.>", replay=True):
             if heard.sequence >= count:
                 return
 

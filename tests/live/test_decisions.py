@@ -11,9 +11,9 @@ from temporalio.client import Client
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
-from perdure.bus import Wire, decode
+from perdure.bus import RawMessage, decode
 from perdure.contracts import Decision, Progress, Receipt
-from perdure.flow.request_digest import digest_of
+from perdure.flow.request_digest import request_digest
 from tests.support.people import signed
 from tests.support.suite import World, shared_world
 
@@ -54,25 +54,27 @@ class Reviewers:
 
     async def hear(self, what: str, run: str, number: int = 1) -> None:
         """Wait until this is said of a request."""
-        async for heard in self.here.bus.listen(f"approvals.{what}.{self.workflow}.{self.workflow}-{run}", replay=True):
-            if json.loads(heard.wire.body)["request_id"].endswith(f".{number}"):
+        async for heard in self.here.bus.subscribe(
+            f"approvals.{what}.{self.workflow}.{self.workflow}-{run}", replay=True
+        ):
+            if json.loads(heard.raw.body)["request_id"].endswith(f".{number}"):
                 return
 
     def decision(self, run: str, who: str, said: Any = "approve", *, number: int = 1, **changes: Any) -> Decision:
-        digest = changes.pop("digest", digest_of(run, action=run))
+        digest = changes.pop("digest", request_digest(run, action=run))
         return signed(self.keys[who], who, f"{self.workflow}-{run}.{number}", digest, said=said, **changes)
 
     async def send(self, run: str, decision: Decision | bytes) -> None:
         body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
-        await self.here.bus.publish(Wire(f"decisions.{self.workflow}-{run}", body, {}))
+        await self.here.bus.publish_raw(RawMessage(f"decisions.{self.workflow}-{run}", body, {}))
 
     async def receipt(self) -> str:
         """Wait for one receipt more, and return its code."""
         self.receipts += 1
         async with asyncio.timeout(60):
-            async for heard in self.here.bus.listen("receipts.>", replay=True):
+            async for heard in self.here.bus.subscribe("receipts.>", replay=True):
                 if heard.sequence == self.receipts:
-                    receipt = decode(heard.wire)
+                    receipt = decode(heard.raw)
                     assert isinstance(receipt, Receipt)
                     return receipt.code
         raise AssertionError
@@ -83,8 +85,8 @@ class Reviewers:
 
     async def outcome(self, run: str) -> tuple[str, str]:
         async with asyncio.timeout(60):
-            async for heard in self.here.bus.listen(f"progress.{self.workflow}.{self.workflow}-{run}", replay=True):
-                fact = decode(heard.wire)
+            async for heard in self.here.bus.subscribe(f"progress.{self.workflow}.{self.workflow}-{run}", replay=True):
+                fact = decode(heard.raw)
                 assert isinstance(fact, Progress)
                 if fact.kind == "completed":
                     assert isinstance(fact.result, dict)

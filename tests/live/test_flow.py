@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from perdure.bus import Wire, decode
+from perdure.bus import RawMessage, decode
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.runtime.background import background
 from tests.support.command_line import perdure_of, printed
@@ -42,10 +42,10 @@ async def test_a_flood_waits_its_turn_while_another_subject_moves_and_processes_
 
 async def let_go(here: World) -> None:
     """Let each run that has started end."""
-    async for heard in here.bus.listen("progress.Patient.*", replay=True):
-        fact = decode(heard.wire)
+    async for heard in here.bus.subscribe("progress.Patient.*", replay=True):
+        fact = decode(heard.raw)
         if isinstance(fact, Progress) and fact.kind == "started":
-            await here.bus.publish(Wire(f"signals.{to_token(fact.workflow_id)}.go", b"", {}))
+            await here.bus.publish_raw(RawMessage(f"signals.{to_token(fact.workflow_id)}.go", b"", {}))
 
 
 async def waiting(here: World, count: int) -> list[str]:

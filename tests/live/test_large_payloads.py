@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from temporalio.client import Client
 
-from perdure.bus import NatsObjects, Wire
+from perdure.bus import NatsObjects, RawMessage
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
 from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
@@ -30,7 +30,7 @@ async def test_ten_megabytes_pass_from_step_to_step_and_temporal_keeps_none_of_i
                     await asyncio.sleep(0.05)
             here.suite.supervisor.kill(victim)
             await here.suite.supervisor.ready(victim)
-        await here.bus.publish(Wire(f"signals.{RUN}.go", b"", {}))
+        await here.bus.publish_raw(RawMessage(f"signals.{RUN}.go", b"", {}))
         facts = await here.completed(1)
         temporal = await client(here)
         history = await temporal.get_workflow_handle(RUN).fetch_history()

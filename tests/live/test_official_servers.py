@@ -189,8 +189,8 @@ async def steps(here: World, count: int) -> None:
     """Wait until so many steps have begun, and a note of the last says that the server is at it."""
     begun = 0
     async with asyncio.timeout(40):
-        async for heard in here.bus.listen("progress.>", replay=True):
-            kind = json.loads(heard.wire.body)["kind"]
+        async for heard in here.bus.subscribe("progress.>", replay=True):
+            kind = json.loads(heard.raw.body)["kind"]
             begun += kind == "step_started"
             if begun >= count and kind == "note":
                 return

@@ -23,11 +23,11 @@ from nats.js.errors import NotFoundError
 
 from perdure.bus import NatsBus, connect
 from perdure.bus.accounts import key_variable
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError, Unavailable
 from perdure.local.nkeys import ensure_nkeys, seed_file
-from perdure.local.program import answers
+from perdure.local.program import http_ready
 from tests.support.binaries import binary
 from tests.support.ports import free_port
 
@@ -144,14 +144,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 async def _prepared(server: Server, monitor: int) -> None:
     """Wait for the server; then each service makes what it needs, the first of them everything."""
-    ready = answers(f"http://127.0.0.1:{monitor}/healthz?js-enabled-only=true")
+    ready = http_ready(f"http://127.0.0.1:{monitor}/healthz?js-enabled-only=true")
     async with asyncio.timeout(20):
         while not await ready():
             await asyncio.sleep(0.05)
         for service in SERVICES:
             settings = server.settings(service)
             async with connect(settings, source=f"perdure/{service}", role=service, within=5) as bus:
-                await declare(bus.js, service)
+                await provision(bus.js, service)
 
 
 def subject(word: str, role: str) -> str:
@@ -403,7 +403,7 @@ async def test_what_a_service_may_not_declare_is_told_and_not_tried_for_ever(
 ) -> None:
     async with connect(server.settings("bot"), source="perdure/ingest", role="bot", within=5) as bus:
         with pytest.raises(SetupError, match=r"ingest cannot make sure .* refuses .*stream\.info\.events"):
-            await declare(bus.js, "ingest")
+            await provision(bus.js, "ingest")
 
     assert 'permissions violation for publish to "$js.api.stream.info.events"' in caplog.text
 
@@ -414,19 +414,19 @@ async def test_a_stream_that_must_be_changed_is_the_operators_to_change(server: 
         await operator.js.update_stream(config, allow_direct=False)
         async with connect(server.settings("audit"), source="perdure/audit", role="audit", within=5) as bus:
             with pytest.raises(SetupError, match="Only the operator may change a stream: run `perdure nats declare`"):
-                await declare(bus.js, "audit")
-            await declare(operator.js, "operator")
-            await declare(bus.js, "audit")
+                await provision(bus.js, "audit")
+            await provision(operator.js, "operator")
+            await provision(bus.js, "audit")
 
 
 async def test_a_service_reads_by_its_bus_what_it_shall_and_is_told_what_it_shall_not(server: Server) -> None:
     async with server.operator() as operator:
         await operator.js.publish("progress.W.read", b"{}")
     async with connect(server.settings("ingest"), source="perdure/ingest", role="ingest", within=5) as bus:
-        assert len([one async for one in bus.recall("progress.W.read")]) == 1
-        assert (await anext(bus.listen("progress.W.read", replay=True))).wire.body == b"{}"
-        assert (await bus.counts("waiting.>")) is not None
+        assert len([one async for one in bus.read("progress.W.read")]) == 1
+        assert (await anext(bus.subscribe("progress.W.read", replay=True))).raw.body == b"{}"
+        assert (await bus.count_by_subject("waiting.>")) is not None
         with pytest.raises(Unavailable, match="does not tell what it holds of approvals"):
-            await anext(bus.recall("approvals.>"))
+            await anext(bus.read("approvals.>"))
         with pytest.raises(NatsTimeoutError):
             await bus.js.delete_stream("EVENTS")

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from perdure.approvers import ApproversFile
-from perdure.bus import Heard, MemoryKeyValue, Wire
+from perdure.bus import MemoryKeyValue, RawMessage, StoredMessage
 from perdure.bus.views.start_ledger import StartLedger
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
@@ -21,7 +21,7 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 async def test_signals_before_the_start_and_signals_delivered_twice_count_once(world: OpenWorld) -> None:
     async with world(routes=[{"on": "tally.begun", "start": "Tally"}]) as here:
         for _ in range(10):
-            await here.bus.publish(Wire("signals.Tally-one.add", b"1", {}))
+            await here.bus.publish_raw(RawMessage("signals.Tally-one.add", b"1", {}))
         await here.publish("tally.begun", b"{}", Nats_Msg_Id="one")
         temporal = await Client.connect(here.suite.endpoints.temporal)
         await begun(temporal)
@@ -33,10 +33,10 @@ async def test_signals_before_the_start_and_signals_delivered_twice_count_once(w
             approvers=ApproversFile(here.settings.approvers_file),
             settings=here.settings.temporal,
         )
-        again = Heard(Wire("signals.Tally-one.add", b"100", {}), "SIGNALS", 99, datetime.now(UTC), 0)
+        again = StoredMessage(RawMessage("signals.Tally-one.add", b"100", {}), "SIGNALS", 99, datetime.now(UTC), 0)
         for _ in range(3):
             await bridge.signal(again)
-        await here.bus.publish(Wire("signals.Tally-one.stop", b"", {}))
+        await here.bus.publish_raw(RawMessage("signals.Tally-one.stop", b"", {}))
         facts = await here.completed(1)
 
     assert facts["Tally-one"][-1].result == 110

@@ -87,7 +87,7 @@ async def approved(here: World) -> None:
 async def told(here: World, count: int) -> None:
     """Wait until people were told so many things."""
     async with asyncio.timeout(60):
-        async for heard in here.bus.listen("notifications.>", replay=True):
+        async for heard in here.bus.subscribe("notifications.>", replay=True):
             if heard.sequence >= count:
                 return
 

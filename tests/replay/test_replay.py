@@ -7,7 +7,7 @@ from temporalio.worker import Replayer
 
 from perdure.bus import MemoryBus
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import Said
+from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis
 from tests.replay.record import HISTORIES
@@ -20,7 +20,7 @@ async def test_runs_that_began_under_older_code_go_on_under_this_one(file: Path,
     replayer = Replayer(
         workflows=[DocumentAnalysis],
         data_converter=pydantic_data_converter,
-        interceptors=[ProgressInterceptor(MemoryBus(), Said())],
+        interceptors=[ProgressInterceptor(MemoryBus(), PublishLog())],
         workflow_runner=workflow_runner(sandboxed=sandboxed),
         workflow_failure_exception_types=FAILURE_TYPES,
     )

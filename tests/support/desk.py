@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt
-from perdure.flow.ballot import ArrivedDecision, Conclusion
-from perdure.flow.open_requests import Inbox
+from perdure.flow.ballot import Conclusion, ReceivedDecision
+from perdure.flow.open_requests import OpenRequests
 from tests.support.scenarios.scenario import ROLES, STANDS_IN, Ask, Die, Heard, Pass, Story
 
 BEGINNING = datetime(2026, 11, 24, tzinfo=UTC)
@@ -18,7 +18,7 @@ TICK = timedelta(minutes=5)
 class Memory:
     """What a worker holds, and loses when it dies."""
 
-    inbox: Inbox = field(default_factory=Inbox)
+    inbox: OpenRequests = field(default_factory=OpenRequests)
     answers: list[asyncio.Future[Conclusion]] = field(default_factory=list)
 
 
@@ -110,7 +110,7 @@ class Desk:
     def fate(self, number: int) -> tuple[str, list[str]]:
         if self.memory.answers[number].done():
             conclusion = self.memory.answers[number].result()
-            return conclusion.decision, [voice.approver for voice in conclusion.voices]
+            return conclusion.decision, [voice.approver for voice in conclusion.votes]
         return "expired" if number in self.expired else "no longer asked", []
 
     @property
@@ -146,7 +146,7 @@ def _arriving(heard: Heard, now: timedelta) -> Deed:
         expires_at=None if say.good_for is None else BEGINNING + timedelta(hours=say.good_for, minutes=40),
         nonce=f"{say.nonce}",
     )
-    arrived = ArrivedDecision(
+    arrived = ReceivedDecision(
         decision_id=decision.message_id,
         decision=decision,
         place=f"DECISIONS.{heard.place}",
@@ -156,7 +156,7 @@ def _arriving(heard: Heard, now: timedelta) -> Deed:
     )
 
     def deed(memory: Memory) -> list[Receipt]:
-        receipt = memory.inbox.arrive(arrived, BEGINNING + now)
+        receipt = memory.inbox.receive(arrived, BEGINNING + now)
         return [] if receipt is None else [receipt]
 
     return deed
@@ -164,7 +164,7 @@ def _arriving(heard: Heard, now: timedelta) -> Deed:
 
 def _asking(request: ApprovalRequested) -> Deed:
     def deed(memory: Memory) -> list[Receipt]:
-        answer, receipts = memory.inbox.ask(request)
+        answer, receipts = memory.inbox.open(request)
         memory.answers.append(answer)
         return receipts
 
@@ -173,7 +173,7 @@ def _asking(request: ApprovalRequested) -> Deed:
 
 def _widening(request_id: str, rung: Escalation) -> Deed:
     def deed(memory: Memory) -> list[Receipt]:
-        memory.inbox.widen(request_id, rung)
+        memory.inbox.escalate(request_id, rung)
         return []
 
     return deed
@@ -189,6 +189,6 @@ def _expiring(request_id: str) -> Deed:
 
 def _ending(now: timedelta) -> Deed:
     def deed(memory: Memory) -> list[Receipt]:
-        return [said for said in memory.inbox.end(BEGINNING + now) if isinstance(said, Receipt)]
+        return [said for said in memory.inbox.close_all(BEGINNING + now) if isinstance(said, Receipt)]
 
     return deed

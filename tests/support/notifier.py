@@ -8,9 +8,9 @@ from typing import Any
 from perdure.bus import Bus, KeyValue, MemoryKeyValue
 from perdure.config.notifier import ChannelSettings, TerminalSettings
 from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity
-from perdure_notifier.lease import Turns
+from perdure_notifier.lease import Leases
 from perdure_notifier.notice import Notice
-from perdure_notifier.sender import Lane
+from perdure_notifier.sender import ChannelSender
 
 __all__ = ["NOON", "Clock", "Wall", "alert", "decided", "lane", "request"]
 
@@ -37,7 +37,7 @@ class Wall:
         self.notices: list[Notice] = []
         self._script = list(script)
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         if self._script:
             raise self._script.pop(0)
         self.told.append([notice.key for notice in notices])
@@ -96,7 +96,7 @@ def lane(  # noqa: PLR0913 (all of it may matter to a test)
     holder: str = "here",
     fallback: Sequence[str] = (),
     **settings: Any,
-) -> Lane:
+) -> ChannelSender:
     said = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
-    turns = Turns(entries or MemoryKeyValue(), holder)
-    return Lane(channel, said, bus=bus, turns=turns, fallback=fallback, clock=clock or Clock())
+    turns = Leases(entries or MemoryKeyValue(), holder)
+    return ChannelSender(channel, said, bus=bus, turns=turns, fallback=fallback, clock=clock or Clock())

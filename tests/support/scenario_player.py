@@ -10,7 +10,7 @@ from uuid import uuid4
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import Heard, MemoryBus, MemoryKeyValue, Wire
+from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, StoredMessage
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Receipt
@@ -21,7 +21,7 @@ from tests.support.scenario_workflow import Question, Script, Telling
 from tests.support.scenarios.approvers import Cast, title_of
 from tests.support.scenarios.scenario import Die, Pass, Scene, Story
 from tests.support.scenarios.scenario import Heard as InStory
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 SETTLED: Final = timedelta(seconds=10)
 """Temporal's clock leaps over it as soon as no worker has anything to do."""
@@ -35,7 +35,7 @@ class Listening(MemoryBus):
         self.receipts = set[tuple[str, str]]()
         self.ends = set[tuple[str, str]]()
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         match message:
             case Receipt():
                 self.receipts.add((message.message_id, message.code))
@@ -43,7 +43,7 @@ class Listening(MemoryBus):
                 self.ends.add((message.request_id, f"{message.decision} by {message.approver}"))
             case ApprovalExpired():
                 self.ends.add((message.request_id, message.reason))
-        return await super().say(message)
+        return await super().publish(message)
 
 
 @dataclass
@@ -100,8 +100,8 @@ class Theatre:
         Not if that ended the run: the test server keeps no request ids of signals (see ``test_bridge`` for a real one).
         """
         was_over = await self.is_over()
-        wire = Wire(f"decisions.{self.run.id}", self.cast.body(heard.say, self.run.id, self.beginning), {})
-        said = Heard(wire, "DECISIONS", heard.place, await self.environment.get_current_time(), pending=0)
+        wire = RawMessage(f"decisions.{self.run.id}", self.cast.body(heard.say, self.run.id, self.beginning), {})
+        said = StoredMessage(wire, "DECISIONS", heard.place, await self.environment.get_current_time(), pending=0)
         fuse, self.fuse = self.fuse, Fuse(0)
         try:
             await self.bridge(Fused(self.environment.client, fuse), Fused(self.bus, fuse)).decision(said)
@@ -125,7 +125,9 @@ class Theatre:
     async def work(self) -> None:
         """Let a worker do what there is to do."""
         if not self.is_alive:
-            await self.worker.enter_async_context(open_stage(self.environment, Telling, bus=self.bus, queue=self.queue))
+            await self.worker.enter_async_context(
+                open_scripted_worker(self.environment, Telling, bus=self.bus, queue=self.queue)
+            )
             self.is_alive = True
         async with asyncio.timeout(30):
             await self.environment.sleep(SETTLED)

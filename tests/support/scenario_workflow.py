@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 from temporalio import workflow
 
-from perdure.flow import Approved, Outcome, Policy, Rejected, approval
+from perdure.flow import ApprovalOutcome, Approved, Policy, Rejected, approval
 
 
 class Question(BaseModel):
@@ -40,9 +40,9 @@ class Telling:
         return [_told(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
 
 
-async def _ask(question: Question) -> Outcome:
+async def _ask(question: Question) -> ApprovalOutcome:
     return await approval(question.title, policy=question.policy, requester=question.requester)
 
 
-def _told(outcome: Outcome) -> tuple[str, str]:
+def _told(outcome: ApprovalOutcome) -> tuple[str, str]:
     return outcome.outcome, outcome.by if isinstance(outcome, Approved | Rejected) else ""

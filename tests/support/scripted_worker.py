@@ -14,24 +14,24 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from perdure.bus import MemoryBus, decode
 from perdure.contracts import ApprovalRequested, Decision, Progress
-from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.messages import (
-    ASK_MODEL,
     CALL_FUNCTION,
+    CALL_MODEL,
     CALL_TOOL,
     READ_RULES,
     FunctionCall,
-    ModelAnswer,
     ModelRequest,
-    Rules,
-    ToolAnswer,
+    ModelResult,
+    OperatorRules,
     ToolRequest,
+    ToolResult,
 )
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
-from perdure_orchestrator.activities import HearAll, Say
+from perdure_orchestrator.activities import DrainDecisions, PublishFacts
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import Said
-from perdure_orchestrator.temporal_internals import hear_all_at_once
+from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.temporal_internals import enable_single_batch_activation
 
 
 @dataclass
@@ -41,37 +41,39 @@ class ScriptedAgents:
     asked: list[ModelRequest] = field(default_factory=list)
     called: list[ToolRequest] = field(default_factory=list)
     functions: list[FunctionCall] = field(default_factory=list)
-    answers: list[ModelAnswer] = field(default_factory=list)
+    answers: list[ModelResult] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)  # what a tool answers, if not that it is done
-    rules: Rules = field(default_factory=lambda: Rules(servers=("files", "filesystem")))
+    rules: OperatorRules = field(default_factory=lambda: OperatorRules(servers=("files", "filesystem")))
 
     @property
     def steps(self) -> list[Callable[..., Any]]:
         return [self.ask, self.call, self.call_function, self.read_rules]
 
-    @activity.defn(name=ASK_MODEL)
-    async def ask(self, request: ModelRequest) -> ModelAnswer:
+    @activity.defn(name=CALL_MODEL)
+    async def ask(self, request: ModelRequest) -> ModelResult:
         self.asked.append(request)
-        return self.answers.pop(0) if self.answers else ModelAnswer(said=({"said": "words"},), text="words", model="m")
+        return (
+            self.answers.pop(0) if self.answers else ModelResult(messages=({"said": "words"},), text="words", model="m")
+        )
 
     @activity.defn(name=CALL_TOOL)
-    async def call(self, request: ToolRequest) -> ToolAnswer:
+    async def call(self, request: ToolRequest) -> ToolResult:
         self.called.append(request)
         text = self.texts.get(request.tool, f"{request.tool} done")
-        return ToolAnswer(tool=request.tool, text=text, call_id=request.call_id)
+        return ToolResult(tool=request.tool, text=text, call_id=request.call_id)
 
     @activity.defn(name=CALL_FUNCTION)
-    async def call_function(self, call: FunctionCall) -> ToolAnswer:
+    async def call_function(self, call: FunctionCall) -> ToolResult:
         self.functions.append(call)
-        return ToolAnswer(tool=call.function.name, text=f"{call.function.name} done", call_id=call.call_id)
+        return ToolResult(tool=call.function.name, text=f"{call.function.name} done", call_id=call.call_id)
 
     @activity.defn(name=READ_RULES)
-    async def read_rules(self) -> Rules:
+    async def read_rules(self) -> OperatorRules:
         return self.rules
 
 
 @dataclass
-class Stage:
+class ScriptedWorker:
     """What a test sees."""
 
     environment: WorkflowEnvironment
@@ -93,8 +95,8 @@ class Stage:
 
     async def asked(self) -> ApprovalRequested:
         """Wait until the run asks for an approval."""
-        async for heard in self.bus.listen("approvals.requested.>", replay=True):
-            message = decode(heard.wire)
+        async for heard in self.bus.subscribe("approvals.requested.>", replay=True):
+            message = decode(heard.raw)
             assert isinstance(message, ApprovalRequested)
             return message
         raise AssertionError
@@ -114,12 +116,12 @@ class Stage:
         self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", stored_at: datetime | None = None, **fields: Any
     ) -> None:
         decision = self.decision(run, nonce=nonce, **fields)
-        arrived = ArrivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
+        arrived = ReceivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
         await run.signal(DECISION_SIGNAL, arrived)
 
     @property
     def progress(self) -> list[Progress]:
-        return [message for message in self.bus.said if isinstance(message, Progress)]
+        return [message for message in self.bus.published if isinstance(message, Progress)]
 
     @property
     def story(self) -> list[tuple[int, str, str | None]]:
@@ -129,26 +131,26 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(
+async def open_scripted_worker(
     environment: WorkflowEnvironment,
     *workflows: type,
     activities: Sequence[Callable[..., Any]] = (),
     bus: MemoryBus | None = None,
     queue: str | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[ScriptedWorker]:
     """Raise the curtain."""
-    said = Said()
-    stage = Stage(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    said = PublishLog()
+    stage = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
     worker = Worker(
         environment.client,
         task_queue=stage.queue,
         workflows=workflows,
-        activities=[Say(stage.bus, said).run, HearAll(stage.bus).run, *stage.agents.steps, *activities],
+        activities=[PublishFacts(stage.bus, said).run, DrainDecisions(stage.bus).run, *stage.agents.steps, *activities],
         interceptors=[ProgressInterceptor(stage.bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_failure_exception_types=FAILURE_TYPES,
         max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
     )
-    hear_all_at_once(worker)
+    enable_single_batch_activation(worker)
     async with worker:
         yield stage

@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from perdure.bus import NatsBus, Wire, connect, decode
+from perdure.bus import NatsBus, RawMessage, connect, decode
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.contracts import ENDINGS, DeadLetter, Progress
-from perdure.local.discovery import whereabouts
+from perdure.local.discovery import discover
 from perdure.local.suite import Suite, open_suite
 from tests.support.ports import give_ports
 
@@ -33,8 +33,8 @@ class World:
     log: Path
 
     async def publish(self, type_: str, body: bytes, **headers: str) -> None:
-        await self.bus.publish(
-            Wire(f"events.{type_}", body, {name.replace("_", "-"): v for name, v in headers.items()})
+        await self.bus.publish_raw(
+            RawMessage(f"events.{type_}", body, {name.replace("_", "-"): v for name, v in headers.items()})
         )
 
     async def completed(self, count: int, *, within: float = 90) -> dict[str, list[Progress]]:
@@ -47,8 +47,8 @@ class World:
         """Wait until so many runs have ended, none of them like this; returns all facts by run."""
         done: set[str] = set()
         async with asyncio.timeout(within):
-            async for heard in self.bus.listen("progress.>", replay=True):
-                fact = decode(heard.wire)
+            async for heard in self.bus.subscribe("progress.>", replay=True):
+                fact = decode(heard.raw)
                 assert isinstance(fact, Progress)
                 assert fact.kind not in refused, fact
                 if fact.kind in {"completed", "failed", "cancelled"}:
@@ -68,8 +68,8 @@ class World:
 
     async def facts(self) -> dict[str, list[Progress]]:
         facts = defaultdict[str, list[Progress]](list)
-        async for heard in self.bus.recall("progress.>"):
-            fact = decode(heard.wire)
+        async for heard in self.bus.read("progress.>"):
+            fact = decode(heard.raw)
             assert isinstance(fact, Progress)
             facts[fact.workflow_id].append(fact)
         return facts
@@ -77,10 +77,10 @@ class World:
     async def dead_letters(self, count: int, *, after: int = 0, within: float = 20) -> list[DeadLetter]:
         """Wait for so many dead letters behind a place in their stream, and return all that lie there."""
         async with asyncio.timeout(within):
-            async for heard in self.bus.listen("dlq.>", replay=True):
+            async for heard in self.bus.subscribe("dlq.>", replay=True):
                 if heard.sequence >= after + count:
                     break
-        found = [(heard.sequence, decode(heard.wire)) async for heard in self.bus.recall("dlq.>")]
+        found = [(heard.sequence, decode(heard.raw)) async for heard in self.bus.read("dlq.>")]
         letters = [letter for place, letter in found if place > after]
         assert all(isinstance(letter, DeadLetter) for letter in letters)
         return [letter for letter in letters if isinstance(letter, DeadLetter)]
@@ -125,7 +125,7 @@ async def open_world(
         async with AsyncExitStack() as stack:
             opening = open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas)
             suite = await stack.enter_async_context(opening)
-            connecting = connect(whereabouts(settings)[0], source="perdure/test", within=5)
+            connecting = connect(discover(settings)[0], source="perdure/test", within=5)
             yield World(settings, suite, await stack.enter_async_context(connecting), log)
 
 

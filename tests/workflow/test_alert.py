@@ -6,7 +6,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import Alert
 from perdure.flow import alert
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,11 +21,11 @@ class Alarming:
 
 
 async def test_each_alert_is_said_once_though_every_task_replays(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Alarming) as stage:
+    async with open_scripted_worker(environment, Alarming) as stage:
         run = await stage.start("Alarming", run_id="a")
         assert await run.result() == "told"
 
-    said = [message for message in stage.bus.said if isinstance(message, Alert)]
+    said = [message for message in stage.bus.published if isinstance(message, Alert)]
     assert [(it.title, it.details, it.severity, it.roles) for it in said] == [
         ("The pump is hot", {"degrees": 90}, "critical", ("plumber",)),
         ("It burns", None, "normal", ()),

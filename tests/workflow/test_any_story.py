@@ -42,7 +42,7 @@ async def test_any_story_ends_as_counting_it_by_hand_does(
 
 def fates(theatre: Theatre) -> list[tuple[str, list[str]]]:
     """Name the end of each request that was said; each has one."""
-    said = theatre.bus.said
+    said = theatre.bus.published
     asked = [it.request_id for it in said if isinstance(it, ApprovalRequested)]
     ends = {it.request_id: it for it in said if isinstance(it, ApprovalDecided | ApprovalExpired)}
     assert len(theatre.bus.ends) == len(ends), "none ends twice"
@@ -52,7 +52,7 @@ def fates(theatre: Theatre) -> list[tuple[str, list[str]]]:
 
 def _fate(story: Story, end: ApprovalDecided | ApprovalExpired) -> tuple[str, list[str]]:
     if isinstance(end, ApprovalDecided):
-        return end.decision, [voice.approver for voice in end.voices]
+        return end.decision, [voice.approver for voice in end.votes]
     return _said(story, "expired" if end.reason == "nobody answered in time" else "no longer asked", [])
 
 

@@ -7,12 +7,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Receipt
 from perdure.flow import Approved, Expired, Rejected, approval
-from perdure.flow.request_digest import digest_of
-from tests.support.scripted_worker import Stage, open_stage
+from perdure.flow.request_digest import request_digest
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DIGEST = digest_of("Publish?", {"pages": 3})
+DIGEST = request_digest("Publish?", {"pages": 3})
 
 
 @workflow.defn
@@ -36,12 +36,12 @@ class Hesitating(Publishing):
         return await super().run()
 
 
-def receipts(stage: Stage) -> dict[str, bool]:
-    return {said.decision_id: said.accepted for said in stage.bus.said if isinstance(said, Receipt)}
+def receipts(stage: ScriptedWorker) -> dict[str, bool]:
+    return {said.decision_id: said.accepted for said in stage.bus.published if isinstance(said, Receipt)}
 
 
 async def test_the_request_says_what_will_happen_and_until_when(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Publishing) as stage:
+    async with open_scripted_worker(environment, Publishing) as stage:
         run = await stage.start("Publishing")
         request = await stage.asked()
         await stage.decide(run, digest=request.digest)
@@ -55,27 +55,27 @@ async def test_the_request_says_what_will_happen_and_until_when(environment: Wor
 
 @pytest.mark.parametrize(("decision", "result"), [("approve", "ann approved: fine"), ("reject", "ann rejected: fine")])
 async def test_an_answer_decides(environment: WorkflowEnvironment, decision: str, result: str) -> None:
-    async with open_stage(environment, Publishing) as stage:
+    async with open_scripted_worker(environment, Publishing) as stage:
         run = await stage.start("Publishing")
         await stage.asked()
         await stage.decide(run, decision=decision, digest=DIGEST, comment="fine")
 
         assert await run.result() == result
     assert receipts(stage) == {"n1": True}
-    assert [said.approver for said in stage.bus.said if isinstance(said, ApprovalDecided)] == ["ann"]
+    assert [said.approver for said in stage.bus.published if isinstance(said, ApprovalDecided)] == ["ann"]
     assert [kind for _, kind, _ in stage.story] == ["started", "waiting", "resumed", "completed"]
 
 
 async def test_silence_is_no_yes(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Publishing) as stage:
+    async with open_scripted_worker(environment, Publishing) as stage:
         run = await stage.start("Publishing")
 
         assert await run.result() == "expired"
-    assert any(isinstance(said, ApprovalExpired) for said in stage.bus.said)
+    assert any(isinstance(said, ApprovalExpired) for said in stage.bus.published)
 
 
 async def test_an_answer_that_comes_before_the_question_is_kept(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Hesitating) as stage:
+    async with open_scripted_worker(environment, Hesitating) as stage:
         run = await stage.start("Hesitating")
         await stage.decide(run, digest=DIGEST)
 
@@ -86,7 +86,7 @@ async def test_an_answer_that_comes_before_the_question_is_kept(environment: Wor
 async def test_answers_that_do_not_count_get_their_receipts_and_change_nothing(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Publishing) as stage:
+    async with open_scripted_worker(environment, Publishing) as stage:
         run = await stage.start("Publishing")
         await stage.asked()
         await stage.decide(run, nonce="wrong digest", digest="b" * 64)

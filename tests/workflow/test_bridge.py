@@ -16,19 +16,19 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import Approver, ApproversFile, SigningKey
-from perdure.bus import Heard, KeyValue, MemoryKeyValue, Wire, encode
+from perdure.bus import KeyValue, MemoryKeyValue, RawMessage, StoredMessage, encode
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import EventReference, Receipt, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
-from perdure.flow.request_digest import digest_of
+from perdure.flow.request_digest import request_digest
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.binaries import binary
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
-from tests.support.scripted_worker import Stage, open_stage
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,10 +76,10 @@ async def real_server() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-def added(event_id: str, word: str, cart: str = "cart") -> Heard:
+def added(event_id: str, word: str, cart: str = "cart") -> StoredMessage:
     return replace(
         command(event_id),
-        wire=encode(
+        raw=encode(
             SignalWorkflow(
                 route="Cart-add",
                 event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
@@ -95,7 +95,7 @@ def added(event_id: str, word: str, cart: str = "cart") -> Heard:
     )
 
 
-def command(event_id: str, word: str = "hello") -> Heard:
+def command(event_id: str, word: str = "hello") -> StoredMessage:
     start = StartWorkflow(
         route="Echo",
         event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
@@ -104,11 +104,11 @@ def command(event_id: str, word: str = "hello") -> Heard:
         digest=(word.encode().hex() * 64)[:64],
         input={"word": word},
     )
-    return Heard(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
+    return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 
 def bridge(
-    stage: Stage, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml"), bus: Any = None
+    stage: ScriptedWorker, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml"), bus: Any = None
 ) -> Bridge:
     return Bridge(
         client,
@@ -126,15 +126,15 @@ async def nowhere() -> Client:
 
 
 def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
-    return signed_body(key, who, f"{run_id}.1", digest_of("Agreed?"))
+    return signed_body(key, who, f"{run_id}.1", request_digest("Agreed?"))
 
 
-def endings(stage: Stage, workflow_id: str) -> list[str]:
+def endings(stage: ScriptedWorker, workflow_id: str) -> list[str]:
     return [str(fact.result) for fact in stage.progress if fact.workflow_id == workflow_id and fact.kind == "completed"]
 
 
 async def test_wherever_the_bridge_dies_the_next_delivery_makes_it_one_run(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         for number in itertools.count(1):
             entries, fuse = MemoryKeyValue(), Fuse(number)
             dying = bridge(stage, Fused(environment.client, fuse), Fused(entries, fuse))
@@ -154,7 +154,7 @@ async def test_what_was_started_is_not_started_again_even_when_temporal_has_forg
     environment: WorkflowEnvironment,
 ) -> None:
     entries = MemoryKeyValue()
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         await bridge(stage, environment.client, entries).command(command("once"))
         await environment.client.get_workflow_handle("Echo-once").result()
 
@@ -162,7 +162,7 @@ async def test_what_was_started_is_not_started_again_even_when_temporal_has_forg
 
 
 async def test_a_signal_waits_for_its_run_to_begin_and_not_for_ever(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, environment.client, MemoryKeyValue())
 
         with pytest.raises(Unavailable, match="has begun yet"):
@@ -176,13 +176,13 @@ async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
 ) -> None:
     ada = SigningKey.new()
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, environment.client, MemoryKeyValue(), approvers)
         for sequence in (1, 2):
             answer = signed_body(ada, "ada", "nobody.1", "a" * 64, nonce="n")
             await here.decision(said("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
 
-    assert [(it.decision_id, it.code, it.place) for it in stage.bus.said if isinstance(it, Receipt)] == [
+    assert [(it.decision_id, it.code, it.place) for it in stage.bus.published if isinstance(it, Receipt)] == [
         ("nobody.1.ada.n", "unknown_run", "DECISIONS.1"),
         ("nobody.1.ada.n", "unknown_run", "DECISIONS.2"),
     ]
@@ -204,13 +204,13 @@ async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
         "unknown_key": signed(mallory, "ada", "nobody.1", "a" * 64),
         "revoked_key": signed(old, "old", "nobody.1", "a" * 64),
     }
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)  # a run that is signalled would be an error
         for sequence, message in enumerate(told.values(), 1):
             await here.decision(said("decisions.nobody", sequence, message.model_dump_json().encode()))
 
-    assert [receipt.code for receipt in stage.bus.said if isinstance(receipt, Receipt)] == list(told)
-    assert len({receipt.message_id for receipt in stage.bus.said}) == len(told), "none hides the approver's own"
+    assert [receipt.code for receipt in stage.bus.published if isinstance(receipt, Receipt)] == list(told)
+    assert len({receipt.message_id for receipt in stage.bus.published}) == len(told), "none hides the approver's own"
 
 
 async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
@@ -218,7 +218,7 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_stage(environment, TwoAgree) as stage:
+    async with open_scripted_worker(environment, TwoAgree) as stage:
         for number in itertools.count(1):
             fuse, run = Fuse(number), await stage.start("TwoAgree", run_id=f"two-{number}")
             dying = bridge(stage, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
@@ -231,7 +231,7 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
             await alive.decision(said(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id)))
 
             assert await run.result() == "ada, bob"
-            told = [it for it in stage.bus.said if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
+            told = [it for it in stage.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
             assert [receipt.code for receipt in told] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
@@ -243,7 +243,7 @@ async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
 ) -> None:
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": SigningKey.new()})).path
     stranger = signed_body(SigningKey.new(), "ada", "nobody.1", "a" * 64)
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         for number in itertools.count(1):
             fuse, heard = Fuse(number), said("decisions.nobody", number, stranger)
             dying = bridge(stage, await nowhere(), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
@@ -252,7 +252,7 @@ async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
             except Killed:
                 await bridge(stage, await nowhere(), MemoryKeyValue(), approvers).decision(heard)
 
-            told = [it for it in stage.bus.said if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"]
+            told = [it for it in stage.bus.published if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"]
             assert {(receipt.code, receipt.message_id) for receipt in told} == {
                 ("unknown_key", f"receipt.nobody.1.ada.ada-approve.DECISIONS.{number}")
             }
@@ -266,7 +266,7 @@ async def test_a_decision_that_comes_again_after_the_end_is_known_by_its_place(
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_stage(real_server, TwoAgree) as stage:
+    async with open_scripted_worker(real_server, TwoAgree) as stage:
         here, run = bridge(stage, real_server.client, MemoryKeyValue(), approvers), await stage.start("TwoAgree")
         for place, who in enumerate(keys, 1):
             await here.decision(said(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
@@ -275,7 +275,7 @@ async def test_a_decision_that_comes_again_after_the_end_is_known_by_its_place(
             again = decision_of(keys["bob"], "bob", run.id)
             await here.decision(said(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
 
-    told = [(it.code, it.place) for it in stage.bus.said if isinstance(it, Receipt)]
+    told = [(it.code, it.place) for it in stage.bus.published if isinstance(it, Receipt)]
     assert told == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
 
 
@@ -284,7 +284,7 @@ async def test_while_the_approvers_file_is_broken_decisions_wait(
 ) -> None:
     approvers = tmp_path / "approvers.yaml"
     approvers.write_text("approvers: [ada]")
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)
 
         with pytest.raises(Unavailable, match=r"approvers\.yaml is wrong: approvers"):
@@ -292,27 +292,27 @@ async def test_while_the_approvers_file_is_broken_decisions_wait(
 
 
 async def test_a_decision_that_cannot_be_read_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, environment.client, MemoryKeyValue())
 
         with pytest.raises(InvalidMessage, match="digest"):
             await here.decision(said("decisions.nobody", 3, b'{"request_id": "nobody.1", "decision": "approve"}'))
 
-    (receipt,) = stage.bus.said
+    (receipt,) = stage.bus.published
     assert isinstance(receipt, Receipt)
     assert (receipt.request_id, receipt.accepted) == ("nobody.1", False)
     assert "digest: Field required" in receipt.reason
 
 
-def said(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> Heard:
-    return Heard(
-        Wire(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
+def said(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> StoredMessage:
+    return StoredMessage(
+        RawMessage(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
     )
 
 
 async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(environment: WorkflowEnvironment) -> None:
     entries = MemoryKeyValue()
-    async with open_stage(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as stage:
         here = bridge(stage, environment.client, entries)
         await here.command(command("twice"))
 
@@ -326,7 +326,7 @@ async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(env
 
 async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(environment: WorkflowEnvironment) -> None:
     entries = MemoryKeyValue()
-    async with open_stage(environment, Cart) as stage:
+    async with open_scripted_worker(environment, Cart) as stage:
         here = bridge(stage, environment.client, entries)
         for event_id, word in [("c1", "a"), ("c2", "b"), ("c1", "a"), ("c3", "all")]:
             await here.command(added(event_id, word))
@@ -342,7 +342,7 @@ async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(enviro
 async def test_a_signal_that_ended_its_run_starts_no_other_when_the_bridge_dies_before_it_writes_that_down(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Cart) as stage:
+    async with open_scripted_worker(environment, Cart) as stage:
         for number in itertools.count(1):
             entries, fuse, cart = MemoryKeyValue(), Fuse(number), f"cart-{number}"
             run, event = environment.client.get_workflow_handle(cart), added(f"d{number}", "all", cart)

@@ -15,7 +15,7 @@ from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.flow import Saga, approval, note
 from perdure.flow.run import Run
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
@@ -59,19 +59,19 @@ class HeldBus(MemoryBus):
         super().__init__()
         self._held, self._word = held, word
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == self._word:
             await self._held.wait()
-        return await super().say(message)
+        return await super().publish(message)
 
-    async def caught_up(self, service: str, stream: str) -> None:
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
         if self._word is None:
             await self._held.wait()
-        await super().caught_up(service, stream)
+        await super().wait_until_consumed(service, stream)
 
 
 def facts(bus: MemoryBus) -> list[tuple[int, str, Any]]:
-    return sorted((it.sequence, it.kind, it.result) for it in bus.said if isinstance(it, Progress))
+    return sorted((it.sequence, it.kind, it.result) for it in bus.published if isinstance(it, Progress))
 
 
 async def ended(run: WorkflowHandle[Any, Any]) -> str:
@@ -101,7 +101,7 @@ class UndoesByAsking:
 
 
 async def test_an_undo_asks_on_though_its_run_is_cancelled(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, UndoesByAsking, activities=[mark]) as stage:
+    async with open_scripted_worker(environment, UndoesByAsking, activities=[mark]) as stage:
         run = await stage.start("UndoesByAsking")
         asked = await stage.asked()
         await run.cancel()
@@ -110,7 +110,7 @@ async def test_an_undo_asks_on_though_its_run_is_cancelled(environment: Workflow
         await ended(run)
 
     assert done == ["reserved", "paid", "refunded", "released"]
-    assert [it.decision for it in stage.bus.said if isinstance(it, ApprovalDecided)] == ["approve"]
+    assert [it.decision for it in stage.bus.published if isinstance(it, ApprovalDecided)] == ["approve"]
 
 
 @workflow.defn
@@ -138,7 +138,7 @@ class HandlesByAsking:
 
 
 async def test_a_handler_asks_on_though_its_run_is_cancelled(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, HandlesByAsking) as stage:
+    async with open_scripted_worker(environment, HandlesByAsking) as stage:
         run = await stage.start("HandlesByAsking")
         await run.signal("wait")
         await run.signal("ask")
@@ -166,7 +166,7 @@ async def test_cancelled_while_silence_is_made_sure_a_question_is_no_longer_aske
 ) -> None:
     hearing, undoing = Held(), Held()
     bus = HeldBus(hearing)
-    async with open_stage(environment, GivesUpLate, activities=[mark, undoing.hold], bus=bus) as stage:
+    async with open_scripted_worker(environment, GivesUpLate, activities=[mark, undoing.hold], bus=bus) as stage:
         run = await stage.start("GivesUpLate", task_timeout=QUICK)
         asked = await stage.asked()
         await hearing.reached.wait()
@@ -177,8 +177,8 @@ async def test_cancelled_while_silence_is_made_sure_a_question_is_no_longer_aske
         await ended(run)
         hearing.let_go.set()
 
-    assert [type(it) for it in bus.said if isinstance(it, ApprovalDecided | ApprovalExpired)] == [ApprovalExpired]
-    assert [it.code for it in bus.said if isinstance(it, Receipt)] == ["no_longer_asked"]
+    assert [type(it) for it in bus.published if isinstance(it, ApprovalDecided | ApprovalExpired)] == [ApprovalExpired]
+    assert [it.code for it in bus.published if isinstance(it, Receipt)] == ["no_longer_asked"]
 
 
 @workflow.defn
@@ -186,7 +186,7 @@ class GoesOnAnew:
     @workflow.run
     async def run(self, anew: bool) -> None:
         if anew:
-            Run.current().say_soon([Run.current().fact("note", result="before")])
+            Run.current().publish_soon([Run.current().fact("note", result="before")])
             for _ in range(3):
                 await asyncio.sleep(0)
             workflow.continue_as_new(args=[False])
@@ -197,7 +197,7 @@ async def test_what_was_to_be_said_is_said_though_a_run_is_cancelled_as_it_goes_
 ) -> None:
     held = Held()
     bus = HeldBus(held, word="note")
-    async with open_stage(environment, GoesOnAnew, bus=bus) as stage:
+    async with open_scripted_worker(environment, GoesOnAnew, bus=bus) as stage:
         run = await stage.start("GoesOnAnew", True, task_timeout=QUICK)
         await held.reached.wait()
         await run.cancel()
@@ -225,7 +225,7 @@ class StopsTwice:
 async def test_a_run_that_is_cancelled_again_and_again_says_its_end(environment: WorkflowEnvironment) -> None:
     held = Held()
     bus = HeldBus(held, word="cancelled")
-    async with open_stage(environment, StopsTwice, bus=bus) as stage:
+    async with open_scripted_worker(environment, StopsTwice, bus=bus) as stage:
         run = await stage.start("StopsTwice", task_timeout=QUICK)
         await asyncio.sleep(0.5)  # until it has begun: who stops it then has something to stop
         await run.cancel()
@@ -248,12 +248,12 @@ class LeavesAQuestion:
 
 
 async def test_a_run_that_ends_as_its_question_is_answered_says_its_end_last(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, LeavesAQuestion) as stage:
+    async with open_scripted_worker(environment, LeavesAQuestion) as stage:
         run = await stage.start("LeavesAQuestion")
         asked = await stage.asked()
     await asyncio.sleep(4)
     await stage.decide(run, digest=asked.digest)
-    async with open_stage(environment, LeavesAQuestion, queue=stage.queue, bus=stage.bus):
+    async with open_scripted_worker(environment, LeavesAQuestion, queue=stage.queue, bus=stage.bus):
         await ended(run)
 
     assert facts(stage.bus)[-1][1] == "completed"
@@ -279,7 +279,7 @@ class Handles:
 async def test_what_handles_a_signal_that_comes_with_the_start_is_of_the_run(
     environment: WorkflowEnvironment, signal: str
 ) -> None:
-    async with open_stage(environment, Handles, activities=[mark]) as stage:
+    async with open_scripted_worker(environment, Handles, activities=[mark]) as stage:
         run = await environment.client.start_workflow(
             "Handles", id=uuid4().hex, task_queue=stage.queue, start_signal=signal
         )

@@ -3,7 +3,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import BatchReport
 from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -11,7 +11,7 @@ LISTED = "[FILE] a.md\n[DIR] old\n[FILE] a.report.md\n[FILE] photo.png\n[FILE] b
 
 
 async def test_each_document_of_a_folder_lives_in_a_run_of_its_own(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, DocumentBatch, DocumentAnalysis) as stage:
+    async with open_scripted_worker(environment, DocumentBatch, DocumentAnalysis) as stage:
         stage.agents.texts["list_directory"] = LISTED
         run = await stage.start("DocumentBatch", {"path": "inbox/"}, run_id="batch")
         result = BatchReport.model_validate(await run.result())

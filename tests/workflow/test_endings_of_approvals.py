@@ -14,12 +14,12 @@ from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
-from perdure.flow.request_digest import digest_of
-from tests.support.scripted_worker import Stage, open_stage
+from perdure.flow.request_digest import request_digest
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DIGEST = digest_of("Well?")
+DIGEST = request_digest("Well?")
 
 
 @workflow.defn
@@ -78,7 +78,7 @@ class Behind(MemoryBus):
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def caught_up(self, service: str, stream: str) -> None:
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
         assert (service, stream) == ("orchestrator", "DECISIONS")
         if self.meanwhile is not None:
             await self.meanwhile()
@@ -89,11 +89,11 @@ class Interrupting(MemoryBus):
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-        return await super().say(message)
+        return await super().publish(message)
 
 
 class AwayAtTheEnd(MemoryBus):
@@ -104,16 +104,16 @@ class AwayAtTheEnd(MemoryBus):
         self.tried = asyncio.Event()
         self.is_away = True
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if isinstance(message, ApprovalExpired) and self.is_away:
             self.tried.set()
             raise Unavailable("away")
-        return await super().say(message)
+        return await super().publish(message)
 
 
-def told(stage: Stage) -> list[tuple[str, str]]:
+def told(stage: ScriptedWorker) -> list[tuple[str, str]]:
     """What was said of requests and decisions, in order of its ids."""
-    kept = [it for it in stage.bus.said if isinstance(it, ApprovalDecided | ApprovalExpired | Receipt)]
+    kept = [it for it in stage.bus.published if isinstance(it, ApprovalDecided | ApprovalExpired | Receipt)]
     told = [
         (it.request_id[-1], it.code if isinstance(it, Receipt) else it.type.removeprefix("approvals.")) for it in kept
     ]
@@ -121,7 +121,7 @@ def told(stage: Stage) -> list[tuple[str, str]]:
 
 
 async def test_an_answer_that_came_in_time_counts_when_no_time_is_left(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Impatient) as stage:
+    async with open_scripted_worker(environment, Impatient) as stage:
         run = await stage.start("Impatient")
         await stage.decide(run, digest=DIGEST)
 
@@ -132,7 +132,7 @@ async def test_an_answer_that_came_in_time_counts_when_no_time_is_left(environme
 async def test_a_request_that_is_open_when_its_run_completes_is_no_longer_asked(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Forgetful) as stage:
+    async with open_scripted_worker(environment, Forgetful) as stage:
         await (await stage.start("Forgetful")).result()
 
     assert told(stage) == [("1", "expired")]
@@ -141,7 +141,7 @@ async def test_a_request_that_is_open_when_its_run_completes_is_no_longer_asked(
 async def test_a_request_that_is_open_when_its_run_is_cancelled_is_no_longer_asked(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Forgetful) as stage:
+    async with open_scripted_worker(environment, Forgetful) as stage:
         run = await stage.start("Forgetful")
         await stage.asked()
         await run.cancel()
@@ -155,7 +155,7 @@ async def test_an_answer_that_comes_while_the_run_says_its_last_words_has_a_rece
     environment: WorkflowEnvironment,
 ) -> None:
     bus = Interrupting()
-    async with open_stage(environment, Forgetful, bus=bus) as stage:
+    async with open_scripted_worker(environment, Forgetful, bus=bus) as stage:
         run = await stage.start("Forgetful")
         await stage.asked()
 
@@ -171,12 +171,12 @@ async def test_an_answer_that_comes_while_the_run_says_its_last_words_has_a_rece
 
 async def test_what_is_decided_is_told_also_when_the_run_drops_it_meanwhile(environment: WorkflowEnvironment) -> None:
     bus = MemoryBus()
-    async with open_stage(environment, Hasty, bus=bus, queue="hasty") as stage:
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as stage:
         run = await stage.start("Hasty")
         await environment.sleep(1)
     for number in (1, 2):  # the worker is dead: both are heard at once
         await stage.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
-    async with open_stage(environment, Hasty, bus=bus, queue="hasty") as stage:
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as stage:
         await run.result()
 
     assert told(stage) == [(number, what) for number in "12" for what in ("accepted", "decided")]
@@ -188,12 +188,12 @@ async def test_what_was_stored_in_time_counts_however_late_a_worker_comes_to_it(
 ) -> None:
     """A receipt may be on the bus already: the next worker, with a later clock, must not contradict it."""
     bus, queue = MemoryBus(), uuid4().hex
-    async with open_stage(environment, Brief, bus=bus, queue=queue) as stage:
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue) as stage:
         run = await stage.start("Brief")
         opened = (await stage.asked()).opened_at
     await stage.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
     await asyncio.sleep(4)  # in real time: the test server skips none for a run whose worker is dead
-    async with open_stage(environment, Brief, bus=bus, queue=queue):
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue):
         assert await run.result() == outcome
     assert ("1", code) in told(stage)
 
@@ -205,7 +205,7 @@ async def test_nobody_is_silent_whose_answer_was_stored_in_time_and_waits_for_th
     environment: WorkflowEnvironment, minutes: int, outcome: str, receipt: str
 ) -> None:
     bus = Behind()
-    async with open_stage(environment, Silent, bus=bus) as stage:
+    async with open_scripted_worker(environment, Silent, bus=bus) as stage:
         run = await stage.start("Silent")
         stored_at = (await stage.asked()).opened_at + timedelta(minutes=minutes)
 
@@ -226,7 +226,7 @@ async def test_a_run_that_is_cancelled_while_it_says_its_last_words_says_them_an
     environment: WorkflowEnvironment,
 ) -> None:
     bus = AwayAtTheEnd()
-    async with open_stage(environment, Forgetful, bus=bus) as stage:
+    async with open_scripted_worker(environment, Forgetful, bus=bus) as stage:
         run = await stage.start("Forgetful", task_timeout=timedelta(seconds=2))
         await stage.asked()
         await environment.sleep(3600)

@@ -16,9 +16,9 @@ from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings
 from perdure.flow import Saga, approval
 from perdure.testing import ScriptedModel
-from perdure_orchestrator.app import Parties, working
+from perdure_orchestrator.app import AgentBackends, run_worker
 from perdure_orchestrator.registry import Registry
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 _ENDED: Final = "activity_task_completed_event_attributes"
 
@@ -62,9 +62,9 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
         paid.set()
 
     settings = Settings.model_validate({"temporal": {"task_queue": ours}, "orchestrator": {"max_cached_runs": 0}})
-    registry, parties = Registry({"Regretted": Regretted}, ()), Parties(ScriptedModel(()), {})
+    registry, parties = Registry({"Regretted": Regretted}, ()), AgentBackends(ScriptedModel(()), {})
     async with Worker(client, task_queue=theirs, activities=[pay]):
-        async with working(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+        async with run_worker(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
             run = await client.start_workflow(Regretted.run, theirs, id=uuid4().hex, task_queue=ours)
             await asked.wait()
         pays.set()
@@ -73,7 +73,7 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
         async with asyncio.timeout(30):
             while not any(it.HasField(_ENDED) for it in (await run.fetch_history()).events):
                 await asyncio.sleep(0.05)
-        async with working(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+        async with run_worker(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
             assert await run.result() == "cancelled"
 
 
@@ -108,13 +108,13 @@ class Stopped:
 
 
 async def test_who_is_stopped_as_they_are_answered_does_not_go_on(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Stopped) as stage:
+    async with open_scripted_worker(environment, Stopped) as stage:
         run = await stage.start("Stopped")
         asked = await stage.asked()
         await asyncio.sleep(0.5)
     await run.signal("stop")
     await stage.decide(run, digest=asked.digest)
-    async with open_stage(environment, Stopped, queue=stage.queue, bus=stage.bus):
+    async with open_scripted_worker(environment, Stopped, queue=stage.queue, bus=stage.bus):
         assert await run.result() == "stopped"
 
 
@@ -146,7 +146,7 @@ async def test_who_is_cancelled_while_they_undo_hears_of_it_afterwards(environme
         undoing.set()
         await undone.wait()
 
-    async with open_stage(environment, GoesOn, activities=[pay, refund]) as stage:
+    async with open_scripted_worker(environment, GoesOn, activities=[pay, refund]) as stage:
         run = await stage.start("GoesOn")
         await undoing.wait()
         await run.cancel()

@@ -14,12 +14,12 @@ from temporalio.testing import ActivityEnvironment
 from perdure.bus import MemoryObjects
 from perdure.config.agents import LimitSettings
 from perdure.config.settings import LlmSettings
-from perdure.flow.messages import FunctionTool, ModelAnswer, ModelRequest
-from perdure_orchestrator.activities import AskModel
+from perdure.flow.messages import FunctionTool, ModelRequest, ModelResult
+from perdure_orchestrator.activities import CallModel
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.models import Models
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
 
@@ -36,7 +36,7 @@ SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @asynccontextmanager
-async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[AskModel]:
+async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
     key_file.write_text(KEY + "\n")
     known = {"api_key_file": key_file}
     providers = {
@@ -49,11 +49,11 @@ async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[AskModel]:
     settings = LlmSettings.model_validate({"providers": providers, "request_timeout": "1s"})
     models = Models(settings)
     try:
-        yield AskModel(
+        yield CallModel(
             models,
             ToolServers({}),
             Functions(["tests"]),
-            permissions=Permissions({}, {}),
+            permissions=ToolPermissions({}, {}),
             conversations=Conversations(MemoryObjects()),
             limits=LimitSettings(),
         )
@@ -61,9 +61,9 @@ async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[AskModel]:
         await models.close()
 
 
-async def ask(asking: AskModel, model: str, **more: Any) -> ModelAnswer:
+async def ask(asking: CallModel, model: str, **more: Any) -> ModelResult:
     request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.", **more)
-    answer: ModelAnswer = await ActivityEnvironment().run(asking.run, request)
+    answer: ModelResult = await ActivityEnvironment().run(asking.run, request)
     return answer
 
 
@@ -88,7 +88,7 @@ async def test_a_conversation_goes_on_after_a_structured_answer(model: str, tmp_
     async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
         peer.plan, peer.arguments = ["call_tool", "call_tool"], '{"city": "Oslo"}'
         first = await ask(asking, model, output_schema=SHAPE)
-        second = await ask(asking, model, output_schema=SHAPE, recent=first.said)
+        second = await ask(asking, model, output_schema=SHAPE, recent=first.messages)
 
     assert [first.output, second.output] == [{"city": "Oslo"}] * 2
 
@@ -101,8 +101,8 @@ async def test_arguments_that_are_no_json_object_are_taken_for_none(model: str, 
         shaped = await ask(asking, model, output_schema=SHAPE)
         wishing = await ask(asking, model, functions=(NOW,))
 
-    assert (shaped.output, shaped.wishes) == (None, ())
-    assert [(wish.tool, wish.arguments) for wish in wishing.wishes] == [("now", None)]
+    assert (shaped.output, shaped.tool_calls) == (None, ())
+    assert [(wish.tool, wish.arguments) for wish in wishing.tool_calls] == [("now", None)]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -112,9 +112,9 @@ async def test_a_conversation_goes_on_after_a_tool_that_was_not_answered(model: 
         first = await ask(
             asking, model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
         )
-        second = await ask(asking, model, recent=first.said)
+        second = await ask(asking, model, recent=first.messages)
 
-    assert [wish.tool for wish in first.wishes] == ["now"]
+    assert [wish.tool for wish in first.tool_calls] == ["now"]
     assert second.text == "hello"
 
 

@@ -18,10 +18,10 @@ from perdure.contracts import (
     Receipt,
 )
 from perdure.flow import Approved, Escalation, Rejected, approval
-from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.testing import WorkflowRunner
-from tests.support.scripted_worker import Stage, open_stage
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,11 +78,11 @@ class Everyone:
         return [answer.outcome for answer in await asyncio.gather(approval("Left?"), approval("Right?"))]
 
 
-def heard(stage: Stage, *kinds: type[Message]) -> list[Any]:
-    return [message for message in stage.bus.said if isinstance(message, kinds)]
+def heard(stage: ScriptedWorker, *kinds: type[Message]) -> list[Any]:
+    return [message for message in stage.bus.published if isinstance(message, kinds)]
 
 
-async def requests(stage: Stage, count: int) -> list[ApprovalRequested]:
+async def requests(stage: ScriptedWorker, count: int) -> list[ApprovalRequested]:
     async with asyncio.timeout(20):
         while len(found := heard(stage, ApprovalRequested)) < count:
             await asyncio.sleep(0.01)
@@ -110,7 +110,7 @@ async def test_the_operator_says_how_many_must_approve(run_workflow: WorkflowRun
 async def test_who_does_not_answer_is_reminded_then_others_are_asked_and_silence_means_what_was_said(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Reminding) as stage:
+    async with open_scripted_worker(environment, Reminding) as stage:
         result = await (await stage.start("Reminding")).result()
 
     told = heard(stage, ApprovalReminded, ApprovalEscalated, ApprovalExpired)
@@ -127,7 +127,7 @@ async def test_who_does_not_answer_is_reminded_then_others_are_asked_and_silence
 
 
 async def test_the_first_of_several_will_do_and_the_others_are_closed(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Anyone) as stage:
+    async with open_scripted_worker(environment, Anyone) as stage:
         run = await stage.start("Anyone")
         left, right = await requests(stage, 2)
         await stage.decide(run, request_id=right.request_id, digest=right.digest, approver="bob")
@@ -138,7 +138,7 @@ async def test_the_first_of_several_will_do_and_the_others_are_closed(environmen
 
 
 async def test_several_may_all_be_waited_for(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Everyone) as stage:
+    async with open_scripted_worker(environment, Everyone) as stage:
         run = await stage.start("Everyone")
         left, right = await requests(stage, 2)
         await stage.decide(run, request_id=right.request_id, digest=right.digest, nonce="r", decision="reject")
@@ -148,12 +148,12 @@ async def test_several_may_all_be_waited_for(environment: WorkflowEnvironment) -
 
 
 async def test_a_decision_that_is_sent_again_is_told_to_be_a_replay(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Everyone) as stage:
+    async with open_scripted_worker(environment, Everyone) as stage:
         run = await stage.start("Everyone")
         left, right = await requests(stage, 2)
         decision = stage.decision(run, request_id=left.request_id, digest=left.digest, nonce="l")
         for place in ("DECISIONS.1", "DECISIONS.1", "DECISIONS.2"):
-            arrived = ArrivedDecision(decision_id="l", decision=decision, place=place)
+            arrived = ReceivedDecision(decision_id="l", decision=decision, place=place)
             await run.signal(DECISION_SIGNAL, arrived)
         await stage.decide(run, request_id=right.request_id, digest=right.digest, nonce="r")
         await run.result()

@@ -13,7 +13,7 @@ from perdure.bus import MemoryBus
 from perdure.contracts import Message, Progress
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import note
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -91,7 +91,7 @@ class Waiting:
 async def test_a_run_tells_its_story_without_gaps_and_without_a_word_of_its_author(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Doubling, activities=[double]) as stage:
+    async with open_scripted_worker(environment, Doubling, activities=[double]) as stage:
         run = await stage.start("Doubling", 2)
 
         assert await run.result() == 8
@@ -109,14 +109,14 @@ async def test_a_run_tells_its_story_without_gaps_and_without_a_word_of_its_auth
 
 
 async def test_steps_side_by_side_share_the_numbers_without_gaps(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Parallel, activities=[double]) as stage:
+    async with open_scripted_worker(environment, Parallel, activities=[double]) as stage:
         await (await stage.start("Parallel")).result()
 
     assert [number for number, _, _ in stage.story] == list(range(1, 9))
 
 
 async def test_attempts_repeat_the_numbers_of_their_step(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Stumbling, activities=[stumble]) as stage:
+    async with open_scripted_worker(environment, Stumbling, activities=[stumble]) as stage:
         await (await stage.start("Stumbling")).result()
 
     told = [(fact.sequence, fact.kind, fact.attempt, fact.error) for fact in stage.progress if fact.step]
@@ -131,7 +131,7 @@ async def test_attempts_repeat_the_numbers_of_their_step(environment: WorkflowEn
 
 
 async def test_a_programming_error_fails_the_run_and_says_what_it_was(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Broken) as stage:
+    async with open_scripted_worker(environment, Broken) as stage:
         with pytest.raises(WorkflowFailureError):
             await (await stage.start("Broken")).result()
 
@@ -140,7 +140,7 @@ async def test_a_programming_error_fails_the_run_and_says_what_it_was(environmen
 
 
 async def test_input_of_the_wrong_shape_fails_the_run_and_does_not_hang_it(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Doubling, activities=[double]) as stage:
+    async with open_scripted_worker(environment, Doubling, activities=[double]) as stage:
         run = await stage.start("Doubling", {"not": "a number"})
 
         with pytest.raises(WorkflowFailureError) as failed:
@@ -150,7 +150,7 @@ async def test_input_of_the_wrong_shape_fails_the_run_and_does_not_hang_it(envir
 
 
 async def test_a_step_that_nobody_could_end_leaves_no_gap(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Losing, activities=[sleep_long]) as stage:
+    async with open_scripted_worker(environment, Losing, activities=[sleep_long]) as stage:
         assert await (await stage.start("Losing")).result() == "went on"
 
     assert sorted({number for number, _, _ in stage.story}) == [1, 2, 3, 4]
@@ -159,7 +159,7 @@ async def test_a_step_that_nobody_could_end_leaves_no_gap(environment: WorkflowE
 async def test_progress_costs_a_run_that_begins_with_a_step_one_local_activity(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Parallel, activities=[double]) as stage:
+    async with open_scripted_worker(environment, Parallel, activities=[double]) as stage:
         run = await stage.start("Parallel")
         await run.result()
         history = await run.fetch_history()
@@ -170,7 +170,7 @@ async def test_progress_costs_a_run_that_begins_with_a_step_one_local_activity(
 async def test_a_result_that_the_bus_cannot_carry_does_not_keep_the_run_from_ending(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_stage(environment, Doubling, activities=[double], bus=NarrowBus()) as stage:
+    async with open_scripted_worker(environment, Doubling, activities=[double], bus=NarrowBus()) as stage:
         assert await (await stage.start("Doubling", 2)).result() == 8
 
     assert stage.progress[-1].kind == "completed"
@@ -181,18 +181,18 @@ async def test_a_result_that_the_bus_cannot_carry_does_not_keep_the_run_from_end
 class NarrowBus(MemoryBus):
     """Carries no results."""
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.result is not None:
             raise InvalidMessage("too_large", "too long")
-        return await super().say(message)
+        return await super().publish(message)
 
 
 async def test_a_step_that_the_bus_does_not_hear_of_is_not_run_again(environment: WorkflowEnvironment) -> None:
     bus = PausedBus()
-    async with open_stage(environment, Once, activities=[bus.count], bus=bus) as stage:
+    async with open_scripted_worker(environment, Once, activities=[bus.count], bus=bus) as stage:
         run = await stage.start("Once")
         result = await run.result()
-        async for heard in bus.listen("progress.>", replay=True):
+        async for heard in bus.subscribe("progress.>", replay=True):
             if heard.sequence == 4:
                 break
 
@@ -214,10 +214,10 @@ class PausedBus(MemoryBus):
         self._back = time.monotonic() + 3
         return self.counted
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if time.monotonic() < self._back:
             raise Unavailable("away")
-        return await super().say(message)
+        return await super().publish(message)
 
 
 class LosingBus(MemoryBus):
@@ -227,15 +227,15 @@ class LosingBus(MemoryBus):
         super().__init__()
         self.tries = 0
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == "step_completed" and self.tries == 0:
             self.tries += 1
             await asyncio.sleep(60)
-        return await super().say(message)
+        return await super().publish(message)
 
 
 async def test_what_was_never_said_of_a_step_is_said_before_the_end(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as stage:
+    async with open_scripted_worker(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as stage:
         await (await stage.start("Once")).result()
         story = [(fact.sequence, fact.kind, fact.step) for fact in stage.progress]
 
@@ -257,9 +257,9 @@ class Once:
 
 
 async def test_a_cancelled_run_says_so(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Waiting) as stage:
+    async with open_scripted_worker(environment, Waiting) as stage:
         run = await stage.start("Waiting")
-        async for _ in stage.bus.listen("progress.>", replay=True):
+        async for _ in stage.bus.subscribe("progress.>", replay=True):
             break
         await run.cancel()
 

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.testing import WorkflowRunner
-from tests.support.scripted_worker import open_stage
+from tests.support.scripted_worker import open_scripted_worker
 
 
 class Answer(BaseModel):
@@ -119,7 +119,7 @@ async def test_a_signal_that_does_not_fit_is_told_and_the_run_goes_on(
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_run_that_ends_at_once_tells_it_before_its_end(environment: WorkflowEnvironment) -> None:
-    async with open_stage(environment, Ending) as stage:
+    async with open_scripted_worker(environment, Ending) as stage:
         await environment.client.execute_workflow(
             "Ending", id="ending", task_queue=stage.queue, start_signal="answer", start_signal_args=[{}]
         )

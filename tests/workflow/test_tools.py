@@ -17,12 +17,12 @@ from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.agents import LimitSettings
 from perdure.config.settings import Settings, StdioServer
 from perdure.flow import Agent
-from perdure_orchestrator.activities import CallTool, ReadRules, Say
+from perdure_orchestrator.activities import CallTool, PublishFacts, ReadRules
 from perdure_orchestrator.agents.conversations import Conversations
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import Said
+from perdure_orchestrator.publish_log import PublishLog
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,15 +52,15 @@ class Calling:
 
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
-    servers, bus, said = ToolServers({"tiny": TINY_SERVER}), MemoryBus(), Said()
+    servers, bus, said = ToolServers({"tiny": TINY_SERVER}), MemoryBus(), PublishLog()
     async with Worker(
         environment.client,
         task_queue="tools",
         workflows=[Noting, Calling],
         activities=[
-            CallTool(servers, Permissions({}, {}), Conversations(MemoryObjects()), LimitSettings()).run,
+            CallTool(servers, ToolPermissions({}, {}), Conversations(MemoryObjects()), LimitSettings()).run,
             ReadRules(Settings(), ["tiny"]).run,
-            Say(bus, said).run,
+            PublishFacts(bus, said).run,
         ],
         interceptors=[ProgressInterceptor(bus, said)],
         workflow_runner=UnsandboxedWorkflowRunner(),

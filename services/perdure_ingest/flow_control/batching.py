@@ -10,10 +10,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from perdure.bus import Bus, Heard, KeyValue
+from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.config.flow_control import Batch
 from perdure.contracts import StartWorkflow
-from perdure_ingest.admission import digest_of, workflow_id
+from perdure_ingest.admission import event_digest, workflow_id
 from perdure_ingest.flow_control.waiting import Place, read_start
 
 __all__ = ["Batches", "HandOn", "batch_of"]
@@ -55,20 +55,20 @@ class Batches:
             Unavailable: NATS does not answer; whatever was begun is safe to be begun again.
         """
         if self._grown is None:
-            self._grown = set(await self._bus.counts(self._place.everything))
+            self._grown = set(await self._bus.count_by_subject(self._place.everything))
         while self._grown:
             subject = next(iter(self._grown))
             await self._cut_full(subject)
             self._grown.discard(subject)
         while (oldest := await self._bus.first(self._place.everything)) is not None:
-            due = oldest.time + self._batch.within
+            due = oldest.stored_at + self._batch.within
             if due > datetime.now(UTC):
                 return due
-            await self._cut(oldest.wire.subject)
+            await self._cut(oldest.raw.subject)
         return None
 
     async def _cut_full(self, subject: str) -> None:
-        while (await self._bus.counts(subject)).get(subject, 0) >= self._batch.size:
+        while (await self._bus.count_by_subject(subject)).get(subject, 0) >= self._batch.size:
             await self._cut(subject)
 
     async def _cut(self, subject: str) -> None:
@@ -83,14 +83,14 @@ class Batches:
         if len(members) == len(cut.sequences):  # else it was handed on before, and was being taken out
             await self._hand_on(batch_of(members), subject.rsplit(".", 1)[-1])
         for sequence in cut.sequences:
-            await self._bus.drop(self._place.stream.upper(), sequence)
+            await self._bus.delete(self._place.stream.upper(), sequence)
         await self._replace(subject, _Cut(), revision)
 
-    async def _oldest(self, subject: str) -> AsyncIterator[Heard]:
+    async def _oldest(self, subject: str) -> AsyncIterator[StoredMessage]:
         """Yield the oldest events of a subject, as many as a batch holds."""
         count = size = after = 0
         while count < self._batch.size and (heard := await self._bus.first(subject, after=after)) is not None:
-            count, size, after = count + 1, size + len(heard.wire.body), heard.sequence
+            count, size, after = count + 1, size + len(heard.raw.body), heard.sequence
             if count > 1 and size > _LARGEST:
                 return
             if await read_start(heard, self._bus) is not None:
@@ -101,7 +101,7 @@ class Batches:
         for sequence in cut.sequences:
             heard = await self._bus.first(subject, after=sequence - 1)
             if heard is not None and heard.sequence == sequence:
-                yield StartWorkflow.model_validate_json(heard.wire.body)
+                yield StartWorkflow.model_validate_json(heard.raw.body)
 
     async def _read(self, subject: str) -> tuple[_Cut, int]:
         known = await self._entries.read(subject)
@@ -117,7 +117,7 @@ def batch_of(starts: Sequence[StartWorkflow]) -> StartWorkflow:
     return first.model_copy(
         update={
             "workflow_id": workflow_id(first.route, f"batch-{first.event.id}"),
-            "digest": digest_of(*(start.digest for start in starts)),
+            "digest": event_digest(*(start.digest for start in starts)),
             "input": [start.input for start in starts],
         }
     )

@@ -15,8 +15,8 @@ _REPETITIONS: Final = {"duplicate_id", "run_exists"}  # the run of this id is an
 
 async def listen_for_endings(bus: Bus, workflow: str, ended: Callable[[str], Awaitable[None]]) -> None:
     """Tell of each run of a workflow that ends from now on, by its workflow id, for ever."""
-    async for heard in bus.listen(f"progress.{to_token(workflow)}.*"):
-        fact = decode(heard.wire)
+    async for heard in bus.subscribe(f"progress.{to_token(workflow)}.*"):
+        fact = decode(heard.raw)
         if isinstance(fact, Progress) and fact.kind in ENDINGS:
             await ended(fact.workflow_id)
 
@@ -27,8 +27,8 @@ async def has_ended(bus: Bus, workflow: str, run: str) -> bool:
     Raises:
         Unavailable: NATS does not answer.
     """
-    async for heard in bus.recall(f"progress.{to_token(workflow)}.{to_token(run)}"):
-        fact = decode(heard.wire)
+    async for heard in bus.read(f"progress.{to_token(workflow)}.{to_token(run)}"):
+        fact = decode(heard.raw)
         if isinstance(fact, Progress) and fact.kind in ENDINGS:
             return True
     return False

@@ -9,7 +9,7 @@ from perdure.config.flow_control import FlowControl
 from perdure.contracts import StartWorkflow
 from perdure.values.window import Window
 
-__all__ = ["Go", "Going", "Hold", "OpenRuns", "Replace", "Skip", "Verdict", "decide"]
+__all__ = ["Go", "Going", "OpenRuns", "Replace", "Skip", "Verdict", "Wait", "decide"]
 
 
 class Going(BaseModel):
@@ -60,7 +60,7 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Wait:
     """It has to wait.
 
     Attributes:
@@ -84,7 +84,7 @@ class Replace:
     runs: tuple[str, ...]
 
 
-Verdict = Go | Hold | Skip | Replace
+Verdict = Go | Wait | Skip | Replace
 
 
 def decide(  # noqa: PLR0911, PLR0913 (one line a limit; what it goes by)
@@ -106,15 +106,15 @@ def decide(  # noqa: PLR0911, PLR0913 (one line a limit; what it goes by)
     if same_key and flow.singleton == "skip":
         return Skip()
     if window is not None and (opening := window.next_opening(now)) > now:
-        return Hold(opening)
+        return Wait(opening)
     if opened.next_start is not None and flow.rate is not None and opened.next_start > now:
-        return Hold(opened.next_start)
+        return Wait(opened.next_start)
     if same_key and flow.singleton == "cancel":
         return Replace(tuple(same_key))
     if flow.open_per_key is not None and len(same_key) >= flow.open_per_key:
-        return Hold(None, all=False)
+        return Wait(None, all=False)
     if flow.max_open is not None and len(opened.runs) >= flow.max_open:
-        return Hold(None)
+        return Wait(None)
     return Go(_after(opened, run, key, flow, now))
 
 

@@ -5,16 +5,16 @@ from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Final
 
-from perdure.bus import Bus, Heard, KeyValue, decode
+from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.flow_control import Batch, FlowControl
 from perdure.contracts import DeadLetter, StartWorkflow
-from perdure.runtime.poller import Watch
+from perdure.runtime.poller import Poller
 from perdure_ingest.admission import Admitted
 from perdure_ingest.flow_control.batching import Batches
 from perdure_ingest.flow_control.endings import given_up
 from perdure_ingest.flow_control.release import Release
-from perdure_ingest.flow_control.route_queue import Lane
+from perdure_ingest.flow_control.route_queue import RouteQueue
 from perdure_ingest.flow_control.waiting import Place
 from perdure_ingest.rules import Rule
 
@@ -47,24 +47,24 @@ class Handover:
         """
         lane = self._lanes.get(admitted.rule.name)
         if lane is None or not isinstance(admitted.command, StartWorkflow):
-            await self._bus.say(admitted.command)
+            await self._bus.publish(admitted.command)
         else:
             await lane.take(admitted.command, admitted.key)
 
-    async def letter(self, heard: Heard) -> None:
+    async def return_dead_letter(self, heard: StoredMessage) -> None:
         """Hear a dead letter: a start that will not happen makes room."""
-        letter = decode(heard.wire)
+        letter = decode(heard.raw)
         start = given_up(letter) if isinstance(letter, DeadLetter) else None
         if start is not None and start.route in self._lanes:
             await self._lanes[start.route].ended(start.workflow_id)
 
     def duties(self) -> list[Coroutine[None, None, None]]:
         """Return what is to be done for as long as the process lives: what waits is let go."""
-        leftovers = Watch(self._let_go_what_was_left, every=_LOOK_FOR_LEFT_EVERY)
+        leftovers = Poller(self._let_go_what_was_left, every=_LOOK_FOR_LEFT_EVERY)
         return [leftovers.run(), *(duty for lane in self._lanes.values() for duty in lane.duties())]
 
-    def _lane(self, rule: Rule) -> Lane:
-        return Lane(
+    def _lane(self, rule: Rule) -> RouteQueue:
+        return RouteQueue(
             rule.name,
             rule.route.start or "",
             rule.route.flow or _NO_LIMITS,
@@ -77,7 +77,7 @@ class Handover:
     async def _let_go_what_was_left(self) -> None:
         """Let go what waits of routes that are gone, or that have no such flow control any more."""
         known = {place for lane in self._lanes.values() for place in lane.places}
-        waiting = [*await self._bus.counts("waiting.>"), *await self._bus.counts("latest.>")]
+        waiting = [*await self._bus.count_by_subject("waiting.>"), *await self._bus.count_by_subject("latest.>")]
         for place in {Place.read(subject) for subject in waiting} - known:
             _log.info("what was left waiting at %s goes now", place.everything)
             if place.stage == "batch":
@@ -86,4 +86,4 @@ class Handover:
                 await Release(place, _NO_LIMITS, None, bus=self._bus, entries=self._entries, ledger=self._ledger).look()
 
     async def _say(self, start: StartWorkflow, _key: str) -> None:
-        await self._bus.say(start)
+        await self._bus.publish(start)

@@ -10,13 +10,13 @@ from typing import Final
 
 from opentelemetry import propagate, trace
 
-from perdure.bus import Bus, Heard, KeyValue
+from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import CancelWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.values.window import Window
-from perdure_ingest.flow_control.gate import Go, Going, Hold, OpenRuns, Replace, Skip, Verdict, decide
+from perdure_ingest.flow_control.gate import Go, Going, OpenRuns, Replace, Skip, Verdict, Wait, decide
 from perdure_ingest.flow_control.waiting import Place, read_start
 
 __all__ = ["Release"]
@@ -68,7 +68,7 @@ class Release:
                 verdicts = {}
                 for subject in turn:
                     verdicts[subject] = verdict = await self._try_first(subject)
-                    if isinstance(verdict, Hold):
+                    if isinstance(verdict, Wait):
                         soonest += [] if verdict.until is None else [verdict.until]
                         if verdict.all:
                             return min(soonest, default=None)
@@ -99,7 +99,7 @@ class Release:
     async def _subjects_by_priority(self) -> list[list[str]]:
         if self._flow.open_per_key is None:
             return [[self.place.of_priority(priority)] for priority in _PRIORITIES]
-        waiting, full = await self._bus.counts(self.place.everything), await self._full_keys()
+        waiting, full = await self._bus.count_by_subject(self.place.everything), await self._full_keys()
         subjects = [subject for subject in waiting if _key(subject) not in full]
         random.shuffle(subjects)
         return [list(group) for _, group in groupby(sorted(subjects, key=_priority), key=_priority)]
@@ -117,13 +117,13 @@ class Release:
         heard = await self._bus.first(subject)
         if heard is None:
             return None
-        settled = heard.time + (self._flow.debounce or _NO_TIME)
+        settled = heard.stored_at + (self._flow.debounce or _NO_TIME)
         if settled > datetime.now(UTC):
-            return Hold(settled, all=self._flow.open_per_key is None)
+            return Wait(settled, all=self._flow.open_per_key is None)
         start = await read_start(heard, self._bus)
         return Skip() if start is None else await self._judge(heard, start)
 
-    async def _judge(self, heard: Heard, start: StartWorkflow) -> Verdict:
+    async def _judge(self, heard: StoredMessage, start: StartWorkflow) -> Verdict:
         while True:
             opened, revision = await self._opened()
             await self._finish(opened.going)
@@ -134,10 +134,10 @@ class Release:
             match verdict:
                 case Skip():
                     _log.info("%s is skipped: a run with its key is open", start.workflow_id)
-                    await self._bus.drop(heard.stream, heard.sequence)
+                    await self._bus.delete(heard.stream, heard.sequence)
                 case Replace(runs=runs):
                     await self._cancel(runs, start)
-                    return Hold(None, all=False)
+                    return Wait(None, all=False)
                 case Go(open=after):
                     going = self._going(heard, start)
                     if not await self._replace(after.model_copy(update={"going": going}), revision):
@@ -146,25 +146,25 @@ class Release:
                     self._gone = going
             return verdict
 
-    def _going(self, heard: Heard, start: StartWorkflow) -> Going:
+    def _going(self, heard: StoredMessage, start: StartWorkflow) -> Going:
         may_be_replaced = self.place.stream == "latest"
-        return Going(subject=heard.wire.subject, sequence=heard.sequence, command=start if may_be_replaced else None)
+        return Going(subject=heard.raw.subject, sequence=heard.sequence, command=start if may_be_replaced else None)
 
     async def _finish(self, going: Going | None) -> None:
         """Make sure that what was let go last went: the process that did so may have died before it said so."""
         if going is None or going == self._gone:
             return
         if going.command is not None:
-            await self._bus.say(going.command)
-            await self._bus.drop(self.place.stream.upper(), going.sequence)
+            await self._bus.publish(going.command)
+            await self._bus.delete(self.place.stream.upper(), going.sequence)
         else:
             heard = await self._bus.first(going.subject, after=going.sequence - 1)
             if heard is not None and heard.sequence == going.sequence:
-                await self._let_go(heard, StartWorkflow.model_validate_json(heard.wire.body))
+                await self._let_go(heard, StartWorkflow.model_validate_json(heard.raw.body))
         self._gone = going
 
-    def _decide(self, opened: OpenRuns, heard: Heard, start: StartWorkflow) -> Verdict:
-        key, now = _key(heard.wire.subject), datetime.now(UTC)
+    def _decide(self, opened: OpenRuns, heard: StoredMessage, start: StartWorkflow) -> Verdict:
+        key, now = _key(heard.raw.subject), datetime.now(UTC)
         return decide(opened, start.workflow_id, key, flow=self._flow, window=self._window, now=now)
 
     async def _is_known(self, start: StartWorkflow) -> bool:
@@ -174,18 +174,18 @@ class Release:
         except InvalidMessage:
             return True
 
-    async def _let_go(self, heard: Heard, start: StartWorkflow) -> None:
+    async def _let_go(self, heard: StoredMessage, start: StartWorkflow) -> None:
         with _tracer.start_as_current_span(
             f"ingest releases {start.route}",
-            propagate.extract(heard.wire.headers),
-            attributes={"perdure.waited_seconds": (datetime.now(UTC) - heard.time).total_seconds()},
+            propagate.extract(heard.raw.headers),
+            attributes={"perdure.waited_seconds": (datetime.now(UTC) - heard.stored_at).total_seconds()},
         ):
-            await self._bus.say(start)
-        await self._bus.drop(heard.stream, heard.sequence)
+            await self._bus.publish(start)
+        await self._bus.delete(heard.stream, heard.sequence)
 
     async def _cancel(self, runs: Iterable[str], start: StartWorkflow) -> None:
         for run in runs:
-            await self._bus.say(CancelWorkflow(workflow=start.workflow, workflow_id=run, instead=start.workflow_id))
+            await self._bus.publish(CancelWorkflow(workflow=start.workflow, workflow_id=run, instead=start.workflow_id))
 
     async def _opened(self) -> tuple[OpenRuns, int]:
         known = await self._entries.read(self.place.route)

@@ -7,19 +7,19 @@ from perdure.bus import Bus, KeyValue
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import StartWorkflow, to_token
-from perdure.runtime.poller import Watch
+from perdure.runtime.poller import Poller
 from perdure.values.window import Window
 from perdure_ingest.flow_control.batching import Batches
 from perdure_ingest.flow_control.endings import has_ended, listen_for_endings
 from perdure_ingest.flow_control.release import Release
 from perdure_ingest.flow_control.waiting import Place, wire_of
 
-__all__ = ["Lane"]
+__all__ = ["RouteQueue"]
 
 _LOOK_FOR_ENDINGS_EVERY: Final = 30.0  # seconds
 
 
-class Lane:
+class RouteQueue:
     """What waits of one route, and who looks after it."""
 
     def __init__(  # noqa: PLR0913 (what it goes by, and what it works on)
@@ -39,12 +39,12 @@ class Lane:
         self._counts_open = flow.counts_open
         self._place = Place("latest" if flow.keeps_newest else "waiting", "start", to_token(route))
         self._release = Release(self._place, flow, window, bus=bus, entries=entries, ledger=ledger)
-        self._releasing = Watch(self._release.look)
+        self._releasing = Poller(self._release.look)
         self._collected = Place("waiting", "batch", to_token(route))
         self._batches: Batches | None = None
         if flow.batch is not None:
             self._batches = Batches(self._collected, flow.batch, bus=bus, entries=entries, hand_on=self._wait)
-            self._collecting = Watch(self._batches.look)
+            self._collecting = Poller(self._batches.look)
 
     @property
     def places(self) -> set[Place]:
@@ -63,7 +63,7 @@ class Lane:
             return
         subject = self._collected.subject(start, key)
         if await self._ledger.claim(start) is not Claim.DONE:
-            await self._bus.publish(wire_of(subject, start))
+            await self._bus.publish_raw(wire_of(subject, start))
             await self._ledger.started(start)
         self._batches.has_grown(subject)
         self._collecting.wake()
@@ -84,11 +84,11 @@ class Lane:
             duties.append(self._collecting.run())
         if self._counts_open:
             duties.append(listen_for_endings(self._bus, self._workflow, self.ended))
-            duties.append(Watch(self._look_for_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
+            duties.append(Poller(self._look_for_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
         return duties
 
     async def _wait(self, start: StartWorkflow, key: str) -> None:
-        await self._bus.publish(wire_of(self._place.subject(start, key), start))
+        await self._bus.publish_raw(wire_of(self._place.subject(start, key), start))
         self._releasing.wake()
 
     async def _look_for_endings(self) -> None:

@@ -7,9 +7,9 @@ from typing import Final, Literal, Self
 from opentelemetry import propagate
 from pydantic import ValidationError
 
-from perdure.bus import Bus, Heard, Wire
-from perdure.bus.envelope import MESSAGE_ID, explain, header_value
-from perdure.bus.settlement import dead_letter
+from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
+from perdure.bus.settlement import make_dead_letter
 from perdure.contracts import StartWorkflow, to_token
 
 __all__ = ["Place", "Stage", "read_start", "wire_of"]
@@ -54,24 +54,24 @@ class Place:
         return f"{self.stream}.{self.stage}.{self.route}.{priority}.{_key_token(key)}"
 
 
-def wire_of(subject: str, start: StartWorkflow) -> Wire:
+def wire_of(subject: str, start: StartWorkflow) -> RawMessage:
     """Write a start down so that it waits; it keeps its message id and its trace."""
     headers = {MESSAGE_ID: header_value(start.message_id)}
     propagate.inject(headers)
-    return Wire(subject, start.model_dump_json().encode(), headers)
+    return RawMessage(subject, start.model_dump_json().encode(), headers)
 
 
-async def read_start(heard: Heard, bus: Bus) -> StartWorkflow | None:
+async def read_start(heard: StoredMessage, bus: Bus) -> StartWorkflow | None:
     """Read a start that waits; what is none becomes a dead letter and waits no longer.
 
     Raises:
         Unavailable: NATS does not answer.
     """
     try:
-        return StartWorkflow.model_validate_json(heard.wire.body)
+        return StartWorkflow.model_validate_json(heard.raw.body)
     except ValidationError as error:
-        await bus.say(dead_letter(heard, "bad_message", explain(error), service="ingest"))
-        await bus.drop(heard.stream, heard.sequence)
+        await bus.publish(make_dead_letter(heard, "bad_message", describe_errors(error), service="ingest"))
+        await bus.delete(heard.stream, heard.sequence)
         return None
 
 

@@ -6,7 +6,7 @@ import apprise
 
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.notice import Notice
-from perdure_notifier.render import digest_of
+from perdure_notifier.render import render_digest
 
 __all__ = ["AppriseChannel"]
 
@@ -25,9 +25,9 @@ class AppriseChannel:
             if not self._services.add(url):
                 raise SetupError(f"The channel {name}: URL {number} is none that apprise knows.")
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Tell all services; if one of them does not take it, all are told again."""
-        words = digest_of(notices)
+        words = render_digest(notices)
         if not await self._services.async_notify(title=words.headline, body=words.text or words.headline):
             raise Unavailable(f"Not every service of {self.name} took it: apprise's log says which")
         return f"told {len(self._services)} services"

@@ -33,7 +33,7 @@ class Channel(Protocol):
     def name(self) -> str:
         """By which the configuration and notifications call it."""
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Tell people of one thing, or of many at once, and return what the channel said to it.
 
         Raises:

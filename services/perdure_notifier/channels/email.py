@@ -17,7 +17,7 @@ from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.channels.channel import Refused
 from perdure_notifier.notice import Notice
-from perdure_notifier.render import digest_of, render
+from perdure_notifier.render import render, render_digest
 from perdure_notifier.replies.links import Links
 
 __all__ = ["EmailChannel"]
@@ -52,7 +52,7 @@ class EmailChannel:
         self._approvers = approvers
         self._links = links
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Write to everybody who is asked by one of the notices, one mail each."""
         letters: dict[_Recipient, list[Notice]] = {}
         for notice in notices:
@@ -99,7 +99,7 @@ class EmailChannel:
         return notice.request is not None and may_answer(known, name, notice.request, datetime.now(UTC), also=also)
 
     def _letter(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:
-        words, key = digest_of(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
+        words, key = render_digest(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
         message = EmailMessage()
         message["From"], message["To"] = self._settings.sender, to.address
         message["Subject"] = " ".join(words.headline.split())

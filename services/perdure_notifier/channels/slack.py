@@ -19,7 +19,7 @@ from perdure_notifier.channels.channel import Busy, Refused
 from perdure_notifier.channels.slack_blocks import blocks_of, settled
 from perdure_notifier.channels.slack_text import literal
 from perdure_notifier.notice import Notice
-from perdure_notifier.render import digest_of
+from perdure_notifier.render import render_digest
 
 __all__ = ["SlackChannel"]
 
@@ -51,7 +51,7 @@ class SlackChannel:
         self._entries = entries
         self._approvers = approvers
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Post, update or answer in a thread, as it fits; many at once make one new message."""
         if len(notices) > 1:
             return await self._post_digest(notices)
@@ -87,7 +87,7 @@ class SlackChannel:
         blocks = [block for one in shown for block in one]
         if len(blocks) > _BLOCKS_AT_MOST:
             half = len(notices) // 2
-            return f"{await self.tell(notices[:half])}, {await self.tell(notices[half:])}"
+            return f"{await self.send(notices[:half])}, {await self.send(notices[half:])}"
         answer = await self._call(
             "chat.postMessage", channel=self._settings.channel, text=_in_short(notices), blocks=blocks
         )
@@ -129,7 +129,7 @@ class SlackChannel:
 
 def _in_short(notices: Sequence[Notice]) -> str:
     """Say in one line, where there is no room for blocks, what they are about."""
-    return literal(digest_of(notices).headline)
+    return literal(render_digest(notices).headline)
 
 
 def _judged(error: SlackApiError) -> Exception:

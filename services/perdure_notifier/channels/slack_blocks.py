@@ -18,7 +18,7 @@ from perdure_notifier.channels.slack_text import Block, Part, context, header, l
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
 
-__all__ = ["APPROVE", "REASON", "REJECT", "Asked", "blocks_of", "reason_dialog", "settled"]
+__all__ = ["APPROVE", "REASON", "REJECT", "ButtonContext", "blocks_of", "reason_dialog", "settled"]
 
 APPROVE: Final = "perdure_approve"
 REJECT: Final = "perdure_reject"
@@ -27,7 +27,7 @@ REASON: Final = "reason"
 _REASON_AT_MOST: Final = 3_000  # characters; Slack's own limit, below that of a comment
 
 
-class Asked(BaseModel):
+class ButtonContext(BaseModel):
     """What a button stands for: exactly what was shown.
 
     Attributes:
@@ -70,7 +70,7 @@ def settled(request: ApprovalRequested, outcome: ApprovalDecided | ApprovalExpir
     return [*(part.block for part in _parts(request)), _facts(request), *_outcome(outcome)]
 
 
-def reason_dialog(asked: Asked) -> Block:
+def reason_dialog(asked: ButtonContext) -> Block:
     """Ask why not."""
     return {
         "type": "modal",
@@ -123,7 +123,7 @@ def _answering(request: ApprovalRequested, parts: Sequence[Part], *, answers: bo
 
 
 def _buttons(request: ApprovalRequested) -> Block:
-    asked = Asked(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
+    asked = ButtonContext(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
     value = asked.model_dump_json(exclude_none=True)
     kinds = (("Approve", APPROVE, "primary"), ("Reject", REJECT, "danger"))
     return {

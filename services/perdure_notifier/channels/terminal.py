@@ -17,7 +17,7 @@ class TerminalChannel:
         self.name = name
         self._out = out or sys.stdout
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Print the notices."""
         for notice in notices:
             words = render(notice)

@@ -28,7 +28,7 @@ class WebhookChannel:
         self._url = url
         self._signing = None if secret is None else Webhook(secret)
 
-    async def tell(self, notices: Sequence[Notice]) -> str:
+    async def send(self, notices: Sequence[Notice]) -> str:
         """Post what happened, in words and as it was said on the bus; many things at once as a list."""
         now = datetime.now(UTC)
         said = [_content(notice) for notice in notices]

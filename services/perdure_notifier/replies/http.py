@@ -12,18 +12,18 @@ from starlette.routing import Route
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import Bus, KeyValue
-from perdure.bus.decision_client import Speaker
+from perdure.bus.decision_client import DecisionClient
 from perdure.config.secrets import read_secret
 from perdure.config.settings import Settings
 from perdure.errors import PerdureError
 from perdure.runtime.background import BackgroundTasks, background
 from perdure_notifier.channels.registry import slack_client, webhook_secret
-from perdure_notifier.replies.link_page import LinkAnswers
+from perdure_notifier.replies.link_page import LinkReplies
 from perdure_notifier.replies.links import Links
-from perdure_notifier.replies.slack import SlackAnswers
-from perdure_notifier.replies.webhook import WebhookAnswers
+from perdure_notifier.replies.slack import SlackReplies
+from perdure_notifier.replies.webhook import WebhookReplies
 
-__all__ = ["open_front"]
+__all__ = ["reply_app"]
 
 Hear = Callable[[Request], Awaitable[Response]]
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_front(
+async def reply_app(
     settings: Settings, *, bus: Bus, entries: KeyValue, approvers: ApproversFile, key: SigningKey
 ) -> AsyncIterator[Starlette]:
     """Serve each channel that takes answers at a path of its own.
@@ -39,7 +39,7 @@ async def open_front(
     Raises:
         SetupError: A secret is missing.
     """
-    speaker = Speaker(bus, key)
+    speaker = DecisionClient(bus, key)
     async with background() as follow_ups:
         routes = [
             *_slack_routes(settings, speaker=speaker, entries=entries, approvers=approvers, follow_ups=follow_ups),
@@ -50,7 +50,12 @@ async def open_front(
 
 
 def _slack_routes(
-    settings: Settings, *, speaker: Speaker, entries: KeyValue, approvers: ApproversFile, follow_ups: BackgroundTasks
+    settings: Settings,
+    *,
+    speaker: DecisionClient,
+    entries: KeyValue,
+    approvers: ApproversFile,
+    follow_ups: BackgroundTasks,
 ) -> list[Route]:
     routes = []
     for name, channel in settings.notifier.channels.items():
@@ -60,7 +65,7 @@ def _slack_routes(
                 file=channel.slack.signing_secret_file,
                 variable=channel.slack.signing_secret_variable,
             )
-            hears = SlackAnswers(
+            hears = SlackReplies(
                 slack_client(name, channel.slack),
                 secret,
                 speaker=speaker,
@@ -72,21 +77,23 @@ def _slack_routes(
     return routes
 
 
-def _webhook_routes(settings: Settings, speaker: Speaker) -> list[Route]:
+def _webhook_routes(settings: Settings, speaker: DecisionClient) -> list[Route]:
     routes = []
     for name, channel in settings.notifier.channels.items():
         if channel.webhook is not None and channel.webhook.answers:
             secret = webhook_secret(name, channel.webhook)
             assert secret is not None  # noqa: S101 (the settings see to it)
-            routes.append(Route(f"/decisions/{name}", WebhookAnswers(secret, speaker).hear, methods=["POST"]))
+            routes.append(Route(f"/decisions/{name}", WebhookReplies(secret, speaker).hear, methods=["POST"]))
     return routes
 
 
-def _link_routes(settings: Settings, *, bus: Bus, speaker: Speaker, entries: KeyValue, key: SigningKey) -> list[Route]:
+def _link_routes(
+    settings: Settings, *, bus: Bus, speaker: DecisionClient, entries: KeyValue, key: SigningKey
+) -> list[Route]:
     url = settings.notifier.url
     if url is None:
         return []
-    hears = LinkAnswers(Links(key, str(url)), bus=bus, speaker=speaker, entries=entries)
+    hears = LinkReplies(Links(key, str(url)), bus=bus, speaker=speaker, entries=entries)
     return [Route("/answer/{token}", hears.hear, methods=["GET", "POST"])]
 
 

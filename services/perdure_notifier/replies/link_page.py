@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from perdure.bus import Bus, KeyValue
-from perdure.bus.decision_client import Answer, Speaker
-from perdure.bus.views.approval_index import NotOpen, find_request
+from perdure.bus.decision_client import DecisionClient, DecisionDraft
+from perdure.bus.views.approval_index import RequestNotOpen, find_request
 from perdure.contracts import LONGEST_COMMENT, Receipt
 from perdure_notifier.replies.body import read_body
 from perdure_notifier.replies.links import BadLink, Link, Links
 from perdure_notifier.replies.page import outcome_page, question_page
 
-__all__ = ["LinkAnswers"]
+__all__ = ["LinkReplies"]
 
 _RECEIPT_WITHIN: Final = 10.0  # seconds
 _GONE: Final = 410
@@ -23,10 +23,10 @@ _GONE: Final = 410
 Choice = Literal["approve", "reject"]
 
 
-class LinkAnswers:
+class LinkReplies:
     """The page behind the links, and what its buttons do."""
 
-    def __init__(self, links: Links, *, bus: Bus, speaker: Speaker, entries: KeyValue) -> None:
+    def __init__(self, links: Links, *, bus: Bus, speaker: DecisionClient, entries: KeyValue) -> None:
         self._links = links
         self._bus = bus
         self._speaker = speaker
@@ -48,7 +48,7 @@ class LinkAnswers:
     async def _show(self, link: Link) -> Response:
         try:
             asked = await find_request(self._bus, link.request_id)
-        except NotOpen:
+        except RequestNotOpen:
             return outcome_page("Nothing to answer any more", "The request is settled, or its run has ended.")
         return question_page(asked, link.approver)
 
@@ -61,7 +61,7 @@ class LinkAnswers:
                 "Nothing was said", f"A comment has at most {LONGEST_COMMENT:,} characters.", status=400
             )
         nonce = f"{link.nonce}.{said}"  # who comes back and chooses the other one is not shown the receipt of the first
-        answer = Answer(
+        answer = DecisionDraft(
             link.request_id,
             link.digest,
             said,
@@ -70,7 +70,7 @@ class LinkAnswers:
             nonce=nonce,
             first_run_id=link.first_run_id,
         )
-        spoken = await self._speaker.say(answer)
+        spoken = await self._speaker.publish(answer)
         await self._entries.create(_used(link), b"")  # after: who dies in between has said one decision, not none
         return _told(await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN))
 

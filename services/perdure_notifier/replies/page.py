@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 
 from perdure.contracts import ApprovalRequested
 from perdure.values.printable import as_text, printable
-from perdure_notifier.render import until
+from perdure_notifier.render import deadline_text
 
 __all__ = ["outcome_page", "question_page"]
 
@@ -67,7 +67,7 @@ def question_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
     """Show what is asked, what will be done, and the two answers."""
     facts = [f"Request {request.request_id} of {request.workflow}", f"you are {approver}"]
     facts += [f"asked by {request.requester}"] if request.requester else []
-    facts += [f"answer {until(request.expires_at)}"]
+    facts += [f"answer {deadline_text(request.expires_at)}"]
     parts = (("Details", request.details), ("On approval", request.action))
     shown = "\n".join(
         f"<h2>{name}</h2>\n<pre>{escape(as_text(value))}</pre>" for name, value in parts if value is not None

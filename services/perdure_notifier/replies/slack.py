@@ -19,15 +19,15 @@ from starlette.responses import JSONResponse, Response
 
 from perdure.approvers import ApproversFile
 from perdure.bus import KeyValue
-from perdure.bus.decision_client import Answer, Speaker
+from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.contracts import Receipt
 from perdure.errors import PerdureError
 from perdure.runtime.background import BackgroundTasks
-from perdure_notifier.channels.slack_blocks import APPROVE, REASON, REJECT, Asked, reason_dialog
+from perdure_notifier.channels.slack_blocks import APPROVE, REASON, REJECT, ButtonContext, reason_dialog
 from perdure_notifier.channels.slack_text import literal
 from perdure_notifier.replies.body import read_body
 
-__all__ = ["SlackAnswers"]
+__all__ = ["SlackReplies"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
 _ANSWERED_WITHIN: Final = 10  # seconds
@@ -35,7 +35,7 @@ _ANSWERED_WITHIN: Final = 10  # seconds
 _log = logging.getLogger(__name__)
 
 
-class SlackAnswers:
+class SlackReplies:
     """The interactions of one Slack app: https://docs.slack.dev/interactivity/handling-user-interaction."""
 
     def __init__(  # noqa: PLR0913 (what it stands between)
@@ -43,7 +43,7 @@ class SlackAnswers:
         client: WebClient,
         signing_secret: str,
         *,
-        speaker: Speaker,
+        speaker: DecisionClient,
         approvers: ApproversFile,
         entries: KeyValue,
         follow_ups: BackgroundTasks,
@@ -87,7 +87,9 @@ class SlackAnswers:
 
     async def _clicked(self, payload: Mapping[str, Any]) -> Response:
         action, who = payload["actions"][0], payload["user"]["id"]
-        asked = Asked.model_validate_json(action["value"]).model_copy(update={"response_url": payload["response_url"]})
+        asked = ButtonContext.model_validate_json(action["value"]).model_copy(
+            update={"response_url": payload["response_url"]}
+        )
         approver = self._approver(who)
         if approver is None:
             self._follow_ups.start(_tell(asked, _STRANGER.format(who)))
@@ -97,7 +99,7 @@ class SlackAnswers:
             await self._answer(asked, "approve", approver, "", nonce=f"slack.{who}.{action['action_ts']}")
         return Response()
 
-    async def _ask_why(self, asked: Asked, trigger: str) -> None:
+    async def _ask_why(self, asked: ButtonContext, trigger: str) -> None:
         try:
             await asyncio.to_thread(self._client.views_open, trigger_id=trigger, view=reason_dialog(asked))
         except (SlackClientError, OSError) as error:
@@ -105,7 +107,7 @@ class SlackAnswers:
 
     async def _explained(self, payload: Mapping[str, Any]) -> Response:
         view, who = payload["view"], payload["user"]["id"]
-        asked = Asked.model_validate_json(view["private_metadata"])
+        asked = ButtonContext.model_validate_json(view["private_metadata"])
         reason = (view["state"]["values"][REASON][REASON]["value"] or "").strip()
         if not reason:
             return JSONResponse({"response_action": "errors", "errors": {REASON: "Say why, in a few words."}})
@@ -117,10 +119,10 @@ class SlackAnswers:
         return Response()
 
     async def _answer(
-        self, asked: Asked, said: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
+        self, asked: ButtonContext, said: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
     ) -> None:
-        spoken = await self._speaker.say(
-            Answer(
+        spoken = await self._speaker.publish(
+            DecisionDraft(
                 asked.request_id,
                 asked.digest,
                 said,
@@ -159,7 +161,7 @@ def _words(receipt: Receipt | None) -> str:
     return f"{mark} {literal(receipt.reason)}"
 
 
-async def _tell(asked: Asked, text: str) -> None:
+async def _tell(asked: ButtonContext, text: str) -> None:
     """Tell the one who clicked, and nobody else."""
     if asked.response_url is None:
         return

@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from perdure.bus.decision_client import Answer, Speaker
-from perdure.bus.envelope import explain
+from perdure.bus.decision_client import DecisionClient, DecisionDraft
+from perdure.bus.envelope import describe_errors
 from perdure.contracts import Comment, Sha256
 from perdure_notifier.replies.body import read_body
 
-__all__ = ["WebhookAnswers"]
+__all__ = ["WebhookReplies"]
 
 _RECEIPT_WITHIN: Final = 5.0  # seconds
 
@@ -29,10 +29,10 @@ class _Posted(BaseModel):
     first_run_id: str | None = None
 
 
-class WebhookAnswers:
+class WebhookReplies:
     """What one secret may say; ``webhook-id`` makes it one decision, however often it is posted."""
 
-    def __init__(self, secret: str, speaker: Speaker) -> None:
+    def __init__(self, secret: str, speaker: DecisionClient) -> None:
         self._verifying = Webhook(secret)
         self._speaker = speaker
 
@@ -47,9 +47,9 @@ class WebhookAnswers:
         try:
             posted = _Posted.model_validate_json(body)
         except ValidationError as error:
-            raise HTTPException(400, f"This is no decision: {explain(error)}") from error
+            raise HTTPException(400, f"This is no decision: {describe_errors(error)}") from error
         nonce = f"webhook.{request.headers['webhook-id']}"
-        spoken = await self._speaker.say(Answer(**posted.model_dump(), nonce=nonce))
+        spoken = await self._speaker.publish(DecisionDraft(**posted.model_dump(), nonce=nonce))
         receipt = await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN)
         if receipt is None:
             return JSONResponse({"decision_id": spoken.decision.message_id}, status_code=202)

@@ -4,12 +4,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
-from perdure.flow.messages import CALL_FUNCTION, FunctionCall, ToolAnswer
-from perdure_orchestrator.activities.call_tool import kept_if_long
-from perdure_orchestrator.activities.heartbeat import beating
+from perdure.flow.messages import CALL_FUNCTION, FunctionCall, ToolResult
+from perdure_orchestrator.activities.call_tool import store_if_long
+from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
-from perdure_orchestrator.agents.permissions import NotAllowed, Permissions
+from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
 from perdure_orchestrator.limits import refuse_beyond
 
 __all__ = ["CallFunction"]
@@ -19,7 +19,7 @@ class CallFunction:
     """Calls functions."""
 
     def __init__(
-        self, functions: Functions, permissions: Permissions, conversations: Conversations, limits: LimitSettings
+        self, functions: Functions, permissions: ToolPermissions, conversations: Conversations, limits: LimitSettings
     ) -> None:
         self._functions = functions
         self._permissions = permissions
@@ -27,22 +27,22 @@ class CallFunction:
         self._limits = limits
 
     @activity.defn(name=CALL_FUNCTION)
-    async def run(self, call: FunctionCall) -> ToolAnswer:
+    async def run(self, call: FunctionCall) -> ToolResult:
         """Call it; what is wrong with a model's call, the model is told."""
         refuse_beyond(self._limits, began_at=call.began_at)
-        async with beating():
+        async with heartbeating():
             try:
                 answer = await self._call(call)
             except (FunctionRefused, NotAllowed) as error:
                 if call.call_id:
-                    return ToolAnswer(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
+                    return ToolResult(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
-            return await kept_if_long(answer, self._conversations)
+            return await store_if_long(answer, self._conversations)
 
-    async def _call(self, call: FunctionCall) -> ToolAnswer:
+    async def _call(self, call: FunctionCall) -> ToolResult:
         name = call.function.name
         self._permissions.check(call.agent, name)
         execute = self._functions.prepared(call)
         if call.approved_by is None and self._permissions.needs_approval(call.agent, name):
-            return ToolAnswer(tool=name, call_id=call.call_id, needs_approval=True)
+            return ToolResult(tool=name, call_id=call.call_id, needs_approval=True)
         return await execute()

@@ -8,13 +8,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
-from perdure.flow.messages import ASK_MODEL, ModelAnswer, ModelRequest, ToolAnswer
-from perdure_orchestrator.activities.heartbeat import beating
+from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolResult
+from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.conversations import Conversations, too_long
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import UnknownModel
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
     from pydantic_ai.tools import ToolDefinition
 
-__all__ = ["AskModel"]
+__all__ = ["CallModel"]
 
 
-class AskModel:
+class CallModel:
     """Asks models."""
 
     def __init__(  # noqa: PLR0913 (its ports)
@@ -35,7 +35,7 @@ class AskModel:
         servers: ToolServers,
         functions: Functions,
         *,
-        permissions: Permissions,
+        permissions: ToolPermissions,
         conversations: Conversations,
         limits: LimitSettings,
     ) -> None:
@@ -46,31 +46,31 @@ class AskModel:
         self._conversations = conversations
         self._limits = limits
 
-    @activity.defn(name=ASK_MODEL)
-    async def run(self, request: ModelRequest) -> ModelAnswer:
+    @activity.defn(name=CALL_MODEL)
+    async def run(self, request: ModelRequest) -> ModelResult:
         """Put the conversation so far, and what is new, to the model."""
         refuse_beyond(self._limits, began_at=request.began_at, number=request.number, spent=request.spent)
-        async with beating():
+        async with heartbeating():
             try:
                 return await self._ask(request)
             except (FunctionRefused, ToolRefused, UnknownModel) as error:
                 raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
-    async def _ask(self, request: ModelRequest) -> ModelAnswer:
+    async def _ask(self, request: ModelRequest) -> ModelResult:
         from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
 
         from perdure_orchestrator.agents import dialogue  # noqa: PLC0415 (likewise)
 
-        earlier = await self._conversations.recall(request.earlier)
+        earlier = await self._conversations.load(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
-        asked = dialogue.asked(request, before, await self._texts(request.tool_answers))
+        asked = dialogue.request_message(request, before, await self._texts(request.tool_results))
         response = await self._response(request, [*before, asked])
         said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
-        answer = dialogue.answered(request, response)
+        answer = dialogue.model_result(request, response)
         carried = [*request.recent, *said]
         if too_long(carried):
-            return answer.model_copy(update={"earlier": await self._conversations.put_away(request.earlier, carried)})
-        return answer.model_copy(update={"said": tuple(said)})
+            return answer.model_copy(update={"earlier": await self._conversations.store(request.earlier, carried)})
+        return answer.model_copy(update={"messages": tuple(said)})
 
     async def _response(self, request: ModelRequest, messages: list[ModelMessage]) -> ModelResponse:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
@@ -90,7 +90,7 @@ class AskModel:
                 instrument=InstrumentationSettings(include_content=False),
             )
         except Exception as error:  # noqa: BLE001 (whatever an SDK raises, people are told)
-            words = self._models.without_keys(f"{type(error).__name__}: {error}")
+            words = self._models.redact(f"{type(error).__name__}: {error}")
             raise translated(error, words, model.model_id) from None  # what caused it would be recorded, with all keys
         if refused := refusal(response):
             raise refused
@@ -108,11 +108,11 @@ class AskModel:
             tools.setdefault(name, described)
         return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
 
-    async def _texts(self, answers: tuple[ToolAnswer, ...]) -> list[ToolAnswer]:
+    async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
         """Fetch what was too long to be carried."""
         return [
             answer
-            if answer.kept is None
-            else answer.model_copy(update={"text": await self._conversations.text(answer.kept)})
+            if answer.stored_as is None
+            else answer.model_copy(update={"text": await self._conversations.load_text(answer.stored_as)})
             for answer in answers
         ]

@@ -4,23 +4,23 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
-from perdure.flow.messages import CALL_TOOL, ToolAnswer, ToolRequest
-from perdure_orchestrator.activities.heartbeat import beating
-from perdure_orchestrator.activities.step_notes import telling
+from perdure.flow.messages import CALL_TOOL, ToolRequest, ToolResult
+from perdure_orchestrator.activities.heartbeat import heartbeating
+from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import CARRIED_AT_MOST, Conversations
-from perdure_orchestrator.agents.permissions import NotAllowed, Permissions
-from perdure_orchestrator.agents.tool_arguments import WrongArguments, fitted
+from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
+from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 
-__all__ = ["CallTool", "kept_if_long"]
+__all__ = ["CallTool", "store_if_long"]
 
 
 class CallTool:
     """Calls tools; every attempt of a call carries the same idempotency key."""
 
     def __init__(
-        self, servers: ToolServers, permissions: Permissions, conversations: Conversations, limits: LimitSettings
+        self, servers: ToolServers, permissions: ToolPermissions, conversations: Conversations, limits: LimitSettings
     ) -> None:
         self._servers = servers
         self._permissions = permissions
@@ -28,34 +28,34 @@ class CallTool:
         self._limits = limits
 
     @activity.defn(name=CALL_TOOL)
-    async def run(self, request: ToolRequest) -> ToolAnswer:
+    async def run(self, request: ToolRequest) -> ToolResult:
         """Find the tool among the agent's servers and call it; what is wrong with a model's call, the model is told."""
         refuse_beyond(self._limits, began_at=request.began_at)
-        async with beating():
+        async with heartbeating():
             try:
                 answer = await self._call(request)
             except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:
-                    return ToolAnswer(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
+                    return ToolResult(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
-            return await kept_if_long(answer, self._conversations)
+            return await store_if_long(answer, self._conversations)
 
-    async def _call(self, request: ToolRequest) -> ToolAnswer:
+    async def _call(self, request: ToolRequest) -> ToolResult:
         self._permissions.check(request.agent, request.tool)
         server, tool = await self._servers.find(request.servers, request.tool)
-        arguments = fitted(tool.name, tool.input_schema, request.arguments, request.positional)
+        arguments = bind_tool_arguments(tool.name, tool.input_schema, request.arguments, request.positional)
         if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
-            return ToolAnswer(tool=request.tool, call_id=request.call_id, needs_approval=True)
+            return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, idempotency_key=_key(), tell=telling())
+        return await server.call(exact, idempotency_key=_key(), tell=note_publisher())
 
 
-async def kept_if_long(answer: ToolAnswer, conversations: Conversations) -> ToolAnswer:
+async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:
     """Put a long text away that only a model is to read: the run's history needs only its name."""
     if not answer.call_id or len(answer.text) <= CARRIED_AT_MOST:
         return answer
-    kept = await conversations.keep_text(answer.text)
-    return answer.model_copy(update={"text": "", "structured": None, "kept": kept})
+    kept = await conversations.store_text(answer.text)
+    return answer.model_copy(update={"text": "", "structured": None, "stored_as": kept})
 
 
 def _key() -> str:

@@ -9,11 +9,11 @@ from temporalio import activity
 
 from perdure.runtime.background import background
 
-__all__ = ["beating"]
+__all__ = ["heartbeating"]
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[None]:
+async def heartbeating() -> AsyncIterator[None]:
     """Heartbeat three times within each heartbeat timeout for as long as the block lasts."""
     timeout = activity.info().heartbeat_timeout
     if timeout is None:

@@ -8,37 +8,37 @@ from pydantic_core import to_jsonable_python
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.flow.messages import ASK_SERVER, ServerAnswer, ServerQuestion
+from perdure.flow.messages import QUERY_SERVERS, ServerQuery, ServerQueryResult
 from perdure.values.nearest import nearest
-from perdure_orchestrator.activities.heartbeat import beating
+from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
-from perdure_orchestrator.agents.permissions import Permissions
+from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServer, ToolServers
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
 
-__all__ = ["AskServer"]
+__all__ = ["QueryServers"]
 
 
-class AskServer:
+class QueryServers:
     """Asks servers."""
 
-    def __init__(self, servers: ToolServers, functions: Functions, permissions: Permissions) -> None:
+    def __init__(self, servers: ToolServers, functions: Functions, permissions: ToolPermissions) -> None:
         self._servers = servers
         self._functions = functions
         self._permissions = permissions
 
-    @activity.defn(name=ASK_SERVER)
-    async def run(self, question: ServerQuestion) -> ServerAnswer:
+    @activity.defn(name=QUERY_SERVERS)
+    async def run(self, question: ServerQuery) -> ServerQueryResult:
         """Put the question to each of the servers, or to the one that has what is named."""
-        async with beating():
+        async with heartbeating():
             try:
-                return ServerAnswer(items=tuple(await self._items(question)))
+                return ServerQueryResult(items=tuple(await self._items(question)))
             except (FunctionRefused, ToolRefused) as error:
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
 
-    async def _items(self, question: ServerQuestion) -> list[dict[str, Any]]:
+    async def _items(self, question: ServerQuery) -> list[dict[str, Any]]:
         servers = self._servers.named(question.servers)
         match question.about:
             case "tools":
@@ -59,7 +59,7 @@ class AskServer:
                 server = _who_has("prompt", question.name, offers)
                 return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
 
-    async def _tools(self, question: ServerQuestion) -> list[dict[str, Any]]:
+    async def _tools(self, question: ServerQuery) -> list[dict[str, Any]]:
         """Describe what the agent may use; a function goes before a server's tool of its name."""
         tools = {function.name: _function(self._functions.described(function)) for function in question.functions}
         for name, (server, tool) in (await self._servers.offers(question.servers)).items():
@@ -85,4 +85,4 @@ def _who_has(
 
 def _item(server: ToolServer, found: Any) -> dict[str, Any]:
     shown: dict[str, Any] = to_jsonable_python(found, by_alias=True, exclude_none=True)
-    return {"server": server.name, **server.without_keys(shown)}
+    return {"server": server.name, **server.redact(shown)}

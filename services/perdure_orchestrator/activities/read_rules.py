@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from perdure.config.settings import Settings
-from perdure.flow.messages import READ_RULES, Rules
+from perdure.flow.messages import READ_RULES, OperatorRules
 
 __all__ = ["ReadRules"]
 
@@ -14,7 +14,7 @@ class ReadRules:
     """Reads them from the configuration that this worker started with."""
 
     def __init__(self, settings: Settings, servers: Iterable[str]) -> None:
-        self._rules = Rules(
+        self._rules = OperatorRules(
             servers=tuple(servers),
             requests=settings.llm.retry,
             calls=settings.mcp.retry,
@@ -23,6 +23,6 @@ class ReadRules:
         )
 
     @activity.defn(name=READ_RULES)
-    async def run(self) -> Rules:
+    async def run(self) -> OperatorRules:
         """Return them; the run remembers what it was told."""
         return self._rules

@@ -10,14 +10,14 @@ from typing import Final
 
 from perdure.errors import PerdureError
 
-__all__ = ["Voice", "speaking", "telling"]
+__all__ = ["StepNotes", "note_publisher", "step_notes"]
 
 _AT_MOST_EVERY: Final = 0.5  # seconds between two notes of a step
 
 _log = logging.getLogger(__name__)
 
 
-class Voice:
+class StepNotes:
     """Says the notes of one try of a step, and counts them."""
 
     def __init__(self, say: Callable[[str, int], Awaitable[None]]) -> None:
@@ -37,11 +37,11 @@ class Voice:
             _log.warning("A note of a step was not said: %s", error)
 
 
-_voice: ContextVar[Voice | None] = ContextVar("perdure_voice", default=None)
+_voice: ContextVar[StepNotes | None] = ContextVar("perdure_voice", default=None)
 
 
 @contextmanager
-def speaking(voice: Voice) -> Iterator[None]:
+def step_notes(voice: StepNotes) -> Iterator[None]:
     """Give the code of a step its voice."""
     token = _voice.set(voice)
     try:
@@ -50,7 +50,7 @@ def speaking(voice: Voice) -> Iterator[None]:
         _voice.reset(token)
 
 
-def telling() -> Callable[[str], Awaitable[None]] | None:
+def note_publisher() -> Callable[[str], Awaitable[None]] | None:
     """Return how the step that is running says notes, whoever calls it: in its voice, and in its context."""
     voice, context = _voice.get(), copy_context()
     if voice is None:

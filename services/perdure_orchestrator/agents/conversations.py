@@ -36,18 +36,18 @@ class Conversations:
         self._objects = objects
         self._known: OrderedDict[str, _Link] = OrderedDict()
 
-    async def put_away(self, before: str | None, said: Sequence[dict[str, Any]]) -> str:
+    async def store(self, before: str | None, said: Sequence[dict[str, Any]]) -> str:
         """Keep messages behind those that were kept before, and return where.
 
         Raises:
             Unavailable: NATS does not take them now.
         """
         link = _Link(before=before, said=tuple(said))
-        name = await self.keep_text(link.model_dump_json())
+        name = await self.store_text(link.model_dump_json())
         self._remember(name, link)
         return name
 
-    async def recall(self, name: str | None) -> list[dict[str, Any]]:
+    async def load(self, name: str | None) -> list[dict[str, Any]]:
         """Return all messages up to this place, oldest first.
 
         Raises:
@@ -62,14 +62,14 @@ class Conversations:
             name = link.before
         return [message for link in reversed(links) for message in link.said]
 
-    async def keep_text(self, text: str) -> str:
+    async def store_text(self, text: str) -> str:
         """Keep a long text and return where."""
         data = text.encode()
         name = sha256(data).hexdigest()
         await self._objects.put(name, data)
         return name
 
-    async def text(self, name: str) -> str:
+    async def load_text(self, name: str) -> str:
         """Return a text that was kept."""
         return (await self._objects.get(name)).decode()
 

@@ -22,17 +22,17 @@ from perdure.contracts import RunUsage, Usage
 from perdure.flow import messages as exchange
 
 if TYPE_CHECKING:
-    from perdure.flow.messages import ToolAnswer
+    from perdure.flow.messages import ToolResult
 
-__all__ = ["answered", "asked", "parameters"]
+__all__ = ["model_result", "parameters", "request_message"]
 
 _OUTPUT_TOOL: Final = "final_result"
 _TAKEN: Final = "The answer was read."
 _UNANSWERED: Final = "Error: the call was given up, there is no result."
 
 
-def asked(
-    request: exchange.ModelRequest, before: Sequence[ModelMessage], answers: Sequence[ToolAnswer]
+def request_message(
+    request: exchange.ModelRequest, before: Sequence[ModelMessage], answers: Sequence[ToolResult]
 ) -> ModelRequest:
     """Return what is new; each call of the last response has a result, for providers refuse a conversation without."""
     returns = [_return(answer) for answer in answers]
@@ -60,21 +60,21 @@ def parameters(request: exchange.ModelRequest, tools: Iterable[ToolDefinition]) 
     )
 
 
-def answered(request: exchange.ModelRequest, response: ModelResponse) -> exchange.ModelAnswer:
+def model_result(request: exchange.ModelRequest, response: ModelResponse) -> exchange.ModelResult:
     """Return what the model gave."""
     output = next((call for call in response.tool_calls if call.tool_name == _OUTPUT_TOOL), None)
     wishes = () if output else tuple(map(_wish, response.tool_calls))
     model = response.model_name or request.model or ""
-    return exchange.ModelAnswer(
+    return exchange.ModelResult(
         text=response.text or "",
-        wishes=wishes,
+        tool_calls=wishes,
         output=None if output is None else _arguments(output),
         model=model,
         usage=RunUsage.of_request(request.agent, model, _usage(response)),
     )
 
 
-def _return(answer: ToolAnswer) -> ToolReturnPart:
+def _return(answer: ToolResult) -> ToolReturnPart:
     text = f"Error: {answer.text}" if answer.is_error else answer.text
     return ToolReturnPart(answer.tool, text, answer.call_id)
 
@@ -84,8 +84,8 @@ def _closed(call: ToolCallPart) -> ToolReturnPart:
     return ToolReturnPart(call.tool_name, _TAKEN if call.tool_name == _OUTPUT_TOOL else _UNANSWERED, call.tool_call_id)
 
 
-def _wish(call: ToolCallPart) -> exchange.ToolWish:
-    return exchange.ToolWish(tool=call.tool_name, arguments=_arguments(call), call_id=call.tool_call_id)
+def _wish(call: ToolCallPart) -> exchange.ToolCall:
+    return exchange.ToolCall(tool=call.tool_name, arguments=_arguments(call), call_id=call.tool_call_id)
 
 
 def _arguments(call: ToolCallPart) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from pydantic_core import to_json, to_jsonable_python
 from temporalio.exceptions import ApplicationError
 
 from perdure.errors import PerdureError
-from perdure.flow.messages import FunctionCall, FunctionTool, ToolAnswer, ToolError
+from perdure.flow.messages import FunctionCall, FunctionTool, ToolError, ToolResult
 from perdure.values.nearest import nearest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Functions:
     def __init__(self, modules: Iterable[str]) -> None:
         self._packages = {name.partition(".")[0] for name in (_BUILT_IN, *modules)}
 
-    def prepared(self, call: FunctionCall) -> Callable[[], Awaitable[ToolAnswer]]:
+    def prepared(self, call: FunctionCall) -> Callable[[], Awaitable[ToolResult]]:
         """Find a function and its arguments; what is returned calls it, a plain one in a thread.
 
         Raises:
@@ -87,7 +87,7 @@ def _left_open(function: Any, tool: FunctionTool) -> inspect.Signature:
     return signature.replace(parameters=left)
 
 
-async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolAnswer:
+async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolResult:
     """Call a function.
 
     Raises:
@@ -99,14 +99,14 @@ async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], na
     try:
         result = await _called(function, args, named)
     except ToolError as error:
-        return ToolAnswer(tool=name, call_id=call.call_id, text=str(error), is_error=True)
+        return ToolResult(tool=name, call_id=call.call_id, text=str(error), is_error=True)
     try:
         value = to_jsonable_python(result)
     except ValueError as error:
         message = f"The function {name} returned what cannot be written as JSON: {error}"
         raise ApplicationError(message, type="NoJson", non_retryable=True) from error
     text = value if isinstance(value, str) else to_json(value).decode()
-    return ToolAnswer(tool=name, call_id=call.call_id, text=text, structured=value)
+    return ToolResult(tool=name, call_id=call.call_id, text=text, structured=value)
 
 
 async def _called(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ class ModelPort(Protocol):
     async def close(self) -> None:
         """Close the providers' connections."""
 
-    def without_keys(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return a text in which no key of a provider occurs."""
 
     def settings(self) -> ModelSettings:

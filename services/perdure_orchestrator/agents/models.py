@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.config.settings import LlmSettings, ProviderSettings
 from perdure.errors import PerdureError
 from perdure.values.nearest import nearest
-from perdure_orchestrator.agents.redaction import Keys
+from perdure_orchestrator.agents.redaction import Redactor
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -29,7 +29,7 @@ class Models:
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
         self._made: dict[str, Model] = {}
-        self._keys = Keys()
+        self._keys = Redactor()
 
     def named(self, name: str | None) -> Model:
         """Return the model, the configured one by default.
@@ -46,9 +46,9 @@ class Models:
         """Return what goes along with every request: the providers' clients do not try again, Temporal does."""
         return {"max_retries": 0, "timeout": self._settings.request_timeout.total_seconds()}
 
-    def without_keys(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return a text in which no key of the worker's occurs: some providers repeat what they refuse."""
-        return self._keys.cut_from(text)
+        return self._keys.redact(text)
 
     async def close(self) -> None:
         """Close the providers' connections."""

@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 from perdure.config.agents import AgentSettings
 from perdure.errors import PerdureError
 
-__all__ = ["NotAllowed", "Permissions"]
+__all__ = ["NotAllowed", "ToolPermissions"]
 
 
 class NotAllowed(PerdureError):
     """The operator does not let the agent use the tool: trying again will not help."""
 
 
-class Permissions:
+class ToolPermissions:
     """Looked at when a tool is offered, and again when it is called."""
 
     def __init__(self, agents: Mapping[str, AgentSettings], marked: Mapping[str, tuple[str, ...]]) -> None:

@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-__all__ = ["Keys"]
+__all__ = ["Redactor"]
 
 # Where SDKs look for keys by themselves: OPENAI_API_KEY, HF_TOKEN, AWS_BEARER_TOKEN_BEDROCK, …
 _SECRET: Final = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)")
 _SHORTEST_SECRET: Final = 8  # characters; what is shorter is no secret, and may be a part of any word
 
 
-class Keys:
+class Redactor:
     """Those that were read from files and variables, and whatever else a variable's name calls one."""
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class Keys:
         self._read.add(key)
         return key
 
-    def cut_from(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return a text in which no key occurs."""
         return _cut(text, self._known())
 
-    def cut_from_json(self, value: Any) -> Any:
+    def redact_json(self, value: Any) -> Any:
         """Return a JSON value in whose texts no key occurs."""
         return _cut_deep(value, self._known())
 

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Refusals", "not_let_in"]
+__all__ = ["Refusals", "is_unauthorized"]
 
 _NOT_LET_IN: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _LATER: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -37,16 +37,16 @@ class Refusals:
             return None
         status, wait = self._last.status_code, self._last.headers.get("retry-after")
         if status in _NOT_LET_IN:
-            return not_let_in(name, f"it answers HTTP {status}")
+            return is_unauthorized(name, f"it answers HTTP {status}")
         if status == HTTPStatus.NOT_FOUND and opening:
-            return not_let_in(name, "there is none at its url (HTTP 404)")
+            return is_unauthorized(name, "there is none at its url (HTTP 404)")
         if status in _LATER and wait:
             words = f"The MCP server {name} asks to be called later: HTTP {status}, retry-after {wait}"
             return ApplicationError(words, type="ToolServerOverloaded", next_retry_delay=_delay(wait))
         return None
 
 
-def not_let_in(name: str, why: str) -> ApplicationError:
+def is_unauthorized(name: str, why: str) -> ApplicationError:
     """Return what to raise where only the operator can help."""
     return ApplicationError(
         f"The MCP server {name} cannot be used: {why}. Mend mcp.servers.{name} in perdure.yaml, or the token it names.",

@@ -13,8 +13,8 @@ from temporalio.exceptions import ApplicationError
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.in_process import InProcessServer
-from perdure_orchestrator.agents.redaction import Keys
-from perdure_orchestrator.agents.server_errors import Refusals, not_let_in
+from perdure_orchestrator.agents.redaction import Redactor
+from perdure_orchestrator.agents.server_errors import Refusals, is_unauthorized
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -41,7 +41,7 @@ class Session:
         self._leave = leave
 
     @classmethod
-    async def open(cls, name: str, where: Server, keys: Keys) -> Self:
+    async def open(cls, name: str, where: Server, keys: Redactor) -> Self:
         """Start or reach the server and ask for its tools.
 
         Args:
@@ -73,7 +73,7 @@ class Session:
             error = _root(await _ended(task))
             if isinstance(error, ApplicationError):
                 raise error
-            words = keys.cut_from(f"The MCP server {name} does not start: {error!r}")
+            words = keys.redact(f"The MCP server {name} does not start: {error!r}")
             raise refusals.meaning(name, opening=True) or Unavailable(words)
         task.cancel()
         await _ended(task)
@@ -126,7 +126,7 @@ async def _ended(task: asyncio.Task[None]) -> BaseException | None:
 
 
 @asynccontextmanager
-async def _transport(name: str, where: Server, keys: Keys, refusals: Refusals) -> AsyncIterator[Any]:
+async def _transport(name: str, where: Server, keys: Redactor, refusals: Refusals) -> AsyncIterator[Any]:
     from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (likewise)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
     from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
@@ -150,14 +150,14 @@ def _token(name: str, where: HttpServer) -> str | None:
     try:
         return where.token_file.read_text().strip()
     except OSError as error:
-        raise not_let_in(name, f"its token_file cannot be read ({error})") from error
+        raise is_unauthorized(name, f"its token_file cannot be read ({error})") from error
 
 
 def _variable(name: str, variable: str) -> str:
     try:
         return os.environ[variable]
     except KeyError:
-        raise not_let_in(name, f"the worker has no variable {variable}") from None
+        raise is_unauthorized(name, f"the worker has no variable {variable}") from None
 
 
 def _root(failed: BaseException | None) -> BaseException | None:

@@ -7,14 +7,14 @@ from pydantic import JsonValue
 
 from perdure.values.nearest import nearest
 
-__all__ = ["WrongArguments", "fitted"]
+__all__ = ["WrongArguments", "bind_tool_arguments"]
 
 
 class WrongArguments(ValueError):
     """The call cannot be right; the sentence names the nearest parameter."""
 
 
-def fitted(
+def bind_tool_arguments(
     tool: str, schema: Mapping[str, Any], arguments: Mapping[str, JsonValue], positional: tuple[JsonValue, ...] = ()
 ) -> dict[str, JsonValue]:
     """Return the arguments by name.

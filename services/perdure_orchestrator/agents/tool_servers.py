@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import PerdureError, Unavailable
-from perdure.flow.messages import ToolAnswer, ToolRequest
+from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.values.nearest import nearest
-from perdure_orchestrator.agents.redaction import Keys
+from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.session import Server, Session
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ToolServer:
         self.name = name
         self._where = where
         self._session: Session | None = None
-        self._keys = Keys()
+        self._keys = Redactor()
         self._opening = asyncio.Lock()
 
     async def tools(self, *, anew: bool = False) -> list[Tool]:
@@ -121,7 +121,7 @@ class ToolServer:
         session = await self._open()
         return list((await self._asked(session, name, session.client.get_prompt(name, arguments))).messages)
 
-    async def call(self, request: ToolRequest, *, idempotency_key: str, tell: Tell | None = None) -> ToolAnswer:
+    async def call(self, request: ToolRequest, *, idempotency_key: str, tell: Tell | None = None) -> ToolResult:
         """Call a tool; a failure that the tool itself tells is an answer, not an error.
 
         Args:
@@ -144,11 +144,11 @@ class ToolServer:
             meta=meta,
         )
         answer = _answer(request, await self._asked(session, request.tool, calling))
-        return ToolAnswer.model_validate(self.without_keys(answer.model_dump()))
+        return ToolResult.model_validate(self.redact(answer.model_dump()))
 
-    def without_keys(self, value: Any) -> Any:
+    def redact(self, value: Any) -> Any:
         """Return a JSON value of the server's in which no key of the worker's occurs."""
-        return self._keys.cut_from_json(value)
+        return self._keys.redact_json(value)
 
     async def _asked(self, session: Session, what: str, answer: Awaitable[Answer]) -> Answer:
         """Wait for an answer of the server, and tell whose fault it is if there is none."""
@@ -161,7 +161,7 @@ class ToolServer:
                 if refused.non_retryable:
                     await self._forget(session)  # the token may be another when somebody calls again
                 raise refused from None
-            meaning, words = _meaning(error), self._keys.cut_from(str(error))
+            meaning, words = _meaning(error), self._keys.redact(str(error))
             if meaning == "wrong call":
                 raise ToolRefused(f"The server {self.name} refuses {what}: {words}") from None
             if meaning == "broken session":
@@ -197,15 +197,15 @@ def _meaning(error: MCPError) -> Literal["broken session", "failed server", "wro
     return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
-def _progress(tell: Tell, keys: Keys) -> ProgressFnT:
+def _progress(tell: Tell, keys: Redactor) -> ProgressFnT:
     async def heard(progress: float, total: float | None, message: str | None) -> None:
         done = f"{progress:g} of {total:g}" if total else f"{progress:g}"
-        await tell(keys.cut_from(f"{message} ({done})" if message else done))
+        await tell(keys.redact(f"{message} ({done})" if message else done))
 
     return heard
 
 
-def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:
+def _answer(request: ToolRequest, result: CallToolResult) -> ToolResult:
     texts: list[str] = []
     other: list[Any] = []
     for part in result.content:
@@ -218,7 +218,7 @@ def _answer(request: ToolRequest, result: CallToolResult) -> ToolAnswer:
             texts.append(f"({part.type} {about}: only programs can use it)")
         else:
             other.append(found)
-    return ToolAnswer(
+    return ToolResult(
         tool=request.tool,
         call_id=request.call_id,
         text="\n".join(texts),

@@ -13,29 +13,29 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from perdure.bus import Bus
-from perdure.bus.settlement import backoff
-from perdure.contracts import Kind, Progress
+from perdure.bus.settlement import backoff_seconds
+from perdure.contracts import Progress, ProgressKind
 from perdure.errors import Unavailable
 from perdure.flow.facts import STEP_HEADER, StepHeader
-from perdure.flow.messages import ModelAnswer, ToolAnswer
-from perdure_orchestrator.activities.heartbeat import beating
-from perdure_orchestrator.activities.step_notes import Voice, speaking
+from perdure.flow.messages import ModelResult, ToolResult
+from perdure_orchestrator.activities.heartbeat import heartbeating
+from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
 from perdure_orchestrator.interceptors import gen_ai
-from perdure_orchestrator.publish_log import Said
+from perdure_orchestrator.publish_log import PublishLog
 
-__all__ = ["StepSide"]
+__all__ = ["StepInterceptor"]
 
 _tracer: Final = trace.get_tracer("perdure.steps")
 
 
-class StepSide(ActivityInboundInterceptor):
+class StepInterceptor(ActivityInboundInterceptor):
     """Around each attempt of each step that the run numbered."""
 
     def __init__(
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 (theirs)
         bus: Bus,
-        said: Said,
+        said: PublishLog,
         saying: set[asyncio.Task[None]],
     ) -> None:
         super().__init__(next)
@@ -54,27 +54,27 @@ class StepSide(ActivityInboundInterceptor):
             began = time.monotonic()
             started = asyncio.create_task(self._say_start(header))
             try:
-                with speaking(self._voice(header)):
+                with step_notes(self._voice(header)):
                     result = await super().execute_activity(input)
             except BaseException as error:
                 await self._patiently(self._say_after(started, _fact(header, "step_failed", _sentence(error))), began)
                 raise
-            usage = result.usage if isinstance(result, ModelAnswer | ToolAnswer) else None
+            usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
             await self._patiently(self._say_after(started, _fact(header, "step_completed", usage=usage)), began)
             return result
 
-    def _voice(self, header: StepHeader) -> Voice:
+    def _voice(self, header: StepHeader) -> StepNotes:
         async def note(text: str, part: int) -> None:
-            await self._bus.say(_fact(header, "note", result=text, part=part))
+            await self._bus.publish(_fact(header, "note", result=text, part=part))
 
-        return Voice(note)
+        return StepNotes(note)
 
     async def _patiently(self, saying: Coroutine[None, None, None], began: float) -> None:
         """Wait until it is said, but not for so long that Temporal gives the step up: then it is said afterwards."""
         task = asyncio.create_task(saying)
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
-        async with beating():
+        async with heartbeating():
             await asyncio.wait({task}, timeout=_patience(began))
 
     async def _say_start(self, header: StepHeader) -> None:
@@ -90,12 +90,12 @@ class StepSide(ActivityInboundInterceptor):
         tries = 0
         while True:
             try:
-                await self._bus.say(fact)
+                await self._bus.publish(fact)
             except Unavailable:
                 tries += 1
-                await asyncio.sleep(backoff(tries))
+                await asyncio.sleep(backoff_seconds(tries))
             else:
-                self._said.note(fact)
+                self._said.record(fact)
                 return
 
 
@@ -107,7 +107,7 @@ def _patience(began: float) -> float | None:
     return max(0.0, (began + timeout.total_seconds() - time.monotonic()) / 2)
 
 
-def _fact(header: StepHeader, kind: Kind, error: str | None = None, **more: Any) -> Progress:
+def _fact(header: StepHeader, kind: ProgressKind, error: str | None = None, **more: Any) -> Progress:
     info = activity.info()
     return Progress(
         workflow=info.workflow_type or "",

@@ -8,14 +8,14 @@ from typing import Any
 
 from temporalio.converter import PayloadConverter
 
-__all__ = ["UnfitSignal", "fitted"]
+__all__ = ["SignalMismatch", "bind_signal_arguments"]
 
 
-class UnfitSignal(Exception):
+class SignalMismatch(Exception):
     """What came is not what the handler takes; the sentence says why."""
 
 
-def fitted(handler: Callable[..., Any], given: Sequence[Any], converter: PayloadConverter) -> list[Any]:
+def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], converter: PayloadConverter) -> list[Any]:
     """Return the handler's arguments, of the types that it declares; one object may hold all of them by name.
 
     Raises:
@@ -29,7 +29,7 @@ def fitted(handler: Callable[..., Any], given: Sequence[Any], converter: Payload
             if name in hints and signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL:
                 [bound.arguments[name]] = converter.from_payloads([converter.to_payload(value)], [hints[name]])
     except (TypeError, ValueError, RuntimeError) as error:  # by `bind`, by pydantic, by temporalio's own converters
-        raise UnfitSignal(str(error)) from error
+        raise SignalMismatch(str(error)) from error
     bound.apply_defaults()
     return list(bound.args)
 

@@ -26,18 +26,18 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from perdure.contracts import Kind, Progress
-from perdure.flow.error_text import sentence
-from perdure.flow.facts import HEAR_ALL, SAY, STEP_HEADER, EndedStep, RunStory, StepHeader
-from perdure.flow.messages import READ_RULES, ModelAnswer, ToolAnswer
+from perdure.contracts import Progress, ProgressKind
+from perdure.flow.error_text import error_text
+from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, ExpectedFacts, StepHeader
+from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
 from perdure.flow.result import WorkflowResult
 from perdure.flow.run import EVENT_MEMO, Run
-from perdure.flow.waiting import cancellations, see_through
+from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
-from perdure_orchestrator.interceptors.signal_arguments import UnfitSignal, fitted
-from perdure_orchestrator.temporal_internals import all_woken
+from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
+from perdure_orchestrator.temporal_internals import let_woken_tasks_run
 
-__all__ = ["FAILURE_TYPES", "RunSide"]
+__all__ = ["FAILURE_TYPES", "RunInterceptor"]
 
 FAILURE_TYPES: Final = (RuntimeError,)
 """What fails a run beside what is raised in it: input that does not fit, which comes before any interceptor.
@@ -46,7 +46,7 @@ Never ``Exception``: that includes temporalio's ``NondeterminismError``, and a b
 it is, they wait, ``perdure status`` tells why, and they go on when the code fits again.
 """
 
-_NO_STEPS: Final = frozenset({HEAR_ALL, READ_RULES, SAY})
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS})
 
 _UNFIT_IS_TOLD: Final = "perdure-unfit-signals-are-told"
 
@@ -55,7 +55,7 @@ _HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
 _tracer: Final = trace.get_tracer("perdure.runs")
 
 
-class RunSide(WorkflowInboundInterceptor):
+class RunInterceptor(WorkflowInboundInterceptor):
     """Around one run."""
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
@@ -79,11 +79,11 @@ class RunSide(WorkflowInboundInterceptor):
                 result = await self._executed(run, input)
                 outcome = to_jsonable_python(_value(result))
             except asyncio.CancelledError as error:
-                await _surely(self._end(run, "cancelled", error=sentence(error)))
+                await _surely(self._end(run, "cancelled", error=error_text(error)))
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is, it is told, and `_fail` raises)
-                kind: Kind = "cancelled" if is_cancelled_exception(error) else "failed"
-                await _surely(self._end(run, kind, error=sentence(error)))
+                kind: ProgressKind = "cancelled" if is_cancelled_exception(error) else "failed"
+                await _surely(self._end(run, kind, error=error_text(error)))
                 _fail(error)
             await _surely(self._end(run, "completed", result=outcome))
             return result
@@ -92,7 +92,7 @@ class RunSide(WorkflowInboundInterceptor):
         try:
             return await super().execute_workflow(input)
         except workflow.ContinueAsNewError:
-            await run.all_said()
+            await run.all_published()
             raise
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (theirs)
@@ -100,19 +100,19 @@ class RunSide(WorkflowInboundInterceptor):
         try:
             if (known := self._signals.get(input.signal)) is not None:
                 handler = partial(known.fn, None) if known.is_method else known.fn
-                input = replace(input, args=fitted(handler, input.args, workflow.payload_converter()))  # noqa: A001 (theirs)
+                input = replace(input, args=bind_signal_arguments(handler, input.args, workflow.payload_converter()))  # noqa: A001 (theirs)
                 if self._run is None and inspect.iscoroutinefunction(known.fn) and workflow.patched(_HANDLERS_WAIT):
                     await self._begun.wait()  # what a handler says and does is of the run
             await super().handle_signal(input)
-        except UnfitSignal as error:
+        except SignalMismatch as error:
             self._refuse(input.signal, error)
         except asyncio.CancelledError:
-            if cancellations():
+            if cancellation_count():
                 raise  # else temporalio told a handler that waited of the run's cancellation: the run tells its end
         except Exception as error:  # noqa: BLE001 (likewise)
             _fail(error)
 
-    def _refuse(self, signal: str, why: UnfitSignal) -> None:
+    def _refuse(self, signal: str, why: SignalMismatch) -> None:
         if workflow.patched(_UNFIT_IS_TOLD):
             self._unfit.append(f"The signal {signal} does not fit and was left out: {why}")
             if self._run is not None:  # what came before the run is handled before it begins
@@ -122,26 +122,26 @@ class RunSide(WorkflowInboundInterceptor):
         facts = [run.fact("note", result=words) for words in self._unfit]
         self._unfit.clear()
         if facts:
-            run.say_soon(facts)
+            run.publish_soon(facts)
 
-    async def _end(self, run: Run, kind: Kind, **how: Any) -> None:
+    async def _end(self, run: Run, kind: ProgressKind, **how: Any) -> None:
         trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage))
-        await all_woken()  # whoever was answered in this very task tells it first
+        await let_woken_tasks_run()  # whoever was answered in this very task tells it first
         beginning = run.take_beginning()
-        await run.all_said()
+        await run.all_published()
         begun = [] if beginning is None else [beginning]
         last = await run.close()
-        story = RunStory(beginning=run.beginning, steps=tuple(self._scheduling.seen()))
+        story = ExpectedFacts(beginning=run.beginning, steps=tuple(self._scheduling.seen()))
         unseen = self._scheduling.unseen(run)
         ending = run.fact(kind, usage=run.usage or None, **how)
-        await run.say([*begun, *unseen, *last, ending], after=story)
-        await run.all_said()  # receipts of what arrived meanwhile
+        await run.publish([*begun, *unseen, *last, ending], after=story)
+        await run.all_published()  # receipts of what arrived meanwhile
 
 
 async def _surely(ending: Coroutine[Any, Any, None]) -> None:
     """Say an end as it is: a cancellation that comes meanwhile comes too late."""
     saying = asyncio.create_task(ending)
-    await see_through(saying)
+    await await_through_cancellation(saying)
     saying.result()
 
 
@@ -189,9 +189,9 @@ class _Scheduling(WorkflowOutboundInterceptor):
         for step in self._steps:
             if _unseen_end(step.handle) is None:
                 error = step.handle.exception()
-                why = None if error is None else sentence(error)
+                why = None if error is None else error_text(error)
                 answer = step.handle.result() if why is None else None
-                usage = answer.usage if isinstance(answer, ModelAnswer | ToolAnswer) else None
+                usage = answer.usage if isinstance(answer, ModelResult | ToolResult) else None
                 yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=why, usage=usage)
 
     def unseen(self, run: Run) -> Iterator[Progress]:
@@ -246,7 +246,7 @@ def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
         return "cancelled"
     error = handle.exception()
     if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
-        return sentence(error)
+        return error_text(error)
     return None
 
 

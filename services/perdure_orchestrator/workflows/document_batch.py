@@ -9,7 +9,7 @@ from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
 
 from perdure.contracts import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.flow import Agent
-from perdure.flow.error_text import sentence
+from perdure.flow.error_text import error_text
 from perdure_orchestrator.workflows.document_analysis import DocumentAnalysis
 
 __all__ = ["DocumentBatch"]
@@ -47,7 +47,7 @@ async def _analyse(path: str) -> DocumentReport | str:
     except ChildWorkflowError as error:
         if is_cancelled_exception(error):
             raise
-        return sentence(error)
+        return error_text(error)
 
 
 def _documents(listed: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Who may speak as whom: keys, signatures, and the file of people that says whose they are."""
 
 from perdure.approvers.asked import escalated, may_answer
-from perdure.approvers.directory import Approver, Away, Directory, Known, NotVerified, Proxy, PublicKey
+from perdure.approvers.directory import Approver, Away, Directory, Identity, NotVerified, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.signature import canonical, sign, verifies
@@ -11,7 +11,7 @@ __all__ = [
     "ApproversFile",
     "Away",
     "Directory",
-    "Known",
+    "Identity",
     "NotVerified",
     "Proxy",
     "PublicKey",

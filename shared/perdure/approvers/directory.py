@@ -14,7 +14,7 @@ from perdure.contracts import ReceiptCode
 from perdure.contracts.instant import Instant
 from perdure.errors import PerdureError
 
-__all__ = ["Approver", "Away", "Directory", "Known", "NotVerified", "Proxy", "PublicKey"]
+__all__ = ["Approver", "Away", "Directory", "Identity", "NotVerified", "Proxy", "PublicKey"]
 
 _KEY_BYTES: Final = 32
 
@@ -92,7 +92,7 @@ class Proxy(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Identity:
     """What is known of the one who signed.
 
     Attributes:
@@ -120,7 +120,7 @@ class Directory(_Part):
     approvers: dict[str, Approver] = {}
     proxies: dict[str, Proxy] = {}
 
-    def identify(self, body: Mapping[str, JsonValue], now: datetime) -> Known:
+    def identify(self, body: Mapping[str, JsonValue], now: datetime) -> Identity:
         """Make sure that a decision is of the one whom it names.
 
         Raises:
@@ -140,7 +140,7 @@ class Directory(_Part):
         if key.revoked is not None and key.revoked <= now:
             raise NotVerified("revoked_key", f"the key {key_id} was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC")
         names, roles = self.represented(who, now)
-        return Known(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy)
+        return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy)
 
     def represented(self, who: str, now: datetime) -> tuple[set[str], set[str]]:
         """Return for whom somebody may answer now, themselves included, and all the roles that these have."""

@@ -1,16 +1,15 @@
 """How services say and hear: the port, its NATS and in-memory adapters, the topology, and what becomes of errors."""
 
-from perdure.bus.envelope import Wire, decode, encode
+from perdure.bus.envelope import RawMessage, decode, encode
 from perdure.bus.events import read_event, write_event
 from perdure.bus.jetstream import NatsBus, NatsKeyValue, NatsObjects, connect
 from perdure.bus.key_value import KeyValue
 from perdure.bus.memory import MemoryBus, MemoryKeyValue, MemoryObjects
 from perdure.bus.objects import Objects
-from perdure.bus.port import Bus, Heard
+from perdure.bus.port import Bus, StoredMessage
 
 __all__ = [
     "Bus",
-    "Heard",
     "KeyValue",
     "MemoryBus",
     "MemoryKeyValue",
@@ -19,7 +18,8 @@ __all__ = [
     "NatsKeyValue",
     "NatsObjects",
     "Objects",
-    "Wire",
+    "RawMessage",
+    "StoredMessage",
     "connect",
     "decode",
     "encode",

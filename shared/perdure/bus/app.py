@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from perdure.bus.settlement import Handle
+from perdure.bus.settlement import Handler
 
-__all__ = ["Answers", "App", "Hears"]
+__all__ = ["App", "Responder", "Subscription"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hears:
+class Subscription:
     """One stream, message by message.
 
     Attributes:
@@ -21,19 +21,19 @@ class Hears:
     """
 
     stream: str
-    handle: Handle
-    at_once: int = 64
-    in_groups: bool = False
+    handle: Handler
+    concurrency: int = 64
+    fetch_in_batches: bool = False
     traced: bool = True
-    confirmed: bool = False
+    confirm_acks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Responder:
     """Questions put by NATS request and reply; one of the service's processes answers."""
 
     subject: str
-    answer: Callable[[bytes], Awaitable[bytes]]
+    respond: Callable[[bytes], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +47,5 @@ class App:
     """
 
     service: str
-    hears: Sequence[Hears]
-    answers: Sequence[Answers] = ()
+    subscriptions: Sequence[Subscription]
+    responders: Sequence[Responder] = ()

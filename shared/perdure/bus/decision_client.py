@@ -10,11 +10,11 @@ from perdure.bus.port import Bus
 from perdure.contracts import Decision, Receipt, Sha256, to_token
 from perdure.errors import Unavailable
 
-__all__ = ["Answer", "Speaker", "Spoken"]
+__all__ = ["DecisionClient", "DecisionDraft", "PublishedDecision"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecisionDraft:
     """What somebody said.
 
     Attributes:
@@ -33,21 +33,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class PublishedDecision:
     """A decision, and where it lies: ``DECISIONS.<sequence>``."""
 
     decision: Decision
     place: str
 
 
-class Speaker:
+class DecisionClient:
     """Signs with one key: a person's own, or that of a program which speaks for people, if policies take that."""
 
     def __init__(self, bus: Bus, key: SigningKey) -> None:
         self._bus = bus
         self._key = key
 
-    async def say(self, answer: Answer) -> Spoken:
+    async def publish(self, answer: DecisionDraft) -> PublishedDecision:
         """Say it, and return once it is stored: from then on it is judged, whoever dies.
 
         Raises:
@@ -55,9 +55,9 @@ class Speaker:
         """
         decision = Decision(workflow_id=answer.request_id.rpartition(".")[0], **asdict(answer))
         decision = sign(decision, self._key)
-        return Spoken(decision, f"DECISIONS.{await self._bus.say(decision)}")
+        return PublishedDecision(decision, f"DECISIONS.{await self._bus.publish(decision)}")
 
-    async def receipt(self, spoken: Spoken, *, within: float) -> Receipt | None:
+    async def receipt(self, spoken: PublishedDecision, *, within: float) -> Receipt | None:
         """Return what became of it, if that is known within so many seconds.
 
         Raises:
@@ -69,11 +69,11 @@ class Speaker:
         except TimeoutError:
             return None
 
-    async def _receipt(self, spoken: Spoken) -> Receipt:
+    async def _receipt(self, spoken: PublishedDecision) -> Receipt:
         """Wait for it; one that names another place is of somebody else, who said something under the same id."""
         decision = spoken.decision
-        async for heard in self._bus.listen(f"receipts.{to_token(decision.request_id)}", replay=True):
-            message = decode(heard.wire)
+        async for heard in self._bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
+            message = decode(heard.raw)
             if not isinstance(message, Receipt) or message.decision_id != decision.message_id:
                 continue
             if message.place in {None, spoken.place}:

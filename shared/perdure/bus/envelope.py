@@ -16,7 +16,16 @@ from pydantic import TypeAdapter, ValidationError
 from perdure.contracts import AnyMessage, Message
 from perdure.errors import InvalidMessage
 
-__all__ = ["MESSAGE_ID", "SPEC_VERSION", "Wire", "attribute", "decode", "encode", "explain", "header_value"]
+__all__ = [
+    "MESSAGE_ID",
+    "SPEC_VERSION",
+    "RawMessage",
+    "attribute",
+    "decode",
+    "describe_errors",
+    "encode",
+    "header_value",
+]
 
 SPEC_VERSION: Final = "1.0"
 MESSAGE_ID: Final = "Nats-Msg-Id"
@@ -27,7 +36,7 @@ _MESSAGES: Final[TypeAdapter[Message]] = TypeAdapter(AnyMessage)
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class RawMessage:
     """What NATS carries: a subject, headers and bytes."""
 
     subject: str
@@ -35,7 +44,7 @@ class Wire:
     headers: Mapping[str, str]
 
 
-def encode(message: Message, *, source: str, at: datetime | None = None) -> Wire:
+def encode(message: Message, *, source: str, at: datetime | None = None) -> RawMessage:
     """Write a message as it goes over the wire, with the current trace context.
 
     Args:
@@ -55,10 +64,10 @@ def encode(message: Message, *, source: str, at: datetime | None = None) -> Wire
     if len(message.address) > 1:
         headers["ce-subject"] = header_value(message.address[-1])
     propagate.inject(headers)
-    return Wire(message.subject, message.model_dump_json().encode(), headers)
+    return RawMessage(message.subject, message.model_dump_json().encode(), headers)
 
 
-def decode(wire: Wire) -> Message:
+def decode(wire: RawMessage) -> Message:
     """Read a message of Perdure's own.
 
     Raises:
@@ -67,7 +76,7 @@ def decode(wire: Wire) -> Message:
     try:
         return _MESSAGES.validate_json(wire.body)
     except ValidationError as error:
-        raise InvalidMessage("bad_message", explain(error)) from error
+        raise InvalidMessage("bad_message", describe_errors(error)) from error
 
 
 def header_value(text: str) -> str:
@@ -81,7 +90,7 @@ def attribute(headers: Mapping[str, str], name: str) -> str | None:
     return next((unquote(value) for key, value in headers.items() if key.lower() == wanted), None)
 
 
-def explain(error: ValidationError) -> str:
+def describe_errors(error: ValidationError) -> str:
     """Say in one line which fields are wrong and why."""
     return "; ".join(
         f"{'.'.join(map(str, problem['loc'])) or 'the body'}: {problem['msg']}" for problem in error.errors()[:5]

@@ -10,7 +10,7 @@ from typing import Any, Final, Never
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, Wire, attribute, explain, header_value
+from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header_value
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
@@ -20,7 +20,7 @@ PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
 
 
-def read_event(wire: Wire, *, fallback_id: str) -> Event:
+def read_event(wire: RawMessage, *, fallback_id: str) -> Event:
     """Read an event in whichever mode it came.
 
     Args:
@@ -40,7 +40,7 @@ def read_event(wire: Wire, *, fallback_id: str) -> Event:
     return _bare(wire, fallback_id)
 
 
-def write_event(event: Event) -> Wire:
+def write_event(event: Event) -> RawMessage:
     """Write an event in binary mode, ready to publish."""
     headers = {
         MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
@@ -54,7 +54,7 @@ def write_event(event: Event) -> Wire:
         headers["ce-subject"] = header_value(event.subject)
     if event.time is not None:
         headers["ce-time"] = event.time.isoformat()
-    return Wire(PREFIX + event.type, json.dumps(event.data, ensure_ascii=False).encode(), headers)
+    return RawMessage(PREFIX + event.type, json.dumps(event.data, ensure_ascii=False).encode(), headers)
 
 
 def _structured(envelope: JsonValue) -> Event:
@@ -68,14 +68,14 @@ def _structured(envelope: JsonValue) -> Event:
     return _validated({**envelope, "data": data})
 
 
-def _binary(wire: Wire) -> Event:
+def _binary(wire: RawMessage) -> Event:
     named = {name: attribute(wire.headers, name) for name in ("id", "type", "source", "subject", "time")}
     if attribute(wire.headers, "specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"ce-specversion: only {SPEC_VERSION} is understood.")
     return _validated({**{name: value for name, value in named.items() if value is not None}, "data": _json(wire.body)})
 
 
-def _bare(wire: Wire, fallback_id: str) -> Event:
+def _bare(wire: RawMessage, fallback_id: str) -> Event:
     return _validated(
         {
             "id": _header(wire, MESSAGE_ID) or fallback_id,
@@ -90,7 +90,7 @@ def _validated(fields: dict[str, Any]) -> Event:
     try:
         event = Event.model_validate(fields)
     except ValidationError as error:
-        raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {explain(error)}") from error
+        raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {describe_errors(error)}") from error
     if not event.id:
         raise InvalidMessage("bad_envelope", "CloudEvent attributes: id: it may not be empty")
     return event
@@ -131,5 +131,5 @@ def _base64(text: JsonValue) -> bytes:
         raise InvalidMessage("bad_envelope", "data_base64: it is not base64.") from error
 
 
-def _header(wire: Wire, name: str) -> str | None:
+def _header(wire: RawMessage, name: str) -> str | None:
     return next((value for key, value in wire.headers.items() if key.lower() == name.lower()), None)

@@ -11,39 +11,39 @@ from dataclasses import dataclass
 from typing import Final
 
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
-from perdure.connections.nats import inbox
+from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.runs import DESCRIBE_RUN
 
-__all__ = ["HOUSE", "ON_REQUEST", "OUTSIDERS", "ROLES", "Permissions", "permissions"]
+__all__ = ["ON_REQUEST", "OUTSIDE_ACCOUNTS", "ROLES", "SERVICES_ACCOUNT", "NatsPermissions", "nats_permissions"]
 
-HOUSE: Final = "PERDURE"
+SERVICES_ACCOUNT: Final = "PERDURE"
 """The account of the services and the operator, which holds the streams."""
 
-OUTSIDERS: Final = {"publisher": "PUBLISHERS", "bot": "BOTS"}
+OUTSIDE_ACCOUNTS: Final = {"publisher": "PUBLISHERS", "bot": "BOTS"}
 """Roles whose account holds nothing: what they may do is imported, door by door."""
 
 SERVICES: Final = ("ingest", "orchestrator", "notifier", "audit")
-ROLES: Final = (*OUTSIDERS, *SERVICES, "operator")
+ROLES: Final = (*OUTSIDE_ACCOUNTS, *SERVICES, "operator")
 
-_ALL_WORDS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
+_ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
 _OPERATOR_ASKS: Final = {"orchestrator": DESCRIBE_RUN, "audit": AUDIT_RECORDS}
 _OUTSIDE: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # with which clients begin
 
-_SAYS: Final[dict[str, tuple[str, ...]]] = {
+_PUBLISHES: Final[dict[str, tuple[str, ...]]] = {
     "publisher": ("events.>",),
     "bot": ("decisions.>",),
     "ingest": ("commands.>", "dlq.ingest"),
     "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for people whom channels know
     "audit": ("dlq.>",),  # letters about consumers of others
-    "operator": (*_ALL_WORDS, QUEUES["NOTICES"].subjects),  # a dead letter is said again where it was said
+    "operator": (*_ALL_SUBJECTS, QUEUES["NOTICES"].subjects),  # a dead letter is said again where it was said
 }
-_HEARS: Final[dict[str, tuple[str, ...]]] = {  # as it is said, by a plain subscription
+_SUBSCRIBES: Final[dict[str, tuple[str, ...]]] = {  # as it is said, by a plain subscription
     "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>"),
     "orchestrator": (DESCRIBE_RUN,),
     "audit": (AUDIT_RECORDS,),
-    "operator": _ALL_WORDS,
+    "operator": _ALL_SUBJECTS,
 }
 _READS: Final[dict[str, tuple[str, ...]]] = {  # as it lies there, by consumers that are made for it
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
@@ -68,7 +68,7 @@ _DECLARED: Final = (*STREAMS, *QUEUES, *(f"KV_{name}" for name in BUCKETS), *(f"
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
+class NatsPermissions:
     """NATS patterns.
 
     Attributes:
@@ -83,16 +83,16 @@ class Permissions:
 
 
 ON_REQUEST: Final = {
-    "publisher": Permissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>",), (), ("progress.>",)),
+    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>",), (), ("progress.>",)),
 }
 """What one of a role may be allowed beside, all or a part of it: to hear how runs go on, and how each ended."""
 
 
-def permissions(role: str) -> Permissions:
+def nats_permissions(role: str) -> NatsPermissions:
     """Return what a role may do."""
-    publish = {*_SAYS[role], *_doors(role)}
-    subscribe = {f"{inbox(role)}.>", *_HEARS.get(role, ())}
-    return Permissions(tuple(sorted(publish)), tuple(sorted(_of_others(role))), tuple(sorted(subscribe)))
+    publish = {*_PUBLISHES[role], *_doors(role)}
+    subscribe = {f"{inbox_prefix(role)}.>", *_SUBSCRIBES.get(role, ())}
+    return NatsPermissions(tuple(sorted(publish)), tuple(sorted(_of_others(role))), tuple(sorted(subscribe)))
 
 
 def _doors(role: str) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _doors(role: str) -> Iterator[str]:
     for stream in _FOLLOWS.get(role, ()):
         yield f"$JS.API.CONSUMER.CREATE.{stream}"
     if role == "operator":
-        yield from ("$JS.API.>", "$JS.FC.>", f"{inbox(role)}.>", *_OPERATOR_ASKS.values())
+        yield from ("$JS.API.>", "$JS.FC.>", f"{inbox_prefix(role)}.>", *_OPERATOR_ASKS.values())
     elif role == "bot":
         yield from _OUTSIDE
     elif role in SERVICES:
@@ -138,7 +138,7 @@ def _serving(service: str) -> Iterator[str]:
         # Who puts an object anew takes its old chunks away; nobody else has this bucket.
         yield from (f"$O.{bucket}.>", f"{api}.STREAM.PURGE.OBJ_{bucket}", *_reading(f"OBJ_{bucket}"))
     if service in _OPERATOR_ASKS:
-        yield f"{inbox('operator')}.>"
+        yield f"{inbox_prefix('operator')}.>"
 
 
 def _own_consumer(stream: str, service: str) -> Iterator[str]:

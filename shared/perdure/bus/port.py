@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from perdure.bus.envelope import Wire
+from perdure.bus.envelope import RawMessage
 from perdure.contracts import Message
 
-__all__ = ["Bus", "Heard"]
+__all__ = ["Bus", "StoredMessage"]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class StoredMessage:
     """A message as it lies in a stream.
 
     Attributes:
@@ -23,17 +23,17 @@ class Heard:
         pending: How many matching messages lay behind it when it was delivered.
     """
 
-    wire: Wire
+    raw: RawMessage
     stream: str
     sequence: int
-    time: datetime
+    stored_at: datetime
     pending: int
 
 
 class Bus(Protocol):
     """Somewhere to say things durably and to listen."""
 
-    async def say(self, message: Message) -> int:
+    async def publish(self, message: Message) -> int:
         """Say a message and return its sequence in the stream, where it is stored.
 
         Saying it again within the duplicate window changes nothing, and gives the sequence of the first time.
@@ -42,48 +42,48 @@ class Bus(Protocol):
             Unavailable: Nobody confirmed that it is stored; it may be, so say it again.
         """
 
-    async def publish(self, wire: Wire) -> int:
+    async def publish_raw(self, wire: RawMessage) -> int:
         """Publish bytes as they are; returns the sequence in the stream.
 
         Raises:
             Unavailable: As in ``say``.
         """
 
-    def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
+    def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield messages of one stream whose subject matches, in order: from now on, or all with ``replay``."""
 
-    def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
+    def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield what one stream holds of this subject, in order, and end; with ``last_only`` the newest a subject."""
 
-    async def original(self, stream: str, sequence: int) -> Wire | None:
+    async def get(self, stream: str, sequence: int) -> RawMessage | None:
         """Return a message as it lies in its stream; none, if it is no longer there.
 
         Raises:
             Unavailable: Nobody answers.
         """
 
-    async def first(self, subject: str, *, after: int = 0) -> Heard | None:
+    async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
         """Return the oldest message of one stream whose subject matches, behind a place in it, if there is one.
 
         Raises:
             Unavailable: Nobody answers.
         """
 
-    async def caught_up(self, service: str, stream: str) -> None:
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
         """Wait until a service has settled all that a stream holds now, however long that takes.
 
         Raises:
             Unavailable: Nobody answers.
         """
 
-    async def counts(self, subject: str) -> dict[str, int]:
+    async def count_by_subject(self, subject: str) -> dict[str, int]:
         """Return how many messages one stream holds of each subject that matches.
 
         Raises:
             Unavailable: Nobody answers.
         """
 
-    async def drop(self, stream: str, sequence: int) -> None:
+    async def delete(self, stream: str, sequence: int) -> None:
         """Take a message out of its stream; of one that is not there, nothing is left to take.
 
         Raises:

@@ -2,16 +2,16 @@
 
 from typing import Final
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, Wire, attribute, header_value
+from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, header_value
 from perdure.bus.events import PREFIX, STRUCTURED
 from perdure.contracts import DeadLetter
 
-__all__ = ["replayed"]
+__all__ = ["resent"]
 
 _OF_THE_LAST_HOP: Final = ("nats-",)  # JetStream's own headers: of the publication that failed, not of this one
 
 
-def replayed(letter: DeadLetter, body: bytes, *, place: int) -> Wire:
+def resent(letter: DeadLetter, body: bytes, *, place: int) -> RawMessage:
     """Return what to publish.
 
     Args:
@@ -22,7 +22,7 @@ def replayed(letter: DeadLetter, body: bytes, *, place: int) -> Wire:
     headers = {name: value for name, value in letter.headers.items() if not name.lower().startswith(_OF_THE_LAST_HOP)}
     if letter.original_subject.startswith(PREFIX):
         headers = _identity(letter) | headers
-    return Wire(letter.original_subject, body, headers | {MESSAGE_ID: f"replay.{place}"})
+    return RawMessage(letter.original_subject, body, headers | {MESSAGE_ID: f"replay.{place}"})
 
 
 def _identity(letter: DeadLetter) -> dict[str, str]:

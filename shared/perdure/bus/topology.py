@@ -31,8 +31,10 @@ __all__ = [
 ]
 
 _DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
-_SAID_ONCE: Final = timedelta(days=1)  # what was away for long may bury a message, or tell of a request, a second time
-_GIVEN_UP: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")  # the kinds of JetStream's advisories
+_LONG_DUPLICATE_WINDOW: Final = timedelta(
+    days=1
+)  # what was away for long may bury a message, or tell of a request, a second time
+_ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")  # the kinds of JetStream's advisories
 _ACK_WAIT: Final = timedelta(seconds=30)
 
 
@@ -49,10 +51,10 @@ class Stream:
 
     name: str
     subjects: str
-    keep: timedelta
-    duplicates: timedelta = _DUPLICATES
+    max_age: timedelta
+    duplicate_window: timedelta = _DUPLICATES
     more_subjects: tuple[str, ...] = ()
-    newest_only: bool = False
+    last_per_subject: bool = False
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -70,9 +72,9 @@ class Stream:
             subjects=list(self.patterns),
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
-            max_age=self.keep.total_seconds(),
-            max_msgs_per_subject=1 if self.newest_only else -1,
-            duplicate_window=self.duplicates.total_seconds(),
+            max_age=self.max_age.total_seconds(),
+            max_msgs_per_subject=1 if self.last_per_subject else -1,
+            duplicate_window=self.duplicate_window.total_seconds(),
             allow_direct=True,
             num_replicas=replicas,
         )
@@ -88,7 +90,7 @@ class Consumer:
 
     service: str
     stream: str
-    in_flight: int
+    max_ack_pending: int
 
     @property
     def config(self) -> ConsumerConfig:
@@ -102,56 +104,56 @@ class Consumer:
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT.total_seconds(),
             max_deliver=-1,
-            max_ack_pending=self.in_flight,
+            max_ack_pending=self.max_ack_pending,
         )
 
 
-_SPOKEN: Final = {
+_MESSAGE_STREAMS: Final = {
     stream.name: stream
     for stream in (
         Stream("EVENTS", "events.>", timedelta(days=30)),
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
-        Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicates=_SAID_ONCE),
+        Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicate_window=_LONG_DUPLICATE_WINDOW),
         Stream("ALERTS", "alerts.>", timedelta(days=90)),
         Stream("DECISIONS", "decisions.>", timedelta(days=90)),
         Stream("SIGNALS", "signals.>", timedelta(days=30)),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
-        Stream("DLQ", "dlq.>", timedelta(days=90), duplicates=_SAID_ONCE),
+        Stream("DLQ", "dlq.>", timedelta(days=90), duplicate_window=_LONG_DUPLICATE_WINDOW),
     )
 }
 
 
 def _advisories(of: Iterable[str]) -> Stream:
     """Keep what JetStream says, once and to nobody, when it gives up a message of these streams for a consumer."""
-    first, *more = (f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.{stream}.*" for kind in _GIVEN_UP for stream in of)
+    first, *more = (f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.{stream}.*" for kind in _ADVISORY_KINDS for stream in of)
     return Stream("ADVISORIES", first, timedelta(days=30), more_subjects=tuple(more))
 
 
-STREAMS: Final = {**_SPOKEN, "ADVISORIES": _advisories(_SPOKEN)}
+STREAMS: Final = {**_MESSAGE_STREAMS, "ADVISORIES": _advisories(_MESSAGE_STREAMS)}
 """What services say and hear, and what the server itself says of it."""
 
 QUEUES: Final = {
     stream.name: stream
     for stream in (
-        Stream("WAITING", "waiting.>", timedelta(), duplicates=timedelta(days=1)),
-        Stream("LATEST", "latest.>", timedelta(), duplicates=timedelta(days=1), newest_only=True),
-        Stream("NOTICES", "notices.>", timedelta(), duplicates=timedelta(days=1)),
+        Stream("WAITING", "waiting.>", timedelta(), duplicate_window=timedelta(days=1)),
+        Stream("LATEST", "latest.>", timedelta(), duplicate_window=timedelta(days=1), last_per_subject=True),
+        Stream("NOTICES", "notices.>", timedelta(), duplicate_window=timedelta(days=1)),
     )
 }
 """Where ingest lets starts wait that may not go yet, and the notifier what people are still to be told; what goes is
 taken out. Nobody else hears them."""
 
 CONSUMERS: Final = (
-    Consumer("ingest", "EVENTS", in_flight=512),
-    Consumer("ingest", "DLQ", in_flight=64),
-    Consumer("orchestrator", "COMMANDS", in_flight=256),
-    Consumer("orchestrator", "DECISIONS", in_flight=256),
-    Consumer("orchestrator", "SIGNALS", in_flight=256),
-    Consumer("notifier", "APPROVALS", in_flight=64),
-    Consumer("notifier", "ALERTS", in_flight=64),
-    *(Consumer("audit", name, in_flight=2048) for name in STREAMS),
+    Consumer("ingest", "EVENTS", max_ack_pending=512),
+    Consumer("ingest", "DLQ", max_ack_pending=64),
+    Consumer("orchestrator", "COMMANDS", max_ack_pending=256),
+    Consumer("orchestrator", "DECISIONS", max_ack_pending=256),
+    Consumer("orchestrator", "SIGNALS", max_ack_pending=256),
+    Consumer("notifier", "APPROVALS", max_ack_pending=64),
+    Consumer("notifier", "ALERTS", max_ack_pending=64),
+    *(Consumer("audit", name, max_ack_pending=2048) for name in STREAMS),
 )
 
 BUCKETS: Final = {

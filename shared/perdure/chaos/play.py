@@ -12,7 +12,7 @@ from typing import Final
 from perdure.chaos.kills import Back, Killed, Killer
 from perdure.chaos.load import Load
 from perdure.chaos.plan import Planned, kill_order
-from perdure.chaos.progress_counter import Watch
+from perdure.chaos.progress_counter import ProgressCounter
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import plain_client
 from perdure.runtime.background import background
@@ -54,7 +54,7 @@ async def play(  # noqa: PLR0913 (all that there is to decide)
     seconds = max(len(events) / _PER_SECOND, every.total_seconds() * (len(victims) + 1))
     async with AsyncExitStack() as stack:
         js = (await stack.enter_async_context(plain_client(bus, name="perdure/chaos"))).jetstream()
-        load, watch = Load(js, events, seconds=seconds), Watch(js, events)
+        load, watch = Load(js, events, seconds=seconds), ProgressCounter(js, events)
         killer = Killer(state, kill_order(victims, seed), seed=seed, tell=tell)
         await stack.enter_async_context(background(watch.look_for_ever()))
         await stack.enter_async_context(background(_count_for_ever(load, watch, len(events), tell)))
@@ -67,7 +67,7 @@ async def play(  # noqa: PLR0913 (all that there is to decide)
 
 async def _kill_until_done(  # noqa: PLR0913 (all that decides when that is)
     killer: Killer,
-    watch: Watch,
+    watch: ProgressCounter,
     publishing: asyncio.Task[None],
     *,
     every: timedelta,
@@ -85,7 +85,7 @@ async def _kill_until_done(  # noqa: PLR0913 (all that decides when that is)
         await killer.kill()
 
 
-async def _count_for_ever(load: Load, watch: Watch, of: int, tell: Callable[[Happening], None]) -> None:
+async def _count_for_ever(load: Load, watch: ProgressCounter, of: int, tell: Callable[[Happening], None]) -> None:
     while True:
         tell(Counted(len(load.published), watch.ended, of))
         await asyncio.sleep(_COUNT_EVERY)

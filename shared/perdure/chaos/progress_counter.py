@@ -11,12 +11,12 @@ from perdure.chaos.plan import Planned
 from perdure.contracts import ENDINGS
 from perdure.verify.streams import Streams
 
-__all__ = ["Watch"]
+__all__ = ["ProgressCounter"]
 
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
-class Watch:
+class ProgressCounter:
     """Counts events whose run has ended or that became dead letters.
 
     Attributes:

@@ -11,7 +11,7 @@ from perdure.bus import decode
 from perdure.bus.views.approval_index import find_request, open_requests
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, local_time, print_json, table
-from perdure.cli.wording import asked, facts_of, line, until
+from perdure.cli.wording import approvers_text, deadline_text, facts_of, line
 from perdure.config.loader import load_settings
 from perdure.contracts import ApprovalRequested, to_pattern
 
@@ -53,7 +53,7 @@ def list_open(
     if as_json:
         print_json(waiting)
         return
-    rows = [(ask.request_id, ask.title, asked(ask.policy), until(ask)) for ask in waiting]
+    rows = [(ask.request_id, ask.title, approvers_text(ask.policy), deadline_text(ask)) for ask in waiting]
     console.print(table("request", "title", "asked", "until", rows=rows) if rows else "Nothing waits for an approval.")
 
 
@@ -87,9 +87,9 @@ async def _find(request_id: str) -> ApprovalRequested:
 
 async def _watch(workflow: str | None, *, as_json: bool) -> None:
     async with open_bus() as bus:
-        async for heard in bus.listen(f"approvals.*.{to_pattern(workflow)}.*"):
-            message = decode(heard.wire)
+        async for heard in bus.subscribe(f"approvals.*.{to_pattern(workflow)}.*"):
+            message = decode(heard.raw)
             if as_json:
                 print_json([message])
             elif told := line(message):
-                console.print(Text.assemble((f"{local_time(heard.time)} ", "dim"), told))
+                console.print(Text.assemble((f"{local_time(heard.stored_at)} ", "dim"), told))

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
     """Ask the audit service."""
-    return AuditRecordsFound.model_validate_json(await bus.ask(AUDIT_RECORDS, query.model_dump_json().encode()))
+    return AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:
@@ -61,5 +61,5 @@ def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
         return
     for record in records:
         console.print(
-            f"{record.position:>6} [dim]{local_time(record.said_at)}[/] {escape(record.subject)}", soft_wrap=True
+            f"{record.position:>6} [dim]{local_time(record.stored_at)}[/] {escape(record.subject)}", soft_wrap=True
         )

@@ -26,7 +26,7 @@ from perdure.cli.up import show
 from perdure.cli.verify import VERIFIER, needs_parts
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
-from perdure.local.discovery import whereabouts
+from perdure.local.discovery import discover
 from perdure.local.state import read_endpoints
 from perdure.local.suite import service_of
 from perdure.local.supervisor import Died, Ready, Stopped
@@ -175,7 +175,7 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
     with console.status("") as status:
         await play(
             order.events,
-            bus=whereabouts(settings)[0],
+            bus=discover(settings)[0],
             state=settings.state,
             victims=order.victims,
             every=order.every,

@@ -11,7 +11,7 @@ from perdure.bus import NatsBus, connect
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
-from perdure.local.discovery import whereabouts
+from perdure.local.discovery import discover
 from perdure.telemetry.tracing import tracing
 
 __all__ = ["Json", "RunId", "open_bus", "reach", "run"]
@@ -38,7 +38,7 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     """
     settings = load_settings()
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with reach(whereabouts(settings)[0], source="perdure/cli") as bus:
+        async with reach(discover(settings)[0], source="perdure/cli") as bus:
             yield bus
 
 
@@ -53,7 +53,7 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
         try:
             yield bus
         except Unavailable as error:
-            if bus.refused is None or nats.nkey_seed_file or nats.credentials_file:
+            if bus.refusal is None or nats.nkey_seed_file or nats.credentials_file:
                 raise
             raise Unavailable(
                 f"The NATS server at {', '.join(nats.servers)} answers, but does not let this folder read: it is the "

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 from pydantic import Field, TypeAdapter
 
 from perdure.bus import NatsBus, NatsKeyValue, decode
-from perdure.bus.resend import replayed
+from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
 from perdure.errors import PerdureError
 
-__all__ = ["Choice", "drop_letters", "find_letters", "replay_letters"]
+__all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
 _STREAM: Final = "DLQ"
 _COMMANDS: Final[TypeAdapter[StartWorkflow | SignalWorkflow]] = TypeAdapter(
@@ -39,15 +39,15 @@ class Choice:
         )
 
 
-async def find_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
+async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
     """Return letters by their place in the stream.
 
     Raises:
         PerdureError: One that is named is not there.
     """
     found: dict[int, DeadLetter] = {}
-    async for heard in bus.recall("dlq.>"):
-        letter = decode(heard.wire)
+    async for heard in bus.read("dlq.>"):
+        letter = decode(heard.raw)
         if isinstance(letter, DeadLetter) and choice.holds(heard.sequence, letter):
             found[heard.sequence] = letter
     if missing := sorted(set(choice.numbers) - set(found)):
@@ -55,33 +55,33 @@ async def find_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
     return found
 
 
-async def replay_letters(
+async def resend_dead_letters(
     bus: NatsBus, choice: Choice, *, pause: float, dry_run: bool
 ) -> AsyncIterator[tuple[int, DeadLetter, str | None]]:
     """Say each letter again and drop it, ``pause`` seconds apart; yields what speaks against it, if anything does."""
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    for place, letter in (await find_letters(bus, choice)).items():
+    for place, letter in (await find_dead_letters(bus, choice)).items():
         body = await _body(bus, letter)
         against = _GONE if body is None else await _against(letter, body, ledger)
         if body is not None and against is None and not dry_run:
-            await bus.publish(replayed(letter, body, place=place))
-            await bus.drop(_STREAM, place)
+            await bus.publish_raw(resent(letter, body, place=place))
+            await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
         yield place, letter, against
 
 
-async def drop_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
+async def drop_dead_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
     """Take letters out of the stream, and return them."""
-    letters = await find_letters(bus, choice)
+    letters = await find_dead_letters(bus, choice)
     for place in () if dry_run else letters:
-        await bus.drop(_STREAM, place)
+        await bus.delete(_STREAM, place)
     return letters
 
 
 async def _body(bus: NatsBus, letter: DeadLetter) -> bytes | None:
     if letter.body is not None:
         return letter.body
-    original = await bus.original(letter.stream, letter.stream_sequence)
+    original = await bus.get(letter.stream, letter.stream_sequence)
     return None if original is None else original.body
 
 

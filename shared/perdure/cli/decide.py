@@ -12,7 +12,7 @@ from rich.markup import escape
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
-from perdure.bus.decision_client import Answer, Speaker
+from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.bus.views.approval_index import find_request
 from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run
@@ -80,9 +80,9 @@ async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
         NotJudged: No receipt came in time; the decision is stored all the same and will be judged.
         Unavailable: NATS does not confirm that it is stored.
     """
-    speaker = Speaker(bus, key)
-    spoken = await speaker.say(
-        Answer(
+    speaker = DecisionClient(bus, key)
+    spoken = await speaker.publish(
+        DecisionDraft(
             request_id=request.request_id,
             digest=request.digest,
             decision=said,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, get_args
 import typer
 
 from perdure.cli.client import Json, open_bus, run
-from perdure.cli.dead_letters import Choice, drop_letters, find_letters, replay_letters
+from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letters, resend_dead_letters
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
 
@@ -90,13 +90,13 @@ def register(app: typer.Typer) -> None:
 
 async def _found(choice: Choice) -> dict[int, DeadLetter]:
     async with open_bus() as bus:
-        return await find_letters(bus, choice)
+        return await find_dead_letters(bus, choice)
 
 
 async def _replay(choice: Choice, pause: float, *, dry_run: bool) -> bool:
     refused = False
     async with open_bus() as bus:
-        async for place, letter, against in replay_letters(bus, choice, pause=pause, dry_run=dry_run):
+        async for place, letter, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
             refused |= against is not None
             goes = f"{'would go' if dry_run else 'went'} to {letter.original_subject}"
             console.print(f"{place} {goes if against is None else f'refused: {against}'}", soft_wrap=True, markup=False)
@@ -105,7 +105,7 @@ async def _replay(choice: Choice, pause: float, *, dry_run: bool) -> bool:
 
 async def _drop(choice: Choice, *, dry_run: bool) -> None:
     async with open_bus() as bus:
-        for place, letter in (await drop_letters(bus, choice, dry_run=dry_run)).items():
+        for place, letter in (await drop_dead_letters(bus, choice, dry_run=dry_run)).items():
             console.print(f"{place} {'would be dropped' if dry_run else 'dropped'}: {letter.reason}", soft_wrap=True)
 
 

@@ -17,8 +17,8 @@ from perdure.cli.output import console
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError, Unavailable
-from perdure.local.discovery import whereabouts
-from perdure.local.program import answers
+from perdure.local.discovery import discover
+from perdure.local.program import http_ready
 from perdure.local.servers import installed
 from perdure.local.state import read_endpoints
 from perdure.local.suite import SERVICES
@@ -102,8 +102,8 @@ def _approvers(settings: Settings) -> Finding:
 
 async def _bus(settings: Settings) -> Finding:
     try:
-        async with reach(whereabouts(settings)[0], source="perdure/doctor") as bus:
-            listed = json.loads(await bus.ask("$JS.API.STREAM.LIST", b""))
+        async with reach(discover(settings)[0], source="perdure/doctor") as bus:
+            listed = json.loads(await bus.request("$JS.API.STREAM.LIST", b""))
     except Unavailable as error:
         return Finding("nats", good=False, detail=str(error))
     missing = sorted(set(STREAMS) - {stream["config"]["name"] for stream in listed.get("streams") or ()})
@@ -115,7 +115,7 @@ async def _service(name: str, settings: Settings) -> Finding:
     endpoints = read_endpoints(settings.state)
     own = getattr(settings, name)
     url = endpoints.services[name] if endpoints else f"http://{own.http_host}:{own.http_port}"
-    ready = await answers(f"{url}/readyz")()
+    ready = await http_ready(f"{url}/readyz")()
     return Finding(
         f"service {name}", good=ready, detail=f"ready at {url}" if ready else f"not ready at {url}: perdure up"
     )

@@ -17,7 +17,7 @@ from perdure.bus import Bus
 from perdure.bus.views.approval_index import open_requests
 from perdure.cli.decide import Said, answer
 from perdure.cli.output import plain
-from perdure.cli.wording import facts_of, until
+from perdure.cli.wording import deadline_text, facts_of
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
 from perdure.values.printable import printable
@@ -102,7 +102,7 @@ class Inbox(App[None]):
 
     async def _hear(self) -> None:
         self._changed.set()
-        async for _ in self._bus.listen("approvals.>"):
+        async for _ in self._bus.subscribe("approvals.>"):
             self._changed.set()
 
     async def _look(self) -> None:
@@ -137,7 +137,9 @@ class Inbox(App[None]):
         found = [it for it in self._waiting.values() if wanted in f"{it.title} {it.request_id}".lower()]
         table.clear()
         for request in found:
-            table.add_row(*map(plain, (request.title, request.workflow, until(request))), key=request.request_id)
+            table.add_row(
+                *map(plain, (request.title, request.workflow, deadline_text(request))), key=request.request_id
+            )
         if looked_at in found:
             table.move_cursor(row=table.get_row_index(looked_at.request_id))
         self._show_one()

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from perdure.bus.accounts import ENVIRONMENT, INCLUDED, accounts, key_variable
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.bus.permissions import ROLES
 from perdure.cli.client import open_bus, run
 from perdure.cli.output import console
@@ -52,4 +52,4 @@ def declare_streams() -> None:
 
 async def _declare() -> None:
     async with open_bus() as bus:
-        await declare(bus.js, "operator", replicas=load_settings().nats.replicas)
+        await provision(bus.js, "operator", replicas=load_settings().nats.replicas)

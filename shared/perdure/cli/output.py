@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from perdure.contracts import Kind, Progress, RunUsage, Usage
+from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
 from perdure.values.printable import printable
 
 __all__ = ["console", "local_time", "plain", "print_json", "progress_line", "table"]
@@ -29,7 +29,7 @@ class _Console(Console):
 
 console: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
 
-_LOOKS: Final[dict[Kind, tuple[str, str]]] = {
+_LOOKS: Final[dict[ProgressKind, tuple[str, str]]] = {
     "started": ("▶", "bold"),
     "step_started": ("·", "dim"),
     "step_completed": ("✓", "green"),

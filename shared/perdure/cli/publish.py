@@ -10,7 +10,7 @@ import typer
 from opentelemetry import propagate, trace
 from pydantic import JsonValue
 
-from perdure.bus import NatsBus, Wire, write_event
+from perdure.bus import NatsBus, RawMessage, write_event
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console
 from perdure.contracts import Event
@@ -53,7 +53,7 @@ async def publish_event(bus: NatsBus, event: Event) -> int:
     with tracer.start_as_current_span(f"publish {event.type}", attributes={"perdure.event_id": event.id}):
         headers = dict(wire.headers)
         propagate.inject(headers)
-        return await bus.publish(Wire(wire.subject, wire.body, headers))
+        return await bus.publish_raw(RawMessage(wire.subject, wire.body, headers))
 
 
 async def _publish(event: Event) -> int:

@@ -98,7 +98,10 @@ async def _waiting() -> list[dict[str, Any]]:
     waiting, collected = Counter[str](), Counter[str]()
     async with open_bus() as bus:
         entries = NatsKeyValue(bus.js, "FLOW")
-        for subject, count in {**await bus.counts("waiting.>"), **await bus.counts("latest.>")}.items():
+        for subject, count in {
+            **await bus.count_by_subject("waiting.>"),
+            **await bus.count_by_subject("latest.>"),
+        }.items():
             _, stage, route, *_ = subject.split(".")
             (collected if stage == "batch" else waiting)[route] += count
         routes = sorted({*names, *waiting, *collected})

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from perdure.bus import NatsBus
-from perdure.bus.views.run_index import follow, newest_facts, story
+from perdure.bus.views.run_index import follow_progress, latest_facts, run_progress
 from perdure.cli.client import Json, RunId, open_bus, run
 from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
 from perdure.contracts import ENDINGS, Progress, RunUsage, in_order
@@ -85,24 +85,24 @@ def _print_status(facts: list[Progress], engine: RunDescription) -> None:
 
 async def _newest() -> list[Progress]:
     async with open_bus() as bus:
-        return await newest_facts(bus)
+        return await latest_facts(bus)
 
 
 async def _status(workflow_id: str) -> tuple[list[Progress], RunDescription]:
     async with open_bus() as bus:
-        return await story(bus, workflow_id), await _describe(bus, workflow_id)
+        return await run_progress(bus, workflow_id), await _describe(bus, workflow_id)
 
 
 async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
     query = RunQuery(workflow_id=workflow_id)
-    return RunDescription.model_validate_json(await bus.ask(DESCRIBE_RUN, query.model_dump_json().encode()))
+    return RunDescription.model_validate_json(await bus.request(DESCRIBE_RUN, query.model_dump_json().encode()))
 
 
 async def _last(workflow_id: str, *, wait: bool) -> Progress:
     async with open_bus() as bus:
-        last = in_order(await story(bus, workflow_id))[-1]
+        last = in_order(await run_progress(bus, workflow_id))[-1]
         if wait and last.kind not in ENDINGS:
-            return [fact async for fact in follow(bus, workflow_id, replay=True)][-1]
+            return [fact async for fact in follow_progress(bus, workflow_id, replay=True)][-1]
         return last
 
 

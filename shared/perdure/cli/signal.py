@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
-from perdure.bus import Wire
+from perdure.bus import RawMessage
 from perdure.cli.client import Json, RunId, open_bus, run
 from perdure.cli.output import console
 from perdure.cli.publish import parse_data
@@ -42,4 +42,4 @@ def register(app: typer.Typer) -> None:
 
 async def _send(workflow_id: str, name: str, body: bytes) -> int:
     async with open_bus() as bus:
-        return await bus.publish(Wire(f"signals.{to_token(workflow_id)}.{to_token(name)}", body, {}))
+        return await bus.publish_raw(RawMessage(f"signals.{to_token(workflow_id)}.{to_token(name)}", body, {}))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.bus.views.run_index import follow
+from perdure.bus.views.run_index import follow_progress
 from perdure.cli.client import Json, open_bus, run
 from perdure.cli.output import console, print_json, progress_line
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 async def _watch(workflow_id: str | None, *, from_start: bool, as_json: bool) -> int:
     last = None
     async with open_bus() as bus:
-        async for last in follow(bus, workflow_id, replay=from_start):
+        async for last in follow_progress(bus, workflow_id, replay=from_start):
             if as_json:
                 print_json([last])
             else:

@@ -14,7 +14,7 @@ from perdure.contracts import (
 )
 from perdure.values.printable import as_text
 
-__all__ = ["asked", "facts_of", "line", "until"]
+__all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
 
 
 def line(message: Message) -> Text | None:
@@ -47,20 +47,20 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("asked by", request.requester or ""),
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
-        ("asked", asked(request.policy)),
-        ("until", until(request)),
+        ("asked", approvers_text(request.policy)),
+        ("until", deadline_text(request)),
         ("digest", request.digest),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def asked(policy: Policy) -> str:
+def approvers_text(policy: Policy) -> str:
     """Tell who may answer, and how many it takes."""
     who = [*policy.people, *(f"role {role}" for role in policy.roles)]
     return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
 
 
-def until(request: ApprovalRequested) -> str:
+def deadline_text(request: ApprovalRequested) -> str:
     """Tell until when an answer counts."""
     return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
 

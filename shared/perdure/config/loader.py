@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
 from perdure.config.settings import PREFIX, Settings
-from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, place_of
+from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError
 
 __all__ = ["load_settings"]
@@ -49,7 +49,7 @@ def _problems(error: ValidationError) -> list[str]:
         what = problem["msg"]
         if problem["type"] == "extra_forbidden":
             what = f"unknown key{_nearest(str(location[-1]), _keys_beside(location))}"
-        problems.append(f"{place_of(*location)}{'.'.join(map(str, location))}: {what}")
+        problems.append(f"{source_position(*location)}{'.'.join(map(str, location))}: {what}")
     return problems
 
 

@@ -16,9 +16,9 @@ __all__ = [
     "AppriseSettings",
     "ChannelSettings",
     "EmailSettings",
-    "RuleSettings",
+    "NotificationSettings",
+    "RoutingRule",
     "SlackSettings",
-    "TellingSettings",
     "TerminalSettings",
     "WebhookSettings",
 ]
@@ -150,7 +150,7 @@ class ChannelSettings(_Section):
         return self
 
 
-class RuleSettings(_Section):
+class RoutingRule(_Section):
     """Who hears what: all that is said must fit.
 
     Attributes:
@@ -175,7 +175,7 @@ class RuleSettings(_Section):
 _TERMINAL: Final = {"terminal": ChannelSettings(terminal=TerminalSettings())}
 
 
-class TellingSettings(_Section):
+class NotificationSettings(_Section):
     """How people are told.
 
     Attributes:
@@ -189,7 +189,7 @@ class TellingSettings(_Section):
     """
 
     channels: dict[str, ChannelSettings] = {}
-    routing: tuple[RuleSettings, ...] = ()
+    routing: tuple[RoutingRule, ...] = ()
     fallback: tuple[str, ...] = ()
     url: HttpUrl | None = None
     key_file: Path | None = None

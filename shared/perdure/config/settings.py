@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from perdure.config.agents import AgentSettings, LimitSettings, RetrySettings
 from perdure.config.approvals import ApprovalSettings
-from perdure.config.notifier import TellingSettings
+from perdure.config.notifier import NotificationSettings
 from perdure.config.routes import Route
 from perdure.config.yaml_file import Yaml12Source, config_file
 from perdure.values.duration import Duration
@@ -239,7 +239,7 @@ class OrchestratorSettings(ServiceSettings):
         return timedelta(seconds=self.reconcile_every_seconds)
 
 
-class NotifierSettings(ServiceSettings, TellingSettings):
+class NotifierSettings(ServiceSettings, NotificationSettings):
     """Tells people, and takes their answers."""
 
     http_port: int = Field(default=8703, ge=0, le=65535)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from pydantic_settings import YamlConfigSettingsSource
 
-__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "place_of", "read_yaml"]
+__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "read_yaml", "source_position"]
 
 CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
 _DEFAULT_FILE: Final = Path("perdure.yaml")
@@ -46,7 +46,7 @@ def config_file() -> Path | None:
     return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
 
 
-def place_of(*location: str | int) -> str:
+def source_position(*location: str | int) -> str:
     """Return ``perdure.yaml:7: `` for a key of the configuration, or nothing if it does not come from the file."""
     file = config_file()
     if file is None or not file.is_file():

@@ -15,19 +15,19 @@ from nats.errors import Error as NatsError
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
 
-__all__ = ["credentials", "inbox", "plain_client", "refusal", "tolerate"]
+__all__ = ["accept_any_subject", "credentials", "inbox_prefix", "plain_client", "refusal"]
 
 _log = logging.getLogger(__name__)
 
 
-def inbox(role: str) -> str:
+def inbox_prefix(role: str) -> str:
     """Return where answers and deliveries for a role come; a publisher is any client, and has the usual place."""
     return "_INBOX" if role == "publisher" else f"_INBOX_{role}"
 
 
 def credentials(settings: NatsSettings, role: str) -> dict[str, Any]:
     """Return nats-py's options that say as whom to speak, and where its answers come."""
-    options: dict[str, Any] = {"inbox_prefix": settings.inbox_prefix or inbox(role)}
+    options: dict[str, Any] = {"inbox_prefix": settings.inbox_prefix or inbox_prefix(role)}
     if settings.nkey_seed_file is not None:
         options["nkeys_seed"] = str(_readable(Path(str(settings.nkey_seed_file).replace("{role}", role))))
     elif settings.credentials_file is not None:
@@ -66,7 +66,7 @@ async def plain_client(settings: NatsSettings, *, name: str) -> AsyncIterator[Cl
         error_cb=_quietly,
         **credentials(settings, "operator"),
     )
-    tolerate(client)
+    accept_any_subject(client)
     try:
         yield client
     finally:
@@ -80,7 +80,7 @@ async def _quietly(error: Exception) -> None:
         _log.warning("%s", sentence)
 
 
-def tolerate(client: Client) -> None:
+def accept_any_subject(client: Client) -> None:
     """Let a subject that is no UTF-8 arrive in escapes: nats-server takes it, and nats-py's reader would die of it."""
     client._build_message = partial(_message, client)  # type: ignore[method-assign]  # noqa: SLF001 (there is no other way in)
 

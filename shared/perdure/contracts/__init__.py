@@ -18,8 +18,8 @@ from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSub
 from perdure.contracts.events import Event
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
-from perdure.contracts.policy import Escalation, Policy, Voice
-from perdure.contracts.progress import ENDINGS, Kind, Progress, in_order
+from perdure.contracts.policy import Escalation, Policy, Vote
+from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.subjects import from_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
@@ -45,11 +45,11 @@ __all__ = [
     "Escalation",
     "Event",
     "EventReference",
-    "Kind",
     "Message",
     "Notification",
     "Policy",
     "Progress",
+    "ProgressKind",
     "Reason",
     "Receipt",
     "ReceiptCode",
@@ -60,7 +60,7 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
-    "Voice",
+    "Vote",
     "from_token",
     "in_order",
     "to_pattern",

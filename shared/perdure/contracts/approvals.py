@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import JsonValue, PositiveInt
+from pydantic import AliasChoices, Field, JsonValue, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
-from perdure.contracts.policy import Policy, Voice
+from perdure.contracts.policy import Policy, Vote
 
 __all__ = [
     "AboutRequest",
@@ -124,7 +124,7 @@ class ApprovalDecided(AboutRequest):
     decision_id: str
     approver: str
     comment: str = ""
-    voices: tuple[Voice, ...] = ()
+    votes: tuple[Vote, ...] = Field(default=(), validation_alias=AliasChoices("votes", "voices"))  # 0.1: voices
     decided_at: Instant
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from perdure.contracts.instant import Instant
 
@@ -38,14 +38,14 @@ class AuditRecord(_Part):
     Attributes:
         position: Its place in the record, from 1.
         sequence: Its place in its stream, from 1.
-        said_at: When the server stored it.
+        stored_at: When the server stored it.
     """
 
     position: int
     stream: str
     sequence: int
     subject: str
-    said_at: Instant
+    stored_at: Instant = Field(validation_alias=AliasChoices("stored_at", "said_at"))  # 0.1: said_at
     headers: dict[str, str]
     body: bytes
 

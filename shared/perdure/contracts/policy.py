@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints, mode
 
 from perdure.values.duration import Duration
 
-__all__ = ["Escalation", "Policy", "Voice"]
+__all__ = ["Escalation", "Policy", "Vote"]
 
 _Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -82,7 +82,7 @@ class Policy(BaseModel):
         return self
 
 
-class Voice(BaseModel):
+class Vote(BaseModel):
     """What one person said.
 
     Attributes:

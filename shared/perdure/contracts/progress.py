@@ -9,9 +9,9 @@ from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 from perdure.contracts.usage import RunUsage
 
-__all__ = ["ENDINGS", "Kind", "Progress", "in_order"]
+__all__ = ["ENDINGS", "Progress", "ProgressKind", "in_order"]
 
-Kind = Literal[
+ProgressKind = Literal[
     "started",
     "step_started",
     "step_completed",
@@ -26,7 +26,7 @@ Kind = Literal[
     "timed_out",
 ]
 
-ENDINGS: Final = frozenset[Kind]({"completed", "failed", "cancelled", "terminated", "timed_out"})
+ENDINGS: Final = frozenset[ProgressKind]({"completed", "failed", "cancelled", "terminated", "timed_out"})
 """After one of these a run says nothing more."""
 
 
@@ -51,7 +51,7 @@ class Progress(Message):
     workflow_id: str
     run_id: str
     sequence: PositiveInt
-    kind: Kind
+    kind: ProgressKind
     step: str | None = None
     attempt: PositiveInt = 1
     part: NonNegativeInt = 0

@@ -2,26 +2,26 @@
 
 from perdure.contracts import Escalation, Policy
 from perdure.flow.agent import Agent
-from perdure.flow.approval import Approved, Expired, Outcome, Rejected, approval
+from perdure.flow.approval import ApprovalOutcome, Approved, Expired, Rejected, approval
 from perdure.flow.continue_as_new import renew_when_long
 from perdure.flow.llm import Reply
-from perdure.flow.messages import ToolAnswer, ToolError
+from perdure.flow.messages import ToolError, ToolResult
 from perdure.flow.notify import alert, note
 from perdure.flow.result import WorkflowResult
 from perdure.flow.saga import Saga
 
 __all__ = [
     "Agent",
+    "ApprovalOutcome",
     "Approved",
     "Escalation",
     "Expired",
-    "Outcome",
     "Policy",
     "Rejected",
     "Reply",
     "Saga",
-    "ToolAnswer",
     "ToolError",
+    "ToolResult",
     "WorkflowResult",
     "alert",
     "approval",

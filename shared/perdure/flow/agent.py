@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 
 from perdure.flow.functions import function_tools
 from perdure.flow.llm import Llm
-from perdure.flow.step_options import Trying, rules_for
+from perdure.flow.step_options import StepOptions, rules_for_servers
 from perdure.flow.tools import Prompts, Resources, Toolbox, Tools
 from perdure.values.nearest import nearest
 
@@ -56,7 +56,7 @@ class Agent:
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
     ) -> None:
-        trying = Trying(retry_policy, start_to_close_timeout)
+        trying = StepOptions(retry_policy, start_to_close_timeout)
         self.name = name
         self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), trying)
         self.tools = Tools(box)
@@ -77,7 +77,7 @@ class Agent:
             ApplicationError: One is not; the sentence names the nearest.
         """
         if self._box.servers:
-            await rules_for(self._box.servers)
+            await rules_for_servers(self._box.servers)
         return self
 
     async def __aexit__(

@@ -19,15 +19,15 @@ from perdure.contracts import (
     Escalation,
     Policy,
     Severity,
-    Voice,
+    Vote,
 )
 from perdure.flow.ballot import Conclusion
 from perdure.flow.facts import Fact
-from perdure.flow.request_digest import as_shown, digest_of
+from perdure.flow.request_digest import request_digest, reviewable_json
 from perdure.flow.run import Run
-from perdure.flow.waiting import until
+from perdure.flow.waiting import wait_until
 
-__all__ = ["Approved", "Expired", "Outcome", "Rejected", "approval"]
+__all__ = ["ApprovalOutcome", "Approved", "Expired", "Rejected", "approval"]
 
 _ANY_WORKFLOW: Final = "*"
 
@@ -51,7 +51,7 @@ class Approved(_Outcome):
     outcome: Literal["approved"] = "approved"
     by: str
     comment: str = ""
-    voices: tuple[Voice, ...] = ()
+    votes: tuple[Vote, ...] = ()
     action_digest: str | None = None
 
     def authorises(self, action: Any) -> bool:
@@ -60,7 +60,7 @@ class Approved(_Outcome):
         Raises:
             ApplicationError: It is not what people saw, or they saw none. The run fails, unless it catches this.
         """
-        if self.action_digest is None or digest_of("", action=as_shown(action)) != self.action_digest:
+        if self.action_digest is None or request_digest("", action=reviewable_json(action)) != self.action_digest:
             raise ApplicationError(
                 "What is about to be done is not what was approved.", type="NotAuthorised", non_retryable=True
             )
@@ -73,7 +73,7 @@ class Rejected(_Outcome):
     outcome: Literal["rejected"] = "rejected"
     by: str
     comment: str = ""
-    voices: tuple[Voice, ...] = ()
+    votes: tuple[Vote, ...] = ()
 
 
 class Expired(_Outcome):
@@ -82,7 +82,7 @@ class Expired(_Outcome):
     outcome: Literal["expired"] = "expired"
 
 
-Outcome = Approved | Rejected | Expired
+ApprovalOutcome = Approved | Rejected | Expired
 """How an approval ends; meant for ``match``."""
 
 
@@ -97,7 +97,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
     timeout: timedelta | None = None,
     remind_every: timedelta | None = None,
     escalate: Sequence[Escalation] = (),
-) -> Outcome:
+) -> ApprovalOutcome:
     """Ask, and wait until the policy is met, whatever dies meanwhile.
 
     Args:
@@ -116,35 +116,35 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
         TypeError: Details or action have parts in an order that another process would not repeat.
     """
     run = Run.current()
-    shown, done = as_shown(details), as_shown(action)
+    shown, done = reviewable_json(details), reviewable_json(action)
     said = {"timeout": timeout, "remind_every": remind_every, "escalate": tuple(escalate)}
     policy = policy or await _configured(run)
     policy = Policy.model_validate({**dict(policy), **{name: value for name, value in said.items() if value}})
     request = _request(run, title, shown, action=done, severity=severity, policy=policy, requester=requester)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
-        answer, receipts = run.inbox.ask(request)
+        answer, receipts = run.requests.open(request)
         try:
-            await run.say([request, run.fact("waiting", step=title), *receipts])
+            await run.publish([request, run.fact("waiting", step=title), *receipts])
             for due, happening in _timetable(request):
-                if await until(answer.done, due):
+                if await wait_until(answer.done, due):
                     break
                 if happening is None:
-                    await run.hear_all()
+                    await run.drain_decisions()
                     if answer.done():
                         break
-                    run.inbox.close(request.request_id, "request_expired", "nobody answered the request in time")
+                    run.requests.close(request.request_id, "request_expired", "nobody answered the request in time")
                     return await _expired(run, request)
                 if isinstance(happening, ApprovalEscalated):
-                    run.inbox.widen(request.request_id, request.policy.rungs[happening.count - 1])
-                await run.say([happening])
-            await until(answer.done)
+                    run.requests.escalate(request.request_id, request.policy.rungs[happening.count - 1])
+                await run.publish([happening])
+            await wait_until(answer.done)
         except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
             if answer.done():
-                run.say_soon(_facts_of(run, request, answer.result()))
+                run.publish_soon(_facts_of(run, request, answer.result()))
             else:
-                run.drop(request.request_id)
+                run.withdraw_request(request.request_id)
             raise
         return await _decided(run, request, answer.result())
 
@@ -165,19 +165,19 @@ def _request(  # noqa: PLR0913 (what a request holds)
     requester: str | None,
 ) -> ApprovalRequested:
     info, now = workflow.info(), workflow.now()
-    run.asked += 1
+    run.approvals_requested += 1
     return ApprovalRequested(
         workflow=info.workflow_type,
         workflow_id=info.workflow_id,
         run_id=info.run_id,
-        request_id=f"{info.workflow_id}.{run.asked}",
+        request_id=f"{info.workflow_id}.{run.approvals_requested}",
         title=title,
         details=details,
         action=action,
         severity=severity,
         policy=policy,
         requester=requester,
-        digest=digest_of(title, details, action),
+        digest=request_digest(title, details, action),
         opened_at=now,
         expires_at=None if policy.timeout is None else now + policy.timeout,
         first_run_id=info.first_execution_run_id,
@@ -209,21 +209,21 @@ def _timetable(
         climbed += isinstance(happening, ApprovalEscalated)
 
 
-async def _expired(run: Run, request: ApprovalRequested) -> Outcome:
+async def _expired(run: Run, request: ApprovalRequested) -> ApprovalOutcome:
     silence = request.policy.silence
     expired = ApprovalExpired(**_about(request), expired_at=workflow.now(), silence=silence)
-    await run.say([expired, run.fact("resumed", step=request.title, error="nobody answered in time")])
+    await run.publish([expired, run.fact("resumed", step=request.title, error="nobody answered in time")])
     if silence == "approve":
         return Approved(by="", comment="nobody objected", action_digest=_action_digest(request))
     return Expired()
 
 
-async def _decided(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> Outcome:
-    await run.say(_facts_of(run, request, conclusion))
+async def _decided(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> ApprovalOutcome:
+    await run.publish(_facts_of(run, request, conclusion))
     by, comment = _by(conclusion), _comment(conclusion)
     if conclusion.decision == "reject":
-        return Rejected(by=by, comment=comment, voices=conclusion.voices)
-    return Approved(by=by, comment=comment, voices=conclusion.voices, action_digest=_action_digest(request))
+        return Rejected(by=by, comment=comment, votes=conclusion.votes)
+    return Approved(by=by, comment=comment, votes=conclusion.votes, action_digest=_action_digest(request))
 
 
 def _facts_of(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> list[Fact]:
@@ -233,7 +233,7 @@ def _facts_of(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> l
         decision_id=conclusion.last.decision_id,
         approver=_by(conclusion),
         comment=_comment(conclusion),
-        voices=conclusion.voices,
+        votes=conclusion.votes,
         decided_at=workflow.now(),
     )
     receipt = conclusion.last.receipt("accepted", "it counts, and settles the request")
@@ -241,15 +241,15 @@ def _facts_of(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> l
 
 
 def _by(conclusion: Conclusion) -> str:
-    return ", ".join(voice.approver for voice in conclusion.voices)
+    return ", ".join(voice.approver for voice in conclusion.votes)
 
 
 def _comment(conclusion: Conclusion) -> str:
-    return "\n".join(voice.comment for voice in conclusion.voices if voice.comment)
+    return "\n".join(voice.comment for voice in conclusion.votes if voice.comment)
 
 
 def _action_digest(request: ApprovalRequested) -> str | None:
-    return None if request.action is None else digest_of("", action=request.action)
+    return None if request.action is None else request_digest("", action=request.action)
 
 
 def _about(request: ApprovalRequested) -> dict[str, str]:

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Voice
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Vote
 
-__all__ = ["ArrivedDecision", "Conclusion", "Poll"]
+__all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
 _NOT_OF_THE_APPROVER: Final = {
     "replayed",
@@ -23,7 +23,7 @@ _NOT_OF_THE_APPROVER: Final = {
 """What others can say under an approver's name must not stand in the way of the receipt that is theirs."""
 
 
-class ArrivedDecision(BaseModel):
+class ReceivedDecision(BaseModel):
     """A decision as the bridge hands it over, and what the bridge knows of the one who made it.
 
     Attributes:
@@ -68,12 +68,12 @@ class Conclusion:
     """
 
     decision: Literal["approve", "reject"]
-    last: ArrivedDecision
-    voices: tuple[Voice, ...]
+    last: ReceivedDecision
+    votes: tuple[Vote, ...]
 
 
 @dataclass(slots=True)
-class Poll:
+class Ballot:
     """The voices on one request, one a person.
 
     Attributes:
@@ -84,13 +84,13 @@ class Poll:
     conclusion: Conclusion | None = None
     _people: set[str] = field(default_factory=set)
     _roles: set[str] = field(default_factory=set)
-    _voices: dict[str, ArrivedDecision] = field(default_factory=dict)
+    _votes: dict[str, ReceivedDecision] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._people = set(self.request.policy.people)
         self._roles = {*self.request.policy.roles, *(self.request.policy.veto_roles if self._is_limited() else ())}
 
-    def widen(self, rung: Escalation) -> None:
+    def add_approvers(self, rung: Escalation) -> None:
         """From now on others may answer too, or instead."""
         if rung.instead:
             self._people, self._roles = set(), set()
@@ -99,24 +99,24 @@ class Poll:
         self._people |= set(rung.people)
         self._roles |= set(rung.roles)
 
-    def take(self, arrived: ArrivedDecision, now: datetime) -> Receipt:
+    def judge(self, arrived: ReceivedDecision, now: datetime) -> Receipt:
         """Judge a decision; ``conclusion`` tells whether it settled the request."""
         refused = self._refusal(arrived, now)
         if refused is not None:
             return arrived.receipt(*refused)
         decision, who = arrived.decision, arrived.decision.approver
         if decision.decision == "withdraw":
-            withdrawn = self._voices.pop(who).decision.decision
+            withdrawn = self._votes.pop(who).decision.decision
             return arrived.receipt("accepted", f"your {withdrawn} is withdrawn: you may answer anew")
-        self._voices[who] = arrived
+        self._votes[who] = arrived
         self._conclude(arrived)
         if self.conclusion is not None:
             return arrived.receipt("accepted", "it counts, and settles the request")
         return arrived.receipt("accepted", f"it counts: {self._tally(decision)}")
 
-    def _refusal(self, arrived: ArrivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
+    def _refusal(self, arrived: ReceivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
         decision, request = arrived.decision, self.request
-        before = self._voices.get(decision.approver)
+        before = self._votes.get(decision.approver)
         if decision.first_run_id is not None and decision.first_run_id != request.first_run_id:
             return "replayed", "it answers another run of this workflow id"
         if decision.digest != request.digest:
@@ -136,7 +136,7 @@ class Poll:
             return "duplicate", why
         return None
 
-    def _not_allowed(self, arrived: ArrivedDecision) -> str | None:
+    def _not_allowed(self, arrived: ReceivedDecision) -> str | None:
         policy, who = self.request.policy, arrived.decision.approver
         names = {who, *arrived.stands_in_for}
         if self.request.requester in names and not policy.requester_may_answer:
@@ -145,20 +145,20 @@ class Poll:
             return None
         return f"{who} may not answer: asked are {', '.join(self._asked())}"
 
-    def _conclude(self, arrived: ArrivedDecision) -> None:
+    def _conclude(self, arrived: ReceivedDecision) -> None:
         policy, said = self.request.policy, arrived.decision.decision
-        alike = [voice for voice in self._voices.values() if voice.decision.decision == said]
+        alike = [voice for voice in self._votes.values() if voice.decision.decision == said]
         enough = policy.quorum if said == "approve" else policy.rejections
         vetoes = said == "reject" and bool(set(arrived.roles) & set(policy.veto_roles))
         if said != "withdraw" and (vetoes or len(alike) >= enough):
             voices = tuple(
-                Voice(approver=it.decision.approver, comment=it.decision.comment, proxy=it.proxy) for it in alike
+                Vote(approver=it.decision.approver, comment=it.decision.comment, proxy=it.proxy) for it in alike
             )
             self.conclusion = Conclusion(said, arrived, voices)
 
     def _tally(self, decision: Decision) -> str:
         policy = self.request.policy
-        alike = sum(voice.decision.decision == decision.decision for voice in self._voices.values())
+        alike = sum(voice.decision.decision == decision.decision for voice in self._votes.values())
         return f"{alike} of {policy.quorum if decision.decision == 'approve' else policy.rejections}"
 
     def _is_limited(self) -> bool:

@@ -2,18 +2,18 @@
 
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
-__all__ = ["innermost", "sentence"]
+__all__ = ["error_text", "root_cause"]
 
 
-def sentence(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Find the words of what happened."""
-    error = innermost(error)
+    error = root_cause(error)
     if isinstance(error, FailureError):
         return error.message
     return f"{type(error).__name__}: {error}"
 
 
-def innermost(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
     """Find what happened: Temporal wraps it into which step or child run it happened in."""
     while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
         error = error.cause

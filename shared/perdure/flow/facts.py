@@ -15,28 +15,28 @@ from perdure.contracts import (
     Receipt,
     RunUsage,
 )
-from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.ballot import ReceivedDecision
 
 __all__ = [
-    "CARRIED_MEMO",
-    "HEAR_ALL",
-    "SAY",
+    "CARRIED_STATE_MEMO",
+    "DRAIN_DECISIONS",
+    "PUBLISH_FACTS",
     "STEP_HEADER",
-    "Announcement",
-    "Carried",
+    "CarriedState",
     "EndedStep",
+    "ExpectedFacts",
     "Fact",
-    "RunStory",
+    "FactBatch",
     "StepHeader",
 ]
 
-SAY: Final = "say"
-HEAR_ALL: Final = "hear_all"
+PUBLISH_FACTS: Final = "say"
+DRAIN_DECISIONS: Final = "hear_all"
 
 STEP_HEADER: Final = "perdure-step"
 """The Temporal header in which a step learns its numbers; its value is a ``StepHeader``."""
 
-CARRIED_MEMO: Final = "perdure_carried"
+CARRIED_STATE_MEMO: Final = "perdure_carried"
 """The memo field that holds a ``Carried``."""
 
 
@@ -53,11 +53,13 @@ Fact = (
 """What a run says of itself."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Payload(BaseModel):
+    """A value in Temporal's histories. An ``alias`` is the name under which a field was first recorded: it stays."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
-class EndedStep(_Part):
+class EndedStep(_Payload):
     """A step whose worker should have said how it went.
 
     Attributes:
@@ -72,14 +74,14 @@ class EndedStep(_Part):
     usage: RunUsage | None = None
 
 
-class RunStory(_Part):
+class ExpectedFacts(_Payload):
     """What others were to say of a run that now ends."""
 
     beginning: Progress
     steps: tuple[EndedStep, ...]
 
 
-class Announcement(_Part):
+class FactBatch(_Payload):
     """Facts that the run itself says; they go out in this order.
 
     Attributes:
@@ -87,10 +89,10 @@ class Announcement(_Part):
     """
 
     facts: tuple[Annotated[Fact, Field(discriminator="type")], ...]
-    story: RunStory | None = None
+    expected: ExpectedFacts | None = Field(default=None, alias="story")
 
 
-class StepHeader(_Part):
+class StepHeader(_Payload):
     """What the run tells a step about itself when it schedules it.
 
     Attributes:
@@ -105,7 +107,7 @@ class StepHeader(_Part):
     beginning: Progress | None = None
 
 
-class Carried(_Part):
+class CarriedState(_Payload):
     """So much must not be forgotten.
 
     Attributes:
@@ -118,6 +120,6 @@ class Carried(_Part):
 
     began_at: AwareDatetime | None = None
     usage: RunUsage = RunUsage()
-    requests: NonNegativeInt = 0
-    asked: NonNegativeInt = 0
-    early: tuple[ArrivedDecision, ...] = ()
+    model_requests: NonNegativeInt = Field(default=0, alias="requests")
+    approvals_requested: NonNegativeInt = Field(default=0, alias="asked")
+    early_decisions: tuple[ReceivedDecision, ...] = Field(default=(), alias="early")

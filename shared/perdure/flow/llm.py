@@ -10,9 +10,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.contracts.usage import RunUsage
-from perdure.flow.messages import ASK_MODEL, ModelAnswer, ModelRequest, ToolAnswer, ToolWish
+from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolCall, ToolResult
 from perdure.flow.run import Run
-from perdure.flow.step_options import Trying, limited_from, perform, rules_for
+from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 from perdure.flow.tools import Toolbox
 
 __all__ = ["Llm", "Reply"]
@@ -78,7 +78,7 @@ class Llm:
             start_to_close_timeout: For one try of a request; by default the agent's, then ten minutes.
         """
         async with self._one_at_a_time:
-            return (await self._converse(prompt, None, Trying(retry_policy, start_to_close_timeout))).text
+            return (await self._converse(prompt, None, StepOptions(retry_policy, start_to_close_timeout))).text
 
     async def generate_structured(
         self,
@@ -93,7 +93,7 @@ class Llm:
         Raises:
             ApplicationError: The model answered in another shape each time (``WrongShape``).
         """
-        return (await self._shaped(prompt, model, Trying(retry_policy, start_to_close_timeout))).output
+        return (await self._shaped(prompt, model, StepOptions(retry_policy, start_to_close_timeout))).output
 
     @overload
     async def generate(
@@ -135,13 +135,13 @@ class Llm:
             ApplicationError: As with ``generate_structured``, if a shape is asked for.
         """
         prompt = message.model_dump_json() if isinstance(message, BaseModel) else message
-        trying = Trying(retry_policy, start_to_close_timeout)
+        trying = StepOptions(retry_policy, start_to_close_timeout)
         if shape is not None:
             return await self._shaped(prompt, shape, trying)
         async with self._one_at_a_time:
             return await self._converse(prompt, None, trying)
 
-    async def _shaped(self, prompt: str, shape: type[Output], trying: Trying) -> Reply[Output]:
+    async def _shaped(self, prompt: str, shape: type[Output], trying: StepOptions) -> Reply[Output]:
         usage, wrong = RunUsage(), ""
         async with self._one_at_a_time:
             for _ in range(_MOST_SHAPES):
@@ -158,18 +158,18 @@ class Llm:
             non_retryable=True,
         )
 
-    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: Trying) -> Reply[JsonValue]:
-        await rules_for(self._box.servers)
+    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: StepOptions) -> Reply[JsonValue]:
+        await rules_for_servers(self._box.servers)
         wanted: str | None = prompt
-        results: tuple[ToolAnswer, ...] = ()
+        results: tuple[ToolResult, ...] = ()
         usage = RunUsage()
         for _ in range(_MOST_TURNS):
             answer = await self._ask(wanted, results, schema, trying)
             usage += answer.usage
-            if not answer.wishes:
+            if not answer.tool_calls:
                 return Reply(answer.text, answer.output, usage)
             wanted = None
-            results = tuple(await asyncio.gather(*map(self._grant, answer.wishes)))
+            results = tuple(await asyncio.gather(*map(self._grant, answer.tool_calls)))
             usage += RunUsage(tool_calls=len(results))
         raise ApplicationError(
             f"The model of {self._box.agent} asked for tools {_MOST_TURNS} times in a row and gave no answer.",
@@ -177,10 +177,10 @@ class Llm:
             non_retryable=True,
         )
 
-    async def _grant(self, wish: ToolWish) -> ToolAnswer:
+    async def _grant(self, wish: ToolCall) -> ToolResult:
         if wish.arguments is None:
             text = f"{wish.tool} was called with arguments that are no JSON object"
-            answer = ToolAnswer(tool=wish.tool, call_id=wish.call_id, text=text, is_error=True)
+            answer = ToolResult(tool=wish.tool, call_id=wish.call_id, text=text, is_error=True)
         else:
             answer = await self._box.use(wish.tool, wish.arguments, call_id=wish.call_id)
         if answer.is_error and self._tool_errors == "raise":
@@ -189,25 +189,25 @@ class Llm:
         return answer
 
     async def _ask(
-        self, prompt: str | None, results: tuple[ToolAnswer, ...], schema: dict[str, Any] | None, trying: Trying
-    ) -> ModelAnswer:
+        self, prompt: str | None, results: tuple[ToolResult, ...], schema: dict[str, Any] | None, trying: StepOptions
+    ) -> ModelResult:
         run = Run.current()
         request = self._request.model_copy(
             update={
                 "number": run.count_request(),
                 "spent": run.usage.total,
-                "began_at": limited_from(),
+                "began_at": wall_time_start(),
                 "prompt": prompt,
-                "tool_answers": results,
+                "tool_results": results,
                 "output_schema": schema,
             }
         )
-        trying = trying.over(self._box.trying)
-        answer = await perform(
-            ASK_MODEL, request, ModelAnswer, agent=self._box.agent, does="ask", trying=trying, kind="requests"
+        trying = trying.with_defaults(self._box.trying)
+        answer = await run_step(
+            CALL_MODEL, request, ModelResult, agent=self._box.agent, does="ask", trying=trying, kind="requests"
         )
-        run.spend(answer.usage)
-        recent = (*self._request.recent, *answer.said) if answer.earlier is None else ()
+        run.add_usage(answer.usage)
+        recent = (*self._request.recent, *answer.messages) if answer.earlier is None else ()
         self._request = self._request.model_copy(
             update={"recent": recent, "earlier": answer.earlier or self._request.earlier}
         )

@@ -17,7 +17,7 @@ from perdure.flow.agent import Agent as PerdureAgent
 from perdure.flow.result import WorkflowResult
 from perdure.flow.run import Run
 from perdure.flow.tools import Tools
-from perdure.flow.waiting import until
+from perdure.flow.waiting import wait_until
 
 __all__ = ["Agent", "MCPApp", "Workflow", "WorkflowResult", "workflow"]
 
@@ -103,7 +103,7 @@ class _Workflow:
         """Wait for a signal, also one that came before, and return its argument if it has one."""
         arrived: list[tuple[Any, ...]] = []
         temporal.set_signal_handler(name, lambda *args: arrived.append(args))
-        await until(lambda: bool(arrived))
+        await wait_until(lambda: bool(arrived))
         return arrived[0][0] if arrived[0] else None
 
 

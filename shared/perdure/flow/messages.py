@@ -2,44 +2,46 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, PositiveInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PositiveInt
 
 from perdure.config.agents import RetrySettings
 from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
-    "ASK_MODEL",
-    "ASK_SERVER",
     "CALL_FUNCTION",
+    "CALL_MODEL",
     "CALL_TOOL",
+    "QUERY_SERVERS",
     "READ_RULES",
     "FunctionCall",
     "FunctionTool",
-    "ModelAnswer",
     "ModelRequest",
-    "Rules",
-    "ServerAnswer",
-    "ServerQuestion",
-    "ToolAnswer",
+    "ModelResult",
+    "OperatorRules",
+    "ServerQuery",
+    "ServerQueryResult",
+    "ToolCall",
     "ToolError",
     "ToolRequest",
-    "ToolWish",
+    "ToolResult",
 ]
 
-ASK_MODEL: Final = "ask_model"
+CALL_MODEL: Final = "ask_model"
 CALL_TOOL: Final = "call_tool"
 CALL_FUNCTION: Final = "call_function"
-ASK_SERVER: Final = "ask_server"
+QUERY_SERVERS: Final = "ask_server"
 READ_RULES: Final = "read_rules"
 """The step that gives a run its ``Rules``."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Payload(BaseModel):
+    """A value in Temporal's histories. An ``alias`` is the name under which a field was first recorded: it stays."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
-class FunctionTool(_Part):
+class FunctionTool(_Payload):
     """A Python function, as a worker finds it again.
 
     Attributes:
@@ -57,7 +59,7 @@ class FunctionTool(_Part):
     named: dict[str, JsonValue] = {}
 
 
-class ToolRequest(_Part):
+class ToolRequest(_Payload):
     """One logical tool call.
 
     Attributes:
@@ -79,7 +81,7 @@ class ToolRequest(_Part):
     began_at: AwareDatetime | None = None
 
 
-class FunctionCall(_Part):
+class FunctionCall(_Payload):
     """One logical call of a Python function."""
 
     agent: str
@@ -91,7 +93,7 @@ class FunctionCall(_Part):
     began_at: AwareDatetime | None = None
 
 
-class ToolAnswer(_Part):
+class ToolResult(_Payload):
     """What the tool gave.
 
     Attributes:
@@ -108,7 +110,7 @@ class ToolAnswer(_Part):
     text: str = ""
     other: tuple[dict[str, JsonValue], ...] = ()
     structured: JsonValue = None
-    kept: str | None = None
+    stored_as: str | None = Field(default=None, alias="kept")
     is_error: bool = False
     needs_approval: bool = False
 
@@ -118,7 +120,7 @@ class ToolAnswer(_Part):
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
 
 
-class ServerQuestion(_Part):
+class ServerQuery(_Payload):
     """What else one asks of MCP servers than to call a tool; of tools, also which functions the agent may use."""
 
     agent: str = ""
@@ -129,7 +131,7 @@ class ServerQuestion(_Part):
     arguments: dict[str, str] = {}
 
 
-class ServerAnswer(_Part):
+class ServerQueryResult(_Payload):
     """What they answer, each item in MCP's own JSON with its ``server``; functions have none."""
 
     items: tuple[dict[str, Any], ...]
@@ -139,7 +141,7 @@ class ToolError(Exception):
     """Raised by a tool's function: an answer that a model reads, not a failure that is tried again."""
 
 
-class ModelRequest(_Part):
+class ModelRequest(_Payload):
     """One request to a model.
 
     Attributes:
@@ -167,13 +169,13 @@ class ModelRequest(_Part):
     earlier: str | None = None
     recent: tuple[dict[str, Any], ...] = ()
     prompt: str | None = None
-    tool_answers: tuple[ToolAnswer, ...] = ()
+    tool_results: tuple[ToolResult, ...] = Field(default=(), alias="tool_answers")
     servers: tuple[str, ...] = ()
     functions: tuple[FunctionTool, ...] = ()
     output_schema: dict[str, Any] | None = None
 
 
-class ToolWish(_Part):
+class ToolCall(_Payload):
     """A call that the model wants made before it goes on.
 
     Attributes:
@@ -185,7 +187,7 @@ class ToolWish(_Part):
     call_id: str
 
 
-class ModelAnswer(_Part):
+class ModelResult(_Payload):
     """What the model gave.
 
     Attributes:
@@ -196,16 +198,16 @@ class ModelAnswer(_Part):
         model: Which model answered, by its provider's own name.
     """
 
-    said: tuple[dict[str, Any], ...] = ()
+    messages: tuple[dict[str, Any], ...] = Field(default=(), alias="said")
     earlier: str | None = None
     text: str = ""
-    wishes: tuple[ToolWish, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), alias="wishes")
     output: JsonValue = None
     model: str
     usage: RunUsage = RunUsage()
 
 
-class Rules(_Part):
+class OperatorRules(_Payload):
     """So much of the configuration as a run decides by.
 
     Attributes:

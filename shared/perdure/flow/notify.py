@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import workflow
 
 from perdure.contracts import Alert, Severity
-from perdure.flow.request_digest import as_shown
+from perdure.flow.request_digest import reviewable_json
 from perdure.flow.run import Run
 
 __all__ = ["alert", "note"]
@@ -29,15 +29,15 @@ async def alert(title: str, *, details: Any = None, severity: Severity = "normal
         run_id=info.run_id,
         number=run.alerts,
         title=title,
-        details=as_shown(details),
+        details=reviewable_json(details),
         severity=severity,
         roles=tuple(roles),
         raised_at=workflow.now(),
     )
-    await run.say([said])
+    await run.publish([said])
 
 
 async def note(text: str) -> None:
     """Say a free-form fact about this run as ``note`` progress."""
     run = Run.current()
-    await run.say([run.fact("note", result=text)])
+    await run.publish([run.fact("note", result=text)])

@@ -8,12 +8,12 @@ from typing import Any, Final
 from pydantic import JsonValue, TypeAdapter
 from pydantic_core import to_jsonable_python
 
-__all__ = ["as_shown", "digest_of"]
+__all__ = ["request_digest", "reviewable_json"]
 
 _ANYTHING: Final = TypeAdapter[Any](Any)
 
 
-def as_shown(details: Any) -> JsonValue:
+def reviewable_json(details: Any) -> JsonValue:
     """Return details as JSON that every process repeats: a set's own order is another in each, and so is sorted.
 
     Raises:
@@ -27,7 +27,7 @@ def as_shown(details: Any) -> JsonValue:
     return _in_order(shown, value)
 
 
-def digest_of(title: str, details: JsonValue = None, action: JsonValue = None) -> str:
+def request_digest(title: str, details: JsonValue = None, action: JsonValue = None) -> str:
     """Return the SHA-256, in hex, of what a reviewer is asked: a decision names it."""
     asked = {"details": details, "title": title} | ({} if action is None else {"action": action})
     written = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -39,7 +39,7 @@ def _in_order(shown: JsonValue, value: Any) -> JsonValue:
     match shown, value:
         case list(), set() | frozenset():
             nested = any(isinstance(item, list) for item in shown)
-            return sorted(map(as_shown, value) if nested else shown, key=json.dumps)
+            return sorted(map(reviewable_json, value) if nested else shown, key=json.dumps)
         case list(), list() | tuple() | deque() if len(shown) == len(value):
             return [_in_order(*pair) for pair in zip(shown, value, strict=True)]
         case dict(), dict() if len(shown) == len(value):

@@ -12,11 +12,19 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from perdure.contracts import ApprovalExpired, Kind, Progress, Receipt, RunUsage
-from perdure.flow.ballot import ArrivedDecision
-from perdure.flow.facts import CARRIED_MEMO, HEAR_ALL, SAY, Announcement, Carried, Fact, RunStory
-from perdure.flow.messages import READ_RULES, Rules
-from perdure.flow.open_requests import Inbox
+from perdure.contracts import ApprovalExpired, Progress, ProgressKind, Receipt, RunUsage
+from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.facts import (
+    CARRIED_STATE_MEMO,
+    DRAIN_DECISIONS,
+    PUBLISH_FACTS,
+    CarriedState,
+    ExpectedFacts,
+    Fact,
+    FactBatch,
+)
+from perdure.flow.messages import READ_RULES, OperatorRules
+from perdure.flow.open_requests import OpenRequests
 
 __all__ = ["DECISION_SIGNAL", "EVENT_MEMO", "Run"]
 
@@ -50,13 +58,13 @@ class Run:
     beginning: Progress
 
     def __init__(self) -> None:
-        self.inbox = Inbox()
-        self.asked = 0
+        self.requests = OpenRequests()
+        self.approvals_requested = 0
         self.alerts = 0
         self.usage = RunUsage()
         self.began_at = workflow.info().workflow_start_time
         self._requests = 0
-        self._rules: asyncio.Task[Rules] | None = None
+        self._rules: asyncio.Task[OperatorRules] | None = None
         self._numbers = 0
         self._beginning: Progress | None = None
         self._saying: list[asyncio.Task[Any]] = []
@@ -65,7 +73,7 @@ class Run:
     def open(cls) -> Self:
         """Begin to remember for the run whose code is about to execute; its first fact is that it has started."""
         run = cls()
-        run._take_over(workflow.memo_value(CARRIED_MEMO, Carried(), type_hint=Carried))
+        run._take_over(workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState))
         setattr(workflow.instance(), _ATTRIBUTE, run)
         workflow.set_signal_handler(DECISION_SIGNAL, run._take_decision)
         run.beginning = run._beginning = run.fact("started")
@@ -97,7 +105,7 @@ class Run:
 
     def fact(  # noqa: PLR0913 (what a fact consists of)
         self,
-        kind: Kind,
+        kind: ProgressKind,
         *,
         sequence: int | None = None,
         step: str | None = None,
@@ -126,17 +134,21 @@ class Run:
         self._requests += 1
         return self._requests
 
-    def spend(self, usage: RunUsage) -> None:
+    def add_usage(self, usage: RunUsage) -> None:
         """Remember what an answered request or call used."""
         self.usage += usage
 
-    def carried(self) -> Carried:
+    def carried_state(self) -> CarriedState:
         """Return what the run that goes on in the place of this one must know."""
-        return Carried(
-            began_at=self.began_at, usage=self.usage, requests=self._requests, asked=self.asked, early=self.inbox.early
+        return CarriedState(
+            began_at=self.began_at,
+            usage=self.usage,
+            model_requests=self._requests,
+            approvals_requested=self.approvals_requested,
+            early_decisions=self.requests.early,
         )
 
-    async def rules(self) -> Rules:
+    async def rules(self) -> OperatorRules:
         """Return the operator's rules as they were when the run first asked."""
         if self._rules is None:
             self._rules = asyncio.create_task(_read_rules())
@@ -147,13 +159,16 @@ class Run:
         beginning, self._beginning = self._beginning, None
         return beginning
 
-    async def say(self, facts: Sequence[Fact], *, after: RunStory | None = None) -> None:
+    async def publish(self, facts: Sequence[Fact], *, after: ExpectedFacts | None = None) -> None:
         """Say facts, in order and after what others were to say, and return once they are stored.
 
         Who is cancelled meanwhile has said them all the same: they have their numbers, and answers were judged.
         """
         saying = workflow.start_local_activity(
-            SAY, Announcement(facts=tuple(facts), story=after), start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+            PUBLISH_FACTS,
+            FactBatch(facts=tuple(facts), expected=after),
+            start_to_close_timeout=_SAID_WITHIN,
+            retry_policy=_RETRY,
         )
         self._saying.append(saying)
         try:
@@ -162,29 +177,31 @@ class Run:
             if saying.done() and saying in self._saying:
                 self._saying.remove(saying)
 
-    def say_soon(self, facts: Sequence[Fact]) -> None:
+    def publish_soon(self, facts: Sequence[Fact]) -> None:
         """Say facts while the run goes on; the run does not end before they are stored."""
-        self._saying.append(asyncio.create_task(self.say(facts)))
+        self._saying.append(asyncio.create_task(self.publish(facts)))
 
-    async def hear_all(self) -> None:
+    async def drain_decisions(self) -> None:
         """Wait until every decision that was stored by now is handed over: silence is none while one is on its way."""
         if workflow.patched(_SILENCE_IS_SURE):
-            await workflow.execute_local_activity(HEAR_ALL, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY)
+            await workflow.execute_local_activity(
+                DRAIN_DECISIONS, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+            )
             await asyncio.sleep(_FOR_GOOD)  # what was handed over meanwhile comes with the next workflow task
 
-    def drop(self, request_id: str) -> None:
+    def withdraw_request(self, request_id: str) -> None:
         """No longer ask this, unless it is closed already, and say so soon."""
-        if dropped := self.inbox.drop(request_id, workflow.now()):
+        if dropped := self.requests.withdraw(request_id, workflow.now()):
             self._saying.append(asyncio.create_task(self._say_for_good(dropped)))
 
     async def close(self) -> list[ApprovalExpired | Receipt]:
         """Drop what is still open when the run ends; returns what is to be said of it, and of answers to the rest."""
-        last = list(self.inbox.end(workflow.now()))
+        last = list(self.requests.close_all(workflow.now()))
         if any(isinstance(said, ApprovalExpired) for said in last):
             await asyncio.sleep(_FOR_GOOD)
         return last
 
-    async def all_said(self) -> None:
+    async def all_published(self) -> None:
         """Wait until nothing is left to be said."""
         while self._saying:
             try:
@@ -192,31 +209,35 @@ class Run:
             finally:
                 self._saying = [it for it in self._saying if not it.done()]
 
-    def _take_over(self, carried: Carried) -> None:
+    def _take_over(self, carried: CarriedState) -> None:
         self.began_at = carried.began_at or self.began_at
-        self.usage, self._requests, self.asked = carried.usage, carried.requests, carried.asked
-        for early in carried.early:
-            self.inbox.arrive(early, workflow.now())
+        self.usage, self._requests, self.approvals_requested = (
+            carried.usage,
+            carried.model_requests,
+            carried.approvals_requested,
+        )
+        for early in carried.early_decisions:
+            self.requests.receive(early, workflow.now())
 
     async def _say_beginning(self) -> None:
         """Say it, if the run's code, which comes first, and the tasks that it made have scheduled no step by now."""
         await asyncio.sleep(0)
         beginning = self.take_beginning()
         if beginning is not None:
-            await self.say([beginning])
+            await self.publish([beginning])
 
     async def _say_for_good(self, facts: Sequence[Fact]) -> None:
         await asyncio.sleep(_FOR_GOOD)
-        await self.say(facts)
+        await self.publish(facts)
 
-    def _take_decision(self, arrived: ArrivedDecision) -> None:
-        receipt = self.inbox.arrive(arrived, arrived.stored_at or workflow.now())
+    def _take_decision(self, arrived: ReceivedDecision) -> None:
+        receipt = self.requests.receive(arrived, arrived.stored_at or workflow.now())
         if receipt is not None:
-            self.say_soon([receipt])
+            self.publish_soon([receipt])
 
 
-async def _read_rules() -> Rules:
-    rules: Rules = await workflow.execute_local_activity(
-        READ_RULES, result_type=Rules, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
+async def _read_rules() -> OperatorRules:
+    rules: OperatorRules = await workflow.execute_local_activity(
+        READ_RULES, result_type=OperatorRules, start_to_close_timeout=_SAID_WITHIN, retry_policy=_RETRY
     )
     return rules

@@ -11,10 +11,10 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from perdure.flow.error_text import innermost, sentence
+from perdure.flow.error_text import error_text, root_cause
 from perdure.flow.notify import note
-from perdure.flow.step_options import undoing
-from perdure.flow.waiting import cancel_me, cancellations, see_through
+from perdure.flow.step_options import without_time_limit
+from perdure.flow.waiting import await_through_cancellation, cancel_current_task, cancellation_count
 
 __all__ = ["Saga"]
 
@@ -96,11 +96,11 @@ class Saga:
         if error is None or isinstance(error, workflow.ContinueAsNewError):
             return
         undoing = asyncio.create_task(self._undo_all())
-        cancelled = await see_through(undoing)
+        cancelled = await await_through_cancellation(undoing)
         if cancelled and not is_cancelled_exception(error) and workflow.patched(_TOLD_AFTERWARDS):
-            cancel_me()  # whoever goes on after the error hears of it where they wait next
+            cancel_current_task()  # whoever goes on after the error hears of it where they wait next
         if left := undoing.result():
-            message = f"{sentence(error)}. Not undone: {'; '.join(left)}"
+            message = f"{error_text(error)}. Not undone: {'; '.join(left)}"
             raise ApplicationError(message, type="NotUndone", non_retryable=True) from error
 
     async def _undo_all(self) -> list[str]:
@@ -108,12 +108,12 @@ class Saga:
         while self._undos:
             undo = self._undos.pop()
             try:
-                with undoing():
+                with without_time_limit():
                     await self._undo(undo)
             except (Exception, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and cancellations():
+                if isinstance(error, asyncio.CancelledError) and cancellation_count():
                     raise  # else temporalio told an undo that waited of the run's cancellation
-                left.append(f"{undo.name} ({sentence(error)})")
+                left.append(f"{undo.name} ({error_text(error)})")
                 await note(f"Could not undo: {left[-1]}")
         return left
 
@@ -149,5 +149,5 @@ def _is_activity(step: Step) -> bool:
 
 
 def _type(error: FailureError) -> str | None:
-    cause = innermost(error)
+    cause = root_cause(error)
     return cause.type if isinstance(cause, ApplicationError) else None

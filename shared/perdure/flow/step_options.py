@@ -13,11 +13,11 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import RetrySettings
-from perdure.flow.messages import Rules
+from perdure.flow.messages import OperatorRules
 from perdure.flow.run import Run
 from perdure.values.nearest import nearest
 
-__all__ = ["LONGEST_TRY", "Trying", "limited_from", "perform", "rules_for", "undoing"]
+__all__ = ["LONGEST_TRY", "StepOptions", "rules_for_servers", "run_step", "wall_time_start", "without_time_limit"]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -30,7 +30,7 @@ _UNDOING: Final = ContextVar("undoing", default=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Trying:
+class StepOptions:
     """How a step is tried; what is absent is left to whom knows less of the step.
 
     Attributes:
@@ -41,15 +41,15 @@ class Trying:
     retry_policy: RetryPolicy | None = None
     start_to_close_timeout: timedelta | None = None
 
-    def over(self, other: "Trying") -> "Trying":
+    def with_defaults(self, other: "StepOptions") -> "StepOptions":
         """Fill with another's what is absent here."""
-        return Trying(
+        return StepOptions(
             self.retry_policy or other.retry_policy, self.start_to_close_timeout or other.start_to_close_timeout
         )
 
 
 @contextmanager
-def undoing() -> Iterator[None]:
+def without_time_limit() -> Iterator[None]:
     """Lift the limit of time for a block: what was done must be undone however late it is."""
     token = _UNDOING.set(True)
     try:
@@ -58,12 +58,12 @@ def undoing() -> Iterator[None]:
         _UNDOING.reset(token)
 
 
-def limited_from() -> datetime | None:
+def wall_time_start() -> datetime | None:
     """Return from when on the wall time of the run is limited; nothing while it undoes."""
     return None if _UNDOING.get() else Run.current().began_at
 
 
-async def rules_for(servers: tuple[str, ...]) -> Rules:
+async def rules_for_servers(servers: tuple[str, ...]) -> OperatorRules:
     """Return the operator's rules.
 
     Raises:
@@ -77,14 +77,14 @@ async def rules_for(servers: tuple[str, ...]) -> Rules:
     return rules
 
 
-async def perform(  # noqa: PLR0913 (what a step consists of)
+async def run_step(  # noqa: PLR0913 (what a step consists of)
     step: str,
     request: BaseModel,
     answer: type[Answer],
     *,
     agent: str,
     does: str,
-    trying: Trying,
+    trying: StepOptions,
     kind: Literal["requests", "calls"],
 ) -> Answer:
     """Run one durable step of an agent.

@@ -11,18 +11,18 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.flow.approval import Approved, approval
 from perdure.flow.messages import (
-    ASK_SERVER,
     CALL_FUNCTION,
     CALL_TOOL,
+    QUERY_SERVERS,
     FunctionCall,
     FunctionTool,
-    ServerAnswer,
-    ServerQuestion,
-    ToolAnswer,
+    ServerQuery,
+    ServerQueryResult,
     ToolRequest,
+    ToolResult,
 )
 from perdure.flow.run import Run
-from perdure.flow.step_options import Trying, limited_from, perform, rules_for
+from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 
 __all__ = ["Prompts", "Resources", "Toolbox", "Tools"]
 
@@ -34,7 +34,7 @@ class Toolbox:
     agent: str
     servers: tuple[str, ...]
     functions: dict[str, FunctionTool]
-    trying: Trying
+    trying: StepOptions
 
     async def use(
         self,
@@ -43,11 +43,11 @@ class Toolbox:
         *,
         positional: tuple[Any, ...] = (),
         call_id: str = "",
-        trying: Trying = Trying(),  # noqa: B008 (frozen)
-    ) -> ToolAnswer:
+        trying: StepOptions = StepOptions(),  # noqa: B008 (frozen)
+    ) -> ToolResult:
         """Call a tool, once somebody has approved it if that is required."""
-        trying = trying.over(self.trying)
-        await rules_for(self.servers)
+        trying = trying.with_defaults(self.trying)
+        await rules_for_servers(self.servers)
         request = self._request(tool, arguments, positional, call_id)
         answer = await self._perform(request, tool, trying)
         return await self._once_approved(request, tool, trying) if answer.needs_approval else answer
@@ -60,13 +60,13 @@ class Toolbox:
             "arguments": to_jsonable_python(dict(arguments)),
             "positional": to_jsonable_python(positional),
             "call_id": call_id,
-            "began_at": limited_from(),
+            "began_at": wall_time_start(),
         }
         if tool in self.functions:
             return FunctionCall(function=self.functions[tool], **asked)
         return ToolRequest(servers=self.servers, tool=tool, **asked)
 
-    async def _once_approved(self, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
+    async def _once_approved(self, request: ToolRequest | FunctionCall, tool: str, trying: StepOptions) -> ToolResult:
         match await approval(f"May {self.agent} call {tool}?", details={"tool": tool, **_shown(request)}):
             case Approved(by=by):
                 return await self._perform(request.model_copy(update={"approved_by": by}), tool, trying)
@@ -74,12 +74,12 @@ class Toolbox:
                 why = f"The call of {tool} was not approved: {other.outcome}"
                 told = ", ".join(filter(None, (getattr(other, "by", ""), getattr(other, "comment", ""))))
                 text = f"{why} ({told})" if told else why
-                return ToolAnswer(tool=tool, call_id=request.call_id, text=text, is_error=True)
+                return ToolResult(tool=tool, call_id=request.call_id, text=text, is_error=True)
 
-    async def _perform(self, request: ToolRequest | FunctionCall, tool: str, trying: Trying) -> ToolAnswer:
+    async def _perform(self, request: ToolRequest | FunctionCall, tool: str, trying: StepOptions) -> ToolResult:
         step = CALL_TOOL if isinstance(request, ToolRequest) else CALL_FUNCTION
-        answer = await perform(step, request, ToolAnswer, agent=self.agent, does=tool, trying=trying, kind="calls")
-        Run.current().spend(answer.usage)
+        answer = await run_step(step, request, ToolResult, agent=self.agent, does=tool, trying=trying, kind="calls")
+        Run.current().add_usage(answer.usage)
         return answer
 
 
@@ -107,7 +107,7 @@ class Tools:
         raises: bool = True,
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
-    ) -> ToolAnswer:
+    ) -> ToolResult:
         """Call a tool by name, and return all that it gave.
 
         Args:
@@ -120,7 +120,7 @@ class Tools:
         Raises:
             ApplicationError: The tool failed (``ToolFailed``), or there is no such tool or argument (``ToolRefused``).
         """
-        trying = Trying(retry_policy, start_to_close_timeout)
+        trying = StepOptions(retry_policy, start_to_close_timeout)
         answer = await self._box.use(tool, arguments or {}, trying=trying)
         if raises:
             _text(answer)
@@ -165,8 +165,8 @@ async def ask_servers(
     box: Toolbox, about: Any, name: str = "", arguments: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Ask the agent's servers what they offer beside tools' results, as a durable step."""
-    await rules_for(box.servers)
-    question = ServerQuestion(
+    await rules_for_servers(box.servers)
+    question = ServerQuery(
         agent=box.agent,
         servers=box.servers,
         functions=tuple(box.functions.values()),
@@ -175,8 +175,8 @@ async def ask_servers(
         arguments=dict(arguments or {}),
     )
     does = f"{about} {name}".strip()
-    answer = await perform(
-        ASK_SERVER, question, ServerAnswer, agent=box.agent, does=does, trying=box.trying, kind="calls"
+    answer = await run_step(
+        QUERY_SERVERS, question, ServerQueryResult, agent=box.agent, does=does, trying=box.trying, kind="calls"
     )
     return list(answer.items)
 
@@ -187,7 +187,7 @@ def _shown(request: ToolRequest | FunctionCall) -> dict[str, Any]:
     return {"arguments": {**request.arguments, **named}, "positional": [*bound, *request.positional]}
 
 
-def _text(answer: ToolAnswer) -> str:
+def _text(answer: ToolResult) -> str:
     if answer.is_error:
         message = f"The tool {answer.tool} failed: {answer.text}"
         raise ApplicationError(message, type="ToolFailed", non_retryable=True)

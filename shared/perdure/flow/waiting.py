@@ -7,12 +7,12 @@ from typing import Any, Final, cast
 
 from temporalio import workflow
 
-__all__ = ["cancel_me", "cancellations", "see_through", "until"]
+__all__ = ["await_through_cancellation", "cancel_current_task", "cancellation_count", "wait_until"]
 
 _OUTRANKS: Final = "perdure-cancellations-outrank-answers"
 
 
-async def until(done: Callable[[], bool], deadline: datetime | None = None) -> bool:
+async def wait_until(done: Callable[[], bool], deadline: datetime | None = None) -> bool:
     """Wait until this is true, or until a deadline (UTC); returns whether it is true.
 
     temporalio tells a run's cancellation to everybody who waits for a condition, whoever shields them; and Python 3.11
@@ -21,7 +21,7 @@ async def until(done: Callable[[], bool], deadline: datetime | None = None) -> b
     Raises:
         asyncio.CancelledError: The one who waits was cancelled, if need be together with what they waited for.
     """
-    before = cancellations()
+    before = cancellation_count()
     while True:
         left = None if deadline is None else max(deadline - workflow.now(), timedelta())
         try:
@@ -29,16 +29,16 @@ async def until(done: Callable[[], bool], deadline: datetime | None = None) -> b
         except TimeoutError:  # also when no time is left: then the condition was not looked at
             break
         except asyncio.CancelledError:
-            if cancellations() > before:
+            if cancellation_count() > before:
                 raise
         else:
             break
-    if cancellations() > before and workflow.patched(_OUTRANKS):
+    if cancellation_count() > before and workflow.patched(_OUTRANKS):
         raise asyncio.CancelledError
     return done()
 
 
-async def see_through(task: "asyncio.Task[Any]") -> bool:
+async def await_through_cancellation(task: "asyncio.Task[Any]") -> bool:
     """Wait for the end of a task through all cancellations; returns whether there was one, which comes too late.
 
     Raises:
@@ -55,12 +55,12 @@ async def see_through(task: "asyncio.Task[Any]") -> bool:
     return cancelled
 
 
-def cancellations() -> int:
+def cancellation_count() -> int:
     """Count how often the task that runs was cancelled, as far as nobody took it back."""
     return _task().cancelling()
 
 
-def cancel_me() -> None:
+def cancel_current_task() -> None:
     """Cancel the task that runs: it hears of it where it waits next."""
     _task().cancel()
 

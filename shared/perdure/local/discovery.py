@@ -4,10 +4,10 @@ from perdure.config.settings import NatsSettings, Settings, TemporalSettings
 from perdure.local.nkeys import seed_file
 from perdure.local.state import State, read_endpoints
 
-__all__ = ["whereabouts"]
+__all__ = ["discover"]
 
 
-def whereabouts(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
+def discover(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
     """Return how to reach NATS and Temporal."""
     endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
     if endpoints is None:

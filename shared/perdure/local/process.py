@@ -71,7 +71,7 @@ class Process:
             self._kill_group()
             await self.wait()
 
-    def last_words(self, lines: int = 5) -> str:
+    def last_output(self, lines: int = 5) -> str:
         """Return the end of its log."""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 4_096))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-__all__ = ["Program", "answers"]
+__all__ = ["Program", "http_ready"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Program:
     first: Callable[[], Awaitable[None]] | None = None
 
 
-def answers(url: str) -> Callable[[], Awaitable[bool]]:
+def http_ready(url: str) -> Callable[[], Awaitable[bool]]:
     """Ready is who answers this URL with 200."""
 
     async def ready() -> bool:

@@ -4,16 +4,16 @@ import asyncio
 from typing import Final
 
 from perdure.bus import connect
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.local.program import Program
 
-__all__ = ["Declared"]
+__all__ = ["Provisioner"]
 
 _LOOK_EVERY: Final = 0.02  # seconds
 
 
-class Declared:
+class Provisioner:
     """What all services wait for; the first who waits has it done."""
 
     def __init__(self, nats: Program, operator: NatsSettings, *, replicas: int) -> None:
@@ -34,5 +34,5 @@ class Declared:
                 while not await self._nats.ready():
                     await asyncio.sleep(_LOOK_EVERY)
                 async with connect(self._operator, source="perdure/up") as bus:
-                    await declare(bus.js, "operator", replicas=self._replicas)
+                    await provision(bus.js, "operator", replicas=self._replicas)
                 self._done = True

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from perdure.bus.accounts import accounts
-from perdure.bus.permissions import HOUSE
+from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.errors import SetupError
-from perdure.local.program import Program, answers
+from perdure.local.program import Program, http_ready
 
 __all__ = ["installed", "nats_program", "temporal_program"]
 
@@ -50,13 +50,13 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
         name="nats",
         command=[installed("nats-server"), "-c", str(configuration)],
         where=f"nats://127.0.0.1:{ports['nats']}",
-        ready=answers(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true"),
+        ready=http_ready(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true"),
     )
 
 
 def _move_in(streams: Path) -> None:
     """Let the house's account have what an older Perdure stored, when there was one account for all."""
-    old, new = streams / "$G", streams / HOUSE
+    old, new = streams / "$G", streams / SERVICES_ACCOUNT
     if old.exists() and not new.exists():
         old.rename(new)
 
@@ -81,7 +81,7 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
         name="temporal",
         command=command,
         where=f"127.0.0.1:{ports['temporal']}",
-        ready=answers(f"http://127.0.0.1:{ports['temporal_http']}/api/v1/namespaces/{namespace}"),
+        ready=http_ready(f"http://127.0.0.1:{ports['temporal_http']}/api/v1/namespaces/{namespace}"),
     )
 
 

@@ -87,7 +87,7 @@ class State:
         """Keep the ports, so that a suite is found again where it was."""
         _write(self.folder / "ports.json", json.dumps(ports))
 
-    def tell_endpoints(self, endpoints: Endpoints) -> None:
+    def write_endpoints(self, endpoints: Endpoints) -> None:
         """Let clients find the suite."""
         _write(self.folder / _ENDPOINTS, endpoints.model_dump_json(indent=2))
 

@@ -16,8 +16,8 @@ from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.ports import choose_ports
-from perdure.local.program import Program, answers
-from perdure.local.provision import Declared
+from perdure.local.program import Program, http_ready
+from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
@@ -80,7 +80,7 @@ async def open_suite(
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]
         if embedded:
-            declared = Declared(servers[0], _as_operator(state, ports), replicas=settings.nats.replicas)
+            declared = Provisioner(servers[0], _as_operator(state, ports), replicas=settings.nats.replicas)
             services = [replace(service, first=declared.wait) for service in services]
         programs = [*servers, *services]
         pids: dict[str, int] = {}
@@ -89,7 +89,7 @@ async def open_suite(
             if isinstance(happening, Ready):
                 pids[happening.name] = happening.pid
                 if len(pids) == len(programs):
-                    state.tell_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
+                    state.write_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
             tell(happening)
 
         async with supervised(programs, state.folder / "logs", hear) as supervisor:
@@ -156,7 +156,7 @@ def _service(
         name=name,
         command=[sys.executable, "-m", f"perdure_{service_of(name)}"],
         where=where,
-        ready=answers(f"{where}/readyz"),
+        ready=http_ready(f"{where}/readyz"),
         environment={**wiring, **environment},
     )
 

@@ -156,7 +156,7 @@ class Supervisor:
     def _complaint(self, name: str, what: str) -> str:
         if name not in self._running:
             return f"{name} {what}."
-        return f"{name} {what}. Its last words, from {self._logs / name}.log:\n{self._running[name].last_words()}"
+        return f"{name} {what}. Its last words, from {self._logs / name}.log:\n{self._running[name].last_output()}"
 
 
 @asynccontextmanager

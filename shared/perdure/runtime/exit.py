@@ -8,10 +8,10 @@ import os
 import sys
 from typing import NoReturn
 
-__all__ = ["leave"]
+__all__ = ["exit_process"]
 
 
-def leave(code: object) -> NoReturn:
+def exit_process(code: object) -> NoReturn:
     """End this process now, with the exit code that ``SystemExit`` would give it."""
     sys.stdout.flush()
     sys.stderr.flush()

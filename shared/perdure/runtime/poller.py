@@ -8,14 +8,14 @@ from typing import Final
 
 from perdure.errors import Unavailable
 
-__all__ = ["Watch"]
+__all__ = ["Poller"]
 
 _LOOK_EVERY: Final = 1.0  # seconds: what another process stored and did not live to see to waits no longer
 
 _log = logging.getLogger(__name__)
 
 
-class Watch:
+class Poller:
     """A look that is repeated; it returns when to look again, if it knows."""
 
     def __init__(

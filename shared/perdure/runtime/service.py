@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus, connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
-from perdure.bus.jetstream.provision import declare
-from perdure.bus.jetstream.subscriptions import hearing
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.loader import load_settings
 from perdure.config.settings import ServiceSettings, Settings
 from perdure.errors import SetupError
@@ -70,11 +70,11 @@ async def _live(service: str, settings: Settings, around: Around) -> None:
         endpoints(own, health, registry),
         connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
     ):
-        health.checks["nats"] = bus.answers
-        await declare(bus.js, service, replicas=settings.nats.replicas)
+        health.checks["nats"] = bus.is_connected
+        await provision(bus.js, service, replicas=settings.nats.replicas)
         async with (
             around(settings, bus, health) as app,
-            hearing(app, bus, settings.nats, registry),
+            subscribed(app, bus, settings.nats, registry),
             background((guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch()),
         ):
             health.checks["consumers"] = guard.is_complete

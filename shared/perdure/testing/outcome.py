@@ -5,11 +5,11 @@ from typing import Any
 
 from perdure.contracts import Alert, Message, Progress, in_order
 
-__all__ = ["Outcome"]
+__all__ = ["RunOutcome"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """The end of a run and its story.
 
     Attributes:

@@ -15,13 +15,13 @@ from perdure.bus import MemoryBus, MemoryObjects, decode
 from perdure.config.settings import Settings
 from perdure.connections.temporal import converter
 from perdure.contracts import ApprovalRequested, Decision, Message, Progress
-from perdure.flow.ballot import ArrivedDecision
+from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
-from perdure.testing.outcome import Outcome
+from perdure.testing.outcome import RunOutcome
 from perdure.testing.scripted_model import Line, ScriptedModel
 from perdure_orchestrator.agents.in_process import InProcessServer
-from perdure_orchestrator.app import Parties, working
+from perdure_orchestrator.app import AgentBackends, run_worker
 from perdure_orchestrator.payload_store import payload_storage
 from perdure_orchestrator.registry import Registry
 
@@ -67,17 +67,17 @@ class LiveRun:
 
     async def until(self, kind: str, step: str | None = None) -> Progress:
         """Wait until the run says a fact of this kind, and about this step if one is named."""
-        async for heard in self._bus.listen("progress.>", replay=True):
-            fact = decode(heard.wire)
+        async for heard in self._bus.subscribe("progress.>", replay=True):
+            fact = decode(heard.raw)
             if isinstance(fact, Progress) and fact.kind == kind and step in {None, fact.step}:
                 return fact
         raise AssertionError
 
-    async def outcome(self) -> Outcome:
+    async def outcome(self) -> RunOutcome:
         """Wait for the end, over any time that the run waits itself."""
         with suppress(WorkflowFailureError):  # the run has said why
             await self._handle.result()
-        return Outcome(self._handle.id, tuple(self._bus.said))
+        return RunOutcome(self._handle.id, tuple(self._bus.published))
 
 
 class WorkflowRunner:
@@ -87,7 +87,7 @@ class WorkflowRunner:
         self._environment = environment
         self._settings = settings
 
-    async def __call__(self, workflow: type, *args: Any, **stage: Any) -> Outcome:
+    async def __call__(self, workflow: type, *args: Any, **stage: Any) -> RunOutcome:
         """Run a workflow to its end.
 
         Args:
@@ -127,13 +127,13 @@ class WorkflowRunner:
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
         configured = _settings({workflow, *children}, self._settings, settings or {})
-        parties = Parties(scripted, {name: _here(server) for name, server in (servers or {}).items()})
+        parties = AgentBackends(scripted, {name: _here(server) for name, server in (servers or {}).items()})
         objects = MemoryObjects()
         configuration = self._environment.client.config()
         configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
         client = Client(**configuration)
         bus = _ReviewedBus(client, answers or {})
-        async with working(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties):
+        async with run_worker(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties):
             handle = await client.start_workflow(
                 _name(workflow),
                 args=args,
@@ -164,9 +164,9 @@ class _ReviewedBus(MemoryBus):
         self._client = client
         self._answers = answers
 
-    async def say(self, message: Message) -> int:
-        """Keep it, and let reviewers hear it; see ``Bus.say``."""
-        place = await super().say(message)
+    async def publish(self, message: Message) -> int:
+        """Keep it, and let reviewers hear it; see ``Bus.publish``."""
+        place = await super().publish(message)
         if isinstance(message, ApprovalRequested):
             said = next((said for title, said in self._answers.items() if message.title.startswith(title)), None)
             for arrived in _reviewers(message, said) if said else ():
@@ -174,7 +174,7 @@ class _ReviewedBus(MemoryBus):
         return place
 
 
-def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDecision]:
+def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ReceivedDecision]:
     """Say the same as often as the policy asks for, as people who may."""
     policy = request.policy
     count = policy.quorum if said == "approve" else policy.rejections
@@ -188,7 +188,7 @@ def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ArrivedDeci
             digest=request.digest,
             nonce=request.request_id,
         )
-        yield ArrivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)
+        yield ReceivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)
 
 
 def _settings(workflows: set[type], *given: Mapping[str, Any]) -> Settings:

@@ -49,7 +49,7 @@ class ScriptedModel:
     async def close(self) -> None:
         """Do nothing: there are no connections."""
 
-    def without_keys(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text: there are no keys."""
         return text
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError, SetupError
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Verdict
@@ -86,4 +86,4 @@ def _main() -> object:
 
 
 if __name__ == "__main__":
-    leave(_main())
+    exit_process(_main())

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from perdure.contracts import ENDINGS, Kind
-from perdure.verify.records import Execution, Expected, Fact, Letter, Seen
+from perdure.contracts import ENDINGS, ProgressKind
+from perdure.verify.records import DeadLetterRecord, Execution, Expected, Fact, Observations
 
 __all__ = ["CHECKS", "Verdict", "Violation", "judge"]
 
@@ -19,7 +19,7 @@ CHECKS: Final = {
 }
 """What is checked, and what holds if no violation is found."""
 
-_ENDING_OF: Final[dict[str, Kind]] = {
+_ENDING_OF: Final[dict[str, ProgressKind]] = {
     "COMPLETED": "completed",
     "FAILED": "failed",
     "CANCELED": "cancelled",
@@ -59,7 +59,7 @@ class Verdict:
     violations: Sequence[Violation]
 
 
-def judge(expected: Sequence[Expected], seen: Seen, *, runs_per_event: int = 1) -> Verdict:
+def judge(expected: Sequence[Expected], seen: Observations, *, runs_per_event: int = 1) -> Verdict:
     """Compare; runs are looked at where an expected event started them, messages all of them.
 
     Args:
@@ -79,11 +79,11 @@ def judge(expected: Sequence[Expected], seen: Seen, *, runs_per_event: int = 1) 
         *(violation for it in workflow_ids for violation in _numbers(it, facts.get(it, ()))),
         *_audit(seen),
     ]
-    looked_at = (len(expected), len(expected), len(runs), len(workflow_ids), len(seen.said))
+    looked_at = (len(expected), len(expected), len(runs), len(workflow_ids), len(seen.stream_entries))
     return Verdict(dict(zip(CHECKS, looked_at, strict=True)), violations)
 
 
-def _published(expected: Sequence[Expected], seen: Seen) -> Iterator[Violation]:
+def _published(expected: Sequence[Expected], seen: Observations) -> Iterator[Violation]:
     subjects = _by(seen.published, lambda event: event.id)
     for event in expected:
         found = {it.subject for it in subjects.get(event.id, ())}
@@ -94,7 +94,7 @@ def _published(expected: Sequence[Expected], seen: Seen) -> Iterator[Violation]:
 
 
 def _outcomes(
-    expected: Sequence[Expected], seen: Seen, runs: Sequence[Execution], runs_per_event: int
+    expected: Sequence[Expected], seen: Observations, runs: Sequence[Execution], runs_per_event: int
 ) -> Iterator[Violation]:
     runs_of, letters_of = _by(runs, lambda run: run.event_id), _letters(seen)
     for event in expected:
@@ -110,20 +110,20 @@ def _outcomes(
             yield Violation("outcome", event.id, f"{found}; it was to become a {event.outcome.replace('_', ' ')}")
 
 
-def _letters(seen: Seen) -> dict[str, list[Letter]]:
+def _letters(seen: Observations) -> dict[str, list[DeadLetterRecord]]:
     """Return the letters about each event; who is meant, the original says where its stream still holds it."""
     places = {("EVENTS", it.sequence): it.id for it in seen.published}
     places |= {("COMMANDS", it.sequence): it.event_id for it in seen.commands}
     bodies = _by(seen.published, lambda event: event.id)
-    found: dict[str, list[Letter]] = defaultdict(list)
-    for letter in seen.letters:
+    found: dict[str, list[DeadLetterRecord]] = defaultdict(list)
+    for letter in seen.dead_letters:
         event_id = places.get((letter.stream, letter.stream_sequence), letter.event_id)
         if event_id is not None and not _about_another(letter, {it.digest for it in bodies.get(event_id, ())}):
             found[event_id].append(letter)
     return found
 
 
-def _about_another(letter: Letter, bodies: set[str]) -> bool:
+def _about_another(letter: DeadLetterRecord, bodies: set[str]) -> bool:
     """Tell whether the letter refuses other data under the same id: that is no outcome of the event that came first."""
     return letter.reason == "duplicate_id" and len(bodies) > 1
 
@@ -141,7 +141,7 @@ def _ending(run: Execution, facts: Sequence[Fact]) -> Iterator[Violation]:
         )
 
 
-def _unknown_runs(ids: set[str], seen: Seen) -> Iterator[Violation]:
+def _unknown_runs(ids: set[str], seen: Observations) -> Iterator[Violation]:
     known = {(run.workflow_id, run.run_id) for run in seen.executions}
     said = dict.fromkeys((fact.workflow_id, fact.run_id) for fact in seen.facts if fact.event_id in ids)
     for workflow_id, run_id in said:
@@ -164,9 +164,9 @@ def _numbers(workflow_id: str, facts: Sequence[Fact]) -> Iterator[Violation]:
             yield Violation("progress", workflow_id, f"{fact.kind} ({fact.number}) comes after {end.kind}")
 
 
-def _audit(seen: Seen) -> Iterator[Violation]:
+def _audit(seen: Observations) -> Iterator[Violation]:
     recorded = {(row.stream, row.sequence): row for row in seen.recorded}
-    for message in seen.said:
+    for message in seen.stream_entries:
         row = recorded.get((message.stream, message.sequence))
         about = f"{message.stream}.{message.sequence}"
         if row is None:
@@ -182,7 +182,7 @@ def _runs(runs: Sequence[Execution]) -> str:
     return f"{len(runs)} runs{f' ({named})' if runs else ''}"
 
 
-def _dead(letters: Sequence[Letter]) -> str:
+def _dead(letters: Sequence[DeadLetterRecord]) -> str:
     named = ", ".join(f"DLQ.{letter.sequence} {letter.reason}" for letter in letters)
     return f"{len(letters)} dead letters{f' ({named})' if letters else ''}"
 

@@ -4,9 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.contracts import Kind
+from perdure.contracts import ProgressKind
 
-__all__ = ["Command", "Execution", "Expected", "Fact", "Letter", "Outcome", "Published", "Recorded", "Said", "Seen"]
+__all__ = [
+    "Command",
+    "DeadLetterRecord",
+    "Execution",
+    "Expected",
+    "Fact",
+    "Observations",
+    "Outcome",
+    "Published",
+    "Recorded",
+    "StreamEntry",
+]
 
 Outcome = Literal["run", "dead_letter"]
 
@@ -25,7 +36,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StreamEntry:
     """A message as its stream holds it; of the body, the SHA-256."""
 
     stream: str
@@ -63,7 +74,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetterRecord:
     """A dead letter in DLQ.
 
     Attributes:
@@ -92,7 +103,7 @@ class Fact:
     workflow_id: str
     run_id: str
     number: int
-    kind: Kind
+    kind: ProgressKind
     event_id: str | None
 
 
@@ -111,13 +122,13 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observations:
     """All that was found, at one look."""
 
-    said: Sequence[Said] = ()
+    stream_entries: Sequence[StreamEntry] = ()
     published: Sequence[Published] = ()
     commands: Sequence[Command] = ()
-    letters: Sequence[Letter] = ()
+    dead_letters: Sequence[DeadLetterRecord] = ()
     facts: Sequence[Fact] = ()
     executions: Sequence[Execution] = ()
     recorded: Sequence[Recorded] = ()

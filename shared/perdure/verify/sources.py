@@ -16,8 +16,8 @@ from perdure.config.settings import Settings, TemporalSettings
 from perdure.connections.nats import plain_client
 from perdure.connections.temporal import open_client
 from perdure.errors import Unavailable
-from perdure.local.discovery import whereabouts
-from perdure.verify.records import Seen
+from perdure.local.discovery import discover
+from perdure.verify.records import Observations
 from perdure.verify.runs import executions
 from perdure.verify.store import open_store, recorded
 from perdure.verify.streams import Streams
@@ -36,7 +36,7 @@ class Sources:
     task_queues: frozenset[str]
     store: AsyncEngine
 
-    async def look(self) -> Seen:
+    async def look(self) -> Observations:
         """Read all; streams first, so that what they hold can be found in Temporal and in the store.
 
         Raises:
@@ -49,7 +49,9 @@ class Sources:
             rows = await recorded(self.store)
         except (NatsError, RPCError, SQLAlchemyError, OSError) as error:
             raise Unavailable(f"A source cannot be read: {error!r}") from error
-        return Seen(streams.said, streams.published, streams.commands, streams.letters, streams.facts, runs, rows)
+        return Observations(
+            streams.said, streams.published, streams.commands, streams.letters, streams.facts, runs, rows
+        )
 
     async def quiet(self) -> bool:
         """Tell whether every consumer has acknowledged all there is: then nothing is in anybody's hands.
@@ -70,7 +72,7 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
     Raises:
         Unavailable: NATS or Temporal does not answer within so many seconds.
     """
-    bus, engine = whereabouts(settings)
+    bus, engine = discover(settings)
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(within):

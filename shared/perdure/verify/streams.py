@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, Progress
 from perdure.verify.identity import event_behind, event_id
-from perdure.verify.records import Command, Fact, Letter, Published, Said
+from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 
 __all__ = ["AUDITED", "Message", "Streams"]
 
@@ -56,10 +56,10 @@ class Streams:
     def __init__(self, js: JetStreamContext) -> None:
         self._js = js
         self._read = dict.fromkeys(AUDITED, 0)
-        self.said: list[Said] = []
+        self.said: list[StreamEntry] = []
         self.published: list[Published] = []
         self.commands: list[Command] = []
-        self.letters: list[Letter] = []
+        self.letters: list[DeadLetterRecord] = []
         self.facts: list[Fact] = []
 
     async def read(self, *streams: str) -> None:
@@ -85,7 +85,7 @@ class Streams:
 
     def take(self, message: Message) -> None:
         """Make records of a message."""
-        self.said.append(Said(message.stream, message.sequence, message.subject, message.digest))
+        self.said.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
         match message.stream:
             case "EVENTS":
                 identity = event_id(message.headers, message.body, place=f"EVENTS.{message.sequence}")
@@ -114,7 +114,9 @@ class Streams:
             return  # likewise: a letter that cannot be read is none, and its event has no outcome
         body, place = letter.body or b"", f"{letter.stream}.{letter.stream_sequence}"
         about = event_id(letter.headers, body, place=place) if letter.stream == "EVENTS" else event_behind(body)
-        self.letters.append(Letter(message.sequence, letter.reason, letter.stream, letter.stream_sequence, about))
+        self.letters.append(
+            DeadLetterRecord(message.sequence, letter.reason, letter.stream, letter.stream_sequence, about)
+        )
 
     async def _new(self, stream: str) -> AsyncIterator[Message]:
         info = await self._js.stream_info(stream)

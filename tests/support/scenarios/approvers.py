@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
-from perdure.flow.request_digest import digest_of
+from perdure.flow.request_digest import request_digest
 from tests.support.people import approvers_file, signed
 from tests.support.scenarios.scenario import ROLES, STANDS_IN, Say
 
@@ -45,7 +45,7 @@ class Cast:
             self._key(say),
             say.who,
             f"{run_id}.{say.about}",
-            digest_of(title_of(say.about) if say.saw else "Something else?"),
+            request_digest(title_of(say.about) if say.saw else "Something else?"),
             said=say.word,
             nonce=f"{say.nonce}",
             expires_at=None if say.good_for is None else beginning + timedelta(hours=say.good_for, minutes=40),

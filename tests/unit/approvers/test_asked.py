@@ -7,7 +7,7 @@ import pytest
 
 from perdure.approvers import Approver, Directory, escalated, may_answer
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy
-from perdure.flow.ballot import ArrivedDecision, Poll
+from perdure.flow.ballot import Ballot, ReceivedDecision
 from tests.support.notifier import NOON, request
 
 PEOPLE = {
@@ -45,9 +45,9 @@ def test_those_are_asked_whose_answer_the_run_takes(policy: Policy, rungs: tuple
 
 
 def taken(asked: ApprovalRequested, reached: int, who: str) -> bool:
-    poll = Poll(asked)
+    poll = Ballot(asked)
     for rung in sorted(asked.policy.escalate, key=lambda rung: rung.after)[:reached]:
-        poll.widen(rung)
+        poll.add_approvers(rung)
     said = {"workflow_id": "w", "request_id": "w.1", "decision": "approve", "digest": asked.digest, "nonce": "n"}
     decision = Decision(**said, approver=who)
-    return poll.take(ArrivedDecision(decision_id="d", decision=decision, roles=PEOPLE[who].roles), NOON).accepted
+    return poll.judge(ReceivedDecision(decision_id="d", decision=decision, roles=PEOPLE[who].roles), NOON).accepted

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from perdure.bus import Heard, Wire
-from perdure.bus.settlement import LARGEST_BODY_KEPT
+from perdure.bus import RawMessage, StoredMessage
+from perdure.bus.settlement import MAX_DEAD_LETTER_BODY_BYTES
 from perdure.errors import InvalidMessage
-from perdure_audit.advisories import letter_about, read_advisory
+from perdure_audit.advisories import dead_letter_of, read_advisory
 
 TERMINATED = {
     "type": "io.nats.jetstream.advisory.v1.terminated",
@@ -18,7 +18,7 @@ TERMINATED = {
     "stream_seq": 7,
     "deliveries": 3,
 }
-HEARD = Heard(Wire("$JS.EVENT", b"", {}), "ADVISORIES", 1, datetime(2026, 11, 23, tzinfo=UTC), pending=0)
+HEARD = StoredMessage(RawMessage("$JS.EVENT", b"", {}), "ADVISORIES", 1, datetime(2026, 11, 23, tzinfo=UTC), pending=0)
 
 
 def advisory(**other: Any) -> bytes:
@@ -26,9 +26,9 @@ def advisory(**other: Any) -> bytes:
 
 
 def test_a_letter_names_the_consumer_its_reason_and_what_to_do() -> None:
-    original = Wire("signals.r.go", b"1", {"h": "v"})
+    original = RawMessage("signals.r.go", b"1", {"h": "v"})
 
-    letter = letter_about(read_advisory(advisory(reason="no such colour")), original, HEARD)
+    letter = dead_letter_of(read_advisory(advisory(reason="no such colour")), original, HEARD)
 
     assert (letter.message_id, letter.reason, letter.deliveries) == ("bot.SIGNALS.7", "terminated", 3)
     assert (letter.original_subject, letter.headers, letter.body) == ("signals.r.go", {"h": "v"}, b"1")
@@ -37,9 +37,9 @@ def test_a_letter_names_the_consumer_its_reason_and_what_to_do() -> None:
 
 
 def test_a_body_that_is_too_large_to_repeat_stays_in_its_stream() -> None:
-    original = Wire("signals.r.go", b"1" * (LARGEST_BODY_KEPT + 1), {})
+    original = RawMessage("signals.r.go", b"1" * (MAX_DEAD_LETTER_BODY_BYTES + 1), {})
 
-    letter = letter_about(read_advisory(advisory()), original, HEARD)
+    letter = dead_letter_of(read_advisory(advisory()), original, HEARD)
 
     assert (letter.original_subject, letter.body) == ("signals.r.go", None)
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from perdure.bus import Heard, MemoryBus, Wire
+from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import settle
 from perdure.errors import Unavailable
 from perdure_audit.recorder import Recorder
@@ -18,7 +18,8 @@ from perdure_audit.store import Store
 from tests.bus.test_settle import Delivered
 
 MESSAGES = [
-    Heard(Wire("events.a", b"", {}), "EVENTS", n, datetime(2026, 11, 23, tzinfo=UTC), pending=0) for n in (1, 2)
+    StoredMessage(RawMessage("events.a", b"", {}), "EVENTS", n, datetime(2026, 11, 23, tzinfo=UTC), pending=0)
+    for n in (1, 2)
 ]
 
 
@@ -26,10 +27,10 @@ class ShakyStore(Store):
     """A store that fails as its script says, and then keeps what it is given."""
 
     def __init__(self, *script: Exception) -> None:
-        self.kept: list[Heard] = []
+        self.kept: list[StoredMessage] = []
         self._script = list(script)
 
-    async def add(self, messages: Sequence[Heard]) -> None:
+    async def add(self, messages: Sequence[StoredMessage]) -> None:
         if self._script:
             raise self._script.pop(0)
         self.kept += messages
@@ -40,8 +41,8 @@ async def test_a_store_that_fails_once_costs_no_message(error: Exception) -> Non
     store = ShakyStore(error)
     recorder = Recorder(store)
 
-    async def deliver(heard: Heard) -> list[str]:
-        delivery = Delivered(heard=heard)
+    async def deliver(heard: StoredMessage) -> list[str]:
+        delivery = Delivered(message=heard)
         while delivery.settled[-1:] != ["ack"]:
             await settle(delivery, recorder.record, bus=MemoryBus(), service="audit")
         return delivery.settled

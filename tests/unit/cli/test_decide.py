@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus
-from perdure.bus.decision_client import Speaker, Spoken
+from perdure.bus.decision_client import DecisionClient, PublishedDecision
 from perdure.cli.app import app
 from perdure.contracts import Decision, Receipt, ReceiptCode
 from perdure.errors import Unavailable
@@ -25,7 +25,7 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[MemoryBus]:
-        await bus.say(request())
+        await bus.publish(request())
         yield bus
 
     monkeypatch.setattr("perdure.cli.decide.open_bus", opened)
@@ -38,7 +38,7 @@ def perdure(*arguments: str) -> Result:
 
 
 def decisions(bus: MemoryBus) -> list[Decision]:
-    return [it for it in bus.said if isinstance(it, Decision)]
+    return [it for it in bus.published if isinstance(it, Decision)]
 
 
 @pytest.mark.parametrize("command", [("approve", "w.1", "--comment"), ("reject", "w.1", "--reason")])
@@ -76,21 +76,21 @@ def test_approvers_that_cannot_be_read_are_named_as_what_a_decision_waits_for(
 def test_a_receipt_says_how_it_ends(
     bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, ends: int
 ) -> None:
-    async def judged(_: Speaker, spoken: Spoken, *, within: float) -> Receipt:
+    async def judged(_: DecisionClient, spoken: PublishedDecision, *, within: float) -> Receipt:
         about = {"request_id": spoken.decision.request_id, "decision_id": spoken.decision.message_id}
         return Receipt(**about, accepted=code == "accepted", code=code, reason=f"within {within} s")
 
-    monkeypatch.setattr(Speaker, "receipt", judged)
+    monkeypatch.setattr(DecisionClient, "receipt", judged)
 
     assert perdure("approve", "w.1").exit_code == ends
     assert len(decisions(bus)) == 1
 
 
 def test_a_bus_that_goes_after_it_is_stored_leaves_it_stored(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gone(_: Speaker, spoken: Spoken, *, within: float) -> Receipt:
+    async def gone(_: DecisionClient, spoken: PublishedDecision, *, within: float) -> Receipt:
         raise Unavailable(f"{spoken.place} waited {within}")
 
-    monkeypatch.setattr(Speaker, "receipt", gone)
+    monkeypatch.setattr(DecisionClient, "receipt", gone)
 
     assert perdure("approve", "w.1").exit_code == 3
     assert len(decisions(bus)) == 1

@@ -19,7 +19,7 @@ KEY = SigningKey.new()
 @asynccontextmanager
 async def sitting_at(bus: MemoryBus, *titles: str) -> AsyncIterator[Pilot[None]]:
     for number, title in enumerate(titles, 1):
-        await bus.say(request(number, title=title, details=f"All about {number}."))
+        await bus.publish(request(number, title=title, details=f"All about {number}."))
     async with Inbox(bus, "ada", KEY).run_test(size=(140, 40)) as pilot:
         await until_rows(pilot, len(titles))
         yield pilot
@@ -34,12 +34,12 @@ async def until_rows(pilot: Pilot[None], count: int) -> None:
 
 async def judge(bus: MemoryBus, *, accepted: bool, reason: str) -> Decision:
     """Do what the run does: say a receipt for the next decision."""
-    async for heard in bus.listen("decisions.>", replay=True):
-        decision = decode(heard.wire)
+    async for heard in bus.subscribe("decisions.>", replay=True):
+        decision = decode(heard.raw)
         assert isinstance(decision, Decision)
         code = "accepted" if accepted else "duplicate"
         about = {"request_id": decision.request_id, "decision_id": decision.message_id}
-        await bus.say(Receipt(**about, accepted=accepted, code=code, reason=reason))
+        await bus.publish(Receipt(**about, accepted=accepted, code=code, reason=reason))
         return decision
     raise AssertionError
 
@@ -75,7 +75,7 @@ async def test_who_rejects_says_why() -> None:
     bus = MemoryBus()
     async with sitting_at(bus, "Pay 1?") as pilot:
         await pilot.press("r", "enter")
-        assert not [it for it in bus.said if isinstance(it, Decision)]
+        assert not [it for it in bus.published if isinstance(it, Decision)]
 
         await pilot.press(*"no", "enter")
         decision = await judge(bus, accepted=False, reason="you said approve before")
@@ -90,7 +90,7 @@ async def test_escape_says_nothing() -> None:
         await pilot.press("a", *"fine", "escape")
         await pilot.pause(0.1)
 
-        assert not [it for it in bus.said if isinstance(it, Decision)]
+        assert not [it for it in bus.published if isinstance(it, Decision)]
         assert "All about 1." in shown(pilot)
 
 
@@ -99,9 +99,9 @@ async def test_what_is_decided_leaves_and_what_is_asked_comes_while_the_cursor_s
     async with sitting_at(bus, "Pay 1?", "Pay 2?") as pilot:
         await pilot.press("down")
 
-        await bus.say(decided(1))
+        await bus.publish(decided(1))
         await until_rows(pilot, 1)
-        await bus.say(request(3))
+        await bus.publish(request(3))
         await until_rows(pilot, 2)
 
         assert "All about 2." in shown(pilot)

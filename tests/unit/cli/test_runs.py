@@ -22,7 +22,7 @@ BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 class Bus(MemoryBus):
     """Has somebody who answers for Temporal."""
 
-    async def ask(self, _subject: str, _question: bytes) -> bytes:
+    async def request(self, _subject: str, _question: bytes) -> bytes:
         return RunDescription(workflow_id="Endless-1", status="COMPLETED").model_dump_json().encode()
 
 
@@ -40,9 +40,9 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
 
 def say(bus: Bus, run_id: str, *facts: dict[str, Any]) -> None:
     for number, fact in enumerate(facts, start=1):
-        at = BEGAN + timedelta(minutes=len(bus.said))
+        at = BEGAN + timedelta(minutes=len(bus.published))
         this = {"workflow": "Endless", "workflow_id": "Endless-1", "run_id": run_id, "sequence": number, "at": at}
-        asyncio.run(bus.say(Progress(**this, **fact)))
+        asyncio.run(bus.publish(Progress(**this, **fact)))
 
 
 def asking(tokens: int) -> list[dict[str, Any]]:

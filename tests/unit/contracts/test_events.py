@@ -7,7 +7,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.bus import Wire, read_event, write_event
+from perdure.bus import RawMessage, read_event, write_event
 from perdure.contracts import Event, Reason
 from perdure.errors import InvalidMessage
 from tests.support.messages import json_values, texts, times, words
@@ -24,7 +24,7 @@ events = st.builds(
 
 
 def read(body: bytes, headers: dict[str, str] | None = None, subject: str = "events.documents.submitted") -> Event:
-    return read_event(Wire(subject, body, headers or {}), fallback_id="EVENTS.7")
+    return read_event(RawMessage(subject, body, headers or {}), fallback_id="EVENTS.7")
 
 
 @given(events)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
-from perdure.bus import Wire, decode, encode
+from perdure.bus import RawMessage, decode, encode
 from perdure.bus.topology import stream_of
 from perdure.contracts import Message, Progress
 from perdure.errors import InvalidMessage
@@ -45,11 +45,11 @@ def test_a_message_is_a_cloud_event_in_binary_mode() -> None:
 
 def test_what_is_no_message_is_refused_with_the_field() -> None:
     with pytest.raises(InvalidMessage, match="request_id: Field required"):
-        decode(Wire("decisions.w", b'{"type": "decisions"}', {}))
+        decode(RawMessage("decisions.w", b'{"type": "decisions"}', {}))
 
 
 def test_fields_of_a_newer_version_are_ignored() -> None:
     fact = Progress(workflow="W", workflow_id="w", run_id="r", sequence=1, kind="note", at=NOW)
     newer = encode(fact, source="s").body.replace(b"{", b'{"mood": "good", ', 1)
 
-    assert decode(Wire("progress.W.w", newer, {})) == fact
+    assert decode(RawMessage("progress.W.w", newer, {})) == fact

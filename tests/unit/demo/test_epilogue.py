@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from perdure.cli.demo.epilogue import ran_again
-from perdure.contracts import Kind, Progress
+from perdure.contracts import Progress, ProgressKind
 
 
-def fact(sequence: int, kind: Kind, step: str, attempt: int = 1) -> Progress:
+def fact(sequence: int, kind: ProgressKind, step: str, attempt: int = 1) -> Progress:
     return Progress(
         workflow="W",
         workflow_id="w",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from perdure.flow.request_digest import as_shown, digest_of  # noqa: F401 (what is run elsewhere, takes it from here)
+from perdure.flow.request_digest import request_digest, reviewable_json  # noqa: F401 (what is run elsewhere, takes it from here)
 
 ROOT = Path(__file__).parents[3]
 LETTERS = frozenset("abcdefgh")
@@ -44,7 +44,10 @@ SHOWN_DRAFT = {"plan": {"labels": SHOWN, "token": "**********"}, "readers": [SHO
 
 def test_every_process_asks_the_same_whatever_the_order_of_its_sets() -> None:
     def digest(hash_seed: int) -> str:
-        program = f"from {__name__} import DETAILS, as_shown, digest_of; print(digest_of('?', as_shown(DETAILS)))"
+        program = (
+            f"from {__name__} import DETAILS, request_digest, reviewable_json; "
+            "print(request_digest('?', reviewable_json(DETAILS)))"
+        )
         environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
         return subprocess.check_output([sys.executable, "-c", program], env=environment, cwd=ROOT, text=True)
 
@@ -52,7 +55,7 @@ def test_every_process_asks_the_same_whatever_the_order_of_its_sets() -> None:
 
 
 def test_sets_are_shown_by_the_text_of_their_items_and_all_else_as_pydantic_shows_it() -> None:
-    assert as_shown(DETAILS) == {
+    assert reviewable_json(DETAILS) == {
         "letters": SHOWN,
         "mixed": ["a", 1, ["b", 2], None],
         "in each other": [SHOWN, ["t", SHOWN], ["z", SHOWN]],
@@ -64,4 +67,4 @@ def test_sets_are_shown_by_the_text_of_their_items_and_all_else_as_pydantic_show
 @pytest.mark.parametrize("details", [iter(LETTERS), {"plans": {Plan(), Plan(token=SecretStr("u"))}}])
 def test_what_has_no_order_of_its_own_is_refused_with_a_sentence(details: Any) -> None:
     with pytest.raises(TypeError, match="order"):
-        as_shown(details)
+        reviewable_json(details)

@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Decision
-from perdure.flow.ballot import ArrivedDecision
-from perdure.flow.open_requests import Inbox
+from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.open_requests import OpenRequests
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 DIGEST = "a" * 64
@@ -18,7 +18,7 @@ REQUEST = ApprovalRequested(
 )
 
 
-def decision(name: str = "d1", place: str = "DECISIONS.1", **fields: object) -> ArrivedDecision:
+def decision(name: str = "d1", place: str = "DECISIONS.1", **fields: object) -> ReceivedDecision:
     said = {
         "workflow_id": "w",
         "request_id": "w.1",
@@ -27,14 +27,14 @@ def decision(name: str = "d1", place: str = "DECISIONS.1", **fields: object) -> 
         "digest": DIGEST,
         "nonce": name,
     }
-    return ArrivedDecision(decision_id=name, place=place, decision=Decision.model_validate({**said, **fields}))
+    return ReceivedDecision(decision_id=name, place=place, decision=Decision.model_validate({**said, **fields}))
 
 
 async def test_the_first_answer_that_counts_settles_the_question() -> None:
-    inbox = Inbox()
-    answer, refused = inbox.ask(REQUEST)
+    inbox = OpenRequests()
+    answer, refused = inbox.open(REQUEST)
 
-    receipt = inbox.arrive(decision(), NOW)
+    receipt = inbox.receive(decision(), NOW)
 
     assert receipt is None
     assert refused == []
@@ -42,28 +42,28 @@ async def test_the_first_answer_that_counts_settles_the_question() -> None:
 
 
 async def test_an_answer_that_comes_before_the_question_counts_when_it_is_asked() -> None:
-    inbox = Inbox()
-    inbox.arrive(decision(), NOW)
+    inbox = OpenRequests()
+    inbox.receive(decision(), NOW)
 
-    answer, _ = inbox.ask(REQUEST)
+    answer, _ = inbox.open(REQUEST)
 
     assert answer.result().last == decision()
 
 
 async def test_the_same_answer_twice_is_one() -> None:
-    inbox = Inbox()
-    inbox.ask(REQUEST)
-    inbox.arrive(decision(), NOW)
+    inbox = OpenRequests()
+    inbox.open(REQUEST)
+    inbox.receive(decision(), NOW)
 
-    assert inbox.arrive(decision(), NOW) is None
+    assert inbox.receive(decision(), NOW) is None
 
 
 async def test_the_same_answer_at_another_place_is_a_replay() -> None:
-    inbox = Inbox()
-    inbox.ask(REQUEST)
-    inbox.arrive(decision(), NOW)
+    inbox = OpenRequests()
+    inbox.open(REQUEST)
+    inbox.receive(decision(), NOW)
 
-    receipt = inbox.arrive(decision(place="DECISIONS.7"), NOW)
+    receipt = inbox.receive(decision(place="DECISIONS.7"), NOW)
 
     assert receipt is not None
     assert (receipt.accepted, receipt.code) == (False, "replayed")
@@ -71,11 +71,11 @@ async def test_the_same_answer_at_another_place_is_a_replay() -> None:
 
 
 async def test_a_second_answer_is_refused_with_the_name_of_the_first() -> None:
-    inbox = Inbox()
-    inbox.ask(REQUEST)
-    inbox.arrive(decision(), NOW)
+    inbox = OpenRequests()
+    inbox.open(REQUEST)
+    inbox.receive(decision(), NOW)
 
-    receipt = inbox.arrive(decision("d2", approver="bob", decision="reject"), NOW)
+    receipt = inbox.receive(decision("d2", approver="bob", decision="reject"), NOW)
 
     assert receipt is not None
     assert not receipt.accepted
@@ -84,38 +84,38 @@ async def test_a_second_answer_is_refused_with_the_name_of_the_first() -> None:
 
 
 async def test_an_answer_after_the_end_is_refused() -> None:
-    inbox = Inbox()
-    inbox.ask(REQUEST)
+    inbox = OpenRequests()
+    inbox.open(REQUEST)
     inbox.close("w.1", "request_expired", "too late")
 
-    receipt = inbox.arrive(decision(), NOW)
+    receipt = inbox.receive(decision(), NOW)
 
     assert receipt is not None
     assert receipt.reason == "too late"
 
 
 async def test_answers_to_what_was_never_asked_are_refused_when_the_run_ends() -> None:
-    inbox = Inbox()
-    inbox.arrive(decision(request_id="w.9"), NOW)
+    inbox = OpenRequests()
+    inbox.receive(decision(request_id="w.9"), NOW)
 
-    codes = [getattr(said, "code", None) for said in inbox.end(NOW)]
-    later = inbox.arrive(decision("d2", request_id="w.9"), NOW)
+    codes = [getattr(said, "code", None) for said in inbox.close_all(NOW)]
+    later = inbox.receive(decision("d2", request_id="w.9"), NOW)
 
     assert codes == ["never_asked"]
-    assert list(inbox.end(NOW)) == []
+    assert list(inbox.close_all(NOW)) == []
     assert later is not None
     assert later.code == "never_asked"
 
 
 async def test_what_is_open_when_the_run_ends_is_no_longer_asked() -> None:
-    inbox = Inbox()
-    inbox.ask(REQUEST)
+    inbox = OpenRequests()
+    inbox.open(REQUEST)
 
-    (dropped,) = inbox.end(NOW)
-    receipt = inbox.arrive(decision(), NOW)
+    (dropped,) = inbox.close_all(NOW)
+    receipt = inbox.receive(decision(), NOW)
 
     assert isinstance(dropped, ApprovalExpired)
     assert (dropped.request_id, dropped.reason) == ("w.1", "the run no longer asks this")
-    assert inbox.drop("w.1", NOW) == []
+    assert inbox.withdraw("w.1", NOW) == []
     assert receipt is not None
     assert receipt.code == "no_longer_asked"

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Voice
-from perdure.flow.ballot import ArrivedDecision, Poll
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Vote
+from perdure.flow.ballot import Ballot, ReceivedDecision
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DIGEST = "a" * 64
 
 
-def poll(requester: str | None = None, **policy: Any) -> Poll:
-    return Poll(
+def poll(requester: str | None = None, **policy: Any) -> Ballot:
+    return Ballot(
         ApprovalRequested(
             workflow="W",
             workflow_id="w",
@@ -35,7 +35,7 @@ def poll(requester: str | None = None, **policy: Any) -> Poll:
 
 def said(
     by: str = "ann", word: str = "approve", *, roles: tuple[str, ...] = (), away: tuple[str, ...] = (), **fields: Any
-) -> ArrivedDecision:
+) -> ReceivedDecision:
     whole = {
         "workflow_id": "w",
         "request_id": "w.1",
@@ -46,17 +46,17 @@ def said(
         "nonce": "n",
         **fields,
     }
-    return ArrivedDecision(
+    return ReceivedDecision(
         decision_id=f"{by}.{word}", decision=Decision.model_validate(whole), roles=roles, stands_in_for=away
     )
 
 
 @pytest.mark.parametrize("first_run_id", ["r", None])
 def test_a_decision_counts_that_names_the_run_or_none(first_run_id: str | None) -> None:
-    assert poll().take(said(first_run_id=first_run_id), NOW).accepted
+    assert poll().judge(said(first_run_id=first_run_id), NOW).accepted
 
 
-def outcome(poll: Poll) -> str | None:
+def outcome(poll: Ballot) -> str | None:
     return None if poll.conclusion is None else poll.conclusion.decision
 
 
@@ -78,47 +78,47 @@ def test_a_decision_that_does_not_count_is_refused_and_changes_nothing(
 ) -> None:
     question = poll(requester="eve", people=("ann",), roles=("editor",))
 
-    receipt = question.take(said(**fields), at)
+    receipt = question.judge(said(**fields), at)
 
     assert (receipt.accepted, receipt.code) == (False, code)
     assert reason in receipt.reason
     assert question.conclusion is None
-    assert question.take(said(), NOW).accepted
+    assert question.judge(said(), NOW).accepted
 
 
 def test_a_quorum_is_of_different_people() -> None:
     question = poll(quorum=2)
 
-    assert question.take(said("ann"), NOW).reason == "it counts: 1 of 2"
-    again = question.take(said("ann"), NOW)
+    assert question.judge(said("ann"), NOW).reason == "it counts: 1 of 2"
+    again = question.judge(said("ann"), NOW)
     assert question.conclusion is None
-    question.take(said("bob"), NOW)
+    question.judge(said("bob"), NOW)
 
     assert (again.code, "may withdraw" in again.reason) == ("duplicate", True)
     assert question.conclusion is not None
-    assert question.conclusion.voices == (
-        Voice(approver="ann", comment="ann approves"),
-        Voice(approver="bob", comment="bob approves"),
+    assert question.conclusion.votes == (
+        Vote(approver="ann", comment="ann approves"),
+        Vote(approver="bob", comment="bob approves"),
     )
 
 
 def test_a_change_of_mind_is_a_withdrawal_and_a_new_voice() -> None:
     question = poll(quorum=2)
-    question.take(said("ann"), NOW)
+    question.judge(said("ann"), NOW)
 
-    assert question.take(said("ann", "reject"), NOW).code == "duplicate"
-    assert question.take(said("ann", "withdraw"), NOW).accepted
-    question.take(said("ann", "reject"), NOW)
+    assert question.judge(said("ann", "reject"), NOW).code == "duplicate"
+    assert question.judge(said("ann", "withdraw"), NOW).accepted
+    question.judge(said("ann", "reject"), NOW)
 
     assert outcome(question) == "reject"
 
 
 def test_a_veto_is_alone_enough_and_a_rejection_is_not() -> None:
     question = poll(roles=("editor",), rejections=2, veto_roles=("legal",))
-    question.take(said("ann", "reject", roles=("editor",)), NOW)
+    question.judge(said("ann", "reject", roles=("editor",)), NOW)
     assert outcome(question) is None
 
-    question.take(said("lee", "reject", roles=("legal",)), NOW)
+    question.judge(said("lee", "reject", roles=("legal",)), NOW)
 
     assert outcome(question) == "reject"
 
@@ -126,27 +126,27 @@ def test_a_veto_is_alone_enough_and_a_rejection_is_not() -> None:
 def test_who_stands_in_for_somebody_may_what_they_may() -> None:
     question = poll(people=("ann",))
 
-    assert question.take(said("bob", away=("ann",)), NOW).accepted
+    assert question.judge(said("bob", away=("ann",)), NOW).accepted
     assert question.conclusion is not None
 
 
 @pytest.mark.parametrize(("instead", "earlier_may"), [(False, True), (True, False)])
 def test_an_escalation_asks_others_as_well_or_instead(instead: bool, earlier_may: bool) -> None:
     question = poll(people=("ann",))
-    assert question.take(said("boss"), NOW).code == "not_allowed"
+    assert question.judge(said("boss"), NOW).code == "not_allowed"
 
-    question.widen(Escalation(after="1h", people=("boss",), instead=instead))
+    question.add_approvers(Escalation(after="1h", people=("boss",), instead=instead))
 
-    assert (question.take(said("ann", "reject"), NOW).code != "not_allowed") is earlier_may
+    assert (question.judge(said("ann", "reject"), NOW).code != "not_allowed") is earlier_may
     if not earlier_may:
-        assert question.take(said("boss"), NOW).accepted
+        assert question.judge(said("boss"), NOW).accepted
 
 
 def test_an_escalation_of_what_everybody_may_answer_shuts_nobody_out() -> None:
     question = poll()
-    question.widen(Escalation(after="1h", people=("boss",)))
+    question.add_approvers(Escalation(after="1h", people=("boss",)))
 
-    assert question.take(said("ann"), NOW).accepted
+    assert question.judge(said("ann"), NOW).accepted
 
 
 def test_a_policy_that_nobody_can_meet_is_refused() -> None:
@@ -165,11 +165,11 @@ def test_an_escalation_to_nobody_is_refused_for_it_would_open_the_request_to_eve
 
 def test_who_signs_for_others_may_not_withdraw_where_only_people_themselves_count() -> None:
     question = poll(rejections=2, proxies=False)
-    question.take(said("ann", "reject"), NOW)
+    question.judge(said("ann", "reject"), NOW)
     withdrawal = said("ann", "withdraw").model_copy(update={"proxy": "slack"})
 
-    assert question.take(withdrawal, NOW).code == "not_allowed"
-    question.take(said("bob", "reject"), NOW)
+    assert question.judge(withdrawal, NOW).code == "not_allowed"
+    question.judge(said("bob", "reject"), NOW)
     assert outcome(question) == "reject"
 
 
@@ -195,6 +195,6 @@ def test_any_order_of_voices_ends_as_counting_them_by_hand_does(
                 if list(voices.values()).count(end) >= needed:
                     expected = end
         if question.conclusion is None:
-            question.take(said(by, word, digest=DIGEST if saw_it else "b" * 64), NOW)
+            question.judge(said(by, word, digest=DIGEST if saw_it else "b" * 64), NOW)
 
     assert outcome(question) == expected

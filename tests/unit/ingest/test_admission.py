@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from perdure.bus import Wire, read_event
+from perdure.bus import RawMessage, read_event
 from perdure.config.routes import Route
 from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, from_token, to_token
 from perdure.errors import InvalidMessage, SetupError
@@ -190,12 +190,12 @@ def test_a_signal_may_start_its_run() -> None:
 @given(json_values, st.sampled_from(["structured", "binary", "bare"]))
 def test_whatever_json_comes_becomes_commands_that_can_be_written_down(data: JsonValue, mode: str) -> None:
     body = json.dumps(data).encode()
-    wire = Wire("events.a", body, {})
+    wire = RawMessage("events.a", body, {})
     if mode == "binary":
-        wire = Wire("events.a", body, {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "a", "ce-source": "s"})
+        wire = RawMessage("events.a", body, {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "a", "ce-source": "s"})
     if mode == "structured":
         envelope = {"specversion": "1.0", "id": "1", "type": "a", "source": "s", "data": data}
-        wire = Wire("events.a", json.dumps(envelope).encode(), {"content-type": "application/cloudevents+json"})
+        wire = RawMessage("events.a", json.dumps(envelope).encode(), {"content-type": "application/cloudevents+json"})
     event = read_event(wire, fallback_id="EVENTS.1")
 
     (command,) = commands(event, start="A")
@@ -207,7 +207,7 @@ def test_whatever_json_comes_becomes_commands_that_can_be_written_down(data: Jso
 @given(st.binary(max_size=200), st.dictionaries(st.sampled_from(HEADERS), texts))
 def test_whatever_bytes_come_become_commands_or_one_refusal(body: bytes, headers: dict[str, str]) -> None:
     try:
-        event = read_event(Wire("events.a", body, headers), fallback_id="EVENTS.1")
+        event = read_event(RawMessage("events.a", body, headers), fallback_id="EVENTS.1")
         made = commands(event, on=">", start="A", when="has(data.x) || true")
     except InvalidMessage:
         return
@@ -227,7 +227,7 @@ def test_whatever_bytes_come_become_commands_or_one_refusal(body: bytes, headers
 )
 def test_what_json_cannot_hold_is_refused_with_a_reason(body: bytes, reason: Reason) -> None:
     with pytest.raises(InvalidMessage) as refused:
-        read_event(Wire("events.a", body, {}), fallback_id="EVENTS.1")
+        read_event(RawMessage("events.a", body, {}), fallback_id="EVENTS.1")
 
     assert refused.value.reason == reason
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from perdure.config.flow_control import FlowControl
 from perdure.values.window import Window
-from perdure_ingest.flow_control.gate import Go, Hold, OpenRuns, Replace, Skip, Verdict, decide
+from perdure_ingest.flow_control.gate import Go, OpenRuns, Replace, Skip, Verdict, Wait, decide
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TWO = OpenRuns(runs={"r1": "a", "r2": "a"})
@@ -21,11 +21,11 @@ def judged(opened: OpenRuns, key: str = "a", run: str = "new", **flow: Any) -> V
     ("flow", "key", "verdict"),
     [
         ({"max_open": 3}, "a", Go(OpenRuns(runs={**TWO.runs, "new": "a"}))),
-        ({"max_open": 2}, "a", Hold(None)),
-        ({"max_open_per_key": 2}, "a", Hold(None, all=False)),
+        ({"max_open": 2}, "a", Wait(None)),
+        ({"max_open_per_key": 2}, "a", Wait(None, all=False)),
         ({"max_open_per_key": 2}, "b", Go(OpenRuns(runs={**TWO.runs, "new": "b"}))),
         ({"singleton": "skip"}, "a", Skip()),
-        ({"singleton": "queue"}, "a", Hold(None, all=False)),
+        ({"singleton": "queue"}, "a", Wait(None, all=False)),
         ({"singleton": "cancel"}, "a", Replace(("r1", "r2"))),
         ({"singleton": "cancel"}, "b", Go(OpenRuns(runs={**TWO.runs, "new": "b"}))),
     ],
@@ -43,7 +43,7 @@ def test_starts_are_spread_over_the_time_that_the_rate_names() -> None:
 
     assert first == Go(OpenRuns(next_start=NOW + timedelta(milliseconds=100)))
     assert isinstance(first, Go)
-    assert judged(first.open, rate="10/s") == Hold(NOW + timedelta(milliseconds=100))
+    assert judged(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100))
 
 
 @pytest.mark.parametrize(("written", "apart"), [("10/s", 0.1), ("6/m", 10), ("3/30s", 10), ("1/500ms", 0.5)])

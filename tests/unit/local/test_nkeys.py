@@ -4,7 +4,7 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.local.discovery import whereabouts
+from perdure.local.discovery import discover
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
 from perdure.local.state import State
@@ -58,7 +58,7 @@ def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -
 
 def test_the_command_line_is_the_operator_of_the_suite_that_runs_here(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
-    assert whereabouts(settings)[0] == settings.nats
+    assert discover(settings)[0] == settings.nats
 
     with another_suite(tmp_path):
-        assert whereabouts(settings)[0].nkey_seed_file == seed_file(State(tmp_path).nkeys, "operator")
+        assert discover(settings)[0].nkey_seed_file == seed_file(State(tmp_path).nkeys, "operator")

@@ -17,7 +17,7 @@ from perdure.local.state import Endpoints, State
 
 state = State(Path(sys.argv[1]))
 with state.held():
-    state.tell_endpoints(Endpoints.model_validate_json(sys.argv[2]))
+    state.write_endpoints(Endpoints.model_validate_json(sys.argv[2]))
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -91,7 +91,7 @@ def test_ports_are_remembered_from_suite_to_suite(tmp_path: Path) -> None:
 def test_clients_find_a_suite_while_it_runs_and_not_afterwards(tmp_path: Path) -> None:
     state = State(tmp_path)
     with state.held():
-        state.tell_endpoints(endpoints(os.getpid()))
+        state.write_endpoints(endpoints(os.getpid()))
         found = read_endpoints(tmp_path)
 
     assert found == endpoints(os.getpid())
@@ -101,7 +101,7 @@ def test_clients_find_a_suite_while_it_runs_and_not_afterwards(tmp_path: Path) -
 def test_what_a_killed_suite_told_is_not_believed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    State(tmp_path).tell_endpoints(endpoints(gone.pid))
+    State(tmp_path).write_endpoints(endpoints(gone.pid))
 
     assert read_endpoints(tmp_path) is None
 

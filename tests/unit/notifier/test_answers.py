@@ -19,7 +19,7 @@ from perdure.bus import MemoryBus, MemoryKeyValue
 from perdure.config.settings import Settings
 from perdure.contracts import LONGEST_COMMENT, Decision, Receipt
 from perdure.runtime.endpoints import Health, endpoints
-from perdure_notifier.replies.http import open_front
+from perdure_notifier.replies.http import reply_app
 from perdure_notifier.replies.links import Links
 from tests.support.notifier import decided, request
 from tests.support.people import approvers_file
@@ -47,12 +47,12 @@ class House:
 
     @property
     def said(self) -> list[Decision]:
-        return [message for message in self.bus.said if isinstance(message, Decision)]
+        return [message for message in self.bus.published if isinstance(message, Decision)]
 
     async def judged(self, decision_id: str, code: str = "accepted") -> None:
         """Give a decision its receipt, as an orchestrator would."""
         said = {"request_id": "w.1", "decision_id": decision_id, "accepted": code == "accepted", "code": code}
-        await self.bus.say(Receipt.model_validate({**said, "reason": "because"}))
+        await self.bus.publish(Receipt.model_validate({**said, "reason": "because"}))
 
     def link(self, approver: str = "ada", **changed: Any) -> str:
         return Links(KEY, self.url).make(ASKED.model_copy(update=changed), approver)
@@ -69,10 +69,10 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     known = Directory(approvers={"ada": Approver(slack="UADA")}, proxies=proxies)
     people = approvers_file(tmp_path / "approvers.yaml", known)
     bus, entries = MemoryBus(), MemoryKeyValue()
-    await bus.say(ASKED)
+    await bus.publish(ASKED)
     with slack_peer() as peer:
         settings = configured(peer)
-        front, health = open_front(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health()
+        front, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health()
         serving = endpoints(settings.notifier, health, CollectorRegistry())
         async with serving, front as health.front, httpx2.AsyncClient() as client:
             yield House(str(settings.notifier.url).rstrip("/"), bus, entries, people, peer, client)
@@ -241,7 +241,7 @@ async def test_a_receipt_of_what_somebody_else_said_under_the_same_id_is_not_sho
     nonce = Links(KEY, house.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
     decision_id = f"w.1.ada.{nonce}.approve"
     about = {"request_id": "w.1", "decision_id": decision_id, "place": "DECISIONS.99"}
-    await house.bus.say(Receipt(**about, accepted=False, code="forged", reason="no"))
+    await house.bus.publish(Receipt(**about, accepted=False, code="forged", reason="no"))
     await house.judged(decision_id)
 
     assert "Your answer counts" in (await house.client.post(link, data={"decision": "approve"})).text
@@ -267,7 +267,7 @@ async def test_a_comment_that_is_too_long_says_nothing(house: House) -> None:
 
 
 async def test_a_link_whose_request_is_settled_says_so(house: House) -> None:
-    await house.bus.say(decided())
+    await house.bus.publish(decided())
 
     assert "Nothing to answer any more" in (await house.client.get(house.link())).text
 

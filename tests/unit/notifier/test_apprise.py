@@ -33,7 +33,7 @@ def peer() -> Iterator[Peer]:
 
 
 async def test_people_are_told_what_is_asked_and_how_to_answer(peer: Peer) -> None:
-    told = await AppriseChannel("pager", [peer.url]).tell([Notice(message=request())])
+    told = await AppriseChannel("pager", [peer.url]).send([Notice(message=request())])
 
     assert told == "told 1 services"
     (said,) = peer.heard
@@ -45,7 +45,7 @@ async def test_what_a_service_does_not_take_is_tried_again(peer: Peer) -> None:
     peer.statuses = [500]
 
     with pytest.raises(Unavailable, match="Not every service of pager took it"):
-        await AppriseChannel("pager", [peer.url]).tell([Notice(message=request())])
+        await AppriseChannel("pager", [peer.url]).send([Notice(message=request())])
 
 
 def test_a_url_that_apprise_does_not_know_is_told_by_its_place() -> None:

@@ -51,7 +51,7 @@ def letters(
 
 
 async def test_everybody_who_is_asked_gets_a_mail_with_a_link_of_their_own(box: Postbox, people: ApproversFile) -> None:
-    told = await letters(box, people, also_to=["team@example.com"]).tell([Notice(message=ASKED)])
+    told = await letters(box, people, also_to=["team@example.com"]).send([Notice(message=ASKED)])
 
     assert told == "mailed to team@example.com, ada@example.com, bob@example.com"
     link = r"https://approve\.example\.com/answer/\S+"
@@ -73,8 +73,8 @@ async def test_a_second_try_writes_only_to_those_whom_the_first_did_not_reach(
     entries = MemoryKeyValue()
 
     with pytest.raises(Unavailable, match="451"):
-        await letters(box, people, entries).tell([Notice(message=ASKED)])
-    await letters(box, people, entries).tell([Notice(message=ASKED)])
+        await letters(box, people, entries).send([Notice(message=ASKED)])
+    await letters(box, people, entries).send([Notice(message=ASKED)])
 
     assert [letter["To"] for letter in box.letters] == ["bob@example.com", "ada@example.com"]
     assert len({letter["Message-ID"] for letter in box.letters}) == 2
@@ -85,7 +85,7 @@ async def test_one_address_that_is_refused_keeps_nobody_else_from_their_mail(
 ) -> None:
     box.answers = ["550 no such user"]
 
-    told = await letters(box, people).tell([Notice(message=ASKED)])
+    told = await letters(box, people).send([Notice(message=ASKED)])
 
     assert told == "mailed to bob@example.com; ada@example.com: The mail server answered 550 no such user"
 
@@ -94,7 +94,7 @@ async def test_what_the_server_refuses_for_good_is_not_tried_again(box: Postbox,
     box.answers = ["554 no", "554 no"]
 
     with pytest.raises(Refused, match="554"):
-        await letters(box, people).tell([Notice(message=ASKED)])
+        await letters(box, people).send([Notice(message=ASKED)])
 
 
 async def test_an_escalation_is_written_to_those_who_are_asked_now_too(box: Postbox, people: ApproversFile) -> None:
@@ -102,13 +102,13 @@ async def test_an_escalation_is_written_to_those_who_are_asked_now_too(box: Post
         workflow="Payment", workflow_id="w", run_id="r", request_id="w.1", to=("board",), count=1
     )
 
-    await letters(box, people).tell([Notice(message=escalated, about=ASKED)])
+    await letters(box, people).send([Notice(message=escalated, about=ASKED)])
 
     assert {letter["To"] for letter in box.letters} == {"ada@example.com", "bob@example.com", "eve@example.com"}
 
 
 async def test_an_alert_is_written_to_those_whom_it_concerns(box: Postbox, people: ApproversFile) -> None:
-    await letters(box, people).tell([Notice(message=alert(roles=("board",)))])
+    await letters(box, people).send([Notice(message=alert(roles=("board",)))])
 
     assert [(letter["To"], letter["Subject"]) for letter in box.letters] == [("eve@example.com", "It broke")]
 
@@ -117,8 +117,8 @@ async def test_what_is_decided_is_told_without_a_link_and_in_the_same_thread(
     box: Postbox, people: ApproversFile
 ) -> None:
     telling = letters(box, people)
-    await telling.tell([Notice(message=ASKED)])
-    await telling.tell([Notice(message=decided(), about=ASKED)])
+    await telling.send([Notice(message=ASKED)])
+    await telling.send([Notice(message=decided(), about=ASKED)])
 
     asked, *_, told = [letter for letter in box.letters if letter["To"] == "ada@example.com"]
     assert "/answer/" not in text_of(told)
@@ -128,19 +128,19 @@ async def test_what_is_decided_is_told_without_a_link_and_in_the_same_thread(
 async def test_there_is_no_link_where_it_would_not_count(box: Postbox, people: ApproversFile) -> None:
     own = request(policy=Policy(roles=("finance",), proxies=False))
 
-    await letters(box, people).tell([Notice(message=own)])
-    await letters(box, people, links=False).tell([Notice(message=ASKED)])
+    await letters(box, people).send([Notice(message=own)])
+    await letters(box, people, links=False).send([Notice(message=ASKED)])
 
     assert not any("/answer/" in text_of(letter) for letter in box.letters)
 
 
 async def test_nobody_with_an_address_is_a_failure_that_is_told(box: Postbox, people: ApproversFile) -> None:
     with pytest.raises(Refused, match="nobody who is asked has an address"):
-        await letters(box, people).tell([Notice(message=request(policy=Policy(people=("ned",))))])
+        await letters(box, people).send([Notice(message=request(policy=Policy(people=("ned",))))])
 
 
 async def test_a_server_that_is_not_there_is_tried_again(box: Postbox, people: ApproversFile) -> None:
     box.port = free_port()
 
     with pytest.raises(Unavailable, match="does not answer"):
-        await letters(box, people).tell([Notice(message=ASKED)])
+        await letters(box, people).send([Notice(message=ASKED)])

@@ -56,7 +56,7 @@ async def test_a_question_shows_what_who_until_when_and_two_buttons(peer: SlackP
         severity="high",
     )
 
-    assert await desk.tell([Notice(message=asked)]) == "posted as 1.0"
+    assert await desk.send([Notice(message=asked)]) == "posted as 1.0"
 
     (message,) = peer.of("chat.postMessage")
     words = words_of(message)
@@ -69,7 +69,7 @@ async def test_a_question_shows_what_who_until_when_and_two_buttons(peer: SlackP
 
 
 async def test_what_is_too_long_for_slack_is_cut(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(title="t" * 300, details="d" * 5_000, action=["&" * 5_000]))])
+    await desk.send([Notice(message=request(title="t" * 300, details="d" * 5_000, action=["&" * 5_000]))])
 
     (message,) = peer.of("chat.postMessage")
     texts = [block["text"]["text"] for block in message["blocks"] if "text" in block]
@@ -81,7 +81,7 @@ async def test_what_is_too_long_for_slack_is_cut(peer: SlackPeer, desk: SlackCha
 async def test_nobody_answers_by_a_click_what_they_could_not_read(
     peer: SlackPeer, desk: SlackChannel, long: dict[str, Any]
 ) -> None:
-    await desk.tell([Notice(message=request(**long))])
+    await desk.send([Notice(message=request(**long))])
 
     (message,) = peer.of("chat.postMessage")
     assert buttons_of(message) == {}
@@ -90,7 +90,7 @@ async def test_nobody_answers_by_a_click_what_they_could_not_read(
 
 
 async def test_what_just_fits_has_buttons(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(title="t" * 150, details="d" * 3_000, action=["a" * 2_900]))])
+    await desk.send([Notice(message=request(title="t" * 150, details="d" * 3_000, action=["a" * 2_900]))])
 
     assert list(buttons_of(peer.of("chat.postMessage")[0])) == ["Approve", "Reject"]
 
@@ -100,7 +100,7 @@ async def test_what_people_wrote_is_no_markup(peer: SlackPeer, desk: SlackChanne
     asked = request(title=trick, details=trick, action=trick, requester=trick)
     settled = decided().model_copy(update={"comment": trick, "approver": trick})
     for notice in (Notice(message=asked), Notice(message=settled, about=asked), Notice(message=alert(title=trick))):
-        await desk.tell([notice])
+        await desk.send([notice])
 
     for method in ("chat.postMessage", "chat.update"):
         for message in peer.of(method):
@@ -110,19 +110,19 @@ async def test_what_people_wrote_is_no_markup(peer: SlackPeer, desk: SlackChanne
 
 
 async def test_details_of_nothing_are_left_out(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(details="", action=""))])
+    await desk.send([Notice(message=request(details="", action=""))])
 
     assert "" not in words_of(peer.of("chat.postMessage")[0]).split("\n")
 
 
 async def test_a_diff_is_shown_as_it_was_written(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(details="--- a\n+++ b\n-old\n+new"))])
+    await desk.send([Notice(message=request(details="--- a\n+++ b\n-old\n+new"))])
 
     assert "```\n--- a\n+++ b\n-old\n+new\n```" in words_of(peer.of("chat.postMessage")[0])
 
 
 async def test_no_value_ends_the_code_that_it_stands_in(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(details="--- a\n```\n````<b>", action={"to": "``` *Approved*"}))])
+    await desk.send([Notice(message=request(details="--- a\n```\n````<b>", action={"to": "``` *Approved*"}))])
 
     words = words_of(peer.of("chat.postMessage")[0])
     assert words.count("```") == 2 * 2
@@ -130,9 +130,9 @@ async def test_no_value_ends_the_code_that_it_stands_in(peer: SlackPeer, desk: S
 
 
 async def test_once_decided_the_message_itself_is_changed(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request())])
+    await desk.send([Notice(message=request())])
 
-    assert await desk.tell([Notice(message=decided(), about=request())]) == "updated 1.0"
+    assert await desk.send([Notice(message=decided(), about=request())]) == "updated 1.0"
 
     (message,) = peer.messages().values()
     assert buttons_of(message) == {}
@@ -143,10 +143,10 @@ async def test_reminders_go_into_the_thread_and_escalations_are_shown_to_all(
     peer: SlackPeer, desk: SlackChannel
 ) -> None:
     asked = request(policy=Policy(roles=("finance",)))
-    await desk.tell([Notice(message=asked)])
+    await desk.send([Notice(message=asked)])
 
-    await desk.tell([Notice(message=ApprovalReminded(**ABOUT, count=1), about=asked)])
-    await desk.tell([Notice(message=ApprovalEscalated(**ABOUT, to=("board",), count=1), about=asked)])
+    await desk.send([Notice(message=ApprovalReminded(**ABOUT, count=1), about=asked)])
+    await desk.send([Notice(message=ApprovalEscalated(**ABOUT, to=("board",), count=1), about=asked)])
 
     reminder, escalation = peer.of("chat.postMessage")[1:]
     assert (reminder["thread_ts"], reminder["reply_broadcast"]) == ("1.0", False)
@@ -160,23 +160,23 @@ async def test_another_process_finds_the_message_again(
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
     entries = MemoryKeyValue()
-    await channel(peer, people, entries).tell([Notice(message=request())])
+    await channel(peer, people, entries).send([Notice(message=request())])
     expired = ApprovalExpired(**ABOUT, expired_at=datetime.now(UTC))
 
-    await channel(peer, people, entries).tell([Notice(message=expired, about=request())])
+    await channel(peer, people, entries).send([Notice(message=expired, about=request())])
 
     (message,) = peer.messages().values()
     assert "nobody answered in time" in words_of(message)
 
 
 async def test_what_was_never_posted_is_told_anew(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=decided(), about=request())])
+    await desk.send([Notice(message=decided(), about=request())])
 
     assert "ada approved: Pay 1?" in words_of(peer.of("chat.postMessage")[0])
 
 
 async def test_an_alert_is_a_message_without_buttons(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=alert(details={"order": 7}))])
+    await desk.send([Notice(message=alert(details={"order": 7}))])
 
     (message,) = peer.of("chat.postMessage")
     assert buttons_of(message) == {}
@@ -184,7 +184,7 @@ async def test_an_alert_is_a_message_without_buttons(peer: SlackPeer, desk: Slac
 
 
 async def test_many_are_one_message_with_buttons_of_their_own(peer: SlackPeer, desk: SlackChannel) -> None:
-    await desk.tell([Notice(message=request(number)) for number in (1, 2, 3)])
+    await desk.send([Notice(message=request(number)) for number in (1, 2, 3)])
 
     (message,) = peer.of("chat.postMessage")
     elements = [block["elements"] for block in message["blocks"] if block["type"] == "actions"]
@@ -195,9 +195,9 @@ async def test_many_are_one_message_with_buttons_of_their_own(peer: SlackPeer, d
 async def test_there_are_no_buttons_where_a_click_could_not_count(
     peer: SlackPeer, people: ApproversFile, desk: SlackChannel
 ) -> None:
-    await desk.tell([Notice(message=request(policy=Policy(proxies=False)))])
+    await desk.send([Notice(message=request(policy=Policy(proxies=False)))])
     mute = channel(peer, people, MemoryKeyValue(), signing_secret_variable=None)
-    await mute.tell([Notice(message=request())])
+    await mute.send([Notice(message=request())])
 
     assert [buttons_of(message) for message in peer.of("chat.postMessage")] == [{}, {}]
 
@@ -207,14 +207,14 @@ async def test_what_goes_by_is_tried_again(peer: SlackPeer, desk: SlackChannel, 
     peer.plan = [error]
 
     with pytest.raises(Unavailable):
-        await desk.tell([Notice(message=request())])
+        await desk.send([Notice(message=request())])
 
 
 async def test_slack_gets_the_time_it_asks_for(peer: SlackPeer, desk: SlackChannel) -> None:
     peer.plan = [429]
 
     with pytest.raises(Busy) as busy:
-        await desk.tell([Notice(message=request())])
+        await desk.send([Notice(message=request())])
 
     assert busy.value.retry_after == timedelta(seconds=7)
 
@@ -224,7 +224,7 @@ async def test_what_slack_refuses_is_not_tried_again(peer: SlackPeer, desk: Slac
     peer.plan = [error]
 
     with pytest.raises(Refused, match=f"Slack answered {error}"):
-        await desk.tell([Notice(message=request())])
+        await desk.send([Notice(message=request())])
 
 
 def test_a_token_that_is_missing_is_told_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def peer() -> Iterator[Peer]:
 
 async def tell(url: str, *notices: Notice, secret: str | None = None) -> str:
     async with httpx2.AsyncClient(timeout=10) as client:
-        return await WebhookChannel("hook", client, url, secret).tell(notices or (NOTICE,))
+        return await WebhookChannel("hook", client, url, secret).send(notices or (NOTICE,))
 
 
 async def test_the_notice_and_the_message_are_posted(peer: Peer) -> None:

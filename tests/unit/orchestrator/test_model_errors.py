@@ -213,7 +213,7 @@ async def failure(
         peer.plan, peer.slow, peer.wait = [behaviour], 1.5, wait
         with pytest.raises(Exception) as failed:  # noqa: PT011 (whatever an SDK raises)
             await ask(models, model)
-        error = translated(failed.value, models.without_keys(f"{failed.value}"), model)
+        error = translated(failed.value, models.redact(f"{failed.value}"), model)
     (asked,) = peer.asked
     assert KEY in f"{asked['headers']}"
     assert KEY not in f"{error} {error!r} {''.join(traceback.format_exception(error))} {models!r}"

@@ -62,7 +62,7 @@ def test_keys_are_in_no_text_wherever_the_worker_has_them_from(tmp_path: Path, m
     )
     models.named("openai:gpt-5.2")
 
-    assert models.without_keys("from-a-file, from-a-variable, x") == "***, ***, x"
+    assert models.redact("from-a-file, from-a-variable, x") == "***, ***, x"
 
 
 def test_a_key_that_is_written_into_the_configuration_is_refused_and_not_repeated(

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perdure.bus import Heard
-from perdure.bus.envelope import Wire
+from perdure.bus import StoredMessage
+from perdure.bus.envelope import RawMessage
 from perdure.errors import InvalidMessage
 from perdure_orchestrator.parsing import read_decision, unreadable
 
 
-def said(**more: str) -> Heard:
+def said(**more: str) -> StoredMessage:
     body = {"request_id": "w.1", "decision": "approve", "approver": "ada", "digest": "a" * 64, "nonce": "n", **more}
-    wire = Wire("decisions.w", json.dumps(body).encode(), {})
-    return Heard(wire, stream="DECISIONS", sequence=7, time=datetime.now(UTC), pending=0)
+    wire = RawMessage("decisions.w", json.dumps(body).encode(), {})
+    return StoredMessage(wire, stream="DECISIONS", sequence=7, stored_at=datetime.now(UTC), pending=0)
 
 
 def test_a_comment_is_a_comment_and_no_book() -> None:

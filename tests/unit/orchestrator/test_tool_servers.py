@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
-from perdure.flow.messages import ToolAnswer, ToolRequest
+from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.local.ports import choose_ports
 from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
@@ -69,7 +69,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def call(servers: ToolServers, server: str, tool: str, *, key: str = "k", **arguments: str) -> ToolAnswer:
+async def call(servers: ToolServers, server: str, tool: str, *, key: str = "k", **arguments: str) -> ToolResult:
     found, _ = await servers.find([server], tool)
     return await found.call(ToolRequest(servers=(server,), tool=tool, arguments=arguments), idempotency_key=key)
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perdure.contracts import Progress
-from perdure_orchestrator.reconciler import unsaid
+from perdure_orchestrator.reconciler import missing_facts
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ def fact(sequence: int, kind: Any, step: str | None = None, attempt: int = 1) ->
 
 
 def filled(*said: Progress) -> list[tuple[int, str, str | None]]:
-    return [(it.sequence, it.kind, it.step) for it in unsaid(said, fact(1, "terminated"))]
+    return [(it.sequence, it.kind, it.step) for it in missing_facts(said, fact(1, "terminated"))]
 
 
 def test_a_run_of_which_nothing_was_said_has_at_least_an_ending() -> None:

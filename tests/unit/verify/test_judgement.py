@@ -4,12 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from perdure.contracts import Kind
+from perdure.contracts import ProgressKind
 from perdure.verify.judgement import CHECKS, Violation, judge
-from perdure.verify.records import Command, Execution, Expected, Fact, Letter, Published, Recorded, Said, Seen
+from perdure.verify.records import (
+    Command,
+    DeadLetterRecord,
+    Execution,
+    Expected,
+    Fact,
+    Observations,
+    Published,
+    Recorded,
+    StreamEntry,
+)
 
 GOOD, BAD = Expected("good", "probe"), Expected("bad", "probe")
-KINDS: list[Kind] = ["started", "step_started", "step_completed", "completed"]
+KINDS: list[ProgressKind] = ["started", "step_started", "step_completed", "completed"]
 
 
 def facts(workflow_id: str = "Probe-good", run_id: str = "r1", event_id: str = "good") -> list[Fact]:
@@ -17,24 +27,24 @@ def facts(workflow_id: str = "Probe-good", run_id: str = "r1", event_id: str = "
 
 
 RUN = Execution("Probe-good", "r1", "good", "COMPLETED")
-LETTER = Letter(1, "bad_data", "EVENTS", 2, "bad")
-SAID = [Said("EVENTS", 1, "events.probe", "aa"), Said("EVENTS", 2, "events.probe", "bb")]
-WELL = Seen(
-    said=SAID,
+LETTER = DeadLetterRecord(1, "bad_data", "EVENTS", 2, "bad")
+SAID = [StreamEntry("EVENTS", 1, "events.probe", "aa"), StreamEntry("EVENTS", 2, "events.probe", "bb")]
+WELL = Observations(
+    stream_entries=SAID,
     published=[Published(1, "events.probe", "good", "aa"), Published(2, "events.probe", "bad", "bb")],
     commands=[Command(1, "good")],
-    letters=[LETTER],
+    dead_letters=[LETTER],
     facts=facts(),
     executions=[RUN],
     recorded=[Recorded(it.stream, it.sequence, it.subject, it.digest) for it in SAID],
 )
 
 
-def violations(seen: Seen, *expected: Expected, runs_per_event: int = 1) -> list[Violation]:
+def violations(seen: Observations, *expected: Expected, runs_per_event: int = 1) -> list[Violation]:
     return list(judge(expected or (GOOD, BAD), seen, runs_per_event=runs_per_event).violations)
 
 
-def only(seen: Seen, *expected: Expected, runs_per_event: int = 1) -> tuple[str, str, str]:
+def only(seen: Observations, *expected: Expected, runs_per_event: int = 1) -> tuple[str, str, str]:
     (violation,) = violations(seen, *expected, runs_per_event=runs_per_event)
     return violation.check, violation.id, violation.detail
 
@@ -58,7 +68,7 @@ def test_an_event_of_another_type_than_was_published_is_found() -> None:
 
 
 def test_an_event_with_neither_run_nor_letter_is_found() -> None:
-    assert only(replace(WELL, letters=[])) == ("outcome", "bad", "0 runs, 0 dead letters")
+    assert only(replace(WELL, dead_letters=[])) == ("outcome", "bad", "0 runs, 0 dead letters")
     assert only(replace(WELL, executions=[], facts=[]))[:2] == ("outcome", "good")
 
 
@@ -73,7 +83,7 @@ def test_an_event_with_two_runs_is_found_even_under_one_workflow_id() -> None:
 
 
 def test_an_event_with_two_letters_is_found() -> None:
-    twice = replace(WELL, letters=[LETTER, replace(LETTER, sequence=2)])
+    twice = replace(WELL, dead_letters=[LETTER, replace(LETTER, sequence=2)])
 
     assert only(twice)[:2] == ("outcome", "bad")
 
@@ -81,33 +91,33 @@ def test_an_event_with_two_letters_is_found() -> None:
 @pytest.mark.parametrize(
     "letter",
     [
-        Letter(2, "bad_data", "EVENTS", 1, "good"),
-        Letter(2, "unknown_workflow", "COMMANDS", 1, None),
-        Letter(2, "unexpected_error", "COMMANDS", 9, "good"),
+        DeadLetterRecord(2, "bad_data", "EVENTS", 1, "good"),
+        DeadLetterRecord(2, "unknown_workflow", "COMMANDS", 1, None),
+        DeadLetterRecord(2, "unexpected_error", "COMMANDS", 9, "good"),
     ],
     ids=["about the event", "about its command", "about a command that is gone, by its own word"],
 )
-def test_an_event_with_a_run_and_a_letter_is_found(letter: Letter) -> None:
-    assert only(replace(WELL, letters=[LETTER, letter]))[:2] == ("outcome", "good")
+def test_an_event_with_a_run_and_a_letter_is_found(letter: DeadLetterRecord) -> None:
+    assert only(replace(WELL, dead_letters=[LETTER, letter]))[:2] == ("outcome", "good")
 
 
 def test_whom_a_letter_is_about_the_stream_says_not_the_letter() -> None:
-    lying = replace(WELL, letters=[replace(LETTER, event_id="good")])
+    lying = replace(WELL, dead_letters=[replace(LETTER, event_id="good")])
 
     assert violations(lying) == []
 
 
 def test_a_letter_that_refuses_other_data_under_an_id_is_no_outcome_of_the_first() -> None:
     second = Published(3, "events.probe", "good", "cc")
-    refused = Letter(2, "duplicate_id", "EVENTS", 3, "good")
+    refused = DeadLetterRecord(2, "duplicate_id", "EVENTS", 3, "good")
 
-    assert violations(replace(WELL, published=[*WELL.published, second], letters=[LETTER, refused])) == []
+    assert violations(replace(WELL, published=[*WELL.published, second], dead_letters=[LETTER, refused])) == []
 
 
 def test_but_one_that_refuses_the_same_data_is_found() -> None:
     second = Published(3, "events.probe", "good", "aa")
-    refused = Letter(2, "duplicate_id", "EVENTS", 3, "good")
-    seen = replace(WELL, published=[*WELL.published, second], letters=[LETTER, refused])
+    refused = DeadLetterRecord(2, "duplicate_id", "EVENTS", 3, "good")
+    seen = replace(WELL, published=[*WELL.published, second], dead_letters=[LETTER, refused])
 
     assert only(seen)[:2] == ("outcome", "good")
 
@@ -121,7 +131,7 @@ def test_a_good_event_that_is_dead_and_a_bad_one_that_ran_are_found() -> None:
 def test_of_two_routes_each_becomes_a_run_or_a_letter() -> None:
     other = replace(RUN, workflow_id="Other-good", run_id="r2")
     both = replace(WELL, executions=[RUN, other], facts=[*facts(), *facts("Other-good", "r2")])
-    one_dead = replace(WELL, letters=[LETTER, Letter(2, "unknown_workflow", "COMMANDS", 1, None)])
+    one_dead = replace(WELL, dead_letters=[LETTER, DeadLetterRecord(2, "unknown_workflow", "COMMANDS", 1, None)])
 
     assert violations(both, runs_per_event=2) == []
     assert violations(one_dead, runs_per_event=2) == []
@@ -146,7 +156,7 @@ def test_an_ending_that_is_not_temporals_is_found(status: str) -> None:
     ("status", "kind"),
     [("FAILED", "failed"), ("TERMINATED", "terminated"), ("TIMED_OUT", "timed_out"), ("CANCELED", "cancelled")],
 )
-def test_every_ending_that_is_temporals_is_well(status: str, kind: Kind) -> None:
+def test_every_ending_that_is_temporals_is_well(status: str, kind: ProgressKind) -> None:
     said = [*facts()[:-1], replace(facts()[-1], kind=kind)]
 
     assert violations(replace(WELL, executions=[replace(RUN, status=status)], facts=said)) == []

@@ -8,20 +8,22 @@ import pytest
 from perdure.errors import Unavailable
 from perdure.verify import settling
 from perdure.verify.judgement import Verdict
-from perdure.verify.records import Execution, Expected, Letter, Published, Seen
+from perdure.verify.records import DeadLetterRecord, Execution, Expected, Observations, Published
 from perdure.verify.settling import settled
 from perdure.verify.sources import Sources
 
 EVENT = Expected("1", "a")
-LOST = Seen(published=[Published(1, "events.a", "1", "aa")])
-DEAD = Seen(published=LOST.published, letters=[Letter(1, "bad_data", "EVENTS", 1, "1")])
-TWICE = Seen(published=DEAD.published, letters=DEAD.letters, executions=[Execution("w", "r", "1", "RUNNING")])
+LOST = Observations(published=[Published(1, "events.a", "1", "aa")])
+DEAD = Observations(published=LOST.published, dead_letters=[DeadLetterRecord(1, "bad_data", "EVENTS", 1, "1")])
+TWICE = Observations(
+    published=DEAD.published, dead_letters=DEAD.dead_letters, executions=[Execution("w", "r", "1", "RUNNING")]
+)
 
 
 class FakeSources:
     """Shows one thing after the other; the last for ever."""
 
-    def __init__(self, *looks: tuple[bool, Seen | None]) -> None:
+    def __init__(self, *looks: tuple[bool, Observations | None]) -> None:
         self._looks = list(looks)
         self._now = looks[0]
 
@@ -29,7 +31,7 @@ class FakeSources:
         self._now = self._looks.pop(0) if self._looks else self._now
         return self._now[0]
 
-    async def look(self) -> Seen:
+    async def look(self) -> Observations:
         if self._now[1] is None:
             raise Unavailable("away")
         return self._now[1]
@@ -40,7 +42,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_LOOK_EVERY", 0.01)
 
 
-async def settle(*looks: tuple[bool, Seen | None], seconds: float) -> Verdict:
+async def settle(*looks: tuple[bool, Observations | None], seconds: float) -> Verdict:
     return await settled(
         cast("Sources", FakeSources(*looks)),
         [EVENT],

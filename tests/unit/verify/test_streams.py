@@ -9,16 +9,16 @@ import pytest
 from nats.js import JetStreamContext
 
 from perdure.bus import encode, read_event, write_event
-from perdure.bus.envelope import Wire
+from perdure.bus.envelope import RawMessage
 from perdure.contracts import DeadLetter, Event, Progress
 from perdure.verify.identity import event_id
-from perdure.verify.records import Command, Fact, Letter, Published, Said
+from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 from perdure.verify.streams import AUDITED, Message, Streams
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def read(stream: str, wire: Wire, sequence: int = 7) -> Streams:
+def read(stream: str, wire: RawMessage, sequence: int = 7) -> Streams:
     streams = Streams(cast("JetStreamContext", None))
     streams.take(Message(stream, sequence, wire.subject, wire.headers, wire.body))
     return streams
@@ -28,10 +28,10 @@ def read(stream: str, wire: Wire, sequence: int = 7) -> Streams:
     "wire",
     [
         write_event(Event(id="é 1/2", type="a.b", source="x")),
-        Wire("events.a.b", b"{}", {"Nats-Msg-Id": "42"}),
-        Wire("events.a.b", b"{}", {"nats-msg-id": "42"}),
-        Wire("events.a.b", b"{}", {}),
-        Wire(
+        RawMessage("events.a.b", b"{}", {"Nats-Msg-Id": "42"}),
+        RawMessage("events.a.b", b"{}", {"nats-msg-id": "42"}),
+        RawMessage("events.a.b", b"{}", {}),
+        RawMessage(
             "events.a.b",
             json.dumps({"specversion": "1.0", "id": "s", "type": "a.b", "source": "x"}).encode(),
             {"content-type": "application/cloudevents+json; charset=utf-8"},
@@ -39,7 +39,7 @@ def read(stream: str, wire: Wire, sequence: int = 7) -> Streams:
     ],
     ids=["binary", "message id", "message id in lower case", "bare", "structured"],
 )
-def test_an_event_has_the_id_that_ingest_gives_it(wire: Wire) -> None:
+def test_an_event_has_the_id_that_ingest_gives_it(wire: RawMessage) -> None:
     ours = read_event(wire, fallback_id="EVENTS.7").id
 
     assert read("EVENTS", wire).published == [
@@ -54,13 +54,15 @@ def test_an_envelope_that_cannot_be_read_leaves_the_place_as_id(body: bytes) -> 
 
 def test_every_message_is_remembered_as_said() -> None:
     for stream in AUDITED:
-        assert read(stream, Wire("a.subject", b"what", {})).said == [
-            Said(stream, 7, "a.subject", sha256(b"what").hexdigest())
+        assert read(stream, RawMessage("a.subject", b"what", {})).said == [
+            StreamEntry(stream, 7, "a.subject", sha256(b"what").hexdigest())
         ]
 
 
 def test_a_command_names_its_event() -> None:
-    assert read("COMMANDS", Wire("commands.start.P", b'{"event": {"id": "42"}}', {})).commands == [Command(7, "42")]
+    assert read("COMMANDS", RawMessage("commands.start.P", b'{"event": {"id": "42"}}', {})).commands == [
+        Command(7, "42")
+    ]
 
 
 def test_a_fact_is_read() -> None:
@@ -94,13 +96,13 @@ def test_a_letter_repeats_whom_it_is_about(stream: str, headers: dict[str, str],
         at=NOW,
     )
 
-    assert read("DLQ", encode(letter, source="x")).letters == [Letter(7, "not_json", stream, 5, about)]
+    assert read("DLQ", encode(letter, source="x")).letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
 
 
 @pytest.mark.parametrize("stream", ["COMMANDS", "PROGRESS", "DLQ"])
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"{}", b"[]", b"\xff"])
 def test_what_anybody_wrote_to_a_stream_is_only_a_message(stream: str, body: bytes) -> None:
-    streams = read(stream, Wire("x", body, {}))
+    streams = read(stream, RawMessage("x", body, {}))
 
     assert len(streams.said) == 1
     assert (streams.commands, streams.facts, streams.letters) == ([], [], [])

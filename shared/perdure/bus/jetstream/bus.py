@@ -17,16 +17,16 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
-from perdure.bus.envelope import Wire, encode
-from perdure.bus.jetstream.connection import RECONNECT_EVERY, connection_options, tolerate
-from perdure.bus.port import Heard
+from perdure.bus.envelope import RawMessage, encode
+from perdure.bus.jetstream.connection import RECONNECT_EVERY, accept_any_subject, connection_options
+from perdure.bus.port import StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import refusal
 from perdure.contracts import Message
 from perdure.errors import InvalidMessage, Unavailable
 
-__all__ = ["NatsBus", "connect", "heard"]
+__all__ = ["NatsBus", "connect", "stored_message"]
 
 _STORED_WITHIN: Final = 1.0  # seconds; what was on its way when a server died is lost, and has to be said again soon
 _ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds until anything else counts as not answered
@@ -46,21 +46,21 @@ class NatsBus:
         self._source = source
         self.js: JetStreamContext = client.jetstream(timeout=_ACKNOWLEDGED_WITHIN)
 
-    async def answers(self) -> bool:
+    async def is_connected(self) -> bool:
         """Tell whether the server is reachable right now."""
         return self._client.is_connected
 
     @property
-    def refused(self) -> str | None:
+    def refusal(self) -> str | None:
         """What the server has not let us do, in a sentence; none, if it let us do all."""
         return refusal(self._client.last_error)
 
-    async def say(self, message: Message) -> int:
-        """Say a message; see ``Bus.say``."""
-        return await self.publish(encode(message, source=self._source))
+    async def publish(self, message: Message) -> int:
+        """Say a message; see ``Bus.publish_raw``."""
+        return await self.publish_raw(encode(message, source=self._source))
 
-    async def publish(self, wire: Wire) -> int:
-        """Publish bytes and wait for the server's acknowledgement; see ``Bus.publish``."""
+    async def publish_raw(self, wire: RawMessage) -> int:
+        """Publish bytes and wait for the server's acknowledgement; see ``Bus.publish_raw``."""
         try:
             stored = await self.js.publish(wire.subject, wire.body, headers=dict(wire.headers), timeout=_STORED_WITHIN)
         except MaxPayloadError as error:
@@ -71,8 +71,8 @@ class NatsBus:
             raise Unavailable(f"NATS did not confirm a message on {wire.subject}: {error!r}") from error
         return stored.seq
 
-    async def listen(self, subject: str, *, replay: bool = False) -> AsyncIterator[Heard]:
-        """Yield what matches, in order and without gaps, also across restarts of the server; see ``Bus.listen``."""
+    async def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
+        """Yield what matches, in order and without gaps, also across restarts of the server; see ``Bus.subscribe``."""
         stream = stream_of(subject).name
         last: int | None = 0 if replay else None
         while True:
@@ -81,7 +81,7 @@ class NatsBus:
                     last = (await self.js.stream_info(stream)).state.last_seq
                 async for message in self._from(subject, stream, last + 1):
                     last = message.metadata.sequence.stream
-                    yield heard(message)
+                    yield stored_message(message)
             except (NatsError, OSError):
                 await asyncio.sleep(RECONNECT_EVERY)
 
@@ -99,8 +99,8 @@ class NatsBus:
             if self._client.is_connected and not self._client.is_draining:  # else it ends by itself
                 await subscription.unsubscribe()
 
-    async def recall(self, subject: str, *, last_only: bool = False) -> AsyncIterator[Heard]:
-        """Yield what the stream holds, by a consumer that the server forgets by itself; see ``Bus.recall``."""
+    async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
+        """Yield what the stream holds, by a consumer that the server forgets by itself; see ``Bus.read``."""
         stream = stream_of(subject).name
         try:
             last = await self._last(stream, subject)
@@ -108,10 +108,10 @@ class NatsBus:
                 return
             if not last_only:
                 async for message in self._until(last, subject, DeliverPolicy.ALL):
-                    yield heard(message)
+                    yield stored_message(message)
             elif {"*", ">"} & set(subject.split(".")):
                 messages = self._until(last, subject, DeliverPolicy.LAST_PER_SUBJECT)
-                newest = {message.subject: heard(message) async for message in messages}
+                newest = {message.subject: stored_message(message) async for message in messages}
                 for found in sorted(newest.values(), key=attrgetter("sequence")):
                     yield found
             else:
@@ -119,16 +119,16 @@ class NatsBus:
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS does not tell what it holds of {subject}: {error!r}") from error
 
-    async def _last(self, stream: str, subject: str) -> Heard | None:
+    async def _last(self, stream: str, subject: str) -> StoredMessage | None:
         """Return the newest message, from the stream's leader: a cluster's other servers may lag."""
         try:
             found = await self.js.get_last_msg(stream, subject)
         except NotFoundError:
             return None
-        wire = Wire(found.subject or "", found.data or b"", found.headers or {})
-        return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+        wire = RawMessage(found.subject or "", found.data or b"", found.headers or {})
+        return StoredMessage(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
-    async def _until(self, last: Heard, subject: str, policy: DeliverPolicy) -> AsyncIterator[Msg]:
+    async def _until(self, last: StoredMessage, subject: str, policy: DeliverPolicy) -> AsyncIterator[Msg]:
         """Yield up to this message, however long the server that delivers takes to have it.
 
         The consumer has one server of a cluster to live on: where that one dies, another consumer goes on.
@@ -160,7 +160,7 @@ class NatsBus:
             if self._client.is_connected and not self._client.is_draining:  # else it ends by itself
                 await subscription.unsubscribe()
 
-    async def first(self, subject: str, *, after: int = 0) -> Heard | None:
+    async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
         """Return the oldest message of this subject behind a place; see ``Bus.first``."""
         stream = stream_of(subject).name
         try:
@@ -169,11 +169,11 @@ class NatsBus:
             return None
         except (NatsError, OSError) as error:
             raise Unavailable(f"{stream} does not give its first message of {subject}: {error!r}") from error
-        wire = Wire(found.subject or "", found.data or b"", found.headers or {})
-        return Heard(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+        wire = RawMessage(found.subject or "", found.data or b"", found.headers or {})
+        return StoredMessage(wire, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
-    async def caught_up(self, service: str, stream: str) -> None:
-        """Wait until a service's consumer has settled what there is; see ``Bus.caught_up``."""
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
+        """Wait until a service's consumer has settled what there is; see ``Bus.wait_until_consumed``."""
         try:
             last = (await self.js.stream_info(stream)).state.last_seq
             while not _has_settled(await self.js.consumer_info(stream, service), last):
@@ -181,14 +181,14 @@ class NatsBus:
         except (NatsError, OSError) as error:
             raise Unavailable(f"{stream} does not tell how far {service} is: {error!r}") from error
 
-    async def counts(self, subject: str) -> dict[str, int]:
-        """Return how many messages there are of each subject that matches; see ``Bus.counts``."""
+    async def count_by_subject(self, subject: str) -> dict[str, int]:
+        """Return how many messages there are of each subject that matches; see ``Bus.count_by_subject``."""
         stream = stream_of(subject).name
         found: dict[str, int] = {}
         while True:  # the server names 100,000 subjects at a time, of which nats-py reads the first
             wanted = json.dumps({"subjects_filter": subject, "offset": len(found)}).encode()
             try:
-                answer = json.loads(await self.ask(f"$JS.API.STREAM.INFO.{stream}", wanted))
+                answer = json.loads(await self.request(f"$JS.API.STREAM.INFO.{stream}", wanted))
                 page = answer["state"].get("subjects") or {}
             except (Unavailable, KeyError) as error:
                 raise Unavailable(f"{stream} does not tell what it holds of {subject}: {error!r}") from error
@@ -196,18 +196,18 @@ class NatsBus:
             if not page or len(found) >= answer["total"]:
                 return found
 
-    async def original(self, stream: str, sequence: int) -> Wire | None:
-        """Return a message as it lies in its stream; see ``Bus.original``."""
+    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+        """Return a message as it lies in its stream; see ``Bus.get``."""
         try:
             message = await self.js.get_msg(stream, sequence)
         except NotFoundError:
             return None
         except (NatsError, OSError) as error:
             raise Unavailable(f"{stream} does not give its message {sequence}: {error!r}") from error
-        return Wire(message.subject or "", message.data or b"", message.headers or {})
+        return RawMessage(message.subject or "", message.data or b"", message.headers or {})
 
-    async def drop(self, stream: str, sequence: int) -> None:
-        """Take a message out of its stream; see ``Bus.drop``."""
+    async def delete(self, stream: str, sequence: int) -> None:
+        """Take a message out of its stream; see ``Bus.delete``."""
         try:
             await self.js.delete_msg(stream, sequence)
         except (NatsError, OSError) as error:
@@ -215,7 +215,7 @@ class NatsBus:
                 return
             raise Unavailable(f"{stream} does not drop its message {sequence}: {error!r}") from error
 
-    async def ask(self, subject: str, question: bytes) -> bytes:
+    async def request(self, subject: str, question: bytes) -> bytes:
         """Put a question to a service by request and reply.
 
         Raises:
@@ -257,7 +257,7 @@ async def connect(
         servers = ", ".join(settings.servers)
         sentence = refusal(client.last_error) or f"No NATS server answers at {servers}. Start one with `perdure up`."
         raise Unavailable(sentence) from error
-    tolerate(client)
+    accept_any_subject(client)
     try:
         yield NatsBus(client, source)
     finally:
@@ -265,14 +265,14 @@ async def connect(
             await (client.drain() if client.is_connected else client.close())
 
 
-def heard(message: Msg) -> Heard:
+def stored_message(message: Msg) -> StoredMessage:
     """Read a JetStream delivery."""
     metadata = message.metadata
-    return Heard(
-        wire=Wire(message.subject, message.data, message.headers or {}),
+    return StoredMessage(
+        raw=RawMessage(message.subject, message.data, message.headers or {}),
         stream=metadata.stream,
         sequence=metadata.sequence.stream,
-        time=metadata.timestamp,
+        stored_at=metadata.timestamp,
         pending=metadata.num_pending,
     )
 

@@ -4,9 +4,9 @@ import logging
 from typing import Any, Final
 
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import credentials, refusal, tolerate
+from perdure.connections.nats import accept_any_subject, credentials, refusal
 
-__all__ = ["RECONNECT_EVERY", "connection_options", "tolerate"]
+__all__ = ["RECONNECT_EVERY", "accept_any_subject", "connection_options"]
 
 RECONNECT_EVERY: Final = 0.25
 """Seconds between two tries; nats-py tries each server in turn."""
@@ -25,19 +25,19 @@ def connection_options(settings: NatsSettings, name: str, role: str) -> dict[str
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_EVERY,
-        "error_cb": _Complaints(name).hear,
+        "error_cb": _ErrorLog(name).report,
         **credentials(settings, role),
     }
 
 
-class _Complaints:
+class _ErrorLog:
     """nats-py reports every failed try; said is what is new, not the same each quarter of a second."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._last = ""
 
-    async def hear(self, error: Exception) -> None:
+    async def report(self, error: Exception) -> None:
         words = refusal(error) or repr(error)
         if words != self._last:
             self._last = words

@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from perdure.bus.app import App
-from perdure.bus.jetstream.provision import declare
+from perdure.bus.jetstream.provision import provision
 from perdure.errors import SetupError
 
 __all__ = ["ConsumerGuard"]
@@ -39,13 +39,13 @@ class ConsumerGuard:
             NatsError: The server does not answer.
             SetupError: A stream was recreated with settings that lose messages.
         """
-        for subscription in self._app.hears:
+        for subscription in self._app.subscriptions:
             try:
                 await self._js.consumer_info(subscription.stream, self._app.service)
             except NotFoundError:
                 self._is_complete = False
                 _log.error("the consumer of %s was deleted; recreating it", subscription.stream)
-                await declare(self._js, self._app.service, replicas=self._replicas)
+                await provision(self._js, self._app.service, replicas=self._replicas)
         self._is_complete = True
 
     async def watch(self) -> None:

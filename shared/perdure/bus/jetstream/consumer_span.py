@@ -8,7 +8,7 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
-from perdure.bus.port import Heard
+from perdure.bus.port import StoredMessage
 
 __all__ = ["consumer_span"]
 
@@ -16,14 +16,14 @@ _tracer: Final = trace.get_tracer("perdure.bus")
 
 
 @contextmanager
-def consumer_span(name: str, heard: Heard, deliveries: int) -> Iterator[None]:
+def consumer_span(name: str, heard: StoredMessage, deliveries: int) -> Iterator[None]:
     """Record the handling of a message for as long as the block lasts.
 
     The first delivery is a part of the event's trace. Another one is a trace of its own, linked to the publisher's
     span: it would be a second node for the same hop. What is said meanwhile belongs to the event's trace in both cases.
     """
-    said_in = propagate.extract(heard.wire.headers)
-    attributes = {"messaging.system": "nats", "messaging.destination.name": heard.wire.subject}
+    said_in = propagate.extract(heard.raw.headers)
+    attributes = {"messaging.system": "nats", "messaging.destination.name": heard.raw.subject}
     publisher = trace.get_current_span(said_in).get_span_context()
     if deliveries > 1 and publisher.is_valid:
         with _again(name, said_in, Link(publisher), {**attributes, "messaging.nats.deliveries": deliveries}):

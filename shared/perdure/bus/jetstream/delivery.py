@@ -8,11 +8,11 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from perdure.bus.jetstream.bus import heard
+from perdure.bus.jetstream.bus import stored_message
 
-__all__ = ["BURIED", "NatsDelivery"]
+__all__ = ["DEAD_LETTERED", "NatsDelivery"]
 
-BURIED: Final = "perdure: its dead letter is stored"
+DEAD_LETTERED: Final = "perdure: its dead letter is stored"
 """JetStream repeats it in its advisory of a message that was given up: nobody need say another letter about that."""
 
 _CONFIRMED_WITHIN: Final = 15.0  # seconds: longer than a cluster takes to elect a leader, shorter than a redelivery
@@ -33,7 +33,7 @@ class NatsDelivery:
     def __init__(self, message: Msg, *, confirmed: bool) -> None:
         self._message = message
         self._confirmed = confirmed
-        self.heard = heard(message)
+        self.message = stored_message(message)
         self.deliveries: int = message.metadata.num_delivered or 1
 
     async def ack(self) -> None:
@@ -49,14 +49,14 @@ class NatsDelivery:
 
     async def term(self) -> None:
         """See ``Delivery.term``."""
-        await self._confirm(b"%s %s" % (Msg.Ack.Term, BURIED.encode()))
+        await self._confirm(b"%s %s" % (Msg.Ack.Term, DEAD_LETTERED.encode()))
 
     async def _confirm(self, word: bytes) -> None:
         """Say how it is settled as a request, which the server answers once it has taken it."""
         until = monotonic() + _CONFIRMED_WITHIN
         while error := await self._unconfirmed(word):
             if monotonic() > until:
-                place = f"{self.heard.stream} {self.heard.sequence}"
+                place = f"{self.message.stream} {self.message.sequence}"
                 _log.warning("NATS did not confirm how %s was settled, and may deliver it again: %r", place, error)
                 return
             await asyncio.sleep(_PAUSE)

@@ -15,7 +15,7 @@ from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, C
 from perdure.connections.nats import refusal
 from perdure.errors import SetupError
 
-__all__ = ["declare"]
+__all__ = ["provision"]
 
 _FIRST_WAIT: Final = 0.05  # seconds
 _LONGEST_WAIT: Final = 2.0  # seconds
@@ -23,7 +23,7 @@ _LONGEST_WAIT: Final = 2.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-async def declare(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
+async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
     """Create the streams, buckets and this service's consumers that are missing; waits for JetStream.
 
     What exists keeps the sizes, ages, replicas and windows that its operator set: only what would lose messages, or

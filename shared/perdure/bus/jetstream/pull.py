@@ -12,12 +12,12 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, ServiceUnavailableError
 
-__all__ = ["Fetching", "FetchingContext"]
+__all__ = ["PullContext", "TrackedPull"]
 
 _PAUSE: Final = 0.25  # seconds; FastStream would ask again at once for as long as a consumer has no leader, or is gone
 
 
-class Fetching(JetStreamContext.PullSubscription):
+class TrackedPull(JetStreamContext.PullSubscription):
     """A pull subscription that remembers what it gave until that is begun."""
 
     def __init__(self, given: JetStreamContext.PullSubscription) -> None:
@@ -36,7 +36,7 @@ class Fetching(JetStreamContext.PullSubscription):
         self._waiting.update((message.reply, message) for message in messages)
         return messages
 
-    def begin(self, message: Msg) -> None:
+    def mark_started(self, message: Msg) -> None:
         """Take note that a message is in hand: it will be settled."""
         self._waiting.pop(message.reply, None)
 
@@ -53,7 +53,7 @@ class Fetching(JetStreamContext.PullSubscription):
         self._waiting.clear()
 
 
-class FetchingContext(JetStreamContext):
+class PullContext(JetStreamContext):
     """Makes pull subscriptions of that kind.
 
     Attributes:
@@ -62,11 +62,11 @@ class FetchingContext(JetStreamContext):
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
-        self.by_stream: dict[str, Fetching] = {}
+        self.by_stream: dict[str, TrackedPull] = {}
 
-    async def pull_subscribe_bind(self, *args: Any, **options: Any) -> Fetching:
+    async def pull_subscribe_bind(self, *args: Any, **options: Any) -> TrackedPull:
         """Bind to a consumer, as nats-py does; FastStream would have deliveries come where those of anybody come."""
         options.pop("inbox_prefix", None)
-        fetching = Fetching(await super().pull_subscribe_bind(*args, **options))
+        fetching = TrackedPull(await super().pull_subscribe_bind(*args, **options))
         self.by_stream[options["stream"]] = fetching
         return fetching

@@ -17,23 +17,23 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from perdure.bus.app import Answers, App, Hears
-from perdure.bus.jetstream.connection import connection_options, tolerate
+from perdure.bus.app import App, Responder, Subscription
+from perdure.bus.jetstream.connection import accept_any_subject, connection_options
 from perdure.bus.jetstream.consumer_span import consumer_span
 from perdure.bus.jetstream.delivery import NatsDelivery
-from perdure.bus.jetstream.pull import FetchingContext
+from perdure.bus.jetstream.pull import PullContext
 from perdure.bus.port import Bus
 from perdure.bus.settlement import settle
 from perdure.bus.topology import STREAMS
 from perdure.config.settings import NatsSettings
 
-__all__ = ["hearing"]
+__all__ = ["subscribed"]
 
 _FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
 
 
 @asynccontextmanager
-async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
+async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
     """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
     broker = NatsBroker(
         **connection_options(settings, f"perdure-{app.service}-hears", app.service),
@@ -43,12 +43,12 @@ async def hearing(app: App, bus: Bus, settings: NatsSettings, registry: Collecto
         logger=None,
     )
     client = await broker.connect()
-    tolerate(client)
-    pulls, metrics = FetchingContext(client), _Metrics(registry)
+    accept_any_subject(client)
+    pulls, metrics = PullContext(client), _Metrics(registry)
     broker.config.connection_state.connect(client, pulls)
-    for ear in app.hears:
+    for ear in app.subscriptions:
         _subscribe(broker, app.service, ear, bus, pulls, metrics)
-    for question in app.answers:
+    for question in app.responders:
         _answer(broker, app.service, question)
     await broker.start()
     await client.jetstream().account_info()  # its answer comes after our subscriptions; a PING may overtake them
@@ -83,32 +83,32 @@ class _Metrics:
 
 
 def _subscribe(  # noqa: PLR0913, PLR0917 (what there is to wire)
-    broker: NatsBroker, service: str, ear: Hears, bus: Bus, pulls: FetchingContext, metrics: _Metrics
+    broker: NatsBroker, service: str, ear: Subscription, bus: Bus, pulls: PullContext, metrics: _Metrics
 ) -> None:
     name = f"{service} hears {ear.stream}"
 
     async def on_message(message: StreamMessage[Msg]) -> None:
         started = monotonic()
-        pulls.by_stream[ear.stream].begin(message.raw_message)
-        delivery = NatsDelivery(message.raw_message, confirmed=ear.confirmed)
-        with consumer_span(name, delivery.heard, delivery.deliveries) if ear.traced else nullcontext():
+        pulls.by_stream[ear.stream].mark_started(message.raw_message)
+        delivery = NatsDelivery(message.raw_message, confirmed=ear.confirm_acks)
+        with consumer_span(name, delivery.message, delivery.deliveries) if ear.traced else nullcontext():
             await settle(delivery, ear.handle, bus=bus, service=service)
         metrics.handled.labels(ear.stream).inc()
         metrics.seconds.labels(ear.stream).observe(monotonic() - started)
-        metrics.pending.labels(ear.stream).observe(delivery.heard.pending)
+        metrics.pending.labels(ear.stream).observe(delivery.message.pending)
 
     broker.subscriber(
         STREAMS[ear.stream].subjects,
         stream=JStream(ear.stream, declare=False),
         durable=service,
-        pull_sub=PullSub(batch_size=ear.at_once, timeout=_FETCH_WAIT),
-        max_workers=1 if ear.in_groups else ear.at_once,
+        pull_sub=PullSub(batch_size=ear.concurrency, timeout=_FETCH_WAIT),
+        max_workers=1 if ear.fetch_in_batches else ear.concurrency,
     )(on_message)
 
 
-def _answer(broker: NatsBroker, service: str, question: Answers) -> None:
+def _answer(broker: NatsBroker, service: str, question: Responder) -> None:
     async def on_question(message: StreamMessage[Msg]) -> bytes:
-        return await question.answer(message.body)
+        return await question.respond(message.body)
 
     broker.subscriber(question.subject, queue=service)(on_question)
 

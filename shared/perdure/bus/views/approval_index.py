@@ -6,7 +6,7 @@ from typing import Final
 from perdure.approvers import escalated
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
-from perdure.bus.views.run_index import newest_facts
+from perdure.bus.views.run_index import latest_facts
 from perdure.contracts import (
     ENDINGS,
     AboutRequest,
@@ -20,13 +20,13 @@ from perdure.contracts import (
 )
 from perdure.errors import PerdureError
 
-__all__ = ["NotOpen", "find_request", "is_settled", "open_requests", "request_of"]
+__all__ = ["RequestNotOpen", "find_request", "is_settled", "open_requests", "request_of"]
 
 _COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
 _AS_DEAR_AS: Final = 64  # to read one run costs as much as so many messages more where all are read
 
 
-class NotOpen(PerdureError):
+class RequestNotOpen(PerdureError):
     """A request was never asked, or is settled."""
 
 
@@ -51,7 +51,7 @@ async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
     for request in waiting:
         if request.request_id == request_id:
             return request
-    raise NotOpen(f"No request {request_id} is open. `perdure approvals` lists those that are.")
+    raise RequestNotOpen(f"No request {request_id} is open. `perdure approvals` lists those that are.")
 
 
 async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
@@ -59,8 +59,8 @@ async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
     if isinstance(about, ApprovalRequested):
         return about
     newest = None  # an earlier run of this workflow id may have asked under the same request id
-    async for heard in bus.recall(_said("requested", about)):
-        request = decode(heard.wire)
+    async for heard in bus.read(_said("requested", about)):
+        request = decode(heard.raw)
         if isinstance(request, ApprovalRequested) and request.request_id == about.request_id:
             newest = request
     return newest
@@ -69,8 +69,8 @@ async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
 async def is_settled(bus: Bus, request: AboutRequest) -> bool:
     """Tell whether a request was answered, or has expired."""
     for how in ("decided", "expired"):
-        async for heard in bus.recall(_said(how, request)):
-            said = decode(heard.wire)
+        async for heard in bus.read(_said(how, request)):
+            said = decode(heard.raw)
             if isinstance(said, AboutRequest) and _of(said) == _of(request):
                 return True
     return False
@@ -88,7 +88,7 @@ async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> li
     """Name where to read: everywhere, or just the runs with more requests than ends, where that is less."""
     if workflow_id is not None:
         return [(workflow, workflow_id)]
-    counts = await bus.counts(f"approvals.*.{to_pattern(workflow)}.*")
+    counts = await bus.count_by_subject(f"approvals.*.{to_pattern(workflow)}.*")
     unanswered = Counter[tuple[str, str]]()
     for subject, count in counts.items():
         _, kind, of, run = subject.split(".")
@@ -102,8 +102,8 @@ async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> li
 async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
     requests: dict[str, ApprovalRequested] = {}
     rungs = Counter[str]()
-    async for heard in bus.recall(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
-        match decode(heard.wire):
+    async for heard in bus.read(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
+        match decode(heard.raw):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request
                 rungs.pop(request.request_id, None)  # those were of an earlier run of this workflow id
@@ -111,7 +111,7 @@ async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> l
                 rungs[name] = max(rungs[name], count)
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
-    newest = await newest_facts(bus, workflow, workflow_id) if requests else []
+    newest = await latest_facts(bus, workflow, workflow_id) if requests else []
     ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
     waiting = [request for request in requests.values() if request.workflow_id not in ended]
     return [escalated(request, rungs[request.request_id]) for request in waiting]

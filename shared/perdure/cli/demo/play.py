@@ -16,7 +16,7 @@ from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
 from perdure.bus.views.approval_index import open_requests
-from perdure.bus.views.run_index import follow
+from perdure.bus.views.run_index import follow_progress
 from perdure.cli.decide import answer
 from perdure.cli.demo.epilogue import epilogue
 from perdure.cli.demo.folder import DOCUMENT
@@ -26,7 +26,7 @@ from perdure.cli.up import show
 from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
-from perdure.local.discovery import whereabouts
+from perdure.local.discovery import discover
 from perdure.local.nkeys import seed_file
 from perdure.local.state import State
 from perdure.local.suite import Suite, open_suite
@@ -59,7 +59,7 @@ async def play(settings: Settings, *, ask: bool) -> None:
     async with open_suite(settings, tell=show, environment=environment) as suite:
         if suite.endpoints.temporal_ui:
             console.print(f"  Temporal UI   {suite.endpoints.temporal_ui}", soft_wrap=True)
-        async with connect(whereabouts(settings)[0], source="perdure/demo") as bus:
+        async with connect(discover(settings)[0], source="perdure/demo") as bus:
             event, facts, killed_after = await _run(settings, bus, suite, ask=ask)
             act(6, "What is left of it")
             await epilogue(settings, bus, event, facts, killed_after=killed_after)
@@ -100,7 +100,7 @@ async def _watch(  # noqa: PLR0913 (what there is to watch, and whom to tell)
     """Print the run's facts, kill and answer when the moment has come; returns how many facts preceded the kill."""
     workflow_id = f"DocumentAnalysis-{event.id}"
     killed_after, asked = 0, False
-    async for fact in follow(bus, workflow_id, replay=True):
+    async for fact in follow_progress(bus, workflow_id, replay=True):
         facts.append(fact)
         console.print("  ", progress_line(fact), sep="", soft_wrap=True)
         if not killed_after and _in_flight(facts) >= _PARALLEL:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from temporalio.exceptions import is_cancelled_exception
 
-from perdure.flow.error_text import sentence
+from perdure.flow.error_text import error_text
 
 __all__ = ["Failure", "parallel"]
 
@@ -42,5 +42,5 @@ def _result(result: Value | BaseException) -> Value | Failure:
     if not isinstance(result, BaseException):
         return result
     if isinstance(result, Exception) and not is_cancelled_exception(result):
-        return Failure(sentence(result))
+        return Failure(error_text(result))
     raise result
