@@ -19,20 +19,21 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
-from perdure_orchestrator.app import Role, create_app, run_worker
-from perdure_orchestrator.payload_store import PAYLOADS, payload_storage
+from perdure_orchestrator.app import Role, create_app
+from perdure_orchestrator.payload_store import PAYLOADS
+from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
-from perdure_orchestrator.temporal import answers, connect_temporal
+from perdure_orchestrator.temporal import connect_temporal, is_reachable
+from perdure_orchestrator.worker import run_worker
 
 
 @asynccontextmanager
 async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
-    objects = NatsObjects(bus.js, PAYLOADS)
-    storage = payload_storage(objects, settings.temporal.inline_payload_bytes)
-    client = await connect_temporal(settings.temporal, storage)
-    health.checks["temporal"] = partial(answers, client)
+    plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
+    client = await connect_temporal(settings.temporal, plugin)
+    health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
     async with AsyncExitStack() as stack:
@@ -41,7 +42,7 @@ async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) 
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
             await stack.enter_async_context(background(looking))
         if role != "bridge":
-            await stack.enter_async_context(run_worker(client, bus, objects, registry, settings))
+            await stack.enter_async_context(run_worker(client, registry, settings))
         yield app
 
 

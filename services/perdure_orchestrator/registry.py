@@ -7,6 +7,7 @@ from inspect import isfunction
 from types import ModuleType
 from typing import Any, Final
 
+from perdure.connections.temporal_internals import activity_name, workflow_name
 from perdure.errors import SetupError
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
 from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
@@ -14,8 +15,6 @@ from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SE
 __all__ = ["Registry", "load_registry"]
 
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
-_WORKFLOW: Final = "__temporal_workflow_definition"  # what @workflow.defn leaves on a class
-_ACTIVITY: Final = "__temporal_activity_definition"  # what @activity.defn leaves on a function
 _STEPS: Final = frozenset(
     {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS}
 )  # the worker's own activities
@@ -44,9 +43,9 @@ def load_registry(modules: Sequence[str]) -> Registry:
     activities: dict[str, Callable[..., Any]] = {}
     for name in (_BUILT_IN, *modules):
         module = _import(name)
-        own_workflows = _marked(vars(module), _WORKFLOW)
-        own_activities = _marked(vars(module), _ACTIVITY) + [
-            found for _, workflow in own_workflows for found in _marked(vars(workflow), _ACTIVITY)
+        own_workflows = _named(vars(module), workflow_name)
+        own_activities = _named(vars(module), activity_name) + [
+            found for _, workflow in own_workflows for found in _named(vars(workflow), activity_name)
         ]
         if not own_workflows and not own_activities and not _has_tools(module):
             raise SetupError(
@@ -78,11 +77,10 @@ def _import(name: str) -> ModuleType:
         ) from error
 
 
-def _marked(values: Mapping[str, Any], mark: str) -> list[tuple[str, Any]]:
-    """Return what bears the mark, each with the name that the mark gives it; a static method is its function."""
+def _named(values: Mapping[str, Any], name_of: Callable[[Any], str | None]) -> list[tuple[str, Any]]:
+    """Return the marked values, each with its name; a static method counts as its function."""
     plain = [value.__func__ if isinstance(value, staticmethod) else value for value in values.values()]
-    marked = [value for value in plain if mark in getattr(value, "__dict__", {})]
-    return [(getattr(value, mark).name, value) for value in marked]
+    return [(name, value) for value in plain if (name := name_of(value)) is not None]
 
 
 def _has_tools(module: ModuleType) -> bool:

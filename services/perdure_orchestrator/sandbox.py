@@ -20,11 +20,17 @@ _PASSED_THROUGH: Final = (
 )
 
 
-def workflow_runner(*, sandboxed: bool) -> WorkflowRunner:
-    """Return what executes workflow code."""
-    if not sandboxed:
+def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> WorkflowRunner:
+    """Return what executes workflow code.
+
+    Args:
+        given: The runner of the worker; its own restrictions are kept, and one without a sandbox stays as it is.
+        sandboxed: Whether to use temporalio's sandbox.
+    """
+    if not sandboxed or isinstance(given, UnsandboxedWorkflowRunner):
         return UnsandboxedWorkflowRunner()
-    return _Sandboxed(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH))
+    restrictions = given.restrictions if isinstance(given, SandboxedWorkflowRunner) else SandboxRestrictions.default
+    return _Sandboxed(restrictions=restrictions.with_passthrough_modules(*_PASSED_THROUGH))
 
 
 class _Sandboxed(SandboxedWorkflowRunner):

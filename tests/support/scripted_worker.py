@@ -1,6 +1,6 @@
 """A stage for one workflow: a worker of ours on a time-skipping Temporal, a bus in memory, scripted agents."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,11 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio import activity
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
-from perdure.bus import MemoryBus, decode
+from perdure.bus import MemoryBus, MemoryObjects, decode
+from perdure.config.settings import Settings
+from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ApprovalRequested, Decision, Progress
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.messages import (
@@ -28,10 +30,7 @@ from perdure.flow.messages import (
     ToolResult,
 )
 from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
-from perdure_orchestrator.activities import DrainDecisions, PublishFacts
-from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import PublishLog
-from perdure_orchestrator.temporal_internals import enable_single_batch_activation
+from perdure_orchestrator.plugin import PerdurePlugin
 
 
 @dataclass
@@ -139,18 +138,28 @@ async def open_scripted_worker(
     queue: str | None = None,
 ) -> AsyncIterator[ScriptedWorker]:
     """Raise the curtain."""
-    said = PublishLog()
     stage = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
-    worker = Worker(
-        environment.client,
+    configuration = environment.client.config()
+    configuration["plugins"] = [_ScriptedPlugin(stage)]
+    async with Worker(
+        Client(**configuration),
         task_queue=stage.queue,
         workflows=workflows,
-        activities=[PublishFacts(stage.bus, said).run, DrainDecisions(stage.bus).run, *stage.agents.steps, *activities],
-        interceptors=[ProgressInterceptor(stage.bus, said)],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        workflow_failure_exception_types=FAILURE_TYPES,
+        activities=activities,
         max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
-    )
-    enable_single_batch_activation(worker)
-    async with worker:
+    ):
         yield stage
+
+
+class _ScriptedPlugin(PerdurePlugin):
+    """Perdure's plugin with the scripted activities of agents in place of its own."""
+
+    def __init__(self, worker: ScriptedWorker) -> None:
+        settings = Settings.model_validate({"temporal": {"sandbox": False}})
+        super().__init__(settings, bus=worker.bus, objects=MemoryObjects())
+        self._worker = worker
+
+    def worker_activities(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
+        scripted = self._worker.agents.steps
+        names = {activity_name(step) for step in scripted}
+        return [*scripted, *(own for own in super().worker_activities(modules) if activity_name(own) not in names)]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from temporalio import activity, workflow
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -16,8 +16,10 @@ from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings
 from perdure.flow import Saga, approval
 from perdure.testing import ScriptedModel
-from perdure_orchestrator.app import AgentBackends, run_worker
+from perdure_orchestrator.activities import AgentBackends
+from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.worker import run_worker
 from tests.support.scripted_worker import open_scripted_worker
 
 _ENDED: Final = "activity_task_completed_event_attributes"
@@ -52,7 +54,7 @@ class Regretted:
 
 
 async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(environment: WorkflowEnvironment) -> None:
-    client, ours, theirs = environment.client, uuid4().hex, uuid4().hex
+    ours, theirs = uuid4().hex, uuid4().hex
     asked, pays, paid = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @activity.defn
@@ -62,9 +64,13 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
         paid.set()
 
     settings = Settings.model_validate({"temporal": {"task_queue": ours}, "orchestrator": {"max_cached_runs": 0}})
-    registry, parties = Registry({"Regretted": Regretted}, ()), AgentBackends(ScriptedModel(()), {})
-    async with Worker(client, task_queue=theirs, activities=[pay]):
-        async with run_worker(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+    registry, backends = Registry({"Regretted": Regretted}, ()), AgentBackends(ScriptedModel(()), {})
+    plugin = PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)
+    configuration = environment.client.config()
+    configuration["plugins"] = [plugin]
+    client = Client(**configuration)
+    async with Worker(environment.client, task_queue=theirs, activities=[pay]):
+        async with run_worker(client, registry, settings):
             run = await client.start_workflow(Regretted.run, theirs, id=uuid4().hex, task_queue=ours)
             await asked.wait()
         pays.set()
@@ -73,7 +79,7 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
         async with asyncio.timeout(30):
             while not any(it.HasField(_ENDED) for it in (await run.fetch_history()).events):
                 await asyncio.sleep(0.05)
-        async with run_worker(client, MemoryBus(), MemoryObjects(), registry, settings, parties=parties):
+        async with run_worker(client, registry, settings):
             assert await run.result() == "cancelled"
 
 

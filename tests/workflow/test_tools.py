@@ -8,21 +8,17 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 from perdure.bus import MemoryBus, MemoryObjects
-from perdure.config.agents import LimitSettings
 from perdure.config.settings import Settings, StdioServer
 from perdure.flow import Agent
-from perdure_orchestrator.activities import CallTool, PublishFacts, ReadRules
-from perdure_orchestrator.agents.conversations import Conversations
-from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.tool_servers import ToolServers
-from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import PublishLog
+from perdure.testing.scripted_model import ScriptedModel
+from perdure_orchestrator.activities import AgentBackends
+from perdure_orchestrator.plugin import PerdurePlugin
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,23 +48,13 @@ class Calling:
 
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
-    servers, bus, said = ToolServers({"tiny": TINY_SERVER}), MemoryBus(), PublishLog()
-    async with Worker(
-        environment.client,
-        task_queue="tools",
-        workflows=[Noting, Calling],
-        activities=[
-            CallTool(servers, ToolPermissions({}, {}), Conversations(MemoryObjects()), LimitSettings()).run,
-            ReadRules(Settings(), ["tiny"]).run,
-            PublishFacts(bus, said).run,
-        ],
-        interceptors=[ProgressInterceptor(bus, said)],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        workflow_failure_exception_types=FAILURE_TYPES,
-        max_cached_workflows=0,
-    ):
+    settings = Settings.model_validate({"temporal": {"sandbox": False}})
+    backends = AgentBackends(ScriptedModel(()), {"tiny": TINY_SERVER})
+    configuration = environment.client.config()
+    configuration["plugins"] = [PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)]
+    client = Client(**configuration)
+    async with Worker(client, task_queue="tools", workflows=[Noting, Calling], max_cached_workflows=0):
         yield
-    await servers.close()
 
 
 async def run(environment: WorkflowEnvironment, name: str, argument: str) -> Any:

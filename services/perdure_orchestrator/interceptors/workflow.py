@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from opentelemetry import trace
 from pydantic_core import to_jsonable_python
@@ -26,6 +26,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+from perdure.connections.temporal_internals import accept_any_signal_arguments, is_single_batch_activation
 from perdure.contracts import Progress, ProgressKind
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, ExpectedFacts, StepHeader
@@ -35,7 +36,6 @@ from perdure.flow.run import EVENT_MEMO, Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
-from perdure_orchestrator.temporal_internals import let_woken_tasks_run
 
 __all__ = ["FAILURE_TYPES", "RunInterceptor"]
 
@@ -64,7 +64,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._run: Run | None = None
         self._begun = asyncio.Event()
         self._unfit: list[str] = []
-        self._signals = _signals_of_any_type()
+        self._signals = accept_any_signal_arguments()
         super().init(self._scheduling)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (theirs)
@@ -126,7 +126,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
 
     async def _end(self, run: Run, kind: ProgressKind, **how: Any) -> None:
         trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage))
-        await let_woken_tasks_run()  # whoever was answered in this very task tells it first
+        await _let_woken_tasks_run()  # whoever was answered in this very task tells it first
         beginning = run.take_beginning()
         await run.all_published()
         begun = [] if beginning is None else [beginning]
@@ -136,6 +136,13 @@ class RunInterceptor(WorkflowInboundInterceptor):
         ending = run.fact(kind, usage=run.usage or None, **how)
         await run.publish([*begun, *unseen, *last, ending], after=story)
         await run.all_published()  # receipts of what arrived meanwhile
+
+
+async def _let_woken_tasks_run() -> None:
+    """Let the tasks go on that wait for what arrived with this workflow task; this adds no command."""
+    if is_single_batch_activation():
+        for _ in range(2):  # the tasks that are woken, and the tasks that these wake
+            await workflow.wait_condition(lambda: True)
 
 
 async def _surely(ending: Coroutine[Any, Any, None]) -> None:
@@ -213,13 +220,6 @@ class _Scheduling(WorkflowOutboundInterceptor):
             event_id=self.run.event_id,
             beginning=self.run.take_beginning() if soon else None,
         )
-
-
-def _signals_of_any_type() -> dict[str | None, Any]:
-    """Return the run's table of handlers, made to take all: of what has another type temporalio tells only the log."""
-    signals: dict[str | None, Any] = cast("Any", workflow._Runtime.current())._signals  # noqa: SLF001 (no public way)
-    signals.update({name: replace(signal, arg_types=[Any]) for name, signal in signals.items() if name is not None})
-    return signals
 
 
 def _value(result: Any) -> Any:

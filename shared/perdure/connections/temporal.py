@@ -5,9 +5,10 @@ from pathlib import Path
 
 from temporalio.client import Client, Plugin, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, ExternalStorage, StorageDriverStoreContext
+from temporalio.converter import DataConverter, ExternalStorage
 
 from perdure.config.settings import TemporalSettings, TlsSettings
+from perdure.connections.temporal_internals import LeanDataConverter
 
 __all__ = ["converter", "open_client"]
 
@@ -38,14 +39,7 @@ async def open_client(
 def converter(storage: ExternalStorage | None = None) -> DataConverter:
     """Return how values are written: as pydantic writes them, and large ones into the storage, if there is one."""
     written_by = pydantic_data_converter.payload_converter_class
-    return _Converter(payload_converter_class=written_by, external_storage=storage)
-
-
-class _Converter(DataConverter):
-    """Is not built anew for each payload, to say for whom it is stored: no store of ours asks, and it costs 30 µs."""
-
-    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:  # noqa: ARG002 (theirs)
-        return self
+    return LeanDataConverter(payload_converter_class=written_by, external_storage=storage)
 
 
 def _tls(settings: TlsSettings) -> TLSConfig | bool:

@@ -11,6 +11,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
+from perdure.connections.temporal_internals import activity_name
 from perdure.flow.error_text import error_text, root_cause
 from perdure.flow.notify import note
 from perdure.flow.step_options import without_time_limit
@@ -145,7 +146,7 @@ class Saga:
 
 
 def _is_activity(step: Step) -> bool:
-    return isinstance(step, str) or hasattr(step, "__temporal_activity_definition")
+    return isinstance(step, str) or activity_name(step) is not None
 
 
 def _type(error: FailureError) -> str | None:

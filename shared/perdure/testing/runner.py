@@ -13,17 +13,18 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus, MemoryObjects, decode
 from perdure.config.settings import Settings
-from perdure.connections.temporal import converter
+from perdure.connections.temporal_internals import workflow_name
 from perdure.contracts import ApprovalRequested, Decision, Message, Progress
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
 from perdure.testing.outcome import RunOutcome
 from perdure.testing.scripted_model import Line, ScriptedModel
+from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.agents.in_process import InProcessServer
-from perdure_orchestrator.app import AgentBackends, run_worker
-from perdure_orchestrator.payload_store import payload_storage
+from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.worker import run_worker
 
 __all__ = ["Answer", "LiveRun", "WorkflowRunner", "open_runner"]
 
@@ -127,20 +128,20 @@ class WorkflowRunner:
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
         configured = _settings({workflow, *children}, self._settings, settings or {})
-        parties = AgentBackends(scripted, {name: _here(server) for name, server in (servers or {}).items()})
-        objects = MemoryObjects()
+        backends = AgentBackends(scripted, {name: _here(server) for name, server in (servers or {}).items()})
+        reviewed = _ReviewedBus(answers or {})
+        plugin = PerdurePlugin(configured, bus=reviewed, objects=MemoryObjects(), backends=backends)
         configuration = self._environment.client.config()
-        configuration["data_converter"] = converter(payload_storage(objects, configured.temporal.inline_payload_bytes))
-        client = Client(**configuration)
-        bus = _ReviewedBus(client, answers or {})
-        async with run_worker(client, bus, objects, Registry(classes, tuple(activities)), configured, parties=parties):
+        configuration["plugins"] = [plugin]
+        client = reviewed.client = Client(**configuration)
+        async with run_worker(client, Registry(classes, tuple(activities)), configured):
             handle = await client.start_workflow(
                 _name(workflow),
                 args=args,
                 id=workflow_id or f"{_name(workflow)}-{uuid4().hex[:8]}",
                 task_queue=configured.temporal.task_queue,
             )
-            yield LiveRun(handle, bus, self._environment)
+            yield LiveRun(handle, reviewed, self._environment)
 
 
 @asynccontextmanager
@@ -159,9 +160,10 @@ async def open_runner(settings: Mapping[str, Any] | None = None) -> AsyncIterato
 class _ReviewedBus(MemoryBus):
     """Reviewers answer as soon as a run asks, before it waits: else the time that it waits might run out first."""
 
-    def __init__(self, client: Client, answers: Mapping[str, Answer]) -> None:
+    client: Client
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
         super().__init__()
-        self._client = client
         self._answers = answers
 
     async def publish(self, message: Message) -> int:
@@ -170,7 +172,7 @@ class _ReviewedBus(MemoryBus):
         if isinstance(message, ApprovalRequested):
             said = next((said for title, said in self._answers.items() if message.title.startswith(title)), None)
             for arrived in _reviewers(message, said) if said else ():
-                await self._client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, arrived)
+                await self.client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, arrived)
         return place
 
 
@@ -205,7 +207,7 @@ def _here(server: MCPServer | InProcessServer) -> InProcessServer:
 
 
 def _name(workflow: type) -> str:
-    definition = getattr(workflow, "__temporal_workflow_definition", None)
-    if definition is None or definition.name is None:
-        raise TypeError(f"{workflow.__name__} is no workflow: is @workflow.defn missing?")
-    return str(definition.name)
+    name = workflow_name(workflow)
+    if name is None:
+        raise TypeError(f"{workflow.__name__} is not a workflow: is @workflow.defn missing?")
+    return name

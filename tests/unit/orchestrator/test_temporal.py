@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from perdure.config.settings import TemporalSettings
 from perdure.local.ports import choose_ports
-from perdure_orchestrator.temporal import answers, connect_temporal
+from perdure_orchestrator.temporal import connect_temporal, is_reachable
 from tests.support.binaries import binary
 
 
@@ -14,10 +14,10 @@ async def test_a_temporal_that_was_killed_does_not_answer_and_one_that_is_back_d
     port = choose_ports({"temporal": 0}, remembered={}, asked={})["temporal"]
     async with server(port):
         client = await connect_temporal(TemporalSettings(port=port))
-        there = await answers(client)
-    gone = await answers(client)
+        there = await is_reachable(client)
+    gone = await is_reachable(client)
     async with server(port), asyncio.timeout(60):
-        while not await answers(client):
+        while not await is_reachable(client):
             await asyncio.sleep(0.1)
 
     assert (there, gone) == (True, False)

@@ -1,0 +1,89 @@
+"""All activities of Perdure on one worker, with the models, MCP servers and stores that they share."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perdure.bus import Bus, Objects
+from perdure.config.settings import Settings
+from perdure_orchestrator.activities.call_function import CallFunction
+from perdure_orchestrator.activities.call_model import CallModel
+from perdure_orchestrator.activities.call_tool import CallTool
+from perdure_orchestrator.activities.drain_decisions import DrainDecisions
+from perdure_orchestrator.activities.publish import PublishFacts
+from perdure_orchestrator.activities.query_servers import QueryServers
+from perdure_orchestrator.activities.read_rules import ReadRules
+from perdure_orchestrator.agents.conversations import Conversations
+from perdure_orchestrator.agents.function_runner import Functions
+from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.models import Models
+from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.session import Server
+from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.publish_log import PublishLog
+
+__all__ = ["AgentBackends", "WorkerActivities"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBackends:
+    """The models and MCP servers that agents use."""
+
+    models: ModelPort
+    servers: Mapping[str, Server]
+
+
+class WorkerActivities:
+    """The activities of one plugin.
+
+    Args:
+        settings: The configuration of agents, limits, models and servers.
+        bus: Where facts are published.
+        objects: Where long conversations are stored.
+        log: The facts that this process knows to be stored.
+        backends: The models and MCP servers; by default those of the configuration.
+    """
+
+    def __init__(
+        self, settings: Settings, bus: Bus, objects: Objects, log: PublishLog, *, backends: AgentBackends | None = None
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._log = log
+        self._backends = backends or AgentBackends(Models(settings.llm), settings.mcp.servers)
+        self._servers = ToolServers(self._backends.servers)
+        self._conversations = Conversations(objects)
+
+    def of(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
+        """Return the activities for a worker whose workflows stand in these modules: their functions may be tools."""
+        return [
+            PublishFacts(self._bus, self._log).run,
+            DrainDecisions(self._bus).run,
+            *self.of_agents(Functions({*self._settings.workflows, *modules})),
+        ]
+
+    def of_agents(self, functions: Functions) -> list[Callable[..., Any]]:
+        """Return the activities that agents schedule."""
+        settings, servers, conversations = self._settings, self._servers, self._conversations
+        marked = {name: server.requires_approval for name, server in self._backends.servers.items()}
+        permissions, limits = ToolPermissions(settings.agents, marked), settings.limits
+        model = CallModel(
+            self._backends.models,
+            servers,
+            functions,
+            permissions=permissions,
+            conversations=conversations,
+            limits=limits,
+        )
+        return [
+            model.run,
+            CallTool(servers, permissions, conversations, limits).run,
+            CallFunction(functions, permissions, conversations, limits).run,
+            QueryServers(servers, functions, permissions).run,
+            ReadRules(settings, self._backends.servers).run,
+        ]
+
+    async def close(self) -> None:
+        """Close the sessions with MCP servers and the clients of models; a later call opens them again."""
+        await self._servers.close()
+        await self._backends.models.close()

@@ -1,0 +1,76 @@
+"""Every use of a private part of temporalio 1.35, each with a test that fails when a new version changes it.
+
+``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
+"""
+
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from temporalio import workflow
+from temporalio.converter import DataConverter, StorageDriverStoreContext
+from temporalio.worker import Worker
+from temporalio.worker._workflow_instance import _WorkflowLogicFlag
+
+__all__ = [
+    "LeanDataConverter",
+    "accept_any_signal_arguments",
+    "activity_name",
+    "enable_single_batch_activation",
+    "is_single_batch_activation",
+    "workflow_name",
+]
+
+_WORKFLOW: Final = "__temporal_workflow_definition"  # set on a class by @workflow.defn
+_ACTIVITY: Final = "__temporal_activity_definition"  # set on a function by @activity.defn
+
+
+def workflow_name(candidate: Any) -> str | None:
+    """Return the name of a workflow class, or None if ``@workflow.defn`` does not mark it."""
+    return _name(candidate, _WORKFLOW)
+
+
+def activity_name(candidate: Any) -> str | None:
+    """Return the name of an activity, or None if ``@activity.defn`` does not mark it."""
+    return _name(candidate, _ACTIVITY)
+
+
+def _name(candidate: Any, mark: str) -> str | None:
+    definition = getattr(candidate, "__dict__", {}).get(mark)
+    return None if definition is None else str(definition.name or "*")  # a dynamic one has no name
+
+
+def enable_single_batch_activation(worker: Worker) -> None:
+    """Let workflow code see everything that arrived with a workflow task at once, instead of its signals first.
+
+    Signals first loses cancellations: a signal that cancels an activity which has just ended asks Temporal to cancel
+    it, and the result that is applied next lets the run go on. temporalio has the other order, disabled by default
+    until all workers know it. Histories record the order of each task, so old tasks replay in the old order.
+    """
+    flag = _WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH
+    worker._set_default_workflow_logic_flag(flag, enabled=True)  # noqa: SLF001 (no public setter in 1.35)
+
+
+def is_single_batch_activation() -> bool:
+    """Tell whether the current workflow task is processed as a single batch."""
+    return bool(_instance()._single_batch_activation)  # noqa: SLF001 (no public getter in 1.35)
+
+
+def accept_any_signal_arguments() -> dict[str | None, Any]:
+    """Let every signal handler of the current run accept any type, and return the handlers by signal name.
+
+    temporalio drops a signal whose arguments it cannot decode, and only logs that.
+    """
+    signals: dict[str | None, Any] = _instance()._signals  # noqa: SLF001 (no public table of handlers in 1.35)
+    signals.update({name: replace(signal, arg_types=[Any]) for name, signal in signals.items() if name is not None})
+    return signals
+
+
+def _instance() -> Any:
+    return cast("Any", workflow._Runtime.current())  # noqa: SLF001 (no public access to the running instance in 1.35)
+
+
+class LeanDataConverter(DataConverter):
+    """A data converter that is not copied for each payload: no store of ours asks for the context (30 µs each)."""
+
+    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:  # noqa: ARG002 (temporalio's signature)
+        return self
