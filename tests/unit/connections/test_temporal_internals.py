@@ -1,0 +1,121 @@
+"""Each private part of temporalio that Perdure uses: a new version that changes one fails here, with its name."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest_asyncio
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.common import RawValue
+from temporalio.converter import DataConverter, StorageDriverStoreContext
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from perdure.connections.temporal import converter
+from perdure.connections.temporal_internals import (
+    LeanDataConverter,
+    accept_any_signal_arguments,
+    activity_name,
+    enable_single_batch_activation,
+    is_single_batch_activation,
+    workflow_name,
+)
+from tests.support.binaries import binary
+
+
+@activity.defn(name="named")
+async def an_activity() -> None: ...
+
+
+@activity.defn(dynamic=True)
+async def a_dynamic_activity(_: Sequence[RawValue]) -> None: ...
+
+
+@workflow.defn(name="Probe")
+class ProbeWorkflow:
+    """Tells how its tasks are activated, and takes a signal of any shape."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+
+    @workflow.run
+    async def run(self) -> list[Any]:
+        handlers = accept_any_signal_arguments()
+        await workflow.wait_condition(lambda: bool(self.received))
+        return [is_single_batch_activation(), sorted(filter(None, handlers)), *self.received]
+
+    @workflow.signal
+    def take(self, number: int) -> None:
+        self.received.append(number)
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[Client]:
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=binary("temporal-test-server"), data_converter=converter()
+    ) as environment:
+        yield environment.client
+
+
+async def _probe(client: Client, *, single_batch: bool) -> list[Any]:
+    queue = uuid4().hex
+    worker = Worker(client, task_queue=queue, workflows=[ProbeWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    if single_batch:
+        enable_single_batch_activation(worker)
+    async with worker, asyncio.timeout(30):
+        run = await client.start_workflow("Probe", id=uuid4().hex, task_queue=queue, task_timeout=timedelta(seconds=5))
+        await run.query("__stack_trace")  # the run has begun: its handlers take anything from now on
+        await run.signal("take", "no number")
+        result: list[Any] = await run.result()
+    return result
+
+
+async def test_the_flag_of_single_batch_activation_is_set_and_read(client: Client) -> None:
+    assert (await _probe(client, single_batch=True))[0] is True
+    assert (await _probe(client, single_batch=False))[0] is False
+
+
+async def test_a_handler_takes_an_argument_of_another_type(client: Client) -> None:
+    _, handlers, received = await _probe(client, single_batch=True)
+
+    assert handlers == ["take"]
+    assert received == "no number"
+
+
+def test_the_marks_of_workflows_and_activities_are_read() -> None:
+    assert workflow_name(ProbeWorkflow) == "Probe"
+    assert activity_name(an_activity) == "named"
+    assert activity_name(a_dynamic_activity) == "*"
+    assert workflow_name(an_activity) is None
+    assert activity_name(ProbeWorkflow) is None
+
+
+def test_the_data_converter_is_not_copied_for_each_payload() -> None:
+    context = StorageDriverStoreContext(target=None)
+    lean = converter()
+
+    assert isinstance(lean, LeanDataConverter)
+    assert lean._with_store_context(context) is lean  # noqa: SLF001 (the private method that is overridden)
+    assert "_with_store_context" in vars(DataConverter)
+    assert "external_storage" in {field.name for field in fields(DataConverter)}
+
+
+def test_temporalio_is_of_the_minor_version_whose_private_parts_are_used() -> None:
+    assert version("temporalio").startswith("1.35.")
+
+
+def test_no_other_module_touches_a_private_part_of_temporalio() -> None:
+    root = Path(__file__).parents[3]
+    sources = [file for folder in ("shared", "services") for file in (root / folder).rglob("*.py")]
+
+    private = re.compile(r"temporalio(?:\.\w+)*\._\w|workflow\._[A-Za-z]|__temporal_")
+    touching = [file.name for file in sources if private.search(file.read_text(encoding="utf-8"))]
+
+    assert touching == ["temporal_internals.py"]
