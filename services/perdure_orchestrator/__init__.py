@@ -1,1 +1,1 @@
-"""Run: commands become Temporal workflows, workflows become steps, steps become model and tool calls."""
+"""The orchestrator service: a bridge from the bus to Temporal, and a worker that runs workflows and steps."""

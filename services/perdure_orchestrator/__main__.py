@@ -29,7 +29,7 @@ from perdure_orchestrator.worker import run_worker
 
 
 @asynccontextmanager
-async def _around(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
     plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
     client = await connect_temporal(settings.temporal, plugin)
@@ -51,7 +51,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m perdure_orchestrator", description=__doc__)
     parser.add_argument("--role", choices=["both", "bridge", "worker"], default="both")
     role: Role = parser.parse_args().role
-    run("orchestrator", partial(_around, role), create_provider=_create_provider)
+    run("orchestrator", partial(_open, role), create_provider=_create_provider)
 
 
 def _create_provider(resource: Resource) -> Provider:

@@ -1,4 +1,4 @@
-"""A run as Temporal sees it, for people who wonder why it does not move."""
+"""Describes a run as Temporal sees it: its status, pending activities and failing workflow task."""
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client

@@ -1,4 +1,4 @@
-"""A step begins only within what the operator lets a run use."""
+"""Refuses activities of a run that has used up its limits."""
 
 from datetime import UTC, datetime
 
@@ -13,20 +13,20 @@ __all__ = ["refuse_beyond"]
 def refuse_beyond(
     limits: LimitSettings, *, began_at: datetime | None, number: int = 0, spent: Usage | None = None
 ) -> None:
-    """Refuse a step for good when the run has used what it may.
+    """Fail an activity for good when its run has reached a limit.
 
     Args:
-        limits: The operator's.
+        limits: Of the configuration.
         began_at: When the run began (UTC).
-        number: Which request to a model this is, from 1; 0 for what is none.
-        spent: What the run has used up to now.
+        number: Which request to a model this is, from 1; 0 for other activities.
+        spent: What the run has used so far.
 
     Raises:
-        ApplicationError: ``LimitReached``; the sentence names the limit and what was used.
+        ApplicationError: ``LimitReached``; the message names the limit and the usage.
     """
     spent = spent or Usage()
     if limits.requests is not None and number > limits.requests:
-        _refuse("requests", f"the run asks for request {number} of {limits.requests}")
+        _refuse("requests", f"the run makes request {number} of {limits.requests}")
     if number and limits.tokens is not None and spent.tokens >= limits.tokens:
         _refuse("tokens", f"the run has used {spent.tokens} tokens of {limits.tokens}")
     if number and limits.cost_usd is not None and (spent.cost_usd or 0) >= limits.cost_usd:

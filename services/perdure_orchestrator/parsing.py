@@ -1,4 +1,4 @@
-"""What bots say, as it comes: JSON that may be anything, read into a decision or the argument of a signal."""
+"""Reads the JSON that bots and operators publish: a decision, or the argument of a signal."""
 
 import json
 
@@ -12,33 +12,33 @@ from perdure.errors import InvalidMessage
 __all__ = ["read_argument", "read_decision", "unreadable"]
 
 
-def read_decision(heard: StoredMessage) -> tuple[Decision, dict[str, JsonValue]]:
-    """Read a decision, and return its body too, for that is signed; it need not repeat what the subject says.
+def read_decision(message: StoredMessage) -> tuple[Decision, dict[str, JsonValue]]:
+    """Return a decision and its body, which is what was signed; the workflow id comes from the subject.
 
     Raises:
-        InvalidMessage: It is none; the detail names the field.
+        InvalidMessage: The message is not a decision; the detail names the field.
     """
-    tokens = heard.raw.subject.split(".")
-    if len(tokens) != 2:  # noqa: PLR2004 (the two parts that the sentence names)
+    tokens = message.raw.subject.split(".")
+    if len(tokens) != 2:  # noqa: PLR2004 (the two parts of the sentence)
         raise InvalidMessage("bad_message", "A decision's subject is decisions.<workflow id>")
-    said = read_argument(heard.raw.body)
-    if not isinstance(said, dict):
+    fields = read_argument(message.raw.body)
+    if not isinstance(fields, dict):
         raise InvalidMessage("bad_message", "A decision's body is a JSON object")
     try:
-        return Decision.model_validate({**said, "workflow_id": from_token(tokens[1])}), said
+        return Decision.model_validate({**fields, "workflow_id": from_token(tokens[1])}), fields
     except ValidationError as error:
         raise InvalidMessage("bad_message", f"The decision is not complete: {describe_errors(error)}") from error
 
 
-def unreadable(heard: StoredMessage, error: InvalidMessage) -> Receipt | None:
-    """Refuse a decision that cannot be read, if it can at least be seen which request it is about."""
+def unreadable(message: StoredMessage, error: InvalidMessage) -> Receipt | None:
+    """Return the receipt of a decision that cannot be read; None if not even its request is known."""
     try:
-        request_id = str(json.loads(heard.raw.body)["request_id"])
+        request_id = str(json.loads(message.raw.body)["request_id"])
     except (ValueError, KeyError, TypeError):
         return None
     return Receipt(
         request_id=request_id,
-        decision_id=f"{heard.stream}.{heard.sequence}",
+        decision_id=f"{message.stream}.{message.sequence}",
         accepted=False,
         code="unreadable",
         reason=error.detail,
@@ -46,10 +46,10 @@ def unreadable(heard: StoredMessage, error: InvalidMessage) -> Receipt | None:
 
 
 def read_argument(body: bytes) -> JsonValue:
-    """Read the argument of a signal; no body is no argument.
+    """Return the argument of a signal; an empty body is None.
 
     Raises:
-        InvalidMessage: It is no JSON.
+        InvalidMessage: The body is not JSON.
     """
     try:
         value: JsonValue = json.loads(body) if body else None

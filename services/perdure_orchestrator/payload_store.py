@@ -1,4 +1,4 @@
-"""The claim check: what is too large for Temporal lies in an object store, and Temporal keeps its name and digest."""
+"""The claim check: payloads too large for Temporal are stored in an object store, by their digest."""
 
 import asyncio
 import time
@@ -22,68 +22,68 @@ from perdure.errors import NotKept, Unavailable
 __all__ = ["PAYLOADS", "PayloadStore", "payload_storage"]
 
 PAYLOADS: Final = "PAYLOADS"
-"""The bucket of the topology that holds them."""
+"""The bucket of the topology that holds the payloads."""
 
 _T = TypeVar("_T")
 
-_PATIENCE: Final = 10.0  # seconds; a server that restarts is back sooner, and a step that gives up has to run again
+_RETRY_FOR: Final = 10.0  # seconds; longer than a server takes to restart: an activity that gives up has to run again
 
 
 def payload_storage(objects: Objects, inline_bytes: int) -> ExternalStorage:
-    """Return what a Temporal client needs to keep payloads of so many bytes or more there."""
+    """Return the external storage of a data converter for payloads of so many bytes or more."""
     return ExternalStorage(drivers=[PayloadStore(objects)], payload_size_threshold=inline_bytes)
 
 
 class PayloadStore(StorageDriver):
-    """Keeps each payload under its digest: the same value, passed on from step to step, is kept once."""
+    """Stores each payload under its SHA-256: a value that is passed from step to step is stored once."""
 
-    def __init__(self, objects: Objects, *, patience: float = _PATIENCE) -> None:
+    def __init__(self, objects: Objects, *, retry_for: float = _RETRY_FOR) -> None:
         self._objects = objects
-        self._patience = patience
+        self._retry_for = retry_for
 
     def name(self) -> str:
-        """Return what references say of where they lead; it never changes."""
+        """Return the name that references hold; it never changes."""
         return "perdure"
 
     async def store(
         self,
-        context: StorageDriverStoreContext,  # noqa: ARG002 (theirs)
+        context: StorageDriverStoreContext,  # noqa: ARG002 (temporalio's signature)
         payloads: Sequence[Payload],
     ) -> list[StorageDriverClaim]:
-        """Keep payloads, and return their references.
+        """Store payloads, and return their references.
 
         Raises:
-            Unavailable: The object store does not answer for long. Temporal tries the task or step again.
+            Unavailable: The object store is away for long. Temporal tries the task or activity again.
         """
         return [await self._store(payload.SerializeToString(deterministic=True)) for payload in payloads]
 
     async def retrieve(
         self,
-        context: StorageDriverRetrieveContext,  # noqa: ARG002 (theirs)
+        context: StorageDriverRetrieveContext,  # noqa: ARG002 (temporalio's signature)
         claims: Sequence[StorageDriverClaim],
     ) -> list[Payload]:
-        """Return the payloads that these references name.
+        """Return the payloads of these references.
 
         Raises:
-            NotKept: There is none, or it is not what it was. Temporal tries again, and ``perdure status`` tells it.
-            Unavailable: The object store does not answer for long. Temporal tries the task or step again.
+            NotKept: It is gone or has changed. Temporal tries again, and ``perdure status`` shows it.
+            Unavailable: The object store is away for long. Temporal tries the task or activity again.
         """
         return [await self._retrieve(claim.claim_data["sha256"]) for claim in claims]
 
     async def _store(self, data: bytes) -> StorageDriverClaim:
         digest = sha256(data).hexdigest()
-        await self._patiently(lambda: self._objects.put(digest, data))
+        await self._retry(lambda: self._objects.put(digest, data))
         return StorageDriverClaim({"sha256": digest, "bytes": str(len(data))})
 
     async def _retrieve(self, digest: str) -> Payload:
-        data = await self._patiently(lambda: self._objects.get(digest))
+        data = await self._retry(lambda: self._objects.get(digest))
         found = sha256(data).hexdigest()
         if found != digest:
-            raise NotKept(f"The payload {digest} is not what it was: what lies under its name has the digest {found}")
+            raise NotKept(f"The payload {digest} has changed: its content has the digest {found}")
         return Payload.FromString(data)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        deadline, tries = time.monotonic() + self._patience, 0
+    async def _retry(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        deadline, tries = time.monotonic() + self._retry_for, 0
         while True:
             try:
                 return await ask()

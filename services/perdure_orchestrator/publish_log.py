@@ -1,7 +1,7 @@
-"""What this process knows to be on the bus: a run's story is looked up there only when some of it may be missing.
+"""The facts that this process knows to be stored: only a run with unknown facts is looked up on the bus.
 
-A step's fact may be lost: NATS was away for longer than the step could wait, and then its process was killed. So
-whoever says a run's ending first makes sure that everything before it was said.
+The fact of a step may be lost: NATS was away for longer than the step could wait, and then the process was killed. So
+whoever publishes the ending of a run makes sure that everything before it is stored.
 """
 
 from collections import OrderedDict
@@ -13,11 +13,11 @@ from perdure.flow.facts import ExpectedFacts
 
 __all__ = ["PublishLog", "expected_facts"]
 
-_MOST_RUNS: Final = 10_000  # of more, the oldest are looked up on the bus
+_MAX_RUNS: Final = 10_000  # the oldest of more runs are forgotten, and looked up on the bus
 
 
 class PublishLog:
-    """The facts that were stored, by run."""
+    """The stored facts, by run."""
 
     def __init__(self) -> None:
         self._runs: OrderedDict[str, set[tuple[int, ProgressKind]]] = OrderedDict()
@@ -25,11 +25,11 @@ class PublishLog:
     def record(self, fact: Progress) -> None:
         """Remember that a fact is stored."""
         self._runs.setdefault(fact.run_id, set()).add((fact.sequence, fact.kind))
-        if len(self._runs) > _MOST_RUNS:
+        if len(self._runs) > _MAX_RUNS:
             self._runs.popitem(last=False)
 
     def has_all(self, facts: Iterable[Progress]) -> bool:
-        """Tell whether all of these facts are known to be stored, whichever attempt of a step said them."""
+        """Tell whether all of these facts are known to be stored, by whichever attempt of a step."""
         return all((fact.sequence, fact.kind) in self._runs.get(fact.run_id, ()) for fact in facts)
 
     def forget(self, run_id: str) -> None:
@@ -37,14 +37,14 @@ class PublishLog:
         self._runs.pop(run_id, None)
 
 
-def expected_facts(story: ExpectedFacts, ending: Progress) -> list[Progress]:
-    """Return what others were to say of a run before its ending, in order."""
-    facts = [story.beginning]
-    for step in story.steps:
+def expected_facts(expected: ExpectedFacts, ending: Progress) -> list[Progress]:
+    """Return the facts that workers should have published before the ending, in order."""
+    facts = [expected.beginning]
+    for step in expected.steps:
         about = {"step": step.name, "result": None, "usage": None}
         end: ProgressKind = "step_completed" if step.error is None else "step_failed"
-        start = {"kind": "step_started", "sequence": step.sequence, "error": None}
-        facts.append(ending.model_copy(update={**about, **start}))
+        started = {"kind": "step_started", "sequence": step.sequence, "error": None}
+        facts.append(ending.model_copy(update={**about, **started}))
         ended = {"kind": end, "sequence": step.sequence + 1, "error": step.error, "usage": step.usage}
         facts.append(ending.model_copy(update={**about, **ended}))
     return facts

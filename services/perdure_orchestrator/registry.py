@@ -1,4 +1,4 @@
-"""Which workflows and activities there are: the built-in ones and those of the user's own modules."""
+"""The registered workflows and activities: the built-in ones and those of the user's modules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ __all__ = ["Registry", "load_registry"]
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _STEPS: Final = frozenset(
     {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS}
-)  # the worker's own activities
+)  # the activities of the plugin
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What a worker of ours can run.
+    """What the orchestrator's worker can run.
 
     Attributes:
         workflows: Classes that ``@workflow.defn`` marks, by the name under which they are started.
@@ -34,7 +34,7 @@ class Registry:
 
 
 def load_registry(modules: Sequence[str]) -> Registry:
-    """Import the modules and collect what they define.
+    """Import the modules and collect their workflows and activities.
 
     Raises:
         SetupError: A module cannot be imported or defines nothing, or a name is taken.
@@ -55,7 +55,7 @@ def load_registry(modules: Sequence[str]) -> Registry:
         _add("activities", own_activities, activities, name)
         if taken := _STEPS & activities.keys():
             raise SetupError(
-                f"The activity {min(taken)} of {name} has the name of one of Perdure's own steps: name it otherwise, "
+                f"The activity {min(taken)} of {name} has the name of one of Perdure's own activities: rename it "
                 'with @activity.defn(name="...").'
             )
     return Registry(workflows, tuple(activities.values()))
@@ -63,7 +63,7 @@ def load_registry(modules: Sequence[str]) -> Registry:
 
 def _import(name: str) -> ModuleType:
     if not name or name.startswith("."):
-        raise SetupError(f"{name!r} names no workflow module: write the whole name, as in my_team.workflows.")
+        raise SetupError(f"{name!r} is not the name of a module: write the whole name, as in my_team.workflows.")
     try:
         return import_module(name)
     except ImportError as error:
@@ -84,7 +84,7 @@ def _named(values: Mapping[str, Any], name_of: Callable[[Any], str | None]) -> l
 
 
 def _has_tools(module: ModuleType) -> bool:
-    """Tell whether the module defines functions, which agents may use as tools."""
+    """Tell whether the module defines functions: agents may use them as tools."""
     return any(isfunction(value) and value.__module__ == module.__name__ for value in vars(module).values())
 
 

@@ -1,4 +1,4 @@
-"""Runs are started, signalled and cancelled at Temporal, each in such a way that asking again changes nothing."""
+"""Starts, signals and cancels runs at Temporal, each idempotently."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
-from perdure.flow.run import EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO
 
 __all__ = ["RunClient", "is_no_run"]
 
@@ -27,14 +27,14 @@ _NO_DELAY: Final = timedelta()
 
 
 class RunClient:
-    """What the bridge asks of Temporal; each method returns once Temporal has stored it, or raises ``RPCError``."""
+    """The calls of the bridge; each returns once Temporal has stored it, or raises ``RPCError``."""
 
     def __init__(self, client: Client, settings: TemporalSettings) -> None:
         self._client = client
         self._settings = settings
 
     async def start(self, start: StartWorkflow) -> None:
-        """Start a run; one of this id that is open, or has ended, is the one that was asked for."""
+        """Start a run, unless one of this id is open or has ended."""
         options, delay = start.options, _delay(start.options)
         try:
             await self._client.start_workflow(
@@ -52,10 +52,10 @@ class RunClient:
                 priority=_priority(options),
             )
         except WorkflowAlreadyStartedError:
-            return  # and has ended, before we could write down that it was started
+            return  # it has ended before the ledger recorded its start
 
     async def signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, *, request_id: str) -> None:
-        """Signal an open run; Temporal knows a repetition by the request id."""
+        """Signal an open run; Temporal de-duplicates by the request id."""
         request = SignalWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id),
@@ -94,7 +94,7 @@ class RunClient:
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
 
     async def was_signalled(self, workflow_id: str, *, request_id: str) -> bool:
-        """Tell whether the newest run of this id ever got the signal of this request, also if it has ended."""
+        """Tell whether the newest run of this id, open or ended, received the signal of this request."""
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             async for event in handle.fetch_history_events():
@@ -106,7 +106,7 @@ class RunClient:
         return False
 
     async def cancel(self, workflow_id: str) -> None:
-        """Ask a run to end; of one that is not open there is nothing to ask."""
+        """Request the cancellation of a run, if it is open."""
         try:
             await self._client.get_workflow_handle(workflow_id).cancel()
         except RPCError as error:

@@ -1,4 +1,4 @@
-"""Where workflow code executes: in temporalio's sandbox, which catches what is not deterministic, or without."""
+"""The runner of workflow code: temporalio's sandbox, which catches non-determinism, or none."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from temporalio.workflow import Info
 
 __all__ = ["workflow_runner"]
 
-# Imported once for all runs: each is free of side effects, and importing them anew costs about 10 ms a run.
+# Imported once for all runs: these modules have no side effects, and importing them again costs about 10 ms a run.
 _PASSED_THROUGH: Final = (
     "perdure",
     "pydantic",
@@ -39,18 +39,18 @@ class _Sandboxed(SandboxedWorkflowRunner):
 
 
 class _Lean(WorkflowInstance):
-    """A sandboxed run that is not entered twice for each payload, to ask in which context it shall be converted.
+    """A sandboxed run that does not compute the serialization context of each payload.
 
-    None of our converters looks at a context, and asking took half of the time spent in the sandbox.
+    No converter of Perdure uses the context, and computing it took half of the time spent in the sandbox.
     """
 
     def __init__(self, sandboxed: WorkflowInstance) -> None:
         self._sandboxed = sandboxed
 
-    def get_serialization_context(self, command_info: Any) -> None:  # noqa: ARG002 (theirs)
+    def get_serialization_context(self, command_info: Any) -> None:  # noqa: ARG002 (temporalio's signature)
         return None
 
-    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:  # noqa: ARG002 (theirs)
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:  # noqa: ARG002 (temporalio's signature)
         return StorageDriverStoreContext(target=None)
 
     def activate(self, act: Any) -> Any:

@@ -16,6 +16,7 @@ from perdure.bus import MemoryBus, MemoryObjects, decode
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.messages import (
     CALL_FUNCTION,
@@ -29,7 +30,7 @@ from perdure.flow.messages import (
     ToolRequest,
     ToolResult,
 )
-from perdure.flow.run import DECISION_SIGNAL, EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO
 from perdure_orchestrator.plugin import PerdurePlugin
 
 

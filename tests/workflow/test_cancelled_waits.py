@@ -186,7 +186,8 @@ class GoesOnAnew:
     @workflow.run
     async def run(self, anew: bool) -> None:
         if anew:
-            Run.current().publish_soon([Run.current().fact("note", result="before")])
+            publisher = Run.current().publisher
+            publisher.publish_soon([publisher.fact("note", result="before")])
             for _ in range(3):
                 await asyncio.sleep(0)
             workflow.continue_as_new(args=[False])

@@ -72,7 +72,7 @@ class Failing:
 
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment, objects: Failing) -> AsyncIterator[tuple[Client, str]]:
-    storage = ExternalStorage(drivers=[PayloadStore(objects, patience=0)], payload_size_threshold=1024)
+    storage = ExternalStorage(drivers=[PayloadStore(objects, retry_for=0)], payload_size_threshold=1024)
     config: Any = {**environment.client.config(), "data_converter": converter(storage)}
     client, queue = Client(**config), uuid4().hex
     async with Worker(

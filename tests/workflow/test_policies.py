@@ -18,8 +18,8 @@ from perdure.contracts import (
     Receipt,
 )
 from perdure.flow import Approved, Escalation, Rejected, approval
+from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
-from perdure.flow.run import DECISION_SIGNAL
 from perdure.testing import WorkflowRunner
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 

@@ -31,7 +31,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     kept = InMemorySpanExporter()
     provider = create_tracer_provider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    for side in ("workflow", "activity"):
+    for side in ("workflow_inbound", "activity_inbound"):
         monkeypatch.setattr(f"perdure_orchestrator.interceptors.{side}._tracer", provider.get_tracer("test"))
     return kept
 

@@ -1,4 +1,4 @@
-"""The step that calls one Python function of the author's."""
+"""The activity that calls one Python function of the workflow's author."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -16,7 +16,7 @@ __all__ = ["CallFunction"]
 
 
 class CallFunction:
-    """Calls functions."""
+    """Calls Python functions as tools."""
 
     def __init__(
         self, functions: Functions, permissions: ToolPermissions, conversations: Conversations, limits: LimitSettings
@@ -28,7 +28,7 @@ class CallFunction:
 
     @activity.defn(name=CALL_FUNCTION)
     async def run(self, call: FunctionCall) -> ToolResult:
-        """Call it; what is wrong with a model's call, the model is told."""
+        """Call the function; a model's call that does not fit is answered with the error."""
         refuse_beyond(self._limits, began_at=call.began_at)
         async with heartbeating():
             try:

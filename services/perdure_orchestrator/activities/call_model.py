@@ -1,4 +1,4 @@
-"""The step that puts one request to a model."""
+"""The activity that sends one request to a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["CallModel"]
 
 
 class CallModel:
-    """Asks models."""
+    """Calls models."""
 
     def __init__(  # noqa: PLR0913 (its ports)
         self,
@@ -48,32 +48,32 @@ class CallModel:
 
     @activity.defn(name=CALL_MODEL)
     async def run(self, request: ModelRequest) -> ModelResult:
-        """Put the conversation so far, and what is new, to the model."""
+        """Send the conversation so far, with what is new, to the model."""
         refuse_beyond(self._limits, began_at=request.began_at, number=request.number, spent=request.spent)
         async with heartbeating():
             try:
-                return await self._ask(request)
+                return await self._call(request)
             except (FunctionRefused, ToolRefused, UnknownModel) as error:
                 raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
-    async def _ask(self, request: ModelRequest) -> ModelResult:
+    async def _call(self, request: ModelRequest) -> ModelResult:
         from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
 
         from perdure_orchestrator.agents import dialogue  # noqa: PLC0415 (likewise)
 
         earlier = await self._conversations.load(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
-        asked = dialogue.request_message(request, before, await self._texts(request.tool_results))
-        response = await self._response(request, [*before, asked])
-        said = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
-        answer = dialogue.model_result(request, response)
-        carried = [*request.recent, *said]
-        if too_long(carried):
-            return answer.model_copy(update={"earlier": await self._conversations.store(request.earlier, carried)})
-        return answer.model_copy(update={"messages": tuple(said)})
+        message = dialogue.request_message(request, before, await self._texts(request.tool_results))
+        response = await self._response(request, [*before, message])
+        new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
+        result = dialogue.model_result(request, response)
+        recent = [*request.recent, *new]
+        if too_long(recent):
+            return result.model_copy(update={"earlier": await self._conversations.store(request.earlier, recent)})
+        return result.model_copy(update={"messages": tuple(new)})
 
     async def _response(self, request: ModelRequest, messages: list[ModelMessage]) -> ModelResponse:
-        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that ask models pay)
+        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
         from perdure_orchestrator.agents.dialogue import parameters  # noqa: PLC0415 (likewise)
@@ -89,15 +89,15 @@ class CallModel:
                 model_request_parameters=usable,
                 instrument=InstrumentationSettings(include_content=False),
             )
-        except Exception as error:  # noqa: BLE001 (whatever an SDK raises, people are told)
-            words = self._models.redact(f"{type(error).__name__}: {error}")
-            raise translated(error, words, model.model_id) from None  # what caused it would be recorded, with all keys
+        except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
+            text = self._models.redact(f"{type(error).__name__}: {error}")
+            raise translated(error, text, model.model_id) from None  # the cause would be recorded, with all keys
         if refused := refusal(response):
             raise refused
         return response
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
-        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
         from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
         tools = {function.name: self._functions.described(function) for function in request.functions}
@@ -109,7 +109,7 @@ class CallModel:
         return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
 
     async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
-        """Fetch what was too long to be carried."""
+        """Load the texts that were too long for the run's history."""
         return [
             answer
             if answer.stored_as is None

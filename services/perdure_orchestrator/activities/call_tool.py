@@ -1,4 +1,4 @@
-"""The step that calls one tool of an MCP server."""
+"""The activity that calls one tool of an MCP server."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -29,7 +29,7 @@ class CallTool:
 
     @activity.defn(name=CALL_TOOL)
     async def run(self, request: ToolRequest) -> ToolResult:
-        """Find the tool among the agent's servers and call it; what is wrong with a model's call, the model is told."""
+        """Call the tool; a model's call that does not fit is answered with the error."""
         refuse_beyond(self._limits, began_at=request.began_at)
         async with heartbeating():
             try:
@@ -51,11 +51,11 @@ class CallTool:
 
 
 async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:
-    """Put a long text away that only a model is to read: the run's history needs only its name."""
+    """Store a long text that only a model reads: the run's history needs only its name."""
     if not answer.call_id or len(answer.text) <= CARRIED_AT_MOST:
         return answer
-    kept = await conversations.store_text(answer.text)
-    return answer.model_copy(update={"text": "", "structured": None, "stored_as": kept})
+    stored_as = await conversations.store_text(answer.text)
+    return answer.model_copy(update={"text": "", "structured": None, "stored_as": stored_as})
 
 
 def _key() -> str:

@@ -1,4 +1,4 @@
-"""The step that waits until a run has heard what people said."""
+"""The activity that waits until all stored decisions were handed to their runs."""
 
 from temporalio import activity
 
@@ -9,7 +9,7 @@ __all__ = ["DrainDecisions"]
 
 
 class DrainDecisions:
-    """Waits for the bridge; Temporal repeats it until that has caught up: till then nobody is silent."""
+    """Waits for the bridge; Temporal repeats it until the bridge has caught up, and no request expires before."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

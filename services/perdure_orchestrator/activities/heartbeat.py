@@ -1,4 +1,4 @@
-"""A step that waits for others shows that its worker lives."""
+"""Heartbeats of an activity that waits for models or servers."""
 
 import asyncio
 from collections.abc import AsyncIterator

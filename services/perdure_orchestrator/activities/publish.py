@@ -1,4 +1,4 @@
-"""The step that says what the run wants to be known."""
+"""The activity that publishes facts of a run."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -13,42 +13,44 @@ __all__ = ["PublishFacts"]
 
 
 class PublishFacts:
-    """Says facts on the bus; Temporal repeats it until they are stored."""
+    """Publishes facts in order; Temporal repeats it until they are stored."""
 
-    def __init__(self, bus: Bus, said: PublishLog) -> None:
+    def __init__(self, bus: Bus, log: PublishLog) -> None:
         self._bus = bus
-        self._said = said
+        self._log = log
 
     @activity.defn(name=PUBLISH_FACTS)
-    async def run(self, announcement: FactBatch) -> None:
-        """Say each fact in order; a repetition is recognised by the message ids."""
-        ending = announcement.facts[-1] if announcement.expected is not None else None
-        if announcement.expected is not None and isinstance(ending, Progress):
-            await self._complete(announcement.expected, ending)
-        for fact in announcement.facts:
-            await self._say(fact)
+    async def run(self, batch: FactBatch) -> None:
+        """Publish each fact; message ids de-duplicate a repetition."""
+        ending = batch.facts[-1] if batch.expected is not None else None
+        if batch.expected is not None and isinstance(ending, Progress):
+            await self._publish_missing(batch.expected, ending)
+        for fact in batch.facts:
+            await self._publish(fact)
             if isinstance(fact, Progress):
-                self._said.record(fact)
+                self._log.record(fact)
         if isinstance(ending, Progress):
-            self._said.forget(ending.run_id)
+            self._log.forget(ending.run_id)
 
-    async def _complete(self, story: ExpectedFacts, ending: Progress) -> None:
-        """Say what was to be said before, and is neither known to be stored nor found on the bus."""
-        before = expected_facts(story, ending)
-        if self._said.has_all(before):
+    async def _publish_missing(self, expected: ExpectedFacts, ending: Progress) -> None:
+        """Publish the facts that belong before the ending and are neither in the log nor on the bus."""
+        before = expected_facts(expected, ending)
+        if self._log.has_all(before):
             return
-        stored = [decode(heard.raw) async for heard in self._bus.read(ending.subject)]
-        held = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
+        stored = [decode(message.raw) async for message in self._bus.read(ending.subject)]
+        known = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
         for fact in before:
-            if (fact.sequence, fact.kind) not in held:
-                await self._say(fact)
+            if (fact.sequence, fact.kind) not in known:
+                await self._publish(fact)
 
-    async def _say(self, fact: Fact) -> None:
-        """Say a fact; of progress that is too large, all but the result: the run's story must have an end."""
+    async def _publish(self, fact: Fact) -> None:
+        """Publish a fact; progress that is too large goes without its result, so that every run has an ending."""
         try:
             await self._bus.publish(fact)
         except InvalidMessage as error:
             if not isinstance(fact, Progress):
-                raise ApplicationError(f"It cannot be said: {error}", type="TooLarge", non_retryable=True) from error
-            why = f"The result cannot be said ({error}): let the run write it somewhere and return where"
-            await self._bus.publish(fact.model_copy(update={"result": None, "error": why}))
+                raise ApplicationError(
+                    f"It cannot be published: {error}", type="TooLarge", non_retryable=True
+                ) from error
+            reason = f"The result cannot be published ({error}): let the run write it somewhere and return where"
+            await self._bus.publish(fact.model_copy(update={"result": None, "error": reason}))

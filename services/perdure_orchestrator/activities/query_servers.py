@@ -1,4 +1,4 @@
-"""The step that asks MCP servers what they offer beside the results of tools."""
+"""The activity that lists tools, resources and prompts of MCP servers, or reads one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["QueryServers"]
 
 
 class QueryServers:
-    """Asks servers."""
+    """Queries MCP servers."""
 
     def __init__(self, servers: ToolServers, functions: Functions, permissions: ToolPermissions) -> None:
         self._servers = servers
@@ -31,7 +31,7 @@ class QueryServers:
 
     @activity.defn(name=QUERY_SERVERS)
     async def run(self, question: ServerQuery) -> ServerQueryResult:
-        """Put the question to each of the servers, or to the one that has what is named."""
+        """Query each of the servers, or the one that has the named resource or prompt."""
         async with heartbeating():
             try:
                 return ServerQueryResult(items=tuple(await self._items(question)))
@@ -49,7 +49,7 @@ class QueryServers:
                 return [_item(server, found) for server in servers for found in await server.prompts()]
             case "resource":
                 offers = {server: [str(it.uri) for it in await server.resources()] for server in servers}
-                # A template's resources are on no list: who has the only server is asked anyway.
+                # No list holds the resources of a template: a single server is queried in any case.
                 server = _who_has(
                     "resource", question.name, offers, otherwise=servers[0] if len(servers) == 1 else None
                 )
@@ -60,7 +60,7 @@ class QueryServers:
                 return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
 
     async def _tools(self, question: ServerQuery) -> list[dict[str, Any]]:
-        """Describe what the agent may use; a function goes before a server's tool of its name."""
+        """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
         tools = {function.name: _function(self._functions.described(function)) for function in question.functions}
         for name, (server, tool) in (await self._servers.offers(question.servers)).items():
             tools.setdefault(name, _item(server, tool))

@@ -1,4 +1,4 @@
-"""The step that tells a run the operator's rules."""
+"""The activity that returns the operator's rules to a run."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ __all__ = ["ReadRules"]
 
 
 class ReadRules:
-    """Reads them from the configuration that this worker started with."""
+    """Reads the rules from the configuration with which this worker started."""
 
     def __init__(self, settings: Settings, servers: Iterable[str]) -> None:
         self._rules = OperatorRules(
@@ -24,5 +24,5 @@ class ReadRules:
 
     @activity.defn(name=READ_RULES)
     async def run(self) -> OperatorRules:
-        """Return them; the run remembers what it was told."""
+        """Return the rules; the run's history keeps them."""
         return self._rules

@@ -1,4 +1,4 @@
-"""What a step lets people know while it works: notes, few enough that nobody drowns in them."""
+"""Progress notes that a step publishes while it works, limited in rate."""
 
 import asyncio
 import logging
@@ -12,51 +12,55 @@ from perdure.errors import PerdureError
 
 __all__ = ["StepNotes", "note_publisher", "step_notes"]
 
-_AT_MOST_EVERY: Final = 0.5  # seconds between two notes of a step
+_MIN_INTERVAL: Final = 0.5  # seconds between two notes of a step
 
 _log = logging.getLogger(__name__)
 
 
 class StepNotes:
-    """Says the notes of one try of a step, and counts them."""
+    """The notes of one attempt of a step.
 
-    def __init__(self, say: Callable[[str, int], Awaitable[None]]) -> None:
-        self._say = say
+    Args:
+        publish: Takes the text and the number of the note, from 1.
+    """
+
+    def __init__(self, publish: Callable[[str, int], Awaitable[None]]) -> None:
+        self._publish = publish
         self._count = 0
-        self._last = -_AT_MOST_EVERY
+        self._last = -_MIN_INTERVAL
 
-    async def note(self, text: str) -> None:
-        """Say it, unless the last one is hardly said; a bus that is away does not hold up the step."""
-        if time.monotonic() - self._last < _AT_MOST_EVERY:
+    async def publish(self, text: str) -> None:
+        """Publish a note, unless the last one is too recent; a bus that is away does not hold up the step."""
+        if time.monotonic() - self._last < _MIN_INTERVAL:
             return
         self._last = time.monotonic()
         self._count += 1
         try:
-            await self._say(text, self._count)
+            await self._publish(text, self._count)
         except PerdureError as error:
-            _log.warning("A note of a step was not said: %s", error)
+            _log.warning("a note of a step was not published: %s", error)
 
 
-_voice: ContextVar[StepNotes | None] = ContextVar("perdure_voice", default=None)
+_notes: ContextVar[StepNotes | None] = ContextVar("perdure_step_notes", default=None)
 
 
 @contextmanager
-def step_notes(voice: StepNotes) -> Iterator[None]:
-    """Give the code of a step its voice."""
-    token = _voice.set(voice)
+def step_notes(notes: StepNotes) -> Iterator[None]:
+    """Make these the notes of the step that runs in the block."""
+    token = _notes.set(notes)
     try:
         yield
     finally:
-        _voice.reset(token)
+        _notes.reset(token)
 
 
 def note_publisher() -> Callable[[str], Awaitable[None]] | None:
-    """Return how the step that is running says notes, whoever calls it: in its voice, and in its context."""
-    voice, context = _voice.get(), copy_context()
-    if voice is None:
+    """Return a function that publishes notes of the running step, from any task; None outside of a step."""
+    notes, context = _notes.get(), copy_context()
+    if notes is None:
         return None
 
-    async def tell(text: str) -> None:  # a session's own task would speak as the step that opened the session
-        await asyncio.create_task(voice.note(text), context=context)
+    async def publish(text: str) -> None:  # the task of an MCP session has the context of the step that opened it
+        await asyncio.create_task(notes.publish(text), context=context)
 
-    return tell
+    return publish

@@ -1,6 +1,6 @@
-"""Progress without a word from the workflow's author: the run numbers its facts, the steps say theirs."""
+"""Publishes the progress of runs and steps without a line of the workflow's author."""
 
 from perdure_orchestrator.interceptors.progress import ProgressInterceptor
-from perdure_orchestrator.interceptors.workflow import FAILURE_TYPES
+from perdure_orchestrator.interceptors.workflow_inbound import FAILURE_TYPES
 
 __all__ = ["FAILURE_TYPES", "ProgressInterceptor"]

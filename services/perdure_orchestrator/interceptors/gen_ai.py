@@ -1,4 +1,4 @@
-"""What agents do, in the words of OpenTelemetry's semantic conventions for generative AI, for spans."""
+"""Span attributes of agents, models and tools, by OpenTelemetry's semantic conventions for generative AI."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["of_step", "of_usage"]
 
 
 def of_step(args: Sequence[Any]) -> dict[str, str]:
-    """Return the attributes of an agent's step; a request to a model has a span of its own inside, with the rest."""
+    """Return the attributes of an agent's step; the inner span of a model request has the rest."""
     match args:
         case [ModelRequest(agent=agent)]:
             return {"gen_ai.agent.name": agent}
@@ -22,7 +22,7 @@ def of_step(args: Sequence[Any]) -> dict[str, str]:
 
 
 def of_usage(usage: RunUsage) -> dict[str, int | float]:
-    """Return the attributes of what a run used; none of a run that asked no model."""
+    """Return the attributes of a run's usage; none if it called no model."""
     total = usage.total
     if not total.requests:
         return {}
@@ -31,10 +31,10 @@ def of_usage(usage: RunUsage) -> dict[str, int | float]:
 
 
 def _of_tool(agent: str, tool: str, call_id: str) -> dict[str, str]:
-    asked = {"gen_ai.tool.call.id": call_id} if call_id else {}
+    by_model = {"gen_ai.tool.call.id": call_id} if call_id else {}
     return {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.agent.name": agent,
         "gen_ai.tool.name": tool,
-        **asked,
+        **by_model,
     }

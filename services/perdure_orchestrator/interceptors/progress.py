@@ -1,4 +1,4 @@
-"""Where the two sides of progress are plugged into a Temporal worker."""
+"""Plugs the interceptors that publish progress into a worker."""
 
 import asyncio
 
@@ -10,30 +10,30 @@ from temporalio.worker import (
 )
 
 from perdure.bus import Bus
-from perdure_orchestrator.interceptors.activity import StepInterceptor
-from perdure_orchestrator.interceptors.workflow import RunInterceptor
+from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
+from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["ProgressInterceptor"]
 
 
 class ProgressInterceptor(Interceptor):
-    """Makes every run and every step of a worker heard."""
+    """Publishes the progress of every run and every step of a worker."""
 
-    def __init__(self, bus: Bus, said: PublishLog) -> None:
+    def __init__(self, bus: Bus, log: PublishLog) -> None:
         self._bus = bus
-        self._said = said
-        self._saying: set[asyncio.Task[None]] = set()
+        self._log = log
+        self._publishing: set[asyncio.Task[None]] = set()
 
     async def all_published(self, within: float) -> None:
         """Wait, at most so many seconds, for the facts of steps that ended while the bus was away."""
-        if self._saying:
-            await asyncio.wait(self._saying, timeout=within)
+        if self._publishing:
+            await asyncio.wait(self._publishing, timeout=within)
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (theirs)
-        """Say the facts of each step."""
-        return StepInterceptor(next, self._bus, self._said, self._saying)
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (temporalio's signature)
+        """Publish the facts of each step."""
+        return StepInterceptor(next, self._bus, self._log, self._publishing)
 
-    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (theirs)
-        """Number the facts of each run, and say its beginning and its end."""
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (temporalio's signature)
+        """Number the facts of each run, and publish its beginning and its end."""
         return RunInterceptor

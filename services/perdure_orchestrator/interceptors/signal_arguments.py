@@ -1,4 +1,4 @@
-"""What comes with a signal becomes what its handler takes: the bus carries one value, a handler may take several."""
+"""Turns the one JSON value of a signal into the arguments of its handler, which may take several."""
 
 import inspect
 import typing
@@ -12,11 +12,11 @@ __all__ = ["SignalMismatch", "bind_signal_arguments"]
 
 
 class SignalMismatch(Exception):
-    """What came is not what the handler takes; the sentence says why."""
+    """The value does not fit the handler; the message says why."""
 
 
 def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], converter: PayloadConverter) -> list[Any]:
-    """Return the handler's arguments, of the types that it declares; one object may hold all of them by name.
+    """Return the handler's arguments in the types that it declares; one object may hold all of them by name.
 
     Raises:
         UnfitSignal: They do not fit.

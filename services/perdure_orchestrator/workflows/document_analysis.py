@@ -1,4 +1,4 @@
-"""Read a document, analyse it from three sides, ask an editor, write the report."""
+"""Reads a document, analyses it, requests an editor's approval and writes the report."""
 
 import asyncio
 from datetime import timedelta
@@ -11,14 +11,14 @@ from perdure.flow import Agent, Approved, Expired, Rejected, approval
 
 __all__ = ["DocumentAnalysis"]
 
-_PATIENCE: Final = timedelta(days=3)
+_TIMEOUT: Final = timedelta(days=3)
 
 
 @workflow.defn
 class DocumentAnalysis:
-    """Started by ``documents.submitted``; the report lies beside the document, as ``<name>.report.md``.
+    """Started by ``documents.submitted``; writes the report beside the document, as ``<name>.report.md``.
 
-    A document is Markdown, other text, or a PDF, of which Perdure's own filesystem server reads the text.
+    A document is Markdown, other text, or a PDF, whose text Perdure's filesystem server extracts.
     """
 
     @workflow.run
@@ -28,7 +28,7 @@ class DocumentAnalysis:
             text = await loader.tools.read_text_file(path=document.path)
         draft = await _draft(text)
 
-        match await approval(f"Publish the report on {document.path}?", details=draft, timeout=_PATIENCE):
+        match await approval(f"Publish the report on {document.path}?", details=draft, timeout=_TIMEOUT):
             case Approved(by=editor, comment=comment):
                 path = _report_path(document.path)
                 async with Agent("publisher", server_names=["filesystem"]) as publisher:

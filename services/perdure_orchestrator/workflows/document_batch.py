@@ -1,4 +1,4 @@
-"""Analyse every document of a folder, each in a run of its own."""
+"""Analyses every document of a folder, each in a child run."""
 
 import asyncio
 from pathlib import PurePosixPath
@@ -22,13 +22,13 @@ _FILE: Final = "[FILE] "
 class DocumentBatch:
     """Started by ``documents.submitted`` where its path is a folder.
 
-    Each document's run is named ``<run>.<document>``, tells its own progress and asks its own editor; one that fails
-    does not keep the others from their reports.
+    Each document's run is named ``<run>.<document>``, publishes its own progress and requests its own approval. A
+    failure of one does not stop the others.
     """
 
     @workflow.run
     async def run(self, folder: DocumentSubmitted) -> BatchReport:
-        """Analyse what lies directly in the folder, but no reports."""
+        """Analyse the documents directly in the folder, except reports."""
         async with Agent("librarian", server_names=["filesystem"]) as librarian:
             listed = await librarian.tools.list_directory(path=folder.path)
         documents = [str(PurePosixPath(folder.path) / name) for name in _documents(listed)]

@@ -1,4 +1,4 @@
-"""One approval request and the voices on it: pure, so that every replay judges alike."""
+"""One approval request and the votes on it: pure, so that every replay judges alike."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, 
 
 __all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
-_NOT_OF_THE_APPROVER: Final = {
+_NOT_BY_THE_APPROVER: Final = {
     "replayed",
     "unknown_run",  # it may have counted before the run ended
     "unsigned",
@@ -20,20 +20,20 @@ _NOT_OF_THE_APPROVER: Final = {
     "forged",
     "revoked_key",
 }
-"""What others can say under an approver's name must not stand in the way of the receipt that is theirs."""
+"""Receipts of decisions that others may have sent in an approver's name. They carry their place in the stream, so that
+they never replace the receipt of the approver's own decision."""
 
 
 class ReceivedDecision(BaseModel):
-    """A decision as the bridge hands it over, and what the bridge knows of the one who made it.
+    """A decision as the bridge hands it over, with what the bridge knows of its approver.
 
     Attributes:
-        decision_id: The id under which it was published.
-        place: Where it lies in its stream: the same decision at another place is a replay.
-        roles: Those of the approver, when it arrived.
-        stands_in_for: People who are away, and whom the approver stood in for when it arrived.
+        decision_id: The message id under which it was published.
+        place: ``<stream>.<sequence>``; the same decision at another place is a replay.
+        roles: The approver's roles when it arrived.
+        stands_in_for: The absent people whom the approver stood in for when it arrived.
         proxy: The program that signed for the approver, if they did not sign themselves.
-        stored_at: When JetStream stored it (UTC): what is in time is judged by this, for a worker that tries again
-            has a later clock.
+        stored_at: When JetStream stored it (UTC). Deadlines go by it: a worker that tries again has a later clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,37 +47,47 @@ class ReceivedDecision(BaseModel):
     stored_at: AwareDatetime | None = None
 
     def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
-        """Say what became of it."""
+        """Make the receipt of this decision."""
         return Receipt(
             request_id=self.decision.request_id,
             decision_id=self.decision_id,
             accepted=code == "accepted",
             code=code,
             reason=reason,
-            place=self.place if code in _NOT_OF_THE_APPROVER else None,
+            place=self.place if code in _NOT_BY_THE_APPROVER else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """How a poll ended.
+    """How a ballot ended.
 
     Attributes:
         last: The decision that settled it.
-        voices: Those on the winning side, in the order in which they came.
+        votes: The votes of the winning side, in the order in which they came.
     """
 
     decision: Literal["approve", "reject"]
     last: ReceivedDecision
     votes: tuple[Vote, ...]
 
+    @property
+    def approvers(self) -> str:
+        """The names of the winning side, separated by commas."""
+        return ", ".join(vote.approver for vote in self.votes)
+
+    @property
+    def comments(self) -> str:
+        """The comments of the winning side, one a line."""
+        return "\n".join(vote.comment for vote in self.votes if vote.comment)
+
 
 @dataclass(slots=True)
 class Ballot:
-    """The voices on one request, one a person.
+    """The votes on one request, one a person.
 
     Attributes:
-        conclusion: Once there is one, nothing changes any more.
+        conclusion: Set by the vote that settles the request; nothing changes after it.
     """
 
     request: ApprovalRequested
@@ -91,79 +101,82 @@ class Ballot:
         self._roles = {*self.request.policy.roles, *(self.request.policy.veto_roles if self._is_limited() else ())}
 
     def add_approvers(self, rung: Escalation) -> None:
-        """From now on others may answer too, or instead."""
+        """Let the people and roles of an escalation vote too, or instead."""
         if rung.instead:
             self._people, self._roles = set(), set()
         elif not self._is_limited():
-            return  # everybody may already
+            return  # everybody may vote already
         self._people |= set(rung.people)
         self._roles |= set(rung.roles)
 
-    def judge(self, arrived: ReceivedDecision, now: datetime) -> Receipt:
-        """Judge a decision; ``conclusion`` tells whether it settled the request."""
-        refused = self._refusal(arrived, now)
-        if refused is not None:
-            return arrived.receipt(*refused)
-        decision, who = arrived.decision, arrived.decision.approver
+    def judge(self, received: ReceivedDecision, now: datetime) -> Receipt:
+        """Count or refuse a decision; afterwards ``conclusion`` says whether it settled the request."""
+        refusal = self._refusal(received, now)
+        if refusal is not None:
+            return received.receipt(*refusal)
+        decision, approver = received.decision, received.decision.approver
         if decision.decision == "withdraw":
-            withdrawn = self._votes.pop(who).decision.decision
-            return arrived.receipt("accepted", f"your {withdrawn} is withdrawn: you may answer anew")
-        self._votes[who] = arrived
-        self._conclude(arrived)
+            withdrawn = self._votes.pop(approver).decision.decision
+            return received.receipt("accepted", f"your {withdrawn} is withdrawn: you may vote again")
+        self._votes[approver] = received
+        self._conclude(received)
         if self.conclusion is not None:
-            return arrived.receipt("accepted", "it counts, and settles the request")
-        return arrived.receipt("accepted", f"it counts: {self._tally(decision)}")
+            return received.receipt("accepted", "it counts, and settles the request")
+        return received.receipt("accepted", f"it counts: {self._tally(decision)}")
 
-    def _refusal(self, arrived: ReceivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
-        decision, request = arrived.decision, self.request
+    def _refusal(self, received: ReceivedDecision, now: datetime) -> tuple[ReceiptCode, str] | None:  # noqa: PLR0911 (a list)
+        decision, request = received.decision, self.request
         before = self._votes.get(decision.approver)
         if decision.first_run_id is not None and decision.first_run_id != request.first_run_id:
             return "replayed", "it answers another run of this workflow id"
         if decision.digest != request.digest:
-            return "wrong_digest", "it names another digest than the request: what was seen is not what will happen"
+            return (
+                "wrong_digest",
+                "its digest differs from the request's: it approves something else than what will happen",
+            )
         if decision.expires_at is not None and decision.expires_at < now:
             return "decision_expired", "the decision itself had expired when it arrived"
         if request.expires_at is not None and request.expires_at < now:
             return "request_expired", "the request had expired when it arrived"
-        if arrived.proxy is not None and not request.policy.proxies:
-            return "not_allowed", f"{arrived.proxy} signed it: this request takes only what people sign themselves"
+        if received.proxy is not None and not request.policy.proxies:
+            return "not_allowed", f"{received.proxy} signed it: this request takes only what people sign themselves"
         if decision.decision == "withdraw":
-            return None if before else ("nothing_to_withdraw", "you have no voice on this request")
-        if why := self._not_allowed(arrived):
+            return None if before else ("nothing_to_withdraw", "you have no vote on this request")
+        if why := self._not_allowed(received):
             return "not_allowed", why
         if before is not None:
-            why = f"you said {before.decision.decision} before: until the request is settled you may withdraw it"
+            why = f"your vote is {before.decision.decision} already: withdraw it to vote again"
             return "duplicate", why
         return None
 
-    def _not_allowed(self, arrived: ReceivedDecision) -> str | None:
-        policy, who = self.request.policy, arrived.decision.approver
-        names = {who, *arrived.stands_in_for}
+    def _not_allowed(self, received: ReceivedDecision) -> str | None:
+        policy, approver = self.request.policy, received.decision.approver
+        names = {approver, *received.stands_in_for}
         if self.request.requester in names and not policy.requester_may_answer:
-            return f"{self.request.requester} asked for it, and so may not answer"
-        if not self._is_limited() or names & self._people or set(arrived.roles) & self._roles:
+            return f"{self.request.requester} requested it, and so may not vote"
+        if not self._is_limited() or names & self._people or set(received.roles) & self._roles:
             return None
-        return f"{who} may not answer: asked are {', '.join(self._asked())}"
+        return f"{approver} may not vote: the request is for {', '.join(self._eligible())}"
 
-    def _conclude(self, arrived: ReceivedDecision) -> None:
-        policy, said = self.request.policy, arrived.decision.decision
-        alike = [voice for voice in self._votes.values() if voice.decision.decision == said]
-        enough = policy.quorum if said == "approve" else policy.rejections
-        vetoes = said == "reject" and bool(set(arrived.roles) & set(policy.veto_roles))
-        if said != "withdraw" and (vetoes or len(alike) >= enough):
-            voices = tuple(
-                Vote(approver=it.decision.approver, comment=it.decision.comment, proxy=it.proxy) for it in alike
+    def _conclude(self, received: ReceivedDecision) -> None:
+        policy, choice = self.request.policy, received.decision.decision
+        alike = [vote for vote in self._votes.values() if vote.decision.decision == choice]
+        enough = policy.quorum if choice == "approve" else policy.rejections
+        vetoes = choice == "reject" and bool(set(received.roles) & set(policy.veto_roles))
+        if choice != "withdraw" and (vetoes or len(alike) >= enough):
+            votes = tuple(
+                Vote(approver=vote.decision.approver, comment=vote.decision.comment, proxy=vote.proxy) for vote in alike
             )
-            self.conclusion = Conclusion(said, arrived, voices)
+            self.conclusion = Conclusion(choice, received, votes)
 
     def _tally(self, decision: Decision) -> str:
         policy = self.request.policy
-        alike = sum(voice.decision.decision == decision.decision for voice in self._votes.values())
+        alike = sum(vote.decision.decision == decision.decision for vote in self._votes.values())
         return f"{alike} of {policy.quorum if decision.decision == 'approve' else policy.rejections}"
 
     def _is_limited(self) -> bool:
         return bool(self._people or self._roles or self.request.policy.roles)
 
-    def _asked(self) -> Iterator[str]:
+    def _eligible(self) -> Iterator[str]:
         yield from sorted(self._people)
         yield from (f"role {role}" for role in sorted(self._roles))

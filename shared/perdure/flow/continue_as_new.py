@@ -28,6 +28,6 @@ async def renew_when_long(*args: Any, longest: int = _LONGEST) -> None:
     if not info.is_continue_as_new_suggested() and info.get_current_history_size() < longest:
         return
     run = Run.current()
-    await run.all_published()
+    await run.publisher.all_published()
     memo = {name: workflow.memo_value(name) for name in workflow.memo()}
     workflow.continue_as_new(args=args, memo={**memo, CARRIED_STATE_MEMO: run.carried_state()})

@@ -194,8 +194,8 @@ class Llm:
         run = Run.current()
         request = self._request.model_copy(
             update={
-                "number": run.count_request(),
-                "spent": run.usage.total,
+                "number": run.usage.next_request(),
+                "spent": run.usage.used.total,
                 "began_at": wall_time_start(),
                 "prompt": prompt,
                 "tool_results": results,
@@ -206,7 +206,7 @@ class Llm:
         answer = await run_step(
             CALL_MODEL, request, ModelResult, agent=self._box.agent, does="ask", trying=trying, kind="requests"
         )
-        run.add_usage(answer.usage)
+        run.usage.add(answer.usage)
         recent = (*self._request.recent, *answer.messages) if answer.earlier is None else ()
         self._request = self._request.model_copy(
             update={"recent": recent, "earlier": answer.earlier or self._request.earlier}

@@ -23,7 +23,7 @@ async def alert(title: str, *, details: Any = None, severity: Severity = "normal
     """
     run, info = Run.current(), workflow.info()
     run.alerts += 1
-    said = Alert(
+    raised = Alert(
         workflow=info.workflow_type,
         workflow_id=info.workflow_id,
         run_id=info.run_id,
@@ -34,10 +34,10 @@ async def alert(title: str, *, details: Any = None, severity: Severity = "normal
         roles=tuple(roles),
         raised_at=workflow.now(),
     )
-    await run.publish([said])
+    await run.publisher.publish([raised])
 
 
 async def note(text: str) -> None:
     """Say a free-form fact about this run as ``note`` progress."""
-    run = Run.current()
-    await run.publish([run.fact("note", result=text)])
+    publisher = Run.current().publisher
+    await publisher.publish([publisher.fact("note", result=text)])

@@ -1,4 +1,4 @@
-"""The answers that people send to one run: kept when early, judged once, refused with a reason."""
+"""The approval requests of one run and the decisions on them: kept when early, judged once, refused with a reason."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,24 +7,25 @@ from datetime import datetime
 from typing import Final
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Escalation, Receipt, ReceiptCode
+from perdure.flow.approval_schedule import about
 from perdure.flow.ballot import Ballot, Conclusion, ReceivedDecision
 
 __all__ = ["OpenRequests"]
 
-_NO_LONGER: Final = "the run no longer asks this"
+_WITHDRAWN: Final = "the run no longer asks this"
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenRequest:
-    poll: Ballot
-    answer: asyncio.Future[Conclusion]
+    ballot: Ballot
+    conclusion: asyncio.Future[Conclusion]
 
 
 @dataclass(slots=True)
 class OpenRequests:
-    """Whatever the order in which questions and answers come, each answer is judged exactly once."""
+    """Judges each decision exactly once, in whatever order requests and decisions come."""
 
-    _heard: dict[str, str] = field(default_factory=dict)  # decisions, and where each lies in its stream
+    _received: dict[str, str] = field(default_factory=dict)  # the place in the stream, by decision id
     _early: list[ReceivedDecision] = field(default_factory=list)
     _open: dict[str, _OpenRequest] = field(default_factory=dict)
     _closed: dict[str, tuple[ReceiptCode, str]] = field(default_factory=dict)
@@ -32,71 +33,73 @@ class OpenRequests:
 
     @property
     def early(self) -> tuple[ReceivedDecision, ...]:
-        """The answers to questions that were not asked yet."""
+        """The decisions on requests that are not open yet."""
         return tuple(self._early)
 
-    def receive(self, arrived: ReceivedDecision, at: datetime) -> Receipt | None:
-        """Take an answer that came at this time; returns its receipt, unless it settles a question: its asker tells."""
-        if arrived.decision_id not in self._heard:
-            self._heard[arrived.decision_id] = arrived.place
-            return self._judge(arrived, at)
-        if self._heard[arrived.decision_id] == arrived.place:
+    def receive(self, received: ReceivedDecision, at: datetime) -> Receipt | None:
+        """Judge a decision as of this time (UTC).
+
+        Returns:
+            Its receipt. None if it is early or redelivered, or settles its request: then the requester publishes it.
+        """
+        if received.decision_id not in self._received:
+            self._received[received.decision_id] = received.place
+            return self._judge(received, at)
+        if self._received[received.decision_id] == received.place:
             return None
-        return arrived.receipt("replayed", "the same decision came before, and was judged then")
+        return received.receipt("replayed", "the same decision came before, and was judged then")
 
     def open(self, request: ApprovalRequested) -> tuple[asyncio.Future[Conclusion], list[Receipt]]:
-        """Open a question; returns its answer to wait for, and receipts of early answers."""
-        question = _OpenRequest(Ballot(request), asyncio.get_running_loop().create_future())
-        self._open[request.request_id] = question
+        """Open a request; returns the future of its conclusion, and the receipts of early decisions."""
+        opened = _OpenRequest(Ballot(request), asyncio.get_running_loop().create_future())
+        self._open[request.request_id] = opened
         early, self._early = self._early, []
-        judged = [self._judge(arrived, arrived.stored_at or request.opened_at) for arrived in early]
-        return question.answer, [receipt for receipt in judged if receipt is not None]
+        receipts = [self._judge(received, received.stored_at or request.opened_at) for received in early]
+        return opened.conclusion, [receipt for receipt in receipts if receipt is not None]
 
     def escalate(self, request_id: str, rung: Escalation) -> None:
-        """Let others answer a question that is open."""
-        self._open[request_id].poll.add_approvers(rung)
+        """Let the people and roles of a rung vote on an open request."""
+        self._open[request_id].ballot.add_approvers(rung)
 
-    def close(self, request_id: str, code: ReceiptCode, why: str) -> None:
-        """From now on answers to this question are refused for this reason."""
+    def close(self, request_id: str, code: ReceiptCode, reason: str) -> None:
+        """Refuse decisions on this request from now on, with this receipt."""
         if self._open.pop(request_id, None) is not None:
-            self._closed[request_id] = code, why
+            self._closed[request_id] = code, reason
 
     def withdraw(self, request_id: str, now: datetime) -> list[ApprovalExpired]:
-        """No longer ask this; returns what is to be said of it, which is nothing if it is closed already."""
+        """Close a request that the run no longer waits for; returns the fact to publish, none if it was closed."""
         if request_id not in self._open:
             return []
-        request = self._open[request_id].poll.request
-        self.close(request_id, "no_longer_asked", _NO_LONGER)
-        about = request.model_dump(include={"workflow", "workflow_id", "run_id", "request_id"})
-        return [ApprovalExpired(**about, expired_at=now, reason=_NO_LONGER)]
+        request = self._open[request_id].ballot.request
+        self.close(request_id, "no_longer_asked", _WITHDRAWN)
+        return [ApprovalExpired(**about(request), expired_at=now, reason=_WITHDRAWN)]
 
     def close_all(self, now: datetime) -> Iterator[ApprovalExpired | Receipt]:
-        """Drop, at the end of the run, what is open, and refuse the answers to what it never asked."""
+        """Close everything at the end of the run; yields the facts and receipts to publish."""
         self._has_ended = True
         for request_id in tuple(self._open):
             yield from self.withdraw(request_id, now)
         early, self._early = self._early, []
-        for arrived in early:
-            yield _never_asked(arrived)
+        for received in early:
+            yield _never_requested(received)
 
-    def _judge(self, arrived: ReceivedDecision, now: datetime) -> Receipt | None:
-        request_id = arrived.decision.request_id
+    def _judge(self, received: ReceivedDecision, now: datetime) -> Receipt | None:
+        request_id = received.decision.request_id
         if request_id in self._closed:
-            return arrived.receipt(*self._closed[request_id])
-        question = self._open.get(request_id)
-        if question is None and self._has_ended:
-            return _never_asked(arrived)
-        if question is None:
-            self._early.append(arrived)
+            return received.receipt(*self._closed[request_id])
+        opened = self._open.get(request_id)
+        if opened is None and self._has_ended:
+            return _never_requested(received)
+        if opened is None:
+            self._early.append(received)
             return None
-        receipt = question.poll.judge(arrived, now)
-        if (conclusion := question.poll.conclusion) is None:
+        receipt = opened.ballot.judge(received, now)
+        if (conclusion := opened.ballot.conclusion) is None:
             return receipt
-        question.answer.set_result(conclusion)
-        names = ", ".join(voice.approver for voice in conclusion.votes)
-        self.close(request_id, "already_decided", f"{names} decided it before")
+        opened.conclusion.set_result(conclusion)
+        self.close(request_id, "already_decided", f"{conclusion.approvers} decided it before")
         return None
 
 
-def _never_asked(arrived: ReceivedDecision) -> Receipt:
-    return arrived.receipt("never_asked", "the run ended and never asked this")
+def _never_requested(received: ReceivedDecision) -> Receipt:
+    return received.receipt("never_asked", "the run ended and never requested this")

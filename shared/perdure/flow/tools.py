@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from perdure.flow.approval import Approved, approval
+from perdure.flow.approval import approval
 from perdure.flow.messages import (
     CALL_FUNCTION,
     CALL_TOOL,
@@ -21,6 +21,7 @@ from perdure.flow.messages import (
     ToolRequest,
     ToolResult,
 )
+from perdure.flow.outcomes import Approved
 from perdure.flow.run import Run
 from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 
@@ -79,7 +80,7 @@ class Toolbox:
     async def _perform(self, request: ToolRequest | FunctionCall, tool: str, trying: StepOptions) -> ToolResult:
         step = CALL_TOOL if isinstance(request, ToolRequest) else CALL_FUNCTION
         answer = await run_step(step, request, ToolResult, agent=self.agent, does=tool, trying=trying, kind="calls")
-        Run.current().add_usage(answer.usage)
+        Run.current().usage.add(answer.usage)
         return answer
 
 

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, through cancellations that are meant for others, and for none that is not."""
+"""Waits that a cancellation of their own task ends, and no other cancellation."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,40 +9,41 @@ from temporalio import workflow
 
 __all__ = ["await_through_cancellation", "cancel_current_task", "cancellation_count", "wait_until"]
 
-_OUTRANKS: Final = "perdure-cancellations-outrank-answers"
+_CANCELLATION_WINS: Final = "perdure-cancellations-outrank-answers"  # a patch id: histories hold it
 
 
 async def wait_until(done: Callable[[], bool], deadline: datetime | None = None) -> bool:
-    """Wait until this is true, or until a deadline (UTC); returns whether it is true.
+    """Wait until ``done()`` is true or a deadline (UTC) has passed; returns whether it is true.
 
-    temporalio tells a run's cancellation to everybody who waits for a condition, whoever shields them; and Python 3.11
-    prefers what was waited for to a cancellation that comes with it. Here it counts who was cancelled.
+    temporalio cancels every ``wait_condition`` of a run that is cancelled, also in shielded tasks. Python 3.11 prefers
+    the awaited result to a cancellation that arrives with it. Here only a cancellation of the current task counts, and
+    it counts even if the result arrived with it.
 
     Raises:
-        asyncio.CancelledError: The one who waits was cancelled, if need be together with what they waited for.
+        asyncio.CancelledError: The current task was cancelled.
     """
     before = cancellation_count()
     while True:
         left = None if deadline is None else max(deadline - workflow.now(), timedelta())
         try:
             await workflow.wait_condition(done, timeout=left)
-        except TimeoutError:  # also when no time is left: then the condition was not looked at
+        except TimeoutError:  # also raised, without a look at the condition, when no time is left
             break
         except asyncio.CancelledError:
             if cancellation_count() > before:
                 raise
         else:
             break
-    if cancellation_count() > before and workflow.patched(_OUTRANKS):
+    if cancellation_count() > before and workflow.patched(_CANCELLATION_WINS):
         raise asyncio.CancelledError
     return done()
 
 
 async def await_through_cancellation(task: "asyncio.Task[Any]") -> bool:
-    """Wait for the end of a task through all cancellations; returns whether there was one, which comes too late.
+    """Wait for the end of a task, whatever is cancelled meanwhile; returns whether the current task was cancelled.
 
     Raises:
-        asyncio.CancelledError: The task itself was cancelled.
+        asyncio.CancelledError: The awaited task itself was cancelled.
     """
     cancelled = False
     while not task.done():
@@ -56,14 +57,14 @@ async def await_through_cancellation(task: "asyncio.Task[Any]") -> bool:
 
 
 def cancellation_count() -> int:
-    """Count how often the task that runs was cancelled, as far as nobody took it back."""
-    return _task().cancelling()
+    """Return how many cancellations of the current task are pending."""
+    return _current_task().cancelling()
 
 
 def cancel_current_task() -> None:
-    """Cancel the task that runs: it hears of it where it waits next."""
-    _task().cancel()
+    """Cancel the current task: its next ``await`` raises."""
+    _current_task().cancel()
 
 
-def _task() -> "asyncio.Task[Any]":
-    return cast("asyncio.Task[Any]", asyncio.current_task())  # a run's code runs in nothing else
+def _current_task() -> "asyncio.Task[Any]":
+    return cast("asyncio.Task[Any]", asyncio.current_task())  # workflow code always runs in a task

@@ -15,8 +15,8 @@ from perdure.bus import MemoryBus, MemoryObjects, decode
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import workflow_name
 from perdure.contracts import ApprovalRequested, Decision, Message, Progress
+from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
-from perdure.flow.run import DECISION_SIGNAL
 from perdure.local.servers import installed
 from perdure.testing.outcome import RunOutcome
 from perdure.testing.scripted_model import Line, ScriptedModel

@@ -75,7 +75,7 @@ async def test_what_was_changed_is_not_given_out() -> None:
 
 async def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
     away = Away(MemoryObjects(), left=2)
-    store = PayloadStore(away, patience=5)
+    store = PayloadStore(away, retry_for=5)
     claims = await store.store(TO_STORE, [Payload(data=b"words")])
     away.left = 2
 
@@ -84,4 +84,4 @@ async def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
 
 async def test_a_store_that_is_away_for_long_is_told() -> None:
     with pytest.raises(Unavailable):
-        await PayloadStore(Away(MemoryObjects(), left=2), patience=0).store(TO_STORE, [Payload(data=b"words")])
+        await PayloadStore(Away(MemoryObjects(), left=2), retry_for=0).store(TO_STORE, [Payload(data=b"words")])

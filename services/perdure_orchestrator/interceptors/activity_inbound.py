@@ -1,4 +1,4 @@
-"""A step says when it starts and how it ends, from the worker that runs it: this costs no Temporal task."""
+"""Publishes the start and the end of each step from the worker that runs it: this costs no Temporal task."""
 
 import asyncio
 import time
@@ -29,22 +29,22 @@ _tracer: Final = trace.get_tracer("perdure.steps")
 
 
 class StepInterceptor(ActivityInboundInterceptor):
-    """Around each attempt of each step that the run numbered."""
+    """Wraps each attempt of each step that the run numbered; other activities pass through."""
 
     def __init__(
         self,
-        next: ActivityInboundInterceptor,  # noqa: A002 (theirs)
+        next: ActivityInboundInterceptor,  # noqa: A002 (temporalio's signature)
         bus: Bus,
-        said: PublishLog,
-        saying: set[asyncio.Task[None]],
+        log: PublishLog,
+        publishing: set[asyncio.Task[None]],
     ) -> None:
         super().__init__(next)
-        self._said = said
         self._bus = bus
-        self._saying = saying
+        self._log = log
+        self._publishing = publishing
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (theirs)
-        """Run the step between its two facts; its result waits for them as long as it safely can: no gaps."""
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
         payload = input.headers.get(STEP_HEADER)
         if payload is None:
             return await super().execute_activity(input)
@@ -52,41 +52,43 @@ class StepInterceptor(ActivityInboundInterceptor):
         attributes = {**_attributes(header), **gen_ai.of_step(input.args)}
         with _tracer.start_as_current_span(f"step {header.name}", attributes=attributes):
             began = time.monotonic()
-            started = asyncio.create_task(self._say_start(header))
+            started = asyncio.create_task(self._publish_start(header))
             try:
-                with step_notes(self._voice(header)):
+                with step_notes(self._notes(header)):
                     result = await super().execute_activity(input)
             except BaseException as error:
-                await self._patiently(self._say_after(started, _fact(header, "step_failed", _sentence(error))), began)
+                failed = _fact(header, "step_failed", _error_text(error))
+                await self._wait_safely(self._publish_after(started, failed), began)
                 raise
             usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
-            await self._patiently(self._say_after(started, _fact(header, "step_completed", usage=usage)), began)
+            completed = _fact(header, "step_completed", usage=usage)
+            await self._wait_safely(self._publish_after(started, completed), began)
             return result
 
-    def _voice(self, header: StepHeader) -> StepNotes:
-        async def note(text: str, part: int) -> None:
+    def _notes(self, header: StepHeader) -> StepNotes:
+        async def publish(text: str, part: int) -> None:
             await self._bus.publish(_fact(header, "note", result=text, part=part))
 
-        return StepNotes(note)
+        return StepNotes(publish)
 
-    async def _patiently(self, saying: Coroutine[None, None, None], began: float) -> None:
-        """Wait until it is said, but not for so long that Temporal gives the step up: then it is said afterwards."""
-        task = asyncio.create_task(saying)
-        self._saying.add(task)
-        task.add_done_callback(self._saying.discard)
+    async def _wait_safely(self, publishing: Coroutine[None, None, None], began: float) -> None:
+        """Wait for the facts, at most half the time that Temporal still gives; they are published in any case."""
+        task = asyncio.create_task(publishing)
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
         async with heartbeating():
-            await asyncio.wait({task}, timeout=_patience(began))
+            await asyncio.wait({task}, timeout=_half_of_time_left(began))
 
-    async def _say_start(self, header: StepHeader) -> None:
+    async def _publish_start(self, header: StepHeader) -> None:
         if header.beginning is not None:
-            await self._say(header.beginning)
-        await self._say(_fact(header, "step_started"))
+            await self._publish(header.beginning)
+        await self._publish(_fact(header, "step_started"))
 
-    async def _say_after(self, started: asyncio.Task[None], fact: Progress) -> None:
-        await asyncio.gather(started, self._say(fact))
+    async def _publish_after(self, started: asyncio.Task[None], fact: Progress) -> None:
+        await asyncio.gather(started, self._publish(fact))
 
-    async def _say(self, fact: Progress) -> None:
-        """Say a fact, however long the bus takes."""
+    async def _publish(self, fact: Progress) -> None:
+        """Publish a fact, however long the bus is away."""
         tries = 0
         while True:
             try:
@@ -95,12 +97,12 @@ class StepInterceptor(ActivityInboundInterceptor):
                 tries += 1
                 await asyncio.sleep(backoff_seconds(tries))
             else:
-                self._said.record(fact)
+                self._log.record(fact)
                 return
 
 
-def _patience(began: float) -> float | None:
-    """Return half the seconds that are left to this attempt, by our own clock."""
+def _half_of_time_left(began: float) -> float | None:
+    """Return half the seconds left to this attempt, by the monotonic clock."""
     timeout = activity.info().start_to_close_timeout
     if timeout is None:
         return None
@@ -134,7 +136,7 @@ def _attributes(header: StepHeader) -> dict[str, str | int]:
     }
 
 
-def _sentence(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     if isinstance(error, ApplicationError):
         return error.message
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

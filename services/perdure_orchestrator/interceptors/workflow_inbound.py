@@ -1,0 +1,165 @@
+"""Publishes the beginning and the end of each run, and keeps signals from failing it by accident."""
+
+import asyncio
+import inspect
+from collections.abc import Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, NoReturn
+
+from opentelemetry import trace
+from pydantic_core import to_jsonable_python
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    HandleSignalInput,
+    WorkflowInboundInterceptor,
+    WorkflowOutboundInterceptor,
+)
+
+from perdure.connections.temporal_internals import accept_any_signal_arguments, is_single_batch_activation
+from perdure.contracts import ProgressKind
+from perdure.flow.error_text import error_text
+from perdure.flow.facts import ExpectedFacts
+from perdure.flow.result import WorkflowResult
+from perdure.flow.run import Run
+from perdure.flow.waiting import await_through_cancellation, cancellation_count
+from perdure_orchestrator.interceptors import gen_ai
+from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
+from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
+
+__all__ = ["FAILURE_TYPES", "RunInterceptor"]
+
+FAILURE_TYPES: Final = (RuntimeError,)
+"""What fails a run, besides errors raised in it: input that its workflow cannot take, found before any interceptor.
+
+Never ``Exception``: that includes temporalio's ``NondeterminismError``, and one bad deploy would fail every open run.
+As it is, such runs wait, ``perdure status`` shows the reason, and they go on when the code fits again.
+"""
+
+# Patch ids: histories hold them.
+_MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
+_HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
+
+_tracer: Final = trace.get_tracer("perdure.runs")
+
+
+class RunInterceptor(WorkflowInboundInterceptor):
+    """The inbound interceptor of one run."""
+
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        """Put a ``StepScheduler`` between the run and Temporal."""
+        self._scheduler = StepScheduler(outbound)
+        self._run: Run | None = None
+        self._has_begun = asyncio.Event()
+        self._mismatches: list[str] = []
+        self._signals = accept_any_signal_arguments()
+        super().init(self._scheduler)
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Execute the workflow between its first and its last fact."""
+        run = self._run = self._scheduler.run = Run.open()
+        self._has_begun.set()
+        self._publish_mismatches(run)
+        info = workflow.info()
+        attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
+        with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
+            try:
+                result = await self._execute(run, input)
+                value = to_jsonable_python(_value(result))
+            except asyncio.CancelledError as error:
+                await _shielded(self._end(run, "cancelled", error=error_text(error)))
+                raise
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is published, and `_fail` raises)
+                kind: ProgressKind = "cancelled" if is_cancelled_exception(error) else "failed"
+                await _shielded(self._end(run, kind, error=error_text(error)))
+                _fail(error)
+            await _shielded(self._end(run, "completed", result=value))
+            return result
+
+    async def _execute(self, run: Run, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
+        try:
+            return await super().execute_workflow(input)
+        except workflow.ContinueAsNewError:
+            await run.publisher.all_published()
+            raise
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (temporalio's signature)
+        """Call a signal's handler: its errors fail the run as the run's own do, arguments that do not fit never do."""
+        try:
+            if (known := self._signals.get(input.signal)) is not None:
+                handler = partial(known.fn, None) if known.is_method else known.fn
+                arguments = bind_signal_arguments(handler, input.args, workflow.payload_converter())
+                input = replace(input, args=arguments)  # noqa: A001 (temporalio's signature)
+                if self._run is None and inspect.iscoroutinefunction(known.fn) and workflow.patched(_HANDLERS_WAIT):
+                    await self._has_begun.wait()  # the facts and steps of a handler belong to the run
+            await super().handle_signal(input)
+        except SignalMismatch as error:
+            self._refuse(input.signal, error)
+        except asyncio.CancelledError:
+            if cancellation_count():
+                raise  # otherwise temporalio cancelled a waiting handler with the run: the run publishes its own end
+        except Exception as error:  # noqa: BLE001 (likewise)
+            _fail(error)
+
+    def _refuse(self, signal: str, reason: SignalMismatch) -> None:
+        if workflow.patched(_MISMATCH_IS_NOTED):
+            self._mismatches.append(f"The signal {signal} does not fit and was left out: {reason}")
+            if self._run is not None:  # a signal that came first is handled before the run begins
+                self._publish_mismatches(self._run)
+
+    def _publish_mismatches(self, run: Run) -> None:
+        facts = [run.publisher.fact("note", result=text) for text in self._mismatches]
+        self._mismatches.clear()
+        if facts:
+            run.publisher.publish_soon(facts)
+
+    async def _end(self, run: Run, kind: ProgressKind, **details: Any) -> None:
+        """Publish the end of the run, after everything that belongs before it."""
+        publisher = run.publisher
+        trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage.used))
+        await _let_woken_tasks_run()  # their facts come first
+        beginning = publisher.take_beginning()
+        await publisher.all_published()
+        begun = [] if beginning is None else [beginning]
+        last = await run.approvals.close_all()
+        expected = ExpectedFacts(beginning=publisher.beginning, steps=tuple(self._scheduler.ended_on_workers()))
+        unseen = self._scheduler.ended_unseen(run)
+        ending = publisher.fact(kind, usage=run.usage.used or None, **details)
+        await publisher.publish([*begun, *unseen, *last, ending], after=expected)
+        await publisher.all_published()  # receipts of decisions that arrived meanwhile
+
+
+async def _let_woken_tasks_run() -> None:
+    """Let the tasks go on that wait for what arrived with this workflow task; this adds no command."""
+    if is_single_batch_activation():
+        for _ in range(2):  # the tasks that are woken, and the tasks that these wake
+            await workflow.wait_condition(lambda: True)
+
+
+async def _shielded(ending: Coroutine[Any, Any, None]) -> None:
+    """Publish an ending as it is: a cancellation that arrives meanwhile comes too late."""
+    publishing = asyncio.create_task(ending)
+    await await_through_cancellation(publishing)
+    publishing.result()
+
+
+def _value(result: Any) -> Any:
+    """Return the result of a run.
+
+    Raises:
+        ApplicationError: It is a ``WorkflowResult`` with an error.
+    """
+    if not isinstance(result, WorkflowResult):
+        return result
+    if result.error is not None:
+        raise ApplicationError(result.error, type="WorkflowResult", non_retryable=True)
+    return result.value
+
+
+def _fail(error: Exception) -> NoReturn:
+    """Make a programming error fail the run: otherwise Temporal would repeat the workflow task for ever."""
+    if isinstance(error, FailureError):
+        raise error
+    raise ApplicationError(str(error), type=type(error).__name__) from error

@@ -1,0 +1,120 @@
+"""Gives each step that a run schedules its name and sequence numbers, and remembers how each step ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.worker import (
+    StartActivityInput,
+    StartChildWorkflowInput,
+    StartLocalActivityInput,
+    WorkflowOutboundInterceptor,
+)
+
+from perdure.contracts import Progress
+from perdure.flow.error_text import error_text
+from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
+from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.publisher import EVENT_MEMO
+from perdure.flow.run import Run
+
+__all__ = ["StepScheduler"]
+
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS})
+
+
+@dataclass(frozen=True, slots=True)
+class _ScheduledStep:
+    header: StepHeader
+    handle: workflow.ActivityHandle[Any]
+
+
+class StepScheduler(WorkflowOutboundInterceptor):
+    """The outbound interceptor of one run.
+
+    Attributes:
+        run: Set by the inbound interceptor before the run's code executes.
+    """
+
+    run: Run
+
+    def __init__(self, next: WorkflowOutboundInterceptor) -> None:  # noqa: A002 (temporalio's signature)
+        super().__init__(next)
+        self._steps: list[_ScheduledStep] = []
+
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (temporalio's signature)
+        """Schedule a step."""
+        header = self._header(input)
+        handle = super().start_activity(replace(input, headers=_with(input, header)))
+        self._steps.append(_ScheduledStep(header, handle))
+        return handle
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (temporalio's signature)
+        """Schedule a short step; Perdure's own local activities are no steps."""
+        if input.activity in _NO_STEPS:
+            return super().start_local_activity(input)
+        header = self._header(input)
+        handle = super().start_local_activity(replace(input, headers=_with(input, header)))
+        self._steps.append(_ScheduledStep(header, handle))
+        return handle
+
+    async def start_child_workflow(
+        self,
+        input: StartChildWorkflowInput,  # noqa: A002 (temporalio's signature)
+    ) -> workflow.ChildWorkflowHandle[Any, Any]:
+        """Start a child run; it belongs to the same event."""
+        event_id = self.run.publisher.event_id
+        memo = {EVENT_MEMO: event_id} if event_id else {}
+        return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
+
+    def ended_on_workers(self) -> Iterator[EndedStep]:
+        """Yield the steps whose end a worker saw and has to publish."""
+        for step in self._steps:
+            if _unseen_end(step.handle) is None:
+                error = step.handle.exception()
+                text = None if error is None else error_text(error)
+                result = step.handle.result() if error is None else None
+                usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
+                yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=text, usage=usage)
+
+    def ended_unseen(self, run: Run) -> Iterator[Progress]:
+        """Yield the facts of steps whose end no worker can publish: lost, timed out, cancelled or abandoned."""
+        for step in self._steps:
+            reason = _unseen_end(step.handle)
+            if reason is not None:
+                name, first = step.header.name, step.header.sequence
+                if step.header.beginning is not None:
+                    yield step.header.beginning
+                yield run.publisher.fact("step_started", sequence=first, step=name)
+                yield run.publisher.fact("step_failed", sequence=first + 1, step=name, error=reason)
+
+    def _header(self, input: StartActivityInput | StartLocalActivityInput) -> StepHeader:  # noqa: A002 (temporalio's signature)
+        publisher = self.run.publisher
+        starts_soon = isinstance(input, StartLocalActivityInput) or input.task_queue in {
+            None,
+            workflow.info().task_queue,
+        }
+        return StepHeader(
+            name=input.summary or input.activity,
+            sequence=publisher.reserve(2),
+            event_id=publisher.event_id,
+            beginning=publisher.take_beginning() if starts_soon else None,
+        )
+
+
+def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (temporalio's signature)
+    return {**input.headers, STEP_HEADER: workflow.payload_converter().to_payload(header)}
+
+
+def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
+    """Return why no worker can have seen the end of a step; None if one did."""
+    if not handle.done():
+        return "the run ended before this step"
+    if handle.cancelled():
+        return "cancelled"
+    error = handle.exception()
+    if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
+        return error_text(error)
+    return None
