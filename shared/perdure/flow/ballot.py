@@ -132,7 +132,7 @@ class Ballot:
         if decision.digest != request.digest:
             return (
                 "wrong_digest",
-                "its digest differs from the request's: it approves something else than what will happen",
+                "it names another digest than the request: it was made on something else",
             )
         if decision.expires_at is not None and decision.expires_at < now:
             return "decision_expired", "the decision itself had expired when it arrived"
@@ -145,7 +145,7 @@ class Ballot:
         if why := self._not_allowed(received):
             return "not_allowed", why
         if before is not None:
-            why = f"your vote is {before.decision.decision} already: withdraw it to vote again"
+            why = f"you voted {before.decision.decision} before: you may withdraw it until the request is settled"
             return "duplicate", why
         return None
 

@@ -7,8 +7,13 @@ from perdure.local.state import State, read_endpoints
 __all__ = ["discover"]
 
 
-def discover(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
-    """Return how to reach NATS and Temporal."""
+def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSettings, TemporalSettings]:
+    """Return how to reach NATS and Temporal.
+
+    Args:
+        settings: The configuration.
+        role: Whose nkey of the local suite to use.
+    """
     endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
     if endpoints is None:
         return settings.nats, settings.temporal
@@ -17,7 +22,7 @@ def discover(settings: Settings) -> tuple[NatsSettings, TemporalSettings]:
         settings.nats.model_copy(
             update={
                 "servers": (endpoints.nats,),
-                "nkey_seed_file": seed_file(State(settings.state).nkeys, "operator"),
+                "nkey_seed_file": seed_file(State(settings.state).nkeys, role),
                 "inbox_prefix": None,
             }
         ),

@@ -69,8 +69,8 @@ def outcome(poll: Ballot) -> str | None:
         ({}, NOW + timedelta(days=2), "request_expired", "request had expired"),
         ({"word": "withdraw"}, NOW, "nothing_to_withdraw", "no vote"),
         ({"by": "bob"}, NOW, "not_allowed", "bob may not vote: the request is for ann, role editor"),
-        ({"by": "eve", "roles": ("editor",)}, NOW, "not_allowed", "eve asked for it"),
-        ({"by": "bob", "roles": ("editor",), "away": ("eve",)}, NOW, "not_allowed", "eve asked for it"),
+        ({"by": "eve", "roles": ("editor",)}, NOW, "not_allowed", "eve requested it"),
+        ({"by": "bob", "roles": ("editor",), "away": ("eve",)}, NOW, "not_allowed", "eve requested it"),
     ],
 )
 def test_a_decision_that_does_not_count_is_refused_and_changes_nothing(
