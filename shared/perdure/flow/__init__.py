@@ -1,4 +1,4 @@
-"""What a workflow author imports, over plain temporalio: agents, approvals and sagas as awaitable calls."""
+"""The author's API over plain temporalio: agents, approvals and sagas as awaitable calls."""
 
 from perdure.contracts import Escalation, Policy
 from perdure.flow.agent import Agent

@@ -1,4 +1,4 @@
-"""An agent: a model with an instruction, tools, or both; every request and every call is a durable step."""
+"""Agents: a model with an instruction, tools, or both. Every model request and tool call is a durable step."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -19,31 +19,32 @@ __all__ = ["Agent"]
 
 
 class Agent:
-    """Made inside a run, by name, as many as one likes, concurrently too; it holds nothing but its words.
+    """An agent of one run; it holds its configuration and its conversation, and no connection.
 
     Args:
-        name: What people read in progress and traces.
+        name: Shown in progress and traces.
         instruction: The system prompt.
-        server_names: The MCP servers, as the configuration names them, whose tools it has; of equal names the first.
-        functions: Python functions that are its tools too. They run as steps on a worker, never in the run itself, so
-            each must be found again by its module and name; bound arguments of a partial go along.
+        server_names: The configured MCP servers whose tools it may use; of tools with equal names the first counts.
+        functions: Python functions that it may use as tools. They run as activities, so a worker must find each by its
+            module and name. The bound arguments of a partial are passed along.
         model: A pydantic-ai model name; by default the configured one.
         model_settings: What pydantic-ai calls model settings, such as ``{"temperature": 0}``.
-        retry_policy: For its requests and calls; by default the configuration's, then Temporal's: for ever.
-        start_to_close_timeout: For one try of them; by default ten minutes.
-        tool_errors: Whether a tool that a model asked for and that fails is told to the model, or fails the run.
+        retry_policy: For its requests and calls; by default that of the configuration, then Temporal's: for ever.
+        start_to_close_timeout: For one attempt; by default ten minutes.
+        tool_errors: What a failed tool call of the model does: ``tell`` returns the error to the model, ``raise`` fails
+            the run.
     """
 
-    if not TYPE_CHECKING:  # a checker sees the constructor alone, and tells typing errors itself
+    if not TYPE_CHECKING:  # type checkers see only the constructor, and report unknown options themselves
 
-        def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: D102 (the class tells it)
+        def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: D102 (see the class)
             known = _options(cls)
             for option in options:
                 if option not in known:
                     raise TypeError(f"An agent has no option {option}{nearest(option, known)}")
             return super().__new__(cls)
 
-    def __init__(  # noqa: PLR0913 (the words that make an agent)
+    def __init__(  # noqa: PLR0913 (the options of an agent)
         self,
         name: str,
         *,
@@ -56,9 +57,9 @@ class Agent:
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
     ) -> None:
-        trying = StepOptions(retry_policy, start_to_close_timeout)
+        options = StepOptions(retry_policy, start_to_close_timeout)
         self.name = name
-        self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), trying)
+        self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), options)
         self.tools = Tools(box)
         self.resources = Resources(box)
         self.prompts = Prompts(box)
@@ -71,10 +72,10 @@ class Agent:
         )
 
     async def __aenter__(self) -> Self:
-        """See that the agent's servers are configured.
+        """Check that the agent's servers are configured.
 
         Raises:
-            ApplicationError: One is not; the sentence names the nearest.
+            ApplicationError: A server is not configured; the message names the nearest one.
         """
         if self._box.servers:
             await rules_for_servers(self._box.servers)
@@ -83,11 +84,11 @@ class Agent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open: sessions and connections belong to the workers."""
+        """Do nothing: sessions and connections belong to the workers."""
 
 
 def _options(kind: type) -> set[str]:
-    """Name what a class of agents takes; ``**options`` of its own stands for what its base takes."""
+    """Return the option names of an agent class; its ``**options`` stand for those of its base class."""
     known: set[str] = set()
     for init in filter(None, (vars(base).get("__init__") for base in kind.__mro__)):
         _, *parameters = inspect.signature(init).parameters.values()

@@ -1,4 +1,4 @@
-"""A run that never ends begins anew now and then: its history must not grow for ever."""
+"""Continues a run as new before its history grows too long."""
 
 from typing import Any, Final
 
@@ -10,19 +10,19 @@ from perdure.flow.run import Run
 __all__ = ["renew_when_long"]
 
 _LONGEST: Final = 4 * 1024 * 1024
-"""Bytes of history at which a run is renewed at the latest; Temporal itself warns at 10 MiB and ends it at 50 MiB."""
+"""Bytes of history; Temporal warns at 10 MiB and terminates the run at 50 MiB."""
 
 
 async def renew_when_long(*args: Any, longest: int = _LONGEST) -> None:
-    """Go on as a new run with these arguments, if the history has grown long; else do nothing.
+    """Continue as a new run with these arguments if the history has grown long; otherwise do nothing.
 
-    Call it where nothing is under way, as at the top of an endless loop. The workflow id stays; the event, what was
-    used and early decisions go along; the new run numbers its facts from 1. Agents' conversations do not:
-    what must be known of them belongs into the arguments.
+    Call it where no step is running, as at the top of an endless loop. The workflow id, the event, the usage and early
+    decisions are carried over. The new run numbers its facts from 1. Conversations of agents are not carried over: put
+    what the new run needs of them into the arguments.
 
     Args:
-        args: What the workflow's ``run`` takes.
-        longest: Bytes of history that are long; Temporal's own suggestion is followed too.
+        args: The arguments of the workflow's ``run``.
+        longest: The limit in bytes of history; Temporal's own suggestion is followed too.
     """
     info = workflow.info()
     if not info.is_continue_as_new_suggested() and info.get_current_history_size() < longest:

@@ -1,4 +1,4 @@
-"""What went wrong, in the words of what went wrong."""
+"""The message of an error, without Temporal's wrappers around it."""
 
 from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
@@ -6,7 +6,7 @@ __all__ = ["error_text", "root_cause"]
 
 
 def error_text(error: BaseException) -> str:
-    """Find the words of what happened."""
+    """Return the message of the root cause."""
     error = root_cause(error)
     if isinstance(error, FailureError):
         return error.message
@@ -14,7 +14,7 @@ def error_text(error: BaseException) -> str:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Find what happened: Temporal wraps it into which step or child run it happened in."""
+    """Return the error inside Temporal's activity and child workflow errors."""
     while isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
         error = error.cause
     return error

@@ -1,4 +1,4 @@
-"""What a run publishes about itself, and what it hands to its steps and to its successor."""
+"""The facts that a run publishes, and the data that it passes to its steps and to the run that continues it."""
 
 from typing import Annotated, Final
 
@@ -30,14 +30,15 @@ __all__ = [
     "StepHeader",
 ]
 
+# The names under which histories hold these activities: they never change.
 PUBLISH_FACTS: Final = "say"
 DRAIN_DECISIONS: Final = "hear_all"
 
 STEP_HEADER: Final = "perdure-step"
-"""The Temporal header in which a step learns its numbers; its value is a ``StepHeader``."""
+"""The Temporal header of a step; its value is a ``StepHeader``."""
 
 CARRIED_STATE_MEMO: Final = "perdure_carried"
-"""The memo field that holds a ``Carried``."""
+"""The memo field that holds a ``CarriedState``."""
 
 
 Fact = (
@@ -50,7 +51,7 @@ Fact = (
     | Progress
     | Receipt
 )
-"""What a run says of itself."""
+"""Everything that a run publishes."""
 
 
 class _Payload(BaseModel):
@@ -60,12 +61,12 @@ class _Payload(BaseModel):
 
 
 class EndedStep(_Payload):
-    """A step whose worker should have said how it went.
+    """A step whose end its worker should have published.
 
     Attributes:
         sequence: The number of its ``step_started``; the next one is of its end.
-        error: Why it failed, if it did.
-        usage: What it used, if it asked a model or called a tool.
+        error: The reason of a failure.
+        usage: Of a model request or tool call.
     """
 
     name: str
@@ -75,17 +76,17 @@ class EndedStep(_Payload):
 
 
 class ExpectedFacts(_Payload):
-    """What others were to say of a run that now ends."""
+    """The facts that workers should have published before the ending of a run."""
 
     beginning: Progress
     steps: tuple[EndedStep, ...]
 
 
 class FactBatch(_Payload):
-    """Facts that the run itself says; they go out in this order.
+    """Facts to publish, in this order.
 
     Attributes:
-        story: Comes with a run's ending: what the bus does not hold of it is said first.
+        expected: Set with a run's ending: those of these facts that the bus lacks are published first.
     """
 
     facts: tuple[Annotated[Fact, Field(discriminator="type")], ...]
@@ -93,12 +94,12 @@ class FactBatch(_Payload):
 
 
 class StepHeader(_Payload):
-    """What the run tells a step about itself when it schedules it.
+    """What a step needs in order to publish its facts.
 
     Attributes:
-        name: What people read.
+        name: Shown to people.
         sequence: The number of ``step_started``; the next one is of ``step_completed`` or ``step_failed``.
-        beginning: The run's ``started``, for the first step to say: that costs no Temporal task of its own.
+        beginning: The run's ``started`` fact. The first step publishes it, which saves a Temporal task.
     """
 
     name: str
@@ -108,14 +109,14 @@ class StepHeader(_Payload):
 
 
 class CarriedState(_Payload):
-    """So much must not be forgotten.
+    """The state that a continued run starts with.
 
     Attributes:
-        began_at: When the first of them began (UTC).
-        usage: What was used up to now: limits go on counting.
-        requests: How many requests to models were made.
-        asked: How many approvals were asked for: their ids go on counting.
-        early: Decisions on requests that were not asked yet.
+        began_at: When the first run of the chain began (UTC).
+        usage: What the chain has used so far; limits count it.
+        model_requests: How many requests to models were made.
+        approvals_requested: How many approvals were requested; the ids of requests go on counting.
+        early_decisions: Decisions on requests that are not open yet.
     """
 
     began_at: AwareDatetime | None = None

@@ -1,4 +1,4 @@
-"""Python functions as tools: told to the worker by where they are defined, for they run there, as steps."""
+"""Python functions as tools: described by module and name, because they run as activities on a worker."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -13,20 +13,20 @@ __all__ = ["function_tools"]
 
 
 def function_tools(functions: Iterable[Callable[..., Any]]) -> dict[str, FunctionTool]:
-    """Describe functions, by the names under which agents call them.
+    """Describe functions, by tool name.
 
     Raises:
-        TypeError: One of them cannot be found again by another process, or two have the same name.
+        TypeError: Another process cannot find a function again, or two have the same name.
     """
     described: dict[str, FunctionTool] = {}
     for function in functions:
-        tool = _described(function)
+        tool = _function_tool(function)
         if described.setdefault(tool.name, tool) is not tool:
             raise TypeError(f"Two functions are called {tool.name}: set the __name__ of a partial, or rename one.")
     return described
 
 
-def _described(function: Callable[..., Any]) -> FunctionTool:
+def _function_tool(function: Callable[..., Any]) -> FunctionTool:
     args: tuple[Any, ...] = ()
     named: dict[str, Any] = {}
     name = getattr(function, "__name__", None)

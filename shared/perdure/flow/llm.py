@@ -1,4 +1,4 @@
-"""The model of an agent: each request is a durable step, and so is each call of a tool that it asks for."""
+"""The model of an agent: each request to it is a durable step, and so is each tool call that it makes."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ __all__ = ["Llm", "Reply"]
 Output = TypeVar("Output", bound=BaseModel)
 Given = TypeVar("Given")
 
-_MOST_TURNS: Final = 50  # a model that asks for tools for ever is stopped
-_MOST_SHAPES: Final = 3  # so often is an answer asked for that has another shape
+_MAX_TURNS: Final = 50  # stops a model that calls tools for ever
+_MAX_SHAPES: Final = 3  # attempts to get an answer of the wanted shape
 
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[Given]):
-    """What ``generate`` returns.
+    """The result of ``generate``.
 
     Attributes:
-        text: The model's last words.
-        output: The answer in the shape that was asked for; nothing if none was.
-        usage: Of all requests and calls that it took.
+        text: The model's final text.
+        output: The answer in the requested shape; None without one.
+        usage: Of all requests and tool calls that it took.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Reply(Generic[Given]):
 
 
 class Llm:
-    """The model of an agent; it remembers the conversation of this agent in this run."""
+    """The model of an agent; it keeps the conversation of this agent in this run."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Llm:
             functions=tuple(box.functions.values()),
         )
         self._tool_errors = tool_errors
-        self._one_at_a_time = asyncio.Lock()  # two prompts at once would tear the conversation
+        self._one_at_a_time = asyncio.Lock()  # two prompts at once would mix up the conversation
 
     async def generate_str(
         self,
@@ -70,12 +70,12 @@ class Llm:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
     ) -> str:
-        """Ask, let the model use the agent's tools as it likes, and return its last words.
+        """Send a prompt, let the model call the agent's tools, and return its final text.
 
         Args:
-            prompt: What a user would say.
-            retry_policy: For each request; by default the agent's, then the configuration's.
-            start_to_close_timeout: For one try of a request; by default the agent's, then ten minutes.
+            prompt: The user's message.
+            retry_policy: For each request; by default that of the agent, then that of the configuration.
+            start_to_close_timeout: For one attempt of a request; by default that of the agent, then ten minutes.
         """
         async with self._one_at_a_time:
             return (await self._converse(prompt, None, StepOptions(retry_policy, start_to_close_timeout))).text
@@ -88,7 +88,7 @@ class Llm:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
     ) -> Output:
-        """Ask for an answer in the shape of a pydantic model; one of another shape is asked for twice more.
+        """Request an answer in the shape of a pydantic model; an answer of another shape is requested twice more.
 
         Raises:
             ApplicationError: The model answered in another shape each time (``WrongShape``).
@@ -123,73 +123,73 @@ class Llm:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
     ) -> Reply[Any]:
-        """Ask, and return the answer with what it cost.
+        """Send a message, and return the answer with its usage.
 
         Args:
-            message: What a user would say; a pydantic model is put as its JSON.
-            shape: The wanted shape of the answer, which is then the reply's ``output``.
+            message: The user's message; a pydantic model is sent as its JSON.
+            shape: The requested shape of the answer, which is the reply's ``output``.
             retry_policy: As with ``generate_str``.
             start_to_close_timeout: As with ``generate_str``.
 
         Raises:
-            ApplicationError: As with ``generate_structured``, if a shape is asked for.
+            ApplicationError: As with ``generate_structured``, if a shape is given.
         """
         prompt = message.model_dump_json() if isinstance(message, BaseModel) else message
-        trying = StepOptions(retry_policy, start_to_close_timeout)
+        options = StepOptions(retry_policy, start_to_close_timeout)
         if shape is not None:
-            return await self._shaped(prompt, shape, trying)
+            return await self._shaped(prompt, shape, options)
         async with self._one_at_a_time:
-            return await self._converse(prompt, None, trying)
+            return await self._converse(prompt, None, options)
 
-    async def _shaped(self, prompt: str, shape: type[Output], trying: StepOptions) -> Reply[Output]:
+    async def _shaped(self, prompt: str, shape: type[Output], options: StepOptions) -> Reply[Output]:
         usage, wrong = RunUsage(), ""
         async with self._one_at_a_time:
-            for _ in range(_MOST_SHAPES):
-                reply = await self._converse(prompt, shape.model_json_schema(), trying)
+            for _ in range(_MAX_SHAPES):
+                reply = await self._converse(prompt, shape.model_json_schema(), options)
                 usage += reply.usage
                 try:
                     return Reply(reply.text, shape.model_validate(reply.output), usage)
                 except ValidationError as error:
-                    wrong = _told(error)
+                    wrong = _one_line(error)
                     prompt = f"Your answer does not have the shape that was asked for: {wrong}. Give it again."
         raise ApplicationError(
-            f"The model of {self._box.agent} gave no {shape.__name__} in {_MOST_SHAPES} answers: {wrong}",
+            f"The model of {self._box.agent} gave no {shape.__name__} in {_MAX_SHAPES} answers: {wrong}",
             type="WrongShape",
             non_retryable=True,
         )
 
-    async def _converse(self, prompt: str, schema: dict[str, Any] | None, trying: StepOptions) -> Reply[JsonValue]:
+    async def _converse(self, prompt: str, schema: dict[str, Any] | None, options: StepOptions) -> Reply[JsonValue]:
         await rules_for_servers(self._box.servers)
-        wanted: str | None = prompt
+        message: str | None = prompt
         results: tuple[ToolResult, ...] = ()
         usage = RunUsage()
-        for _ in range(_MOST_TURNS):
-            answer = await self._ask(wanted, results, schema, trying)
+        for _ in range(_MAX_TURNS):
+            answer = await self._request_model(message, results, schema, options)
             usage += answer.usage
             if not answer.tool_calls:
                 return Reply(answer.text, answer.output, usage)
-            wanted = None
-            results = tuple(await asyncio.gather(*map(self._grant, answer.tool_calls)))
+            message = None
+            results = tuple(await asyncio.gather(*map(self._call_tool, answer.tool_calls)))
             usage += RunUsage(tool_calls=len(results))
         raise ApplicationError(
-            f"The model of {self._box.agent} asked for tools {_MOST_TURNS} times in a row and gave no answer.",
+            f"The model of {self._box.agent} called tools {_MAX_TURNS} times in a row and gave no answer.",
             type="TooManyTurns",
             non_retryable=True,
         )
 
-    async def _grant(self, wish: ToolCall) -> ToolResult:
-        if wish.arguments is None:
-            text = f"{wish.tool} was called with arguments that are no JSON object"
-            answer = ToolResult(tool=wish.tool, call_id=wish.call_id, text=text, is_error=True)
+    async def _call_tool(self, call: ToolCall) -> ToolResult:
+        if call.arguments is None:
+            text = f"{call.tool} was called with arguments that are not a JSON object"
+            answer = ToolResult(tool=call.tool, call_id=call.call_id, text=text, is_error=True)
         else:
-            answer = await self._box.use(wish.tool, wish.arguments, call_id=wish.call_id)
+            answer = await self._box.use(call.tool, call.arguments, call_id=call.call_id)
         if answer.is_error and self._tool_errors == "raise":
             message = f"The tool {answer.tool} failed: {answer.text}"
             raise ApplicationError(message, type="ToolFailed", non_retryable=True)
         return answer
 
-    async def _ask(
-        self, prompt: str | None, results: tuple[ToolResult, ...], schema: dict[str, Any] | None, trying: StepOptions
+    async def _request_model(
+        self, prompt: str | None, results: tuple[ToolResult, ...], schema: dict[str, Any] | None, options: StepOptions
     ) -> ModelResult:
         run = Run.current()
         request = self._request.model_copy(
@@ -202,9 +202,9 @@ class Llm:
                 "output_schema": schema,
             }
         )
-        trying = trying.with_defaults(self._box.trying)
+        options = options.with_defaults(self._box.options)
         answer = await run_step(
-            CALL_MODEL, request, ModelResult, agent=self._box.agent, does="ask", trying=trying, kind="requests"
+            CALL_MODEL, request, ModelResult, agent=self._box.agent, does="ask", options=options, kind="requests"
         )
         run.usage.add(answer.usage)
         recent = (*self._request.recent, *answer.messages) if answer.earlier is None else ()
@@ -214,6 +214,6 @@ class Llm:
         return answer
 
 
-def _told(error: ValidationError) -> str:
-    """Say in one line what is wrong where."""
+def _one_line(error: ValidationError) -> str:
+    """Return what is wrong where, in one line."""
     return "; ".join(": ".join(filter(None, (".".join(map(str, it["loc"])), it["msg"]))) for it in error.errors())

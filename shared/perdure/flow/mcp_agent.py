@@ -1,7 +1,7 @@
-"""For those who come from mcp-agent: the names that they import, over plain temporalio. There is no second engine.
+"""The names of mcp-agent over plain temporalio, for programs that were written for it. There is no second engine.
 
-A program keeps its classes and calls; its imports become ``from perdure.flow.mcp_agent import …`` and its module is
-named in ``workflows:``. An event or ``temporal workflow start`` starts it; nothing is run by the app object.
+A program keeps its classes and calls. Its imports become ``from perdure.flow.mcp_agent import …``, and ``workflows:``
+names its module. An event or ``temporal workflow start`` starts it; the app object runs nothing.
 """
 
 import dataclasses
@@ -24,17 +24,17 @@ __all__ = ["Agent", "MCPApp", "Workflow", "WorkflowResult", "workflow"]
 Value = TypeVar("Value")
 Marked = TypeVar("Marked", bound=Callable[..., Any])
 
-_NO_SERVER: Final = "llm"  # there, some programs name the model as if it were a server
+_NO_SERVER: Final = "llm"  # some programs for mcp-agent list the model as a server
 
 
 class Workflow(Generic[Value]):
-    """The base class of mcp-agent's workflows; here any class is one."""
+    """The base class of mcp-agent's workflows; here any class is a workflow."""
 
 
 class Agent(PerdureAgent):
-    """An agent; the server name ``llm`` is left out: an agent's model is its ``llm`` already.
+    """An agent; the server name ``llm`` is left out, because the model is ``agent.llm``.
 
-    The program of one that names no servers may call the tools of all that are configured; its model is offered none.
+    If it names no servers, the program may call the tools of all configured servers; its model gets none.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Agent(PerdureAgent):
         self._names_none = server_names is None
 
     async def __aenter__(self) -> Self:
-        """Learn which servers there are."""
+        """Read which servers are configured."""
         if self._names_none:
             rules = await Run.current().rules()
             self.tools = Tools(dataclasses.replace(self._box, servers=tuple(rules.servers)))
@@ -73,7 +73,7 @@ class MCPApp:
         return temporal.signal if name is None else temporal.signal(name=name)
 
     def workflow_task(self, function: Any = None, *, name: str | None = None, **_: Any) -> Any:
-        """Mark a function, or a method of a workflow, as an activity; a method must not need its ``self``."""
+        """Mark a function, or a method of a workflow, as an activity; a method must not use its ``self``."""
         if function is None:
             return functools.partial(self.workflow_task, name=name)
         first = next(iter(inspect.signature(function).parameters), "")
@@ -87,13 +87,13 @@ class MCPApp:
 
 
 class _Workflow:
-    """temporalio's ``workflow``, and two calls that mcp-agent's programs make of it."""
+    """temporalio's ``workflow`` with the two calls that mcp-agent adds."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(temporal, name)
 
     async def execute_activity(self, step: Any, *args: Any, **options: Any) -> Any:
-        """Execute an activity; a method of an agent is awaited, for what it does is steps already."""
+        """Execute an activity; a method of an agent is awaited, because its calls are steps already."""
         if getattr(step, "__self__", None) is None or not step.__module__.startswith("perdure.flow"):
             return await temporal.execute_activity(step, *args, **options)
         known = {"retry_policy", "start_to_close_timeout"}
@@ -117,30 +117,30 @@ def _without_self(function: Callable[..., Any]) -> Callable[..., Any]:
         result = function(None, *args)
         return await result if inspect.isawaitable(result) else result
 
-    return _dressed(step, function, list(signature.parameters.values())[1:], function.__qualname__)
+    return _with_signature(step, function, list(signature.parameters.values())[1:], function.__qualname__)
 
 
 def _workflow_of(function: Callable[..., Any], name: str) -> type:
     parameters = list(inspect.signature(function).parameters.values())
 
-    async def run(self: Any, *args: Any) -> Any:  # noqa: ARG001 (a workflow's run has a self)
+    async def run(self: Any, *args: Any) -> Any:  # noqa: ARG001 (the run method of a workflow has a self)
         return await function(*args)
 
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    _dressed(run, function, [own, *parameters], f"{function.__name__}.run")
+    _with_signature(run, function, [own, *parameters], f"{function.__name__}.run")
     body = {
         "__module__": function.__module__,
-        "__qualname__": function.__name__,  # where the sandbox finds the class: in the place of the function
+        "__qualname__": function.__name__,  # the sandbox finds the class in the place of the function
         "__doc__": function.__doc__,
         "run": temporal.run(run),
     }
     return temporal.defn(name=name)(type(function.__name__, (), body))
 
 
-def _dressed(
+def _with_signature(
     function: Any, like: Callable[..., Any], parameters: list[inspect.Parameter], path: str
 ) -> Callable[..., Any]:
-    """Give a function the types of another, by which temporalio reads what comes in."""
+    """Give a function the signature of another: temporalio decodes arguments by it."""
     function.__signature__ = inspect.signature(like).replace(parameters=parameters)
     function.__wrapped__ = like  # so that its annotations are looked up where they were written
     function.__annotations__ = like.__annotations__

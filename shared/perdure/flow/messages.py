@@ -1,4 +1,4 @@
-"""What goes into the activities of agents and tools, and what comes out of them."""
+"""Inputs and results of the activities of agents and tools."""
 
 from typing import Any, Final, Literal
 
@@ -27,12 +27,13 @@ __all__ = [
     "ToolResult",
 ]
 
+# The names under which histories hold these activities: they never change.
 CALL_MODEL: Final = "ask_model"
 CALL_TOOL: Final = "call_tool"
 CALL_FUNCTION: Final = "call_function"
 QUERY_SERVERS: Final = "ask_server"
 READ_RULES: Final = "read_rules"
-"""The step that gives a run its ``Rules``."""
+"""The activity that returns the ``OperatorRules`` to a run."""
 
 
 class _Payload(BaseModel):
@@ -42,10 +43,10 @@ class _Payload(BaseModel):
 
 
 class FunctionTool(_Payload):
-    """A Python function, as a worker finds it again.
+    """A Python function, by which a worker finds it.
 
     Attributes:
-        name: As models and authors call it.
+        name: The tool name.
         module: Where it is defined, at the top level or in a class.
         path: Its qualified name there.
         args: Positional arguments that a partial has bound.
@@ -63,12 +64,12 @@ class ToolRequest(_Payload):
     """One logical tool call.
 
     Attributes:
-        servers: The MCP servers among which the tool is looked for.
+        servers: The MCP servers that may have the tool.
         arguments: By name.
-        positional: Arguments without names; they take the names of the tool's parameters, in their order.
-        call_id: The model's name for the call, when a model asked for it; what is wrong with it is told to the model.
-        approved_by: Who approved this very call, where an approval was required.
-        began_at: From when on the wall time of the run is limited (UTC); absent where it is not.
+        positional: Arguments without names; they get the names of the tool's parameters in order.
+        call_id: The model's id of the call, if a model made it; the model gets its errors.
+        approved_by: The approvers of this very call, if an approval was required.
+        began_at: When the limited wall time of the run began (UTC); None without a limit.
     """
 
     agent: str = ""
@@ -94,15 +95,15 @@ class FunctionCall(_Payload):
 
 
 class ToolResult(_Payload):
-    """What the tool gave.
+    """The result of a tool call.
 
     Attributes:
-        text: All text parts of the result, joined by line breaks; for a model, with a line about each other part.
-        other: For an author, the parts that are no text, such as images and links, in MCP's own JSON.
-        structured: The structured content, if the tool has any.
-        kept: Where the text lies instead, when it is long and only a model is to read it.
-        is_error: The tool says that it failed; the text says why.
-        needs_approval: Nothing was called: somebody must approve it first.
+        text: All text parts, joined by line breaks; for a model, with a line about each other part.
+        other: For an author, the other parts, such as images and links, in MCP's JSON.
+        structured: The structured content, if the tool returned any.
+        stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty.
+        is_error: Whether the tool failed; then the text is the reason.
+        needs_approval: The tool was not called, because the call needs an approval first.
     """
 
     tool: str
@@ -116,12 +117,12 @@ class ToolResult(_Payload):
 
     @property
     def usage(self) -> RunUsage:
-        """One call, if there was one."""
+        """One tool call, if the tool was called."""
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
 
 
 class ServerQuery(_Payload):
-    """What else one asks of MCP servers than to call a tool; of tools, also which functions the agent may use."""
+    """A query of MCP servers for what they offer; for tools it includes the agent's functions."""
 
     agent: str = ""
     servers: tuple[str, ...]
@@ -132,31 +133,31 @@ class ServerQuery(_Payload):
 
 
 class ServerQueryResult(_Payload):
-    """What they answer, each item in MCP's own JSON with its ``server``; functions have none."""
+    """The items found, in MCP's JSON, each with its ``server``; functions have none."""
 
     items: tuple[dict[str, Any], ...]
 
 
 class ToolError(Exception):
-    """Raised by a tool's function: an answer that a model reads, not a failure that is tried again."""
+    """Raised by a Python function that is a tool: the model reads the message, and the call is not retried."""
 
 
 class ModelRequest(_Payload):
     """One request to a model.
 
     Attributes:
-        number: Counts the requests of the run from 1.
-        spent: What the run had used when it made this request.
-        began_at: From when on the wall time of the run is limited (UTC); absent where it is not.
+        number: Which request of the run this is, from 1.
+        spent: What the run had used before this request.
+        began_at: When the limited wall time of the run began (UTC); None without a limit.
         model: A pydantic-ai model name; the configured one when absent.
         model_settings: What pydantic-ai calls model settings, such as ``temperature``.
-        earlier: Where the worker keeps the older part of the conversation.
-        recent: What was said since, in pydantic-ai's own JSON; opaque here.
-        prompt: What the author asks now; absent when only tool results are brought.
-        tool_answers: What the tools gave that the model asked for.
-        servers: The MCP servers whose tools the model may ask for.
-        functions: The Python functions that it may ask for.
-        output_schema: The JSON Schema of the wanted answer, for a structured one.
+        earlier: The name under which the worker stored the older part of the conversation.
+        recent: The messages since then, in pydantic-ai's JSON; opaque here.
+        prompt: The new user message; None if the request only returns tool results.
+        tool_results: The results of the tool calls that the model made.
+        servers: The MCP servers whose tools the model may call.
+        functions: The Python functions that it may call.
+        output_schema: The JSON Schema of a structured answer.
     """
 
     agent: str
@@ -176,10 +177,10 @@ class ModelRequest(_Payload):
 
 
 class ToolCall(_Payload):
-    """A call that the model wants made before it goes on.
+    """A tool call that the model made.
 
     Attributes:
-        arguments: By name; absent when what the model wrote is no JSON object.
+        arguments: By name; None if the model did not write a JSON object.
     """
 
     tool: str
@@ -188,14 +189,14 @@ class ToolCall(_Payload):
 
 
 class ModelResult(_Payload):
-    """What the model gave.
+    """The result of a request to a model.
 
     Attributes:
-        said: What this exchange adds to the conversation, in pydantic-ai's own JSON.
-        earlier: Where the conversation up to now is kept, once it is too long to be carried; then ``said`` is empty.
-        wishes: The tools it wants called.
-        output: The structured answer, if one was wanted and the model gave one.
-        model: Which model answered, by its provider's own name.
+        messages: What this request adds to the conversation, in pydantic-ai's JSON.
+        earlier: The name under which a long conversation is stored; then ``messages`` is empty.
+        tool_calls: The tool calls that the model made.
+        output: The structured answer, if one was requested and given.
+        model: The model that answered, by its provider's name.
     """
 
     messages: tuple[dict[str, Any], ...] = Field(default=(), alias="said")
@@ -208,14 +209,14 @@ class ModelResult(_Payload):
 
 
 class OperatorRules(_Payload):
-    """So much of the configuration as a run decides by.
+    """The part of the configuration that runs use.
 
     Attributes:
         servers: The names of all MCP servers.
-        requests: How requests to models are tried again, by default.
-        calls: How calls of tools are tried again, by default.
-        agents: How what an agent does is tried again, by the agent's name.
-        approvals: Who may answer, by the workflow that asks.
+        requests: The default retry policy of requests to models.
+        calls: The default retry policy of tool calls.
+        agents: Retry policies by agent.
+        approvals: Approval policies by workflow.
     """
 
     servers: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What an author publishes without waiting for anybody: notes and alerts."""
+"""Notes and alerts: facts that an author publishes without waiting for anybody."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ __all__ = ["alert", "note"]
 
 
 async def alert(title: str, *, details: Any = None, severity: Severity = "normal", roles: Sequence[str] = ()) -> None:
-    """Tell people, and return once it is stored that they shall be told.
+    """Publish an alert, and return once it is stored; the notifier sends it to people.
 
     Args:
         title: What happened, one line.
-        details: What one needs to know; anything that pydantic can turn into JSON.
-        severity: How much depends on somebody's quick look.
-        roles: Whom it concerns: the notifier's rules go by it, and mail goes to who has one of these.
+        details: What people need to know; anything that pydantic can turn into JSON.
+        severity: How urgent it is.
+        roles: Whom it concerns: the notifier routes by them, and mails people who have one of them.
     """
     run, info = Run.current(), workflow.info()
     run.alerts += 1
@@ -38,6 +38,6 @@ async def alert(title: str, *, details: Any = None, severity: Severity = "normal
 
 
 async def note(text: str) -> None:
-    """Say a free-form fact about this run as ``note`` progress."""
+    """Publish free text about this run as ``note`` progress."""
     publisher = Run.current().publisher
     await publisher.publish([publisher.fact("note", result=text)])

@@ -1,4 +1,4 @@
-"""What reviewers are shown, as JSON that every process repeats, and its digest."""
+"""The JSON that reviewers see, the same in every process, and its digest."""
 
 import json
 from collections import deque
@@ -14,28 +14,28 @@ _ANYTHING: Final = TypeAdapter[Any](Any)
 
 
 def reviewable_json(details: Any) -> JsonValue:
-    """Return details as JSON that every process repeats: a set's own order is another in each, and so is sorted.
+    """Return a value as JSON that is the same in every process: sets are sorted.
 
     Raises:
-        TypeError: A part has no order that can be repeated.
+        TypeError: A part has no order that another process would repeat.
     """
     shown: JsonValue = to_jsonable_python(details)
     try:
         value = _ANYTHING.dump_python(details, warnings=False)
-    except TypeError as error:  # pydantic makes mappings of objects, which no set can hold
+    except TypeError as error:  # pydantic turns objects into mappings, which a set cannot hold
         raise TypeError("Objects in a set have no order that can be repeated: show a list of them.") from error
     return _in_order(shown, value)
 
 
 def request_digest(title: str, details: JsonValue = None, action: JsonValue = None) -> str:
-    """Return the SHA-256, in hex, of what a reviewer is asked: a decision names it."""
-    asked = {"details": details, "title": title} | ({} if action is None else {"action": action})
-    written = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return the SHA-256, in hex, of what a reviewer sees; a decision names it."""
+    shown = {"details": details, "title": title} | ({} if action is None else {"action": action})
+    written = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(written.encode()).hexdigest()
 
 
 def _in_order(shown: JsonValue, value: Any) -> JsonValue:
-    """Sort what was a set: ``value`` is the same as ``shown``, part by part, but keeps Python's own types."""
+    """Sort the lists that were sets: ``value`` equals ``shown`` part by part, in Python's own types."""
     match shown, value:
         case list(), set() | frozenset():
             nested = any(isinstance(item, list) for item in shown)

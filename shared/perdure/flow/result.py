@@ -1,4 +1,4 @@
-"""A run's outcome as a value: what it gave, or why it failed."""
+"""The outcome of a run as a value: its result, or the error that fails it."""
 
 from typing import Generic, Self, TypeVar
 
@@ -10,11 +10,11 @@ Value = TypeVar("Value")
 
 
 class WorkflowResult(BaseModel, Generic[Value]):
-    """A run may return this: with an error it ends as ``failed`` with that text, never as an empty success.
+    """A run may return this; with an error the run ends as ``failed`` with that text.
 
     Attributes:
-        value: What the run gave; its ``completed`` progress carries this alone.
-        error: Why it failed.
+        value: The result; the ``completed`` fact carries only this.
+        error: The reason of the failure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Several steps that stand or fall together: what was done is undone when a later step fails."""
+"""Sagas: when a step fails, the steps before it are undone in reverse order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ _UNDO_POLICY: Final = RetryPolicy(
     maximum_interval=timedelta(minutes=1), maximum_attempts=50, non_retryable_error_types=["ToolRefused"]
 )
 
-_TOLD_AFTERWARDS: Final = "perdure-sagas-tell-of-cancellations"
+_CANCELS_AFTERWARDS: Final = "perdure-sagas-tell-of-cancellations"  # a patch id: histories hold it
 
 Step = Callable[..., Any] | str
 """An activity, by itself or by name, or an async function of the workflow, such as an agent's tool."""
@@ -43,14 +43,14 @@ class _Undo:
 class Saga:
     """``async with Saga() as saga: await saga.run(reserve, order, undo=release)``.
 
-    Leaves the block by an error or a cancellation, the undos run in reverse order, each a durable step that is tried
-    again; a cancellation does not stop them. The error then goes on its way. What could not be undone is said in a
-    note and with the error.
+    If the block is left by an error or a cancellation, the undos run in reverse order, each as a durable step with
+    retries; a cancellation does not stop them. Then the error is raised again. A note and the error name what could
+    not be undone.
 
     Args:
-        start_to_close_timeout: For one try of a step or an undo.
-        retry_policy: For steps that are activities; by default Temporal's: for ever. A tool has its agent's.
-        undo_retry_policy: For undos, also for a tool that says it failed; by default 50 tries, at most a minute apart.
+        start_to_close_timeout: For one attempt of a step or an undo.
+        retry_policy: For steps that are activities; by default Temporal's: for ever. A tool has that of its agent.
+        undo_retry_policy: For undos, also of tools that return an error; by default 50, a minute apart at most.
     """
 
     def __init__(
@@ -68,16 +68,16 @@ class Saga:
     async def run(
         self, step: Step, *args: Any, undo: Step | None = None, undo_args: tuple[Any, ...] | None = None
     ) -> Any:
-        """Do a step, and remember how it is undone.
+        """Run a step, and remember its undo.
 
-        The undo is remembered before the step begins: a step that failed or was cut off may have had its effect, so an
-        undo must bear that there is nothing to undo.
+        The undo is remembered before the step begins, because a failed or interrupted step may have had its effect.
+        So an undo must succeed when there is nothing to undo.
 
         Args:
             step: An activity, or an async function of the workflow.
-            args: What it takes.
-            undo: What takes it back.
-            undo_args: What the undo takes; by default what the step took.
+            args: Its arguments.
+            undo: The activity or function that undoes it.
+            undo_args: The arguments of the undo; by default those of the step.
         """
         if undo is not None:
             self._undos.append(_Undo(undo, args if undo_args is None else undo_args))
@@ -98,8 +98,8 @@ class Saga:
             return
         undoing = asyncio.create_task(self._undo_all())
         cancelled = await await_through_cancellation(undoing)
-        if cancelled and not is_cancelled_exception(error) and workflow.patched(_TOLD_AFTERWARDS):
-            cancel_current_task()  # whoever goes on after the error hears of it where they wait next
+        if cancelled and not is_cancelled_exception(error) and workflow.patched(_CANCELS_AFTERWARDS):
+            cancel_current_task()  # code that goes on after the error is cancelled at its next await
         if left := undoing.result():
             message = f"{error_text(error)}. Not undone: {'; '.join(left)}"
             raise ApplicationError(message, type="NotUndone", non_retryable=True) from error
@@ -113,13 +113,13 @@ class Saga:
                     await self._undo(undo)
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and cancellation_count():
-                    raise  # else temporalio told an undo that waited of the run's cancellation
+                    raise  # otherwise temporalio cancelled a waiting undo with the run
                 left.append(f"{undo.name} ({error_text(error)})")
                 await note(f"Could not undo: {left[-1]}")
         return left
 
     async def _undo(self, undo: _Undo) -> None:
-        """Undo one step; Temporal tries activities again, and functions are tried again here."""
+        """Undo one step; Temporal retries activities, and this method retries functions."""
         policy = self._undo_retry_policy
         if _is_activity(undo.step):
             await self._perform(undo.step, undo.args, policy)

@@ -1,4 +1,4 @@
-"""How an agent's steps are scheduled: under which name, for how long, and how often they are tried."""
+"""How the steps of an agent are scheduled: name, timeouts and retries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ __all__ = ["LONGEST_TRY", "StepOptions", "rules_for_servers", "run_step", "wall_
 Answer = TypeVar("Answer", bound=BaseModel)
 
 LONGEST_TRY: Final = timedelta(minutes=10)
-"""How long one try of a step may take; a worker that died is noticed by its heartbeat, earlier."""
+"""For one attempt of a step; a worker that died is noticed earlier, by its missing heartbeat."""
 
 _HEARTBEAT: Final = timedelta(seconds=5)
 
@@ -31,18 +31,18 @@ _UNDOING: Final = ContextVar("undoing", default=False)
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """How a step is tried; what is absent is left to whom knows less of the step.
+    """Timeout and retries of a step; absent values are filled from defaults.
 
     Attributes:
-        retry_policy: Temporal's.
-        start_to_close_timeout: For one try.
+        retry_policy: Of the activity.
+        start_to_close_timeout: For one attempt.
     """
 
     retry_policy: RetryPolicy | None = None
     start_to_close_timeout: timedelta | None = None
 
     def with_defaults(self, other: "StepOptions") -> "StepOptions":
-        """Fill with another's what is absent here."""
+        """Return these options, completed with others where absent."""
         return StepOptions(
             self.retry_policy or other.retry_policy, self.start_to_close_timeout or other.start_to_close_timeout
         )
@@ -50,7 +50,7 @@ class StepOptions:
 
 @contextmanager
 def without_time_limit() -> Iterator[None]:
-    """Lift the limit of time for a block: what was done must be undone however late it is."""
+    """Lift the limit of wall time for a block: an undo must run however late it is."""
     token = _UNDOING.set(True)
     try:
         yield
@@ -59,7 +59,7 @@ def without_time_limit() -> Iterator[None]:
 
 
 def wall_time_start() -> datetime | None:
-    """Return from when on the wall time of the run is limited; nothing while it undoes."""
+    """Return when the wall time of the run began; None while it undoes."""
     return None if _UNDOING.get() else Run.current().began_at
 
 
@@ -67,7 +67,7 @@ async def rules_for_servers(servers: tuple[str, ...]) -> OperatorRules:
     """Return the operator's rules.
 
     Raises:
-        ApplicationError: One of these servers is not configured; the sentence names the nearest.
+        ApplicationError: A server is not configured; the message names the nearest one.
     """
     rules = await Run.current().rules()
     for name in servers:
@@ -77,37 +77,37 @@ async def rules_for_servers(servers: tuple[str, ...]) -> OperatorRules:
     return rules
 
 
-async def run_step(  # noqa: PLR0913 (what a step consists of)
+async def run_step(  # noqa: PLR0913 (the parts of a step)
     step: str,
     request: BaseModel,
     answer: type[Answer],
     *,
     agent: str,
     does: str,
-    trying: StepOptions,
+    options: StepOptions,
     kind: Literal["requests", "calls"],
 ) -> Answer:
     """Run one durable step of an agent.
 
     Args:
-        step: The activity.
-        request: What goes in.
-        answer: What comes out.
-        agent: Whose step it is.
-        does: What people read behind the agent's name.
-        trying: What the author said of it; the rules' policy is the last resort.
-        kind: Which of the rules' policies applies.
+        step: The name of the activity.
+        request: Its input.
+        answer: The type of its result.
+        agent: The agent that schedules it.
+        does: Shown behind the agent's name.
+        options: The author's timeout and retries; the operator's rules come last.
+        kind: Which of the operator's retry policies applies.
     """
     rules = await Run.current().rules()
-    asked = rules.agents.get(agent) or (rules.requests if kind == "requests" else rules.calls)
+    retry = rules.agents.get(agent) or (rules.requests if kind == "requests" else rules.calls)
     found: Answer = await workflow.execute_activity(
         step,
         request,
         result_type=answer,
         summary=f"{agent}: {does}",
-        start_to_close_timeout=trying.start_to_close_timeout or LONGEST_TRY,
+        start_to_close_timeout=options.start_to_close_timeout or LONGEST_TRY,
         heartbeat_timeout=_HEARTBEAT,
-        retry_policy=trying.retry_policy or _policy(asked),
+        retry_policy=options.retry_policy or _policy(retry),
     )
     return found
 

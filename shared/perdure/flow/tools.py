@@ -1,4 +1,4 @@
-"""The tools of an agent: those of its MCP servers and its Python functions; each call is a durable step."""
+"""The tools of an agent: those of its MCP servers and its Python functions. Each call is a durable step."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ __all__ = ["Prompts", "Resources", "Toolbox", "Tools"]
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What an agent can use, and how; a model's wishes and an author's calls go through it alike."""
+    """The tools of an agent and how they are called, by its model and by the author alike."""
 
     agent: str
     servers: tuple[str, ...]
     functions: dict[str, FunctionTool]
-    trying: StepOptions
+    options: StepOptions
 
     async def use(
         self,
@@ -44,19 +44,19 @@ class Toolbox:
         *,
         positional: tuple[Any, ...] = (),
         call_id: str = "",
-        trying: StepOptions = StepOptions(),  # noqa: B008 (frozen)
+        options: StepOptions = StepOptions(),  # noqa: B008 (frozen)
     ) -> ToolResult:
-        """Call a tool, once somebody has approved it if that is required."""
-        trying = trying.with_defaults(self.trying)
+        """Call a tool, after an approval if one is required."""
+        options = options.with_defaults(self.options)
         await rules_for_servers(self.servers)
         request = self._request(tool, arguments, positional, call_id)
-        answer = await self._perform(request, tool, trying)
-        return await self._once_approved(request, tool, trying) if answer.needs_approval else answer
+        answer = await self._perform(request, tool, options)
+        return await self._call_if_approved(request, tool, options) if answer.needs_approval else answer
 
     def _request(
         self, tool: str, arguments: Mapping[str, Any], positional: tuple[Any, ...], call_id: str
     ) -> ToolRequest | FunctionCall:
-        asked = {
+        fields = {
             "agent": self.agent,
             "arguments": to_jsonable_python(dict(arguments)),
             "positional": to_jsonable_python(positional),
@@ -64,28 +64,30 @@ class Toolbox:
             "began_at": wall_time_start(),
         }
         if tool in self.functions:
-            return FunctionCall(function=self.functions[tool], **asked)
-        return ToolRequest(servers=self.servers, tool=tool, **asked)
+            return FunctionCall(function=self.functions[tool], **fields)
+        return ToolRequest(servers=self.servers, tool=tool, **fields)
 
-    async def _once_approved(self, request: ToolRequest | FunctionCall, tool: str, trying: StepOptions) -> ToolResult:
-        match await approval(f"May {self.agent} call {tool}?", details={"tool": tool, **_shown(request)}):
+    async def _call_if_approved(
+        self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions
+    ) -> ToolResult:
+        match await approval(f"May {self.agent} call {tool}?", details={"tool": tool, **_all_arguments(request)}):
             case Approved(by=by):
-                return await self._perform(request.model_copy(update={"approved_by": by}), tool, trying)
+                return await self._perform(request.model_copy(update={"approved_by": by}), tool, options)
             case other:
-                why = f"The call of {tool} was not approved: {other.outcome}"
-                told = ", ".join(filter(None, (getattr(other, "by", ""), getattr(other, "comment", ""))))
-                text = f"{why} ({told})" if told else why
+                refusal = f"The call of {tool} was not approved: {other.outcome}"
+                reason = ", ".join(filter(None, (getattr(other, "by", ""), getattr(other, "comment", ""))))
+                text = f"{refusal} ({reason})" if reason else refusal
                 return ToolResult(tool=tool, call_id=request.call_id, text=text, is_error=True)
 
-    async def _perform(self, request: ToolRequest | FunctionCall, tool: str, trying: StepOptions) -> ToolResult:
+    async def _perform(self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions) -> ToolResult:
         step = CALL_TOOL if isinstance(request, ToolRequest) else CALL_FUNCTION
-        answer = await run_step(step, request, ToolResult, agent=self.agent, does=tool, trying=trying, kind="calls")
+        answer = await run_step(step, request, ToolResult, agent=self.agent, does=tool, options=options, kind="calls")
         Run.current().usage.add(answer.usage)
         return answer
 
 
 class Tools:
-    """``await agent.tools.read_text_file(path=...)``: each tool is an awaitable of its own name."""
+    """The tools as awaitables: ``await agent.tools.read_text_file(path=...)``."""
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
@@ -109,27 +111,27 @@ class Tools:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
     ) -> ToolResult:
-        """Call a tool by name, and return all that it gave.
+        """Call a tool by name, and return its whole result.
 
         Args:
-            tool: Its name, also one that is no Python name.
+            tool: Its name; it need not be a Python identifier.
             arguments: By name; anything that pydantic can turn into JSON.
-            raises: Whether an answer that says ``is_error`` is raised.
-            retry_policy: For this call; by default the agent's, then the configuration's.
-            start_to_close_timeout: For one try of this call; by default the agent's, then ten minutes.
+            raises: Whether to raise an error result.
+            retry_policy: For this call; by default that of the agent, then that of the configuration.
+            start_to_close_timeout: For one attempt; by default that of the agent, then ten minutes.
 
         Raises:
-            ApplicationError: The tool failed (``ToolFailed``), or there is no such tool or argument (``ToolRefused``).
+            ApplicationError: The tool failed (``ToolFailed``), or it or an argument does not exist (``ToolRefused``).
         """
-        trying = StepOptions(retry_policy, start_to_close_timeout)
-        answer = await self._box.use(tool, arguments or {}, trying=trying)
+        options = StepOptions(retry_policy, start_to_close_timeout)
+        answer = await self._box.use(tool, arguments or {}, options=options)
         if raises:
             _text(answer)
         return answer
 
     async def list(self) -> list[dict[str, Any]]:
-        """Return what the agent may use, each as MCP describes a tool, with its ``server``; functions have none."""
-        return await ask_servers(self._box, "tools")
+        """Return the tools that the agent may use, in MCP's JSON, each with its ``server``; functions have none."""
+        return await query_servers(self._box, "tools")
 
 
 class Resources:
@@ -140,11 +142,11 @@ class Resources:
 
     async def read(self, uri: str) -> list[dict[str, Any]]:
         """Return the contents of a resource: each has its ``uri`` and a ``text`` or a ``blob`` (base64)."""
-        return await ask_servers(self._box, "resource", uri)
+        return await query_servers(self._box, "resource", uri)
 
     async def list(self) -> list[dict[str, Any]]:
-        """Return what there is to read, each with its ``server``."""
-        return await ask_servers(self._box, "resources")
+        """Return the available resources, each with its ``server``."""
+        return await query_servers(self._box, "resources")
 
 
 class Prompts:
@@ -154,20 +156,20 @@ class Prompts:
         self._box = box
 
     async def get(self, name: str, **arguments: str) -> list[dict[str, Any]]:
-        """Return the messages of a prompt, filled in: each has its ``role`` and ``content``."""
-        return await ask_servers(self._box, "prompt", name, arguments)
+        """Return the messages of a prompt with its arguments filled in: each has its ``role`` and ``content``."""
+        return await query_servers(self._box, "prompt", name, arguments)
 
     async def list(self) -> list[dict[str, Any]]:
-        """Return what prompts there are, each with its ``server``."""
-        return await ask_servers(self._box, "prompts")
+        """Return the available prompts, each with its ``server``."""
+        return await query_servers(self._box, "prompts")
 
 
-async def ask_servers(
+async def query_servers(
     box: Toolbox, about: Any, name: str = "", arguments: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Ask the agent's servers what they offer beside tools' results, as a durable step."""
+    """Query the agent's servers for tools, resources or prompts, as a durable step."""
     await rules_for_servers(box.servers)
-    question = ServerQuery(
+    query = ServerQuery(
         agent=box.agent,
         servers=box.servers,
         functions=tuple(box.functions.values()),
@@ -177,13 +179,13 @@ async def ask_servers(
     )
     does = f"{about} {name}".strip()
     answer = await run_step(
-        QUERY_SERVERS, question, ServerQueryResult, agent=box.agent, does=does, trying=box.trying, kind="calls"
+        QUERY_SERVERS, query, ServerQueryResult, agent=box.agent, does=does, options=box.options, kind="calls"
     )
     return list(answer.items)
 
 
-def _shown(request: ToolRequest | FunctionCall) -> dict[str, Any]:
-    """Return all arguments of a call, those too that a partial has bound."""
+def _all_arguments(request: ToolRequest | FunctionCall) -> dict[str, Any]:
+    """Return all arguments of a call, including those that a partial has bound."""
     bound, named = (request.function.args, request.function.named) if isinstance(request, FunctionCall) else ((), {})
     return {"arguments": {**request.arguments, **named}, "positional": [*bound, *request.positional]}
 

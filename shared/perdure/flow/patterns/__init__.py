@@ -1,4 +1,4 @@
-"""Several agents at work: each pattern is a plain function over agents, and durable because its parts are."""
+"""Patterns for several agents: plain functions, durable because each step of an agent is."""
 
 from perdure.flow.patterns.handoff import handoff
 from perdure.flow.patterns.orchestrate import Plan, Task, orchestrate

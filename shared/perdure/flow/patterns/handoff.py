@@ -1,4 +1,4 @@
-"""Agents pass a conversation on until one of them answers."""
+"""Agents hand a request over to each other until one of them answers."""
 
 from collections.abc import Mapping
 
@@ -31,13 +31,13 @@ async def handoff(
     """Give a request to the first agent, and let each answer or hand over.
 
     Args:
-        agents: By name: what each is there for, and the agent.
-        first: Who begins.
-        request: What is wanted.
-        turns: So many agents are asked at most.
+        agents: By name: its skill, and the agent.
+        first: The name of the first agent.
+        request: The task.
+        turns: The maximum number of turns.
 
     Returns:
-        The name of who answered, and the answer.
+        The name of the agent that answered, and the answer.
 
     Raises:
         ApplicationError: Nobody answered within the turns (``NobodyAnswered``).

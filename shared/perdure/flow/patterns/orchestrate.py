@@ -1,4 +1,4 @@
-"""A planner splits the work, workers do its parts at the same time, and the planner puts them together."""
+"""A planner splits a task, workers do the parts at the same time, and the planner combines the results."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ _TRIES: Final = 3
 
 
 class Task(BaseModel):
-    """A part of the work.
+    """A part of the task.
 
     Attributes:
-        worker: Who does it, by name.
+        worker: The name of the worker that does it.
         task: What to do.
     """
 
@@ -28,10 +28,10 @@ class Task(BaseModel):
 
 
 class Plan(BaseModel):
-    """What to do next; the tasks do not need each other's results.
+    """The next tasks; they do not depend on each other's results.
 
     Attributes:
-        tasks: None is left when the work is done.
+        tasks: Empty when the work is done.
     """
 
     tasks: list[Task]
@@ -40,24 +40,24 @@ class Plan(BaseModel):
 async def orchestrate(
     planner: Agent, workers: Mapping[str, tuple[str, Agent]], request: str, *, rounds: int = 5, most_tasks: int = 10
 ) -> str:
-    """Plan, work and synthesise, in rounds, until the planner has nothing left to plan.
+    """Plan, work and synthesise, in rounds, until the planner plans no more tasks.
 
     Args:
-        planner: Plans, and puts the results together.
-        workers: By name: what each is good at, and the agent.
-        request: What is wanted.
-        rounds: So often is planned at most; then what there is is put together.
-        most_tasks: Of a round; a planner that wants more is told so.
+        planner: Plans, and combines the results.
+        workers: By name: its skill, and the agent.
+        request: The task.
+        rounds: The maximum number of plans; then the results so far are combined.
+        most_tasks: The maximum of one plan; the planner must correct a plan with more.
 
     Raises:
-        ApplicationError: The plans name workers that there are not, or too many tasks, three times (``BadPlan``).
+        ApplicationError: Three plans named unknown workers or too many tasks (``BadPlan``).
     """
     known = "\n".join(f"- {name}: {skill}" for name, (skill, _) in workers.items())
     done: list[tuple[Task, str]] = []
     for _ in range(rounds):
         prompt = (
             f"Plan the next tasks, at most {most_tasks}, that can be done at the same time. Plan none when the work is "
-            f"done.\n\nRequest:\n{request}\n\nWorkers:\n{known}\n\nDone:\n{_told(done)}"
+            f"done.\n\nRequest:\n{request}\n\nWorkers:\n{known}\n\nDone:\n{_results(done)}"
         )
         plan = await _planned(planner, prompt, workers, most_tasks)
         if not plan.tasks:
@@ -65,7 +65,7 @@ async def orchestrate(
         results = await asyncio.gather(*(workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks))
         done += zip(plan.tasks, results, strict=True)
     return await planner.llm.generate_str(
-        f"Answer the request from the results.\n\nRequest:\n{request}\n\nResults:\n{_told(done)}"
+        f"Answer the request from the results.\n\nRequest:\n{request}\n\nResults:\n{_results(done)}"
     )
 
 
@@ -85,5 +85,5 @@ async def _planned(planner: Agent, prompt: str, workers: Mapping[str, tuple[str,
     )
 
 
-def _told(done: list[tuple[Task, str]]) -> str:
+def _results(done: list[tuple[Task, str]]) -> str:
     return "\n\n".join(f"{task.worker}, {task.task}:\n{result}" for task, result in done) or "nothing yet"

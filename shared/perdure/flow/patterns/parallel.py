@@ -1,4 +1,4 @@
-"""Several agents answer at the same time: the slowest alone decides how long it takes."""
+"""Several agents answer at the same time; the slowest determines how long it takes."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -16,17 +16,17 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What stands in the place of an answer that did not come.
+    """Takes the place of an answer that failed.
 
     Attributes:
-        error: Why, a sentence.
+        error: The reason, a sentence.
     """
 
     error: str
 
 
 async def parallel(parts: Mapping[str, Awaitable[Value]]) -> dict[str, Value | Failure]:
-    """Await all parts at the same time; one that fails for good is reported beside the others' results.
+    """Await all parts at the same time; a part that fails for good becomes a ``Failure``.
 
     Args:
         parts: By name, such as ``{"mood": analyst.llm.generate_str(...)}``.

@@ -1,4 +1,4 @@
-"""One agent writes, another judges, until it is good enough or enough has been tried."""
+"""One agent writes and another judges, until the answer is good enough or the rounds are used up."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ __all__ = ["Refined", "Verdict", "refine"]
 
 
 class Verdict(BaseModel):
-    """How good an answer is.
+    """The evaluation of an answer.
 
     Attributes:
         score: From 0, useless, to 10, perfect.
-        advice: What to mend.
+        advice: What to improve.
     """
 
     score: float = Field(ge=0, le=10)
@@ -26,10 +26,10 @@ class Refined:
     """The best answer.
 
     Attributes:
-        text: It.
-        verdict: What the evaluator said of it.
+        text: The answer.
+        verdict: Its evaluation.
         rounds: How many answers were written.
-        good_enough: Whether it reached the score that was asked for.
+        good_enough: Whether it reached the requested score.
     """
 
     text: str
@@ -39,14 +39,14 @@ class Refined:
 
 
 async def refine(writer: Agent, evaluator: Agent, request: str, *, good_enough: float = 8, rounds: int = 3) -> Refined:
-    """Write, judge, and write again by the judge's advice.
+    """Write, judge, and write again by the advice.
 
     Args:
         writer: Answers the request.
         evaluator: Judges each answer.
-        request: What is wanted.
-        good_enough: The score, of 10, at which it ends.
-        rounds: So many answers are written at most; the best of them is returned.
+        request: The task.
+        good_enough: The score, of 10, that ends it.
+        rounds: The maximum number of answers; the best one is returned.
     """
     best: tuple[str, Verdict] | None = None
     prompt = request
@@ -61,5 +61,5 @@ async def refine(writer: Agent, evaluator: Agent, request: str, *, good_enough: 
             best = text, verdict
         prompt = f"Write it again, better. Advice: {verdict.advice}\n\nRequest:\n{request}\n\nYour answer was:\n{text}"
     if best is None:
-        raise ValueError(f"rounds is {rounds}: at least one answer has to be written")
+        raise ValueError(f"rounds is {rounds}: it must be at least 1")
     return Refined(*best, rounds, good_enough=False)

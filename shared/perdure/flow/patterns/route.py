@@ -1,4 +1,4 @@
-"""A model chooses who is to do something: an agent, a function, a server, or whatever has a name."""
+"""A model chooses one of several named things: agents, functions, servers or anything else."""
 
 from collections.abc import Mapping
 from typing import Final, TypeVar
@@ -26,9 +26,9 @@ async def route(router: Agent, request: str, choices: Mapping[str, tuple[str, Ch
     """Let an agent's model choose.
 
     Args:
-        router: Who chooses.
-        request: What is to be done.
-        choices: By name: for what it is there, and what is returned when it is chosen.
+        router: The agent that chooses.
+        request: The task.
+        choices: By name: its purpose, and the value to return when it is chosen.
 
     Raises:
         ApplicationError: The model named something else three times (``UnknownChoice``).
@@ -41,7 +41,7 @@ async def route(router: Agent, request: str, choices: Mapping[str, tuple[str, Ch
             return choices[name][1]
         prompt = f"There is no {name}{nearest(name, choices)}. Choose one of these by its name:\n{listed}"
     raise ApplicationError(
-        f"The model of {router.name} chose none of {', '.join(choices)}: it said {name}.",
+        f"The model of {router.name} chose none of {', '.join(choices)}: it answered {name}.",
         type="UnknownChoice",
         non_retryable=True,
     )
