@@ -20,6 +20,7 @@ async def beside(module: str, *arguments: str, piped: bool = False) -> AsyncIter
     try:
         yield worker
     finally:
-        worker.terminate()
+        if worker.returncode is None:  # a signal to the whole group has ended it already
+            worker.terminate()
         async with asyncio.timeout(_STOPS_WITHIN):
             await worker.wait()
