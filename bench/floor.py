@@ -31,7 +31,7 @@ class Floor:
         processes: What it consists of, beside the servers.
     """
 
-    name = "floor"
+    name = "by hand, activities"
 
     def __init__(self, client: Client, worker: psutil.Process) -> None:
         self._client = client

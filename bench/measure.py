@@ -5,11 +5,15 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import psutil
 
-__all__ = ["Contestant", "Latency", "Throughput", "latency", "percentiles", "resident_mib", "throughput"]
+__all__ = ["Contestant", "Latency", "Throughput", "latency", "percentiles", "resident_mib", "settled", "throughput"]
+
+_LOOK_EVERY: Final = 0.5  # seconds
+_LOOKS: Final = 20
+_QUIET: Final = 0.2  # cores; a suite and its floors that only wait use half of that
 
 
 class Contestant(Protocol):
@@ -35,7 +39,7 @@ class Throughput:
 
     Attributes:
         runs_per_second: Ended runs by elapsed time.
-        cpu_ms_per_run: What each process spent on a run.
+        cpu_ms_per_run: What each process spent on a run, and on what was left to do when all had ended.
     """
 
     runs_per_second: float
@@ -74,8 +78,18 @@ async def throughput(
         for _ in range(runs):
             group.create_task(one())
     elapsed = time.perf_counter() - began
+    await settled(processes)
     spent = {name: (_cpu_ms(process) - before[name]) / runs for name, process in processes.items()}
     return Throughput(runs / elapsed, spent)
+
+
+async def settled(processes: Mapping[str, psutil.Process]) -> None:
+    """Wait until nearly nothing is left to do, ten seconds at most: servers work on after a run has ended."""
+    for _ in range(_LOOKS):
+        before = sum(map(_cpu_ms, processes.values()))
+        await asyncio.sleep(_LOOK_EVERY)
+        if sum(map(_cpu_ms, processes.values())) - before < _QUIET * _LOOK_EVERY * 1_000:
+            return
 
 
 def resident_mib(processes: Mapping[str, psutil.Process]) -> dict[str, float]:

@@ -1,26 +1,29 @@
 """Whole runs, from the event to ``completed``: all contestants take turns in each round."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from psutil import Process
+import psutil
 from rich.console import Console
-from rich.table import Table
 
-from bench.measure import Contestant, Latency, Throughput, latency, resident_mib, throughput
-from bench.report import at_least, at_most, median, tell
+from bench.floors import Floors
+from bench.house import House, Perdure
+from bench.measure import Latency, Throughput, latency, resident_mib, settled, throughput
+from bench.report import median, tell
+from bench.runs_tables import processes_table, ratios_table, times_table
 
 __all__ = ["AT_ONCE", "WARM_UP", "Round", "Runs", "Turns", "measure_runs"]
 
 AT_ONCE: Final = 50
 WARM_UP: Final = 20
 
-_AIMS: Final = {
+_BENCH: Final = "the bench itself"  # it asks for runs and waits for their endings
+
+_AIMS: Final = {  # to the first floor
     "activities": {"latency_ratio": 1.2, "throughput_ratio": 0.85},
     "local activities": {"latency_ratio": 0.7, "throughput_ratio": 1.3},
 }
-_NONE: Final[dict[str, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,21 @@ class Runs:
     """What was measured of whole runs.
 
     Attributes:
-        idle_mib: Resident memory of each process when all was ready and nothing had run.
+        uses: Which processes a contestant consists of, servers included; floors come first.
+        floors: The contestants written by hand; the others are Perdure.
+        idle_mib: Resident memory of each process when all was ready and nothing had run but each floor's first run.
         after_mib: The same after the last run.
     """
 
+    uses: dict[str, list[str]]
+    floors: Sequence[str]
     rounds: Sequence[Round]
     ready_seconds: float
     idle_mib: dict[str, float]
     after_mib: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """Return medians over the rounds; ratios are taken within each round; the first contestant is the floor."""
+        """Return medians over the rounds; ratios are taken within each round, to each floor and to the first one."""
         return {
             "runs": {name: self._of(name) for name in self.rounds[0].latency},
             "aims": _AIMS,
@@ -64,66 +71,66 @@ class Runs:
 
     def show(self, console: Console) -> None:
         """Print tables."""
-        runs = self.summary()["runs"]
-        console.print(_times(runs), self._processes(runs))
+        found = self.summary()
+        console.print(times_table(found), ratios_table(found), processes_table(found))
         console.print(f"perdure up was ready after {self.ready_seconds:.1f} s.")
 
     def _of(self, name: str) -> dict[str, Any]:
-        floor = next(iter(self.rounds[0].latency))
-        slow = [(it.latency[name], it.latency[floor]) for it in self.rounds]
-        many = [(it.throughput[name], it.throughput[floor]) for it in self.rounds]
+        slow = [it.latency[name] for it in self.rounds]
+        many = [it.throughput[name] for it in self.rounds]
+        ratios = {floor: self._ratios(name, floor) for floor in self.floors}
+        first = ratios[self.floors[0]]
         return {
-            "p50_ms": median([its.p50 for its, _ in slow]),
-            "p99_ms": median([its.p99 for its, _ in slow]),
-            "runs_per_second": median([its.runs_per_second for its, _ in many]),
-            "latency_ratio": median([its.p50 / floors.p50 for its, floors in slow]),
-            "throughput_ratio": median([its.runs_per_second / floors.runs_per_second for its, floors in many]),
+            "p50_ms": median([it.p50 for it in slow]),
+            "p99_ms": median([it.p99 for it in slow]),
+            "runs_per_second": median([it.runs_per_second for it in many]),
+            "latency_ratio": first["latency"],
+            "throughput_ratio": first["throughput"],
+            "ratios": ratios,
             "cpu_ms_per_run": {
-                process: median([its.cpu_ms_per_run[process] for its, _ in many]) for process in self.after_mib
+                process: median([it.cpu_ms_per_run[process] for it in many]) for process in self.after_mib
             },
+            "own_cpu_ms_per_run": median([self._own_cpu(name, it) for it in many]),
         }
 
-    def _processes(self, runs: dict[str, Any]) -> Table:
-        table = Table("process", "idle", "after", *runs, title="Resident memory, and CPU a run")
-        for process, after in self.after_mib.items():
-            table.add_row(
-                process,
-                f"{self.idle_mib[process]:.0f} MiB",
-                f"{after:.0f} MiB",
-                *(f"{it['cpu_ms_per_run'][process]:.1f} ms" for it in runs.values()),
-            )
-        return table
+    def _ratios(self, name: str, floor: str) -> dict[str, float]:
+        """Return a contestant's latency, throughput and CPU as multiples of a floor's."""
+        slow = [(it.latency[name].p50, it.latency[floor].p50) for it in self.rounds]
+        many = [(it.throughput[name], it.throughput[floor]) for it in self.rounds]
+        return {
+            "latency": median([its / floors for its, floors in slow]),
+            "throughput": median([its.runs_per_second / floors.runs_per_second for its, floors in many]),
+            "cpu": median([self._own_cpu(name, its) / self._own_cpu(floor, floors) for its, floors in many]),
+        }
+
+    def _own_cpu(self, name: str, found: Throughput) -> float:
+        """Return what the contestant's own processes together spent on a run, in milliseconds."""
+        return sum(found.cpu_ms_per_run[process] for process in self.uses[name])
 
 
-async def measure_runs(
-    contestants: Sequence[Contestant], processes: Mapping[str, Process], ready_seconds: float, turns: Turns
-) -> Runs:
-    """Let them take turns; nothing has run before."""
+async def measure_runs(floors: Floors, ours: Sequence[Perdure], house: House, turns: Turns) -> Runs:
+    """Let them take turns; of Perdure nothing has run before."""
+    contestants = (*floors.contestants, *ours)
+    processes = {_BENCH: psutil.Process()} | house.processes | floors.processes
+    uses = floors.uses | {it.name: list(house.processes) for it in ours}
     idle = resident_mib(processes)
     for it in contestants:
         await latency(it, WARM_UP)
     played = []
     for number in range(turns.rounds):
         tell(f"runs, round {number + 1} of {turns.rounds}")
-        played.append(
-            Round(
-                {it.name: await latency(it, turns.single) for it in contestants},
-                {it.name: await throughput(it, turns.many, at_once=AT_ONCE, processes=processes) for it in contestants},
-            )
-        )
-    return Runs(played, ready_seconds, idle, resident_mib(processes))
-
-
-def _times(runs: dict[str, Any]) -> Table:
-    table = Table("", "p50", "p99", "to floor", "runs/s", "to floor", title="A run of three steps")
-    for name, it in runs.items():
-        aims = _AIMS.get(name, _NONE)
-        table.add_row(
-            name,
-            f"{it['p50_ms']:.1f} ms",
-            f"{it['p99_ms']:.1f} ms",
-            at_most(it["latency_ratio"], aims.get("latency_ratio")),
-            f"{it['runs_per_second']:.1f}",
-            at_least(it["throughput_ratio"], aims.get("throughput_ratio")),
-        )
-    return table
+        slow: dict[str, Latency] = {}
+        for it in contestants:
+            await settled(processes)
+            slow[it.name] = await latency(it, turns.single)
+        await settled(processes)
+        many = {it.name: await throughput(it, turns.many, at_once=AT_ONCE, processes=processes) for it in contestants}
+        played.append(Round(slow, many))
+    return Runs(
+        {name: [_BENCH, *own] for name, own in uses.items()},
+        [it.name for it in floors.contestants],
+        played,
+        house.ready_seconds,
+        idle,
+        resident_mib(processes),
+    )

@@ -1,0 +1,26 @@
+"""Temporal's development server as it comes: durable, with nothing tuned."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from perdure.local.program import Program, answers
+from perdure.local.servers import installed
+
+__all__ = ["STOCK_TEMPORAL", "stock_temporal"]
+
+STOCK_TEMPORAL: Final = "stock temporal"
+
+
+def stock_temporal(folder: Path, ports: Mapping[str, int]) -> Program:
+    """Return what ``temporal server start-dev --db-filename`` gives; the flags keep it apart from other servers."""
+    command = [installed("temporal"), "server", "start-dev", "--ip", "127.0.0.1"]
+    command += ["--db-filename", str(folder / "stock-temporal.db")]
+    for flag in ("port", "ui-port", "http-port"):
+        command += [f"--{flag}", str(ports[f"stock-{flag}"])]
+    return Program(
+        name=STOCK_TEMPORAL,
+        command=command,
+        where=f"127.0.0.1:{ports['stock-port']}",
+        ready=answers(f"http://127.0.0.1:{ports['stock-http-port']}/api/v1/namespaces/default"),
+    )
