@@ -22,7 +22,7 @@ from temporalio.worker import Worker
 
 from bench.bridge_workload import WRITE_AND_PUBLISH, Bridged
 from bench.workload import analyse, load, write
-from perdure.ending import leave
+from perdure.runtime.exit import exit_process
 
 _BATCH: Final = 64
 _RETRY_AFTER: Final = 1.0  # seconds
@@ -79,4 +79,4 @@ async def _work(temporal: str, server: str, name: str) -> None:
 if __name__ == "__main__":
     _temporal, _server, _name = sys.argv[1:]
     asyncio.run(_work(_temporal, _server, _name))
-    leave(0)
+    exit_process(0)

@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 
 from bench.beside import beside
 from bench.workload import LocalActivities, analyse, load, write
-from perdure.ending import leave
+from perdure.runtime.exit import exit_process
 
 __all__ = ["EagerFloor", "open_eager_floor"]
 
@@ -94,4 +94,4 @@ async def _work(temporal: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_work(sys.argv[1]))
-    leave(0)
+    exit_process(0)
