@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from perdure.local.program import Program, answers
+from perdure.local.program import Program, http_ready
 from perdure.local.servers import installed
 
 __all__ = ["STOCK_TEMPORAL", "stock_temporal"]
@@ -22,5 +22,5 @@ def stock_temporal(folder: Path, ports: Mapping[str, int]) -> Program:
         name=STOCK_TEMPORAL,
         command=command,
         where=f"127.0.0.1:{ports['stock-port']}",
-        ready=answers(f"http://127.0.0.1:{ports['stock-http-port']}/api/v1/namespaces/default"),
+        ready=http_ready(f"http://127.0.0.1:{ports['stock-http-port']}/api/v1/namespaces/default"),
     )
