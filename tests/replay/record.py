@@ -24,9 +24,10 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.ending import leave
 from perdure_orchestrator.registry import Registry
 from tests.binaries import binary
-from tests.replay.corpus import HISTORIES, PAYLOADS, SEPARATOR, SUMS, digest_of, listed_sums, recorded_files, registry
+from tests.replay.corpus import HISTORIES, PAYLOADS, SEPARATOR, registry
 from tests.replay.recording import Recording
 from tests.replay.scenes import SCENES, Scene
+from tests.replay.sums import add_to_sums
 
 _FOLDER: Final = HISTORIES / ".".join(version("perdure").split(".")[:2])
 _ROOT: Final = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ async def main(names: list[str]) -> None:
         print(name)  # noqa: T201 (a program)
         with _as_then(SCENES[name]):
             _write(await _record(name, SCENES[name], known))
-    _list_new()
+    add_to_sums(HISTORIES)
 
 
 async def _record(name: str, scene: Scene, known: Registry) -> Recording:
@@ -106,13 +107,6 @@ def _write(recording: Recording) -> None:
     for digest, data in recording.objects.data.items():
         if not (_FOLDER / PAYLOADS / digest).exists():
             (_FOLDER / PAYLOADS / digest).write_bytes(data)
-
-
-def _list_new() -> None:
-    """Add a line for each file that has none; a line that is there stays as it is."""
-    listed = listed_sums() if SUMS.exists() else {}
-    listed |= {name: digest_of(file) for name, file in recorded_files().items() if name not in listed}
-    SUMS.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(listed.items())))
 
 
 if __name__ == "__main__":
