@@ -33,7 +33,7 @@ def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> No
             "Pickup-one": "started",
             "Reminder-one": known(folder)["Reminder-one"],  # it was due: whether it has ended already is luck
         }
-        assert [letter["reason"] for letter in printed(perdure(folder, "dlq", "list", "--json"))] == ["bad_data"]
+        assert [dead["reason"] for dead in printed(perdure(folder, "dlq", "list", "--json"))] == ["bad_data"]
         assert result_of(folder, "Reminder-one") == SENT
 
         [flow] = printed(perdure(folder, "routes", "waiting", "--json"))
@@ -48,10 +48,10 @@ def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> No
         assert result_of(folder, "Pickup-one") == "collected by bob"
 
         for run in ("Sending-ended", "Sending-open", "Sending-waiting", "Pickup-one", "Reminder-one"):
-            told = story(folder, run)
-            assert [fact["sequence"] for fact in told] == list(range(1, len(told) + 1)), run
-            assert told[-1]["kind"] == "completed"
-            assert recorded(folder, run, told[-1]["sequence"]) == told
+            facts = story(folder, run)
+            assert [fact["sequence"] for fact in facts] == list(range(1, len(facts) + 1)), run
+            assert facts[-1]["kind"] == "completed"
+            assert recorded(folder, run, facts[-1]["sequence"]) == facts
         assert {"APPROVALS", "DECISIONS", "RECEIPTS"} <= streams(folder, "Sending-ended")
         assert {"APPROVALS", "DECISIONS", "RECEIPTS"} <= streams(folder, "Sending-open")
 

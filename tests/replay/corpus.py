@@ -12,7 +12,7 @@ PAYLOADS: Final = "payloads"
 """The folder beside the histories of a version that holds what was too large for them, each under its digest."""
 
 SEPARATOR: Final = "~"
-"""Between the id of a workflow and what tells its histories apart, in the name of a file."""
+"""Between the id of a workflow and what names one of its histories, in the name of a file."""
 
 FILES: Final = sorted(HISTORIES.rglob("*.json"))
 

@@ -28,7 +28,7 @@ from tests.replay.sums import add_to_sums
 _PLACE: Final = Path("/srv/parcels")
 _SOURCE: Final = ARCHIVES / "parcels"
 _LEFT_OUT: Final = {"endpoints.json", "lock", "logs", "nats.conf", "ports.json", "traces"}
-"""What ``perdure up`` writes anew, or what only says how this machine was."""
+"""What ``perdure up`` writes anew, or what only concerns the machine."""
 
 _OTHER_HOST: Final = ("unshare", "--uts", "sh", "-c", 'hostname recorder && exec "$@"', "sh")
 _WITHIN: Final = 60.0  # seconds

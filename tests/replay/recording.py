@@ -175,7 +175,7 @@ class Recording:
 
         Args:
             run: Whose.
-            which: Tells histories of the same workflow id apart.
+            which: Names one of several histories of the same workflow id.
         """
         history = await run.fetch_history()
         self.kept[f"{run.id}{SEPARATOR}{which}" if which else run.id] = history.to_json() + "\n"

@@ -73,7 +73,7 @@ async def replay(file: Path, *, sandboxed: bool) -> Replayed:
         workflow_failure_exception_types=FAILURE_TYPES,
         build_id="replay",  # else it is computed anew for each
     )
-    with watch.listening():
+    with watch.watching():
         async with asyncio.timeout(_WITHIN):
             await replayer.replay_workflow(history)
     recorded = await _ending(history.events[-1], writes)
@@ -87,7 +87,7 @@ class _Watch(Interceptor):
         self.outcome: Any = None
         self.patches = set[tuple[str, bool]]()
 
-    def listening(self) -> ExitStack:
+    def watching(self) -> ExitStack:
         patched, stack = workflow.patched, ExitStack()
 
         def watched(patch_id: str) -> bool:

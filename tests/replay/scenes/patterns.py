@@ -14,11 +14,11 @@ class Shaped(BaseModel):
     model_config = {"extra": "allow"}
 
 
-def tell(prompt: str) -> str | Exception:
+def in_capitals(prompt: str) -> str | Exception:
     return ValueError("no names") if "names" in prompt else prompt.upper()
 
 
-@scene(script=tell, settings=ONCE)
+@scene(script=in_capitals, settings=ONCE)
 async def pattern_parallel(recording: Recording) -> None:
     async with recording.worker():
         await recording.ended(await recording.start("Sides"))

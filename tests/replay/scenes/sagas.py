@@ -29,7 +29,7 @@ async def saga_undone_after_a_refusal(recording: Recording) -> None:
 @scene()
 async def saga_not_undone(recording: Recording) -> None:
     async with recording.worker():
-        for order in ("stuck", "sticky"):  # an activity fails; a tool says that it does
+        for order in ("stuck", "sticky"):  # an activity fails; a tool answers that it does
             await recording.ended(await recording.start("Ordering", order, 0, run_id=f"{recording.name}.{order}"))
 
 

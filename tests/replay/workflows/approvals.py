@@ -21,7 +21,7 @@ class Question(BaseModel):
     seconds: float | None = None
 
 
-def told(outcome: Approved | Rejected | Expired) -> list[str]:
+def as_list(outcome: Approved | Rejected | Expired) -> list[str]:
     match outcome:
         case Approved(by=by, comment=comment):
             return ["approved", by, comment]
@@ -41,7 +41,7 @@ async def ask(question: Question) -> list[str]:
         requester=question.requester,
         timeout=None if question.seconds is None else timedelta(seconds=question.seconds),
     )
-    return told(outcome)
+    return as_list(outcome)
 
 
 @workflow.defn
@@ -119,7 +119,7 @@ class AskingInHandler:
 
     @workflow.signal
     async def ask(self, title: str) -> None:
-        self._answers.append(told(await approval(title)))
+        self._answers.append(as_list(await approval(title)))
 
 
 @workflow.defn

@@ -128,7 +128,7 @@ class Waking:
 
 @workflow.defn
 class Failing:
-    """Fails for what an activity says, after having rolled back."""
+    """Fails as an activity does, after having rolled back."""
 
     @workflow.run
     async def run(self) -> str:

@@ -22,7 +22,7 @@ async def thank(whom: str) -> str:
 
 @workflow.defn
 class Collecting:
-    """Collects what signals bring, until it is told to stop."""
+    """Collects what signals bring, until one of them stops it."""
 
     def __init__(self) -> None:
         self._got: list[Any] = []
