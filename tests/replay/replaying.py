@@ -32,7 +32,7 @@ from tests.replay.corpus import PAYLOADS, registry, workflow_id_of
 
 __all__ = ["Replayed", "replay"]
 
-_WITHIN: Final = 10.0  # seconds
+_WITHIN: Final = 30.0  # seconds; a busy machine takes its time
 
 _NEVER_BEGAN: Final = "Failed decoding arguments"
 """The failure of a run whose code was never executed."""
