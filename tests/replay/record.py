@@ -1,55 +1,114 @@
-"""Records the histories that must replay for ever: ``python -m tests.replay.record`` adds those that are missing.
+"""Records the histories that must replay for ever: ``python -m tests.replay.record [SCENE…]`` adds those missing.
 
-A history is never recorded anew because a change broke its replay: such a change needs ``workflow.patched``.
+They lie in a folder of the version that made them. A history is never recorded anew because a change broke its replay:
+such a change needs ``workflow.patched``.
 """
 
 import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
+from types import TracebackType
 from typing import Final
+from unittest.mock import patch
 
-from temporalio.client import WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
+from opentelemetry import trace
+from temporalio import workflow
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.runtime.exit import exit_process
-from perdure_orchestrator.workflows import DocumentAnalysis
+from perdure_orchestrator.registry import Registry
+from tests.replay.corpus import HISTORIES, PAYLOADS, SEPARATOR, registry
+from tests.replay.recording import Recording
+from tests.replay.scenes import SCENES, Scene
+from tests.replay.sums import add_to_sums
 from tests.support.binaries import binary
-from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
-HISTORIES: Final = Path(__file__).with_name("histories")
-
-
-async def approved(stage: ScriptedWorker, run_id: str) -> WorkflowHandle[None, None]:
-    run = await stage.start("DocumentAnalysis", {"path": "contract.md"}, run_id=run_id)
-    await stage.decide(run, digest=(await stage.asked()).digest, comment="fine")
-    return run
+_FOLDER: Final = HISTORIES / ".".join(version("perdure").split(".")[:2])
+_ROOT: Final = Path(__file__).parents[2]
 
 
-async def rejected(stage: ScriptedWorker, run_id: str) -> WorkflowHandle[None, None]:
-    run = await stage.start("DocumentAnalysis", {"path": "contract.md"}, run_id=run_id)
-    await stage.decide(run, nonce="wrong", digest="0" * 64)
-    await stage.decide(run, decision="reject", digest=(await stage.asked()).digest)
-    return run
+async def main(names: list[str]) -> None:
+    logging.disable()  # that runs fail is what some scenes are about
+    known = registry()
+    trace.set_tracer_provider(create_tracer_provider(shutdown_on_exit=False))
+    for name in names or SCENES:
+        if _is_recorded(name):
+            continue
+        print(name)  # noqa: T201 (a program)
+        with _as_then(SCENES[name]):
+            _write(await _record(name, SCENES[name], known))
+    add_to_sums(HISTORIES)
 
 
-async def expired(stage: ScriptedWorker, run_id: str) -> WorkflowHandle[None, None]:
-    return await stage.start("DocumentAnalysis", {"path": "contract.md"}, run_id=run_id)
+async def _record(name: str, scene: Scene, known: Registry) -> Recording:
+    """Play a scene on a server of its own: the time that one lets pass is no other's."""
+    async with await _server(real=scene.real) as environment:
+        recording = Recording(environment, known, name, scene.script, scene.settings)
+        tracer = trace.get_tracer("recorder")
+        with tracer.start_as_current_span(name):
+            await scene.play(recording)
+        return recording
 
 
-async def main() -> None:
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
-    ) as environment:
-        for play in (approved, rejected, expired):
-            file = HISTORIES / f"document_analysis_{play.__name__}.json"
-            if file.exists():
-                continue
-            async with open_scripted_worker(environment, DocumentAnalysis) as stage:
-                run = await play(stage, file.stem)  # the id is part of what replays: requests are named by it
-                await run.result()
-                file.write_text((await run.fetch_history()).to_json())
+async def _server(*, real: bool) -> WorkflowEnvironment:
+    plugins = [OpenTelemetryPlugin()]
+    if real:
+        return await WorkflowEnvironment.start_local(
+            dev_server_existing_path=binary("temporal"),
+            identity="recorder",
+            plugins=plugins,
+            dev_server_log_level="error",
+        )
+    return await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=binary("temporal-test-server"), identity="recorder", plugins=plugins
+    )
+
+
+@contextmanager
+def _as_then(scene: Scene) -> Iterator[None]:
+    """Let the code be what it was before certain changes, and name files as they lie in the repository."""
+    patched, formatted = workflow.patched, traceback.format_tb
+
+    def known(patch_id: str) -> bool:
+        return patch_id not in scene.unpatched and patched(patch_id)
+
+    def neutral(tb: TracebackType | None, limit: int | None = None) -> list[str]:
+        lines = formatted(tb, limit)
+        for place in (*sys.path, str(_ROOT)):
+            lines = [line.replace(f"{place}/", "") for line in lines if place] if place else lines
+        return lines
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(workflow, "patched", known))
+        stack.enter_context(patch.object(traceback, "format_tb", neutral))
+        if scene.signals_first:
+            stack.enter_context(patch("perdure_orchestrator.app.hear_all_at_once", lambda _: None))
+        yield
+
+
+def _is_recorded(name: str) -> bool:
+    return any(
+        file.stem == name or file.stem.startswith((f"{name}.", f"{name}{SEPARATOR}")) for file in _FOLDER.glob("*.json")
+    )
+
+
+def _write(recording: Recording) -> None:
+    """Write what was kept, but never over what is there."""
+    (_FOLDER / PAYLOADS).mkdir(parents=True, exist_ok=True)
+    for name, history in recording.kept.items():
+        with (_FOLDER / f"{name}.json").open("x") as file:
+            file.write(history)
+    for digest, data in recording.objects.data.items():
+        if not (_FOLDER / PAYLOADS / digest).exists():
+            (_FOLDER / PAYLOADS / digest).write_bytes(data)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))
     exit_process(0)

@@ -1,34 +1,42 @@
+"""Histories that were recorded replay for ever, whatever is renamed, moved or mended since."""
+
 from pathlib import Path
+from typing import Final
 
 import pytest
-from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
+from opentelemetry import trace
+from temporalio.contrib.opentelemetry import create_tracer_provider
 
-from perdure.bus import MemoryBus
-from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
-from perdure_orchestrator.publish_log import PublishLog
-from perdure_orchestrator.sandbox import workflow_runner
-from perdure_orchestrator.workflows import DocumentAnalysis
-from tests.replay.record import HISTORIES
+from tests.replay.corpus import FILES, HISTORIES
+from tests.replay.patches import BOTH_SIDES, patch_ids
+from tests.replay.replaying import replay
 
+_WITHIN: Final = 60  # seconds; a replay that differs may hang in temporalio 1.35 instead of failing
 
-@pytest.mark.timeout(20)  # a replay that differs hangs in temporalio 1.35 instead of failing
-@pytest.mark.parametrize("sandboxed", [True, False])
-@pytest.mark.parametrize("file", sorted(HISTORIES.glob("*.json")), ids=lambda file: file.stem)
-async def test_runs_that_began_under_older_code_go_on_under_this_one(file: Path, *, sandboxed: bool) -> None:
-    replayer = Replayer(
-        workflows=[DocumentAnalysis],
-        data_converter=pydantic_data_converter,
-        interceptors=[ProgressInterceptor(MemoryBus(), PublishLog())],
-        workflow_runner=workflow_runner(sandboxed=sandboxed),
-        workflow_failure_exception_types=FAILURE_TYPES,
-    )
-
-    history = WorkflowHistory.from_json(file.stem, file.read_text())
-
-    await replayer.replay_workflow(history)
+pytestmark = pytest.mark.timeout(_WITHIN)
 
 
-def test_there_are_histories_to_replay() -> None:
-    assert len(list(HISTORIES.glob("*.json"))) >= 3
+@pytest.fixture(autouse=True)
+def tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trace as production does: spans inside of runs take part in what replays."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", create_tracer_provider(shutdown_on_exit=False))
+
+
+@pytest.mark.parametrize("sandboxed", [True, False], ids=["sandboxed", "plain"])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(HISTORIES).with_suffix("").as_posix())
+async def test_runs_that_began_under_older_code_go_on_and_end_as_they_did(file: Path, *, sandboxed: bool) -> None:
+    replayed = await replay(file, sandboxed=sandboxed)
+
+    assert replayed.outcome == replayed.recorded
+
+
+@pytest.mark.parametrize("patch_id", BOTH_SIDES)
+async def test_both_sides_of_each_patch_are_recorded(patch_id: str) -> None:
+    after, before = [await replay(HISTORIES / name, sandboxed=False) for name in BOTH_SIDES[patch_id]]
+
+    assert (patch_id, True) in after.patches
+    assert (patch_id, False) in before.patches
+
+
+def test_no_patch_is_made_without_histories_of_both_of_its_sides() -> None:
+    assert patch_ids() == BOTH_SIDES.keys()

@@ -40,7 +40,7 @@ class Approved(_Outcome):
         """
         if self.action_digest is None or request_digest("", action=reviewable_json(action)) != self.action_digest:
             raise ApplicationError(
-                "The action about to be done is not the one that was approved.",
+                "What is about to be done is not what was approved.",
                 type="NotAuthorised",
                 non_retryable=True,
             )

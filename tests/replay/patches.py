@@ -1,0 +1,58 @@
+"""The changes of commands that histories know of: each ``workflow.patched`` in the code, and what shows both sides."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+__all__ = ["BOTH_SIDES", "patch_ids"]
+
+_ROOT: Final = Path(__file__).parents[2]
+
+BOTH_SIDES: Final = {
+    "perdure-cancellations-outrank-answers": (
+        "0.1/stopped-as-it-is-answered.json",
+        "0.1/stopped-as-it-is-answered-before-patch.json",
+    ),
+    "perdure-handlers-wait-for-the-run": (
+        "0.1/signals-resting-early.json",
+        "0.1/signals-resting-early-before-patch.json",
+    ),
+    "perdure-sagas-tell-of-cancellations": (
+        "0.1/saga-cancelled-while-it-undoes.json",
+        "0.1/saga-cancelled-while-it-undoes-before-patch.json",
+    ),
+    "perdure-silence-is-sure": (
+        "0.1/approval-expired.json",
+        "0.1/approval-expired-before-patch.json",
+    ),
+    "perdure-unfit-signals-are-told": (
+        "0.1/signals-that-do-not-fit.json",
+        "0.1/signals-that-do-not-fit-before-patch.json",
+    ),
+}
+"""By the id of the patch: a history that was made with it, and one from before. Ids never change."""
+
+
+def patch_ids() -> set[str]:
+    """Find the ids of all patches in the code."""
+    return {found for place in ("shared", "services") for file in (_ROOT / place).rglob("*.py") for found in _in(file)}
+
+
+def _in(file: Path) -> Iterator[str]:
+    """Find the ids in one file; each is a constant of the module that asks."""
+    text = file.read_text()
+    if "patched(" not in text:
+        return
+    tree = ast.parse(text)
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "patched":
+            [asked] = node.args
+            yield str(constants[asked.id] if isinstance(asked, ast.Name) else ast.literal_eval(asked))

@@ -1,0 +1,6 @@
+"""What happens to the runs whose histories are recorded; each scene is a function, named after what it shows."""
+
+from tests.replay.scenes import agents, approvals, patterns, plain, programs, runs, sagas, signals
+from tests.replay.scenes.scene import SCENES, Scene
+
+__all__ = ["SCENES", "Scene", "agents", "approvals", "patterns", "plain", "programs", "runs", "sagas", "signals"]
