@@ -345,7 +345,7 @@ async def test_a_call_whose_arguments_are_no_json_is_not_made_and_the_model_is_t
 
     outcome = await run_workflow(Asking, "Go", model=Garbled(), servers={"shop": greeter.shop()})
 
-    assert outcome.result == "Error: now was called with arguments that are no JSON object"
+    assert outcome.result == "Error: now was called with arguments that are not a JSON object"
     assert greeter.calls == []
 
 
