@@ -97,7 +97,7 @@ class Proxy(_Entry):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the approvers file says of the approver of a verified decision.
+    """What the approvers file holds about the approver of a verified decision.
 
     Attributes:
         roles: The approver's roles, and those of the people they stand in for.
