@@ -1,10 +1,10 @@
-"""What can go wrong, and whose fault it is.
+"""The errors that Perdure raises; the class decides what becomes of the message.
 
 PerdureError
-├── SetupError          the operator's to mend before anything can start: told in a sentence, exit 1
-├── InvalidMessage      the sender's fault: never retried, goes to the dead letters with its reason
-├── NotKept             what is referred to is gone, or no longer what it was: waits for the operator
-└── Unavailable         the world's fault: retried with jittered backoff
+├── SetupError          the operator must fix it before the program can start: printed, exit code 1
+├── InvalidMessage      the sender's fault: never retried, becomes a dead letter with its reason
+├── NotKept             referenced data is gone or has changed: waits for the operator
+└── Unavailable         an outside system's fault: retried with jittered backoff
 """
 
 from perdure.contracts.dead_letters import Reason
@@ -13,19 +13,19 @@ __all__ = ["InvalidMessage", "NotKept", "PerdureError", "SetupError", "Unavailab
 
 
 class PerdureError(Exception):
-    """The root of every error that Perdure raises on purpose."""
+    """Base class of all errors that Perdure raises on purpose."""
 
 
 class SetupError(PerdureError):
-    """Something the operator must mend before anything can start."""
+    """The operator must fix something before the program can start."""
 
 
 class InvalidMessage(PerdureError):
-    """A message that will never be understood, however often it is tried.
+    """A message that no retry can make valid.
 
     Attributes:
-        reason: One word of the closed set that dead letters use.
-        detail: The sentence a person needs to mend the message.
+        reason: Why, for programs: the reason of its dead letter.
+        detail: What is wrong and what to do, for people.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -35,8 +35,8 @@ class InvalidMessage(PerdureError):
 
 
 class NotKept(PerdureError):
-    """Data that is referred to is gone, or is not what it was when the reference was made."""
+    """Referenced data is gone, or has changed since the reference was made."""
 
 
 class Unavailable(PerdureError):
-    """A party that is expected to come back: NATS, Temporal, a channel."""
+    """An outside system, such as NATS, Temporal or a channel, does not respond now; retry later."""

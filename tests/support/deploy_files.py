@@ -1,4 +1,4 @@
-"""The files that operators are given, read as the programs read them that they are made for."""
+"""The deployment files, read as the programs that use them read them."""
 
 import subprocess
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def manifests() -> tuple[Any, ...]:
 
 
 def workloads() -> Iterator[tuple[Any, Any, Any]]:
-    """Give each workload, its pod and its one container."""
+    """Yield each workload, its pod and its only container."""
     for manifest in manifests():
         if "template" in manifest["spec"]:
             pod = manifest["spec"]["template"]["spec"]
@@ -49,7 +49,7 @@ def workloads() -> Iterator[tuple[Any, Any, Any]]:
 
 
 def generated(name: str) -> dict[str, str]:
-    """Give the literals of a config map that kustomize makes."""
+    """Return the literals of a config map that kustomize generates."""
     for config_map in read(KUBERNETES / "kustomization.yaml")["configMapGenerator"]:
         if config_map["name"] == name:
             return dict(literal.split("=", 1) for literal in config_map["literals"])
@@ -57,7 +57,7 @@ def generated(name: str) -> dict[str, str]:
 
 
 def loaded(environment: dict[str, str], file: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Load the settings as a container would that has this file where ``PERDURE_CONFIG`` says."""
+    """Load the settings as a container does with this environment and this configuration file."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PERDURE_CONFIG", str(file))
@@ -65,7 +65,7 @@ def loaded(environment: dict[str, str], file: Path, monkeypatch: pytest.MonkeyPa
 
 
 def service_of(command: list[str]) -> str:
-    """Tell which service a container's command starts, and prove that it could."""
+    """Return the service that a container's command starts, after checking that the command is valid."""
     python, flag, module, *arguments = command
     assert (python, flag) == ("python", "-m")
     assert find_spec(f"{module}.__main__") is not None
@@ -79,6 +79,6 @@ def run(program: str, *arguments: str | Path) -> None:
 
 
 def volumes_of(service: Any) -> dict[str, str]:
-    """Give what is mounted into a service of compose, by where it is mounted."""
+    """Return the source of each mount of a compose service, by its target."""
     mounts = [mount.split(":") for mount in service.get("volumes", ())]
     return {mount[1]: mount[0] for mount in mounts}

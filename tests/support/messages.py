@@ -1,4 +1,4 @@
-"""Strategies that make any message of Perdure's own."""
+"""Hypothesis strategies for all messages of ``perdure.contracts``."""
 
 from typing import Any, get_args
 

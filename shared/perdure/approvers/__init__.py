@@ -1,7 +1,7 @@
-"""Who may speak as whom: keys, signatures, and the file of people that says whose they are."""
+"""Approvers: their keys and signatures, the approvers file, and who may vote on a request."""
 
-from perdure.approvers.asked import escalated, may_answer
 from perdure.approvers.directory import Approver, Away, Directory, Identity, NotVerified, Proxy, PublicKey
+from perdure.approvers.eligibility import escalated, may_answer
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.signature import canonical, sign, verifies

@@ -1,4 +1,4 @@
-"""The people who may answer approval requests: their public keys and roles, who is away, who speaks for others."""
+"""The content of the approvers file: people with keys and roles, absences with delegates, and proxies."""
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
@@ -25,17 +25,17 @@ def _is_key(text: str) -> str:
     return text
 
 
-class _Part(BaseModel):
+class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PublicKey(_Part):
-    """A key by which somebody is known.
+class PublicKey(_Entry):
+    """A public key of an approver or proxy.
 
     Attributes:
-        public: 32 bytes in base64.
+        public: The Ed25519 public key, 32 bytes in base64.
         created: When it was made (UTC).
-        revoked: From this instant on (UTC) decisions that arrive with it are refused.
+        revoked: Decisions that are verified at or after this instant (UTC) are refused.
     """
 
     public: Annotated[str, AfterValidator(_is_key)]
@@ -44,33 +44,36 @@ class PublicKey(_Part):
 
     @property
     def raw(self) -> bytes:
-        """The key itself."""
+        """The key's 32 bytes."""
         return b64decode(self.public)
 
     @property
     def key_id(self) -> str:
-        """By which a decision names it."""
+        """The id by which a decision names the key; see ``key_id_of``."""
         return key_id_of(self.raw)
 
 
-class Away(_Part):
-    """Somebody does not answer for a while; others do.
+class Away(_Entry):
+    """An absence, during which delegates vote for an approver.
 
     Attributes:
-        to: Who stands in.
-        until: So long (UTC); without it, until this is taken out of the file.
+        to: Names of the delegates.
+        until: End of the absence (UTC); absent: until the entry is removed from the file.
     """
 
     to: tuple[str, ...]
     until: Instant | None = None
 
 
-class Approver(_Part):
-    """Somebody who may answer.
+class Approver(_Entry):
+    """A person who may vote.
 
     Attributes:
-        slack: Their user id in Slack, such as ``U012AB3CD``: what they click there counts as theirs.
-        email: Where they are written to.
+        roles: Names of their roles; policies refer to them.
+        keys: Their public keys; several are valid at a time, so that keys can be rotated.
+        away: Their absence and delegates, if they are away.
+        slack: Their Slack user id, such as ``U012AB3CD``: their clicks in Slack count as their votes.
+        email: The address for notifications by mail.
     """
 
     roles: tuple[str, ...] = ()
@@ -80,11 +83,12 @@ class Approver(_Part):
     email: str | None = None
 
 
-class Proxy(_Part):
-    """A program that signs for people whom it knows otherwise, as the notifier knows them by Slack.
+class Proxy(_Entry):
+    """A program that signs for people whom it authenticates itself, as the notifier does by Slack.
 
     Attributes:
-        people: For whom it may speak; for everybody, if none are named.
+        keys: Its public keys.
+        people: Names of the approvers that it may sign for; empty: all of them.
     """
 
     keys: tuple[PublicKey, ...] = ()
@@ -93,12 +97,12 @@ class Proxy(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is known of the one who signed.
+    """What the approvers file holds about the approver of a verified decision.
 
     Attributes:
-        roles: Their own, and those of whom they stand in for.
-        stands_in_for: People who are away.
-        proxy: The program that signed for them, if they did not sign themselves.
+        roles: The approver's roles, and those of the people they stand in for.
+        stands_in_for: People who are away and have the approver as delegate.
+        proxy: The program that signed for the approver; None if they signed themselves.
     """
 
     roles: tuple[str, ...]
@@ -107,24 +111,37 @@ class Identity:
 
 
 class NotVerified(PerdureError):
-    """A decision is nobody's: it is refused, and never reaches its run."""
+    """A decision's signature does not verify: it is refused and never reaches its run.
+
+    Attributes:
+        code: The code of its receipt.
+    """
 
     def __init__(self, code: ReceiptCode, reason: str) -> None:
         super().__init__(reason)
         self.code: ReceiptCode = code
 
 
-class Directory(_Part):
-    """Everybody who is known."""
+class Directory(_Entry):
+    """The content of the approvers file.
+
+    Attributes:
+        approvers: People who may vote, by name.
+        proxies: Programs that may sign for people, by name.
+    """
 
     approvers: dict[str, Approver] = {}
     proxies: dict[str, Proxy] = {}
 
     def identify(self, body: Mapping[str, JsonValue], now: datetime) -> Identity:
-        """Make sure that a decision is of the one whom it names.
+        """Verify the signature of a decision and return what is known of its approver.
+
+        Args:
+            body: The decision's body as received.
+            now: The current time (UTC); it decides which keys are revoked and which delegations hold.
 
         Raises:
-            NotVerified: It is not; the code and the sentence say why.
+            NotVerified: The decision was not signed with a valid key of its approver or of a proxy.
         """
         who, key_id = str(body.get("approver")), body.get("key_id")
         if not body.get("signature") or not key_id:
@@ -133,17 +150,17 @@ class Directory(_Part):
             raise NotVerified("unknown_approver", f"the approvers file knows no {who}")
         found = next(((key, proxy) for key, proxy in self._keys_of(who) if key.key_id == key_id), None)
         if found is None:
-            raise NotVerified("unknown_key", f"the key {key_id} does not speak for {who}")
+            raise NotVerified("unknown_key", f"the key {key_id} may not sign for {who}")
         key, proxy = found
         if not verifies(body, key.raw):
-            raise NotVerified("forged", f"its signature is not that of the key {key_id} over what it says")
+            raise NotVerified("forged", f"its signature is not that of the key {key_id} over its fields")
         if key.revoked is not None and key.revoked <= now:
             raise NotVerified("revoked_key", f"the key {key_id} was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC")
         names, roles = self.represented(who, now)
         return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy)
 
     def represented(self, who: str, now: datetime) -> tuple[set[str], set[str]]:
-        """Return for whom somebody may answer now, themselves included, and all the roles that these have."""
+        """Return the people that somebody may vote for now, themselves included, and all roles of these people."""
         names = {who, *self._absent(who, now)} & set(self.approvers)
         return names, {role for name in names for role in self.approvers[name].roles}
 

@@ -1,4 +1,4 @@
-"""Somebody gets a key: the private half lies with its owner, the public one in the approvers file."""
+"""Enrolment: making a key, with the private half in the owner's folder and the public half in the approvers file."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,47 +13,49 @@ __all__ = ["enrol", "find_key", "key_file"]
 
 
 def key_file(folder: Path, name: str) -> Path:
-    """Return where the private key of this name lies.
+    """Return the path of somebody's private key.
 
     Raises:
-        SetupError: No file can have this name.
+        SetupError: The name cannot be a file name.
     """
     if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
-        raise SetupError(f"{name!r} cannot be the name of an approver: it is to name a file.")
+        raise SetupError(f"{name!r} cannot be the name of an approver: it must be usable as a file name.")
     return folder / f"{name}.pem"
 
 
 def find_key(folder: Path, name: str | None) -> tuple[str, SigningKey]:
-    """Return who signs here, and with which key.
+    """Return the name and key of the approver who signs on this machine.
 
     Args:
-        folder: Where private keys lie.
-        name: Whose; not needed where there is only one.
+        folder: The folder of private keys.
+        name: The approver's name; may be left out if the folder holds one key.
 
     Raises:
-        SetupError: There is none, or more than one; the sentence says what to do.
+        SetupError: There is no key, or more than one and no name.
     """
     if name is not None:
         return name, SigningKey.read(key_file(folder, name))
     names = sorted(file.stem for file in folder.glob("*.pem") if "~" not in file.stem)
     if not names:
-        raise SetupError(f"No key lies in {folder}, and a decision must be signed: `perdure keys new NAME` makes one.")
+        raise SetupError(f"{folder} holds no key, and a decision must be signed: `perdure keys new NAME` makes one.")
     if len(names) > 1:
-        raise SetupError(f"The keys of {', '.join(names)} lie in {folder}: say whose to use with --as.")
+        raise SetupError(f"{folder} holds the keys of {', '.join(names)}: choose one with --as.")
     return names[0], SigningKey.read(key_file(folder, names[0]))
 
 
 def enrol(
     file: ApproversFile, folder: Path, name: str, *, roles: Iterable[str] = (), proxy: bool = False
 ) -> tuple[SigningKey, Path]:
-    """Make a key for somebody, old or new; a key that they had stays valid, and its file is put aside as ``name~id``.
+    """Make a key for an approver or proxy, new or known, and return it with the path of its file.
+
+    An earlier key stays valid; its file is renamed to ``<name>~<key id>.pem``.
 
     Args:
-        file: Gets the public key.
-        folder: Gets the private key.
-        name: Whose it is.
-        roles: What they are, beside what they were.
-        proxy: It is a program's, which signs for people.
+        file: The approvers file, which gets the public key.
+        folder: The folder that gets the private key.
+        name: The owner's name.
+        roles: Roles to add to those that the owner has.
+        proxy: Whether the owner is a program that signs for people.
     """
     key, private = SigningKey.new(), key_file(folder, name)
     with file.changing() as (known, changed):

@@ -1,4 +1,4 @@
-"""The approvers file: YAML that people edit, read again whenever it changes."""
+"""The approvers file: YAML that people edit, reread whenever it changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from perdure.errors import SetupError
 
 __all__ = ["ApproversFile"]
 
-_HEAD: Final = "# Who may answer approval requests. `perdure keys` and `perdure delegate` write this file too.\n"
+_HEAD: Final = "# Who may vote on approval requests. `perdure keys` and `perdure delegate` write this file too.\n"
 
 
 class ApproversFile:
-    """One file; where there is none, nobody is known."""
+    """Reads and writes the approvers file; a missing file holds no approvers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,10 +27,10 @@ class ApproversFile:
         self._directory = Directory()
 
     def current(self) -> Directory:
-        """Return what the file says now.
+        """Return the content of the file, reread if it has changed.
 
         Raises:
-            SetupError: It cannot be read; what it said before holds no more, for the change may be a revocation.
+            SetupError: The file cannot be read. Its earlier content is not used, for the change may be a revocation.
         """
         try:
             found = self.path.stat()
@@ -44,7 +44,11 @@ class ApproversFile:
 
     @contextmanager
     def changing(self) -> Iterator[tuple[Directory, list[Directory]]]:
-        """Let one process at a time change it: put the new directory into the list, and it is written as a whole."""
+        """Lock the file for a change by one process at a time.
+
+        Yields:
+            The current content, and a list: append the new content, and the file is replaced as a whole.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
             flock(lock, LOCK_EX)
@@ -64,7 +68,7 @@ class ApproversFile:
             raise SetupError(f"The approvers file {self.path} is wrong: {where}: {problem['msg']}") from error
 
     def _write(self, directory: Directory) -> None:
-        said = directory.model_dump(mode="json", exclude_defaults=True)
+        content = directory.model_dump(mode="json", exclude_defaults=True)
         draft = self.path.with_name(f".{self.path.name}.draft")
-        draft.write_text(_HEAD + yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        draft.write_text(_HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
         draft.replace(self.path)

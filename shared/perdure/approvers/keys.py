@@ -1,4 +1,4 @@
-"""Ed25519 keys (RFC 8032): the private one in a file of its owner's, the public one known by its fingerprint."""
+"""Ed25519 keys (RFC 8032): private keys in PEM files, and ids of public keys."""
 
 import os
 from base64 import b64encode
@@ -27,11 +27,11 @@ def key_id_of(public: bytes) -> str:
 
 
 class SigningKey:
-    """A private key.
+    """A private key that signs decisions.
 
     Attributes:
         public: The public key, 32 bytes in base64.
-        key_id: As ``key_id_of`` has it.
+        key_id: Its id, as ``key_id_of`` returns it.
     """
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
@@ -42,7 +42,7 @@ class SigningKey:
 
     @classmethod
     def new(cls) -> Self:
-        """Make a key that nobody has."""
+        """Generate a key."""
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
@@ -50,23 +50,23 @@ class SigningKey:
         """Read a key from PKCS #8 in PEM, as ``openssl genpkey -algorithm ed25519`` writes it too.
 
         Raises:
-            SetupError: The file holds no such key.
+            SetupError: The file cannot be read or holds no such key.
         """
         try:
             private = load_pem_private_key(file.read_bytes(), password=None)
         except OSError as error:
             raise SetupError(f"The key {file} cannot be read: {error.strerror}.") from error
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise SetupError(f"{file} is no private key in PEM without a password: {error}") from error
+            raise SetupError(f"{file} is not a private key in PEM without a password: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
-            raise SetupError(f"{file} holds a key of another kind; `perdure keys new` makes Ed25519 keys.")
+            raise SetupError(f"{file} holds a key that is not Ed25519; `perdure keys new` makes Ed25519 keys.")
         return cls(private)
 
     def write(self, file: Path) -> None:
-        """Write the key where only its owner reads it.
+        """Write the key to a new file that only its owner can read (mode 600).
 
         Raises:
-            SetupError: There is such a file already.
+            SetupError: The file exists.
         """
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pem = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -78,5 +78,5 @@ class SigningKey:
             private.write(pem)
 
     def sign(self, data: bytes) -> bytes:
-        """Return the 64 bytes of the signature."""
+        """Return the signature of the data, 64 bytes."""
         return self._private.sign(data)

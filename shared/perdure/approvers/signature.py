@@ -1,4 +1,4 @@
-"""What is signed of a decision: its body without ``signature``, in the canonical form of RFC 8785."""
+"""Signatures of decisions: Ed25519 over the body without ``signature``, in the canonical form of RFC 8785."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -15,24 +15,29 @@ __all__ = ["canonical", "sign", "verifies"]
 
 
 def canonical(body: Mapping[str, JsonValue]) -> bytes:
-    """Return the bytes that are signed.
+    """Return the bytes that a signature covers.
 
     Raises:
-        ValueError: The body holds what has no canonical form, such as an integer beyond 2^53.
+        ValueError: A value has no canonical form, such as an integer beyond 2^53.
     """
     signed = {name: value for name, value in body.items() if name != "signature"}
     return rfc8785.dumps(signed)
 
 
 def sign(decision: Decision, key: SigningKey) -> Decision:
-    """Return the decision with the signature of this key over all of its fields."""
+    """Return the decision with a signature over all of its other fields."""
     named = decision.model_copy(update={"key_id": key.key_id, "signature": None})
     signature = key.sign(canonical(named.model_dump(mode="json")))
     return named.model_copy(update={"signature": b64encode(signature).decode()})
 
 
 def verifies(body: Mapping[str, JsonValue], public: bytes) -> bool:
-    """Tell whether the body carries a signature over itself by the owner of this public key."""
+    """Return whether the body carries a valid signature by the owner of a public key.
+
+    Args:
+        body: The decision's body as received.
+        public: The Ed25519 public key, 32 bytes.
+    """
     try:
         signature = b64decode(str(body.get("signature")), validate=True)
         Ed25519PublicKey.from_public_bytes(public).verify(signature, canonical(body))

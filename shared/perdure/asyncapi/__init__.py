@@ -1,4 +1,4 @@
-"""The contracts, for programs in any language: JSON Schemas and an AsyncAPI document, made from the models."""
+"""The published contract for programs in any language: JSON Schemas and an AsyncAPI document, made from the models."""
 
 from perdure.asyncapi.check import Difference, differences
 from perdure.asyncapi.files import contract_files, read_files

@@ -1,4 +1,4 @@
-"""A channel is one kind of subject and the message that is said there."""
+"""AsyncAPI channels: one for each message type, with its subject."""
 
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -15,14 +15,14 @@ __all__ = ["CHANNELS", "Channel"]
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where one kind of message is said.
+    """A subject pattern and the type of its messages.
 
     Attributes:
-        name: The first tokens of the subject, which are the type of the message too.
-        parameters: What the other tokens stand for, outermost first.
-        message: The message's name.
-        summary: What the message says, a sentence.
-        model: What the body must be; none where it is any JSON, the user's own.
+        name: The first tokens of the subject; equal to the message's ``type``.
+        parameters: Names of the tokens that follow, outermost first.
+        message: Name of the message.
+        summary: The first line of its description.
+        model: The model of the body; None where users send any JSON.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Channel:
 
     @property
     def stream(self) -> str:
-        """The stream that keeps it."""
+        """The stream that stores it."""
         return stream_of(self.address).name
 
     @property
-    def said_by_others(self) -> bool:
-        """Whether it is users' programs and bots that write it."""
+    def is_external(self) -> bool:
+        """Whether users' programs and bots publish it, not a service of Perdure."""
         return not SAID_BY[self.stream]
 
 
@@ -65,10 +65,10 @@ CHANNELS: Final = tuple(
             *map(_channel, get_args(_union)),
             Channel("events", ("type",), "Event", _summary(Event)),
             Channel(
-                "signals", ("workflow_id", "signal"), "Signal", "A run is told something; the body is its argument."
+                "signals", ("workflow_id", "signal"), "Signal", "A signal to a run; the body is the signal's argument."
             ),
         ),
         key=lambda channel: channel.name,
     )
 )
-"""All of them, by name."""
+"""All channels, by name."""

@@ -1,29 +1,29 @@
-"""What is different between the published files and the code, and what of that would break somebody."""
+"""Differences between the published contract files and the code, and which of them are breaking."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from perdure.asyncapi.change import Change
 from perdure.asyncapi.channels import CHANNELS
 from perdure.asyncapi.compatibility import breaking_changes, changes
 from perdure.asyncapi.files import ASYNCAPI
+from perdure.asyncapi.schema_change import SchemaChange
 from perdure.asyncapi.schemas import schema_file
 
 __all__ = ["Difference", "differences"]
 
-_BY_OTHERS: Final = {schema_file(channel) for channel in CHANNELS if channel.said_by_others}
+_EXTERNAL: Final = {schema_file(channel) for channel in CHANNELS if channel.is_external}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that the code says otherwise than a published file.
+    """One difference between a published file and the code.
 
     Attributes:
-        file: Where, from the folder of the version.
-        sentence: What is different.
-        breaking: Whether somebody who goes by the published file would break.
+        file: Path of the file, from the folder of its version.
+        sentence: What differs, for people; the file is its subject.
+        breaking: Whether it breaks programs that rely on the published file.
     """
 
     file: str
@@ -32,7 +32,12 @@ class Difference:
 
 
 def differences(published: Mapping[str, str], code: Mapping[str, str]) -> list[Difference]:
-    """Compare two sets of files of the same version, each a text by its path."""
+    """Compare two sets of files of one version.
+
+    Args:
+        published: The text of each published file by its path.
+        code: The same, as made from the code.
+    """
     new = [Difference(file, "is not published yet.") for file in sorted(code.keys() - published.keys())]
     gone = [
         Difference(file, "is gone from the code.", breaking=True) for file in sorted(published.keys() - code.keys())
@@ -45,14 +50,14 @@ def _compare(file: str, published: str, code: str) -> list[Difference]:
     try:
         old = json.loads(published)
     except ValueError as error:
-        return [Difference(file, f"is no JSON: {error}.")]
+        return [Difference(file, f"is not JSON: {error}.")]
     new = json.loads(code)
     found = _subjects(old, new) if file == ASYNCAPI else _schemas(file, old, new)
-    return list(found) or [Difference(file, "differs in nothing that a program reads.")]
+    return list(found) or [Difference(file, "differs only in descriptions.")]
 
 
 def _schemas(file: str, old: Any, new: Any) -> Iterator[Difference]:
-    breaking: list[Change] = breaking_changes(old, new, said_by_others=file in _BY_OTHERS)
+    breaking: list[SchemaChange] = breaking_changes(old, new, external=file in _EXTERNAL)
     for change in changes(old, new):
         yield Difference(file, f"{change}.", breaking=change in breaking)
 
@@ -62,7 +67,7 @@ def _subjects(old: Any, new: Any) -> Iterator[Difference]:
     for channel in sorted(before.keys() | after.keys()):
         was, now = before.get(channel), after.get(channel)
         if was != now:
-            yield Difference(ASYNCAPI, f"{channel} is said on {now}, not on {was}.", breaking=was is not None)
+            yield Difference(ASYNCAPI, f"{channel} is published on {now}, not on {was}.", breaking=was is not None)
 
 
 def _addresses(document: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The contract as files: the same code always writes the same bytes."""
+"""The contract as files; the same code always gives the same bytes."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ ASYNCAPI: Final = "asyncapi.json"
 
 
 def contract_files() -> dict[str, str]:
-    """Return the text of each file by its path, from the folder of this version."""
+    """Return the text of each file by its path within the folder of this version."""
     schemas = {schema_file(channel): schema_of(channel, channel.model) for channel in CHANNELS if channel.model}
     return {path: _text(content) for path, content in sorted({ASYNCAPI: asyncapi_document(), **schemas}.items())}
 
 
 def read_files(folder: Path) -> dict[str, str]:
-    """Return the text of each file that lies there; nothing, if the folder is not there."""
+    """Return the text of each JSON file by its path within a folder; empty if there is no such folder."""
     return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in sorted(folder.rglob("*.json"))}
 
 

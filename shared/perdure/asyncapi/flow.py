@@ -1,10 +1,10 @@
-"""Who says what to whom, by stream: the table "Words on the wire" of the design."""
+"""The services that publish to and subscribe to each stream."""
 
 from typing import Final
 
 from perdure.bus.topology import CONSUMERS
 
-__all__ = ["SAID_BY", "listeners"]
+__all__ = ["SAID_BY", "subscribers"]
 
 SAID_BY: Final[dict[str, tuple[str, ...]]] = {
     "EVENTS": (),
@@ -18,9 +18,9 @@ SAID_BY: Final[dict[str, tuple[str, ...]]] = {
     "NOTIFICATIONS": ("notifier",),
     "DLQ": ("audit", "ingest", "notifier", "orchestrator"),
 }
-"""The services that say what a stream keeps; none where it is others that speak: users' programs and bots."""
+"""The services that publish to each stream; empty where only users' programs and bots do."""
 
 
-def listeners(stream: str) -> tuple[str, ...]:
-    """Return the services that hear a stream."""
+def subscribers(stream: str) -> tuple[str, ...]:
+    """Return the services that have a consumer on a stream."""
     return tuple(sorted(consumer.service for consumer in CONSUMERS if consumer.stream == stream))

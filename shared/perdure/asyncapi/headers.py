@@ -1,4 +1,4 @@
-"""The headers of a message: CloudEvents 1.0 in NATS binary mode, the trace, and what NATS de-duplicates by."""
+"""The schema of message headers: CloudEvents 1.0 binary mode for NATS, trace context and message id."""
 
 from typing import Any, Final
 
@@ -13,14 +13,20 @@ HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "Values are percent-encoded as in the CloudEvents HTTP binding, section 3.1.3.2.",
     "properties": {
-        "ce-id": {"type": "string", "description": "Names the message for ever: the same id is the same message."},
-        "ce-source": {"type": "string", "description": "Who says it, a URI reference."},
+        "ce-id": {"type": "string", "description": "The message id: the same id is the same message."},
+        "ce-source": {"type": "string", "description": "The publisher, a URI reference."},
         "ce-specversion": {"type": "string", "const": SPEC_VERSION},
-        "ce-subject": {"type": "string", "description": "What it is about; of a run's messages, the run."},
-        "ce-time": {"type": "string", "format": "date-time", "description": "When it was said."},
-        "ce-type": {"type": "string", "description": "What kind of message it is."},
+        "ce-subject": {
+            "type": "string",
+            "description": "What it is about; for messages of a run, its workflow id.",
+        },
+        "ce-time": {"type": "string", "format": "date-time", "description": "When the message was published."},
+        "ce-type": {"type": "string", "description": "The message type."},
         "content-type": {"type": "string", "description": "The body is JSON."},
-        MESSAGE_ID: {"type": "string", "description": "NATS stores a message id once within its duplicate window."},
+        MESSAGE_ID: {
+            "type": "string",
+            "description": "JetStream stores an id once within its duplicate window.",
+        },
         "traceparent": {"type": "string", "description": "W3C Trace Context."},
         "tracestate": {"type": "string", "description": "W3C Trace Context."},
     },
@@ -30,9 +36,9 @@ _ALWAYS: Final = ["ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", 
 
 
 def headers_of(channel: Channel) -> dict[str, Any]:
-    """Return what the headers of a channel's message must be; others may leave them all out."""
+    """Return the schema of a channel's headers; messages of users' programs may leave out all of them."""
     common = {"$ref": f"#/components/schemas/{CLOUD_EVENT}"}
-    if channel.said_by_others:
+    if channel.is_external:
         return common
     own = {"properties": {"ce-type": {"const": channel.name}}, "required": _ALWAYS}
     return {"type": "object", "allOf": [common, own]}

@@ -1,22 +1,31 @@
-"""The parts of a JSON Schema that a comparison looks at."""
+"""The parts of a JSON Schema that the compatibility check compares."""
 
 import json
 from typing import Any, Final
 
-__all__ = ["LOWER_LIMITS", "UPPER_LIMITS", "Schema", "alternatives", "inlined", "others", "part", "words"]
+__all__ = [
+    "LOWER_LIMITS",
+    "UPPER_LIMITS",
+    "Schema",
+    "allowed_values",
+    "alternatives",
+    "inlined",
+    "other_constraints",
+    "subschema",
+]
 
 Schema = dict[str, Any]
 
 LOWER_LIMITS: Final = ("exclusiveMinimum", "minItems", "minLength", "minProperties", "minimum")
 UPPER_LIMITS: Final = ("exclusiveMaximum", "maxItems", "maxLength", "maxProperties", "maximum")
 
-_FOR_PEOPLE: Final = {"$defs", "$schema", "default", "deprecated", "description", "examples", "title"}
+_ANNOTATIONS: Final = {"$defs", "$schema", "default", "deprecated", "description", "examples", "title"}
 _NESTED: Final = {"additionalProperties", "const", "enum", "items", "properties", "required", "type"}
-_APART: Final = _FOR_PEOPLE | _NESTED | {*LOWER_LIMITS, *UPPER_LIMITS}
+_COMPARED_APART: Final = _ANNOTATIONS | _NESTED | {*LOWER_LIMITS, *UPPER_LIMITS}
 
 
 def inlined(schema: Schema) -> Schema:
-    """Put each definition where it is referred to; one that refers to itself stays a reference."""
+    """Replace each reference by its definition; a recursive one stays a reference."""
     whole: Schema = _inlined(schema, schema.get("$defs", {}), ())
     return whole
 
@@ -34,7 +43,7 @@ def _inlined(node: Any, definitions: dict[str, Schema], within: tuple[str, ...])
 
 
 def alternatives(schema: Schema) -> dict[str, Schema]:
-    """Return what a value may be, by kind; the first of several objects is ``object``, others have their titles too."""
+    """Return the alternatives of a schema by kind: a JSON type, for all but the first object with its title."""
     found: dict[str, Schema] = {}
     for choice in schema.get("anyOf") or schema.get("oneOf") or [schema]:
         kinds = choice.get("type", _untyped(choice))
@@ -44,26 +53,26 @@ def alternatives(schema: Schema) -> dict[str, Schema]:
 
 
 def _untyped(schema: Schema) -> str:
-    constraints = schema.keys() - _FOR_PEOPLE
+    constraints = schema.keys() - _ANNOTATIONS
     if not constraints:
         return "anything"
-    return "one of some words" if constraints <= {"const", "enum"} else "something of its own kind"
+    return "an enumerated value" if constraints <= {"const", "enum"} else "a value with constraints of its own"
 
 
-def words(schema: Schema) -> frozenset[str] | None:
-    """Return the only values that are taken, as JSON; none if any is."""
+def allowed_values(schema: Schema) -> frozenset[str] | None:
+    """Return the values of an enumeration as JSON; None if the schema is not one."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     return None if values is None else frozenset(json.dumps(value, sort_keys=True) for value in values)
 
 
-def part(schema: Schema, name: str) -> Schema:
-    """Return the schema of what lies inside, anything if that is not said."""
+def subschema(schema: Schema, name: str) -> Schema:
+    """Return the schema under a keyword, such as ``items``; by default one that accepts anything."""
     inside: Schema | bool = schema.get(name, True)
     if isinstance(inside, bool):
         return {} if inside else {"not": {}}
     return inside
 
 
-def others(schema: Schema) -> Schema:
-    """Return the constraints that have no rule of their own, such as a pattern."""
-    return {key: value for key, value in schema.items() if key not in _APART}
+def other_constraints(schema: Schema) -> Schema:
+    """Return the constraints that have no compatibility rule of their own, such as ``pattern``."""
+    return {key: value for key, value in schema.items() if key not in _COMPARED_APART}

@@ -1,7 +1,7 @@
-"""What the body of each message must be, in JSON Schema.
+"""The JSON Schema of each message's body.
 
-A schema tells what Perdure takes, which includes what an older version said: streams keep messages for months. So a
-field that has a default need not be there, although Perdure itself always writes it.
+A schema describes what Perdure accepts, including messages of older versions: streams keep messages for months. So a
+field with a default is not required, although Perdure itself always writes it.
 """
 
 from typing import Any, Final
@@ -15,18 +15,18 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_file(channel: Channel) -> str:
-    """Return where the schema lies, from the folder of its version."""
+    """Return the path of a channel's schema within the folder of its version."""
     return f"schemas/{channel.name}.json"
 
 
 def schema_of(channel: Channel, model: type[Message]) -> dict[str, Any]:
-    """Return the schema of what is said in a channel."""
+    """Return the schema of a channel's message body."""
     schema = model.model_json_schema(mode="validation")
     return {"$schema": _DIALECT, **schema, "required": _required(channel, schema["required"])}
 
 
 def _required(channel: Channel, required: list[str]) -> list[str]:
-    """Tell what cannot be left out: others need not repeat what the subject says, Perdure always names the type."""
-    if channel.said_by_others:
+    """List the required fields: external publishers need not repeat the subject; Perdure always writes ``type``."""
+    if channel.is_external:
         return sorted(set(required) - set(channel.parameters))
     return sorted({*required, "type"})

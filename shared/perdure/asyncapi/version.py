@@ -1,8 +1,8 @@
-"""Which contract this code speaks: the one number that goes up when somebody who goes by the old one would break."""
+"""The version of the published contract; it goes up with every breaking change."""
 
 from typing import Final
 
 __all__ = ["VERSION"]
 
 VERSION: Final = "1"
-"""The contract's own, not the distribution's; its files lie in ``v<VERSION>``, beside those of older ones."""
+"""Independent of the distribution's version. The files of each version lie in their own folder, ``v<VERSION>``."""

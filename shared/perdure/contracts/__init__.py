@@ -1,4 +1,4 @@
-"""What every service says: the messages on the bus, pure data."""
+"""The messages on the bus, as frozen pydantic models: pure data, no I/O."""
 
 from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage

@@ -1,4 +1,4 @@
-"""A run tells people something that needs no answer."""
+"""Alerts: notifications from a run that need no decision."""
 
 from typing import Literal
 
@@ -12,15 +12,18 @@ __all__ = ["Alert"]
 
 
 class Alert(Message):
-    """People shall know of this; the notifier tells them by the same rules as of approvals.
+    """A notification from a run that needs no decision; routed by the same rules as approval requests.
 
     Attributes:
-        number: Which alert of the run this is, from 1.
-        title: What happened, one line.
-        details: What one needs to know to do something about it.
-        severity: How much depends on somebody's quick look.
-        roles: Whom it concerns.
-        raised_at: When the run said so (UTC).
+        workflow: Name of the workflow type.
+        workflow_id: Temporal's workflow id.
+        run_id: Temporal's run id.
+        number: Counts the alerts of the run, from 1.
+        title: What happened, in one line.
+        details: What a reader needs in order to act, as any JSON.
+        severity: How urgent it is.
+        roles: Roles that it concerns; routing rules match on them.
+        raised_at: When the run raised it (UTC).
     """
 
     type: Literal["alerts"] = "alerts"
@@ -36,10 +39,10 @@ class Alert(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per workflow and run."""
+        """``<workflow>.<workflow id>``."""
         return (self.workflow, self.workflow_id)
 
     @property
     def message_id(self) -> str:
-        """Each alert is a fact of its own."""
+        """One for each alert of a run."""
         return f"alert.{self.run_id}.{self.number}"

@@ -1,4 +1,4 @@
-"""Every message that Perdure itself says or hears, told apart by its type."""
+"""The union of all messages that Perdure defines, discriminated by ``type``."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A run waits for a human: the question, and what became of it."""
+"""Approval requests, and the facts that follow each: reminded, escalated, then decided or expired."""
 
 from typing import Literal
 
@@ -19,14 +19,17 @@ __all__ = [
 ]
 
 Severity = Literal["low", "normal", "high", "critical"]
-"""How much depends on a quick answer: by it a notifier chooses whom it tells, and in which order."""
+"""How urgent a request or alert is: the notifier chooses channels and their order by it."""
 
 
 class AboutRequest(Message):
-    """What all messages about one approval request say.
+    """Base of the messages about one approval request.
 
     Attributes:
-        request_id: ``<workflow id>.<n>``, n counts the requests of the run.
+        workflow: Name of the workflow type.
+        workflow_id: Temporal's workflow id.
+        run_id: Temporal's run id.
+        request_id: ``<workflow id>.<n>``; n counts the requests of the run, from 1.
     """
 
     workflow: str
@@ -36,25 +39,25 @@ class AboutRequest(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per workflow and run."""
+        """``<workflow>.<workflow id>``."""
         return (self.workflow, self.workflow_id)
 
 
 class ApprovalRequested(AboutRequest):
-    """A run waits for a human; the notifier shall tell somebody.
+    """A run waits for people to approve or reject.
 
     Attributes:
-        title: The question, one line.
-        details: What a reviewer needs to see to answer.
-        action: What will be done on approval, if the run says so; part of the digest.
-        severity: How much depends on a quick answer.
-        policy: Who may answer, how many it takes, and what happens while nobody does.
-        requester: On whose behalf the run asks, if that is known.
+        title: What is to be approved, in one line.
+        details: What a reviewer needs in order to decide, as any JSON.
+        action: What the run will do on approval, as any JSON; part of the digest. Absent if the run does not name it.
+        severity: How urgent it is.
+        policy: Who may vote, how many votes it takes, and what happens without them.
+        requester: The person on whose behalf the run requests approval, if known.
         digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
-        opened_at: When the run asked (UTC).
-        expires_at: After this instant (UTC) a decision is refused; none means that the run waits for ever.
-        first_run_id: Temporal's id of the first of the runs that go on in each other's place. A later run of the same
-            workflow id, whose requests have the same ids, has another one.
+        opened_at: When the run opened the request (UTC).
+        expires_at: A decision stored after this instant (UTC) is refused. Absent: the run waits for ever.
+        first_run_id: Temporal's id of the first run in the continue-as-new chain. A later run of the same workflow id
+            has the same request ids, but another ``first_run_id``.
     """
 
     type: Literal["approvals.requested"] = "approvals.requested"
@@ -71,15 +74,15 @@ class ApprovalRequested(AboutRequest):
 
     @property
     def message_id(self) -> str:
-        """One question a request."""
+        """One for each request."""
         return f"requested.{self.run_id}.{self.request_id}"
 
 
 class ApprovalReminded(AboutRequest):
-    """Nobody answered yet; the question is put again.
+    """Nobody has decided yet: those who may vote are reminded.
 
     Attributes:
-        count: Which reminder this is, from 1.
+        count: Counts the reminders of the request, from 1.
     """
 
     type: Literal["approvals.reminded"] = "approvals.reminded"
@@ -87,16 +90,16 @@ class ApprovalReminded(AboutRequest):
 
     @property
     def message_id(self) -> str:
-        """Each reminder is a fact of its own."""
+        """One for each reminder."""
         return f"reminded.{self.run_id}.{self.request_id}.{self.count}"
 
 
 class ApprovalEscalated(AboutRequest):
-    """Nobody answered in time; others are asked.
+    """Nobody decided in time: more people may vote.
 
     Attributes:
-        to: The people or roles asked now.
-        count: Which rung of the ladder this is, from 1.
+        to: Names of the people and roles that may vote from now on.
+        count: Counts the escalations of the request, from 1.
     """
 
     type: Literal["approvals.escalated"] = "approvals.escalated"
@@ -105,18 +108,20 @@ class ApprovalEscalated(AboutRequest):
 
     @property
     def message_id(self) -> str:
-        """Each rung is a fact of its own."""
+        """One for each escalation."""
         return f"escalated.{self.run_id}.{self.request_id}.{self.count}"
 
 
 class ApprovalDecided(AboutRequest):
-    """The question is answered.
+    """A request is approved or rejected.
 
     Attributes:
-        decision_id: The decision that settled it.
-        approver: Who is on the winning side, joined by commas.
-        voices: The same, one by one.
-        decided_at: When the run took it (UTC).
+        decision: The result.
+        decision_id: Message id of the decision that settled the request.
+        approver: The people on the winning side, joined by commas.
+        comment: Their comments, one a line.
+        votes: The votes on the winning side, oldest first.
+        decided_at: When the run settled the request (UTC).
     """
 
     type: Literal["approvals.decided"] = "approvals.decided"
@@ -129,17 +134,17 @@ class ApprovalDecided(AboutRequest):
 
     @property
     def message_id(self) -> str:
-        """A request is decided once."""
+        """One for each request: it is decided once."""
         return f"decided.{self.run_id}.{self.request_id}"
 
 
 class ApprovalExpired(AboutRequest):
-    """Nobody answered before the end; the run goes on without a yes.
+    """A request ends without a decision: its time is up, or the run no longer needs it.
 
     Attributes:
-        expired_at: When the run gave up waiting (UTC).
-        reason: Why, a sentence.
-        silence: What it means by the request's policy.
+        expired_at: When the run stopped waiting (UTC).
+        reason: Why, for people.
+        silence: What the request's policy makes of it.
     """
 
     type: Literal["approvals.expired"] = "approvals.expired"
@@ -149,5 +154,5 @@ class ApprovalExpired(AboutRequest):
 
     @property
     def message_id(self) -> str:
-        """A request expires once."""
+        """One for each request: it expires once."""
         return f"expired.{self.run_id}.{self.request_id}"

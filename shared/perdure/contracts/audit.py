@@ -1,4 +1,4 @@
-"""What one may ask the audit service, by NATS request and reply."""
+"""The audit service's NATS request/reply: reading recorded messages."""
 
 from typing import Annotated, Final
 
@@ -9,21 +9,21 @@ from perdure.contracts.instant import Instant
 __all__ = ["AUDIT_RECORDS", "AuditRecord", "AuditRecordsFound", "AuditRecordsQuery"]
 
 AUDIT_RECORDS: Final = "queries.audit.records"
-"""The subject of the request; the body is an ``AuditRecordsQuery``, the reply ``AuditRecordsFound``."""
+"""Request subject. The request body is an ``AuditRecordsQuery``, the reply body an ``AuditRecordsFound``."""
 
 
-class _Part(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
 
 
-class AuditRecordsQuery(_Part):
-    """Which records to show.
+class AuditRecordsQuery(_Body):
+    """A filter on the recorded messages.
 
     Attributes:
         subject: Only subjects that contain this text.
-        stream: Only this stream.
-        after: Only records behind this position; without it, the newest.
-        limit: How many at the most.
+        stream: Only messages of this stream.
+        after: Only records after this position, oldest first; absent: the newest records.
+        limit: At most this many records.
     """
 
     subject: str | None = None
@@ -32,13 +32,17 @@ class AuditRecordsQuery(_Part):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-class AuditRecord(_Part):
-    """One message as it was heard.
+class AuditRecord(_Body):
+    """One recorded message.
 
     Attributes:
-        position: Its place in the record, from 1.
-        sequence: Its place in its stream, from 1.
-        stored_at: When the server stored it.
+        position: Counts the recorded messages, from 1.
+        stream: The JetStream stream that it was read from.
+        sequence: Its sequence number in that stream, from 1.
+        subject: Its NATS subject.
+        stored_at: When JetStream stored it (UTC).
+        headers: Its NATS headers.
+        body: Its bytes (base64 in JSON).
     """
 
     position: int
@@ -50,11 +54,12 @@ class AuditRecord(_Part):
     body: bytes
 
 
-class AuditRecordsFound(_Part):
-    """The answer.
+class AuditRecordsFound(_Body):
+    """The records that match a query.
 
     Attributes:
-        total: How many messages are recorded in all.
+        total: How many messages are recorded in all, matching or not.
+        records: Those that match, oldest first.
     """
 
     total: int

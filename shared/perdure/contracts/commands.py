@@ -1,4 +1,4 @@
-"""What ingest asks of the orchestrator."""
+"""Commands from ingest to the orchestrator: start, signal or cancel a run."""
 
 from typing import Annotated, Literal
 
@@ -11,10 +11,10 @@ __all__ = ["CancelWorkflow", "EventReference", "RunOptions", "SignalWorkflow", "
 
 
 class EventReference(BaseModel):
-    """The event behind a command, without its data.
+    """The event that caused a command, without its data.
 
     Attributes:
-        stream_sequence: Where the event lies in the EVENTS stream.
+        stream_sequence: Its sequence number in the EVENTS stream.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -28,14 +28,14 @@ class EventReference(BaseModel):
 
 
 class RunOptions(BaseModel):
-    """How a run is to be run.
+    """Temporal options of a run.
 
     Attributes:
-        task_queue: Where it is worked on, if not on the orchestrator's own task queue.
+        task_queue: Its task queue; absent: the orchestrator's own.
         priority: From 1, the most urgent, to 5; Temporal's own default is 3.
-        fairness_key: Task queues with fairness share work evenly between keys.
-        timeout_seconds: After so long it is timed out.
-        not_before: It begins at this time, if that lies ahead.
+        fairness_key: Temporal shares the task queue evenly between these keys.
+        timeout_seconds: Temporal times the run out after so many seconds.
+        not_before: It starts no earlier than this (UTC).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -48,15 +48,16 @@ class RunOptions(BaseModel):
 
 
 class StartWorkflow(Message):
-    """Start this workflow for this event, once.
+    """Start a workflow for an event, once.
 
     Attributes:
         route: Name of the route that matched.
-        event: The event; of a batch, the first one.
+        event: The event; for a batch, its first one.
         workflow: Name of the workflow type.
-        workflow_id: ``<route>-<event id>``, or what the route's template makes: the same event asks for the same run.
-        digest: Of the event's id, type and data: an id that comes again with another digest is no repetition.
-        input: The workflow's single argument.
+        workflow_id: ``<route>-<event id>``, or what the route's template makes: the same event gives the same id.
+        digest: SHA-256 of the event's id, type and data. The same id with another digest is another event.
+        input: The workflow's single argument, as any JSON.
+        options: How Temporal runs it.
     """
 
     type: Literal["commands.start"] = "commands.start"
@@ -70,29 +71,33 @@ class StartWorkflow(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per workflow type."""
+        """``<workflow>``."""
         return (self.workflow,)
 
     @property
     def message_id(self) -> str:
-        """One start a run and content: what only shares the id is not swallowed, but refused where people see it."""
+        """One for each run and content: another event of the same id is refused, not deduplicated."""
         return f"start.{self.workflow_id}.{self.digest[:16]}"
 
     @property
     def claim(self) -> str:
-        """What the start ledger knows it by."""
+        """Its key in the start ledger."""
         return self.workflow_id
 
 
 class SignalWorkflow(Message):
-    """Signal this run because of this event, once.
+    """Signal a run because of an event, once.
 
     Attributes:
-        digest: Of the event's id, type and data.
+        route: Name of the route that matched.
+        event: The event.
+        workflow_id: The run to signal.
+        digest: SHA-256 of the event's id, type and data.
         signal: Name of the signal.
-        argument: The signal's single argument.
-        workflow: If given, a run of this workflow is started first where none of this id is open.
-        input: The single argument of that workflow.
+        argument: The signal's single argument, as any JSON.
+        workflow: Signal-with-start: the workflow type to start if no run of this id is open.
+        input: The single argument of that workflow, as any JSON.
+        options: How Temporal runs it, if it is started.
     """
 
     type: Literal["commands.signal"] = "commands.signal"
@@ -108,26 +113,27 @@ class SignalWorkflow(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per signal name: the workflow's type is not known before the run is found."""
+        """``<signal>``: the workflow type is not known before the run is found."""
         return (self.signal,)
 
     @property
     def message_id(self) -> str:
-        """One signal a route, event and content."""
+        """One for each route, event and content."""
         return f"{self.claim}.{self.digest[:16]}"
 
     @property
     def claim(self) -> str:
-        """What the start ledger knows it by."""
+        """Its key in the start ledger."""
         return f"signal.{self.route}-{self.event.id}"
 
 
 class CancelWorkflow(Message):
-    """Cancel this run, because a newer event is to run instead.
+    """Cancel a run, because the run of a newer event replaces it.
 
     Attributes:
-        workflow_id: The run.
-        instead: The run that waits for its end.
+        workflow: Name of the workflow type.
+        workflow_id: The run to cancel.
+        instead: Workflow id of the run that starts once this one has ended.
     """
 
     type: Literal["commands.cancel"] = "commands.cancel"
@@ -137,10 +143,10 @@ class CancelWorkflow(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per workflow type."""
+        """``<workflow>``."""
         return (self.workflow,)
 
     @property
     def message_id(self) -> str:
-        """One cancellation a run and successor."""
+        """One for each run and successor."""
         return f"cancel.{self.workflow_id}.{self.instead}"

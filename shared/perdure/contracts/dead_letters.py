@@ -1,4 +1,4 @@
-"""What could not be understood, kept with the reason, for people."""
+"""Dead letters: messages that a service gave up on, with the reason."""
 
 from typing import Literal
 
@@ -28,21 +28,23 @@ Reason = Literal[
     "terminated",
     "undelivered",
 ]
+"""Why a service gave up. The README explains each reason and what to do."""
 
 
 class DeadLetter(Message):
-    """A message that a service gave up on.
+    """A message that a service gave up on, with the reason and the original.
 
     Attributes:
-        service: Who gave up; where JetStream did so for a consumer, that consumer's name.
-        reason: One word of a closed set.
-        detail: What is wrong and what to do, a sentence.
-        original_subject: Where the message was said; empty if its stream no longer has it.
-        stream: The stream that still holds the original.
-        stream_sequence: Its place there.
-        deliveries: How often it was tried.
+        service: The service that gave up. If JetStream gave up for a consumer, that consumer's name.
+        reason: Why, for programs; see ``Reason``.
+        detail: What is wrong and what to do, for people.
+        original_subject: Subject of the original message; empty if its stream no longer has it.
+        stream: The stream that holds the original.
+        stream_sequence: Its sequence number there.
+        deliveries: How often it was delivered.
         headers: The original headers.
-        body: The original bytes (base64 in JSON); absent when they are too large to repeat: read them from the stream.
+        body: The original bytes (base64 in JSON). Absent if larger than 512 KiB: read them from the stream.
+        at: When the service gave up (UTC).
     """
 
     type: Literal["dlq"] = "dlq"
@@ -59,10 +61,10 @@ class DeadLetter(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per service."""
+        """``<service>``."""
         return (self.service,)
 
     @property
     def message_id(self) -> str:
-        """A service gives up on a message once."""
+        """One for each service and message."""
         return f"{self.service}.{self.stream}.{self.stream_sequence}"

@@ -1,4 +1,4 @@
-"""A human's answer, carried by a bot."""
+"""Decisions: signed votes on approval requests."""
 
 from typing import Annotated, Final, Literal
 
@@ -10,24 +10,28 @@ from perdure.contracts.message import Message, Sha256
 __all__ = ["LONGEST_COMMENT", "Comment", "Decision"]
 
 LONGEST_COMMENT: Final = 16_384
-"""Characters. A message that settles a request repeats the comments of all who did, and NATS takes 1 MiB."""
+"""Characters. ``approvals.decided`` repeats the comments of all votes, and NATS takes messages of 1 MiB."""
 
 Comment = Annotated[str, StringConstraints(max_length=LONGEST_COMMENT)]
-"""What somebody says to a request, beside yes or no."""
+"""The free text of a vote."""
 
 
 class Decision(Message):
-    """Somebody answers an approval request, or takes back what they answered while it is open.
+    """An approver's signed vote on an approval request, or the withdrawal of an earlier vote.
 
     Attributes:
-        approver: Who answers.
-        digest: The digest of the request that the approver saw; an answer to anything else is refused.
-        first_run_id: That of the request. Without it the decision could be said again to a later run of this workflow
-            id that asks the very same; an answer to what was not asked yet cannot name it.
-        expires_at: A decision that arrives later than this (UTC) is refused.
-        nonce: Makes this decision one of its own; the same nonce said twice is the same decision.
-        key_id: Which key signed it: the first 16 hex digits of the SHA-256 of the public key.
-        signature: Ed25519, in base64, over all other fields in the canonical form of RFC 8785. One without is refused.
+        workflow_id: The run that opened the request; the last token of the subject. May be left out of the body.
+        request_id: The approval request.
+        decision: The vote; ``withdraw`` takes back the approver's earlier vote while the request is open.
+        approver: Name of the approver in the approvers file.
+        comment: Free text for the record and the run.
+        digest: The digest of the request that the approver saw; a decision with another one is refused.
+        first_run_id: That of the request. Without it, the decision could be replayed to a later run of this workflow
+            id that opens an identical request. A decision sent before its request cannot name it.
+        expires_at: A decision that JetStream stores after this instant (UTC) is refused.
+        nonce: Chosen by the client, one for each decision; a resend with the same nonce is the same decision.
+        key_id: The key that signed it: the first 16 hex digits of the SHA-256 of the public key.
+        signature: Ed25519 over all other fields in the canonical form of RFC 8785, in base64. Unsigned is refused.
     """
 
     type: Literal["decisions"] = "decisions"
@@ -45,10 +49,10 @@ class Decision(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per run."""
+        """``<workflow id>``."""
         return (self.workflow_id,)
 
     @property
     def message_id(self) -> str:
-        """A nonce belongs to one approver and request."""
+        """One for each request, approver and nonce."""
         return f"{self.request_id}.{self.approver}.{self.nonce}"

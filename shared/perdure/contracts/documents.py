@@ -1,4 +1,4 @@
-"""What the built-in document analysis takes and gives: it lives here because publishers need it too."""
+"""Input and result of the built-in document workflows; here because publishers need them too."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ class DocumentSubmitted(BaseModel):
     """The data of a ``documents.submitted`` event.
 
     Attributes:
-        path: The document, or a folder of documents, relative to the folder that the filesystem MCP server serves.
+        path: A document or a folder of documents, relative to the folder that the filesystem MCP server serves.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -23,10 +23,10 @@ class DocumentReport(BaseModel):
     """The result of a document analysis.
 
     Attributes:
-        path: Where the report lies, in the same folder; absent unless it was approved.
-        approved: Whether an editor said yes.
-        decided_by: Who answered, absent when nobody did.
-        comment: What they said.
+        path: The report file, in the document's folder; absent unless approved.
+        approved: Whether the report was approved.
+        decided_by: Who decided; absent if nobody did.
+        comment: Their comments.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,8 +41,8 @@ class BatchReport(BaseModel):
     """The result of the analysis of a folder.
 
     Attributes:
-        reports: What came of each document, by its path.
-        failed: Why a document has no report, by its path.
+        reports: The report of each document, by the document's path.
+        failed: Why a document has no report, by the document's path.
     """
 
     model_config = ConfigDict(frozen=True)

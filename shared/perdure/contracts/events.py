@@ -1,4 +1,4 @@
-"""What users publish: an event, in the terms of CloudEvents 1.0."""
+"""Events: what users publish, with the attributes of CloudEvents 1.0."""
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -11,12 +11,12 @@ class Event(BaseModel):
     """Something that happened in a user's program.
 
     Attributes:
-        id: Names the event for ever: the same id is the same event, however often it arrives.
-        type: What happened, dotted, as in ``documents.submitted``; the subject is ``events.<type>``.
-        source: Who says so, a URI reference.
+        id: The same id is the same event, however often it arrives.
+        type: What happened, dotted, as in ``documents.submitted``; the NATS subject is ``events.<type>``.
+        source: The publisher, a URI reference.
         subject: What it happened to (the CloudEvents attribute, not the NATS subject).
         time: When it happened, by the publisher's clock.
-        data: The user's own JSON.
+        data: The publisher's data, any JSON.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

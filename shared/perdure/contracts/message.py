@@ -1,4 +1,4 @@
-"""What all messages have in common: they are facts, so they are frozen, and they know where they are heard."""
+"""The base class of all messages."""
 
 from typing import Annotated
 
@@ -13,10 +13,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Message(BaseModel):
-    """One fact or request on the bus.
+    """A message on the bus: frozen, and able to name its own subject.
 
-    The literal ``type`` is the start of the subject and the discriminator in the body. Fields that a newer version
-    added are ignored, so that an older service goes on.
+    The literal ``type`` is the start of the subject and the discriminator in the body. Unknown fields are ignored, so
+    that an older service can read the messages of a newer one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
@@ -25,15 +25,15 @@ class Message(BaseModel):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """The ids that follow the type in the subject, outermost first."""
+        """The ids that follow the type in the subject, outermost first, unescaped."""
         raise NotImplementedError
 
     @property
     def message_id(self) -> str:
-        """The same fact said twice has the same id: NATS and every listener de-duplicate by it."""
+        """The deduplication id, for JetStream (``Nats-Msg-Id``) and consumers: a resend has the same one."""
         raise NotImplementedError
 
     @property
     def subject(self) -> str:
-        """Where this message is said."""
+        """The NATS subject: the type, then the address, each id as one escaped token."""
         return ".".join([self.type, *map(to_token, self.address)])

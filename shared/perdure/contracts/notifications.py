@@ -1,4 +1,4 @@
-"""What the notifier told whom."""
+"""Notifications: the record of what the notifier sent, channel by channel."""
 
 from typing import Literal
 
@@ -9,13 +9,15 @@ __all__ = ["Notification"]
 
 
 class Notification(Message):
-    """One attempt to tell people something.
+    """One notice sent, refused or skipped on one channel.
 
     Attributes:
-        channel: Where it was sent, by the name that the configuration gives it.
-        about: The message id of what was told.
-        outcome: Whether the channel took it; ``skipped`` is what was settled before its turn came.
-        detail: What the channel said, a sentence.
+        channel: Name of the channel in the configuration.
+        about: Message id of the approval message or alert that it is about.
+        workflow_id: The run that it is about.
+        outcome: Whether the channel accepted it; ``skipped`` means that the request was settled before it was sent.
+        detail: The channel's response, for people.
+        sent_at: When it was sent (UTC).
     """
 
     type: Literal["notifications"] = "notifications"
@@ -28,10 +30,10 @@ class Notification(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per channel."""
+        """``<channel>``."""
         return (self.channel,)
 
     @property
     def message_id(self) -> str:
-        """A channel tells a thing once; failures before that are the same attempt, repeated."""
+        """One for each channel, outcome and notice; retries that fail alike share it."""
         return f"{self.channel}.{self.outcome}.{self.about}"

@@ -1,4 +1,4 @@
-"""Who may answer an approval request, how many it takes, and what happens while nobody does."""
+"""Approval policies: who may vote, how many votes it takes, and what happens without them."""
 
 from typing import Annotated, Literal
 
@@ -12,13 +12,13 @@ _Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Escalation(BaseModel):
-    """A rung of the ladder: after a while others are asked.
+    """One escalation: after some time, other people may vote.
 
     Attributes:
-        after: Since the request was opened.
-        people: Who is asked, by name.
-        roles: Who is asked, by role.
-        instead: Whether those asked before may no longer answer; voices that they gave go on to count.
+        after: Time since the request was opened.
+        people: Who may vote then, by name.
+        roles: Who may vote then, by role.
+        instead: Whether those who could vote before no longer may; votes that they cast still count.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,27 +29,27 @@ class Escalation(BaseModel):
     instead: bool = False
 
     @model_validator(mode="after")
-    def _asks_somebody(self) -> "Escalation":
+    def _names_somebody(self) -> "Escalation":
         if not self.people and not self.roles:
             raise ValueError("an escalation asks nobody: name people or roles")
         return self
 
 
 class Policy(BaseModel):
-    """What makes an approval. Without people and roles, every known approver may answer.
+    """Who may vote, and how votes decide. Without people and roles, every approver in the file may vote.
 
     Attributes:
-        people: Who may answer, by name.
-        roles: Who may answer, by role.
-        quorum: So many different people must approve.
-        rejections: So many different people must reject; the first whose number is reached decides.
-        veto_roles: Who has one of these rejects at once and alone, and may answer too.
-        proxies: Whether a program that is known as a proxy, such as the notifier for Slack, may sign for people.
-        requester_may_answer: Whether the one on whose behalf the run asks may answer.
-        remind_every: How often those asked are reminded.
-        escalate: Who is asked later.
-        timeout: After this time no answer counts any more; without it the run waits for ever.
-        silence: What it means that nobody answered in time.
+        people: Who may vote, by name.
+        roles: Who may vote, by role.
+        quorum: How many different people must approve.
+        rejections: How many different people must reject. Whichever number is reached first decides.
+        veto_roles: One rejection by a holder of these roles decides at once. They may approve too.
+        proxies: Whether a known proxy, such as the notifier for Slack, may sign for people.
+        requester_may_answer: Whether the requester may vote.
+        remind_every: Time between reminders to those who may vote.
+        escalate: The escalations, in any order.
+        timeout: Decisions stored later than this after opening do not count. Absent: the run waits for ever.
+        silence: The result if nobody decides in time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,7 +68,7 @@ class Policy(BaseModel):
 
     @property
     def rungs(self) -> tuple[Escalation, ...]:
-        """The escalations in the order in which they come; their facts count them from 1."""
+        """The escalations, earliest first; ``ApprovalEscalated.count`` counts them from 1."""
         return tuple(sorted(self.escalate, key=lambda rung: rung.after))
 
     @model_validator(mode="after")
@@ -78,15 +78,17 @@ class Policy(BaseModel):
         if self.people and not roles and self.quorum > len(named):
             raise ValueError(f"{self.quorum} people must approve, but only {', '.join(sorted(named))} may")
         if self.remind_every is not None and not self.remind_every:
-            raise ValueError("remind_every is no time at all")
+            raise ValueError("remind_every must be longer than 0 seconds")
         return self
 
 
 class Vote(BaseModel):
-    """What one person said.
+    """One person's vote.
 
     Attributes:
-        proxy: The program that signed for them, if they did not sign themselves.
+        approver: Their name in the approvers file.
+        comment: Their free text.
+        proxy: The program that signed for them; absent if they signed themselves.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run says of itself."""
+"""Progress: the numbered facts that each run publishes about itself."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -27,23 +27,27 @@ ProgressKind = Literal[
 ]
 
 ENDINGS: Final = frozenset[ProgressKind]({"completed", "failed", "cancelled", "terminated", "timed_out"})
-"""After one of these a run says nothing more."""
+"""The last fact of a run has one of these kinds."""
 
 
 class Progress(Message):
     """One fact about a run.
 
     Attributes:
+        workflow: Name of the workflow type.
+        workflow_id: Temporal's workflow id.
+        run_id: Temporal's run id.
         sequence: Counts the facts of a run from 1, without gaps; the attempts of a step repeat its numbers.
-        step: What one reads in the Temporal UI: the agent and what it does, or the activity's name.
-        attempt: Which try of the step this is, from 1.
-        part: Counts the notes of one try of a step from 1; such a note has the number of its ``step_started``. Else 0.
+        kind: What happened.
+        step: The step's name as in the Temporal UI: the agent and what it does, or the activity type.
+        attempt: Counts the attempts of the step, from 1.
+        part: Counts the notes of one attempt of a step, from 1; such a note has the sequence of its ``step_started``.
+            0 in all other facts.
         event_id: The event that started the run.
         at: When it happened, by the worker's clock (UTC).
-        result: The run's result, said with ``completed``.
-        error: What went wrong, a sentence.
-        usage: What a step's request to a model or call of a tool used, said with its ``step_completed``; of all, with a
-            run's ending.
+        result: The run's result, in ``completed``; the result of the wait, in ``resumed``.
+        error: What went wrong, for people.
+        usage: What a model request or tool call used, in ``step_completed``; the run's total, in its last fact.
     """
 
     type: Literal["progress"] = "progress"
@@ -63,18 +67,22 @@ class Progress(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per workflow and run."""
+        """``<workflow>.<workflow id>``."""
         return (self.workflow, self.workflow_id)
 
     @property
     def message_id(self) -> str:
-        """Every attempt of a step is a fact of its own, and so is each of its notes."""
+        """One for each fact, attempt of a step and note."""
         part = f".{self.part}" if self.part else ""
         return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}{part}"
 
 
 def in_order(facts: Iterable[Progress]) -> list[Progress]:
-    """Sort the facts of one workflow id, given as they were heard: a renewed run comes before its successor."""
-    heard = list(facts)
-    runs = list(dict.fromkeys(fact.run_id for fact in heard))
-    return sorted(heard, key=lambda fact: (runs.index(fact.run_id), fact.sequence, fact.attempt, fact.part))
+    """Sort the facts of one workflow id by run and sequence.
+
+    Args:
+        facts: In the order in which they were received; it gives the order of the runs in a continue-as-new chain.
+    """
+    received = list(facts)
+    runs = list(dict.fromkeys(fact.run_id for fact in received))
+    return sorted(received, key=lambda fact: (runs.index(fact.run_id), fact.sequence, fact.attempt, fact.part))

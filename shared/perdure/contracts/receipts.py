@@ -1,4 +1,4 @@
-"""What became of a decision."""
+"""Receipts: whether a decision counts, and why."""
 
 from typing import Literal
 
@@ -27,19 +27,20 @@ ReceiptCode = Literal[
     "unknown_run",
     "refused",
 ]
-"""Why a decision counts or not, for programs. ``refused`` is what older services say, which give only a sentence."""
+"""Why a decision counts or not. ``refused`` comes only from older services, which give no code."""
 
 
 class Receipt(Message):
-    """Every decision gets exactly one of these, and so does every replay or forgery of one.
+    """Whether one decision counts. Each decision has exactly one receipt, and so has each replay or forgery of one.
 
     Attributes:
-        decision_id: The message id of the decision.
+        request_id: The approval request.
+        decision_id: Message id of the decision: ``<request id>.<approver>.<nonce>``.
         accepted: Whether it counts.
         code: Why, for programs.
-        reason: Why, a sentence.
-        place: Of what may not be the approver's own, as a replay, or a decision on a run that has ended and may have
-            judged it before: where it lies in the stream of decisions.
+        reason: Why, for people.
+        place: ``DECISIONS.<sequence>`` of a message that may not come from the approver or may have counted before:
+            a replay, a forgery, or a decision on a run that has ended. Absent in other receipts.
     """
 
     type: Literal["receipts"] = "receipts"
@@ -52,10 +53,10 @@ class Receipt(Message):
 
     @property
     def address(self) -> tuple[str, ...]:
-        """Heard per request."""
+        """``<request id>``."""
         return (self.request_id,)
 
     @property
     def message_id(self) -> str:
-        """One receipt a decision, and one a replay or forgery."""
+        """One for each decision, and one for each replay or forgery of it."""
         return ".".join(["receipt", self.decision_id, *([self.place] if self.place else [])])

@@ -1,4 +1,4 @@
-"""What one may ask the orchestrator about a run, by NATS request and reply: the engine's own view."""
+"""The orchestrator's NATS request/reply: describing a run as Temporal sees it."""
 
 from typing import Final
 
@@ -7,25 +7,26 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 __all__ = ["DESCRIBE_RUN", "PendingStep", "RunDescription", "RunQuery"]
 
 DESCRIBE_RUN: Final = "queries.runs.describe"
-"""The subject of the request; the body is a ``RunQuery``, the reply a ``RunDescription``."""
+"""Request subject. The request body is a ``RunQuery``, the reply body a ``RunDescription``."""
 
 
-class _Part(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class RunQuery(_Part):
-    """Which run."""
+class RunQuery(_Body):
+    """The run to describe."""
 
     workflow_id: str
 
 
-class PendingStep(_Part):
-    """A step that Temporal has scheduled and that has not ended.
+class PendingStep(_Body):
+    """A pending activity.
 
     Attributes:
-        attempt: Which try is under way or next.
-        last_failure: Why the one before failed.
+        activity: Name of the activity type.
+        attempt: The attempt that is running or scheduled, from 1.
+        last_failure: Why the attempt before failed.
     """
 
     activity: str
@@ -33,13 +34,14 @@ class PendingStep(_Part):
     last_failure: str | None = None
 
 
-class RunDescription(_Part):
+class RunDescription(_Body):
     """A run, as Temporal sees it.
 
     Attributes:
-        status: Temporal's word for it, such as ``RUNNING``; absent when it knows no such run.
-        task_attempt: Which try of the workflow's own code is under way; more than one means that it keeps failing.
-        task_failure: Why the last try of the workflow's own code failed.
+        status: Temporal's status, such as ``RUNNING``; absent if there is no such run.
+        pending: The pending activities.
+        task_attempt: The attempt of the current workflow task, from 1; above 1, the workflow's code keeps failing.
+        task_failure: Why the last attempt of that workflow task failed.
     """
 
     workflow_id: str

@@ -1,4 +1,4 @@
-"""Ids become subject tokens here, and nowhere else.
+"""Escaping of ids as NATS subject tokens.
 
 A NATS subject token may hold no dot, space or wildcard. Every character outside ``A-Z a-z 0-9 _ -`` is written as
 ``=XX``, its UTF-8 bytes in hex (the scheme of quoted-printable, RFC 2045 section 6.7), so that two different ids never
@@ -15,17 +15,21 @@ _EMPTY = "="  # no escaped id can be this: an escape is `=` and two digits
 
 
 def to_token(text: str) -> str:
-    """Return the one subject token that stands for this id; lone surrogates raise ``UnicodeEncodeError``."""
+    """Escape an id as one subject token.
+
+    Raises:
+        UnicodeEncodeError: The id holds a lone surrogate.
+    """
     return _UNSAFE.sub(_escape, text) or _EMPTY
 
 
 def to_pattern(text: str | None) -> str:
-    """Return the subject token that stands for this id, or for any if none is named."""
+    """Escape an id as one subject token; without an id, return the wildcard ``*``."""
     return to_token(text) if text else "*"
 
 
 def from_token(token: str) -> str:
-    """Return the id that a subject token stands for."""
+    """Return the id that a subject token escapes."""
     return "" if token == _EMPTY else unquote(token.replace("%", "%25").replace("=", "%"))
 
 

@@ -1,4 +1,4 @@
-"""What the models that a run asked have used up."""
+"""Model usage of a run: requests, tokens and cost."""
 
 from decimal import Decimal
 from typing import Self
@@ -9,14 +9,14 @@ __all__ = ["RunUsage", "Usage"]
 
 
 class Usage(BaseModel):
-    """What some requests to models used; sums are exact in whatever order they are made.
+    """Usage of some model requests; sums are exact in any order.
 
     Attributes:
-        requests: Requests that were answered.
-        input_tokens: Tokens that went in, cached ones included, as the providers count them.
-        output_tokens: Tokens that came out.
-        cost_usd: What the priced requests cost, by the list prices that genai-prices knows; absent when none is priced.
-        unpriced_requests: How many requests went to models of which no price is known.
+        requests: Completed requests.
+        input_tokens: Input tokens, cached ones included, as the providers count them.
+        output_tokens: Output tokens.
+        cost_usd: US dollars for the priced requests, by the list prices of genai-prices; absent if none is priced.
+        unpriced_requests: Requests to models without a known price.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -29,7 +29,7 @@ class Usage(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """All tokens."""
+        """Input and output tokens."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -44,10 +44,13 @@ class Usage(BaseModel):
 
 
 class RunUsage(BaseModel):
-    """What a run, or one step of it, used: in all, by agent and by model.
+    """Usage of a run or of one step: in all, by agent and by model.
 
     Attributes:
-        tool_calls: Calls of tools that were answered.
+        total: Usage of all model requests.
+        tool_calls: Completed tool calls.
+        agents: Usage by the agent's name.
+        models: Usage by the model's name.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,7 +62,7 @@ class RunUsage(BaseModel):
 
     @classmethod
     def of_request(cls, agent: str, model: str, usage: Usage) -> Self:
-        """One answered request of an agent to a model."""
+        """Return the usage of one completed model request of an agent."""
         return cls(total=usage, agents={agent: usage}, models={model: usage})
 
     def __add__(self, other: "RunUsage") -> "RunUsage":

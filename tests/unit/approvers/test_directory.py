@@ -1,4 +1,4 @@
-"""The approvers file says who is who, as it stands when a decision arrives."""
+"""Decisions are verified against the approvers file as it is when they arrive."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ KNOWN = directory({"ada": ADA, "bob": BOB, "slack": BOT}, roles=ROLES, proxies=[
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def said(key: SigningKey, approver: str) -> dict[str, Any]:
+def signed_body(key: SigningKey, approver: str) -> dict[str, Any]:
     return signed(key, approver, "run.1", "a" * 64).model_dump(mode="json")
 
 
@@ -27,36 +27,36 @@ def with_ada(known: Directory, **changes: object) -> Directory:
 
 def refusal(known: Directory, key: SigningKey, approver: str) -> str:
     with pytest.raises(NotVerified) as refused:
-        known.identify(said(key, approver), NOW)
+        known.identify(signed_body(key, approver), NOW)
     return refused.value.code
 
 
-def test_one_is_known_by_a_key_of_ones_own() -> None:
-    known = KNOWN.identify(said(ADA, "ada"), NOW)
+def test_an_approver_is_identified_by_their_own_key() -> None:
+    known = KNOWN.identify(signed_body(ADA, "ada"), NOW)
 
     assert (known.roles, known.stands_in_for, known.proxy) == (("chief",), (), None)
     assert refusal(KNOWN, BOB, "ada") == "unknown_key"
     assert refusal(KNOWN, ADA, "slack") == "unknown_approver"
 
 
-def test_a_proxy_speaks_for_those_whom_it_may_and_is_named() -> None:
-    assert KNOWN.identify(said(BOT, "ada"), NOW).proxy == "slack"
+def test_a_proxy_signs_only_for_the_people_it_may_and_is_named() -> None:
+    assert KNOWN.identify(signed_body(BOT, "ada"), NOW).proxy == "slack"
 
     only_bob = KNOWN.model_copy(update={"proxies": {"slack": Proxy(keys=KNOWN.proxies["slack"].keys, people=("bob",))}})
     assert refusal(only_bob, BOT, "ada") == "unknown_key"
 
 
 @pytest.mark.parametrize(("until", "roles"), [(NOW + timedelta(days=1), ("chief", "editor")), (NOW, ("editor",))])
-def test_while_ada_is_away_bob_is_what_she_is(until: datetime, roles: tuple[str, ...]) -> None:
+def test_a_delegate_has_the_roles_of_an_absent_approver(until: datetime, roles: tuple[str, ...]) -> None:
     away = with_ada(KNOWN, away=Away(to=("bob",), until=until))
 
-    known = away.identify(said(BOB, "bob"), NOW)
+    known = away.identify(signed_body(BOB, "bob"), NOW)
 
     assert known.roles == roles
     assert known.stands_in_for == (("ada",) if len(roles) > 1 else ())
 
 
-def test_a_change_of_the_file_holds_at_once_and_a_broken_one_ends_what_it_said(tmp_path: Path) -> None:
+def test_a_change_of_the_file_holds_at_once_and_a_broken_file_holds_nothing(tmp_path: Path) -> None:
     file = approvers_file(tmp_path / "approvers.yaml", KNOWN)
     assert file.current() == KNOWN
     revoked = KNOWN.approvers["ada"].keys[0].model_copy(update={"revoked": NOW})

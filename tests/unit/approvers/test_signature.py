@@ -1,4 +1,4 @@
-"""A signature binds all that a decision says, in whatever order and language it was written."""
+"""A signature covers all fields of a decision, whatever their order and script."""
 
 import json
 import shutil
@@ -23,51 +23,51 @@ def public(key: SigningKey) -> bytes:
     return PublicKey(public=key.public).raw
 
 
-def test_the_signature_of_a_decision_verifies_in_whatever_order_its_fields_come() -> None:
-    turned = dict(reversed(json.loads(json.dumps(BODY)).items()))
+def test_a_signature_verifies_whatever_the_order_of_the_fields() -> None:
+    reordered = dict(reversed(json.loads(json.dumps(BODY)).items()))
 
-    assert verifies(turned, public(KEY))
+    assert verifies(reordered, public(KEY))
 
 
 @pytest.mark.parametrize("field", sorted(set(BODY) - {"signature"}))
-def test_no_field_can_be_changed_taken_away_or_added(field: str) -> None:
+def test_no_field_can_be_changed_removed_or_added(field: str) -> None:
     changed = BODY | {field: "other"}
     without = {name: value for name, value in BODY.items() if name != field}
 
-    for said in (changed, without, BODY | {"more": 1}):
-        assert not verifies(said, public(KEY))
+    for body in (changed, without, BODY | {"more": 1}):
+        assert not verifies(body, public(KEY))
 
 
 @pytest.mark.parametrize("nonsense", [None, "", "not base64!", "AAAA", 7, "é"])
-def test_what_is_no_signature_verifies_nothing(nonsense: Any) -> None:
+def test_an_invalid_signature_does_not_verify(nonsense: Any) -> None:
     assert not verifies(BODY | {"signature": nonsense}, public(KEY))
 
 
-def test_what_has_no_canonical_form_verifies_nothing() -> None:
+def test_a_body_without_a_canonical_form_does_not_verify() -> None:
     assert not verifies(BODY | {"more": 2**60}, public(KEY))
 
 
 def test_the_canonical_form_is_that_of_rfc_8785() -> None:
-    said: dict[str, JsonValue] = {"b": "\u20ac$\u000f\nA'\"\\/", "a": [1e30, 4.5, None, True], "signature": "left out"}
+    body: dict[str, JsonValue] = {"b": "\u20ac$\u000f\nA'\"\\/", "a": [1e30, 4.5, None, True], "signature": "left out"}
 
-    assert canonical(said).decode() == '{"a":[1e+30,4.5,null,true],"b":"€$\\u000f\\nA\'\\"\\\\/"}'
+    assert canonical(body).decode() == '{"a":[1e+30,4.5,null,true],"b":"€$\\u000f\\nA\'\\"\\\\/"}'
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine")
-def test_openssl_signs_and_makes_keys_as_well(tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_openssl_makes_the_same_keys_and_signatures(tmp_path: Path) -> None:
     pem, data = tmp_path / "bob.pem", tmp_path / "data"
     openssl = shutil.which("openssl") or ""
     subprocess.run([openssl, "genpkey", "-algorithm", "ed25519", "-out", str(pem)], check=True)
     key = SigningKey.read(pem)
     data.write_bytes(canonical({"approver": "bob", "key_id": key.key_id}))
     command = [openssl, "pkeyutl", "-sign", "-rawin", "-inkey", str(pem), "-in", str(data)]
-    said = subprocess.run(command, check=True, capture_output=True).stdout
+    signature = subprocess.run(command, check=True, capture_output=True).stdout
 
-    assert said == key.sign(data.read_bytes())
+    assert signature == key.sign(data.read_bytes())
     assert key.key_id == key_id_of(public(key))
 
 
-def test_a_key_lies_where_only_its_owner_reads_it_and_is_rotated_without_a_gap(tmp_path: Path) -> None:
+def test_only_its_owner_reads_a_key_file_and_a_rotated_key_stays_valid(tmp_path: Path) -> None:
     file, folder = ApproversFile(tmp_path / "approvers.yaml"), tmp_path / "keys"
     first, private = enrol(file, folder, "ada", roles=["editor"])
     second, _ = enrol(file, folder, "ada", roles=["chief"])
@@ -80,19 +80,19 @@ def test_a_key_lies_where_only_its_owner_reads_it_and_is_rotated_without_a_gap(t
     assert SigningKey.read(folder / f"ada~{first.key_id}.pem").key_id == first.key_id
 
 
-def test_without_a_key_or_with_several_the_sentence_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_key_or_with_several_the_error_names_the_command_or_option(tmp_path: Path) -> None:
     file, folder = ApproversFile(tmp_path / "approvers.yaml"), tmp_path / "keys"
     with pytest.raises(SetupError, match="perdure keys new NAME"):
         find_key(folder, None)
     for name in ("ada", "bob"):
         enrol(file, folder, name)
-    with pytest.raises(SetupError, match=r"ada, bob lie in .* --as"):
+    with pytest.raises(SetupError, match=r"keys of ada, bob: .* --as"):
         find_key(folder, None)
     with pytest.raises(SetupError, match="cannot be the name"):
         enrol(file, folder, "../mallory")
 
 
-def test_signing_again_gives_the_signature_of_the_other_key() -> None:
+def test_signing_again_replaces_the_signature() -> None:
     other = SigningKey.new()
     again = sign(signed(KEY, "ada", "run.1", "a" * 64), other).model_dump(mode="json")
 

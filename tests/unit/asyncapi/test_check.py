@@ -1,4 +1,4 @@
-"""Published files are held against the code, on the command line too."""
+"""The published contract files are compared with the code, on the command line too."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ PROGRESS = "schemas/progress.json"
 DECISIONS = "schemas/decisions.json"
 
 
-def edited(file: str, **properties: Any) -> dict[str, str]:
-    """Give the files as if this message had had these fields too when it was published; none is a field it had not."""
+def published_with(file: str, **properties: Any) -> dict[str, str]:
+    """Return the files with other properties of one message; None removes a property."""
     schema = json.loads(CODE[file])
     schema["properties"] = {
         name: what for name, what in {**schema["properties"], **properties}.items() if what is not None
@@ -25,68 +25,68 @@ def edited(file: str, **properties: Any) -> dict[str, str]:
     return {**CODE, file: json.dumps(schema)}
 
 
-def test_what_is_the_same_has_no_differences() -> None:
+def test_equal_files_have_no_differences() -> None:
     assert differences(CODE, CODE) == []
 
 
-def test_a_message_that_is_gone_breaks_others() -> None:
+def test_removing_a_message_is_breaking() -> None:
     (difference,) = differences({**CODE, "schemas/moods.json": "{}"}, CODE)
 
     assert difference == Difference("schemas/moods.json", "is gone from the code.", breaking=True)
 
 
-def test_a_new_message_breaks_nobody() -> None:
+def test_a_new_message_is_not_breaking() -> None:
     published = {file: text for file, text in CODE.items() if file != PROGRESS}
 
     assert differences(published, CODE) == [Difference(PROGRESS, "is not published yet.")]
 
 
-def test_a_field_that_is_gone_breaks_others() -> None:
-    (difference,) = differences(edited(PROGRESS, mood={"type": "string"}), CODE)
+def test_removing_a_field_is_breaking() -> None:
+    (difference,) = differences(published_with(PROGRESS, mood={"type": "string"}), CODE)
 
     assert difference == Difference(PROGRESS, "mood is gone: breaks old readers and writers.", breaking=True)
 
 
-def test_a_new_field_breaks_others_only_if_it_is_required() -> None:
-    assert [it.breaking for it in differences(edited(PROGRESS, sequence=None), CODE)] == [True]
-    assert [it.breaking for it in differences(edited(PROGRESS, attempt=None), CODE)] == [False]
+def test_a_new_field_is_breaking_only_if_it_is_required() -> None:
+    assert [it.breaking for it in differences(published_with(PROGRESS, sequence=None), CODE)] == [True]
+    assert [it.breaking for it in differences(published_with(PROGRESS, attempt=None), CODE)] == [False]
 
 
-def test_perdure_may_learn_to_take_more_but_not_to_say_more() -> None:
-    taken = differences(edited(DECISIONS, comment={"type": "string", "maxLength": 9}), CODE)
-    said = differences(edited(PROGRESS, run_id={"type": "string", "maxLength": 9}), CODE)
+def test_perdure_may_accept_more_values_but_not_publish_more() -> None:
+    accepted = differences(published_with(DECISIONS, comment={"type": "string", "maxLength": 9}), CODE)
+    published = differences(published_with(PROGRESS, run_id={"type": "string", "maxLength": 9}), CODE)
 
-    assert [it.breaking for it in taken] == [False]
-    assert [it.breaking for it in said] == [True]
+    assert [it.breaking for it in accepted] == [False]
+    assert [it.breaking for it in published] == [True]
 
 
-def test_another_subject_breaks_others() -> None:
+def test_another_subject_is_breaking() -> None:
     document = CODE["asyncapi.json"].replace("progress.{workflow}.{workflow_id}", "progress.{workflow_id}")
 
     assert differences({**CODE, "asyncapi.json": document}, CODE) == [
         Difference(
             "asyncapi.json",
-            "progress is said on progress.{workflow}.{workflow_id}, not on progress.{workflow_id}.",
+            "progress is published on progress.{workflow}.{workflow_id}, not on progress.{workflow_id}.",
             breaking=True,
         )
     ]
 
 
 @pytest.mark.parametrize("file", ["asyncapi.json", PROGRESS])
-def test_other_words_are_told_and_break_nobody(file: str) -> None:
-    differing = differences({**CODE, file: CODE[file].replace('"description": "', '"description": "Well: ')}, CODE)
+def test_other_descriptions_are_reported_and_not_breaking(file: str) -> None:
+    found = differences({**CODE, file: CODE[file].replace('"description": "', '"description": "Well: ')}, CODE)
 
-    assert differing == [Difference(file, "differs in nothing that a program reads.")]
+    assert found == [Difference(file, "differs only in descriptions.")]
 
 
-def test_a_file_that_is_no_json_is_told() -> None:
+def test_a_file_that_is_not_json_is_reported() -> None:
     (difference,) = differences({**CODE, PROGRESS: "{"}, CODE)
 
-    assert difference.sentence.startswith("is no JSON")
+    assert difference.sentence.startswith("is not JSON")
 
 
-def call(*words: str | Path) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["contracts", *map(str, words)])
+def run_contracts(*arguments: str | Path) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["contracts", *map(str, arguments)])
     return done.exit_code, done.output
 
 
@@ -96,50 +96,50 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / file).write_text(text)
 
 
-def test_what_was_exported_passes_the_check(tmp_path: Path) -> None:
-    exported, said = call("export", "--to", tmp_path)
+def test_exported_files_pass_the_check(tmp_path: Path) -> None:
+    exit_code, output = run_contracts("export", "--to", tmp_path)
 
-    assert exported == 0
-    assert f"v{VERSION}/asyncapi.json: is not published yet." in said
+    assert exit_code == 0
+    assert f"v{VERSION}/asyncapi.json: is not published yet." in output
     assert read_files(tmp_path / f"v{VERSION}") == CODE
-    assert call("check", "--against", tmp_path) == (0, "")
-    assert call("export", "--to", tmp_path) == (0, "")
+    assert run_contracts("check", "--against", tmp_path) == (0, "")
+    assert run_contracts("export", "--to", tmp_path) == (0, "")
 
 
-def test_the_check_fails_when_the_code_says_more(tmp_path: Path) -> None:
-    write(tmp_path / f"v{VERSION}", edited(PROGRESS, attempt=None))
+def test_the_check_fails_when_the_code_has_more_fields(tmp_path: Path) -> None:
+    write(tmp_path / f"v{VERSION}", published_with(PROGRESS, attempt=None))
 
-    code, said = call("check", "--against", tmp_path)
+    exit_code, output = run_contracts("check", "--against", tmp_path)
 
-    assert code == 1
-    assert "progress.json: attempt is new." in said
-    assert "perdure contracts export" in said
+    assert exit_code == 1
+    assert "progress.json: attempt is new." in output
+    assert "perdure contracts export" in output
 
 
-def test_what_would_break_others_is_not_written_without_a_new_version(tmp_path: Path) -> None:
-    published = edited(PROGRESS, mood={"type": "string"})
+def test_a_breaking_change_is_not_written_without_a_new_version(tmp_path: Path) -> None:
+    published = published_with(PROGRESS, mood={"type": "string"})
     write(tmp_path / f"v{VERSION}", published)
 
-    code, said = call("export", "--to", tmp_path)
+    exit_code, output = run_contracts("export", "--to", tmp_path)
 
-    assert code == 1
-    assert "mood is gone" in said
-    assert "VERSION" in said
+    assert exit_code == 1
+    assert "mood is gone" in output
+    assert "VERSION" in output
     assert read_files(tmp_path / f"v{VERSION}") == published
 
 
-def test_a_new_version_may_be_anything(tmp_path: Path) -> None:
-    write(tmp_path / "v0", edited(PROGRESS, mood={"type": "string"}))
+def test_a_new_version_may_change_anything(tmp_path: Path) -> None:
+    write(tmp_path / "v0", published_with(PROGRESS, mood={"type": "string"}))
 
-    assert call("export", "--to", tmp_path)[0] == 0
+    assert run_contracts("export", "--to", tmp_path)[0] == 0
 
 
 def test_programs_read_the_differences_as_json(tmp_path: Path) -> None:
-    write(tmp_path / f"v{VERSION}", edited(PROGRESS, mood={"type": "string"}))
+    write(tmp_path / f"v{VERSION}", published_with(PROGRESS, mood={"type": "string"}))
 
-    _, said = call("check", "--against", tmp_path, "--json")
+    _, output = run_contracts("check", "--against", tmp_path, "--json")
 
-    assert json.loads(said.splitlines()[0]) == {
+    assert json.loads(output.splitlines()[0]) == {
         "file": PROGRESS,
         "sentence": "mood is gone: breaks old readers and writers.",
         "breaking": True,

@@ -1,4 +1,4 @@
-"""What is published for other programs is right, and is what the code says."""
+"""The published contract is valid, and is what the code gives."""
 
 import json
 import re
@@ -30,10 +30,10 @@ OFFICIAL: Final = Path(__file__).with_name("asyncapi-3.0.0.schema.json")
 BOT: Final = {"request_id": "r.1", "decision": "approve", "approver": "ada", "digest": "0" * 64, "nonce": "1"}
 
 
-def test_the_published_contract_is_what_the_code_says() -> None:
+def test_the_published_contract_is_what_the_code_gives() -> None:
     published = read_files(PUBLISHED)
 
-    assert differences(published, contract_files()) == [], "perdure contracts check tells more"
+    assert differences(published, contract_files()) == [], "see perdure contracts check"
     assert published == contract_files()
 
 
@@ -47,7 +47,7 @@ def test_each_schema_is_json_schema(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_every_reference_leads_somewhere(file: str) -> None:
+def test_every_reference_resolves(file: str) -> None:
     for reference in references(FILES[file]):
         target, _, pointer = reference.partition("#")
         found = FILES[target or file]
@@ -64,38 +64,38 @@ def references(node: Any) -> Iterator[str]:
 
 @given(messages)
 def test_every_message_fits_its_schema(message: Message) -> None:
-    wire = encode(message, source="perdure/test", at=datetime(2026, 11, 23, tzinfo=UTC))
+    raw = encode(message, source="perdure/test", at=datetime(2026, 11, 23, tzinfo=UTC))
 
-    Draft202012Validator(SCHEMAS[f"schemas/{message.type}.json"]).validate(json.loads(wire.body))
+    Draft202012Validator(SCHEMAS[f"schemas/{message.type}.json"]).validate(json.loads(raw.body))
 
 
 @given(messages)
-def test_every_message_has_the_subject_and_the_headers_that_the_document_says(message: Message) -> None:
-    wire = encode(message, source="perdure/test", at=datetime(2026, 11, 23, tzinfo=UTC))
-    said = DOCUMENT["components"]["messages"][type(message).__name__]
+def test_every_message_has_the_subject_and_headers_of_the_document(message: Message) -> None:
+    raw = encode(message, source="perdure/test", at=datetime(2026, 11, 23, tzinfo=UTC))
+    described = DOCUMENT["components"]["messages"][type(message).__name__]
 
-    Draft202012Validator({**said["headers"], "components": DOCUMENT["components"]}).validate(wire.headers)
-    assert matches(re.sub(r"{\w+}", "*", DOCUMENT["channels"][message.type]["address"]), wire.subject)
+    Draft202012Validator({**described["headers"], "components": DOCUMENT["components"]}).validate(raw.headers)
+    assert matches(re.sub(r"{\w+}", "*", DOCUMENT["channels"][message.type]["address"]), raw.subject)
 
 
-def test_the_address_of_a_channel_names_the_fields_that_make_it() -> None:
+def test_the_address_of_a_channel_names_the_fields_of_the_body() -> None:
     channel = DOCUMENT["channels"]["progress"]
 
     assert channel["address"] == "progress.{workflow}.{workflow_id}"
     assert channel["parameters"]["workflow"]["location"] == "$message.payload#/workflow"
 
 
-def test_a_decision_need_not_repeat_what_its_subject_says() -> None:
+def test_a_decision_need_not_repeat_the_id_in_its_subject() -> None:
     assert Draft202012Validator(SCHEMAS["schemas/decisions.json"]).is_valid(BOT)
 
 
-def test_what_perdure_says_names_its_type() -> None:
+def test_messages_of_services_require_their_type() -> None:
     for channel in CHANNELS:
-        if channel.model and not channel.said_by_others:
+        if channel.model and not channel.is_external:
             assert "type" in SCHEMAS[f"schemas/{channel.name}.json"]["required"]
 
 
-def test_every_stream_has_a_channel_and_every_channel_somebody_who_hears_it() -> None:
+def test_every_stream_has_a_channel_and_every_consumer_a_receive_operation() -> None:
     received = {(it["tags"][0]["name"], it["channel"]["$ref"]) for it in operations("receive")}
 
     assert {channel.stream for channel in CHANNELS} == set(STREAMS) - {"ADVISORIES"} == set(SAID_BY)
@@ -107,7 +107,7 @@ def test_every_stream_has_a_channel_and_every_channel_somebody_who_hears_it() ->
     }
 
 
-def test_what_others_say_is_sent_by_no_service() -> None:
+def test_external_channels_have_no_send_operation() -> None:
     sent = {it["channel"]["$ref"].removeprefix("#/channels/") for it in operations("send")}
 
     assert set(DOCUMENT["channels"]) - sent == {"decisions", "events", "signals"}

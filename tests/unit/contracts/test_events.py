@@ -28,7 +28,7 @@ def read(body: bytes, headers: dict[str, str] | None = None, subject: str = "eve
 
 
 @given(events)
-def test_an_event_survives_the_wire(event: Event) -> None:
+def test_an_event_is_read_as_it_was_written(event: Event) -> None:
     assert read_event(write_event(event), fallback_id="unused") == event
 
 
@@ -38,12 +38,12 @@ def test_bare_json_takes_its_type_from_the_subject_and_its_id_from_the_stream() 
     assert event == Event(id="EVENTS.7", type="documents.submitted", source="nats", data={"path": "contract.md"})
 
 
-def test_bare_json_with_a_message_id_is_called_by_it() -> None:
+def test_bare_json_with_a_message_id_takes_it_as_its_id() -> None:
     assert read(b"{}", {"Nats-Msg-Id": "order-1"}).id == "order-1"
 
 
 @pytest.mark.parametrize("mode", ["binary", "structured"])
-def test_the_official_sdk_is_understood(mode: str) -> None:
+def test_events_of_the_official_sdk_are_read(mode: str) -> None:
     foreign = CloudEvent(
         {
             "id": "ü 1",
@@ -62,7 +62,7 @@ def test_the_official_sdk_is_understood(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "reason", "words"),
+    ("body", "headers", "reason", "detail"),
     [
         (b"", {}, "empty_body", "no body"),
         (b"{oops", {}, "not_json", "line 1"),
@@ -81,10 +81,10 @@ def test_the_official_sdk_is_understood(mode: str) -> None:
         ),
     ],
 )
-def test_what_is_no_event_is_refused_with_a_reason(
-    body: bytes, headers: dict[str, str], reason: Reason, words: str
+def test_an_invalid_event_is_refused_with_a_reason(
+    body: bytes, headers: dict[str, str], reason: Reason, detail: str
 ) -> None:
-    with pytest.raises(InvalidMessage, match=words) as refused:
+    with pytest.raises(InvalidMessage, match=detail) as refused:
         read(body, headers)
 
     assert refused.value.reason == reason

@@ -18,7 +18,7 @@ def test_the_compose_file_fits_the_compose_specification() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
 
 
-def test_every_file_and_volume_that_compose_mounts_is_there() -> None:
+def test_every_mounted_file_and_volume_exists() -> None:
     sources = {source for service in compose()["services"].values() for source in volumes_of(service).values()}
     files = {source for source in sources if source.startswith(".")}
 
@@ -26,8 +26,8 @@ def test_every_file_and_volume_that_compose_mounts_is_there() -> None:
     assert all((ROOT / file).exists() for file in files)
 
 
-def test_whom_a_service_of_compose_waits_for_can_tell_when_it_is_ready() -> None:
-    tells = {
+def test_every_dependency_in_compose_has_what_its_condition_needs() -> None:
+    needs = {
         "service_healthy": "healthcheck",
         "service_completed_successfully": "entrypoint",
         "service_started": "image",
@@ -35,7 +35,7 @@ def test_whom_a_service_of_compose_waits_for_can_tell_when_it_is_ready() -> None
 
     for service in compose()["services"].values():
         for other, wait in service.get("depends_on", {}).items():
-            assert tells[wait["condition"]] in compose()["services"][other]
+            assert needs[wait["condition"]] in compose()["services"][other]
 
 
 def test_compose_publishes_nothing_beyond_the_loopback_interface() -> None:
@@ -45,7 +45,7 @@ def test_compose_publishes_nothing_beyond_the_loopback_interface() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_no_password_stands_in_compose_but_as_a_default_for_development() -> None:
+def test_compose_holds_passwords_only_as_defaults_for_development() -> None:
     variables = {
         name: value
         for service in compose()["services"].values()
@@ -65,7 +65,7 @@ def test_each_service_runs_in_compose_on_its_own_port(name: str, monkeypatch: py
 
     assert service_of(service["command"]) == name
     assert service["ports"] == [f"127.0.0.1:{PORTS[name]}:{own.http_port}"]
-    assert own.http_host == "0.0.0.0"  # noqa: S104 (a container's)
+    assert own.http_host == "0.0.0.0"  # noqa: S104 (inside a container)
     assert f"127.0.0.1:{own.http_port}/readyz" in service["healthcheck"]["test"][-1]
     assert volumes_of(service)[service["environment"]["PERDURE_CONFIG"]] == "./deploy/perdure.yaml"
     assert str(settings.state) in volumes_of(service)

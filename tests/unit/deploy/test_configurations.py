@@ -12,7 +12,7 @@ from tests.support.deploy_files import CONFIGURATIONS, ROOT, compose, loaded, vo
 
 
 @pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_every_route_starts_a_workflow_that_is_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_route_starts_a_registered_workflow(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = loaded({}, file, monkeypatch)
 
     assert compile_rules(settings.routes)

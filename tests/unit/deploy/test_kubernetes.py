@@ -78,7 +78,7 @@ def test_each_pod_reads_its_configuration_and_answers_its_probes(name: str, monk
     probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
 
     assert settings.execution_engine == "temporal"
-    assert own.http_host == "0.0.0.0"  # noqa: S104 (a pod's)
+    assert own.http_host == "0.0.0.0"  # noqa: S104 (inside a pod)
     assert container["ports"] == [{"name": "http", "containerPort": own.http_port}]
     assert {probe["port"] for probe in probes.values()} == {"http"}
     assert [probe["path"] for probe in probes.values()] == ["/healthz", "/healthz", "/readyz"]
@@ -105,7 +105,7 @@ def test_the_user_of_the_pods_is_that_of_the_image() -> None:
     assert {pod["securityContext"]["runAsUser"] for _, pod, _ in workloads()} == {int(user)}
 
 
-def test_no_pod_gets_the_service_links_that_perdure_would_take_for_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pod_has_service_links_which_perdure_would_read_as_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_INGEST_SERVICE_HOST", "10.0.0.1")
 
     with pytest.raises(SetupError, match="PERDURE_INGEST_SERVICE_HOST is unknown"):

@@ -16,7 +16,7 @@ from tests.support.deploy_files import COMPOSE, DEPLOY, ROOT, compose, generated
 NATS = DEPLOY / "nats"
 
 
-def test_the_accounts_are_what_the_code_says() -> None:
+def test_the_accounts_file_is_what_the_command_prints() -> None:
     printed = CliRunner().invoke(app, ["nats", "accounts"]).output
 
     assert printed == (NATS / "accounts.conf").read_text(), "perdure nats accounts > deploy/nats/accounts.conf"
@@ -28,7 +28,7 @@ def test_every_role_has_its_nkey_in_the_files_for_nats_server() -> None:
     assert set(re.findall(r"\$PERDURE_NKEY_\w+", files)) == set(ENVIRONMENT.values())
 
 
-def test_what_nats_conf_includes_is_mounted_beside_it() -> None:
+def test_the_files_that_nats_conf_includes_are_mounted_beside_it() -> None:
     mounted = volumes_of(compose()["services"]["nats"])
     included = {name for file in NATS.glob("*.conf") for name in re.findall(r'include "([\w.]+)"', file.read_text())}
 
@@ -36,7 +36,7 @@ def test_what_nats_conf_includes_is_mounted_beside_it() -> None:
     assert all(mounted[f"/etc/nats/{name}"] == f"./deploy/nats/{name}" for name in included)
 
 
-def test_the_command_makes_what_compose_asks_for_and_never_makes_a_key_anew(tmp_path: Path) -> None:
+def test_the_command_makes_the_secrets_of_compose_and_never_replaces_a_key(tmp_path: Path) -> None:
     secrets = {secret["file"] for secret in compose()["secrets"].values()}
     (public,) = compose()["services"]["nats"]["env_file"]
     folder = tmp_path / Path(public).parent
@@ -68,7 +68,7 @@ def test_each_pod_gets_the_seed_of_its_service_and_no_other() -> None:
         assert generated("perdure-environment")["PERDURE_NATS__NKEY_SEED_FILE"] == f"{folder}/{item['path']}"
 
 
-def test_the_compose_file_says_how_its_user_may_read_the_seeds() -> None:
+def test_the_compose_file_names_the_command_that_lets_its_user_read_the_seeds() -> None:
     (user,) = re.findall(r"^USER (\d+):\d+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
 
     assert f"chown {user} deploy/nats/nkeys/*.nk" in COMPOSE.read_text()

@@ -1,4 +1,4 @@
-"""The servers: tuned as the embedded ones, and asked where they answer."""
+"""The configuration of nats-server and Temporal: as of the embedded servers."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_nats_server_accepts_its_configuration(tmp_path: Path, monkeypatch: pyte
     run("nats-server", "-c", DEPLOY / "nats/nats.conf", "-t")
 
 
-def test_what_nats_stores_lies_on_its_volume_and_its_health_is_asked_where_it_is_told() -> None:
+def test_nats_stores_on_its_volume_and_compose_checks_its_monitoring_port() -> None:
     nats = compose()["services"]["nats"]
     configuration = (DEPLOY / "nats/nats.conf").read_text()
     (folder,) = re.findall(r"store_dir: (\S+)", configuration)
@@ -29,13 +29,13 @@ def test_what_nats_stores_lies_on_its_volume_and_its_health_is_asked_where_it_is
     assert f"http://127.0.0.1:{monitor}/healthz" in nats["healthcheck"]["test"][-1]
 
 
-def test_the_servers_are_tuned_as_the_embedded_ones(tmp_path: Path) -> None:
+def test_the_servers_have_the_settings_of_the_embedded_ones(tmp_path: Path) -> None:
     ports = dict.fromkeys(("nats", "nats_monitor", *(f"temporal{it}" for it in ("", "_ui", "_http", "_metrics"))), 1)
     nats_program(tmp_path, ports)
     (payload,) = re.findall(r"max_payload: (\d+)", (tmp_path / "nats/nats.conf").read_text())
     command = temporal_program(tmp_path, ports, "default").command
-    tuned = {command[place + 1] for place, word in enumerate(command) if word == "--dynamic-config-value"}
+    embedded = {command[place + 1] for place, word in enumerate(command) if word == "--dynamic-config-value"}
     dynamic = read(DEPLOY / "temporal/dynamic.yaml")
 
     assert f"max_payload: {int(payload) // 1024**2}MB" in (DEPLOY / "nats/nats.conf").read_text()
-    assert {f"{key}={constrained['value']}" for key, (constrained,) in dynamic.items()} == tuned
+    assert {f"{key}={constrained['value']}" for key, (constrained,) in dynamic.items()} == embedded

@@ -13,37 +13,37 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @given(messages)
-def test_every_message_survives_the_wire_byte_for_byte(message: Message) -> None:
-    wire = encode(message, source="perdure/test", at=NOW)
+def test_every_message_is_decoded_as_it_was_encoded_byte_for_byte(message: Message) -> None:
+    raw = encode(message, source="perdure/test", at=NOW)
 
-    heard = decode(wire)
+    decoded = decode(raw)
 
-    assert heard == message
-    assert encode(heard, source="perdure/test", at=NOW) == wire
+    assert decoded == message
+    assert encode(decoded, source="perdure/test", at=NOW) == raw
 
 
 @given(messages)
 def test_every_message_has_a_stream_and_headers_that_nats_can_carry(message: Message) -> None:
-    wire = encode(message, source="perdure/test", at=NOW)
+    raw = encode(message, source="perdure/test", at=NOW)
 
-    assert stream_of(wire.subject)
-    assert all(value.isascii() and value.isprintable() for value in wire.headers.values())
+    assert stream_of(raw.subject)
+    assert all(value.isascii() and value.isprintable() for value in raw.headers.values())
 
 
 def test_a_message_is_a_cloud_event_in_binary_mode() -> None:
     fact = Progress(workflow="W", workflow_id="w.1", run_id="r", sequence=7, kind="note", at=NOW)
 
-    wire = encode(fact, source="perdure/orchestrator", at=NOW)
+    raw = encode(fact, source="perdure/orchestrator", at=NOW)
 
-    assert wire.subject == "progress.W.w=2E1"
-    assert wire.headers["Nats-Msg-Id"] == wire.headers["ce-id"] == "r.7.1.note"
-    assert wire.headers["ce-type"] == "progress"
-    assert wire.headers["ce-source"] == "perdure/orchestrator"
-    assert wire.headers["ce-subject"] == "w.1"
-    assert wire.headers["ce-time"] == "2026-11-23T00:00:00+00:00"
+    assert raw.subject == "progress.W.w=2E1"
+    assert raw.headers["Nats-Msg-Id"] == raw.headers["ce-id"] == "r.7.1.note"
+    assert raw.headers["ce-type"] == "progress"
+    assert raw.headers["ce-source"] == "perdure/orchestrator"
+    assert raw.headers["ce-subject"] == "w.1"
+    assert raw.headers["ce-time"] == "2026-11-23T00:00:00+00:00"
 
 
-def test_what_is_no_message_is_refused_with_the_field() -> None:
+def test_an_invalid_message_is_refused_with_the_field() -> None:
     with pytest.raises(InvalidMessage, match="request_id: Field required"):
         decode(RawMessage("decisions.w", b'{"type": "decisions"}', {}))
 

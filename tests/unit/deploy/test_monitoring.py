@@ -1,4 +1,4 @@
-"""Who watches the services: the collector, Prometheus and Grafana."""
+"""Monitoring: the collector, Prometheus and Grafana."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def targets(configuration: Any) -> set[str]:
     return {target for config in configs for target in config["targets"]}
 
 
-def test_the_dashboard_asks_for_what_the_services_measure() -> None:
+def test_the_dashboard_queries_only_metrics_of_the_services() -> None:
     registry = CollectorRegistry()
     metrics = _Metrics(registry)
     for metric in (metrics.handled, metrics.seconds, metrics.pending):
@@ -39,8 +39,8 @@ def test_the_dashboard_asks_for_what_the_services_measure() -> None:
     exposed = set(re.findall(r"^(perdure_\w+)\{", generate_latest(registry).decode(), re.MULTILINE))
     panels = json.loads((DEPLOY / "grafana/dashboards/perdure.json").read_text())["panels"]
     (source,) = read(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
-    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    queries = " ".join(target["expr"] for panel in panels for target in panel["targets"])
 
-    assert set(re.findall(r"perdure_\w+", asked)) <= exposed
+    assert set(re.findall(r"perdure_\w+", queries)) <= exposed
     assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
     assert len({panel["id"] for panel in panels}) == len(panels)

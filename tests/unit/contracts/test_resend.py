@@ -14,21 +14,21 @@ STRUCTURED = RawMessage(
 )
 
 
-def letter(wire: RawMessage) -> DeadLetter:
+def dead_letter(raw: RawMessage) -> DeadLetter:
     return DeadLetter(
         service="ingest",
         reason="no_route",
         detail="none",
-        original_subject=wire.subject,
+        original_subject=raw.subject,
         stream="EVENTS",
         stream_sequence=7,
-        headers=dict(wire.headers),
+        headers=dict(raw.headers),
         at=datetime(2026, 11, 23, tzinfo=UTC),
     )
 
 
 @pytest.mark.parametrize(
-    "wire",
+    "raw",
     [
         write_event(EVENT),
         STRUCTURED,
@@ -36,11 +36,11 @@ def letter(wire: RawMessage) -> DeadLetter:
         RawMessage("events.a.b", b"{}", {"Nats-Msg-Id": "näme with spaces", "traceparent": "t"}),
     ],
 )
-def test_a_replay_is_the_same_event_under_another_message_id(wire: RawMessage) -> None:
-    again = resent(letter(wire), wire.body, place=3)
+def test_a_resent_event_is_the_same_event_with_another_message_id(raw: RawMessage) -> None:
+    again = resent(dead_letter(raw), raw.body, place=3)
 
-    before = read_event(wire, fallback_id="EVENTS.7")
+    before = read_event(raw, fallback_id="EVENTS.7")
     assert read_event(again, fallback_id="EVENTS.99") == before
-    assert again.subject == wire.subject
+    assert again.subject == raw.subject
     assert again.headers["Nats-Msg-Id"] == "replay.3"
-    assert again.headers.get("traceparent") == wire.headers.get("traceparent")
+    assert again.headers.get("traceparent") == raw.headers.get("traceparent")
