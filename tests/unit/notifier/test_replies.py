@@ -1,4 +1,4 @@
-"""What people answer over HTTP: who is let in, what is said for them, and what changes nothing."""
+"""Decisions over HTTP: who is authenticated, what is published for them, and what changes nothing."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ from tests.support.slack_peer import TOKEN, SlackPeer, slack_peer
 
 KEY = SigningKey.new()
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ASKED = request(opened_at=datetime.now(UTC), details="<script>alert(1)</script>", action={"amount": 7})
+REQUEST = request(opened_at=datetime.now(UTC), details="<script>alert(1)</script>", action={"amount": 7})
 VALUE = json.dumps({"request_id": "w.1", "digest": "a" * 64})
-APPROVE, REJECT = ({"action_id": f"perdure_{said}", "value": VALUE} for said in ("approve", "reject"))
+APPROVE, REJECT = ({"action_id": f"perdure_{choice}", "value": VALUE} for choice in ("approve", "reject"))
 
 
 @dataclass
-class House:
-    """A notifier's front over real HTTP, on a bus in memory."""
+class Front:
+    """The notifier's HTTP application on a real port, with an in-memory bus."""
 
     url: str
     bus: MemoryBus
@@ -46,164 +46,168 @@ class House:
     client: httpx2.AsyncClient
 
     @property
-    def said(self) -> list[Decision]:
+    def decisions(self) -> list[Decision]:
         return [message for message in self.bus.published if isinstance(message, Decision)]
 
-    async def judged(self, decision_id: str, code: str = "accepted") -> None:
-        """Give a decision its receipt, as an orchestrator would."""
-        said = {"request_id": "w.1", "decision_id": decision_id, "accepted": code == "accepted", "code": code}
-        await self.bus.publish(Receipt.model_validate({**said, "reason": "because"}))
+    async def publish_receipt(self, decision_id: str, code: str = "accepted") -> None:
+        """Publish the receipt of a decision, as an orchestrator would."""
+        fields = {"request_id": "w.1", "decision_id": decision_id, "accepted": code == "accepted", "code": code}
+        await self.bus.publish(Receipt.model_validate({**fields, "reason": "because"}))
 
     def link(self, approver: str = "ada", **changed: Any) -> str:
-        return Links(KEY, self.url).make(ASKED.model_copy(update=changed), approver)
+        return Links(KEY, self.url).make(REQUEST.model_copy(update=changed), approver)
 
     async def post(self, body: bytes, headers: dict[str, str]) -> httpx2.Response:
         return await self.client.post(f"{self.url}/decisions/hook", content=body, headers=headers)
 
 
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Front]:
     for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SECRET": SLACK_SECRET, "HOOK": HOOK}.items():
         monkeypatch.setenv(name, value)
     proxies = {"notifier": Proxy(keys=(PublicKey(public=KEY.public),))}
     known = Directory(approvers={"ada": Approver(slack="UADA")}, proxies=proxies)
     people = approvers_file(tmp_path / "approvers.yaml", known)
     bus, entries = MemoryBus(), MemoryKeyValue()
-    await bus.publish(ASKED)
+    await bus.publish(REQUEST)
     with slack_peer() as peer:
         settings = configured(peer)
-        front, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health()
+        app, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health()
         serving = endpoints(settings.notifier, health, CollectorRegistry())
-        async with serving, front as health.front, httpx2.AsyncClient() as client:
-            yield House(str(settings.notifier.url).rstrip("/"), bus, entries, people, peer, client)
+        async with serving, app as health.front, httpx2.AsyncClient() as client:
+            yield Front(str(settings.notifier.url).rstrip("/"), bus, entries, people, peer, client)
 
 
 def configured(peer: SlackPeer) -> Settings:
     slack = {"channel": "C1", "base_url": f"{peer.url}/api/", "signing_secret_variable": "SLACK_SECRET"}
     hook = {"url": "https://hook.example.com", "secret_variable": "HOOK", "answers": True}
     channels, port = {"desk": {"slack": slack}, "hook": {"webhook": hook}}, free_port()
-    said = {"channels": channels, "url": f"http://127.0.0.1:{port}", "http_port": port}
-    return Settings.model_validate({"notifier": said})
+    notifier = {"channels": channels, "url": f"http://127.0.0.1:{port}", "http_port": port}
+    return Settings.model_validate({"notifier": notifier})
 
 
-def is_the_notifiers(decision: Decision, people: ApproversFile) -> bool:
+def is_signed_by_the_notifier(decision: Decision, people: ApproversFile) -> bool:
     return people.current().identify(decision.model_dump(mode="json"), datetime.now(UTC)).proxy == "notifier"
 
 
-async def test_a_click_in_slack_is_a_decision_of_the_one_who_clicked(house: House) -> None:
-    answer = await house.peer.click(house.url, APPROVE, "UADA")
+async def test_a_click_in_slack_is_a_decision_of_the_person_who_clicked(front: Front) -> None:
+    answer = await front.peer.click(front.url, APPROVE, "UADA")
 
     assert answer.status_code == 200
-    (decision,) = house.said
+    (decision,) = front.decisions
     assert (decision.approver, decision.decision, decision.request_id) == ("ada", "approve", "w.1")
-    assert is_the_notifiers(decision, house.people)
+    assert is_signed_by_the_notifier(decision, front.people)
 
 
-async def test_the_one_who_clicked_is_told_what_became_of_it_and_nobody_else(house: House) -> None:
-    await house.peer.click(house.url, APPROVE, "UADA")
-    await house.judged(house.said[0].message_id, "not_allowed")
+async def test_only_the_person_who_clicked_sees_the_receipt(front: Front) -> None:
+    await front.peer.click(front.url, APPROVE, "UADA")
+    await front.publish_receipt(front.decisions[0].message_id, "not_allowed")
 
-    await told(house.peer)
-    assert house.peer.told == [{"text": ":no_entry: because", "response_type": "ephemeral", "replace_original": False}]
+    await ephemeral_message(front.peer)
+    assert front.peer.ephemeral == [
+        {"text": ":no_entry: because", "response_type": "ephemeral", "replace_original": False}
+    ]
 
 
-async def test_whoever_rejects_is_asked_why(house: House) -> None:
-    await house.peer.click(house.url, REJECT, "UADA")
-    assert house.said == []
-    (field,) = [block["element"] for block in house.peer.of("views.open")[0]["view"]["blocks"] if "element" in block]
+async def test_a_rejection_requires_a_reason(front: Front) -> None:
+    await front.peer.click(front.url, REJECT, "UADA")
+    assert front.decisions == []
+    (field,) = [
+        block["element"] for block in front.peer.calls_of("views.open")[0]["view"]["blocks"] if "element" in block
+    ]
     assert field["max_length"] == 3_000
 
-    assert (await house.peer.submit(house.url, "  ", "UADA")).json()["response_action"] == "errors"
-    await house.peer.submit(house.url, "Too dear.", "UADA")
+    assert (await front.peer.submit(front.url, "  ", "UADA")).json()["response_action"] == "errors"
+    await front.peer.submit(front.url, "Too dear.", "UADA")
 
-    (decision,) = house.said
+    (decision,) = front.decisions
     assert (decision.decision, decision.comment) == ("reject", "Too dear.")
 
 
-async def test_who_is_not_known_by_slack_says_nothing_and_is_told(house: House) -> None:
-    await house.peer.click(house.url, APPROVE, "UEVE")
+async def test_a_click_by_an_unknown_slack_user_is_refused_with_an_explanation(front: Front) -> None:
+    await front.peer.click(front.url, APPROVE, "UEVE")
 
-    await told(house.peer)
-    assert "slack: UEVE" in house.peer.told[0]["text"]
-    assert house.said == []
+    await ephemeral_message(front.peer)
+    assert "slack: UEVE" in front.peer.ephemeral[0]["text"]
+    assert front.decisions == []
 
 
-async def test_what_cannot_be_taken_now_is_said_to_slack_at_once(house: House) -> None:
-    house.peer.plan = ["trigger_expired"]
-    no_dialog = await house.peer.click(house.url, REJECT, "UADA")
-    house.people.path.write_text("approvers: [broken")
-    nobody_known = await house.peer.click(house.url, APPROVE, "UADA")
+async def test_slack_gets_an_error_if_a_decision_cannot_be_stored(front: Front) -> None:
+    front.peer.plan = ["trigger_expired"]
+    no_dialog = await front.peer.click(front.url, REJECT, "UADA")
+    front.people.path.write_text("approvers: [broken")
+    nobody_known = await front.peer.click(front.url, APPROVE, "UADA")
 
     assert (no_dialog.status_code, nobody_known.status_code) == (502, 503)
-    assert house.said == []
+    assert front.decisions == []
 
 
-async def test_what_is_not_signed_by_slack_is_refused(house: House) -> None:
-    click = house.peer.clicked(APPROVE, "UADA")
+async def test_a_request_without_slacks_signature_is_refused(front: Front) -> None:
+    click = front.peer.click_payload(APPROVE, "UADA")
 
     answers = [
-        await house.peer.post(house.url, click, headers={"x-slack-signature": "v0=" + "0" * 64}),
-        await house.peer.post(house.url, click, headers={"x-slack-request-timestamp": str(int(time.time()) + 1)}),
-        await house.peer.post(house.url, click, headers={"x-slack-request-timestamp": "soon"}),
-        await house.peer.post(house.url, click, age=301),
+        await front.peer.post(front.url, click, headers={"x-slack-signature": "v0=" + "0" * 64}),
+        await front.peer.post(front.url, click, headers={"x-slack-request-timestamp": str(int(time.time()) + 1)}),
+        await front.peer.post(front.url, click, headers={"x-slack-request-timestamp": "soon"}),
+        await front.peer.post(front.url, click, age=301),
     ]
 
     assert [answer.status_code for answer in answers] == [401] * 4
-    assert house.said == []
+    assert front.decisions == []
 
 
-async def test_what_slack_said_once_is_refused_when_it_is_said_again(house: House) -> None:
-    click = house.peer.clicked(APPROVE, "UADA")
+async def test_a_repeated_slack_request_is_refused(front: Front) -> None:
+    click = front.peer.click_payload(APPROVE, "UADA")
     body = f"payload={json.dumps(click)}".encode()
-    headers = house.peer.signed(body, str(int(time.time())))
+    headers = front.peer.signed(body, str(int(time.time())))
 
-    answers = [await house.client.post(f"{house.url}/slack/desk", content=body, headers=headers) for _ in range(2)]
+    answers = [await front.client.post(f"{front.url}/slack/desk", content=body, headers=headers) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 401]
-    assert len(house.said) == 1
+    assert len(front.decisions) == 1
 
 
-async def test_a_decision_can_be_posted_and_is_answered_with_its_receipt(house: House) -> None:
+async def test_a_posted_decision_gets_its_receipt_as_the_response(front: Front) -> None:
     body, headers = posted("msg_1")
-    await house.judged("w.1.ada.webhook.msg_1")
+    await front.publish_receipt("w.1.ada.webhook.msg_1")
 
-    answers = [await house.post(body, headers) for _ in range(2)]
+    answers = [await front.post(body, headers) for _ in range(2)]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(200, "accepted")] * 2
-    (decision,) = house.said
+    (decision,) = front.decisions
     assert (decision.approver, decision.comment) == ("ada", "Fine.")
-    assert is_the_notifiers(decision, house.people)
+    assert is_signed_by_the_notifier(decision, front.people)
 
 
-async def test_a_post_that_is_tampered_with_old_or_no_decision_is_refused(house: House) -> None:
+async def test_a_post_that_is_tampered_with_or_old_or_not_a_decision_is_refused(front: Front) -> None:
     body, headers = posted("msg_1")
     old_body, old = posted("msg_2", age=301)
     odd_body, odd = posted("msg_3", decision="perhaps")
     long_body, long = posted("msg_4", comment="c" * 16_385)
 
     answers = [
-        await house.post(body.replace(b"approve", b"reject "), headers),
-        await house.post(body, {**headers, "webhook-id": "msg_9"}),
-        await house.post(body, {**headers, "webhook-signature": "nonsense"}),
-        await house.post(body, {}),
-        await house.post(old_body, old),
-        await house.post(odd_body, odd),
-        await house.post(long_body, long),
-        await house.post(b"x" * 300_000, headers),
+        await front.post(body.replace(b"approve", b"reject "), headers),
+        await front.post(body, {**headers, "webhook-id": "msg_9"}),
+        await front.post(body, {**headers, "webhook-signature": "nonsense"}),
+        await front.post(body, {}),
+        await front.post(old_body, old),
+        await front.post(odd_body, odd),
+        await front.post(long_body, long),
+        await front.post(b"x" * 300_000, headers),
     ]
 
     assert [answer.status_code for answer in answers] == [401] * 5 + [400, 400, 413]
     assert "decision" in answers[5].text
     assert "comment: String should have at most 16384 characters" in answers[6].text
-    assert house.said == []
+    assert front.decisions == []
 
 
-async def test_looking_at_a_link_changes_nothing(house: House) -> None:
+async def test_opening_a_link_changes_nothing(front: Front) -> None:
     for method in ("GET", "HEAD", "OPTIONS"):
-        await house.client.request(method, house.link())
-    page = await house.client.get(house.link())
+        await front.client.request(method, front.link())
+    page = await front.client.get(front.link())
 
-    assert house.said == []
+    assert front.decisions == []
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
     assert "<script>" not in page.text
     assert "&quot;amount&quot;: 7" in page.text
@@ -211,92 +215,92 @@ async def test_looking_at_a_link_changes_nothing(house: House) -> None:
     assert (page.headers["referrer-policy"], page.headers["cache-control"]) == ("no-referrer", "no-store")
 
 
-async def test_a_click_behind_a_link_counts_once(house: House) -> None:
-    link = house.link()
-    nonce = Links(KEY, house.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
-    await house.judged(f"w.1.ada.{nonce}.approve")
+async def test_a_link_works_once(front: Front) -> None:
+    link = front.link()
+    nonce = Links(KEY, front.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
+    await front.publish_receipt(f"w.1.ada.{nonce}.approve")
 
-    first = await house.client.post(link, data={"decision": "approve", "comment": "Fine."})
-    second = await house.client.post(link, data={"decision": "reject", "comment": "No."})
+    first = await front.client.post(link, data={"decision": "approve", "comment": "Fine."})
+    second = await front.client.post(link, data={"decision": "reject", "comment": "No."})
 
-    assert "Your answer counts" in first.text
+    assert "Your decision was accepted" in first.text
     assert (second.status_code, "It works once" in second.text) == (410, True)
-    (decision,) = house.said
+    (decision,) = front.decisions
     assert (decision.approver, decision.decision, decision.comment) == ("ada", "approve", "Fine.")
-    assert is_the_notifiers(decision, house.people)
+    assert is_signed_by_the_notifier(decision, front.people)
 
 
-async def test_nobody_who_reads_the_bus_knows_by_which_id_a_link_will_answer(house: House) -> None:
-    """Else they could say something under it first: it would be taken for the answer, or its receipt be shown."""
+async def test_readers_of_the_bus_cannot_predict_the_decision_id_of_a_link(front: Front) -> None:
+    """Otherwise they could publish a decision under that id first, and its receipt would be shown."""
     mine, others = (
-        (links := Links(key, house.url)).read(links.make(ASKED, "ada").rpartition("/")[2], ASKED.opened_at).nonce
+        (links := Links(key, front.url)).read(links.make(REQUEST, "ada").rpartition("/")[2], REQUEST.opened_at).nonce
         for key in (KEY, SigningKey.new())
     )
 
     assert mine != others
 
 
-async def test_a_receipt_of_what_somebody_else_said_under_the_same_id_is_not_shown(house: House) -> None:
-    link = house.link()
-    nonce = Links(KEY, house.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
+async def test_the_receipt_of_another_decision_with_the_same_id_is_not_shown(front: Front) -> None:
+    link = front.link()
+    nonce = Links(KEY, front.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
     decision_id = f"w.1.ada.{nonce}.approve"
     about = {"request_id": "w.1", "decision_id": decision_id, "place": "DECISIONS.99"}
-    await house.bus.publish(Receipt(**about, accepted=False, code="forged", reason="no"))
-    await house.judged(decision_id)
+    await front.bus.publish(Receipt(**about, accepted=False, code="forged", reason="no"))
+    await front.publish_receipt(decision_id)
 
-    assert "Your answer counts" in (await house.client.post(link, data={"decision": "approve"})).text
+    assert "Your decision was accepted" in (await front.client.post(link, data={"decision": "approve"})).text
 
 
-async def test_a_link_that_is_made_up_changed_or_old_does_nothing(house: House) -> None:
-    link = house.link()
-    stranger = Links(SigningKey.new(), house.url).make(ASKED, "ada")
-    old = house.link(opened_at=datetime.now(UTC) - timedelta(days=31))
-    links = [stranger, old, link[:-4], f"{link[:-4]}AAAA", f"{house.url}/answer/x", f"{house.url}/answer/="]
+async def test_a_forged_changed_or_expired_link_does_nothing(front: Front) -> None:
+    link = front.link()
+    forged = Links(SigningKey.new(), front.url).make(REQUEST, "ada")
+    old = front.link(opened_at=datetime.now(UTC) - timedelta(days=31))
+    links = [forged, old, link[:-4], f"{link[:-4]}AAAA", f"{front.url}/answer/x", f"{front.url}/answer/="]
 
-    answers = [await house.client.post(it, data={"decision": "approve"}) for it in links]
+    answers = [await front.client.post(it, data={"decision": "approve"}) for it in links]
 
     assert [answer.status_code for answer in answers] == [410] * len(links)
-    assert house.said == []
+    assert front.decisions == []
 
 
-async def test_a_comment_that_is_too_long_says_nothing(house: House) -> None:
-    answer = await house.client.post(house.link(), data={"decision": "reject", "comment": "x" * (LONGEST_COMMENT + 1)})
+async def test_a_comment_that_is_too_long_is_refused(front: Front) -> None:
+    answer = await front.client.post(front.link(), data={"decision": "reject", "comment": "x" * (LONGEST_COMMENT + 1)})
 
-    assert (answer.status_code, "at most 16,384" in answer.text) == (400, True)
-    assert house.said == []
-
-
-async def test_a_link_whose_request_is_settled_says_so(house: House) -> None:
-    await house.bus.publish(decided())
-
-    assert "Nothing to answer any more" in (await house.client.get(house.link())).text
+    assert (answer.status_code, "The limit is 16,384" in answer.text) == (400, True)
+    assert front.decisions == []
 
 
-async def test_a_button_that_is_none_says_nothing(house: House) -> None:
-    answer = await house.client.post(house.link(), data={"decision": "perhaps"})
+async def test_the_link_of_a_settled_request_shows_that_it_is_closed(front: Front) -> None:
+    await front.bus.publish(decided())
+
+    assert "This request is closed" in (await front.client.get(front.link())).text
+
+
+async def test_an_unknown_choice_is_refused(front: Front) -> None:
+    answer = await front.client.post(front.link(), data={"decision": "perhaps"})
 
     assert answer.status_code == 400
-    assert house.said == []
+    assert front.decisions == []
 
 
-async def test_what_else_is_asked_for_is_not_there(house: House) -> None:
+async def test_other_paths_do_not_exist(front: Front) -> None:
     paths = ["/", "/slack/other", "/decisions/desk", "/answer/"]
 
-    answers = [(await house.client.post(f"{house.url}{path}")).status_code for path in paths]
+    answers = [(await front.client.post(f"{front.url}{path}")).status_code for path in paths]
 
     assert answers == [404] * len(paths)
-    assert (await house.client.get(f"{house.url}/healthz")).status_code == 200
+    assert (await front.client.get(f"{front.url}/healthz")).status_code == 200
 
 
 def posted(message_id: str, *, age: int = 0, **changed: str) -> tuple[bytes, dict[str, str]]:
-    said = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada", "comment": "Fine."}
-    body, at = json.dumps({**said, **changed}), datetime.now(UTC) - timedelta(seconds=age)
+    fields = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada", "comment": "Fine."}
+    body, at = json.dumps({**fields, **changed}), datetime.now(UTC) - timedelta(seconds=age)
     signature = Webhook(HOOK).sign(message_id, at, body)
     stamp = str(int(at.timestamp()))
     return body.encode(), {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": signature}
 
 
-async def told(peer: SlackPeer) -> None:
+async def ephemeral_message(peer: SlackPeer) -> None:
     async with asyncio.timeout(20):
-        while not peer.told:
+        while not peer.ephemeral:
             await asyncio.sleep(0.01)
