@@ -44,8 +44,8 @@ async def open_channels(
     url = settings.notifier.url
     links = Links(key, str(url)) if key is not None and url is not None else None
     async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
-        factory = _ChannelFactory(client, entries, approvers, links)
-        yield [factory.open(name, channel) for name, channel in settings.notifier.effective_channels.items()]
+        ports = _ChannelPorts(client, entries, approvers, links)
+        yield [ports.open(name, channel) for name, channel in settings.notifier.effective_channels.items()]
 
 
 def slack_client(name: str, settings: SlackSettings) -> WebClient:
@@ -73,8 +73,8 @@ def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _ChannelFactory:
-    """Builds channels from what they share."""
+class _ChannelPorts:
+    """The ports that channels share."""
 
     client: httpx2.AsyncClient
     entries: KeyValue

@@ -91,9 +91,9 @@ def is_signed_by_the_notifier(decision: Decision, people: ApproversFile) -> bool
 
 
 async def test_a_click_in_slack_is_a_decision_of_the_person_who_clicked(front: Front) -> None:
-    answer = await front.peer.click(front.url, APPROVE, "UADA")
+    response = await front.peer.click(front.url, APPROVE, "UADA")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     (decision,) = front.decisions
     assert (decision.approver, decision.decision, decision.request_id) == ("ada", "approve", "w.1")
     assert is_signed_by_the_notifier(decision, front.people)
@@ -145,14 +145,14 @@ async def test_slack_gets_an_error_if_a_decision_cannot_be_stored(front: Front) 
 async def test_a_request_without_slacks_signature_is_refused(front: Front) -> None:
     click = front.peer.click_payload(APPROVE, "UADA")
 
-    answers = [
+    responses = [
         await front.peer.post(front.url, click, headers={"x-slack-signature": "v0=" + "0" * 64}),
         await front.peer.post(front.url, click, headers={"x-slack-request-timestamp": str(int(time.time()) + 1)}),
         await front.peer.post(front.url, click, headers={"x-slack-request-timestamp": "soon"}),
         await front.peer.post(front.url, click, age=301),
     ]
 
-    assert [answer.status_code for answer in answers] == [401] * 4
+    assert [response.status_code for response in responses] == [401] * 4
     assert front.decisions == []
 
 
@@ -161,9 +161,9 @@ async def test_a_repeated_slack_request_is_refused(front: Front) -> None:
     body = f"payload={json.dumps(click)}".encode()
     headers = front.peer.signed(body, str(int(time.time())))
 
-    answers = [await front.client.post(f"{front.url}/slack/desk", content=body, headers=headers) for _ in range(2)]
+    responses = [await front.client.post(f"{front.url}/slack/desk", content=body, headers=headers) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 401]
+    assert [response.status_code for response in responses] == [200, 401]
     assert len(front.decisions) == 1
 
 
@@ -171,9 +171,9 @@ async def test_a_posted_decision_gets_its_receipt_as_the_response(front: Front) 
     body, headers = posted("msg_1")
     await front.publish_receipt("w.1.ada.webhook.msg_1")
 
-    answers = [await front.post(body, headers) for _ in range(2)]
+    responses = [await front.post(body, headers) for _ in range(2)]
 
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(200, "accepted")] * 2
+    assert [(response.status_code, response.json()["code"]) for response in responses] == [(200, "accepted")] * 2
     (decision,) = front.decisions
     assert (decision.approver, decision.comment) == ("ada", "Fine.")
     assert is_signed_by_the_notifier(decision, front.people)
@@ -185,7 +185,7 @@ async def test_a_post_that_is_tampered_with_or_old_or_not_a_decision_is_refused(
     odd_body, odd = posted("msg_3", decision="perhaps")
     long_body, long = posted("msg_4", comment="c" * 16_385)
 
-    answers = [
+    responses = [
         await front.post(body.replace(b"approve", b"reject "), headers),
         await front.post(body, {**headers, "webhook-id": "msg_9"}),
         await front.post(body, {**headers, "webhook-signature": "nonsense"}),
@@ -196,9 +196,9 @@ async def test_a_post_that_is_tampered_with_or_old_or_not_a_decision_is_refused(
         await front.post(b"x" * 300_000, headers),
     ]
 
-    assert [answer.status_code for answer in answers] == [401] * 5 + [400, 400, 413]
-    assert "decision" in answers[5].text
-    assert "comment: String should have at most 16384 characters" in answers[6].text
+    assert [response.status_code for response in responses] == [401] * 5 + [400, 400, 413]
+    assert "decision" in responses[5].text
+    assert "comment: String should have at most 16384 characters" in responses[6].text
     assert front.decisions == []
 
 
@@ -257,16 +257,18 @@ async def test_a_forged_changed_or_expired_link_does_nothing(front: Front) -> No
     old = front.link(opened_at=datetime.now(UTC) - timedelta(days=31))
     links = [forged, old, link[:-4], f"{link[:-4]}AAAA", f"{front.url}/answer/x", f"{front.url}/answer/="]
 
-    answers = [await front.client.post(it, data={"decision": "approve"}) for it in links]
+    responses = [await front.client.post(it, data={"decision": "approve"}) for it in links]
 
-    assert [answer.status_code for answer in answers] == [410] * len(links)
+    assert [response.status_code for response in responses] == [410] * len(links)
     assert front.decisions == []
 
 
 async def test_a_comment_that_is_too_long_is_refused(front: Front) -> None:
-    answer = await front.client.post(front.link(), data={"decision": "reject", "comment": "x" * (LONGEST_COMMENT + 1)})
+    response = await front.client.post(
+        front.link(), data={"decision": "reject", "comment": "x" * (LONGEST_COMMENT + 1)}
+    )
 
-    assert (answer.status_code, "The limit is 16,384" in answer.text) == (400, True)
+    assert (response.status_code, "The limit is 16,384" in response.text) == (400, True)
     assert front.decisions == []
 
 
@@ -277,18 +279,18 @@ async def test_the_link_of_a_settled_request_shows_that_it_is_closed(front: Fron
 
 
 async def test_an_unknown_choice_is_refused(front: Front) -> None:
-    answer = await front.client.post(front.link(), data={"decision": "perhaps"})
+    response = await front.client.post(front.link(), data={"decision": "perhaps"})
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
     assert front.decisions == []
 
 
 async def test_other_paths_do_not_exist(front: Front) -> None:
     paths = ["/", "/slack/other", "/decisions/desk", "/answer/"]
 
-    answers = [(await front.client.post(f"{front.url}{path}")).status_code for path in paths]
+    responses = [(await front.client.post(f"{front.url}{path}")).status_code for path in paths]
 
-    assert answers == [404] * len(paths)
+    assert responses == [404] * len(paths)
     assert (await front.client.get(f"{front.url}/healthz")).status_code == 200
 
 
