@@ -12,10 +12,10 @@ if (!["list", "approve", "reject", "withdraw"].includes(verb)) {
   process.exit(2);
 }
 process.on("uncaughtException", (error) => {
-  console.error(`It does not work: ${error.message}`);
+  console.error(`The bot failed: ${error.message}`);
   process.exit(1);
 });
-const seedFile = process.env.NATS_NKEY_SEED_FILE; // who the bot is for NATS, which lets bots say decisions only
+const seedFile = process.env.NATS_NKEY_SEED_FILE; // the bot's NATS user, which may publish decisions only
 const client = await connect({
   servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222",
   inboxPrefix: "_INBOX_bot",
@@ -23,31 +23,31 @@ const client = await connect({
 });
 const js = jetstream(client);
 
-// The whole stream of approvals: what is neither decided nor expired waits.
+// Reads the whole stream of approvals. A request is open if it is neither decided nor expired.
 async function openRequests() {
   const waiting = new Map();
-  const told = await js.consumers.get("APPROVALS", { filter_subjects: "approvals.>" });
-  if ((await told.info()).num_pending === 0) return waiting;
-  const messages = await told.consume();
+  const consumer = await js.consumers.get("APPROVALS", { filter_subjects: "approvals.>" });
+  if ((await consumer.info()).num_pending === 0) return waiting;
+  const messages = await consumer.consume();
   for await (const message of messages) {
-    const said = message.json();
+    const fields = message.json();
     const token = message.subject.split(".").at(-1);
-    if (said.type === "approvals.requested") waiting.set(said.request_id, { token, ...said });
-    if (["approvals.decided", "approvals.expired"].includes(said.type)) waiting.delete(said.request_id);
+    if (fields.type === "approvals.requested") waiting.set(fields.request_id, { token, ...fields });
+    if (["approvals.decided", "approvals.expired"].includes(fields.type)) waiting.delete(fields.request_id);
     if (message.info.pending === 0) break;
   }
   await messages.close();
   return waiting;
 }
 
-// All fields in canonical form (RFC 8785): for fields of text, sorted by name and without spaces.
+// Signs all fields in canonical form (RFC 8785): for text fields, sorted by name and without spaces.
 function signed(decision) {
   const key = createPrivateKey(readFileSync(keyFile));
   const { x } = createPublicKey(key).export({ format: "jwk" });
   const fingerprint = createHash("sha256").update(Buffer.from(x, "base64url")).digest("hex").slice(0, 16);
-  const said = { ...decision, key_id: fingerprint };
-  const canonical = JSON.stringify(Object.fromEntries(Object.entries(said).sort(([a], [b]) => (a < b ? -1 : 1))));
-  return JSON.stringify({ ...said, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
+  const fields = { ...decision, key_id: fingerprint };
+  const canonical = JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))));
+  return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
 }
 
 async function decide(request) {

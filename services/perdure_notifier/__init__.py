@@ -1,1 +1,1 @@
-"""Question out: people are told that a run waits for them."""
+"""Notifies people about approval requests and alerts, and takes their decisions."""

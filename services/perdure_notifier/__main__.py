@@ -19,13 +19,13 @@ from perdure_notifier.replies.http import reply_app
 
 
 @asynccontextmanager
-async def _around(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+async def _lifespan(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     entries, approvers = NatsKeyValue(bus.js, "NOTICES"), ApproversFile(settings.approvers_file)
     key = _key(settings) if settings.notifier.takes_answers else None
     async with AsyncExitStack() as stack:
         if key is not None:
-            front = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)
-            health.front = await stack.enter_async_context(front)
+            replies = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)
+            health.front = await stack.enter_async_context(replies)
         channels = open_channels(settings, entries=entries, approvers=approvers, key=key)
         notifier = Notifier(
             bus, entries, await stack.enter_async_context(channels), settings.notifier, holder=_holder(settings)
@@ -35,18 +35,21 @@ async def _around(settings: Settings, bus: NatsBus, health: Health) -> AsyncIter
 
 
 def _holder(settings: Settings) -> str:
-    """Name this process so that its next life has the same name: nobody else listens on this port."""
+    """Return the name under which the process holds leases.
+
+    A restarted process has the same name, because no other process on the host listens on its port.
+    """
     return f"{socket.gethostname()}:{settings.notifier.http_port}"
 
 
 def _key(settings: Settings) -> SigningKey:
     if not settings.notifier_key.exists():
         raise SetupError(
-            f"Channels take answers, and the notifier has no key to sign them with: `perdure keys new notifier --proxy "
-            f"--folder {settings.notifier_key.parent}` makes {settings.notifier_key}."
+            f"Channels accept decisions, but the notifier's signing key {settings.notifier_key} does not exist. "
+            f"Create it: `perdure keys new notifier --proxy --folder {settings.notifier_key.parent}`."
         )
     return SigningKey.read(settings.notifier_key)
 
 
 if __name__ == "__main__":
-    run("notifier", _around)
+    run("notifier", _lifespan)

@@ -1,4 +1,4 @@
-"""Approvals and alerts in, notices out: who hears what is decided here, and waits in the outbox of each channel."""
+"""The notifier's bus application: routes approval messages and alerts to the outboxes of channels."""
 
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ from perdure_notifier.sender import ChannelSender
 
 __all__ = ["Notifier"]
 
-_LOOK_FOR_LEFT_EVERY: Final = (
-    3_600.0  # seconds: a process with an older configuration must not bury what a newer one's channels shall tell
+_CHECK_ORPHANS_EVERY: Final = (
+    3_600.0  # seconds: a process with an older configuration must not dead-letter notices for channels added since
 )
 
 
 class Notifier:
-    """The service: it hears, and each channel has a lane of its own."""
+    """The notifier service: one subscriber, and one sender for each channel."""
 
     def __init__(
         self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: NotificationSettings, *, holder: str
@@ -35,33 +35,38 @@ class Notifier:
         self._bus = bus
         self._outbox = Outbox(bus)
         self._settings = settings
-        turns, fallback = Leases(entries, holder), settings.fallback or tuple(settings.ways)
-        self._lanes = {
-            channel.name: Poller(
-                ChannelSender(channel, settings.ways[channel.name], bus=bus, turns=turns, fallback=fallback).look
-            )
-            for channel in channels
-        }
+        self._leases = Leases(entries, holder)
+        self._pollers = {channel.name: Poller(self._sender(channel).send_due) for channel in channels}
 
     def app(self) -> App:
-        """Say what is heard; what is heard twice waits once."""
+        """Return the subscriptions. A message that is delivered twice is put into each outbox once."""
         return App("notifier", [Subscription("APPROVALS", self.handle), Subscription("ALERTS", self.handle)])
 
     def duties(self) -> list[Coroutine[None, None, None]]:
-        """Return what is to be done for as long as the process lives."""
-        leftovers = OrphanedNotices(self._bus, self._outbox, self._lanes)
+        """Return the coroutines to run for as long as the process lives."""
+        orphans = OrphanedNotices(self._bus, self._outbox, self._pollers)
         return [
-            Poller(leftovers.dead_letter, every=_LOOK_FOR_LEFT_EVERY).run(),
-            *(lane.run() for lane in self._lanes.values()),
+            Poller(orphans.dead_letter, every=_CHECK_ORPHANS_EVERY).run(),
+            *(poller.run() for poller in self._pollers.values()),
         ]
 
-    async def handle(self, heard: StoredMessage) -> None:
-        """Let what happened wait for each channel that shall tell it."""
-        message = decode(heard.raw)
-        if not isinstance(message, AboutRequest | Alert):
-            raise InvalidMessage("bad_message", f"{message.type} is nothing that people are told")
-        about = None if isinstance(message, ApprovalRequested | Alert) else await request_of(self._bus, message)
-        notice = Notice.model_validate({"message": message, "about": about})
+    async def handle(self, message: StoredMessage) -> None:
+        """Put a notice about a message into the outbox of each channel that shall send it.
+
+        Raises:
+            InvalidMessage: The message is neither about an approval request nor an alert.
+            Unavailable: NATS does not answer.
+        """
+        content = decode(message.raw)
+        if not isinstance(content, AboutRequest | Alert):
+            raise InvalidMessage("bad_message", f"The notifier does not send notices about {content.type} messages.")
+        about = None if isinstance(content, ApprovalRequested | Alert) else await request_of(self._bus, content)
+        notice = Notice.model_validate({"message": content, "about": about})
         for name in channels_for(notice, self._settings, datetime.now(UTC)):
             await self._outbox.put(name, notice)
-            self._lanes[name].wake()
+            self._pollers[name].wake()
+
+    def _sender(self, channel: Channel) -> ChannelSender:
+        channels = self._settings.effective_channels
+        fallback = self._settings.fallback or tuple(channels)
+        return ChannelSender(channel, channels[channel.name], bus=self._bus, leases=self._leases, fallback=fallback)

@@ -1,4 +1,4 @@
-"""One process at a time tells on a channel, and the next one knows how far it came."""
+"""Leases on channels: one notifier process sends on a channel at a time, and the next one continues its backoff."""
 
 from datetime import datetime, timedelta
 from typing import Final, Self
@@ -10,20 +10,20 @@ from perdure.errors import Unavailable
 
 __all__ = ["Lease", "Leases"]
 
-_HELD_FOR: Final = timedelta(seconds=30)
-"""Longer than any channel takes for one notice: then the process that held it is taken for dead."""
+_DURATION: Final = timedelta(seconds=30)
+"""Longer than any channel takes to send one notice: a holder that has not renewed by then is considered dead."""
 
 
 class Lease(BaseModel):
-    """Whose turn it is on a channel, and how it went lately.
+    """The right of one process to send on a channel, and the state of the channel's retries.
 
     Attributes:
         holder: The process.
-        until: When it lets go at the latest (UTC).
-        not_before: The next notice shall not be told before (UTC).
-        failing_since: Since when the channel has taken nothing (UTC).
-        failed_at: When it last did not (UTC).
-        tries: How often it was tried since.
+        until: When the lease expires unless it is renewed (UTC).
+        not_before: The earliest time at which to send the next notice (UTC).
+        failing_since: The first failure since the last success (UTC).
+        failed_at: The latest failure (UTC).
+        tries: Failures since the last success.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,74 +35,75 @@ class Lease(BaseModel):
     failed_at: datetime | None = None
     tries: int = 0
 
-    def told(self, not_before: datetime | None) -> Self:
-        """After a notice is done with."""
+    def succeeded(self, not_before: datetime | None) -> Self:
+        """Return the lease after a notice was sent or given up: without failures."""
         update = {"not_before": not_before, "failing_since": None, "failed_at": None, "tries": 0}
         return self.model_copy(update=update)
 
     def failed(self, now: datetime, *, forgotten_after: timedelta) -> Self:
-        """After one was not taken; a failure that lies back for so long is another story."""
-        goes_on = self.failed_at is not None and now - self.failed_at < forgotten_after
-        since = self.failing_since if goes_on else now
+        """Return the lease after a failure; one that follows a pause of ``forgotten_after`` begins a new series."""
+        same_series = self.failed_at is not None and now - self.failed_at < forgotten_after
+        since = self.failing_since if same_series else now
         return self.model_copy(update={"failing_since": since, "failed_at": now, "tries": self.tries + 1})
 
 
 class Leases:
-    """The turns of one process, kept in a bucket that all processes share."""
+    """The leases of one process, in a key-value bucket that all notifier processes share."""
 
     def __init__(self, entries: KeyValue, holder: str) -> None:
         self._entries = entries
         self._holder = holder
 
-    async def take(self, channel: str, now: datetime) -> Lease | None:
-        """Take the turn; None, if another process has it.
+    async def acquire(self, channel: str, now: datetime) -> Lease | None:
+        """Return the lease on a channel; None if another process holds it.
 
         Raises:
             Unavailable: NATS does not answer.
         """
-        known = await self._entries.read(_key(channel))
-        before = None if known is None else Lease.model_validate_json(known.value)
-        if before is not None and before.holder != self._holder and before.until > now:
+        stored = await self._entries.read(_key(channel))
+        last = None if stored is None else Lease.model_validate_json(stored.value)
+        if last is not None and last.holder != self._holder and last.until > now:
             return None
-        if before is not None and before.holder == self._holder and before.until - now > _HELD_FOR / 2:
-            return before
-        turn = before or Lease(holder=self._holder, until=now)
-        turn = turn.model_copy(update={"holder": self._holder, "until": now + _HELD_FOR})
-        taken = await self._entries.replace(_key(channel), _written(turn), revision=known.revision if known else 0)
-        return turn if taken else None
+        if last is not None and last.holder == self._holder and last.until - now > _DURATION / 2:
+            return last
+        lease = last or Lease(holder=self._holder, until=now)
+        lease = lease.model_copy(update={"holder": self._holder, "until": now + _DURATION})
+        revision = stored.revision if stored else 0
+        acquired = await self._entries.replace(_key(channel), _to_json(lease), revision=revision)
+        return lease if acquired else None
 
-    async def keep(self, channel: str, turn: Lease, now: datetime) -> Lease:
-        """Write down how it went, and hold on.
+    async def renew(self, channel: str, lease: Lease, now: datetime) -> Lease:
+        """Store the lease and extend it.
 
         Raises:
             Unavailable: Another process has taken over, or NATS does not answer.
         """
-        turn = turn.model_copy(update={"until": now + _HELD_FOR})
-        await self._write(channel, turn)
-        return turn
+        lease = lease.model_copy(update={"until": now + _DURATION})
+        await self._store(channel, lease)
+        return lease
 
-    async def release(self, channel: str, turn: Lease, now: datetime) -> None:
-        """Let others have it.
+    async def release(self, channel: str, lease: Lease, now: datetime) -> None:
+        """Store the lease as expired, so that any process can acquire it.
 
         Raises:
-            Unavailable: As in ``keep``.
+            Unavailable: As in ``renew``.
         """
-        await self._write(channel, turn.model_copy(update={"until": now}))
+        await self._store(channel, lease.model_copy(update={"until": now}))
 
-    async def _write(self, channel: str, turn: Lease) -> None:
-        known = await self._entries.read(_key(channel))
-        is_ours = known is not None and Lease.model_validate_json(known.value).holder == self._holder
+    async def _store(self, channel: str, lease: Lease) -> None:
+        stored = await self._entries.read(_key(channel))
+        held = stored is not None and Lease.model_validate_json(stored.value).holder == self._holder
         if (
-            known is None
-            or not is_ours
-            or not await self._entries.replace(_key(channel), _written(turn), revision=known.revision)
+            stored is None
+            or not held
+            or not await self._entries.replace(_key(channel), _to_json(lease), revision=stored.revision)
         ):
-            raise Unavailable(f"Another notifier tells on {channel} now")
+            raise Unavailable(f"Another notifier process has taken over the channel {channel}")
 
 
-def _written(turn: Lease) -> bytes:
-    return turn.model_dump_json().encode()
+def _to_json(lease: Lease) -> bytes:
+    return lease.model_dump_json().encode()
 
 
 def _key(channel: str) -> str:
-    return f"turn.{channel}"
+    return f"turn.{channel}"  # as stored by 0.1

@@ -1,4 +1,4 @@
-"""What waits for a channel that the configuration no longer names is not lost: it becomes a dead letter."""
+"""Orphaned notices: those of channels that the configuration no longer has."""
 
 from collections.abc import Collection
 
@@ -11,22 +11,28 @@ __all__ = ["OrphanedNotices"]
 
 
 class OrphanedNotices:
-    """Looks after channels that are gone."""
+    """Moves the notices of removed channels to the dead letters.
 
-    def __init__(self, bus: Bus, outbox: Outbox, known: Collection[str]) -> None:
+    Args:
+        bus: Where dead letters are published.
+        outbox: Where notices wait.
+        channels: The names of the configured channels.
+    """
+
+    def __init__(self, bus: Bus, outbox: Outbox, channels: Collection[str]) -> None:
         self._bus = bus
         self._outbox = outbox
-        self._known = known
+        self._channels = channels
 
     async def dead_letter(self) -> None:
-        """Bury what waits for them.
+        """Dead-letter every notice of a channel that is not configured.
 
         Raises:
-            Unavailable: NATS does not answer; what is left is buried next time.
+            Unavailable: NATS does not answer. The next call continues.
         """
-        for name in await self._outbox.channels() - set(self._known):
+        for name in await self._outbox.channels() - set(self._channels):
             for severity in BY_URGENCY:
-                async for heard in self._outbox.all(name, severity):
+                async for message in self._outbox.all(name, severity):
                     why = f"The configuration no longer has a channel {name}."
-                    await self._bus.publish(make_dead_letter(heard, "undelivered", why, service="notifier"))
-                    await self._outbox.drop(heard)
+                    await self._bus.publish(make_dead_letter(message, "undelivered", why, service="notifier"))
+                    await self._outbox.delete(message)

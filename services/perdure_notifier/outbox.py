@@ -1,4 +1,4 @@
-"""What a channel still has to tell waits in JetStream, as ``notices.<channel>.<severity>``."""
+"""The outbox: notices that wait to be sent, in JetStream under ``notices.<channel>.<severity>``."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -18,13 +18,13 @@ _PREFIX: Final = "notices"
 
 
 class Outbox:
-    """One for all channels."""
+    """The waiting notices of all channels."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def put(self, channel: str, notice: Notice) -> None:
-        """Let a notice wait for a channel; one that waits or waited there is not put twice.
+        """Store a notice for a channel; JetStream drops a duplicate by its message id.
 
         Raises:
             Unavailable: NATS does not confirm it.
@@ -36,37 +36,37 @@ class Outbox:
         )
 
     async def channels(self) -> set[str]:
-        """Return the channels for which something waits."""
+        """Return the names of the channels that have waiting notices."""
         return {from_token(subject.split(".")[1]) for subject in await self._bus.count_by_subject(f"{_PREFIX}.>")}
 
-    async def waits(self, channel: str) -> bool:
-        """Tell whether anything waits for a channel."""
+    async def has_notices(self, channel: str) -> bool:
+        """Return whether a channel has waiting notices."""
         return bool(await self._bus.count_by_subject(f"{_PREFIX}.{to_token(channel)}.>"))
 
     async def first(self, channel: str, severity: Severity) -> StoredMessage | None:
-        """Return what has waited longest."""
+        """Return the oldest notice of a severity."""
         return await self._bus.first(_subject(channel, severity))
 
     async def all(self, channel: str, severity: Severity) -> AsyncIterator[StoredMessage]:
-        """Yield all that waits, oldest first."""
-        place = 0
-        while (heard := await self._bus.first(_subject(channel, severity), after=place)) is not None:
-            yield heard
-            place = heard.sequence
+        """Yield the notices of a severity, oldest first."""
+        sequence = 0
+        while (message := await self._bus.first(_subject(channel, severity), after=sequence)) is not None:
+            yield message
+            sequence = message.sequence
 
-    async def drop(self, heard: StoredMessage) -> None:
-        """Take a notice out: it is done with."""
-        await self._bus.delete(heard.stream, heard.sequence)
+    async def delete(self, message: StoredMessage) -> None:
+        """Delete a notice that was sent, skipped or dead-lettered."""
+        await self._bus.delete(message.stream, message.sequence)
 
     @staticmethod
-    def read(heard: StoredMessage) -> Notice:
-        """Read what waits.
+    def parse(message: StoredMessage) -> Notice:
+        """Parse a stored notice.
 
         Raises:
-            InvalidMessage: It is no notice.
+            InvalidMessage: It is not a notice.
         """
         try:
-            return Notice.model_validate_json(heard.raw.body)
+            return Notice.model_validate_json(message.raw.body)
         except ValidationError as error:
             raise InvalidMessage("bad_message", describe_errors(error)) from error
 

@@ -1,4 +1,4 @@
-"""What people read: a pure function of what happened."""
+"""The text of notices, for channels that show plain text: pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,72 +15,77 @@ from perdure.contracts import (
 from perdure.values.printable import as_text, printable
 from perdure_notifier.notice import Notice
 
-__all__ = ["Words", "deadline_text", "render", "render_digest"]
+__all__ = ["NoticeText", "deadline_text", "render", "render_digest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Something to tell people, on whatever channel.
+class NoticeText:
+    """A notice as plain text.
 
     Attributes:
         headline: One line.
-        text: All that is needed to answer.
+        body: Everything that a person needs to decide. May be empty.
     """
 
     headline: str
-    text: str
+    body: str
+
+    def joined(self) -> str:
+        """Return headline and body, without blank lines at the end."""
+        return f"{self.headline}\n{self.body}".rstrip()
 
 
-def render(notice: Notice) -> Words:
-    """Put what happened into words."""
-    words = _words(notice)
+def render(notice: Notice) -> NoticeText:
+    """Return the text of a notice, with control characters made visible."""
+    text = _notice_text(notice)
     failed = "" if notice.instead_of is None else f"({notice.instead_of} failed) "
-    return Words(printable(f"{failed}{words.headline}"), printable(words.text))
+    return NoticeText(printable(f"{failed}{text.headline}"), printable(text.body))
 
 
-def render_digest(notices: Sequence[Notice]) -> Words:
-    """Put many into one; of one, its own words."""
-    words = [render(notice) for notice in notices]
-    if len(words) == 1:
-        return words[0]
-    text = "\n\n".join(f"{it.headline}\n{it.text}".rstrip() for it in words)
-    return Words(f"{len(words)} notices about approvals", text)
+def render_digest(notices: Sequence[Notice]) -> NoticeText:
+    """Return one text for several notices; for a single one, its own text."""
+    texts = [render(notice) for notice in notices]
+    if len(texts) == 1:
+        return texts[0]
+    return NoticeText(f"{len(texts)} notices about approvals", "\n\n".join(text.joined() for text in texts))
 
 
 def deadline_text(end: datetime | None) -> str:
-    """Say until when an answer counts."""
-    return "whenever you can" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"
+    """Return until when a decision is accepted, such as ``before 2026-12-01 12:00:00 UTC``."""
+    return "at any time" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"
 
 
-def _words(notice: Notice) -> Words:
+def _notice_text(notice: Notice) -> NoticeText:
     message, title = notice.message, notice.request.title if notice.request else notice.thread
     match message:
         case Alert():
             details = f"\n{as_text(message.details)}" if message.details is not None else ""
-            return Words(message.title, f"Run {message.workflow_id} of {message.workflow}.{details}")
+            return NoticeText(message.title, f"Run {message.workflow_id} of {message.workflow}.{details}")
         case ApprovalRequested():
-            return Words(f"Approval wanted: {title}", _question(message))
+            return NoticeText(f"Approval requested: {title}", _request_text(message))
         case ApprovalReminded():
-            return Words(f"Still waiting: {title}", f"Request {message.request_id}, reminder {message.count}.")
+            body = f"Request {message.request_id} still waits for a decision. This is reminder {message.count}."
+            return NoticeText(f"Reminder: {title}", body)
         case ApprovalEscalated():
-            return Words(f"Escalated: {title}", f"Request {message.request_id} now goes to {', '.join(message.to)}.")
+            body = f"Request {message.request_id} is escalated to {', '.join(message.to)}."
+            return NoticeText(f"Escalated: {title}", body)
         case ApprovalDecided():
             verb = "approved" if message.decision == "approve" else "rejected"
-            what = f"Request {message.request_id} of {message.workflow}."
-            return Words(f"{message.approver} {verb}: {title}", f"{what}\n{message.comment}".rstrip())
+            body = f"Request {message.request_id} of {message.workflow}."
+            return NoticeText(f"{message.approver} {verb}: {title}", f"{body}\n{message.comment}".rstrip())
         case ApprovalExpired():
-            return Words(f"Closed: {title}", f"Request {message.request_id}: {message.reason}.")
+            return NoticeText(f"Closed: {title}", f"Request {message.request_id}: {message.reason}.")
 
 
-def _question(request: ApprovalRequested) -> str:
+def _request_text(request: ApprovalRequested) -> str:
     urgent = request.severity in {"high", "critical"}
     return "\n".join(
         [
             f"Request {request.request_id} of {request.workflow}" + (f", {request.severity}" if urgent else ""),
-            *([f"Asked by {request.requester}"] if request.requester else []),
+            *([f"Requested by {request.requester}"] if request.requester else []),
             *([as_text(request.details)] if request.details is not None else []),
             *([f"On approval: {as_text(request.action)}"] if request.action is not None else []),
-            f"Answer {deadline_text(request.expires_at)}:",
+            f"Decide {deadline_text(request.expires_at)}:",
             f"  perdure approve {request.request_id}",
             f"  perdure reject {request.request_id} --reason '...'",
         ]

@@ -1,4 +1,4 @@
-"""The notifier on the bus in memory: who hears what, when, how often, and what becomes of what nobody takes."""
+"""The notifier on the in-memory bus: routing, rate, quiet hours, digests, retries and dead letters."""
 
 import io
 from collections.abc import Sequence
@@ -19,66 +19,66 @@ from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.render import render
 from tests.bus.test_apps import let_hear
-from tests.support.notifier import Clock, Wall, alert, decided, lane, request
+from tests.support.notifier import Clock, ScriptedChannel, alert, decided, request, sender
 
 
 def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> Notifier:
     named: dict[str, Any] = {channel.name: {"terminal": {}} for channel in channels}
-    said = NotificationSettings.model_validate({"channels": named, **settings})
-    return Notifier(bus, MemoryKeyValue(), channels, said, holder="here")
+    parsed = NotificationSettings.model_validate({"channels": named, **settings})
+    return Notifier(bus, MemoryKeyValue(), channels, parsed, holder="here")
 
 
 def notifications(bus: MemoryBus) -> list[tuple[str, str, str]]:
     return [(it.channel, it.outcome, it.about) for it in bus.published if isinstance(it, Notification)]
 
 
-def letters(bus: MemoryBus) -> list[DeadLetter]:
+def dead_letters(bus: MemoryBus) -> list[DeadLetter]:
     return [it for it in bus.published if isinstance(it, DeadLetter)]
 
 
-async def waiting(bus: MemoryBus) -> set[str]:
+async def channels_with_notices(bus: MemoryBus) -> set[str]:
     return await Outbox(bus).channels()
 
 
-async def test_people_are_told_and_it_is_said_that_they_were() -> None:
-    bus, paper = MemoryBus(), io.StringIO()
-    channel = TerminalChannel("terminal", paper)
+async def test_a_request_is_sent_and_a_notification_is_published() -> None:
+    bus, out = MemoryBus(), io.StringIO()
+    channel = TerminalChannel("terminal", out)
     await bus.publish(request())
 
     assert await let_hear(notifier(bus, [channel]).app(), bus) == ["ack"]
-    await lane(bus, channel).look()
+    await sender(bus, channel).send_due()
 
     assert notifications(bus) == [("terminal", "sent", request().message_id)]
-    assert "perdure approve w.1" in paper.getvalue()
-    assert not await waiting(bus)
+    assert "perdure approve w.1" in out.getvalue()
+    assert not await channels_with_notices(bus)
 
 
-async def test_what_is_heard_twice_is_told_once() -> None:
-    bus, wall = MemoryBus(), Wall()
+async def test_a_request_delivered_twice_is_sent_once() -> None:
+    bus, desk = MemoryBus(), ScriptedChannel()
     await bus.publish(request())
-    app = notifier(bus, [wall]).app()
+    app = notifier(bus, [desk]).app()
 
     for _ in range(2):
         await let_hear(app, bus)
-        await lane(bus, wall).look()
+        await sender(bus, desk).send_due()
 
-    assert wall.told == [[request().message_id]]
+    assert desk.sent == [[request().message_id]]
 
 
-async def test_a_reminder_names_what_it_is_about() -> None:
-    bus, wall = MemoryBus(), Wall()
+async def test_a_reminder_carries_its_request() -> None:
+    bus, desk = MemoryBus(), ScriptedChannel()
     reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r", request_id="w.1", count=2)
     await bus.publish(request())
     await bus.publish(reminder)
 
-    await let_hear(notifier(bus, [wall]).app(), bus)
-    await lane(bus, wall).look()
+    await let_hear(notifier(bus, [desk]).app(), bus)
+    await sender(bus, desk).send_due()
 
-    assert [notice.request for notice in wall.notices] == [request(), request()]
+    assert [notice.request for notice in desk.notices] == [request(), request()]
 
 
-async def test_rules_say_who_hears_what() -> None:
-    bus, finance, others = MemoryBus(), Wall("finance"), Wall("others")
+async def test_rules_route_notices_to_channels() -> None:
+    bus, finance, others = MemoryBus(), ScriptedChannel("finance"), ScriptedChannel("others")
     rules = [
         {"workflows": ["Pay*"], "severities": ["high"], "channels": ["finance"]},
         {"severities": ["low"], "channels": ["others"]},
@@ -89,78 +89,78 @@ async def test_rules_say_who_hears_what() -> None:
 
     await let_hear(notifier(bus, [finance, others], routing=rules).app(), bus)
     for channel in (finance, others):
-        await lane(bus, channel).look()
+        await sender(bus, channel).send_due()
 
-    assert [told[0].rpartition(".")[2] for told in finance.told] == ["1", "3"]
-    assert [told[0].rpartition(".")[2] for told in others.told] == ["3", "2"], "the most urgent first"
+    assert [keys[0].rpartition(".")[2] for keys in finance.sent] == ["1", "3"]
+    assert [keys[0].rpartition(".")[2] for keys in others.sent] == ["3", "2"], "the most urgent first"
 
 
-async def test_people_are_told_of_alerts_by_the_same_rules() -> None:
-    bus, admins, others = MemoryBus(), Wall("admins"), Wall("others")
+async def test_the_same_rules_route_alerts() -> None:
+    bus, admins, others = MemoryBus(), ScriptedChannel("admins"), ScriptedChannel("others")
     rules = [{"roles": ["administrator"], "channels": ["admins"]}, {"severities": ["low"], "channels": ["others"]}]
-    said = alert(roles=("administrator",), details="All of it", severity="high")
-    await bus.publish(said)
+    raised = alert(roles=("administrator",), details="All of it", severity="high")
+    await bus.publish(raised)
 
     await let_hear(notifier(bus, [admins, others], routing=rules).app(), bus)
     for channel in (admins, others):
-        await lane(bus, channel).look()
+        await sender(bus, channel).send_due()
 
-    assert (admins.told, others.told) == ([[said.message_id]], [])
-    words = render(admins.notices[0])
-    assert (words.headline, words.text) == ("It broke", "Run w of Payment.\nAll of it")
+    assert (admins.sent, others.sent) == ([[raised.message_id]], [])
+    text = render(admins.notices[0])
+    assert (text.headline, text.body) == ("It broke", "Run w of Payment.\nAll of it")
 
 
-async def test_a_channel_that_does_not_answer_is_tried_again_later_and_alone() -> None:
+async def test_a_failing_channel_is_retried_later_without_delaying_others() -> None:
     bus, clock = MemoryBus(), Clock()
-    down, up = Wall("down", Unavailable("no answer")), Wall("up")
+    down, up = ScriptedChannel("down", Unavailable("no answer")), ScriptedChannel("up")
     await bus.publish(request())
     await let_hear(notifier(bus, [down, up]).app(), bus)
-    lanes = [lane(bus, channel, clock=clock) for channel in (down, up)]
+    senders = [sender(bus, channel, clock=clock) for channel in (down, up)]
 
-    due = [await it.look() for it in lanes]
+    due = [await it.send_due() for it in senders]
     assert due[0] is not None
     assert due[0] > clock.now
-    assert await lanes[0].look() == due[0], "not before"
+    assert await senders[0].send_due() == due[0], "not before"
     clock.now = due[0]
-    for it in lanes:
-        await it.look()
+    for it in senders:
+        await it.send_due()
 
     assert notifications(bus) == [("up", "sent", request().message_id), ("down", "sent", request().message_id)]
 
 
-async def test_a_channel_that_asks_for_time_gets_it() -> None:
+async def test_a_channel_is_retried_no_earlier_than_it_asked_for() -> None:
     bus, clock = MemoryBus(), Clock()
-    await Outbox(bus).put("wall", Notice(message=request()))
+    await Outbox(bus).put("desk", Notice(message=request()))
 
-    due = await lane(bus, Wall("wall", Busy("wait", timedelta(minutes=3))), clock=clock).look()
+    due = await sender(bus, ScriptedChannel("desk", Busy("wait", timedelta(minutes=3))), clock=clock).send_due()
 
     assert due == clock.now + timedelta(minutes=3)
 
 
-async def test_what_a_channel_refuses_is_a_dead_letter_and_others_are_told() -> None:
-    bus, other = MemoryBus(), Wall("other")
+async def test_a_refused_notice_becomes_a_dead_letter_and_goes_to_the_fallback() -> None:
+    bus, other = MemoryBus(), ScriptedChannel("other")
     await Outbox(bus).put("full", Notice(message=request()))
 
-    await lane(bus, Wall("full", Refused("HTTP 404")), fallback=["full", "other"]).look()
-    await lane(bus, other, fallback=["full", "other"]).look()
+    await sender(bus, ScriptedChannel("full", Refused("HTTP 404")), fallback=["full", "other"]).send_due()
+    await sender(bus, other, fallback=["full", "other"]).send_due()
 
-    (letter,) = letters(bus)
-    assert (letter.reason, letter.original_subject) == ("undelivered", "notices.full.normal")
-    assert letter.detail == "full does not take it: HTTP 404. Told instead: other."
+    (dead_letter,) = dead_letters(bus)
+    assert (dead_letter.reason, dead_letter.original_subject) == ("undelivered", "notices.full.normal")
+    assert dead_letter.detail == "full refused the notice: HTTP 404. Sent instead to: other."
     assert [notice.instead_of for notice in other.notices] == ["full"]
     assert notifications(bus) == [("full", "failed", request().message_id), ("other", "sent", request().message_id)]
 
 
-async def test_a_channel_that_stays_away_is_given_up_after_a_while_and_never_before() -> None:
+async def test_a_notice_is_given_up_after_give_up_after_and_not_before() -> None:
     bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
     for number in (1, 2):
         await Outbox(bus).put("down", Notice(message=request(number)))
-    down = Wall("down", *[Unavailable("no answer")] * 1_000)
+    down = ScriptedChannel("down", *[Unavailable("no answer")] * 1_000)
     settings: dict[str, Any] = {"clock": clock, "entries": entries, "give_up_after": "5m"}
     began = clock.now
 
-    while await waiting(bus):
-        due = await lane(bus, down, **settings).look()  # each time another process, as after a crash
+    while await channels_with_notices(bus):
+        due = await sender(bus, down, **settings).send_due()  # each time a new sender, as after a crash
         if due is not None:
             clock.now = due
 
@@ -168,115 +168,117 @@ async def test_a_channel_that_stays_away_is_given_up_after_a_while_and_never_bef
     assert notifications(bus) == [("down", "failed", request(number).message_id) for number in (1, 2)]
     clock.passes(minutes=6)
     await Outbox(bus).put("down", Notice(message=request(3)))
-    assert await lane(bus, down, **settings).look() is not None, "another day, another patience"
+    assert await sender(bus, down, **settings).send_due() is not None, "a later failure starts a new series"
 
 
-async def test_a_dead_letter_of_a_channel_is_told_there_again_when_it_is_replayed() -> None:
-    bus, mended = MemoryBus(), Wall("full")
+async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:
+    bus, repaired = MemoryBus(), ScriptedChannel("full")
     await Outbox(bus).put("full", Notice(message=request()))
-    await lane(bus, Wall("full", Refused("HTTP 404"))).look()
-    (letter,) = letters(bus)
-    assert letter.body is not None
+    await sender(bus, ScriptedChannel("full", Refused("HTTP 404"))).send_due()
+    (dead_letter,) = dead_letters(bus)
+    assert dead_letter.body is not None
 
-    await bus.publish_raw(resent(letter, letter.body, place=1))
-    await lane(bus, mended).look()
+    await bus.publish_raw(resent(dead_letter, dead_letter.body, place=1))
+    await sender(bus, repaired).send_due()
 
-    assert mended.told == [[request().message_id]]
+    assert repaired.sent == [[request().message_id]]
 
 
-async def test_in_quiet_hours_only_what_is_critical_is_told() -> None:
-    bus, wall, clock = MemoryBus(), Wall(), Clock()
+async def test_only_critical_notices_are_sent_in_quiet_hours() -> None:
+    bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
     clock.now = clock.now.replace(hour=23)
     quiet = {"opens": "22:00", "closes": "07:00"}
     severities: tuple[Severity, ...] = ("normal", "critical", "high")
     for number, severity in enumerate(severities, start=1):
-        await Outbox(bus).put("wall", Notice(message=request(number, severity=severity)))
+        await Outbox(bus).put("desk", Notice(message=request(number, severity=severity)))
 
-    due = await lane(bus, wall, clock=clock, quiet=quiet).look()
-    assert wall.told == [[request(2).message_id]]
+    due = await sender(bus, desk, clock=clock, quiet=quiet).send_due()
+    assert desk.sent == [[request(2).message_id]]
     assert due is not None
     assert (due.hour, due.minute) == (7, 0)
 
     clock.now = due
-    await lane(bus, wall, clock=clock, quiet=quiet).look()
-    assert wall.told[1:] == [[request(3).message_id], [request(1).message_id]]
+    await sender(bus, desk, clock=clock, quiet=quiet).send_due()
+    assert desk.sent[1:] == [[request(3).message_id], [request(1).message_id]]
 
 
-async def test_many_are_gathered_and_told_together() -> None:
-    bus, wall, clock = MemoryBus(), Wall(), Clock()
+async def test_a_digest_collects_notices_and_sends_them_together() -> None:
+    bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
     for number in range(1, 25):
-        await Outbox(bus).put("wall", Notice(message=request(number)))
-    digesting = lane(bus, wall, clock=clock, digest="10m")
+        await Outbox(bus).put("desk", Notice(message=request(number)))
+    digesting = sender(bus, desk, clock=clock, digest="10m")
 
-    assert await digesting.look() is not None
-    assert wall.told == []
+    assert await digesting.send_due() is not None
+    assert desk.sent == []
     clock.passes(minutes=11)
-    await digesting.look()
+    await digesting.send_due()
 
-    assert [len(told) for told in wall.told] == [20, 4]
+    assert [len(keys) for keys in desk.sent] == [20, 4]
     assert len(notifications(bus)) == 24
 
 
-async def test_no_more_are_told_than_the_rate_allows() -> None:
-    bus, wall, clock = MemoryBus(), Wall(), Clock()
+async def test_the_rate_limits_how_often_notices_are_sent() -> None:
+    bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
     for number in range(1, 4):
-        await Outbox(bus).put("wall", Notice(message=request(number)))
-    slow = lane(bus, wall, clock=clock, rate="2/m")
+        await Outbox(bus).put("desk", Notice(message=request(number)))
+    slow = sender(bus, desk, clock=clock, rate="2/m")
 
-    assert await slow.look() == clock.now + timedelta(seconds=30)
-    assert len(wall.told) == 1
+    assert await slow.send_due() == clock.now + timedelta(seconds=30)
+    assert len(desk.sent) == 1
     clock.passes(seconds=30)
-    await slow.look()
+    await slow.send_due()
 
-    assert len(wall.told) == 2
+    assert len(desk.sent) == 2
 
 
-async def test_of_several_processes_one_tells_and_the_next_takes_over_where_it_died() -> None:
-    bus, entries, clock, wall = MemoryBus(), MemoryKeyValue(), Clock(), Wall()
-    await Outbox(bus).put("wall", Notice(message=request()))
-    assert await Leases(entries, "dead").take("wall", clock.now)
-    other = lane(bus, wall, entries=entries, clock=clock, holder="other")
+async def test_one_process_sends_and_another_takes_over_when_its_lease_expires() -> None:
+    bus, entries, clock, desk = MemoryBus(), MemoryKeyValue(), Clock(), ScriptedChannel()
+    await Outbox(bus).put("desk", Notice(message=request()))
+    assert await Leases(entries, "dead").acquire("desk", clock.now)
+    other = sender(bus, desk, entries=entries, clock=clock, holder="other")
 
-    await other.look()
-    assert wall.told == []
+    await other.send_due()
+    assert desk.sent == []
     clock.passes(seconds=31)
-    await other.look()
+    await other.send_due()
 
-    assert wall.told == [[request().message_id]]
+    assert desk.sent == [[request().message_id]]
 
 
-async def test_waiting_for_hours_writes_nothing_every_second() -> None:
+async def test_waiting_does_not_renew_the_lease_on_every_poll() -> None:
     bus, entries, clock = MemoryBus(), MemoryKeyValue(), Clock()
     clock.now = clock.now.replace(hour=23, minute=0)
-    await Outbox(bus).put("wall", Notice(message=request()))
-    waits = lane(bus, Wall(), clock=clock, entries=entries, quiet={"opens": "22:00", "closes": "07:00"})
+    await Outbox(bus).put("desk", Notice(message=request()))
+    waiting = sender(bus, ScriptedChannel(), clock=clock, entries=entries, quiet={"opens": "22:00", "closes": "07:00"})
 
     for _ in range(60):
-        await waits.look()
+        await waiting.send_due()
         clock.passes(seconds=1)
 
-    turn = await entries.read("turn.wall")
-    assert turn is not None
-    assert turn.revision < 6
+    lease = await entries.read("turn.desk")
+    assert lease is not None
+    assert lease.revision < 6
 
 
-async def test_a_question_that_was_settled_while_it_waited_is_put_to_nobody() -> None:
-    bus, wall, clock = MemoryBus(), Wall(), Clock()
-    await Outbox(bus).put("wall", Notice(message=request()))
+async def test_a_request_settled_in_the_meantime_is_skipped() -> None:
+    bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
+    await Outbox(bus).put("desk", Notice(message=request()))
     await bus.publish(decided())
     clock.passes(minutes=2)
 
-    await lane(bus, wall, clock=clock).look()
+    await sender(bus, desk, clock=clock).send_due()
 
-    assert wall.told == []
-    assert notifications(bus) == [("wall", "skipped", request().message_id)]
+    assert desk.sent == []
+    assert notifications(bus) == [("desk", "skipped", request().message_id)]
 
 
-async def test_what_waits_for_a_channel_that_is_gone_is_a_dead_letter() -> None:
+async def test_notices_of_a_removed_channel_become_dead_letters() -> None:
     bus = MemoryBus()
     await Outbox(bus).put("old", Notice(message=request()))
 
     await OrphanedNotices(bus, Outbox(bus), ["new"]).dead_letter()
 
-    assert [letter.detail for letter in letters(bus)] == ["The configuration no longer has a channel old."]
-    assert not await waiting(bus)
+    assert [dead_letter.detail for dead_letter in dead_letters(bus)] == [
+        "The configuration no longer has a channel old."
+    ]
+    assert not await channels_with_notices(bus)

@@ -1,4 +1,4 @@
-"""Wherever the notifier dies, people are told, and what it says of that has one id."""
+"""A notifier that is killed at any await loses no notice and no decision; repeated messages keep their ids."""
 
 import itertools
 import json
@@ -22,17 +22,17 @@ from perdure_notifier.app import Notifier
 from perdure_notifier.replies.http import reply_app
 from perdure_notifier.replies.links import Links
 from tests.support.fuse import Fuse, Fused, Killed
-from tests.support.notifier import NOON, Wall, lane, request
+from tests.support.notifier import NOON, ScriptedChannel, request, sender
 from tests.support.people import approvers_file
 from tests.support.slack_peer import SECRET, TOKEN, SlackPeer
 
-HEARD = StoredMessage(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
+STORED = StoredMessage(encode(request(), source="test"), "APPROVALS", 1, NOON, 0)
 KEY = SigningKey.new()
 URL = "https://approve.example.com"
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ASKED = request(opened_at=datetime.now(UTC))
+REQUEST = request(opened_at=datetime.now(UTC))
 BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": "a" * 64})}
-TAKES = Settings.model_validate(
+WITH_REPLIES = Settings.model_validate(
     {
         "notifier": {
             "url": URL,
@@ -43,57 +43,59 @@ TAKES = Settings.model_validate(
         }
     }
 )
-SETTINGS = NotificationSettings.model_validate({"channels": {"wall": {"terminal": {}}}})
+SETTINGS = NotificationSettings.model_validate({"channels": {"desk": {"terminal": {}}}})
 
 
-async def lives(bus: Any, wall: Any, entries: Any) -> None:
-    """One process: it hears of a request, which is not acknowledged if it dies, and tells of it."""
-    await Notifier(bus, entries, [wall], SETTINGS, holder="here").handle(HEARD)
-    await lane(bus, wall, entries=entries).look()
+async def run_once(bus: Any, desk: Any, entries: Any) -> None:
+    """Receive one request, which is redelivered if the process dies, and send its notice."""
+    await Notifier(bus, entries, [desk], SETTINGS, holder="here").handle(STORED)
+    await sender(bus, desk, entries=entries).send_due()
 
 
-async def test_wherever_the_notifier_dies_the_next_one_tells_what_it_did_not() -> None:
+async def test_a_notice_is_sent_wherever_the_notifier_is_killed() -> None:
     for number in itertools.count(1):
-        bus, wall, entries, fuse = MemoryBus(), Wall(), MemoryKeyValue(), Fuse(number)
+        bus, desk, entries, fuse = MemoryBus(), ScriptedChannel(), MemoryKeyValue(), Fuse(number)
         try:
-            await lives(Fused(bus, fuse), Fused(wall, fuse), Fused(entries, fuse))
+            await run_once(Fused(bus, fuse), Fused(desk, fuse), Fused(entries, fuse))
         except Killed:
-            await lives(bus, wall, entries)
+            await run_once(bus, desk, entries)
 
-        assert {key for told in wall.told for key in told} == {request().message_id}, "told, by the same key if twice"
+        assert {key for keys in desk.sent for key in keys} == {request().message_id}, (
+            "a repeated notice has the same key"
+        )
         assert {it.message_id for it in bus.published if isinstance(it, Notification)} == {
-            f"wall.sent.{request().message_id}"
+            f"desk.sent.{request().message_id}"
         }
         if fuse.left > 0:
             break
-    assert number == 2 * 19 + 1, "nineteen awaits, each with a spark before and after"
+    assert number == 2 * 19 + 1, "nineteen awaits, each sparks before and after"
 
 
 class Click:
-    """How people answer over HTTP; each click is a request of its own, as browsers and Slack make them."""
+    """Ways to decide over HTTP; each click is a new request, as browsers and Slack make them."""
 
-    def __init__(self, front: Any) -> None:
-        self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=front), base_url=URL)
+    def __init__(self, app: Any) -> None:
+        self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=URL)
 
     async def on_the_link(self) -> None:
-        await self._client.post(Links(KEY, URL).make(ASKED, "ada"), data={"decision": "approve"})
+        await self._client.post(Links(KEY, URL).make(REQUEST, "ada"), data={"decision": "approve"})
 
     async def in_slack(self) -> None:
         peer = SlackPeer(url="http://127.0.0.1:9")
-        body = f"payload={json.dumps(peer.clicked(BUTTON, 'UADA'))}".encode()
+        body = f"payload={json.dumps(peer.click_payload(BUTTON, 'UADA'))}".encode()
         headers = peer.signed(body, str(int(time.time())))
         await self._client.post("/slack/desk", content=body, headers=headers)
 
     async def by_post(self) -> None:
-        said = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada"}
-        body, now = json.dumps(said), datetime.now(UTC)
+        decision = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada"}
+        body, now = json.dumps(decision), datetime.now(UTC)
         headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
         headers["webhook-signature"] = Webhook(HOOK).sign("msg_1", now, body)
         await self._client.post("/decisions/hook", content=body, headers=headers)
 
 
 @pytest.mark.parametrize(("way", "awaits"), [("on_the_link", 3), ("in_slack", 2), ("by_post", 1)])
-async def test_wherever_the_notifier_dies_under_a_click_the_next_click_says_what_it_did_not(
+async def test_a_click_after_a_kill_publishes_the_decision_that_the_first_click_did_not(
     way: str, awaits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SIGNING": SECRET, "HOOK": HOOK}.items():
@@ -104,19 +106,19 @@ async def test_wherever_the_notifier_dies_under_a_click_the_next_click_says_what
     for number in itertools.count(1):
         bus, entries, fuse = MemoryBus(), MemoryKeyValue(), Fuse(number)
         parts: dict[str, Any] = {"approvers": people, "key": KEY}
-        async with reply_app(TAKES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
+        async with reply_app(WITH_REPLIES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
             with suppress(Killed):
                 await getattr(Click(dying), way)()
-        async with reply_app(TAKES, bus=bus, entries=entries, **parts) as living:
+        async with reply_app(WITH_REPLIES, bus=bus, entries=entries, **parts) as living:
             await getattr(Click(living), way)()
 
-        said = [message for message in bus.published if isinstance(message, Decision)]
-        assert {(it.approver, it.decision, it.digest) for it in said} == {("ada", "approve", "a" * 64)}
-        assert way == "in_slack" or len(said) == 1, "a click in Slack has no id of its own before it is made"
+        decisions = [message for message in bus.published if isinstance(message, Decision)]
+        assert {(it.approver, it.decision, it.digest) for it in decisions} == {("ada", "approve", "a" * 64)}
+        assert way == "in_slack" or len(decisions) == 1, "each click in Slack has an id of its own"
         if fuse.left > 0:
             break
-    assert number == 2 * awaits + 1, "each with a spark before and after"
+    assert number == 2 * awaits + 1, "each await sparks before and after"
 
 
 async def no_receipt(*_: object, **__: object) -> None:
-    """Nobody judges here."""
+    """Stand in for an orchestrator that is not running."""

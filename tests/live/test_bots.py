@@ -1,4 +1,4 @@
-"""Bots that know only NATS, a key and the words on the wire: in Python, in JavaScript, and with openssl."""
+"""Bots that use only NATS, a key and the message contracts: in Python, in JavaScript, and with openssl."""
 
 import json
 import os
@@ -37,46 +37,46 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_bot_in_either_language_lists_answers_and_shows_the_receipt(folder: Path) -> None:
+def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Path) -> None:
     with running(folder):
         assert perdure(folder, "keys", "new", "bot").returncode == 0
-        said = {}
+        results = {}
         for language, verb in (("python", "approve"), ("javascript", "reject")):
             assert bot(folder, language, "list").stdout == ""
             perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", language)
             request = waiting_request(folder)
             assert bot(folder, language, "list").stdout == f"{request}\tSay it?\n"
 
-            answered = bot(folder, language, verb, request, 'Grüße: \x7f\u2028 "quoted"\n')
-            assert answered.stdout.startswith("accepted\taccepted\t"), answered.stderr
+            decided = bot(folder, language, verb, request, 'Grüße: \x7f\u2028 "quoted"\n')
+            assert decided.stdout.startswith("accepted\taccepted\t"), decided.stderr
             assert bot(folder, language, verb, request, "once more").returncode == 1
-            said[language] = json.loads(perdure(folder, "result", f"Greeting-{language}", "--wait").stdout)
+            results[language] = json.loads(perdure(folder, "result", f"Greeting-{language}", "--wait").stdout)
 
-        shell = answer_with_openssl(folder)
+        shell = decide_with_openssl(folder)
 
-    assert said == {"python": "Hello, Ada!", "javascript": "(silence)"}
+    assert results == {"python": "Hello, Ada!", "javascript": "(silence)"}
     assert shell == "Hello, Ada!"
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 @pytest.mark.parametrize("variable", [{"NATS_URL": "nats://127.0.0.1:1"}, {"NATS_NKEY_SEED_FILE": "none.nk"}], ids=str)
-def test_a_bot_that_cannot_begin_ends_with_a_sentence(
+def test_a_bot_that_cannot_start_prints_one_sentence(
     folder: Path, program: list[str], variable: dict[str, str]
 ) -> None:
     command, where = [*program, "bot.pem", "list"], folder / "chatops_bot"
     environment = {**os.environ, **variable}
-    said = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith(("It does not work: ", "NATS at nats://127.0.0.1:1 does not answer"))
-    assert said.stderr.count("\n") == 1
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(("The bot failed: ", "NATS at nats://127.0.0.1:1 does not answer"))
+    assert ended.stderr.count("\n") == 1
 
 
-def answer_with_openssl(folder: Path) -> object:
-    """Do what the README's lines for the shell do; ``nats`` and ``jq`` are played by this test."""
+def decide_with_openssl(folder: Path) -> object:
+    """Do what the README's shell commands do, with Python in place of ``nats`` and ``jq``."""
     perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
     (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
-    pem, said = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "said"
+    pem, unsigned = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "unsigned"
     openssl = shutil.which("openssl") or "openssl"
     der = subprocess.run([openssl, "pkey", "-in", pem, "-pubout", "-outform", "DER"], capture_output=True, check=True)
     digest = subprocess.run([openssl, "sha256", "-r"], input=der.stdout[-32:], capture_output=True, check=True)
@@ -88,8 +88,8 @@ def answer_with_openssl(folder: Path) -> object:
         "key_id": digest.stdout.decode()[:16],
         "nonce": "from-a-shell",
     }
-    said.write_text(json.dumps(fields, sort_keys=True, separators=(",", ":")))
-    signing = [openssl, "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", str(said)]
+    unsigned.write_text(json.dumps(fields, sort_keys=True, separators=(",", ":")))
+    signing = [openssl, "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", str(unsigned)]
     signature = b64encode(subprocess.run(signing, capture_output=True, check=True).stdout).decode()
     nats = json.loads((folder / ".perdure" / "endpoints.json").read_text())["nats"]
     publish = (

@@ -1,4 +1,4 @@
-"""People are told, and answer, where they are: Slack, mail and webhooks, end to end on real servers."""
+"""People are notified and decide in Slack, by mail and by webhook, end to end on real servers."""
 
 import asyncio
 import json
@@ -19,9 +19,9 @@ from perdure.approvers import Approver, Directory
 from perdure.bus import decode
 from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt
 from tests.support.http_peer import Answer, Post, http_peer
-from tests.support.mail_server import Postbox, postbox, text_of
+from tests.support.mail_server import MailServer, mail_server, text_of
 from tests.support.people import approvers_file
-from tests.support.slack_peer import SECRET, TOKEN, SlackPeer, buttons_of, slack_peer, words_of
+from tests.support.slack_peer import SECRET, TOKEN, SlackPeer, buttons_of, message_text, slack_peer
 from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -31,181 +31,188 @@ BY_ADA = {"people": ["ada"]}
 
 
 @dataclass
-class Places:
-    """Where people are, and the suite that reaches them there."""
+class Channels:
+    """A suite with three channels, and their servers."""
 
-    here: World
+    world: World
     slack: SlackPeer
-    mail: Postbox
+    mail: MailServer
     posts: list[Post]
 
     @property
     def notifier(self) -> str:
-        return self.here.suite.endpoints.services["notifier"]
+        return self.world.suite.endpoints.services["notifier"]
 
-    async def ask(self, run: str, **policy: Any) -> ApprovalRequested:
-        """Let a run ask, and wait until people on all three channels were told."""
+    async def request(self, run: str, **policy: Any) -> ApprovalRequested:
+        """Start a run that requests an approval, and wait until all three channels have sent it."""
         data = {"title": f"Pay <{run}>?", "policy": {**BY_ADA, **policy}}
-        await self.here.publish("work.asked", json.dumps(data).encode(), Nats_Msg_Id=run)
-        async for heard in self.here.bus.subscribe(f"approvals.requested.Asking.Asking-{run}", replay=True):
-            asked = decode(heard.raw)
+        await self.world.publish("work.asked", json.dumps(data).encode(), Nats_Msg_Id=run)
+        async for stored in self.world.bus.subscribe(f"approvals.requested.Asking.Asking-{run}", replay=True):
+            requested = decode(stored.raw)
             break
-        assert isinstance(asked, ApprovalRequested)
-        await self.told(asked.message_id)
-        return asked
+        assert isinstance(requested, ApprovalRequested)
+        await self.wait_until_sent(requested.message_id)
+        return requested
 
-    async def told(self, about: str) -> None:
-        missing = {"desk", "letters", "hook"}
+    async def wait_until_sent(self, about: str) -> None:
+        missing = {"desk", "mail", "hook"}
         async with asyncio.timeout(30):
-            async for heard in self.here.bus.subscribe("notifications.>", replay=True):
-                note = decode(heard.raw)
-                if isinstance(note, Notification) and note.about == about:
-                    assert note.outcome == "sent", note
-                    missing.discard(note.channel)
+            async for stored in self.world.bus.subscribe("notifications.>", replay=True):
+                notification = decode(stored.raw)
+                if isinstance(notification, Notification) and notification.about == about:
+                    assert notification.outcome == "sent", notification
+                    missing.discard(notification.channel)
                 if not missing:
                     return
 
-    async def decided(self, asked: ApprovalRequested) -> ApprovalDecided:
+    async def decided(self, requested: ApprovalRequested) -> ApprovalDecided:
         async with asyncio.timeout(30):
-            async for heard in self.here.bus.subscribe(f"approvals.decided.Asking.{asked.workflow_id}", replay=True):
-                decided = decode(heard.raw)
+            async for stored in self.world.bus.subscribe(
+                f"approvals.decided.Asking.{requested.workflow_id}", replay=True
+            ):
+                decided = decode(stored.raw)
                 assert isinstance(decided, ApprovalDecided)
-                await self.told(decided.message_id)
+                await self.wait_until_sent(decided.message_id)
                 return decided
         raise AssertionError("the bus was closed")
 
-    async def receipts(self, asked: ApprovalRequested) -> list[Receipt]:
-        said = [decode(heard.raw) async for heard in self.here.bus.read("receipts.>")]
-        return [it for it in said if isinstance(it, Receipt) and it.request_id == asked.request_id]
+    async def receipts(self, requested: ApprovalRequested) -> list[Receipt]:
+        receipts = [decode(stored.raw) async for stored in self.world.bus.read("receipts.>")]
+        return [it for it in receipts if isinstance(it, Receipt) and it.request_id == requested.request_id]
 
-    def message(self, asked: ApprovalRequested) -> dict[str, Any]:
-        """What stands in Slack about a request now."""
-        return next(it for it in self.slack.messages().values() if asked.request_id in words_of(it))
+    def message(self, requested: ApprovalRequested) -> dict[str, Any]:
+        """Return the Slack message of a request as it is now."""
+        return next(it for it in self.slack.messages().values() if requested.request_id in message_text(it))
 
 
-async def test_people_answer_where_they_are(world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_people_decide_on_every_channel(
+    world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SECRET": SECRET, "HOOK_SECRET": HOOK}.items():
         monkeypatch.setenv(name, value)
     known = {"ada": Approver(slack="UADA", email="ada@example.com")}
     approvers_file(tmp_path / "state" / "approvers.yaml", Directory(approvers=known))
     with ExitStack() as stack:
-        slack, mail = stack.enter_context(slack_peer()), stack.enter_context(postbox())
+        slack, mail = stack.enter_context(slack_peer()), stack.enter_context(mail_server())
         url, posts = hook(stack)
-        channels = {
+        configured = {
             "desk": {
                 "slack": {"channel": "C1", "base_url": f"{slack.url}/api/", "signing_secret_variable": "SLACK_SECRET"}
             },
-            "letters": {
-                "email": {"host": "127.0.0.1", "port": mail.port, "tls": "none", "sender": "perdure@example.com"}
-            },
+            "mail": {"email": {"host": "127.0.0.1", "port": mail.port, "tls": "none", "sender": "perdure@example.com"}},
             "hook": {"webhook": {"url": url, "secret_variable": "HOOK_SECRET", "answers": True}},
         }
         routes = [{"on": "work.asked", "start": "Asking"}]
-        notifier = {"channels": channels, "url": "https://approve.example.com"}
+        notifier = {"channels": configured, "url": "https://approve.example.com"}
         async with world(routes=routes, notifier=notifier) as here:
-            places = Places(here, slack, mail, posts)
-            await a_click_in_slack_approves(places)
-            await a_dialog_in_slack_rejects(places)
-            await what_is_not_slacks_changes_nothing(places)
-            await a_link_in_a_mail_approves(places)
-            await a_signed_post_approves(places)
-            await a_policy_that_takes_no_proxies_refuses_them(places)
-            await nothing_is_lost_when_the_notifier_is_killed(places)
+            channels = Channels(here, slack, mail, posts)
+            await a_click_in_slack_approves(channels)
+            await a_dialog_in_slack_rejects(channels)
+            await a_request_without_slacks_signature_changes_nothing(channels)
+            await a_link_in_a_mail_approves(channels)
+            await a_signed_post_approves(channels)
+            await a_policy_without_proxies_refuses_them(channels)
+            await nothing_is_lost_when_the_notifier_is_killed(channels)
 
 
-async def a_click_in_slack_approves(places: Places) -> None:
-    asked = await places.ask("click")
-    button = buttons_of(places.message(asked))["Approve"]
+async def a_click_in_slack_approves(channels: Channels) -> None:
+    requested = await channels.request("click")
+    button = buttons_of(channels.message(requested))["Approve"]
 
-    assert (await places.slack.click(places.notifier, button, "UADA")).status_code == 200
+    assert (await channels.slack.click(channels.notifier, button, "UADA")).status_code == 200
 
-    decided = await places.decided(asked)
-    assert [(voice.approver, voice.proxy) for voice in decided.votes] == [("ada", "notifier")]
-    shown = places.message(asked)
-    assert (buttons_of(shown), "*Approved* by ada" in words_of(shown)) == ({}, True)
-    await eventually(lambda: "settles the request" in places.slack.told[-1]["text"])
+    decided = await channels.decided(requested)
+    assert [(vote.approver, vote.proxy) for vote in decided.votes] == [("ada", "notifier")]
+    shown = channels.message(requested)
+    assert (buttons_of(shown), "*Approved* by ada" in message_text(shown)) == ({}, True)
+    await eventually(lambda: "settles the request" in channels.slack.ephemeral[-1]["text"])
 
 
-async def a_dialog_in_slack_rejects(places: Places) -> None:
-    asked = await places.ask("dialog")
-    await places.slack.click(places.notifier, buttons_of(places.message(asked))["Reject"], "UADA")
-    await places.slack.submit(places.notifier, "Too dear.", "UADA")
+async def a_dialog_in_slack_rejects(channels: Channels) -> None:
+    requested = await channels.request("dialog")
+    await channels.slack.click(channels.notifier, buttons_of(channels.message(requested))["Reject"], "UADA")
+    await channels.slack.submit(channels.notifier, "Too dear.", "UADA")
 
-    decided = await places.decided(asked)
+    decided = await channels.decided(requested)
     assert (decided.decision, decided.comment) == ("reject", "Too dear.")
-    assert "*Rejected* by ada\nToo dear." in words_of(places.message(asked))
+    assert "*Rejected* by ada\nToo dear." in message_text(channels.message(requested))
 
 
-async def what_is_not_slacks_changes_nothing(places: Places) -> None:
-    asked = await places.ask("forged")
-    click = places.slack.clicked(buttons_of(places.message(asked))["Approve"], "UADA")
+async def a_request_without_slacks_signature_changes_nothing(channels: Channels) -> None:
+    requested = await channels.request("forged")
+    click = channels.slack.click_payload(buttons_of(channels.message(requested))["Approve"], "UADA")
     body = f"payload={json.dumps(click)}".encode()
-    told_by_slack = places.slack.signed(body, str(int(time.time())))
+    slack_headers = channels.slack.signed(body, str(int(time.time())))
 
-    tampered = await post(f"{places.notifier}/slack/desk", body.replace(b"UADA", b"UBOB"), told_by_slack)
-    old = await places.slack.post(places.notifier, click, age=301)
+    tampered = await post(f"{channels.notifier}/slack/desk", body.replace(b"UADA", b"UBOB"), slack_headers)
+    old = await channels.slack.post(channels.notifier, click, age=301)
     assert (tampered.status_code, old.status_code) == (401, 401)
-    assert await places.receipts(asked) == []
+    assert await channels.receipts(requested) == []
 
-    answers = [await post(f"{places.notifier}/slack/desk", body, told_by_slack) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 401], "the second time it is a replay"
-    await places.decided(asked)
-    assert len(await places.receipts(asked)) == 1
+    responses = [await post(f"{channels.notifier}/slack/desk", body, slack_headers) for _ in range(2)]
+    assert [response.status_code for response in responses] == [200, 401], "the second one is a replay"
+    await channels.decided(requested)
+    assert len(await channels.receipts(requested)) == 1
 
 
-async def a_link_in_a_mail_approves(places: Places) -> None:
-    asked = await places.ask("mail")
-    letter = next(it for it in places.mail.letters if asked.request_id in text_of(it))
-    (path,) = re.findall(r"https://approve\.example\.com(/answer/\S+)", text_of(letter))
-    link = f"{places.notifier}{path}"
+async def a_link_in_a_mail_approves(channels: Channels) -> None:
+    requested = await channels.request("mail")
+    mail = next(it for it in channels.mail.mails if requested.request_id in text_of(it))
+    (path,) = re.findall(r"https://approve\.example\.com(/answer/\S+)", text_of(mail))
+    link = f"{channels.notifier}{path}"
     async with httpx2.AsyncClient() as scanner:
         page = await scanner.get(link)
     assert "Pay &lt;mail&gt;?" in page.text
-    assert await places.receipts(asked) == []
+    assert await channels.receipts(requested) == []
 
-    answers = [await post(link, b"decision=approve&comment=Fine.") for _ in range(2)]
+    responses = [await post(link, b"decision=approve&comment=Fine.") for _ in range(2)]
 
-    assert ("Your answer counts" in answers[0].text, answers[1].status_code) == (True, 410)
-    decided = await places.decided(asked)
-    assert (letter["To"], decided.approver, decided.comment) == ("ada@example.com", "ada", "Fine.")
-
-
-async def a_signed_post_approves(places: Places) -> None:
-    asked = await places.ask("hook")
-    told = next(it for it in places.posts if asked.request_id.encode() in it.body)
-    shown = Webhook(HOOK).verify(told.body, told.headers)["data"]["message"]
-    said = {"request_id": shown["request_id"], "digest": shown["digest"], "decision": "approve", "approver": "ada"}
-
-    answer = await signed_post(places, "msg_1", said)
-
-    assert (answer.status_code, answer.json()["accepted"]) == (200, True)
-    await places.decided(asked)
+    assert ("Your decision was accepted" in responses[0].text, responses[1].status_code) == (True, 410)
+    decided = await channels.decided(requested)
+    assert (mail["To"], decided.approver, decided.comment) == ("ada@example.com", "ada", "Fine.")
 
 
-async def a_policy_that_takes_no_proxies_refuses_them(places: Places) -> None:
-    asked = await places.ask("own", proxies=False)
-    said = {"request_id": asked.request_id, "digest": asked.digest, "decision": "approve", "approver": "ada"}
+async def a_signed_post_approves(channels: Channels) -> None:
+    requested = await channels.request("hook")
+    notice = next(it for it in channels.posts if requested.request_id.encode() in it.body)
+    shown = Webhook(HOOK).verify(notice.body, notice.headers)["data"]["message"]
+    decision = {"request_id": shown["request_id"], "digest": shown["digest"], "decision": "approve", "approver": "ada"}
 
-    answer = await signed_post(places, "msg_2", said)
+    response = await signed_post(channels, "msg_1", decision)
 
-    assert (answer.json()["accepted"], answer.json()["code"]) == (False, "not_allowed")
-    assert buttons_of(places.message(asked)) == {}
-
-
-async def nothing_is_lost_when_the_notifier_is_killed(places: Places) -> None:
-    places.here.suite.supervisor.kill("notifier")
-
-    asked = await places.ask("killed")
-    await places.slack.click(places.notifier, buttons_of(places.message(asked))["Approve"], "UADA")
-
-    assert (await places.decided(asked)).decision == "approve"
+    assert (response.status_code, response.json()["accepted"]) == (200, True)
+    await channels.decided(requested)
 
 
-async def signed_post(places: Places, message_id: str, said: dict[str, str]) -> httpx2.Response:
-    now, body = datetime.now(UTC), json.dumps(said)
+async def a_policy_without_proxies_refuses_them(channels: Channels) -> None:
+    requested = await channels.request("own", proxies=False)
+    decision = {
+        "request_id": requested.request_id,
+        "digest": requested.digest,
+        "decision": "approve",
+        "approver": "ada",
+    }
+
+    response = await signed_post(channels, "msg_2", decision)
+
+    assert (response.json()["accepted"], response.json()["code"]) == (False, "not_allowed")
+    assert buttons_of(channels.message(requested)) == {}
+
+
+async def nothing_is_lost_when_the_notifier_is_killed(channels: Channels) -> None:
+    channels.world.suite.supervisor.kill("notifier")
+
+    requested = await channels.request("killed")
+    await channels.slack.click(channels.notifier, buttons_of(channels.message(requested))["Approve"], "UADA")
+
+    assert (await channels.decided(requested)).decision == "approve"
+
+
+async def signed_post(channels: Channels, message_id: str, decision: dict[str, str]) -> httpx2.Response:
+    now, body = datetime.now(UTC), json.dumps(decision)
     signature = Webhook(HOOK).sign(message_id, now, body)
     headers = {"webhook-id": message_id, "webhook-timestamp": str(int(now.timestamp()))}
-    return await post(f"{places.notifier}/decisions/hook", body.encode(), {**headers, "webhook-signature": signature})
+    return await post(f"{channels.notifier}/decisions/hook", body.encode(), {**headers, "webhook-signature": signature})
 
 
 async def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> httpx2.Response:
@@ -220,11 +227,11 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 def hook(stack: ExitStack) -> tuple[str, list[Post]]:
-    """Take whatever is posted."""
+    """Serve a webhook that keeps all posts."""
     posts: list[Post] = []
 
-    def take(post: Post) -> Answer:
+    def receive(post: Post) -> Answer:
         posts.append(post)
         return Answer(204)
 
-    return stack.enter_context(http_peer(take)), posts
+    return stack.enter_context(http_peer(receive)), posts

@@ -1,4 +1,4 @@
-"""A mail server on this machine, and what came."""
+"""A local SMTP server that keeps the mails it receives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,37 +11,43 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support.ports import free_port
 
-__all__ = ["Postbox", "postbox", "text_of"]
+__all__ = ["MailServer", "mail_server", "text_of"]
 
 
-class Postbox:
-    """Takes mail, or answers what a test says."""
+class MailServer:
+    """Accepts mail, or gives the replies that a test has set.
+
+    Attributes:
+        mails: The accepted mails.
+        replies: SMTP replies to the next mails; an empty one accepts.
+    """
 
     def __init__(self) -> None:
-        self.letters: list[EmailMessage] = []
-        self.answers: list[str] = []
+        self.mails: list[EmailMessage] = []
+        self.replies: list[str] = []
         self.port = 0
 
-    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd calls it so)
-        if self.answers and (answer := self.answers.pop(0)):
-            return answer
-        letter = message_from_bytes(envelope.original_content or b"", policy=default)
-        assert isinstance(letter, EmailMessage)
-        self.letters.append(letter)
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
+        if self.replies and (reply := self.replies.pop(0)):
+            return reply
+        mail = message_from_bytes(envelope.original_content or b"", policy=default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
         return "250 OK"
 
 
 @contextmanager
-def postbox() -> Iterator[Postbox]:
-    box = Postbox()
-    box.port = free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+def mail_server() -> Iterator[MailServer]:
+    """Serve for as long as the block lasts."""
+    server = MailServer()
+    server.port = free_port()
+    controller = Controller(server, hostname="127.0.0.1", port=server.port)
     controller.start()
     try:
-        yield box
+        yield server
     finally:
         controller.stop()
 
 
-def text_of(letter: EmailMessage) -> str:
-    return str(letter.get_content())
+def text_of(mail: EmailMessage) -> str:
+    return str(mail.get_content())

@@ -1,4 +1,4 @@
-"""A notifier whose channels do what a test says, at times that a test says."""
+"""Notifier senders with scripted channels and a clock that a test sets, and messages to send."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perdure.bus import Bus, KeyValue, MemoryKeyValue
-from perdure.config.notifier import ChannelSettings, TerminalSettings
+from perdure.config.channels import ChannelSettings, TerminalSettings
 from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity
 from perdure_notifier.lease import Leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.sender import ChannelSender
 
-__all__ = ["NOON", "Clock", "Wall", "alert", "decided", "lane", "request"]
+__all__ = ["NOON", "Clock", "ScriptedChannel", "alert", "decided", "request", "sender"]
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)  # a Tuesday
 
@@ -28,21 +28,26 @@ class Clock:
         self.now += timedelta(**time)
 
 
-class Wall:
-    """A channel that does at its nth try what its script says, and takes everything once that is over."""
+class ScriptedChannel:
+    """A channel that raises the errors of its script, one an attempt, and then sends everything.
 
-    def __init__(self, name: str = "wall", *script: Exception) -> None:
+    Attributes:
+        sent: The keys of the notices of each attempt that succeeded.
+        notices: All notices that were sent.
+    """
+
+    def __init__(self, name: str = "desk", *script: Exception) -> None:
         self.name = name
-        self.told: list[list[str]] = []
+        self.sent: list[list[str]] = []
         self.notices: list[Notice] = []
         self._script = list(script)
 
     async def send(self, notices: Sequence[Notice]) -> str:
         if self._script:
             raise self._script.pop(0)
-        self.told.append([notice.key for notice in notices])
+        self.sent.append([notice.key for notice in notices])
         self.notices += notices
-        return "written"
+        return "done"
 
 
 def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> ApprovalRequested:
@@ -62,7 +67,7 @@ def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> A
 
 
 def alert(**more: Any) -> Alert:
-    said = {
+    fields = {
         "workflow": "Payment",
         "workflow_id": "w",
         "run_id": "r",
@@ -70,7 +75,7 @@ def alert(**more: Any) -> Alert:
         "title": "It broke",
         "raised_at": NOON,
     }
-    return Alert(**{**said, **more})
+    return Alert(**{**fields, **more})
 
 
 def decided(number: int = 1) -> ApprovalDecided:
@@ -87,7 +92,7 @@ def decided(number: int = 1) -> ApprovalDecided:
     )
 
 
-def lane(  # noqa: PLR0913 (all of it may matter to a test)
+def sender(  # noqa: PLR0913 (a test may set any of them)
     bus: Bus,
     channel: Any,
     *,
@@ -97,6 +102,6 @@ def lane(  # noqa: PLR0913 (all of it may matter to a test)
     fallback: Sequence[str] = (),
     **settings: Any,
 ) -> ChannelSender:
-    said = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
-    turns = Leases(entries or MemoryKeyValue(), holder)
-    return ChannelSender(channel, said, bus=bus, turns=turns, fallback=fallback, clock=clock or Clock())
+    parsed = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
+    leases = Leases(entries or MemoryKeyValue(), holder)
+    return ChannelSender(channel, parsed, bus=bus, leases=leases, fallback=fallback, clock=clock or Clock())

@@ -1,4 +1,4 @@
-"""People with keys, and what they sign."""
+"""Approvers with keys, and the decisions that they sign."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ __all__ = ["SigningKey", "approvers_file", "directory", "signed", "signed_body"]
 def directory(
     keys: Mapping[str, SigningKey], *, roles: Mapping[str, Iterable[str]] | None = None, proxies: Iterable[str] = ()
 ) -> Directory:
-    """Know each by one key; those named as proxies speak for everybody."""
+    """Return a directory with one key each; those named as proxies may sign for everybody."""
     public = {name: (PublicKey(public=key.public),) for name, key in keys.items()}
-    said = roles or {}
-    people = {name: Approver(keys=key, roles=tuple(said.get(name, ()))) for name, key in public.items()}
+    roles = roles or {}
+    people = {name: Approver(keys=key, roles=tuple(roles.get(name, ()))) for name, key in public.items()}
     return Directory(
         approvers={name: approver for name, approver in people.items() if name not in set(proxies)},
         proxies={name: Proxy(keys=public[name]) for name in proxies},
@@ -25,7 +25,7 @@ def directory(
 
 
 def approvers_file(path: Path, known: Directory) -> ApproversFile:
-    """Write them down."""
+    """Write a directory to an approvers file."""
     file = ApproversFile(path)
     with file.changing() as (_, changed):
         changed.append(known)
@@ -41,8 +41,8 @@ def signed(
     said: Literal["approve", "reject", "withdraw"] = "approve",
     **more: Any,
 ) -> Decision:
-    """Decide and sign."""
-    decision = Decision(
+    """Return a signed decision."""
+    unsigned = Decision(
         workflow_id=request_id.rpartition(".")[0],
         request_id=request_id,
         decision=said,
@@ -50,9 +50,9 @@ def signed(
         digest=digest,
         **{"nonce": f"{approver}-{said}", **more},
     )
-    return sign(decision, key)
+    return sign(unsigned, key)
 
 
-def signed_body(*said: Any, **more: Any) -> bytes:
-    """Return what goes over the wire."""
-    return json.dumps(signed(*said, **more).model_dump(mode="json")).encode()
+def signed_body(*arguments: Any, **more: Any) -> bytes:
+    """Return a signed decision as a message body."""
+    return json.dumps(signed(*arguments, **more).model_dump(mode="json")).encode()

@@ -1,4 +1,4 @@
-"""A Slack on this machine: it checks what Slack checks, and its people click."""
+"""A local Slack: it verifies what Slack verifies, and posts what Slack posts when people click."""
 
 import hmac
 import json
@@ -16,44 +16,45 @@ from tests.support.http_peer import Answer, Post, http_peer
 
 __all__ = ["SlackPeer", "slack_peer"]
 
-TOKEN = "xoxb-of-the-peer"  # noqa: S105 (this peer's own)
-SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 (the one of Slack's documentation)
-ANSWERED_WITHIN = 3.0  # seconds; Slack tells the one who clicked that it failed if the answer takes longer
+TOKEN = "xoxb-of-the-peer"  # noqa: S105 (valid for this peer only)
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 (the example of Slack's documentation)
+RESPONSE_WITHIN = 3.0  # seconds; Slack reports a failure to the person who clicked if the response takes longer
 
 
 @dataclass
 class SlackPeer:
-    """What it was asked to do, and what it does.
+    """A workspace with one channel.
 
     Attributes:
-        calls: Each call of its Web API: the method and its arguments.
-        told: What was posted to a response_url: ephemeral, to the one who clicked.
-        plan: Answers to the next calls: an HTTP status, or the ``error`` of an answer that is not ``ok``.
+        url: The base URL of the server.
+        calls: Each call of the Web API: the method and its arguments.
+        ephemeral: What was posted to a response_url, for the person who clicked.
+        plan: Failures of the next calls: an HTTP status, or the ``error`` of a response that is not ``ok``.
     """
 
     url: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    ephemeral: list[dict[str, Any]] = field(default_factory=list)
     plan: list[int | str] = field(default_factory=list)
 
     def answer(self, post: Post) -> Answer:
-        """Do as Slack does."""
+        """Handle a call as Slack does."""
         arguments = json.loads(post.body)
         if post.path == "/response":
-            self.told.append(arguments)
+            self.ephemeral.append(arguments)
             return Answer()
         if post.headers["authorization"] != f"Bearer {TOKEN}":
-            return _said(ok=False, error="invalid_auth")
+            return _json_answer(ok=False, error="invalid_auth")
         planned = self.plan.pop(0) if self.plan else None
         if isinstance(planned, int):
-            return replace(_said(ok=False), status=planned)
+            return replace(_json_answer(ok=False), status=planned)
         if planned is not None:
-            return _said(ok=False, error=planned)
+            return _json_answer(ok=False, error=planned)
         self.calls.append((post.path.removeprefix("/api/"), arguments))
-        return _said(ok=True, channel="C1", ts=f"{len(self.calls)}.0")
+        return _json_answer(ok=True, channel="C1", ts=f"{len(self.calls)}.0")
 
     def messages(self) -> dict[str, dict[str, Any]]:
-        """What stands in the channel now, by ``ts``."""
+        """Return the channel's messages as they are now, by ``ts``."""
         shown: dict[str, dict[str, Any]] = {}
         for number, (method, arguments) in enumerate(self.calls, start=1):
             if method == "chat.postMessage":
@@ -62,16 +63,16 @@ class SlackPeer:
                 shown[arguments["ts"]] = arguments
         return shown
 
-    def of(self, method: str) -> list[dict[str, Any]]:
-        """All calls of a method."""
+    def calls_of(self, method: str) -> list[dict[str, Any]]:
+        """Return the arguments of each call of a method."""
         return [arguments for called, arguments in self.calls if called == method]
 
     async def click(self, notifier: str, button: dict[str, Any], user: str) -> httpx2.Response:
-        """Post what Slack posts when somebody clicks, and make sure that the answer comes in time."""
-        return await self.post(notifier, self.clicked(button, user))
+        """Post a click as Slack does, and fail if the response takes too long."""
+        return await self.post(notifier, self.click_payload(button, user))
 
-    def clicked(self, button: dict[str, Any], user: str) -> dict[str, Any]:
-        """What Slack says of a click."""
+    def click_payload(self, button: dict[str, Any], user: str) -> dict[str, Any]:
+        """Return Slack's payload for a click."""
         return {
             "type": "block_actions",
             "user": {"id": user},
@@ -81,8 +82,8 @@ class SlackPeer:
         }
 
     async def submit(self, notifier: str, reason: str, user: str) -> httpx2.Response:
-        """Fill in the dialog that was opened last, and send it off."""
-        view = self.of("views.open")[-1]["view"]
+        """Submit the dialog that was opened last."""
+        view = self.calls_of("views.open")[-1]["view"]
         state = {"values": {"reason": {"reason": {"type": "plain_text_input", "value": reason}}}}
         view = {"id": "V0PKB1ZFV", **view, "state": state}
         return await self.post(notifier, {"type": "view_submission", "user": {"id": user}, "view": view})
@@ -90,17 +91,20 @@ class SlackPeer:
     async def post(
         self, notifier: str, payload: dict[str, Any], *, age: float = 0, headers: dict[str, str] | None = None
     ) -> httpx2.Response:
-        """Post a payload as Slack does, signed now or so many seconds ago."""
+        """Post a payload as Slack does, signed ``age`` seconds ago."""
         body = f"payload={quote(json.dumps(payload))}".encode()
         stamp = str(int(time.time() - age))
-        async with httpx2.AsyncClient(timeout=ANSWERED_WITHIN) as client:
+        async with httpx2.AsyncClient(timeout=RESPONSE_WITHIN) as client:
             return await client.post(
                 f"{notifier}/slack/desk", content=body, headers={**self.signed(body, stamp), **(headers or {})}
             )
 
     @staticmethod
     def signed(body: bytes, stamp: str) -> dict[str, str]:
-        """By https://docs.slack.dev/authentication/verifying-requests-from-slack, without Slack's SDK."""
+        """Return signed headers, computed without Slack's SDK.
+
+        Source: https://docs.slack.dev/authentication/verifying-requests-from-slack.
+        """
         signature = hmac.new(SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, sha256).hexdigest()
         return {
             "content-type": "application/x-www-form-urlencoded",
@@ -109,18 +113,18 @@ class SlackPeer:
         }
 
 
-def _said(**said: Any) -> Answer:
-    return Answer(headers={"content-type": "application/json", "retry-after": "7"}, body=json.dumps(said).encode())
+def _json_answer(**fields: Any) -> Answer:
+    return Answer(headers={"content-type": "application/json", "retry-after": "7"}, body=json.dumps(fields).encode())
 
 
 def buttons_of(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The buttons of a message, by what stands on them."""
+    """Return the buttons of a message by their labels."""
     actions = [block for block in message["blocks"] if block["type"] == "actions"]
     return {button["text"]["text"]: button for block in actions for button in block["elements"]}
 
 
-def words_of(message: dict[str, Any], *kinds: str) -> str:
-    """All that can be read in a message, or just what is written as ``plain_text`` or ``mrkdwn``."""
+def message_text(message: dict[str, Any], *kinds: str) -> str:
+    """Return the text of a message, or only that of some kinds: ``plain_text`` or ``mrkdwn``."""
     texts: list[dict[str, Any]] = []
     for block in message["blocks"]:
         inner = block.get("elements", []) if "text" not in block else [block]

@@ -59,7 +59,7 @@ def test_the_channels_that_are_shown_are_channels(tmp_path: Path, monkeypatch: p
     file.write_text(blocks((ROOT / "deploy" / "channels.md").read_text(), "yaml")[0])
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
 
-    assert list(load_settings().notifier.channels) == ["desk", "letters", "hook", "pager"]
+    assert list(load_settings().notifier.channels) == ["desk", "mail", "hook", "pager"]
 
 
 def test_the_configuration_that_is_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

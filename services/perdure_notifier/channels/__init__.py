@@ -1,4 +1,4 @@
-"""Where people are reached: one file a kind, and the seam that all of them fill."""
+"""Channels to people: the protocol, and one module for each kind."""
 
 from perdure_notifier.channels.channel import Busy, Channel, Refused
 

@@ -1,4 +1,4 @@
-"""Pagers, chats and phones, by apprise: people are told there, and answer elsewhere."""
+"""Sends notices through apprise to pagers, chats and phones. Decisions are made elsewhere."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,22 @@ __all__ = ["AppriseChannel"]
 
 
 class AppriseChannel:
-    """Everything that an apprise URL reaches.
+    """The services of a list of apprise URLs.
 
     Raises:
-        SetupError: One of the URLs is none that apprise knows.
+        SetupError: Apprise does not support one of the URLs.
     """
 
     def __init__(self, name: str, urls: Sequence[str]) -> None:
         self.name = name
         self._services = apprise.Apprise()
-        for number, url in enumerate(urls, start=1):  # a URL holds credentials: it is told by its place
+        for number, url in enumerate(urls, start=1):  # the error names its position: a URL holds credentials
             if not self._services.add(url):
-                raise SetupError(f"The channel {name}: URL {number} is none that apprise knows.")
+                raise SetupError(f"The channel {name}: apprise does not support URL {number}.")
 
     async def send(self, notices: Sequence[Notice]) -> str:
-        """Tell all services; if one of them does not take it, all are told again."""
-        words = render_digest(notices)
-        if not await self._services.async_notify(title=words.headline, body=words.text or words.headline):
-            raise Unavailable(f"Not every service of {self.name} took it: apprise's log says which")
-        return f"told {len(self._services)} services"
+        """Send to all services; if one of them fails, the next attempt sends to all again."""
+        text = render_digest(notices)
+        if not await self._services.async_notify(title=text.headline, body=text.body or text.headline):
+            raise Unavailable(f"At least one service of {self.name} failed. Apprise's log names it")
+        return f"sent to {len(self._services)} services"

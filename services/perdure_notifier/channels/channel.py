@@ -1,4 +1,4 @@
-"""The seam between the notifier and wherever people are reached."""
+"""The protocol of channels, and their errors."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,14 +11,14 @@ __all__ = ["Busy", "Channel", "Refused"]
 
 
 class Refused(PerdureError):
-    """The channel answered that it will not take this: trying again will not help."""
+    """The channel rejected the notices for good. They are not sent again."""
 
 
 class Busy(Unavailable):
-    """The channel asks to be left alone for a while.
+    """The channel asked for a pause before the next attempt.
 
     Attributes:
-        retry_after: For how long.
+        retry_after: Length of the pause.
     """
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
@@ -31,12 +31,12 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """By which the configuration and notifications call it."""
+        """The channel's name in the configuration and in notifications."""
 
     async def send(self, notices: Sequence[Notice]) -> str:
-        """Tell people of one thing, or of many at once, and return what the channel said to it.
+        """Send one notice, or several as a digest, and return a short description of the result.
 
         Raises:
-            Refused: The channel does not want it.
-            Unavailable: The channel does not answer; it shall be tried again.
+            Refused: The channel rejected the notices for good.
+            Unavailable: The channel failed. The notices are sent again later.
         """

@@ -1,4 +1,4 @@
-"""Mail to those who are asked: each gets a link that shows what will happen, and answers by a click there."""
+"""Sends notices by mail. Each approver gets a personal link to a page where they approve or reject."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ import aiosmtplib
 
 from perdure.approvers import ApproversFile, may_answer
 from perdure.bus import KeyValue
-from perdure.config.notifier import EmailSettings
+from perdure.config.channels import EmailSettings
 from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.channels.channel import Refused
-from perdure_notifier.notice import Notice
+from perdure_notifier.notice import AwaitsDecision, Notice
 from perdure_notifier.render import render, render_digest
 from perdure_notifier.replies.links import Links
 
 __all__ = ["EmailChannel"]
 
-_ANSWERED_WITHIN: Final = 10.0  # seconds
-_FOR_GOOD: Final = 500  # SMTP's replies from here on say that trying again will not help (RFC 5321, 4.2.1)
+_TIMEOUT: Final = 10.0  # seconds
+_PERMANENT: Final = 500  # SMTP reply codes from here on are permanent failures (RFC 5321, 4.2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class _Recipient:
 
 
 class EmailChannel:
-    """Speaks SMTP; whom it reached lies in a bucket, so that a second try writes only to the others."""
+    """Sends over SMTP. A key-value bucket remembers each sent mail, so that a retry skips those already sent."""
 
-    def __init__(  # noqa: PLR0913 (what it needs)
+    def __init__(  # noqa: PLR0913 (its settings and its ports)
         self,
         name: str,
         settings: EmailSettings,
@@ -53,32 +53,32 @@ class EmailChannel:
         self._links = links
 
     async def send(self, notices: Sequence[Notice]) -> str:
-        """Write to everybody who is asked by one of the notices, one mail each."""
-        letters: dict[_Recipient, list[Notice]] = {}
+        """Send one mail to each recipient, with all notices that concern them."""
+        by_recipient: dict[_Recipient, list[Notice]] = {}
         for notice in notices:
             for recipient in self._recipients(notice):
-                letters.setdefault(recipient, []).append(notice)
-        if not letters:
-            raise Refused("nobody who is asked has an address: `email` in the approvers file, or `also_to`")
-        outcomes = [await self._write(self._letter(recipient, about)) for recipient, about in letters.items()]
-        for error in outcomes:  # after everybody was written to who could be
+                by_recipient.setdefault(recipient, []).append(notice)
+        if not by_recipient:
+            raise Refused("no recipient has an address. Set `email` in the approvers file, or `also_to`")
+        errors = {to: await self._send_once(self._mail(to, about)) for to, about in by_recipient.items()}
+        for error in errors.values():  # only now, so that one failure does not keep the others from their mail
             if isinstance(error, Unavailable):
                 raise error
-        refused = [f"{to.address}: {error}" for to, error in zip(letters, outcomes, strict=True) if error is not None]
-        if len(refused) == len(letters):
+        refused = [f"{to.address}: {error}" for to, error in errors.items() if error is not None]
+        if len(refused) == len(errors):
             raise Refused("; ".join(refused))
-        reached = [to.address for to, error in zip(letters, outcomes, strict=True) if error is None]
+        reached = [to.address for to, error in errors.items() if error is None]
         return f"mailed to {', '.join(reached)}" + "".join(f"; {why}" for why in refused)
 
-    async def _write(self, letter: EmailMessage) -> Refused | Unavailable | None:
-        """Send a letter, unless it was sent before; returns what stands in its way."""
-        if await self._entries.get(letter["Message-ID"]) is not None:
+    async def _send_once(self, mail: EmailMessage) -> Refused | Unavailable | None:
+        """Send a mail unless it was sent before, and return the error, if any."""
+        if await self._entries.get(mail["Message-ID"]) is not None:
             return None
         try:
-            await self._send(letter)
+            await self._send(mail)
         except (Refused, Unavailable) as error:
             return error
-        await self._entries.put(letter["Message-ID"], b"")
+        await self._entries.put(mail["Message-ID"], b"")
         return None
 
     def _recipients(self, notice: Notice) -> Iterator[_Recipient]:
@@ -92,59 +92,61 @@ class EmailChannel:
                 yield _Recipient(one.email, name)
 
     def _concerns(self, name: str, notice: Notice) -> bool:
-        known, message = self._approvers.current(), notice.message
+        directory, message = self._approvers.current(), notice.message
         if isinstance(message, Alert):
-            return bool({*known.approvers[name].roles} & {*message.roles})
-        also = notice.also_asked
-        return notice.request is not None and may_answer(known, name, notice.request, datetime.now(UTC), also=also)
+            return bool({*directory.approvers[name].roles} & {*message.roles})
+        also = notice.escalated_to
+        return notice.request is not None and may_answer(directory, name, notice.request, datetime.now(UTC), also=also)
 
-    def _letter(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:
-        words, key = render_digest(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
+    def _mail(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:
+        text, key = render_digest(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
         message = EmailMessage()
         message["From"], message["To"] = self._settings.sender, to.address
-        message["Subject"] = " ".join(words.headline.split())
+        message["Subject"] = " ".join(text.headline.split())
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:32]}@perdure>"
         message["References"] = f"<{sha256(notices[0].thread.encode()).hexdigest()[:32]}@perdure>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note shall answer it
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps absence notes from replying
         message.set_content("\n\n".join(self._paragraphs(to, notices)) + "\n")
         return message
 
     def _paragraphs(self, to: _Recipient, notices: Sequence[Notice]) -> Iterator[str]:
         for notice in notices:
-            words = render(notice)
-            yield f"{words.headline}\n{words.text}".rstrip() if len(notices) > 1 else words.text or words.headline
+            text = render(notice)
+            yield text.joined() if len(notices) > 1 else text.body or text.headline
             link = self._link(to, notice)
             if link is not None:
-                yield f"Look at it, and answer with a click there. The link is yours alone:\n{link}"
+                yield f"Approve or reject it here. The link is personal, do not forward it:\n{link}"
 
     def _link(self, to: _Recipient, notice: Notice) -> str | None:
         request = notice.request
-        if self._links is None or to.approver is None or request is None or not notice.question:
+        if self._links is None or to.approver is None or request is None:
+            return None
+        if not isinstance(notice.message, AwaitsDecision):
             return None
         return self._links.make(request, to.approver) if request.policy.proxies else None
 
     async def _send(self, message: EmailMessage) -> None:
-        where = self._settings
+        server = self._settings
         try:
             await aiosmtplib.send(
                 message,
-                hostname=where.host,
-                port=where.port,
-                username=where.username,
+                hostname=server.host,
+                port=server.port,
+                username=server.username,
                 password=self._password,
-                use_tls=where.tls == "implicit",
-                start_tls=where.tls == "starttls",
-                timeout=_ANSWERED_WITHIN,
+                use_tls=server.tls == "implicit",
+                start_tls=server.tls == "starttls",
+                timeout=_TIMEOUT,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _judged(error.recipients[0]) from error
+            raise _mail_error(error.recipients[0]) from error
         except aiosmtplib.SMTPResponseException as error:
-            raise _judged(error) from error
+            raise _mail_error(error) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Unavailable(f"The mail server does not answer: {error!r}") from error
 
 
-def _judged(error: aiosmtplib.SMTPResponseException) -> Exception:
-    said = f"The mail server answered {error.code} {error.message}"
-    return Refused(said) if error.code >= _FOR_GOOD else Unavailable(said)
+def _mail_error(error: aiosmtplib.SMTPResponseException) -> Exception:
+    reply = f"The mail server answered {error.code} {error.message}"
+    return Refused(reply) if error.code >= _PERMANENT else Unavailable(reply)

@@ -1,4 +1,4 @@
-"""The channels that the configuration names, opened for as long as the notifier lives."""
+"""Opens the channels of the configuration."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import KeyValue
-from perdure.config.notifier import ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
+from perdure.config.channels import ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
 from perdure.config.secrets import read_secret
 from perdure.config.settings import Settings
 from perdure_notifier.channels.channel import Channel
@@ -23,47 +23,47 @@ from perdure_notifier.replies.links import Links
 
 __all__ = ["open_channels", "slack_client", "webhook_secret"]
 
-_ANSWERED_WITHIN: Final = 10  # seconds
+_TIMEOUT: Final = 10  # seconds
 
 
 @asynccontextmanager
 async def open_channels(
     settings: Settings, *, entries: KeyValue, approvers: ApproversFile, key: SigningKey | None
 ) -> AsyncIterator[list[Channel]]:
-    """Open them.
+    """Open all configured channels; their HTTP connections close with the block.
 
     Args:
         settings: The configuration.
-        entries: What channels remember.
-        approvers: Who is asked.
-        key: The notifier's own, with which it makes links.
+        entries: Where channels keep state, such as which message belongs to which request.
+        approvers: Names, roles and addresses of people.
+        key: The notifier's signing key, for links in mails.
 
     Raises:
         SetupError: A secret that a channel needs is missing.
     """
     url = settings.notifier.url
     links = Links(key, str(url)) if key is not None and url is not None else None
-    async with httpx2.AsyncClient(timeout=_ANSWERED_WITHIN) as client:
-        opening = _Opening(client, entries, approvers, links)
-        yield [opening.open(name, channel) for name, channel in settings.notifier.ways.items()]
+    async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
+        ports = _ChannelPorts(client, entries, approvers, links)
+        yield [ports.open(name, channel) for name, channel in settings.notifier.effective_channels.items()]
 
 
 def slack_client(name: str, settings: SlackSettings) -> WebClient:
-    """Make a client that leaves trying again to the lane.
+    """Return a client without retries of its own, because the channel's sender retries.
 
     Raises:
-        SetupError: Its token is missing.
+        SetupError: The token is missing.
     """
     what = f"The token of the Slack channel {name}"
     token = read_secret(what, file=settings.token_file, variable=settings.token_variable)
-    return WebClient(token, base_url=settings.base_url, timeout=_ANSWERED_WITHIN, retry_handlers=[])
+    return WebClient(token, base_url=settings.base_url, timeout=_TIMEOUT, retry_handlers=[])
 
 
 def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
-    """Return what both sides sign with, if anything.
+    """Return the shared signing secret, or None if the webhook is not signed.
 
     Raises:
-        SetupError: It is missing.
+        SetupError: The secret is configured but missing.
     """
     if settings.secret_file is None and settings.secret_variable is None:
         return None
@@ -73,8 +73,8 @@ def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
-    """What channels share."""
+class _ChannelPorts:
+    """The ports that channels share."""
 
     client: httpx2.AsyncClient
     entries: KeyValue
@@ -106,7 +106,7 @@ class _Opening:
 
 
 def _apprise(name: str, file: Path | None, variable: str | None) -> Channel:
-    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (it takes a second to load)
+    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (importing apprise takes a second)
 
     urls = read_secret(f"The URLs of the channel {name}", file=file, variable=variable)
     return AppriseChannel(name, urls.split())

@@ -1,4 +1,4 @@
-"""What people see in Slack, in Block Kit: pure."""
+"""Slack's Block Kit for notices: pure functions."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,27 +14,35 @@ from perdure.contracts import (
     ApprovalRequested,
     Sha256,
 )
-from perdure_notifier.channels.slack_text import Block, Part, context, header, literal, marked, shown
+from perdure_notifier.channels.slack_text import (
+    Block,
+    SizedBlock,
+    context,
+    header,
+    literal,
+    mrkdwn_section,
+    value_section,
+)
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
 
-__all__ = ["APPROVE", "REASON", "REJECT", "ButtonContext", "blocks_of", "reason_dialog", "settled"]
+__all__ = ["APPROVE", "REASON", "REJECT", "ButtonContext", "notice_blocks", "reason_dialog", "settled_blocks"]
 
 APPROVE: Final = "perdure_approve"
 REJECT: Final = "perdure_reject"
 REASON: Final = "reason"
 
-_REASON_AT_MOST: Final = 3_000  # characters; Slack's own limit, below that of a comment
+_REASON_LIMIT: Final = 3_000  # characters: Slack's limit, which is lower than that of a comment
 
 
 class ButtonContext(BaseModel):
-    """What a button stands for: exactly what was shown.
+    """The value of a button: identifies exactly what the message showed.
 
     Attributes:
-        request_id: The request.
-        digest: Of what the message showed.
-        first_run_id: Of the run that asked.
-        response_url: Where the one who clicked is told what became of it; only in the dialog that a click opened.
+        request_id: The request to decide.
+        digest: The digest of what the message showed.
+        first_run_id: The first run id of the requesting run.
+        response_url: Where to post the result to the person who clicked. Known after a click only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,86 +53,89 @@ class ButtonContext(BaseModel):
     response_url: str | None = None
 
 
-def blocks_of(notice: Notice, mentions: Sequence[str], *, answers: bool) -> list[Block]:
-    """Show a notice.
+def notice_blocks(notice: Notice, mentions: Sequence[str], *, buttons: bool) -> list[Block]:
+    """Return the blocks of a notice.
 
     Args:
-        notice: What happened.
-        mentions: Slack's ids of those who are asked.
-        answers: Whether a question has buttons.
+        notice: The notice.
+        mentions: Slack's ids of the approvers.
+        buttons: Whether the channel accepts decisions by button.
     """
     message = notice.message
     if not isinstance(message, ApprovalRequested):
-        words = render(notice)
-        called = mentions if isinstance(message, ApprovalReminded | ApprovalEscalated) else ()
-        headline = header(words.headline)
-        blocks = [headline.block if headline.whole else shown(words.headline).block]
-        blocks += [shown(words.text).block] if words.text else []
-        return [*blocks, *([marked(_mentioned(called))] if called else [])]
-    parts = [*_parts(message)]
-    return [*(part.block for part in parts), _facts(message, mentions), _answering(message, parts, answers=answers)]
+        text = render(notice)
+        headline = header(text.headline)
+        mentioned = mentions if isinstance(message, ApprovalReminded | ApprovalEscalated) else ()
+        blocks = [headline.block if headline.complete else value_section(text.headline).block]
+        blocks += [value_section(text.body).block] if text.body else []
+        return [*blocks, *([mrkdwn_section(_mention_text(mentioned))] if mentioned else [])]
+    shown = [*_request_blocks(message)]
+    complete = all(it.complete for it in shown)
+    decide = _decide_block(message, complete=complete, buttons=buttons)
+    return [*(it.block for it in shown), _request_context(message, mentions), decide]
 
 
-def settled(request: ApprovalRequested, outcome: ApprovalDecided | ApprovalExpired) -> list[Block]:
-    """Show a question in place of itself once it is settled: what was asked, and what became of it."""
-    return [*(part.block for part in _parts(request)), _facts(request), *_outcome(outcome)]
+def settled_blocks(request: ApprovalRequested, outcome: ApprovalDecided | ApprovalExpired) -> list[Block]:
+    """Return the blocks of a settled request: the request, and its outcome in place of the buttons."""
+    return [*(it.block for it in _request_blocks(request)), _request_context(request), *_outcome_blocks(outcome)]
 
 
-def reason_dialog(asked: ButtonContext) -> Block:
-    """Ask why not."""
+def reason_dialog(button: ButtonContext) -> Block:
+    """Return the dialog that requires a reason for a rejection."""
     return {
         "type": "modal",
         "callback_id": REJECT,
-        "private_metadata": asked.model_dump_json(),
+        "private_metadata": button.model_dump_json(),
         "title": {"type": "plain_text", "text": "Reject"},
         "submit": {"type": "plain_text", "text": "Reject"},
         "close": {"type": "plain_text", "text": "Back"},
         "blocks": [
-            context(f"Request {asked.request_id}"),
+            context(f"Request {button.request_id}"),
             {
                 "type": "input",
                 "block_id": REASON,
-                "label": {"type": "plain_text", "text": "Why not?"},
+                "label": {"type": "plain_text", "text": "Reason"},
                 "element": {
                     "type": "plain_text_input",
                     "action_id": REASON,
                     "multiline": True,
-                    "max_length": _REASON_AT_MOST,
+                    "max_length": _REASON_LIMIT,
                 },
             },
         ],
     }
 
 
-def _parts(request: ApprovalRequested) -> Iterator[Part]:
+def _request_blocks(request: ApprovalRequested) -> Iterator[SizedBlock]:
     yield header(request.title if request.severity in {"low", "normal"} else f"[{request.severity}] {request.title}")
     if request.details not in (None, ""):
-        yield shown(request.details)
+        yield value_section(request.details)
     if request.action not in (None, ""):
-        yield Part(marked("*On approval:*"))
-        yield shown(request.action)
+        yield SizedBlock(mrkdwn_section("*On approval:*"))
+        yield value_section(request.action)
 
 
-def _facts(request: ApprovalRequested, mentions: Sequence[str] = ()) -> Block:
-    asked_by = f" · asked by {request.requester}" if request.requester else ""
-    ours = [f"until {_date(request.expires_at)}"] if request.expires_at else []
-    ours += [_mentioned(mentions)] if mentions else []
-    return context(f"{request.request_id} of {request.workflow}{asked_by}", " · ".join(ours))
+def _request_context(request: ApprovalRequested, mentions: Sequence[str] = ()) -> Block:
+    requester = f" · requested by {request.requester}" if request.requester else ""
+    mrkdwn = [f"decide before {_local_date(request.expires_at)}"] if request.expires_at else []
+    mrkdwn += [_mention_text(mentions)] if mentions else []
+    return context(f"Request {request.request_id} of {request.workflow}{requester}", " · ".join(mrkdwn))
 
 
-def _answering(request: ApprovalRequested, parts: Sequence[Part], *, answers: bool) -> Block:
-    """Offer buttons below what is shown whole: nobody shall answer by a click what they could not read."""
-    if not all(part.whole for part in parts):
-        read, answer = f"perdure approvals show {request.request_id}", f"perdure approve {request.request_id}"
-        return context(f"Shown in part. Read all of it with: {read}\nThen answer with: {answer}")
-    if answers and request.policy.proxies:
+def _decide_block(request: ApprovalRequested, *, complete: bool, buttons: bool) -> Block:
+    """Return the buttons, or a command if a button would not count or the message shows only a part."""
+    decide = f"perdure approve {request.request_id}"
+    if not complete:
+        show = f"perdure approvals show {request.request_id}"
+        return context(f"This message shows only a part. Read the whole request: {show}\nThen decide: {decide}")
+    if buttons and request.policy.proxies:
         return _buttons(request)
-    return context(f"Answer with: perdure approve {request.request_id}")
+    return context(f"Decide with: {decide}")
 
 
 def _buttons(request: ApprovalRequested) -> Block:
-    asked = ButtonContext(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
-    value = asked.model_dump_json(exclude_none=True)
+    button = ButtonContext(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
+    value = button.model_dump_json(exclude_none=True)
     kinds = (("Approve", APPROVE, "primary"), ("Reject", REJECT, "danger"))
     return {
         "type": "actions",
@@ -141,20 +152,20 @@ def _buttons(request: ApprovalRequested) -> Block:
     }
 
 
-def _outcome(outcome: ApprovalDecided | ApprovalExpired) -> Iterator[Block]:
+def _outcome_blocks(outcome: ApprovalDecided | ApprovalExpired) -> Iterator[Block]:
     if isinstance(outcome, ApprovalExpired):
-        yield marked(f":hourglass: *Closed*: {literal(outcome.reason)}")
+        yield mrkdwn_section(f":hourglass: *Closed*: {literal(outcome.reason)}")
         return
     mark, verb = (":white_check_mark:", "Approved") if outcome.decision == "approve" else (":x:", "Rejected")
-    yield marked(f"{mark} *{verb}* by {literal(outcome.approver)}")
+    yield mrkdwn_section(f"{mark} *{verb}* by {literal(outcome.approver)}")
     if outcome.comment:
-        yield shown(outcome.comment).block
+        yield value_section(outcome.comment).block
 
 
-def _date(end: datetime) -> str:
-    """In the reader's own time zone: https://docs.slack.dev/messaging/formatting-message-text#date-formatting."""
+def _local_date(end: datetime) -> str:
+    """Format for the reader's time zone: https://docs.slack.dev/messaging/formatting-message-text#date-formatting."""
     return f"<!date^{int(end.timestamp())}^{{date_short}} {{time}}|{end:%Y-%m-%d %H:%M UTC}>"
 
 
-def _mentioned(people: Sequence[str]) -> str:
+def _mention_text(people: Sequence[str]) -> str:
     return " ".join(f"<@{person}>" for person in people)

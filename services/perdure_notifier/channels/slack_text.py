@@ -1,4 +1,4 @@
-"""How text is put before people in Slack: ours may have marks, what others wrote is shown as it was written.
+"""Text blocks for Slack: Perdure's own text may use mrkdwn, text from elsewhere is shown literally.
 
 Source of the limits: https://docs.slack.dev/reference/block-kit/blocks.
 """
@@ -11,74 +11,74 @@ from pydantic import JsonValue
 
 from perdure.values.printable import as_text, printable
 
-__all__ = ["Block", "Part", "context", "header", "literal", "marked", "shown"]
+__all__ = ["Block", "SizedBlock", "context", "header", "literal", "mrkdwn_section", "value_section"]
 
-_TITLE: Final = 150  # characters, as all limits here
-_SECTION: Final = 3_000
-_BREAK: Final = "\u200b"  # a zero-width space: Slack has no way to escape a mark
+_HEADER_LIMIT: Final = 150  # characters, like all limits here
+_SECTION_LIMIT: Final = 3_000
+_BREAK: Final = "\u200b"  # a zero-width space: Slack has no escape for mrkdwn characters
 _FENCE: Final = "```"
 
 Block = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a question.
+class SizedBlock:
+    """A block whose text is cut to Slack's limit.
 
     Attributes:
-        whole: Whether nothing was cut off.
+        complete: Whether nothing was cut off.
     """
 
     block: Block
-    whole: bool = True
+    complete: bool = True
 
 
-def header(text: str) -> Part:
-    """Show one line, large."""
-    written = printable(text)
-    return Part({"type": "header", "text": _plain(_cut(written, _TITLE))}, len(written) <= _TITLE)
+def header(text: str) -> SizedBlock:
+    """Return a header: one line in large type."""
+    line = printable(text)
+    return SizedBlock({"type": "header", "text": _plain(_cut(line, _HEADER_LIMIT))}, len(line) <= _HEADER_LIMIT)
 
 
-def shown(value: JsonValue) -> Part:
-    """Show prose as it is, data and diffs as they were written."""
+def value_section(value: JsonValue) -> SizedBlock:
+    """Return a section that shows a value literally: prose as text, data and diffs as code."""
     text = as_text(value)
     if isinstance(value, str) and not text.startswith(("--- ", "diff ", "@@ ")):
-        return Part(_section(_plain(_cut(text, _SECTION))), len(text) <= _SECTION)
-    code, room = re.sub("`(?=`)", f"`{_BREAK}", _escaped(text)), _SECTION - 2 * len(f"{_FENCE}\n")
-    return Part(marked(f"{_FENCE}\n{_cut(code, room)}\n{_FENCE}"), len(code) <= room)
+        return SizedBlock(_section(_plain(_cut(text, _SECTION_LIMIT))), len(text) <= _SECTION_LIMIT)
+    code, limit = re.sub("`(?=`)", f"`{_BREAK}", _escaped(text)), _SECTION_LIMIT - 2 * len(f"{_FENCE}\n")
+    return SizedBlock(mrkdwn_section(f"{_FENCE}\n{_cut(code, limit)}\n{_FENCE}"), len(code) <= limit)
 
 
-def marked(text: str) -> Block:
-    """Show text of ours, with marks; what others wrote is in it by ``literal`` alone."""
+def mrkdwn_section(text: str) -> Block:
+    """Return a section of mrkdwn. Text from elsewhere must go through ``literal`` first."""
     return _section(_mrkdwn(text))
 
 
-def context(text: str, ours: str = "") -> Block:
-    """Show, small, what others wrote, and behind it text of ours, with marks."""
-    elements = [_plain(_cut(printable(text), _SECTION))]
-    return {"type": "context", "elements": [*elements, *([_mrkdwn(ours)] if ours else [])]}
+def context(text: str, mrkdwn: str = "") -> Block:
+    """Return a context block, in small type: literal text, followed by mrkdwn of Perdure's own."""
+    elements = [_plain(_cut(printable(text), _SECTION_LIMIT))]
+    return {"type": "context", "elements": [*elements, *([_mrkdwn(mrkdwn)] if mrkdwn else [])]}
 
 
 def literal(text: str) -> str:
-    """Write what others wrote into text that has marks, so that theirs are none."""
+    """Escape text from elsewhere for use in mrkdwn."""
     return re.sub(r"[*_~`]", rf"\g<0>{_BREAK}", _escaped(printable(text)))
 
 
 def _escaped(text: str) -> str:
-    """By https://docs.slack.dev/messaging/formatting-message-text#escaping."""
+    """Escape Slack's control characters: https://docs.slack.dev/messaging/formatting-message-text#escaping."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _section(text: Block) -> Block:
-    return {"type": "section", "text": text, "expand": True}  # nothing is folded away above the buttons
+    return {"type": "section", "text": text, "expand": True}  # so that Slack folds nothing away above the buttons
 
 
 def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}  # nothing in it is a mark or a mention
+    return {"type": "plain_text", "text": text, "emoji": False}  # plain text has no formatting and no mentions
 
 
 def _mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": _cut(text, _SECTION)}
+    return {"type": "mrkdwn", "text": _cut(text, _SECTION_LIMIT)}
 
 
 def _cut(text: str, length: int) -> str:

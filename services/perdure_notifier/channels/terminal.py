@@ -1,4 +1,4 @@
-"""The terminal: for the one who runs the suite, and for log collectors."""
+"""Prints notices, for a developer's terminal and for log collectors."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ __all__ = ["TerminalChannel"]
 
 
 class TerminalChannel:
-    """Writes to standard output."""
+    """Prints to standard output."""
 
     def __init__(self, name: str, out: TextIO | None = None) -> None:
         self.name = name
@@ -20,6 +20,6 @@ class TerminalChannel:
     async def send(self, notices: Sequence[Notice]) -> str:
         """Print the notices."""
         for notice in notices:
-            words = render(notice)
-            print(f"{words.headline}\n{words.text}\n", file=self._out, flush=True)
+            text = render(notice)
+            print(f"{text.headline}\n{text.body}\n", file=self._out, flush=True)
         return "printed"

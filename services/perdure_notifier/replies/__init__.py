@@ -1,1 +1,1 @@
-"""Where people answer who have no key of their own: Slack's buttons, signed posts, and links in mails."""
+"""Decisions of people without a key of their own: Slack buttons, signed webhook posts, and links in mails."""

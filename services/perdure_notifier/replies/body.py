@@ -1,4 +1,4 @@
-"""What a stranger may send: a body that is short enough to be looked at."""
+"""Reads request bodies up to a limit, because the senders are not authenticated yet."""
 
 from typing import Final
 
@@ -7,18 +7,18 @@ from starlette.requests import Request
 
 __all__ = ["read_body"]
 
-_LARGEST: Final = 256 * 1024  # bytes; what Slack sends of a message of ours is far below
+_LARGEST: Final = 256 * 1024  # bytes; Slack's interaction payloads are far smaller
 
 
 async def read_body(request: Request) -> bytes:
     """Return the body.
 
     Raises:
-        HTTPException: It is too large.
+        HTTPException: The body is too large (413).
     """
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > _LARGEST:
-            raise HTTPException(413, f"At most {_LARGEST} bytes.")
+            raise HTTPException(413, f"The body is too large. The limit is {_LARGEST} bytes.")
     return bytes(body)

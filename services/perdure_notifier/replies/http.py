@@ -1,7 +1,7 @@
-"""The notifier's HTTP side for people: Slack's clicks, posted decisions, and links in mails."""
+"""The HTTP application that accepts decisions: Slack interactions, webhook posts, and links in mails."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -25,8 +25,6 @@ from perdure_notifier.replies.webhook import WebhookReplies
 
 __all__ = ["reply_app"]
 
-Hear = Callable[[Request], Awaitable[Response]]
-
 _log = logging.getLogger(__name__)
 
 
@@ -34,75 +32,82 @@ _log = logging.getLogger(__name__)
 async def reply_app(
     settings: Settings, *, bus: Bus, entries: KeyValue, approvers: ApproversFile, key: SigningKey
 ) -> AsyncIterator[Starlette]:
-    """Serve each channel that takes answers at a path of its own.
+    """Build the application, with one path for each channel that accepts decisions.
+
+    Args:
+        settings: The configuration.
+        bus: Where decisions are published and receipts read.
+        entries: Where used links and handled Slack requests are kept.
+        approvers: Maps Slack users to approvers.
+        key: The notifier's signing key.
 
     Raises:
         SetupError: A secret is missing.
     """
-    speaker = DecisionClient(bus, key)
+    decisions = DecisionClient(bus, key)
     async with background() as follow_ups:
         routes = [
-            *_slack_routes(settings, speaker=speaker, entries=entries, approvers=approvers, follow_ups=follow_ups),
-            *_webhook_routes(settings, speaker),
-            *_link_routes(settings, bus=bus, speaker=speaker, entries=entries, key=key),
+            *_slack_routes(settings, decisions=decisions, entries=entries, approvers=approvers, follow_ups=follow_ups),
+            *_webhook_routes(settings, decisions),
+            *_link_routes(settings, bus=bus, decisions=decisions, entries=entries, key=key),
         ]
-        yield Starlette(routes=routes, exception_handlers={HTTPException: _refused, PerdureError: _away})
+        yield Starlette(routes=routes, exception_handlers={HTTPException: _rejected, PerdureError: _unavailable})
 
 
 def _slack_routes(
     settings: Settings,
     *,
-    speaker: DecisionClient,
+    decisions: DecisionClient,
     entries: KeyValue,
     approvers: ApproversFile,
     follow_ups: BackgroundTasks,
 ) -> list[Route]:
     routes = []
     for name, channel in settings.notifier.channels.items():
-        if channel.slack is not None and channel.slack.answers:
+        if channel.slack is not None and channel.slack.accepts_decisions:
             secret = read_secret(
                 f"The signing secret of the Slack channel {name}",
                 file=channel.slack.signing_secret_file,
                 variable=channel.slack.signing_secret_variable,
             )
-            hears = SlackReplies(
+            replies = SlackReplies(
                 slack_client(name, channel.slack),
                 secret,
-                speaker=speaker,
+                decisions=decisions,
                 approvers=approvers,
                 entries=entries,
                 follow_ups=follow_ups,
             )
-            routes.append(Route(f"/slack/{name}", hears.hear, methods=["POST"]))
+            routes.append(Route(f"/slack/{name}", replies.handle, methods=["POST"]))
     return routes
 
 
-def _webhook_routes(settings: Settings, speaker: DecisionClient) -> list[Route]:
+def _webhook_routes(settings: Settings, decisions: DecisionClient) -> list[Route]:
     routes = []
     for name, channel in settings.notifier.channels.items():
         if channel.webhook is not None and channel.webhook.answers:
             secret = webhook_secret(name, channel.webhook)
-            assert secret is not None  # noqa: S101 (the settings see to it)
-            routes.append(Route(f"/decisions/{name}", WebhookReplies(secret, speaker).hear, methods=["POST"]))
+            assert secret is not None  # noqa: S101 (WebhookSettings requires it)
+            routes.append(Route(f"/decisions/{name}", WebhookReplies(secret, decisions).handle, methods=["POST"]))
     return routes
 
 
 def _link_routes(
-    settings: Settings, *, bus: Bus, speaker: DecisionClient, entries: KeyValue, key: SigningKey
+    settings: Settings, *, bus: Bus, decisions: DecisionClient, entries: KeyValue, key: SigningKey
 ) -> list[Route]:
     url = settings.notifier.url
     if url is None:
         return []
-    hears = LinkReplies(Links(key, str(url)), bus=bus, speaker=speaker, entries=entries)
-    return [Route("/answer/{token}", hears.hear, methods=["GET", "POST"])]
+    replies = LinkReplies(Links(key, str(url)), bus=bus, decisions=decisions, entries=entries)
+    return [Route("/answer/{token}", replies.handle, methods=["GET", "POST"])]
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
-    _log.warning("an answer was refused: %s", error.detail)
+async def _rejected(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 (registered for this type only)
+    _log.warning("rejected a request: %s", error.detail)
     return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code)
 
 
-async def _away(_: Request, error: Exception) -> Response:
-    _log.warning("an answer could not be taken: %s", error)
-    return PlainTextResponse("Your answer could not be taken. Try again in a moment.\n", status_code=503)
+async def _unavailable(_: Request, error: Exception) -> Response:
+    _log.warning("could not handle a decision: %s", error)
+    return PlainTextResponse("Your decision could not be stored. Try again in a moment.\n", status_code=503)

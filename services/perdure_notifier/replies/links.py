@@ -1,4 +1,4 @@
-"""Links by which one person answers one request: they cannot be guessed, made up, or moved to another request."""
+"""Signed links: each lets one person decide one request, and cannot be guessed, forged or reused for another."""
 
 import json
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
@@ -17,23 +17,23 @@ from perdure.errors import PerdureError
 
 __all__ = ["BadLink", "Link", "Links"]
 
-_LONGEST: Final = timedelta(days=30)
-_PURPOSE: Final = b"perdure link "  # no decision's canonical form begins so: a signature of one is none of the other
+_LONGEST_VALIDITY: Final = timedelta(days=30)
+_PURPOSE: Final = b"perdure link "  # unlike any signed decision, so that neither's signature is valid for the other
 _SIGNATURE: Final = 64  # bytes (RFC 8032)
 
 
 class BadLink(PerdureError):
-    """It is none of ours, or is too old."""
+    """The link is not valid or has expired."""
 
 
 class Link(BaseModel):
-    """What a link says.
+    """The content of a link.
 
     Attributes:
-        digest: Of what the one who got it was asked.
-        first_run_id: Of the run that asked.
-        expires_at: Then it does nothing any more (UTC).
-        nonce: Of the decisions that it makes; nobody knows it who has not got the link.
+        digest: The digest of the request as it was sent to the approver.
+        first_run_id: The first run id of the requesting run.
+        expires_at: When the link stops working (UTC).
+        nonce: The beginning of its decisions' nonces. Derived from the signature, so only the link's owner knows it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class Link(BaseModel):
 
 
 class Links:
-    """Makes links, and reads them."""
+    """Creates and verifies links."""
 
     def __init__(self, key: SigningKey, url: str) -> None:
         self._key = key
@@ -55,31 +55,33 @@ class Links:
         self._url = url.rstrip("/")
 
     def make(self, request: ApprovalRequested, approver: str) -> str:
-        """Return the URL by which somebody answers a request; always the same one."""
+        """Return the URL for an approver to decide a request: always the same one."""
         link = Link(
             request_id=request.request_id,
             approver=approver,
             digest=request.digest,
             first_run_id=request.first_run_id,
-            expires_at=min(request.expires_at or datetime.max.replace(tzinfo=UTC), request.opened_at + _LONGEST),
+            expires_at=min(
+                request.expires_at or datetime.max.replace(tzinfo=UTC), request.opened_at + _LONGEST_VALIDITY
+            ),
         )
-        said = link.model_dump_json().encode()
-        token = urlsafe_b64encode(self._key.sign(_PURPOSE + said) + said).decode().rstrip("=")
+        payload = link.model_dump_json().encode()
+        token = urlsafe_b64encode(self._key.sign(_PURPOSE + payload) + payload).decode().rstrip("=")
         return f"{self._url}/answer/{token}"
 
     def read(self, token: str, now: datetime) -> Link:
-        """Read the last part of such a URL.
+        """Verify the token at the end of a link and return its content.
 
         Raises:
-            BadLink: It is none of ours, or is too old.
+            BadLink: The link is not valid or has expired.
         """
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-            signature, said = raw[:_SIGNATURE], raw[_SIGNATURE:]
-            self._public.verify(signature, _PURPOSE + said)
-            link = Link.model_validate({**json.loads(said), "nonce": f"link.{sha256(signature).hexdigest()[:32]}"})
+            signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
+            self._public.verify(signature, _PURPOSE + payload)
+            link = Link.model_validate({**json.loads(payload), "nonce": f"link.{sha256(signature).hexdigest()[:32]}"})
         except (ValueError, InvalidSignature, ValidationError) as error:
-            raise BadLink("This link is not one of ours. Use the newest mail, whole.") from error
+            raise BadLink("This link is not valid. Copy the whole link from the newest mail.") from error
         if link.expires_at <= now:
-            raise BadLink("This link is too old. Ask for a new one, or answer with `perdure approve`.")
+            raise BadLink("This link has expired. Decide with `perdure approve` or `perdure reject`.")
         return link

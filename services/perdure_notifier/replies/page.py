@@ -1,4 +1,4 @@
-"""The page behind a link in a mail: it shows what will happen, and does nothing until somebody clicks."""
+"""HTML pages behind links in mails."""
 
 from html import escape
 from string import Template
@@ -10,13 +10,13 @@ from perdure.contracts import ApprovalRequested
 from perdure.values.printable import as_text, printable
 from perdure_notifier.render import deadline_text
 
-__all__ = ["outcome_page", "question_page"]
+__all__ = ["outcome_page", "request_page"]
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",  # the address is what answers: no other site shall learn it
+    "Referrer-Policy": "no-referrer",  # the address contains the token: no other site may learn it
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
@@ -32,7 +32,7 @@ _PAGE: Final = Template("""<!doctype html>
          border-radius: 10px; }
   h1 { font-size: 1.35rem; margin: 0 0 .25rem; }
   h2 { font-size: .8rem; margin: 1.5rem 0 .25rem; color: #5b616b; text-transform: uppercase; letter-spacing: .05em; }
-  p { margin: 0 0 .5rem; } .facts { color: #5b616b; font-size: .9rem; overflow-wrap: anywhere; }
+  p { margin: 0 0 .5rem; } .context { color: #5b616b; font-size: .9rem; overflow-wrap: anywhere; }
   pre { background: #f4f5f7; border-radius: 6px; padding: 1rem; overflow: auto; white-space: pre-wrap; margin: 0; }
   textarea { width: 100%; box-sizing: border-box; font: inherit; padding: .5rem; border-radius: 6px;
              border: 1px solid #b3b9c4; }
@@ -42,7 +42,7 @@ _PAGE: Final = Template("""<!doctype html>
   button:focus-visible, textarea:focus-visible { outline: 3px solid #4c9aff; outline-offset: 2px; }
   @media (prefers-color-scheme: dark) {
     body { background: #16181c; color: #e3e5e8; } main { background: #1f2228; border-color: #363b44; }
-    pre, textarea { background: #16181c; color: inherit; } h2, .facts { color: #a0a7b4; }
+    pre, textarea { background: #16181c; color: inherit; } h2, .context { color: #a0a7b4; }
   }
 </style>
 <main>
@@ -51,11 +51,11 @@ $content
 </html>
 """)
 
-_QUESTION: Final = Template("""<h1>$title</h1>
-<p class="facts">$facts</p>
+_REQUEST: Final = Template("""<h1>$title</h1>
+<p class="context">$context</p>
 $shown
 <form method="post">
-  <h2><label for="comment">Comment, or why not</label></h2>
+  <h2><label for="comment">Comment, or reason for a rejection</label></h2>
   <textarea id="comment" name="comment" rows="3" maxlength="4000"></textarea>
   <button class="approve" name="decision" value="approve">Approve</button>
   <button class="reject" name="decision" value="reject">Reject</button>
@@ -63,22 +63,22 @@ $shown
 """)
 
 
-def question_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
-    """Show what is asked, what will be done, and the two answers."""
-    facts = [f"Request {request.request_id} of {request.workflow}", f"you are {approver}"]
-    facts += [f"asked by {request.requester}"] if request.requester else []
-    facts += [f"answer {deadline_text(request.expires_at)}"]
+def request_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
+    """Return the page that shows a request and its action on approval, with buttons to approve or reject it."""
+    context = [f"Request {request.request_id} of {request.workflow}"]
+    context += [f"requested by {request.requester}"] if request.requester else []
+    context += [f"you decide as {approver}", f"decide {deadline_text(request.expires_at)}"]
     parts = (("Details", request.details), ("On approval", request.action))
     shown = "\n".join(
         f"<h2>{name}</h2>\n<pre>{escape(as_text(value))}</pre>" for name, value in parts if value is not None
     )
     title = printable(request.title)
-    content = _QUESTION.substitute(title=escape(title), facts=escape(" · ".join(facts)), shown=shown)
+    content = _REQUEST.substitute(title=escape(title), context=escape(" · ".join(context)), shown=shown)
     return _page(title, content)
 
 
 def outcome_page(headline: str, text: str, *, status: int = 200) -> HTMLResponse:
-    """Say what became of it."""
+    """Return a page with the result of an action."""
     return _page(headline, f"<h1>{escape(headline)}</h1>\n<p>{escape(text)}</p>", status=status)
 
 

@@ -1,10 +1,14 @@
-"""What people click in Slack becomes a decision; Slack gives three seconds, so the receipt is told afterwards."""
+"""Turns clicks in Slack into decisions.
+
+Slack requires a response within three seconds, so the receipt is sent to the person afterwards.
+"""
 
 import asyncio
 import json
 import logging
 from collections.abc import Mapping
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
@@ -19,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 
 from perdure.approvers import ApproversFile
 from perdure.bus import KeyValue
-from perdure.bus.decision_client import DecisionClient, DecisionDraft
+from perdure.bus.decision_client import DecisionClient, DecisionDraft, PublishedDecision
 from perdure.contracts import Receipt
 from perdure.errors import PerdureError
 from perdure.runtime.background import BackgroundTasks
@@ -30,148 +34,144 @@ from perdure_notifier.replies.body import read_body
 __all__ = ["SlackReplies"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
-_ANSWERED_WITHIN: Final = 10  # seconds
+_TIMEOUT: Final = 10  # seconds
+
+_UNKNOWN_USER: Final = (
+    ":no_entry: You are not in Perdure's approvers file. Ask its administrator to add `slack: {}` to your entry."
+)
 
 _log = logging.getLogger(__name__)
 
 
 class SlackReplies:
-    """The interactions of one Slack app: https://docs.slack.dev/interactivity/handling-user-interaction."""
+    """Handles the interactions of one Slack app: https://docs.slack.dev/interactivity/handling-user-interaction."""
 
-    def __init__(  # noqa: PLR0913 (what it stands between)
+    def __init__(  # noqa: PLR0913 (Slack's client and secret, and its ports)
         self,
         client: WebClient,
         signing_secret: str,
         *,
-        speaker: DecisionClient,
+        decisions: DecisionClient,
         approvers: ApproversFile,
         entries: KeyValue,
         follow_ups: BackgroundTasks,
     ) -> None:
         self._client = client
         self._verifier = SignatureVerifier(signing_secret)
-        self._speaker = speaker
+        self._decisions = decisions
         self._approvers = approvers
         self._entries = entries
         self._follow_ups = follow_ups
 
-    async def hear(self, request: Request) -> Response:
-        """Take what Slack posts; it is answered once it is stored.
+    async def handle(self, request: Request) -> Response:
+        """Handle one interaction; a decision is stored before the response.
 
         Raises:
-            HTTPException: It is not from Slack, came before, or cannot be understood.
+            HTTPException: The request is not from Slack or was handled before (401), or is malformed (400).
         """
         body = await read_body(request)
-        await self._expect_slack(body, request.headers)
+        await self._verify(body, request.headers)
         try:
             payload = json.loads(parse_qs(body.decode())["payload"][0])
             match payload["type"]:
                 case "block_actions":
-                    return await self._clicked(payload)
+                    return await self._handle_click(payload)
                 case "view_submission":
-                    return await self._explained(payload)
+                    return await self._handle_reason(payload)
         except (KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
-            raise HTTPException(400, f"This is no interaction that Perdure knows: {error!r}") from error
+            raise HTTPException(400, f"The interaction is malformed: {error!r}") from error
         return Response()
 
-    async def _expect_slack(self, body: bytes, headers: Mapping[str, str]) -> None:
+    async def _verify(self, body: bytes, headers: Mapping[str, str]) -> None:
         try:
             valid = self._verifier.is_valid_request(body, dict(headers))
-        except ValueError:  # a timestamp that is no number
+        except ValueError:  # the timestamp is not a number
             valid = False
         if not valid:
-            raise HTTPException(401, "The signature is not Slack's, or is older than five minutes.")
-        seen = sha256(headers["x-slack-signature"].encode()).hexdigest()
-        if not await self._entries.create(f"slack.heard.{seen}", b""):
-            raise HTTPException(401, "This very request came before.")
+            raise HTTPException(401, "The request is not signed by Slack, or is older than five minutes.")
+        signature = sha256(headers["x-slack-signature"].encode()).hexdigest()
+        if not await self._entries.create(f"slack.heard.{signature}", b""):  # the key as stored by 0.1
+            raise HTTPException(401, "The request was already handled.")
 
-    async def _clicked(self, payload: Mapping[str, Any]) -> Response:
-        action, who = payload["actions"][0], payload["user"]["id"]
-        asked = ButtonContext.model_validate_json(action["value"]).model_copy(
+    async def _handle_click(self, payload: Mapping[str, Any]) -> Response:
+        action, user = payload["actions"][0], payload["user"]["id"]
+        button = ButtonContext.model_validate_json(action["value"]).model_copy(
             update={"response_url": payload["response_url"]}
         )
-        approver = self._approver(who)
+        approver = self._approver(user)
         if approver is None:
-            self._follow_ups.start(_tell(asked, _STRANGER.format(who)))
+            self._follow_ups.start(_respond(button, _UNKNOWN_USER.format(user)))
         elif action["action_id"] == REJECT:
-            await self._ask_why(asked, payload["trigger_id"])
+            await self._open_reason_dialog(button, payload["trigger_id"])
         elif action["action_id"] == APPROVE:
-            await self._answer(asked, "approve", approver, "", nonce=f"slack.{who}.{action['action_ts']}")
+            await self._decide(button, "approve", approver, "", nonce=f"slack.{user}.{action['action_ts']}")
         return Response()
 
-    async def _ask_why(self, asked: ButtonContext, trigger: str) -> None:
+    async def _open_reason_dialog(self, button: ButtonContext, trigger_id: str) -> None:
         try:
-            await asyncio.to_thread(self._client.views_open, trigger_id=trigger, view=reason_dialog(asked))
+            await asyncio.to_thread(self._client.views_open, trigger_id=trigger_id, view=reason_dialog(button))
         except (SlackClientError, OSError) as error:
             raise HTTPException(502, f"Slack did not open the dialog: {error}") from error
 
-    async def _explained(self, payload: Mapping[str, Any]) -> Response:
-        view, who = payload["view"], payload["user"]["id"]
-        asked = ButtonContext.model_validate_json(view["private_metadata"])
+    async def _handle_reason(self, payload: Mapping[str, Any]) -> Response:
+        view, user = payload["view"], payload["user"]["id"]
+        button = ButtonContext.model_validate_json(view["private_metadata"])
         reason = (view["state"]["values"][REASON][REASON]["value"] or "").strip()
         if not reason:
-            return JSONResponse({"response_action": "errors", "errors": {REASON: "Say why, in a few words."}})
-        approver = self._approver(who)
+            return JSONResponse({"response_action": "errors", "errors": {REASON: "Enter a reason."}})
+        approver = self._approver(user)
         if approver is None:
-            self._follow_ups.start(_tell(asked, _STRANGER.format(who)))
+            self._follow_ups.start(_respond(button, _UNKNOWN_USER.format(user)))
         else:
-            await self._answer(asked, "reject", approver, reason, nonce=f"slack.{who}.{view['id']}")
+            await self._decide(button, "reject", approver, reason, nonce=f"slack.{user}.{view['id']}")
         return Response()
 
-    async def _answer(
-        self, asked: ButtonContext, said: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
+    async def _decide(
+        self, button: ButtonContext, choice: Literal["approve", "reject"], approver: str, comment: str, *, nonce: str
     ) -> None:
-        spoken = await self._speaker.publish(
-            DecisionDraft(
-                asked.request_id,
-                asked.digest,
-                said,
-                approver,
-                comment=comment,
-                nonce=nonce,
-                first_run_id=asked.first_run_id,
-            )
+        draft = DecisionDraft(
+            button.request_id,
+            button.digest,
+            choice,
+            approver,
+            comment=comment,
+            nonce=nonce,
+            first_run_id=button.first_run_id,
         )
+        published = await self._decisions.publish(draft)
+        self._follow_ups.start(self._send_receipt(button, published))
 
-        async def follow() -> None:
-            try:
-                receipt = await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN)
-            except PerdureError as error:
-                _log.warning("cannot read the receipt of a decision made in Slack: %s", error)
-            else:
-                await _tell(asked, _words(receipt))
-
-        self._follow_ups.start(follow())
+    async def _send_receipt(self, button: ButtonContext, published: PublishedDecision) -> None:
+        try:
+            receipt = await self._decisions.receipt(published, within=_RECEIPT_WITHIN)
+        except PerdureError as error:
+            _log.warning("cannot read the receipt of a decision made in Slack: %s", error)
+        else:
+            await _respond(button, _receipt_text(receipt))
 
     def _approver(self, slack_id: str) -> str | None:
         people = self._approvers.current().approvers.items()
         return next((name for name, person in people if person.slack == slack_id), None)
 
 
-_STRANGER: Final = (
-    ":no_entry: Perdure does not know you. Whoever looks after its approvers file can change that: it must say"
-    " `slack: {}` of you."
-)
-
-
-def _words(receipt: Receipt | None) -> str:
+def _receipt_text(receipt: Receipt | None) -> str:
     if receipt is None:
-        return ":hourglass: Your answer is stored, and will be judged as soon as the orchestrator is back."
+        return ":hourglass: Your decision is stored. It will be verified when the orchestrator is running again."
     mark = ":white_check_mark:" if receipt.accepted else ":no_entry:"
     return f"{mark} {literal(receipt.reason)}"
 
 
-async def _tell(asked: ButtonContext, text: str) -> None:
-    """Tell the one who clicked, and nobody else."""
-    if asked.response_url is None:
+async def _respond(button: ButtonContext, text: str) -> None:
+    """Send a message that only the person who clicked can see."""
+    if button.response_url is None:
         return
-    client = WebhookClient(asked.response_url, timeout=_ANSWERED_WITHIN, retry_handlers=[])
+    client = WebhookClient(button.response_url, timeout=_TIMEOUT, retry_handlers=[])
     try:
-        answer = await asyncio.to_thread(
+        response = await asyncio.to_thread(
             client.send_dict, {"text": text, "response_type": "ephemeral", "replace_original": False}
         )
     except (SlackClientError, OSError) as error:
-        _log.warning("Slack does not take what became of an answer: %r", error)
+        _log.warning("cannot send the result of a decision to Slack: %r", error)
     else:
-        if answer.status_code != 200:  # noqa: PLR2004 (HTTP's OK)
-            _log.warning("Slack does not take what became of an answer: HTTP %s", answer.status_code)
+        if response.status_code != HTTPStatus.OK:
+            _log.warning("cannot send the result of a decision to Slack: HTTP %s", response.status_code)

@@ -1,4 +1,4 @@
-"""Decisions posted by programs that share a secret with the notifier: signed as Standard Webhooks says."""
+"""Accepts decisions that programs post, signed with a shared secret by the Standard Webhooks specification."""
 
 from typing import Final, Literal
 
@@ -18,7 +18,7 @@ __all__ = ["WebhookReplies"]
 _RECEIPT_WITHIN: Final = 5.0  # seconds
 
 
-class _Posted(BaseModel):
+class _PostedDecision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     request_id: str
@@ -30,33 +30,33 @@ class _Posted(BaseModel):
 
 
 class WebhookReplies:
-    """What one secret may say; ``webhook-id`` makes it one decision, however often it is posted."""
+    """Publishes decisions posted with one secret; posts with the same ``webhook-id`` are one decision."""
 
-    def __init__(self, secret: str, speaker: DecisionClient) -> None:
-        self._verifying = Webhook(secret)
-        self._speaker = speaker
+    def __init__(self, secret: str, decisions: DecisionClient) -> None:
+        self._verifier = Webhook(secret)
+        self._decisions = decisions
 
-    async def hear(self, request: Request) -> Response:
-        """Take a decision: answered with its receipt, or 202 where that takes longer.
+    async def handle(self, request: Request) -> Response:
+        """Publish a decision and return its receipt, or 202 if the receipt takes longer than five seconds.
 
         Raises:
-            HTTPException: It is not signed with the secret, is too old, or is no decision.
+            HTTPException: The post is too old or not signed with the secret (401), or is not a decision (400).
         """
         body = await read_body(request)
-        self._expect_signed(body, dict(request.headers))
+        self._verify(body, dict(request.headers))
         try:
-            posted = _Posted.model_validate_json(body)
+            posted = _PostedDecision.model_validate_json(body)
         except ValidationError as error:
-            raise HTTPException(400, f"This is no decision: {describe_errors(error)}") from error
+            raise HTTPException(400, f"The body is not a valid decision: {describe_errors(error)}") from error
         nonce = f"webhook.{request.headers['webhook-id']}"
-        spoken = await self._speaker.publish(DecisionDraft(**posted.model_dump(), nonce=nonce))
-        receipt = await self._speaker.receipt(spoken, within=_RECEIPT_WITHIN)
+        published = await self._decisions.publish(DecisionDraft(**posted.model_dump(), nonce=nonce))
+        receipt = await self._decisions.receipt(published, within=_RECEIPT_WITHIN)
         if receipt is None:
-            return JSONResponse({"decision_id": spoken.decision.message_id}, status_code=202)
+            return JSONResponse({"decision_id": published.decision.message_id}, status_code=202)
         return JSONResponse(receipt.model_dump(mode="json"))
 
-    def _expect_signed(self, body: bytes, headers: dict[str, str]) -> None:
+    def _verify(self, body: bytes, headers: dict[str, str]) -> None:
         try:
-            self._verifying.verify(body, headers, json_parse=False)
-        except (WebhookVerificationError, ValueError) as error:  # ValueError: a signature that is none at all
-            raise HTTPException(401, f"Not signed as Standard Webhooks says: {error}") from error
+            self._verifier.verify(body, headers, json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:  # ValueError: a malformed signature
+            raise HTTPException(401, f"The Standard Webhooks signature is not valid: {error}") from error

@@ -1,4 +1,4 @@
-"""The apprise channel, by one of apprise's own services against a real HTTP peer."""
+"""The apprise channel, tested with apprise's JSON service against a real HTTP server."""
 
 import json
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from tests.support.notifier import request
 class Peer:
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.heard: list[Any] = []
+        self.received: list[Any] = []
         self.url = ""
 
     def answer(self, post: Post) -> Answer:
-        self.heard.append(json.loads(post.body))
+        self.received.append(json.loads(post.body))
         return Answer(self.statuses.pop(0) if self.statuses else 200)
 
 
@@ -32,24 +32,24 @@ def peer() -> Iterator[Peer]:
         yield peer
 
 
-async def test_people_are_told_what_is_asked_and_how_to_answer(peer: Peer) -> None:
-    told = await AppriseChannel("pager", [peer.url]).send([Notice(message=request())])
+async def test_a_service_gets_the_request_and_the_command_to_decide_it(peer: Peer) -> None:
+    detail = await AppriseChannel("pager", [peer.url]).send([Notice(message=request())])
 
-    assert told == "told 1 services"
-    (said,) = peer.heard
-    assert said["title"] == "Approval wanted: Pay 1?"
-    assert "perdure approve w.1" in said["message"]
+    assert detail == "sent to 1 services"
+    (notification,) = peer.received
+    assert notification["title"] == "Approval requested: Pay 1?"
+    assert "perdure approve w.1" in notification["message"]
 
 
-async def test_what_a_service_does_not_take_is_tried_again(peer: Peer) -> None:
+async def test_a_failing_service_makes_the_channel_unavailable(peer: Peer) -> None:
     peer.statuses = [500]
 
-    with pytest.raises(Unavailable, match="Not every service of pager took it"):
+    with pytest.raises(Unavailable, match="At least one service of pager failed"):
         await AppriseChannel("pager", [peer.url]).send([Notice(message=request())])
 
 
-def test_a_url_that_apprise_does_not_know_is_told_by_its_place() -> None:
-    with pytest.raises(SetupError, match="URL 2 is none that apprise knows") as refused:
+def test_an_unsupported_url_is_named_by_its_position() -> None:
+    with pytest.raises(SetupError, match="apprise does not support URL 2") as refused:
         AppriseChannel("pager", ["json://127.0.0.1/", "nonsense://secret"])
 
     assert "secret" not in str(refused.value)

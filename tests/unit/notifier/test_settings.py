@@ -1,4 +1,4 @@
-"""What is wrong in the notifier's configuration is told with the nearest right name."""
+"""Errors in the notifier's configuration name the key and the nearest valid name."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from perdure.errors import SetupError
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("configured", "error"),
     [
         ("channels: {desk: {slak: {}}}", r"notifier\.channels\.desk\.slak: unknown key: did you mean slack"),
         ("channels: {desk: {slack: {chanel: C1}}}", "chanel: unknown key: did you mean channel"),
@@ -25,16 +25,18 @@ from perdure.errors import SetupError
         ("channels: {a: {terminal: {}, quiet: {opens: '8:00', closes: x}}}", "closes"),
     ],
 )
-def test_what_is_wrong_is_told(said: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_error_is_explained(
+    configured: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "perdure.yaml"
-    file.write_text(f"notifier:\n  {said}\n")
+    file.write_text(f"notifier:\n  {configured}\n")
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
 
-    with pytest.raises(SetupError, match=told):
+    with pytest.raises(SetupError, match=error):
         load_settings()
 
 
-def test_a_secret_lies_in_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_read_from_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     file.write_text("from the file\n")
     monkeypatch.setenv("THE_SECRET", "from the variable")

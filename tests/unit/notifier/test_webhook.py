@@ -1,4 +1,4 @@
-"""The webhook channel against a real HTTP peer."""
+"""The webhook channel against a real HTTP server."""
 
 import json
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from perdure_notifier.render import render
 from tests.support.http_peer import Answer, Post, http_peer
 from tests.support.notifier import request
 
-ABOUT = request(details={"price": 7, "for": "Sie, für"})
-NOTICE = Notice(message=ABOUT)
+REQUEST = request(details={"price": 7, "for": "Sie, für"})
+NOTICE = Notice(message=REQUEST)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 (of Standard Webhooks' own examples)
 
 
 @dataclass
 class Peer:
-    """Hears posts, and answers with a status; with none it hangs up."""
+    """Keeps posts and answers with a status; without one it closes the connection."""
 
     status: int | None = 200
     url: str = ""
-    heard: list[Post] = field(default_factory=list)
+    received: list[Post] = field(default_factory=list)
 
     def answer(self, post: Post) -> Answer:
-        self.heard.append(post)
+        self.received.append(post)
         return Answer(self.status, {"retry-after": "7"})
 
 
@@ -44,83 +44,83 @@ def peer() -> Iterator[Peer]:
         yield peer
 
 
-async def tell(url: str, *notices: Notice, secret: str | None = None) -> str:
+async def send(url: str, *notices: Notice, secret: str | None = None) -> str:
     async with httpx2.AsyncClient(timeout=10) as client:
         return await WebhookChannel("hook", client, url, secret).send(notices or (NOTICE,))
 
 
 async def test_the_notice_and_the_message_are_posted(peer: Peer) -> None:
-    answer = await tell(peer.url)
+    detail = await send(peer.url)
 
-    assert answer == "HTTP 200"
-    (post,) = peer.heard
-    said = json.loads(post.body)
+    assert detail == "HTTP 200"
+    (post,) = peer.received
+    body = json.loads(post.body)
     assert post.headers["content-type"] == "application/json"
-    assert said["type"] == "approvals.requested"
-    assert said["data"] == {
-        "headline": "Approval wanted: Pay 1?",
-        "text": render(NOTICE).text,
-        "message": json.loads(ABOUT.model_dump_json()),
+    assert body["type"] == "approvals.requested"
+    assert body["data"] == {
+        "headline": "Approval requested: Pay 1?",
+        "text": render(NOTICE).body,
+        "message": json.loads(REQUEST.model_dump_json()),
     }
 
 
-async def test_it_is_signed_as_standard_webhooks_says(peer: Peer) -> None:
-    await tell(peer.url, secret=SECRET)
+async def test_a_post_is_signed_by_standard_webhooks(peer: Peer) -> None:
+    await send(peer.url, secret=SECRET)
 
-    (post,) = peer.heard
+    (post,) = peer.received
     assert Webhook(SECRET).verify(post.body, post.headers)["type"] == "approvals.requested"
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(post.body.replace(b"Pay", b"Buy"), post.headers)
 
 
-async def test_every_try_carries_the_same_id(peer: Peer) -> None:
+async def test_every_attempt_has_the_same_id(peer: Peer) -> None:
     for _ in range(2):
-        await tell(peer.url)
+        await send(peer.url)
 
-    assert [post.headers["webhook-id"] for post in peer.heard] == [ABOUT.message_id] * 2
-
-
-async def test_many_are_posted_as_a_list(peer: Peer) -> None:
-    await tell(peer.url, NOTICE, Notice(message=request(2)))
-
-    said = json.loads(peer.heard[0].body)
-    assert (said["type"], [it["message"]["request_id"] for it in said["data"]]) == ("digest", ["w.1", "w.2"])
+    assert [post.headers["webhook-id"] for post in peer.received] == [REQUEST.message_id] * 2
 
 
-async def test_a_peer_that_asks_for_time_gets_it(peer: Peer) -> None:
+async def test_a_digest_is_posted_as_a_list(peer: Peer) -> None:
+    await send(peer.url, NOTICE, Notice(message=request(2)))
+
+    body = json.loads(peer.received[0].body)
+    assert (body["type"], [it["message"]["request_id"] for it in body["data"]]) == ("digest", ["w.1", "w.2"])
+
+
+async def test_a_rate_limit_carries_retry_after(peer: Peer) -> None:
     peer.status = 429
 
     with pytest.raises(Busy) as busy:
-        await tell(peer.url)
+        await send(peer.url)
 
     assert busy.value.retry_after == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_a_peer_in_trouble_is_tried_again(peer: Peer, status: int) -> None:
+async def test_a_server_error_makes_the_channel_unavailable(peer: Peer, status: int) -> None:
     peer.status = status
 
     with pytest.raises(Unavailable, match=f"answered HTTP {status}"):
-        await tell(peer.url)
+        await send(peer.url)
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
-async def test_a_peer_that_refuses_is_not_tried_again(peer: Peer, status: int) -> None:
+async def test_a_rejected_post_is_not_retried(peer: Peer, status: int) -> None:
     peer.status = status
 
     with pytest.raises(Refused, match=f"answered HTTP {status}"):
-        await tell(peer.url)
+        await send(peer.url)
 
 
-async def test_a_peer_that_hangs_up_is_tried_again(peer: Peer) -> None:
+async def test_a_closed_connection_makes_the_channel_unavailable(peer: Peer) -> None:
     peer.status = None
 
     with pytest.raises(Unavailable, match="does not answer"):
-        await tell(peer.url)
+        await send(peer.url)
 
 
-async def test_a_peer_that_is_not_there_is_tried_again() -> None:
+async def test_an_unreachable_server_makes_the_channel_unavailable() -> None:
     nobody = choose_ports({"nobody": 0}, remembered={}, asked={})["nobody"]
 
     with pytest.raises(Unavailable, match="does not answer"):
-        await tell(f"http://127.0.0.1:{nobody}/")
+        await send(f"http://127.0.0.1:{nobody}/")

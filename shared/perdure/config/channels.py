@@ -1,0 +1,145 @@
+"""The settings of notification channels: their kinds, and how each channel is used."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, PositiveInt, model_validator
+
+from perdure.values.duration import Duration
+from perdure.values.rate import Rate
+from perdure.values.window import Window
+
+__all__ = [
+    "AppriseSettings",
+    "ChannelSettings",
+    "EmailSettings",
+    "SlackSettings",
+    "TerminalSettings",
+    "WebhookSettings",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TerminalSettings(_Section):
+    """The notifier's standard output, for a developer's terminal and for log collectors."""
+
+
+class SlackSettings(_Section):
+    """A Slack channel, used through an app of your own with the scope ``chat:write``.
+
+    Attributes:
+        channel: The id of the channel, such as ``C012AB3CD``.
+        token_file: A file with the app's bot token; the token itself is never configured.
+        token_variable: The notifier's environment variable with the bot token, used without ``token_file``.
+        signing_secret_file: A file with the app's signing secret, which verifies that clicks come from Slack.
+        signing_secret_variable: The environment variable with the signing secret. Without a signing secret, messages
+            have no buttons.
+        base_url: The URL of Slack's Web API.
+    """
+
+    channel: str
+    token_file: Path | None = None
+    token_variable: str = "SLACK_BOT_TOKEN"  # noqa: S105 (the name of a variable)
+    signing_secret_file: Path | None = None
+    signing_secret_variable: str | None = None
+    base_url: str = "https://slack.com/api/"
+
+    @property
+    def accepts_decisions(self) -> bool:
+        """Whether people can decide in this channel."""
+        return self.signing_secret_file is not None or self.signing_secret_variable is not None
+
+
+class WebhookSettings(_Section):
+    """A URL to post notices to, signed by the Standard Webhooks specification.
+
+    Attributes:
+        url: Where to post.
+        secret_file: A file with the shared secret, ``whsec_…``.
+        secret_variable: The notifier's environment variable with the secret. Without a secret, nothing is signed.
+        answers: Whether holders of the secret may post decisions on behalf of any approver.
+    """
+
+    url: HttpUrl
+    secret_file: Path | None = None
+    secret_variable: str | None = None
+    answers: bool = False
+
+    @model_validator(mode="after")
+    def _answers_are_signed(self) -> Self:
+        if self.answers and self.secret_file is None and self.secret_variable is None:
+            raise ValueError("answers must be signed: set secret_variable or secret_file")
+        return self
+
+
+class EmailSettings(_Section):
+    """Mail to approvers, at their addresses in the approvers file; each mail has a personal link for the decision.
+
+    Attributes:
+        host: The SMTP server.
+        port: The port of the server, by default that of ``tls``.
+        tls: ``starttls`` on the usual port 587, ``implicit`` on 465, or ``none``.
+        sender: The address in ``From``.
+        also_to: More addresses that get each mail, without a link.
+        username: The user to log in as, if the server requires it.
+        password_file: A file with the password; the password itself is never configured.
+        password_variable: The notifier's environment variable with the password.
+    """
+
+    host: str
+    port: PositiveInt | None = None
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    sender: str
+    also_to: tuple[str, ...] = ()
+    username: str | None = None
+    password_file: Path | None = None
+    password_variable: str | None = None
+
+
+class AppriseSettings(_Section):
+    """Any services that apprise supports, such as pagers, chats and phones. Decisions are made elsewhere.
+
+    Attributes:
+        urls_file: A file with apprise URLs, one a line; they hold credentials and are therefore never configured.
+        urls_variable: The notifier's environment variable with the URLs, separated by spaces.
+    """
+
+    urls_file: Path | None = None
+    urls_variable: str | None = None
+
+    @model_validator(mode="after")
+    def _has_urls(self) -> Self:
+        if self.urls_file is None and self.urls_variable is None:
+            raise ValueError("set urls_variable or urls_file")
+        return self
+
+
+class ChannelSettings(_Section):
+    """One channel: exactly one of the five kinds, and when and how often to send on it.
+
+    Attributes:
+        quiet: Hours in which only critical notices are sent; the others wait.
+        digest: For how long to collect notices before they are sent as one; critical notices are sent at once.
+        rate: The highest rate at which to send.
+        give_up_after: After failing for so long, a notice becomes a dead letter and goes to the fallback channels.
+    """
+
+    terminal: TerminalSettings | None = None
+    slack: SlackSettings | None = None
+    webhook: WebhookSettings | None = None
+    email: EmailSettings | None = None
+    apprise: AppriseSettings | None = None
+    quiet: Window | None = None
+    digest: Duration | None = None
+    rate: Rate | None = None
+    give_up_after: Duration = Field(default="15m", validate_default=True)
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        kinds = ("terminal", "slack", "webhook", "email", "apprise")
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            raise ValueError(f"a channel is one of {', '.join(kinds)}, such as `terminal: {{}}`")
+        return self
