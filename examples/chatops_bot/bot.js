@@ -15,7 +15,7 @@ process.on("uncaughtException", (error) => {
   console.error(`It does not work: ${error.message}`);
   process.exit(1);
 });
-const seedFile = process.env.NATS_NKEY_SEED_FILE; // who the bot is for NATS, which lets bots say decisions only
+const seedFile = process.env.NATS_NKEY_SEED_FILE; // the bot's NATS user, which may publish decisions only
 const client = await connect({
   servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222",
   inboxPrefix: "_INBOX_bot",
@@ -26,14 +26,14 @@ const js = jetstream(client);
 // The whole stream of approvals: what is neither decided nor expired waits.
 async function openRequests() {
   const waiting = new Map();
-  const told = await js.consumers.get("APPROVALS", { filter_subjects: "approvals.>" });
-  if ((await told.info()).num_pending === 0) return waiting;
-  const messages = await told.consume();
+  const consumer = await js.consumers.get("APPROVALS", { filter_subjects: "approvals.>" });
+  if ((await consumer.info()).num_pending === 0) return waiting;
+  const messages = await consumer.consume();
   for await (const message of messages) {
-    const said = message.json();
+    const body = message.json();
     const token = message.subject.split(".").at(-1);
-    if (said.type === "approvals.requested") waiting.set(said.request_id, { token, ...said });
-    if (["approvals.decided", "approvals.expired"].includes(said.type)) waiting.delete(said.request_id);
+    if (body.type === "approvals.requested") waiting.set(body.request_id, { token, ...body });
+    if (["approvals.decided", "approvals.expired"].includes(body.type)) waiting.delete(body.request_id);
     if (message.info.pending === 0) break;
   }
   await messages.close();
@@ -45,9 +45,9 @@ function signed(decision) {
   const key = createPrivateKey(readFileSync(keyFile));
   const { x } = createPublicKey(key).export({ format: "jwk" });
   const fingerprint = createHash("sha256").update(Buffer.from(x, "base64url")).digest("hex").slice(0, 16);
-  const said = { ...decision, key_id: fingerprint };
-  const canonical = JSON.stringify(Object.fromEntries(Object.entries(said).sort(([a], [b]) => (a < b ? -1 : 1))));
-  return JSON.stringify({ ...said, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
+  const fields = { ...decision, key_id: fingerprint };
+  const canonical = JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))));
+  return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
 }
 
 async function decide(request) {

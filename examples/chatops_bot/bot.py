@@ -1,4 +1,4 @@
-"""A ChatOps bot: it knows NATS, a key and the words on the wire, and nothing of Perdure.
+"""A ChatOps bot that uses NATS, a key and the message contract, and no code of Perdure.
 
 bot.py KEY list | KEY approve REQUEST [COMMENT] | KEY reject REQUEST REASON
 """
@@ -19,24 +19,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 NATS = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
-NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # who the bot is for NATS, which lets bots say decisions only
+NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # the bot's NATS user, which may publish decisions only
 
 
 async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Read the whole stream; what is left are the requests that wait, each with the last token of its subject."""
+    """Read the whole stream and return the open requests, each with the last token of its subject."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    told = await js.pull_subscribe("approvals.>", stream="APPROVALS")
+    subscription = await js.pull_subscribe("approvals.>", stream="APPROVALS")
     left = (await js.stream_info("APPROVALS")).state.messages
     while left:
-        (message,) = await told.fetch(1, timeout=5)
+        (message,) = await subscription.fetch(1, timeout=5)
         await message.ack()
         left = message.metadata.num_pending
-        said = json.loads(message.data)
-        if said["type"] == "approvals.requested":
-            found[said["request_id"]] = message.subject.split(".")[-1], said
-        elif said["type"] in {"approvals.decided", "approvals.expired"}:
-            found.pop(said["request_id"], None)
-    await told.unsubscribe()
+        body = json.loads(message.data)
+        if body["type"] == "approvals.requested":
+            found[body["request_id"]] = message.subject.split(".")[-1], body
+        elif body["type"] in {"approvals.decided", "approvals.expired"}:
+            found.pop(body["request_id"], None)
+    await subscription.unsubscribe()
     return found
 
 
@@ -44,10 +44,10 @@ def signed(decision: dict[str, str], key_file: Path) -> bytes:
     """Sign all fields in canonical form (RFC 8785): for fields of text, sorted by name and without spaces."""
     key = load_pem_private_key(key_file.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        sys.exit(f"{key_file} is no Ed25519 key")
-    said = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return json.dumps(said | {"signature": b64encode(key.sign(canonical)).decode()}).encode()
+        sys.exit(f"{key_file} is not an Ed25519 key")
+    fields = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(fields | {"signature": b64encode(key.sign(canonical)).decode()}).encode()
 
 
 async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
@@ -90,10 +90,10 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[2] not in {"list", "approve", "reject", "withdraw"}:
         sys.exit(__doc__)
-    logging.disable()  # nats-py logs each try with its traceback; what fails for good is told here
+    logging.disable()  # nats-py logs each attempt with its traceback; the final error is printed below
     try:
         sys.exit(asyncio.run(main(*sys.argv[1:])))
     except TimeoutError:
-        sys.exit(f"NATS at {NATS} does not answer, or lets nobody in with this nkey.")
+        sys.exit(f"NATS at {NATS} does not answer, or refuses this nkey.")
     except (OSError, nats.errors.Error) as error:
         sys.exit(f"It does not work: {error}")
