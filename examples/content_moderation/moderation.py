@@ -1,4 +1,4 @@
-"""Content is reviewed by a model, then by a human for as long as that takes, and improved by what the human says."""
+"""A model reviews a text, a human approves or rejects it, and the model improves it by the human's comments."""
 
 from typing import Literal
 
@@ -31,19 +31,17 @@ class Moderated(BaseModel):
 
 @workflow.defn
 class ContentModeration:
-    """Started by ``content.submitted``; ends by the first of the signals ``approve`` and ``reject``."""
+    """Started by ``content.submitted``; the first signal, ``approve`` or ``reject``, decides."""
 
     def __init__(self) -> None:
-        self._said: Approval | Rejection | None = None
+        self._review: Approval | Rejection | None = None
 
     @workflow.run
     async def run(self, content: Content) -> Moderated:
         async with Agent("moderator", instruction="You review what people want to publish.") as moderator:
             await note(await moderator.llm.generate_str(f"Review this content:\n\n{content.text}"))
-            await workflow.wait_condition(
-                lambda: self._said is not None
-            )  # without limit: a run costs nothing meanwhile
-            match self._said:
+            await workflow.wait_condition(lambda: self._review is not None)  # no timeout: a waiting run uses no worker
+            match self._review:
                 case Approval(reviewer=reviewer, comments=comments):
                     text = await moderator.llm.generate_str(
                         f"Improve this content.\n\nComments: {comments}\n\nContent:\n{content.text}"
@@ -51,12 +49,12 @@ class ContentModeration:
                     return Moderated(outcome="approved", reviewer=reviewer, text=text)
                 case Rejection(reviewer=reviewer, reason=reason):
                     return Moderated(outcome="rejected", reviewer=reviewer, reason=reason)
-        raise AssertionError  # the condition holds only once one of both has come
+        raise AssertionError  # unreachable: the condition holds only after a signal
 
     @workflow.signal
     def approve(self, approval: Approval) -> None:
-        self._said = self._said or approval
+        self._review = self._review or approval
 
     @workflow.signal
     def reject(self, rejection: Rejection) -> None:
-        self._said = self._said or rejection
+        self._review = self._review or rejection

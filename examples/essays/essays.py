@@ -1,4 +1,4 @@
-"""An essay is graded; a teacher is asked when the grade is disputed; the report lies beside the essay."""
+"""Grades an essay, waits for a teacher if the grade is disputed, and writes the report beside the essay."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ PATIENT = RetryPolicy(
 
 class Essay(BaseModel):
     path: str
-    disputed: bool = False  # the pupil does not agree with an earlier grade
+    disputed: bool = False  # the pupil disagrees with an earlier grade
     bulk: bool = False
 
 

@@ -1,4 +1,4 @@
-"""A workflow outside Perdure: it greets whoever arrives, once a human has agreed."""
+"""A workflow of your own: it greets each person who arrives, after a human has approved the greeting."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A document seen from three sides at the same time; a side that fails is reported beside the others."""
+"""Three agents analyse a document in parallel; one that fails does not hide the results of the others."""
 
 from pydantic import BaseModel
 from temporalio import workflow
@@ -18,7 +18,7 @@ class Analysis(BaseModel):
 
 @workflow.defn
 class MultiAgentAnalysis:
-    """Started by ``documents.multi_analysis``; the slowest agent alone decides how long it takes."""
+    """Started by ``documents.multi_analysis``; takes as long as the slowest agent."""
 
     @workflow.run
     async def run(self, document: Document) -> WorkflowResult[Analysis]:
@@ -27,12 +27,12 @@ class MultiAgentAnalysis:
             "entities": Agent("entities", instruction="You find the entities that a text names."),
             "summary": Agent("summary", instruction="You summarise texts."),
         }
-        asked = {
+        prompts = {
             "sentiment": f"Judge the sentiment:\n\n{document.text}",
             "entities": f"Find the entities:\n\n{document.text}",
             "summary": f"Write a summary:\n\n{document.text}",
         }
-        answers = await parallel({side: agent.llm.generate_str(asked[side]) for side, agent in sides.items()})
+        answers = await parallel({side: agent.llm.generate_str(prompts[side]) for side, agent in sides.items()})
         failed = {side: answer.error for side, answer in answers.items() if isinstance(answer, Failure)}
         if len(failed) == len(sides):
             return WorkflowResult(error=f"No agent answered: {failed['summary']}")

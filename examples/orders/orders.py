@@ -1,4 +1,4 @@
-"""An order is reserved, paid and shipped; whatever stops it on the way, what was done is undone."""
+"""Reserves, pays and ships an order; after a failure or a cancellation, the completed steps are compensated."""
 
 import asyncio
 from datetime import timedelta
@@ -18,7 +18,7 @@ class Order(BaseModel):
     pieces: int = Field(gt=0)
     cents: int = Field(gt=0)  # the whole price
     address: str
-    reflection_seconds: float = 0  # so long a paid order may still be cancelled before it is shipped
+    reflection_seconds: float = 0  # how long a paid order may still be cancelled before it is shipped
 
 
 class Cancellation(BaseModel):

@@ -1,8 +1,8 @@
 """A shop as an MCP server: stock, accounts and parcels in one SQLite file.
 
-A deed and its idempotency key are written in one transaction, so a call that is made again gets the first one's answer.
-Each deed has one that undoes it. Undoing bears that there is nothing to undo, and leaves a mark all the same: a deed
-that arrives after its undoing, because its caller was cut off, is refused.
+An action and its idempotency key are written in one transaction, so a repeated call gets the answer of the first one.
+Each action has a compensation. A compensation succeeds even if there is nothing to compensate, and is recorded: an
+action that arrives after its compensation, because its caller was interrupted, is refused.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ INSERT OR IGNORE INTO accounts VALUES ('ada', 20000), ('bob', 1000), ('shop', 0)
 
 
 class Shop:
-    """The books, and how long a call takes: half of it before the deed is done, and half after."""
+    """The database, and the duration of a call: half of it passes before the action, half after."""
 
     def __init__(self, file: Path, seconds: float) -> None:
         self._books = sqlite3.connect(file, isolation_level=None, timeout=10)
@@ -39,9 +39,9 @@ class Shop:
         self._seconds = seconds
 
     async def once(self, ctx: Context[Any, Any], deed: str, order_id: str, do: Callable[[], str]) -> str:
-        """Do a deed, unless it was done under the same key."""
+        """Do an action, unless it was done under the same key."""
         if (key := (ctx.request_context.meta or {}).get(KEY)) is None:
-            raise ToolError(f"Send {KEY} in _meta: without it nobody can tell a second call from a second order")
+            raise ToolError(f"Send {KEY} in _meta: without it a repeated call looks like a second order")
         self._books.execute("INSERT INTO calls VALUES (?, ?)", (order_id, deed))
         await asyncio.sleep(self._seconds / 2)
         with self._books:  # one transaction: all of it or nothing
@@ -53,7 +53,7 @@ class Shop:
         return str(answer)
 
     def write(self, order_id: str, deed: str, object_: str, amount: int) -> None:
-        """Write down a deed that is done."""
+        """Record an action that is done."""
         row = self._books.execute(
             "SELECT undone FROM deeds WHERE order_id = ? AND deed = ?", (order_id, deed)
         ).fetchone()
@@ -62,7 +62,7 @@ class Shop:
         self._books.execute("INSERT INTO deeds VALUES (?, ?, 0, ?, ?)", (order_id, deed, object_, amount))
 
     def take_back(self, order_id: str, deed: str) -> tuple[str, int] | None:
-        """Mark a deed as undone; returns what it was about, or nothing if there is nothing to undo."""
+        """Record a compensation; return the object and the amount of the action, or None if it was not done."""
         done = self._books.execute(
             "SELECT object, amount FROM deeds WHERE order_id = ? AND deed = ? AND NOT undone", (order_id, deed)
         ).fetchone()
@@ -74,10 +74,10 @@ class Shop:
         return None if done is None else (done[0], done[1])
 
     def add(self, item: str, pieces: int) -> None:
-        """Put pieces on the shelf, or take them away.
+        """Add pieces to the stock, or remove them.
 
         Raises:
-            ToolError: There are not so many.
+            ToolError: The stock has too few.
         """
         try:
             found = self._books.execute("UPDATE stock SET pieces = pieces + ? WHERE item = ?", (pieces, item)).rowcount
@@ -90,7 +90,7 @@ class Shop:
         """Move money.
 
         Raises:
-            ToolError: The giver has not so much.
+            ToolError: The giver has too little.
         """
         try:
             taken = self._books.execute(
@@ -104,12 +104,12 @@ class Shop:
 
 
 def create_server(file: Path, seconds: float = 0) -> MCPServer:
-    """Build the server over a file, which is made if it is not there."""
+    """Build the server on a database file, which is created if it does not exist."""
     server, shop = MCPServer("shop"), Shop(file, seconds)
 
     @server.tool()
     async def reserve(ctx: Context[Any, Any], order_id: str, item: str, pieces: int) -> str:
-        """Take pieces from the shelf for an order."""
+        """Take pieces from the stock for an order."""
 
         def do() -> str:
             shop.write(order_id, "reserve", item, pieces)
@@ -120,7 +120,7 @@ def create_server(file: Path, seconds: float = 0) -> MCPServer:
 
     @server.tool()
     async def release(ctx: Context[Any, Any], order_id: str) -> str:
-        """Put what was reserved back on the shelf."""
+        """Return the reserved pieces to the stock."""
 
         def do() -> str:
             if (reserved := shop.take_back(order_id, "reserve")) is None:
@@ -155,7 +155,7 @@ def create_server(file: Path, seconds: float = 0) -> MCPServer:
 
     @server.tool()
     async def ship(ctx: Context[Any, Any], order_id: str, address: str) -> str:
-        """Hand a parcel to the carrier; returns its number."""
+        """Hand a parcel to the carrier and return its number."""
 
         def do() -> str:
             if not address.strip():
@@ -179,7 +179,7 @@ def create_server(file: Path, seconds: float = 0) -> MCPServer:
 
 if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="the books, an SQLite file")
-    parser.add_argument("--seconds", type=float, default=0, help="how long a call takes")
+    parser.add_argument("file", type=Path, help="SQLite database file")
+    parser.add_argument("--seconds", type=float, default=0, help="duration of a call")
     given = parser.parse_args()
     create_server(given.file, given.seconds).run()

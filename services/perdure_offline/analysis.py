@@ -1,4 +1,4 @@
-"""All that can be found in one text, each finding made when it is first asked for."""
+"""All analyses of one text, each computed on first use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ __all__ = ["Analysis"]
 
 @dataclass(frozen=True)
 class Analysis:
-    """The findings in a text."""
+    """The analyses of a text."""
 
     text: str
 
@@ -25,20 +25,20 @@ class Analysis:
 
     @cached_property
     def summary(self) -> Summary:
-        """The sentences that say most."""
+        """The most informative sentences."""
         return summarise(self.text)
 
     @cached_property
     def sentiment(self) -> Sentiment:
-        """The tone, with its evidence."""
+        """The tone, with the sentences that show it."""
         return sentiment(self.text)
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
-        """Who and what is named."""
+        """The people, parties, sums, dates and addresses that the text names."""
         return entities(self.text)
 
     @cached_property
     def key_phrases(self) -> tuple[KeyPhrase, ...]:
-        """What it is about."""
+        """The phrases that the text repeats."""
         return key_phrases(self.text)

@@ -18,7 +18,7 @@ __all__ = ["answer"]
 
 
 def answer(conversation: Conversation, parameters: ModelRequestParameters) -> Sequence[ModelResponsePart]:
-    """Answer in the way that the parameters ask for."""
+    """Return the parts of the response, in the form that the parameters demand."""
     if calls := choose_tools(conversation, parameters.function_tools):
         return calls
     assignment = _assignment(conversation)
@@ -33,7 +33,7 @@ def answer(conversation: Conversation, parameters: ModelRequestParameters) -> Se
 
 
 def _assignment(conversation: Conversation) -> Assignment:
-    """Once tools have returned, what they returned is the text, and all of the prompt says what to do with it."""
+    """Return the tasks and the text; after tool calls, the text is what the tools returned."""
     if not conversation.tool_results:
         return read_assignment(conversation.instruction, conversation.prompt)
     tasks = named_tasks(conversation.prompt) or named_tasks(conversation.instruction)

@@ -1,4 +1,4 @@
-"""A text as blocks, because a heading or a table cell is no sentence and a mark such as ``**`` is no word."""
+"""Splits a text into blocks, because headings and table cells are not sentences and marks such as ``**`` not words."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of text that belongs together.
+    """A heading, a table cell, or a stretch of prose.
 
     Attributes:
-        kind: ``prose`` is everything that people write in sentences: paragraphs, list items, quotations.
+        kind: ``prose`` is text in sentences: paragraphs, list items, quotations.
         text: Plain, on one line, never empty.
     """
 
@@ -32,7 +32,7 @@ class Block:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    """Read a text, Markdown or plain, as blocks; code is left out."""
+    """Split a Markdown or plain text into blocks, without its code."""
     return tuple(_blocks(_parser().parse(text)))
 
 
@@ -48,7 +48,7 @@ def _plain(inline: Token) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # noqa: PLC0415 (the first text pays for the import, not every process)
+    from markdown_it import MarkdownIt  # noqa: PLC0415 (a slow import: only the first text pays for it)
 
-    # Indented lines are mostly plain text here, not code; and angle brackets are kept, they may be part of it.
+    # Indented lines are plain text here rather than code, and angle brackets may be part of the text.
     return MarkdownIt("commonmark").enable("table").disable(["code", "html_block", "html_inline"])

@@ -1,4 +1,4 @@
-"""What was said so far, in plain words: the few things in a message history that the offline model understands."""
+"""Reads a message history: the instruction, the prompt and the tool results that the offline model works on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ __all__ = ["Conversation", "read_conversation", "text_of"]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A history, boiled down.
+    """What the offline model needs of a message history.
 
     Attributes:
-        prompt: What the user said last.
-        tool_results: What tools returned since then.
-        turn: How often a model has answered before.
-        words: The number of words in all that was sent.
+        prompt: The last user prompt.
+        tool_results: What tools have returned since then.
+        turn: The number of earlier model responses.
+        words: The number of words in the whole request.
     """
 
     instruction: str
@@ -47,9 +47,9 @@ def read_conversation(messages: Sequence[ModelMessage], parameters: ModelRequest
     requests = [part for message in messages if isinstance(message, ModelRequest) for part in message.parts]
     prompt_at = max((at for at, part in enumerate(requests) if isinstance(part, UserPromptPart)), default=0)
     return Conversation(
-        instruction="\n\n".join([instruction, *_spoken(requests, SystemPromptPart)]).strip(),
-        prompt="".join(_spoken(requests[prompt_at : prompt_at + 1], UserPromptPart)),
-        tool_results=tuple(_spoken(requests[prompt_at:], ToolReturnPart)),
+        instruction="\n\n".join([instruction, *_texts(requests, SystemPromptPart)]).strip(),
+        prompt="".join(_texts(requests[prompt_at : prompt_at + 1], UserPromptPart)),
+        tool_results=tuple(_texts(requests[prompt_at:], ToolReturnPart)),
         turn=sum(isinstance(message, ModelResponse) for message in messages),
         words=len(instruction.split()) + sum(len(text_of(part).split()) for each in messages for part in each.parts),
     )
@@ -62,13 +62,13 @@ def _instruction(messages: Sequence[ModelMessage], parameters: ModelRequestParam
     return next((request.instructions for request in requests if request.instructions), "")
 
 
-def _spoken(parts: Sequence[ModelRequestPart], kind: type[ModelRequestPart]) -> list[str]:
-    # A tool's complaint about its arguments ("retried") is no result.
+def _texts(parts: Sequence[ModelRequestPart], kind: type[ModelRequestPart]) -> list[str]:
+    # A tool's error about its arguments ("retried") is not a result.
     return [text_of(part) for part in parts if isinstance(part, kind) and getattr(part, "outcome", "") != "retried"]
 
 
 def text_of(part: ModelRequestPart | ModelResponsePart) -> str:
-    """Return what a part of a message says; pictures and the like say nothing here."""
+    """Return the text of a message part; empty for pictures and other binary parts."""
     match part:
         case UserPromptPart():
             return _user_text(part.content)

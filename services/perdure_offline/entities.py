@@ -1,4 +1,4 @@
-"""The people, parties, sums, dates and addresses that a text names, each as it is written there."""
+"""Finds the people, parties, sums, dates and addresses that a text names, as they are written there."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ __all__ = ["Entity", "Kind", "entities"]
 Kind = Literal["organisation", "name"] | Shape
 
 _ORDER: Final = ("organisation", "name", *get_args(Shape))
-_TAKEN: Final = " · "  # stands for what a pattern has found, so that nothing joins across it
+_EXTRACTED: Final = " · "  # replaces each match of a pattern, so that no name joins across it
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something that the text names.
+    """A person, party, sum, date or address that the text names.
 
     Attributes:
         kind: A ``name`` may be a person, a place, a product or an organisation without a legal form.
-        count: How often the text has it, written just so.
+        count: How often it occurs in exactly this spelling.
     """
 
     kind: Kind
@@ -34,7 +34,7 @@ class Entity:
 
 
 def entities(text: str) -> tuple[Entity, ...]:
-    """Find the entities of a text: kind by kind, the most frequent first, then in the order of the text."""
+    """Return the entities of a text by kind: the most frequent first, then in the order of the text."""
     found = Counter[tuple[Kind, str]]()
     lines = list(_lines(text, found))
     for name in names(lines, language_of(text)):
@@ -44,17 +44,17 @@ def entities(text: str) -> tuple[Entity, ...]:
 
 
 def _lines(text: str, found: Counter[tuple[Kind, str]]) -> Iterator[str]:
-    """Say what is left of the text, line by line, once the patterns took (and counted) theirs."""
+    """Yield the sentences and cells without the matches of the patterns, which are counted in ``found``."""
     for block in blocks(text):
-        rest = _take(block.text, found)
+        rest = _extract(block.text, found)
         if block.kind == "prose":
             yield from sentences_of(rest)
-        elif block.kind == "cell":  # in headings capital letters mean nothing
+        elif block.kind == "cell":  # headings are left out: their capital letters do not mark names
             yield rest
 
 
-def _take(text: str, found: Counter[tuple[Kind, str]]) -> str:
+def _extract(text: str, found: Counter[tuple[Kind, str]]) -> str:
     for kind, pattern in PATTERNS.items():
         found.update((kind, match[0]) for match in pattern.finditer(text))
-        text = pattern.sub(_TAKEN, text)
+        text = pattern.sub(_EXTRACTED, text)
     return text

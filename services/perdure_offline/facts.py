@@ -1,4 +1,4 @@
-"""What a field of a form may hold, told by its name: the names that authors of output models like to use."""
+"""The facts known of a text, found by the field names that authors of output models commonly use."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -10,53 +10,53 @@ from perdure_offline.language import language_of, words
 from perdure_offline.report import report
 from perdure_offline.task import Task
 
-__all__ = ["Facts", "Grade", "Listing", "one_spelling"]
+__all__ = ["Facts", "Grade", "Listing", "normalised"]
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A number from -1 to 1, which a form may want on a scale of its own."""
+    """A number from -1 to 1 that a form may put on another scale."""
 
     value: float
 
     def between(self, low: float, high: float) -> float:
-        """Return the grade on a scale with other ends."""
+        """Return the grade on the scale from low to high."""
         return low + (self.value + 1) / 2 * (high - low)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Several facts of a kind, for forms that want a list, and in words, for those that want a string."""
+    """Facts of one kind, as a list and as one text: a form may require either."""
 
     items: tuple[str | dict[str, Any], ...]
     text: str
 
 
-def one_spelling(field: str) -> str:
-    """Make one of many: ``NamedEntities``, ``named-entities`` and ``named_entities`` ask for the same."""
+def normalised(field: str) -> str:
+    """Return one spelling for ``NamedEntities``, ``named-entities`` and ``named_entities``."""
     return field.casefold().replace("_", "").replace("-", "").replace(" ", "").replace("iz", "is")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a text: as a whole (it is a listing, too) and by the names of fields."""
+    """The facts about a text: all that the tasks name, and single facts by field name."""
 
     analysis: Analysis
     tasks: tuple[Task, ...]
 
     @property
     def items(self) -> tuple[str | dict[str, Any], ...]:
-        """What was asked for, as a list; a summary's sentences if nothing was named."""
+        """The results of the tasks as a list; the sentences of the summary if there are no tasks."""
         return tuple(item for task in self.tasks or (Task.SUMMARY,) for item in _LISTED[task](self.analysis).items)
 
     @property
     def text(self) -> str:
-        """What was asked for, in words."""
+        """The results of the tasks as one text."""
         return report(self.analysis, self.tasks)
 
-    def about(self, field: str) -> Any:
-        """Return the fact that a field of this name asks for; None if nothing is known by that name."""
-        name = one_spelling(field)
+    def for_field(self, field: str) -> Any:
+        """Return the fact for a field of this name; None if there is none."""
+        name = normalised(field)
         if name in _WHOLE:
             return self
         return next((find(self.analysis) for names, find in _FINDERS.items() if name in names), None)

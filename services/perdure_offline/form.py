@@ -1,22 +1,22 @@
-"""Fills a JSON schema with facts, and leaves blank what no fact is known for: a blank is honest, a guess is not."""
+"""Fills a JSON Schema with facts. A field without a known fact stays blank rather than being guessed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from perdure_offline.facts import Facts, Grade, Listing, one_spelling
+from perdure_offline.facts import Facts, Grade, Listing, normalised
 
 __all__ = ["fill"]
 
 Schema = Mapping[str, Any]
 
 _BLANK: Final = "unknown"  # where an empty string is not allowed
-# If none of a closed set of words is known to be right, one that says so is better than the first one.
+# If no member of an enum is known to be right, one that means "undecided" is better than the first one.
 _UNDECIDED: Final = ("unknown", "unspecified", "neutral", "other", "none")
 
 
 def fill(schema: Schema, facts: Facts) -> Any:
-    """Return a value of the schema's shape, made of the facts that the names of its fields ask for."""
+    """Return a value that fits the schema, with the fact for each field name."""
     return _Form(schema).fit(schema, facts)
 
 
@@ -25,7 +25,7 @@ class _Form:
     whole: Schema
 
     def fit(self, schema: Schema, fact: Any) -> Any:
-        """Give a fact the shape that a schema asks for; None stands for no fact."""
+        """Return the fact in the shape of the schema; None is no fact."""
         schema = self._resolved(schema, known=fact is not None)
         if "const" in schema:
             return schema["const"]
@@ -67,9 +67,9 @@ def _object(form: _Form, schema: Schema, fact: Any) -> dict[str, Any]:
 def _part(fact: Any, name: str) -> Any:
     match fact:
         case Facts():
-            return fact.about(name)
+            return fact.for_field(name)
         case dict():
-            return fact.get(one_spelling(name))
+            return fact.get(normalised(name))
         case _:
             return None
 
@@ -87,13 +87,13 @@ def _items(fact: Any) -> tuple[Any, ...]:
 
 
 def _string(_form: _Form, schema: Schema, fact: Any) -> str:
-    text = _in_words(fact)
+    text = _as_text(fact)
     if len(text) < schema.get("minLength", 0):
         text = (text or _BLANK).ljust(schema["minLength"])
     return text[: schema.get("maxLength")]
 
 
-def _in_words(fact: Any) -> str:
+def _as_text(fact: Any) -> str:
     match fact:
         case None:
             return ""
@@ -102,7 +102,7 @@ def _in_words(fact: Any) -> str:
         case Grade():
             return f"{fact.value:+.2f}"
         case dict():
-            return _in_words(fact["text"])
+            return _as_text(fact["text"])
         case _:
             return str(fact)
 
@@ -117,18 +117,18 @@ def _number(_form: _Form, schema: Schema, fact: Any) -> float:
         case int() | float():
             return fact
         case _:
-            return _nearest_to_nothing(schema)
+            return _nearest_to_zero(schema)
 
 
-def _nearest_to_nothing(schema: Schema) -> float:
+def _nearest_to_zero(schema: Schema) -> float:
     low: float = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
     high: float = schema.get("maximum", schema.get("exclusiveMaximum", 1) - 1)
     return max(low, min(0, high))
 
 
 def _choice(options: Sequence[Any], fact: Any) -> Any:
-    spelled = {one_spelling(str(option)): option for option in options}
-    for word in (one_spelling(_in_words(fact)), *_UNDECIDED):
+    spelled = {normalised(str(option)): option for option in options}
+    for word in (normalised(_as_text(fact)), *_UNDECIDED):
         if word in spelled:
             return spelled[word]
     return options[0]

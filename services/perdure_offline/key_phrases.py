@@ -1,4 +1,4 @@
-"""The phrases that a text keeps coming back to, because they tell what it is about."""
+"""Finds the key phrases of a text: the phrases that it repeats."""
 
 import re
 from collections import Counter
@@ -35,10 +35,10 @@ class KeyPhrase:
 
 
 def key_phrases(text: str, limit: int = 10) -> tuple[KeyPhrase, ...]:
-    """Return the heaviest phrases, the heaviest first.
+    """Return the phrases with the highest weights, highest first.
 
     The weight is the C-value (Frantzi, Ananiadou and Mima, 2000): long and frequent phrases weigh more, a phrase that
-    occurs mostly inside longer ones weighs less. What occurs once only counts if nothing is repeated.
+    occurs mostly inside longer ones weighs less. Phrases that occur once count only if no phrase is repeated.
     """
     written, counts = _count(text)
     weights = _weigh(Counter({phrase: count for phrase, count in counts.items() if count > 1}) or counts)
@@ -63,11 +63,11 @@ def _phrases(text: str) -> Iterator[str]:
 
 
 def _runs(text: str) -> Iterator[list[str]]:
-    passed_over = stop_words(language_of(text)) | _NO_TOPIC
+    skipped = stop_words(language_of(text)) | _NO_TOPIC
     for block in blocks(text):
         run: list[str] = []
         for token in _WORD_OR_BREAK.findall(block.text):
-            if _carries_meaning(token) and token.casefold() not in passed_over:
+            if _is_content_word(token) and token.casefold() not in skipped:
                 run.append(token)
             elif run:
                 yield run
@@ -75,7 +75,7 @@ def _runs(text: str) -> Iterator[list[str]]:
         yield run
 
 
-def _carries_meaning(token: str) -> bool:
+def _is_content_word(token: str) -> bool:
     return len(token) > 1 and token[0].isalpha()
 
 

@@ -1,4 +1,4 @@
-"""pydantic-ai's way to the offline model, so that workflows cannot tell it from any other."""
+"""The offline model behind pydantic-ai's model interface."""
 
 import asyncio
 from datetime import timedelta
@@ -19,13 +19,13 @@ _NAME: Final = "offline"
 
 
 class OfflineModel(Model[None]):
-    """A model that only works on the text it is given; the same request always has the same answer.
+    """Answers from the text that it is given; the same request always has the same answer.
 
     Args:
-        latency: How long to pretend to think, so that one can try what happens meanwhile.
+        latency: How long each request takes at least, to try what happens meanwhile.
     """
 
-    # pydantic-ai warns models of texts that look like its own marks; this one would take the warning for an order.
+    # pydantic-ai adds a warning to texts that look like its own marks; this model would read it as an instruction.
     _announces_lookalike_notes = False
 
     def __init__(self, *, latency: timedelta = timedelta(0)) -> None:
@@ -34,12 +34,12 @@ class OfflineModel(Model[None]):
 
     @property
     def model_name(self) -> str:
-        """What a response says who made it."""
+        """The model's name in responses."""
         return _NAME
 
     @property
     def system(self) -> str:
-        """The provider, for traces: this process."""
+        """The provider's name in traces."""
         return _NAME
 
     async def request(
@@ -48,11 +48,11 @@ class OfflineModel(Model[None]):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Answer a request; the work is done in a thread, so that a long text does not stop the event loop.
+        """Answer a request, in a thread, so that a long text does not block the event loop.
 
-        Token counts are counts of words: nobody is billed by them, but they grow as real ones do.
+        Token counts are word counts: they grow with the text as real ones do.
         """
-        # Read first: preparing adds the schema to the instruction, and the words of a schema ask for nothing.
+        # Read first: prepare_request adds the schema to the instruction, and a schema's words name no task.
         conversation = read_conversation(messages, model_request_parameters)
         _, parameters = self.prepare_request(model_settings, model_request_parameters)
         await asyncio.sleep(self._latency.total_seconds())

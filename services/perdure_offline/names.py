@@ -1,4 +1,4 @@
-"""Names, told by their capital letters: no list of the world's names is complete, but writing has rules."""
+"""Finds names by their capital letters, because no list of names is complete."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,12 @@ _RUN: Final = re.compile(r".C(?:-C|-p-C)*")
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word in its place: ``after`` is the word right before it, if any; ``opens`` if a sentence starts with it."""
+    """A word in a sentence.
+
+    Attributes:
+        after: The word right before it; empty if something else stands between them.
+        opens: Whether a sentence or a quotation starts with it.
+    """
 
     text: str
     start: int
@@ -48,10 +53,10 @@ class _Word:
 
 
 def names(sentences: Sequence[str], language: str | None) -> Iterator[str]:
-    """Find the names in sentences, in order, as often as they occur.
+    """Yield the names in the sentences, in order, as often as they occur.
 
     Two capitalised words in a row are a name. A single one is a name only where no rule of writing explains its
-    capital letter: not at the start of a sentence, nor if the text also has the word in lower case.
+    capital letter: not at the start of a sentence, and not if the text also has the word in lower case.
     """
     lines = [tuple(_words(sentence)) for sentence in sentences]
     common = stop_words(language) | {word.text for line in lines for word in line if word.text[0].islower()}
@@ -64,12 +69,12 @@ def names(sentences: Sequence[str], language: str | None) -> Iterator[str]:
 def _words(sentence: str) -> Iterator[_Word]:
     before, end = "", 0
     for match in _WORD.finditer(sentence):
-        text, gap = _bare(match[0]), sentence[end : match.start()]
+        text, gap = _stripped(match[0]), sentence[end : match.start()]
         yield _Word(text, match.start(), before if gap.isspace() else "", not before or not _OPENS.isdisjoint(gap))
         before, end = text, match.start() + len(text)
 
 
-def _bare(written: str) -> str:
+def _stripped(written: str) -> str:
     keeps_its_stop = written in LEGAL_FORMS or written in _TITLES or len(written) == _INITIAL
     return written if keeps_its_stop else _TAIL.sub("", written)
 
@@ -87,20 +92,20 @@ def _sign(word: str) -> str:
 
 
 def _trimmed(run: Sequence[_Word], common: frozenset[str]) -> Sequence[_Word]:
-    kept = list(dropwhile(lambda word: _leads_nowhere(word, common), run))
+    kept = list(dropwhile(lambda word: _cannot_begin(word, common), run))
     while kept and kept[-1].text in _NO_NAME:
         kept.pop()
     return kept
 
 
-def _leads_nowhere(word: _Word, common: frozenset[str]) -> bool:
+def _cannot_begin(word: _Word, common: frozenset[str]) -> bool:
     return word.text in _NEVER_FIRST or (word.opens and word.text.casefold() in common)
 
 
 def _is_name(run: Sequence[_Word], common: frozenset[str], language: str | None) -> bool:
     first = run[0]
-    if not any(letter.islower() for word in run for letter in word.text):
-        return False  # an abbreviation, or shouting
+    if not any(character.islower() for word in run for character in word.text):
+        return False  # an abbreviation, or text in capitals
     if len(run) > 1:
         return True
     explained = first.opens or first.after.casefold() in _DETERMINERS or first.text.casefold() in common

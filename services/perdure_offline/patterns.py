@@ -1,4 +1,4 @@
-"""What has a fixed shape, whoever writes it: addresses, references, sums, percentages and dates."""
+"""Regular expressions for addresses, references, sums, percentages and dates."""
 
 import re
 from typing import Final, Literal
@@ -16,7 +16,7 @@ MONTHS: Final = (
     *("July", "August", "September", "October", "November", "December"),
 )
 
-# Every repetition is bounded, so that the time stays linear in the text.
+# Every repetition is bounded, so that matching takes linear time.
 _NUMBER: Final = r"(?:\d{1,3}(?:[,.' ]\d{3}){1,5}(?:[.,]\d{1,2})?|\d{1,15}(?:[.,]\d{1,15})?)(?!\d)"
 _SCALE: Final = r"(?:\s(?:thousand|million|billion|trillion)\b|(?:k|m|bn)\b)?"
 _CURRENCY: Final = rf"(?:\b(?:{'|'.join(CURRENCIES)})\b|[€$£¥₹])"
@@ -24,7 +24,7 @@ _MONTH: Final = rf"(?:{'|'.join(MONTHS)})"
 _DAY: Final = r"\d{1,2}(?:st|nd|rd|th)?"
 _YEAR: Final = r"\d{4}"
 
-# In this order: a part of what was found before is not looked at again.
+# In this order: what one pattern matches is hidden from those after it.
 PATTERNS: Final[dict[Shape, re.Pattern[str]]] = {
     "email": re.compile(r"\b[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}\b"),
     "url": re.compile(r"\bhttps?://[^\s<>\"'()\[\]]{1,2000}[^\s<>\"'()\[\].,;:!?]"),

@@ -1,4 +1,4 @@
-"""The findings in words: Markdown for people."""
+"""Writes the analyses of a text as Markdown."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -15,7 +15,7 @@ _SHOWN: Final = 12  # entities of one kind
 
 
 def report(analysis: Analysis, tasks: Sequence[Task]) -> str:
-    """Answer the tasks: one plainly, several (or all, if none was named) under a heading each."""
+    """Return the result of one task as it is; of several, or of all if none is named, under headings."""
     if len(tasks) == 1:
         return _SECTIONS[tasks[0]](analysis)
     sections = [f"## {task.capitalize()}\n\n{_SECTIONS[task](analysis)}" for task in tasks or Task]

@@ -1,4 +1,4 @@
-"""The sentences of a text, because every analysis weighs sentences."""
+"""Splits a text into sentences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from perdure_offline.blocks import blocks
 
 __all__ = ["sentences", "sentences_of"]
 
-# A paragraph without an end (a dump, a log) would cost quadratic time in the libraries, so it is read in pieces.
+# The libraries take quadratic time for a very long paragraph (a dump, a log), so it is read in pieces.
 _PIECE: Final = re.compile(r"\S.{0,4999}(?!\S)|\S.{0,4999}", re.DOTALL)
-# The full stops of East Asia and India, and the Arabic ones: no abbreviation ends with them, so they need no model.
+# Full stops of East Asian, Indian and Arabic scripts: no abbreviation ends with them, so they need no model.
 _CERTAIN_END: Final = re.compile(r"(?<=[\u3002\uff01\uff1f\u0964\u06d4\u061f])\s*")
 
 
@@ -22,14 +22,14 @@ def sentences(text: str) -> tuple[str, ...]:
 
 
 def sentences_of(prose: str) -> Iterator[str]:
-    """Split one paragraph on one line."""
-    from nupunkt import load  # noqa: PLC0415 (the first text pays for the model, not every process)
+    """Yield the sentences of one paragraph, given on one line."""
+    from nupunkt import load  # noqa: PLC0415 (loads a model: only the first text pays for it)
 
     split = load("default").tokenize
     for piece in _PIECE.findall(prose):
         for part in _CERTAIN_END.split(piece):
-            yield from (sentence.strip() for sentence in split(part) if _says_something(sentence))
+            yield from (sentence.strip() for sentence in split(part) if _has_word(sentence))
 
 
-def _says_something(sentence: str) -> bool:
+def _has_word(sentence: str) -> bool:
     return any(character.isalnum() for character in sentence)

@@ -1,4 +1,4 @@
-"""The tone of a text, with the sentences that show it, because a score without evidence convinces nobody."""
+"""Rates the tone of a text, and quotes the sentences that show it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Sentiment", "sentiment"]
 
-_LABELLED: Final = 0.05  # from here on a text is positive or negative: the threshold of VADER's authors
-_TELLING: Final = 0.3  # from here on a sentence is evidence
+_LABELLED: Final = 0.05  # from this score on, a text is positive or negative: the threshold of VADER's authors
+_EVIDENT: Final = 0.3  # from this score on, a sentence is evidence
 _QUOTED: Final = 3  # sentences of each tone
-# The lexicon was rated by readers of tweets: to them a party is fun and a share is kind. In a document they are plain.
-_PLAIN: Final = ("agreement", "alert", "alerts", "free", "interest", "like", "no", "parties", "party", "share", "value")
+# The lexicon was rated for tweets, where a party is fun and a share is kind. In documents these words are neutral.
+_NEUTRAL: Final = (
+    "agreement",
+    "alert",
+    "alerts",
+    "free",
+    "interest",
+    "like",
+    "no",
+    "parties",
+    "party",
+    "share",
+    "value",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,15 @@ class Sentiment:
 
 
 def sentiment(text: str) -> Sentiment:
-    """Weigh each sentence with the VADER lexicon (Hutto and Gilbert, 2014).
+    """Rate each sentence with the VADER lexicon (Hutto and Gilbert, 2014).
 
-    The lexicon is English; a text in another known language counts as neutral rather than being misread.
+    The lexicon is English, so a text in another known language counts as neutral.
     """
     if language_of(text) not in {"en", None}:
         return Sentiment("neutral", 0.0, ())
     rated = [Evidence(sentence, _score(sentence)) for sentence in sentences(text)]
     mean = round(sum(each.score for each in rated) / max(len(rated), 1), 3)
-    return Sentiment(_label(mean), mean, _telling(rated))
+    return Sentiment(_label(mean), mean, _evidence(rated))
 
 
 def _score(sentence: str) -> float:
@@ -67,12 +79,12 @@ def _label(score: float) -> Literal["positive", "neutral", "negative"]:
     return "positive" if score > 0 else "negative"
 
 
-def _telling(rated: Sequence[Evidence]) -> tuple[Evidence, ...]:
+def _evidence(rated: Sequence[Evidence]) -> tuple[Evidence, ...]:
     up = sorted(rated, key=attrgetter("score"), reverse=True)
     down = sorted(rated, key=attrgetter("score"))
     return (
-        *(each for each in up[:_QUOTED] if each.score >= _TELLING),
-        *(each for each in down[:_QUOTED] if each.score <= -_TELLING),
+        *(each for each in up[:_QUOTED] if each.score >= _EVIDENT),
+        *(each for each in down[:_QUOTED] if each.score <= -_EVIDENT),
     )
 
 
@@ -80,4 +92,4 @@ def _telling(rated: Sequence[Evidence]) -> tuple[Evidence, ...]:
 def _analyzer() -> SentimentIntensityAnalyzer:
     from vader import SentimentIntensityAnalyzer  # noqa: PLC0415 (a large lexicon: the first text pays for it)
 
-    return SentimentIntensityAnalyzer(extra_lexicon=dict.fromkeys(_PLAIN, 0.0))
+    return SentimentIntensityAnalyzer(extra_lexicon=dict.fromkeys(_NEUTRAL, 0.0))

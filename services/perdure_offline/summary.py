@@ -1,4 +1,4 @@
-"""A summary made of the text's own sentences, because a sentence that was never written may be wrong."""
+"""Summarises a text by choosing some of its own sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from perdure_offline.sentences import sentences as sentences_in
 __all__ = ["Summary", "summarise"]
 
 _FULL_LENGTH: Final = 10  # content words: a shorter sentence seldom stands alone
-_LEAD: Final = 0.5  # how much more the first sentence counts than the last: writers put first what matters
+_LEAD: Final = 0.5  # how much more the first sentence counts than the last: writers put what matters first
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The sentences that say most, in the order of the text.
+    """The most informative sentences, in the order of the text.
 
     Attributes:
         sentences: Verbatim.
@@ -31,13 +31,13 @@ class Summary:
 
 
 def summarise(text: str, sentences: int = 4) -> Summary:
-    """Choose the sentences whose words are frequent in the text, each word counting less once it was said.
+    """Choose the sentences whose words are frequent in the text; a word counts less once it is in the summary.
 
-    The algorithm is SumBasic (Nenkova and Vanderwende, 2005) with a bonus for what comes early.
+    The algorithm is SumBasic (Nenkova and Vanderwende, 2005) with a bonus for early sentences.
     """
     candidates = tuple(dict.fromkeys(sentences_in(text)))  # a repeated sentence is boilerplate, not emphasis
-    said_everywhere = stop_words(language_of(text))
-    contents = [_content(candidate) - said_everywhere for candidate in candidates]
+    function_words = stop_words(language_of(text))
+    contents = [_content(candidate) - function_words for candidate in candidates]
     return Summary(tuple(candidates[index] for index in sorted(_choose(contents, sentences))))
 
 

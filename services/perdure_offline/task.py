@@ -1,4 +1,4 @@
-"""What a prompt asks for and of which text, because people write both into one prompt."""
+"""Separates a prompt into the tasks that it names and the text that they are about."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ __all__ = ["Assignment", "Task", "named_tasks", "read_assignment"]
 
 
 class Task(StrEnum):
-    """What the offline model can do, in the order in which a report says it."""
+    """The tasks of the offline model, in the order of a report."""
 
     SUMMARY = "summary"
     SENTIMENT = "sentiment"
@@ -17,24 +17,24 @@ class Task(StrEnum):
     KEY_PHRASES = "key phrases"
 
 
-_ASKED_BY: Final = {
+_TASK_WORDS: Final = {
     Task.SUMMARY: re.compile(r"summar|\b(?:abstract|gist|key points?|tl;?dr)\b", re.IGNORECASE),
     Task.SENTIMENT: re.compile(r"sentiment|\b(?:mood|polarity|tone)\b", re.IGNORECASE),
     Task.ENTITIES: re.compile(r"\b(?:entity|entities|names|organi[sz]ations?)\b", re.IGNORECASE),
     Task.KEY_PHRASES: re.compile(r"\b(?:key[ -]?(?:phrase|term|word)s?|tags?|topics?)\b", re.IGNORECASE),
 }
-_FIRST_WORDS: Final = 80  # characters, of a prompt that is all one paragraph
+_OPENING_LENGTH: Final = 80  # characters, of a prompt that is all one paragraph
 _OPENING: Final = re.compile(r"(?P<opening>.*?)(?P<ending>:[ \t]*\r?\n|\r?\n[ \t]*\r?\n)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A piece of work.
+    """The tasks of a prompt and their text.
 
     Attributes:
-        tasks: Those that were named; none means a report of all.
-        opening: The first words of the prompt, where an instruction would stand.
-        text: What to work on; it includes the opening if that is no instruction.
+        tasks: The tasks that the prompt names; if empty, a report of all.
+        opening: The beginning of the prompt, where an instruction would be.
+        text: The text to work on, including the opening if that is not an instruction.
     """
 
     tasks: tuple[Task, ...]
@@ -43,27 +43,27 @@ class Assignment:
 
 
 def read_assignment(instruction: str, prompt: str) -> Assignment:
-    """Tell the instruction in a prompt from the text that it is about.
+    """Separate the instruction in a prompt from the text that it is about.
 
     The text begins after the first line that ends with a colon, or after the first blank line, whichever comes first;
-    if there is neither, or if the text itself seems to begin at once, the whole prompt is the text.
+    if there is neither, or if the prompt begins with a heading or the text itself, the whole prompt is the text.
     """
     match = _OPENING.match(prompt)
     if match is None or not prompt[match.end() :].strip():
-        return Assignment(named_tasks(instruction) or named_tasks(prompt[:_FIRST_WORDS]), prompt, prompt)
+        return Assignment(named_tasks(instruction) or named_tasks(prompt[:_OPENING_LENGTH]), prompt, prompt)
     opening = match["opening"]
-    if not _instructs(opening, match["ending"], instruction):
+    if not _is_instruction(opening, match["ending"], instruction):
         return Assignment(named_tasks(instruction), opening, prompt)
     return Assignment(named_tasks(opening) or named_tasks(instruction), opening, prompt[match.end() :])
 
 
-def _instructs(opening: str, ending: str, instruction: str) -> bool:
+def _is_instruction(opening: str, ending: str, instruction: str) -> bool:
     if opening.lstrip().startswith("#"):  # a document's heading
         return False
-    # Where the agent's own instruction has said what to do, a first paragraph is more likely the text's.
+    # If the agent has an instruction of its own, a first paragraph probably belongs to the text.
     return ending.startswith(":") or not instruction.strip() or bool(named_tasks(opening))
 
 
 def named_tasks(words: str) -> tuple[Task, ...]:
-    """Return the tasks that an instruction asks for by name."""
-    return tuple(task for task, pattern in _ASKED_BY.items() if pattern.search(words))
+    """Return the tasks that an instruction names."""
+    return tuple(task for task, pattern in _TASK_WORDS.items() if pattern.search(words))

@@ -1,4 +1,4 @@
-"""Which tools to call: only one that the user named, with the arguments that the user gave; nothing is made up."""
+"""Chooses tool calls: only tools that the prompt names, with the arguments that it gives."""
 
 import json
 import re
@@ -15,20 +15,21 @@ __all__ = ["choose_tools"]
 
 
 def choose_tools(conversation: Conversation, tools: Sequence[ToolDefinition]) -> list[ToolCallPart]:
-    """Return the calls that the prompt spells out: a tool's name and, after it, a JSON object.
+    """Return the calls that the prompt spells out: a tool's name, followed by a JSON object.
 
-    Both count only where the instruction stands. The text to work on is data: if it could call tools, whoever wrote
-    the text could.
+    Both count only in the instruction. The text to work on is data: its author must not be able to call tools.
     """
     if conversation.tool_results:
         return []
     return [
         ToolCallPart(name, arguments, tool_call_id=f"offline-{conversation.turn}-{index}")
-        for index, (name, arguments) in enumerate(_spelled_out(conversation, tools))
+        for index, (name, arguments) in enumerate(_explicit_calls(conversation, tools))
     ]
 
 
-def _spelled_out(conversation: Conversation, tools: Sequence[ToolDefinition]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _explicit_calls(
+    conversation: Conversation, tools: Sequence[ToolDefinition]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     assignment = read_assignment(conversation.instruction, conversation.prompt)
     for tool in tools:
         named = re.search(rf"(?<![\w-]){re.escape(tool.name)}(?![\w-])", assignment.opening)
@@ -38,7 +39,7 @@ def _spelled_out(conversation: Conversation, tools: Sequence[ToolDefinition]) ->
 
 
 def _arguments(after_name: str, text: str) -> dict[str, Any] | None:
-    """Find the object behind the name, or the one that is all the text: ``Call read_file with:`` and a line of JSON."""
+    """Return the object after the name, or the whole text as one: ``Call read_file with:`` and a line of JSON."""
     _, brace, rest = after_name.partition("{")
     return _object(brace + rest) if brace else _object(text.strip())
 
@@ -46,6 +47,6 @@ def _arguments(after_name: str, text: str) -> dict[str, Any] | None:
 def _object(text: str) -> dict[str, Any] | None:
     try:
         found, _ = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):  # no JSON, or nested deeper than any tool's arguments
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply for the parser
         return None
     return found if isinstance(found, dict) else None

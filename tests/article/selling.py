@@ -1,4 +1,4 @@
-"""The workflow that the README's test tests, as a reader would write them."""
+"""The workflow that the README's example of a test needs, as a reader would write it."""
 
 from typing import Any
 

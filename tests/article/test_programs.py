@@ -1,4 +1,4 @@
-"""Each program does what its article promises."""
+"""Each program of the article behaves as the article describes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def empty_books() -> None:
 
 @pytest.fixture
 def files() -> tuple[dict[str, str], MCPServer]:
-    """A folder with one file, and the server that the programs use."""
+    """Return a folder with one file, and the MCP server for it."""
     folder = {"text.md": "Once upon a time"}
     server = MCPServer("filesystem")
 
@@ -55,13 +55,13 @@ async def test_a_document_is_loaded_analysed_and_reported_on(
 async def test_moderation_waits_without_limit_for_an_approval(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(programs.ContentModerationWorkflow, "Hi", model=echo) as run:
         await run.until("step_completed")
-        await run.signal("approve", {"reviewer": "ann", "comments": "shorter"})  # as it comes over the bus
+        await run.signal("approve", {"reviewer": "ann", "comments": "shorter"})  # one argument, as over the bus
         outcome = await run.outcome()
 
     assert outcome.result == "<Improve: Hi. shorter>"
 
 
-async def test_a_rejection_is_no_empty_success(run_workflow: WorkflowRunner) -> None:
+async def test_a_rejected_run_fails_with_the_reason(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(programs.ContentModerationWorkflow, "Hi", model=echo) as run:
         await run.signal("reject", "ann", "rude")
         outcome = await run.outcome()
@@ -82,7 +82,7 @@ async def test_three_agents_work_at_the_same_time(run_workflow: WorkflowRunner) 
         ({"id": "1", "far": True}, "failed", ["reserve", "pay", "refund", "release"]),
     ],
 )
-async def test_an_order_is_carried_out_or_compensated(
+async def test_an_order_is_completed_or_compensated(
     run_workflow: WorkflowRunner, order: dict[str, Any], kind: str, books: list[str]
 ) -> None:
     outcome = await run_workflow(programs.OrderProcessingWorkflow, order, activities=REGISTRY.activities)
@@ -111,7 +111,7 @@ async def test_a_disputed_essay_waits_for_the_teacher(
     assert outcome.result == folder["text.md.report.md"] == "good"
 
 
-async def test_an_essay_that_cannot_be_graded_is_tried_five_times_and_told(
+async def test_grading_that_fails_is_attempted_five_times_and_reported(
     run_workflow: WorkflowRunner, files: tuple[dict[str, str], MCPServer]
 ) -> None:
     outcome = await run_workflow(

@@ -1,4 +1,4 @@
-"""The test that the README shows passes."""
+"""The README's example of a test."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from tests.support import greeter
 from tests.unit.test_readme import README, blocks
 
 
-async def test_the_test_that_is_shown_passes(run_workflow: WorkflowRunner) -> None:
+async def test_the_example_of_a_test_passes(run_workflow: WorkflowRunner) -> None:
     shown = next(block for block in blocks(README, "python") if "run_workflow" in block)
     names: dict[str, Any] = {"Selling": Selling, "my_mcp_server": greeter.shop()}
 
-    exec(shown, names)  # noqa: S102 (our own README)
+    exec(shown, names)  # noqa: S102 (the repository's own README)
     await names["test_the_clerk_asks_for_the_price"](run_workflow)

@@ -1,4 +1,4 @@
-"""Agents on real servers: a model over HTTP, MCP servers as processes, and workers that are killed."""
+"""Agents on real servers: a model over HTTP, MCP servers as processes, and killed workers."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 HERE = Path(__file__).parents[1] / "support"
 KEY = "sk-nobody-may-read-this-0123456789"
-TOKEN = "nor-may-anybody-read-this-9876543210"  # noqa: S105 (so we call it)
+TOKEN = "nor-may-anybody-read-this-9876543210"  # noqa: S105 (not a real token)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def configuration(folder: Path, peer: LlmPeer, *servers: str) -> dict[str, Any]:
-    """One workflow, one provider whose key lies in a file, and these servers, which share their books."""
+    """Return settings of one workflow, one provider with a key file, and these servers, which share one database."""
     shutil.copy(HERE / "agency.py", folder)
     (folder / "key").write_text(KEY)
     ledger = str(HERE / "ledger_server.py")
@@ -41,9 +41,9 @@ def configuration(folder: Path, peer: LlmPeer, *servers: str) -> dict[str, Any]:
         "workflows": ["agency"],
         "routes": [{"on": "work.booked", "start": "Booking"}],
         "llm": {
-            "model": "house:any",
+            "model": "local:any",
             "providers": {
-                "house": {
+                "local": {
                     "compatible": True,
                     "base_url": f"{peer.url}/v1",
                     "api_key_file": str(folder / "key"),
@@ -64,11 +64,11 @@ def configuration(folder: Path, peer: LlmPeer, *servers: str) -> dict[str, Any]:
 
 
 def booked(folder: Path, table: str) -> Counter[str]:
-    """Count the rows of the books by item."""
+    """Count the rows of a table by item."""
     with closing(sqlite3.connect(folder / "books")) as books:
         try:
-            return Counter(item for (item,) in books.execute(f"SELECT item FROM {table}"))  # noqa: S608 (ours)
-        except sqlite3.OperationalError:  # no server has opened them yet
+            return Counter(item for (item,) in books.execute(f"SELECT item FROM {table}"))  # noqa: S608 (constant names)
+        except sqlite3.OperationalError:  # no server has created the tables yet
             return Counter()
 
 
@@ -79,28 +79,28 @@ async def written(folder: Path, table: str, item: str) -> None:
 
 
 async def noted(here: World, run: str) -> dict[str, list[Progress]]:
-    """Wait for a note of a run, which a call that ends does not wait for; returns all facts by run."""
+    """Wait for a note of a run, because a call may end before its notes are stored; return all facts by run."""
     async with asyncio.timeout(30):
-        async for heard in here.bus.subscribe(f"progress.*.{to_token(run)}", replay=True):
-            if json.loads(heard.raw.body)["kind"] == "note":
+        async for message in here.bus.subscribe(f"progress.*.{to_token(run)}", replay=True):
+            if json.loads(message.raw.body)["kind"] == "note":
                 break
     return await here.facts()
 
 
-def completed(story: list[Progress]) -> Progress:
-    """Return how a run ended; a note that its last call made may be heard after it."""
-    return next(fact for fact in story if fact.kind == "completed")
+def completed(facts: list[Progress]) -> Progress:
+    """Return the fact that the run completed; a late note of its last call may follow it."""
+    return next(fact for fact in facts if fact.kind == "completed")
 
 
 async def publish(here: World, name: str, **data: Any) -> None:
     await here.publish("work.booked", json.dumps({"item": name, **data}).encode(), Nats_Msg_Id=name)
 
 
-async def test_a_worker_is_killed_within_a_request_a_call_and_a_wait_and_each_effect_is_there_once(
+async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_request_a_call_and_a_wait(
     world: OpenWorld, tmp_path: Path
 ) -> None:
     async with llm_peer() as peer, world(**configuration(tmp_path, peer, "ledger")) as here:
-        peer.plan = ["slow_headers", 500]  # the second repeats the key
+        peer.plan = ["slow_headers", 500]  # the proxy's page repeats the key
         peer.slow = 60
         await publish(here, "asking", server="ledger")
         async with asyncio.timeout(30):
@@ -117,20 +117,20 @@ async def test_a_worker_is_killed_within_a_request_a_call_and_a_wait_and_each_ef
         state = here.settings.state
 
     assert booked(tmp_path, "effects") == {"asking": 2, "calling": 2, "waiting": 2}
-    assert booked(tmp_path, "calls")["calling"] == 3  # the one in flight was made again, under the same key
-    for run, story in facts.items():
-        assert gaps(story) == set(), run
-        assert completed(story).result == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
+    assert booked(tmp_path, "calls")["calling"] == 3  # the interrupted call was repeated with the same key
+    for run, published in facts.items():
+        assert gaps(published) == set(), run
+        assert completed(published).result == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
     assert KEY in str(peer.asked[0]["headers"])
     assert {fact.result for fact in facts["Booking-calling"] if fact.kind == "note"} == {"*** (0)"}
     kept = {file: file.read_bytes() for file in state.rglob("*") if file.is_file()}
     assert [file for file, content in kept.items() if KEY.encode() in content or TOKEN.encode() in content] == []
 
 
-async def test_fifty_runs_with_agents_of_one_name_on_two_cold_workers_reach_their_own_servers_though_one_is_killed(
+async def test_fifty_runs_on_two_workers_reach_their_own_servers_though_one_worker_is_killed(
     world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "_FIRST_WAIT", 600)  # who is killed stays away: the other one takes over
+    monkeypatch.setattr(supervisor, "_FIRST_WAIT", 600)  # the killed worker is not restarted: the other one takes over
     servers = [f"ledger{number}" for number in range(5)]
     async with (
         llm_peer() as peer,
@@ -139,14 +139,14 @@ async def test_fifty_runs_with_agents_of_one_name_on_two_cold_workers_reach_thei
         for number in range(50):
             await publish(here, f"item{number}", server=servers[number % 5])
         await steps_completed(here, 20)
-        here.suite.supervisor.kill("orchestrator")  # between two steps of some run, whichever
+        here.suite.supervisor.kill("orchestrator")  # between two steps of some run
         facts = await here.completed(50, within=120)
         assert here.suite.supervisor.restarts("orchestrator") == 0
 
     for number in range(50):
-        words = f"ledger{number % 5} booked item{number}"
+        booking = f"ledger{number % 5} booked item{number}"
         ending = completed(facts[f"Booking-item{number}"])
-        assert ending.result == ["hello", words, words]
+        assert ending.result == ["hello", booking, booking]
         assert ending.usage is not None
         used = ending.usage.total
         assert (used.requests, used.tokens, ending.usage.tool_calls) == (1, 14, 2)
@@ -154,27 +154,25 @@ async def test_fifty_runs_with_agents_of_one_name_on_two_cold_workers_reach_thei
     assert set(booked(tmp_path, "effects").values()) == {2}
 
 
-async def test_a_provider_is_asked_again_when_it_says_and_not_when_the_policy_does(
-    world: OpenWorld, tmp_path: Path
-) -> None:
+async def test_the_providers_retry_after_overrides_the_retry_policy(world: OpenWorld, tmp_path: Path) -> None:
     policy = timedelta(seconds=40)
     async with llm_peer() as peer:
         settings = configuration(tmp_path, peer, "ledger")
         settings["llm"]["retry"] = {"initial_interval": policy.total_seconds()}
-        peer.plan, peer.wait = ["rate_limit_wait"], "1"
+        peer.plan, peer.retry_after = ["rate_limit_wait"], "1"
         async with world(**settings) as here:
             await publish(here, "hat", server="ledger")
-            story = (await here.completed(1))["Booking-hat"]
+            published = (await here.completed(1))["Booking-hat"]
 
-    (refused,) = [fact for fact in story if "429" in (fact.error or "")]
-    (again,) = [fact for fact in story if fact.kind == "step_started" and fact.attempt == refused.attempt + 1]
+    (refused,) = [fact for fact in published if "429" in (fact.error or "")]
+    (again,) = [fact for fact in published if fact.kind == "step_started" and fact.attempt == refused.attempt + 1]
     assert timedelta(seconds=1) <= again.at - refused.at < policy
 
 
 async def steps_completed(here: World, count: int) -> None:
     async with asyncio.timeout(60):
-        async for heard in here.bus.subscribe("progress.>", replay=True):
-            count -= json.loads(heard.raw.body)["kind"] == "step_completed"
+        async for message in here.bus.subscribe("progress.>", replay=True):
+            count -= json.loads(message.raw.body)["kind"] == "step_completed"
             if count == 0:
                 return
 

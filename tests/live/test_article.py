@@ -1,4 +1,4 @@
-"""The article's first programs on either engine, by the switch that it shows; a signal sent, a history exported."""
+"""The article's programs on both engines, switched by one line; with a signal, and an exported history."""
 
 import asyncio
 import json
@@ -28,25 +28,25 @@ MODERATION = "ContentModerationWorkflow-2"
 EXPORT = """
 import asyncio, json
 from perdure import history as executor
-from perdure.runtime.exit import leave
+from perdure.runtime.exit import exit_process
 
 history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "DocumentAnalysisWorkflow-1"))
 print(json.dumps(history))
-leave(0)
+exit_process(0)
 """
 
 
 @asynccontextmanager
 async def production(folder: Path) -> AsyncIterator[dict[str, Any]]:
-    """Servers that somebody else runs: Temporal asks for TLS and for a client's certificate."""
+    """Run servers outside the suite; Temporal requires TLS and a client certificate."""
     ports = {name: free_port() for name in SERVERS}
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    own, theirs = authority.issue_cert("temporal.example.com"), authority.issue_cert("perdure.example.com")
-    theirs.private_key_pem.write_to_path(str(folder / "key.pem"))
-    theirs.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    server, client = authority.issue_cert("temporal.example.com"), authority.issue_cert("perdure.example.com")
+    client.private_key_pem.write_to_path(str(folder / "key.pem"))
+    client.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    own.configure_cert(context)
+    server.configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["h2"])
@@ -81,7 +81,7 @@ async def production(folder: Path) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, ssl.SSLError):  # the other side has gone
+    with suppress(ConnectionError, ssl.SSLError):  # the other side closed the connection
         while read := await reader.read(65536):
             writer.write(read)
             await writer.drain()
@@ -94,7 +94,7 @@ async def development(_: Path) -> AsyncIterator[dict[str, Any]]:
 
 
 def moderated(folder: Path) -> str:
-    """As a user: say nothing to the point, then say it, and ask for the result."""
+    """Send an event, an invalid signal and a valid one by the command line, and return the result."""
     perdure(folder, "publish", "content.submitted", '{"text": "Ann likes Leeds."}', "--id", "2")
     perdure(folder, "signal", MODERATION, "reject")
     perdure(folder, "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}')
@@ -104,7 +104,7 @@ def moderated(folder: Path) -> str:
 
 
 def run_programs(folder: Path) -> tuple[str, str, str]:
-    """As a user: start, publish, and ask for the results and the first one's history."""
+    """Run the suite and use the command line; return both results and the first run's history."""
     with running(folder):
         published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
         assert published.returncode == 0, published.stderr
@@ -121,11 +121,11 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("engine", [development, production])
-async def test_one_line_switches_the_engine_and_the_programs_are_the_same(tmp_path: Path, engine: Any) -> None:
-    (tmp_path / "theirs").mkdir()
+async def test_the_same_programs_run_on_both_engines(tmp_path: Path, engine: Any) -> None:
+    (tmp_path / "servers").mkdir()
     shutil.copy(programs.__file__, tmp_path / "programs.py")
     (tmp_path / "text.md").write_text("Ann is happy in Leeds.")
-    async with engine(tmp_path / "theirs") as servers:
+    async with engine(tmp_path / "servers") as servers:
         configuration = {
             **servers,
             "workflows": ["programs"],

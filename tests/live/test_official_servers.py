@@ -1,4 +1,4 @@
-"""The official MCP servers, from npm and PyPI, over stdio and streamable HTTP; and what becomes of one that breaks."""
+"""The official MCP servers, from npm and PyPI, over stdio and streamable HTTP, and recovery from their failures."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ KEY: Final = "sk-no-server-is-given-this-9876543210"
 
 
 def official(name: str) -> str:
-    """Find a server that ``make test`` installs."""
-    assert NPM.exists(), "The servers from npm are not installed: make test does that"
+    """Return the path of a server that ``make test`` installs."""
+    assert NPM.exists(), "The servers from npm are not installed: run `make test`"
     return str(NPM / f"mcp-server-{name}")
 
 
@@ -56,7 +56,7 @@ def configuration(folder: Path, port: int) -> dict[str, Any]:
 
 @asynccontextmanager
 async def served(port: int) -> AsyncIterator[None]:
-    """Run the server of everything over HTTP."""
+    """Run the server "everything" over HTTP."""
     process = await asyncio.create_subprocess_exec(
         official("everything"),
         "streamableHttp",
@@ -66,7 +66,7 @@ async def served(port: int) -> AsyncIterator[None]:
     )
     try:
         async with asyncio.timeout(30):
-            while not await _answers(port):
+            while not await _accepts(port):
                 await asyncio.sleep(0.1)
         yield
     finally:
@@ -74,7 +74,7 @@ async def served(port: int) -> AsyncIterator[None]:
         await process.wait()
 
 
-async def _answers(port: int) -> bool:
+async def _accepts(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -89,7 +89,7 @@ async def send(here: World, name: str, servers: list[str], *calls: tuple[str, An
 
 
 def processes(here: World, name: str) -> list[psutil.Process]:
-    """Find the processes of one of the worker's servers."""
+    """Return the processes of one of the worker's servers."""
     worker = psutil.Process(here.suite.endpoints.pids["orchestrator"])
     return [one for one in worker.children(recursive=True) if name in " ".join(one.cmdline())]
 
@@ -102,7 +102,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_each_official_server_answers_over_its_transports(
+async def test_each_official_server_works_over_its_transports(
     world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -137,30 +137,30 @@ async def test_each_official_server_answers_over_its_transports(
         facts = await here.completed(4)
 
     for name in ("everything", "everything_http"):
-        story = facts[f"Errand-{name}"]
-        total, image, weather, variables, long_one, wrong, resource, prompt = answers(story[-1].result)
+        published = facts[f"Errand-{name}"]
+        total, image, weather, variables, long_one, wrong, resource, prompt = results_of(published[-1].result)
         assert "42" in total["text"]
         assert [part["type"] for part in image["other"]] == ["image"]
         assert weather["structured"]["conditions"]
         assert "PATH" in variables["text"]
         assert KEY not in variables["text"]
         assert "completed" in long_one["text"]
-        assert any(fact.kind == "note" and fact.result == "1 of 2" for fact in story)
+        assert any(fact.kind == "note" and fact.result == "1 of 2" for fact in published)
         assert wrong["is_error"]
         assert resource[0]["text"]
         assert prompt[0]["role"] == "user"
-        assert gaps(story) == set()
-    *_, read, _, found, outside = answers(facts["Errand-files"][-1].result)
+        assert gaps(published) == set()
+    *_, read, _, found, outside = results_of(facts["Errand-files"][-1].result)
     assert read["text"] == "one\nthree\n"
     assert "Ada" in found["text"]
     assert outside["is_error"]
     assert "denied" in outside["text"]
-    converted, status = answers(facts["Errand-time"][-1].result)
+    converted, status = results_of(facts["Errand-time"][-1].result)
     assert "21:00" in converted["text"]
     assert "On branch main" in status["text"]
 
 
-async def test_a_crashed_server_a_hung_one_and_one_that_lost_its_sessions_are_opened_anew(
+async def test_sessions_are_reopened_after_a_crash_a_hang_and_a_restart_of_a_server(
     world: OpenWorld, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -180,22 +180,22 @@ async def test_a_crashed_server_a_hung_one_and_one_that_lost_its_sessions_are_op
         assert crashed.pid != hung.pid
         assert not hung.is_running()
 
-    for story in facts.values():
-        assert all("completed" in answer["text"] for answer in answers(story[-1].result))
-        assert gaps(story) == set()
+    for published in facts.values():
+        assert all("completed" in answer["text"] for answer in results_of(published[-1].result))
+        assert gaps(published) == set()
 
 
 async def steps(here: World, count: int) -> None:
-    """Wait until so many steps have begun, and a note of the last says that the server is at it."""
+    """Wait until so many steps have begun, and a note of the last shows that its server works on it."""
     begun = 0
     async with asyncio.timeout(40):
-        async for heard in here.bus.subscribe("progress.>", replay=True):
-            kind = json.loads(heard.raw.body)["kind"]
+        async for message in here.bus.subscribe("progress.>", replay=True):
+            kind = json.loads(message.raw.body)["kind"]
             begun += kind == "step_started"
             if begun >= count and kind == "note":
                 return
 
 
-def answers(result: Any) -> list[Any]:
+def results_of(result: Any) -> list[Any]:
     assert isinstance(result, list)
     return result

@@ -1,4 +1,4 @@
-"""A user's module for tests: a workflow whose agent asks a model and books by an MCP server."""
+"""A user's module for tests: a workflow whose agent calls a model, and books by an MCP server."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,18 +11,18 @@ from perdure.flow import Agent
 @workflow.defn
 class Booking:
     def __init__(self) -> None:
-        self._went = False
+        self._go = False
 
     @workflow.run
     async def run(self, data: dict[str, Any]) -> list[str]:
         async with Agent("clerk", server_names=[data["server"]]) as clerk:
-            said = await clerk.llm.generate_str(f"May I book {data['item']}?")
+            answer = await clerk.llm.generate_str(f"May I book {data['item']}?")
             booked = await clerk.tools.book(item=data["item"], seconds=data.get("seconds", 0))
             if data.get("waits"):
-                await workflow.wait_condition(lambda: self._went, timeout=timedelta(minutes=5))
+                await workflow.wait_condition(lambda: self._go, timeout=timedelta(minutes=5))
             again = await clerk.tools.book(item=data["item"])
-        return [said, booked, again]
+        return [answer, booked, again]
 
     @workflow.signal
     def go(self) -> None:
-        self._went = True
+        self._go = True

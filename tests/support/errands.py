@@ -1,4 +1,4 @@
-"""A user's module for tests: one agent asks MCP servers whatever the event says."""
+"""A user's module for tests: one agent that calls the tools of MCP servers that the event names."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from perdure.flow import Agent
 
 @workflow.defn
 class Errand:
-    """``{"servers": [...], "calls": [[tool, arguments], ...]}`` gives the tools' answers; resources and prompts too."""
+    """Runs ``{"servers": [...], "calls": [[tool, arguments], ...]}``, then reads a resource and a prompt, if named."""
 
     @workflow.run
     async def run(self, data: dict[str, Any]) -> list[Any]:
         async with Agent("errand", server_names=data["servers"]) as agent:
-            answers: list[Any] = []
+            results: list[Any] = []
             for tool, arguments in data["calls"]:
-                answer = await agent.tools.call(tool, arguments, raises=False)
-                answers.append(answer.model_dump(mode="json", include={"text", "structured", "other", "is_error"}))
+                result = await agent.tools.call(tool, arguments, raises=False)
+                results.append(result.model_dump(mode="json", include={"text", "structured", "other", "is_error"}))
             if uri := data.get("resource"):
-                answers.append(await agent.resources.read(uri))
+                results.append(await agent.resources.read(uri))
             if prompt := data.get("prompt"):
-                answers.append(await agent.prompts.get(prompt))
-            return answers
+                results.append(await agent.prompts.get(prompt))
+            return results

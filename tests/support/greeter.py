@@ -1,4 +1,4 @@
-"""What the agents of these tests can use: functions of Python, and an MCP server in the process."""
+"""Tools for the agents of tests: Python functions, and an MCP server in the process."""
 
 import asyncio
 from functools import partial
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from perdure.flow import ToolError
 
 calls: list[str] = []
-"""What was executed, oldest first; a test clears it."""
+"""The executed calls, oldest first; a test clears it."""
 
 
 class Address(BaseModel):
@@ -25,7 +25,7 @@ class Person(BaseModel):
 
 
 def now() -> str:
-    """Tell the time."""
+    """Return the time."""
     calls.append("now")
     return "noon"
 
@@ -34,8 +34,8 @@ def describe(person: Person, *, loud: bool = False) -> Person:
     """Describe a person.
 
     Args:
-        person: Whom.
-        loud: In capital letters.
+        person: The person.
+        loud: Whether to use capital letters.
     """
     calls.append(f"describe {type(person).__name__} {person.name}")
     return person.model_copy(update={"name": person.name.upper()}) if loud else person
@@ -54,7 +54,7 @@ add_to_two.__name__ = "add_to_two"  # type: ignore[attr-defined] # a partial tak
 
 
 def total(*numbers: int, **named: int) -> int:
-    """Sum numbers up."""
+    """Add any numbers."""
     return sum(numbers) + sum(named.values())
 
 
@@ -64,23 +64,23 @@ def greet(name: str | None = None) -> str:
 
 
 def open_door() -> object:
-    """Give what is no JSON."""
+    """Return an object that is not JSON."""
     calls.append("open_door")
     return object()
 
 
 def fail() -> str:
-    """Fails, for once."""
+    """Fail with an error that is retried."""
     raise OSError("away")
 
 
 def refuse() -> str:
-    """Never works."""
+    """Fail with a tool error."""
     raise ToolError("not today")
 
 
 async def linger() -> str:
-    """Take long."""
+    """Take a minute."""
     calls.append("began")
     try:
         await asyncio.sleep(60)
@@ -95,7 +95,7 @@ def shop() -> MCPServer:
 
     @server.tool()
     def price(item: str, count: int = 1) -> str:
-        """Tell a price."""
+        """Return a price."""
         return f"{count} {item} cost {3 * count}"
 
     @server.tool()
@@ -111,7 +111,7 @@ def shop() -> MCPServer:
 
     @server.tool()
     async def count_stock(ctx: Context[Any, Any]) -> str:
-        """Count for long."""
+        """Report progress, and return the count."""
         await ctx.report_progress(1, 2, "half of the shelves")
         return "7"
 

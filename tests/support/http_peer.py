@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine: a test says what it answers to a POST, and sees what came."""
+"""A local HTTP server that passes each POST to a test and sends the test's response."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ __all__ = ["Answer", "Post", "http_peer"]
 
 @dataclass(frozen=True)
 class Post:
-    """What came; names of headers are in lower case."""
+    """A received request; header names are in lower case."""
 
     path: str
     headers: dict[str, str]
@@ -20,7 +20,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; without a status the peer hangs up."""
+    """The response; without a status the connection is closed."""
 
     status: int | None = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -29,22 +29,22 @@ class Answer:
 
 @contextmanager
 def http_peer(answer: Callable[[Post], Answer]) -> Iterator[str]:
-    """Serve for as long as the block lasts; gives the URL, without a path."""
+    """Serve until the block ends; yield the URL, without a path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            said = answer(Post(self.path, headers, self.rfile.read(int(headers["content-length"]))))
-            if said.status is None:
+            response = answer(Post(self.path, headers, self.rfile.read(int(headers["content-length"]))))
+            if response.status is None:
                 return
-            self.send_response(said.status)
-            for name, value in {**said.headers, "content-length": str(len(said.body))}.items():
+            self.send_response(response.status)
+            for name, value in {**response.headers, "content-length": str(len(response.body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(said.body)
+            self.wfile.write(response.body)
 
         def log_message(self, *_: object) -> None:
-            """A test needs no access log."""
+            """Write no access log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))

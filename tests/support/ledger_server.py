@@ -1,4 +1,4 @@
-"""An MCP server that books, each logical call once, in SQLite: what was done can be counted there afterwards."""
+"""An MCP server that books each logical call once, in SQLite, where a test counts the effects."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ def create_server(name: str, file: str) -> MCPServer:
 
     @server.tool()
     async def book(item: str, ctx: Context[Any, Any], seconds: float = 0) -> str:
-        """Book an item, which may take a while, and babble."""
+        """Book an item within some seconds, and repeat a secret in a progress notification."""
         await ctx.report_progress(0, message=os.environ["LEDGER_TOKEN"])
         books.execute("INSERT INTO calls VALUES (?)", (item,))
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks the wire protocols of OpenAI and Anthropic, and misbehaves when it is told to."""
+"""An HTTP server with the APIs of OpenAI, Anthropic and Google, which fails as its plan demands."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tests.support.llm_wire import Spoken, answer, torn
+from tests.support.llm_wire import ModelOutput, encode, lacks_results
 
 __all__ = ["Behaviour", "LlmPeer", "llm_peer"]
 
@@ -50,28 +50,29 @@ _STATUS: Mapping[str, tuple[int, str, str]] = {
     "no_quota": (402, "billing_error", "insufficient_quota"),
 }
 
-# So that each of the SDKs knows it by its provider's words.
+# Contains the words by which each SDK recognises this error.
 _TOO_LONG = "prompt is too long: the input token count exceeds the maximum context length"
 
 
 @dataclass
 class LlmPeer:
-    """What a test sees of it.
+    """The server as a test sees it.
 
     Attributes:
-        plan: What it does with the next requests; when all is done, it answers. A number is the HTTP status of what a
-            proxy says: a page of a hundred thousand letters, in which the key occurs. A torn conversation it refuses.
-        asked: The requests, each with its path, headers and body.
-        slow: How long it waits where it is slow, in seconds.
-        wait: The header `retry-after` of ``rate_limit_wait``.
-        arguments: What ``call_tool`` calls the tool that was offered last with: JSON, or what pretends to be.
+        plan: The behaviours for the next requests; after them it answers. A number is the HTTP status of a proxy:
+            a page of a hundred thousand characters that contains the key. A conversation with a call that has no
+            result is refused, whatever the plan.
+        asked: The received requests, each with its path, headers and body.
+        slow: The delay of the slow behaviours, in seconds.
+        retry_after: The header of that name of ``rate_limit_wait``.
+        arguments: The arguments with which ``call_tool`` calls the tool that was offered last, as JSON or broken JSON.
     """
 
     url: str = ""
     plan: list[Behaviour | int] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     slow: float = 5.0
-    wait: str = "7"
+    retry_after: str = "7"
     arguments: str = "{}"
     _served: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -93,17 +94,17 @@ class LlmPeer:
         finally:
             writer.close()
 
-    async def leave(self) -> None:
-        """Wait for nobody: who is still served is left alone."""
+    async def close(self) -> None:
+        """Cancel all requests that are still served."""
         for task in self._served:
             task.cancel()
         await asyncio.gather(*self._served, return_exceptions=True)
 
-    def _next(self, asked: dict[str, Any]) -> Behaviour | int:
+    def _next(self, request: dict[str, Any]) -> Behaviour | int:
         behaviour = self.plan.pop(0) if self.plan else "answer"
-        return "refused" if torn(asked["path"], asked["body"]) else behaviour
+        return "refused" if lacks_results(request["path"], request["body"]) else behaviour
 
-    async def _respond(self, behaviour: Behaviour | int, asked: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, behaviour: Behaviour | int, request: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         if behaviour == "cut_early":
             return False
         if behaviour == "cut":
@@ -112,8 +113,8 @@ class LlmPeer:
             return False
         if behaviour == "slow_headers":
             await asyncio.sleep(self.slow)
-        status, body = self._said(behaviour, asked)
-        more = f"retry-after: {self.wait}\r\n" if behaviour == "rate_limit_wait" else ""
+        status, body = self._response(behaviour, request)
+        more = f"retry-after: {self.retry_after}\r\n" if behaviour == "rate_limit_wait" else ""
         kind = {"e": "text/event-stream", "<": "text/html"}.get(body[0], "application/json")
         head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}\r\n"
         writer.write(head.encode() + body[:10].encode())
@@ -124,30 +125,31 @@ class LlmPeer:
         await writer.drain()
         return True
 
-    def _said(self, behaviour: Behaviour | int, asked: dict[str, Any]) -> tuple[int, str]:
-        """Return the status and the body; what it refuses it repeats, with the key."""
-        headers = asked["headers"]
+    def _response(self, behaviour: Behaviour | int, request: dict[str, Any]) -> tuple[int, str]:
+        """Return the status and the body. Errors repeat the key, as some providers do."""
+        headers = request["headers"]
         key = headers.get("authorization") or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
         if isinstance(behaviour, int):
             return behaviour, f"<html>{key}{'x' * 100_000}{key}</html>"
         if behaviour in _STATUS:
             status, kind, code = _STATUS[behaviour]
-            words = _TOO_LONG if behaviour == "too_long" else f"{code} for {key}"
+            message = _TOO_LONG if behaviour == "too_long" else f"{code} for {key}"
             google = {"status": "INVALID_ARGUMENT"} if behaviour == "too_long" else {}
-            error = {"type": kind, "code": code, "message": words, "param": None, **google}
+            error = {"type": kind, "code": code, "message": message, "param": None, **google}
             return status, json.dumps({"type": "error", "error": error})
         if behaviour == "wrong_schema":
             return 200, '{"hello": "world"}'
-        said = answer(asked["path"], asked["body"], self._spoken(behaviour, asked["body"]))
-        return 200, said.replace('"', "'") if behaviour == "malformed" else said
+        output = self._output(behaviour, request["body"])
+        body = encode(request["path"], request["body"], output)
+        return 200, body.replace('"', "'") if behaviour == "malformed" else body
 
-    def _spoken(self, behaviour: Behaviour, asked: dict[str, Any]) -> Spoken:
+    def _output(self, behaviour: Behaviour, body: dict[str, Any]) -> ModelOutput:
         tool = None
         if behaviour == "call_tool":
-            offered = asked["tools"][-1]
+            offered = body["tools"][-1]
             offered = offered.get("functionDeclarations", [offered])[-1]
             tool = offered.get("function", offered)["name"]
-        return Spoken(
+        return ModelOutput(
             tool=tool,
             arguments=self.arguments,
             refusal="I will not." if behaviour == "refusal" else None,
@@ -166,4 +168,4 @@ async def llm_peer() -> AsyncIterator[LlmPeer]:
         yield peer
     finally:
         server.close()
-        await peer.leave()
+        await peer.close()

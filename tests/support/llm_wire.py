@@ -1,4 +1,4 @@
-"""What providers answer, as JSON or as the events of a stream, in the protocol of the path that was asked."""
+"""Encoding of a model's output in the protocol of each provider, as JSON or as the events of a stream."""
 
 import json
 import re
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Spoken", "answer", "torn"]
+__all__ = ["ModelOutput", "encode", "lacks_results"]
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """What the model says, whatever the protocol.
+class ModelOutput:
+    """The output of a model, independent of the protocol.
 
     Attributes:
-        tool: It wants this tool instead of saying anything.
-        arguments: JSON, or what pretends to be.
-        refusal: It says that it will not.
-        filtered: The provider cut its answer off.
-        failed: The provider gave up after it had said that all was well (status 200).
+        tool: The tool that it calls instead of answering with text.
+        arguments: The arguments of the call, as JSON or broken JSON.
+        refusal: The text with which it refuses.
+        filtered: Whether the provider's content filter stopped it.
+        failed: Whether the provider failed after it had sent status 200.
     """
 
     text: str = "hello"
@@ -29,20 +29,20 @@ class Spoken:
     failed: bool = False
 
 
-def answer(path: str, asked: Mapping[str, Any], spoken: Spoken) -> str:
-    protocols: dict[str, Callable[[Mapping[str, Any], Spoken], str]] = {
+def encode(path: str, request: Mapping[str, Any], output: ModelOutput) -> str:
+    protocols: dict[str, Callable[[Mapping[str, Any], ModelOutput], str]] = {
         "messages": _anthropic,
         "responses": _responses,
         "completions": _chat,
         "generateContent": _google,
     }
-    return protocols[re.split("[/:]", path.split("?", maxsplit=1)[0])[-1]](asked, spoken)
+    return protocols[re.split("[/:]", path.split("?", maxsplit=1)[0])[-1]](request, output)
 
 
-def torn(path: str, asked: Mapping[str, Any]) -> bool:
-    """Tell whether a call of a tool is not followed by its result: every provider refuses such a conversation."""
+def lacks_results(path: str, request: Mapping[str, Any]) -> bool:
+    """Return whether a tool call is not followed by its result: every provider refuses such a conversation."""
     waiting: set[str] = set()
-    for calls, results in map(_calls_and_results, _turns(path, asked)):
+    for calls, results in map(_calls_and_results, _turns(path, request)):
         waiting -= results
         if waiting and not results:
             return True
@@ -50,21 +50,21 @@ def torn(path: str, asked: Mapping[str, Any]) -> bool:
     return bool(waiting)
 
 
-def _turns(path: str, asked: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+def _turns(path: str, request: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
     """Split a request into its turns, each a list of parts."""
     if path.endswith("/responses"):
-        yield from ([item] for item in asked["input"])
+        yield from ([item] for item in request["input"])
         return
-    if "contents" in asked:
-        yield from (content["parts"] for content in asked["contents"])
+    if "contents" in request:
+        yield from (content["parts"] for content in request["contents"])
         return
-    for message in asked["messages"]:
+    for message in request["messages"]:
         blocks = message["content"] if isinstance(message["content"], list) else []
         yield [message, *(message.get("tool_calls") or ()), *blocks]
 
 
 def _calls_and_results(parts: list[dict[str, Any]]) -> tuple[set[str], set[str]]:
-    """Return the ids of the calls in these parts, and of those whose results they are, whatever the protocol."""
+    """Return the ids of the calls and of the results in these parts, in any protocol."""
     calls, results = set(), set()
     for part in parts:
         match part:
@@ -79,51 +79,51 @@ def _calls_and_results(parts: list[dict[str, Any]]) -> tuple[set[str], set[str]]
     return calls, results
 
 
-def _chat(asked: Mapping[str, Any], spoken: Spoken) -> str:
-    if spoken.failed:
+def _chat(request: Mapping[str, Any], output: ModelOutput) -> str:
+    if output.failed:
         return json.dumps({"error": {"code": 502, "message": "Provider returned error"}})
-    message: dict[str, Any] = {"role": "assistant", "content": spoken.text, "refusal": spoken.refusal}
+    message: dict[str, Any] = {"role": "assistant", "content": output.text, "refusal": output.refusal}
     reason = "stop"
-    if spoken.tool:
-        function = {"name": spoken.tool, "arguments": spoken.arguments}
+    if output.tool:
+        function = {"name": output.tool, "arguments": output.arguments}
         message |= {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
         reason = "tool_calls"
-    if spoken.filtered or spoken.refusal:
+    if output.filtered or output.refusal:
         message["content"] = None
-    if spoken.filtered:
+    if output.filtered:
         reason = "content_filter"
     return json.dumps(
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",
             "created": 1,
-            "model": asked["model"],
+            "model": request["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": reason}],
             "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
         }
     )
 
 
-def _responses(asked: Mapping[str, Any], spoken: Spoken) -> str:
-    part: dict[str, Any] = {"type": "output_text", "text": spoken.text, "annotations": []}
-    if spoken.refusal:
-        part = {"type": "refusal", "refusal": spoken.refusal}
+def _responses(request: Mapping[str, Any], output: ModelOutput) -> str:
+    part: dict[str, Any] = {"type": "output_text", "text": output.text, "annotations": []}
+    if output.refusal:
+        part = {"type": "refusal", "refusal": output.refusal}
     item: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
     item["content"] = [part]
-    if spoken.tool:
+    if output.tool:
         item = {"id": "fc_1", "type": "function_call", "call_id": "call_1", "status": "completed"}
-        item |= {"name": spoken.tool, "arguments": spoken.arguments}
-    status = "failed" if spoken.failed else "incomplete" if spoken.filtered else "completed"
+        item |= {"name": output.tool, "arguments": output.arguments}
+    status = "failed" if output.failed else "incomplete" if output.filtered else "completed"
     return json.dumps(
         {
             "id": "resp_1",
             "object": "response",
             "created_at": 1,
-            "model": asked["model"],
+            "model": request["model"],
             "status": status,
-            "error": {"code": "server_error", "message": "Something broke"} if spoken.failed else None,
-            "incomplete_details": {"reason": "content_filter"} if spoken.filtered else None,
-            "output": [] if spoken.failed or spoken.filtered else [item],
+            "error": {"code": "server_error", "message": "Something broke"} if output.failed else None,
+            "incomplete_details": {"reason": "content_filter"} if output.filtered else None,
+            "output": [] if output.failed or output.filtered else [item],
             "parallel_tool_calls": True,
             "tool_choice": "auto",
             "tools": [],
@@ -138,11 +138,11 @@ def _responses(asked: Mapping[str, Any], spoken: Spoken) -> str:
     )
 
 
-def _google(_: Mapping[str, Any], spoken: Spoken) -> str:
-    part: dict[str, Any] = {"text": spoken.refusal or spoken.text}
-    if spoken.tool:
-        part = {"functionCall": {"id": "call_1", "name": spoken.tool, "args": json.loads(spoken.arguments)}}
-    filtered = spoken.filtered or spoken.refusal
+def _google(_: Mapping[str, Any], output: ModelOutput) -> str:
+    part: dict[str, Any] = {"text": output.refusal or output.text}
+    if output.tool:
+        part = {"functionCall": {"id": "call_1", "name": output.tool, "args": json.loads(output.arguments)}}
+    filtered = output.filtered or output.refusal
     candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
     return json.dumps(
         {
@@ -154,32 +154,32 @@ def _google(_: Mapping[str, Any], spoken: Spoken) -> str:
     )
 
 
-def _anthropic(asked: Mapping[str, Any], spoken: Spoken) -> str:
-    """Answer whole, or as the events of a stream: Anthropic's SDK asks for one where answers may be long."""
-    reason = "refusal" if spoken.filtered or spoken.refusal else "tool_use" if spoken.tool else "end_turn"
-    text = spoken.refusal or spoken.text
+def _anthropic(request: Mapping[str, Any], output: ModelOutput) -> str:
+    """Return JSON, or a stream of events, which Anthropic's SDK requests where responses may be long."""
+    reason = "refusal" if output.filtered or output.refusal else "tool_use" if output.tool else "end_turn"
+    text = output.refusal or output.text
     message = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
-        "model": asked["model"],
-        "content": [] if spoken.filtered else [{"type": "text", "text": text}],
+        "model": request["model"],
+        "content": [] if output.filtered else [{"type": "text", "text": text}],
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {"input_tokens": 11, "output_tokens": 3},
     }
-    if spoken.tool:
+    if output.tool:
         message["content"] = [
-            {"type": "tool_use", "id": "call_1", "name": spoken.tool, "input": json.loads(spoken.arguments)}
+            {"type": "tool_use", "id": "call_1", "name": output.tool, "input": json.loads(output.arguments)}
         ]
-    if not asked.get("stream"):
+    if not request.get("stream"):
         return json.dumps(message)
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in _events(message, spoken))
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in _events(message, output))
 
 
-def _events(message: Mapping[str, Any], spoken: Spoken) -> Iterator[dict[str, Any]]:
+def _events(message: Mapping[str, Any], output: ModelOutput) -> Iterator[dict[str, Any]]:
     yield {"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}
-    if spoken.failed:
+    if output.failed:
         yield {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
         return
     for part in message["content"]:

@@ -1,4 +1,4 @@
-"""An MCP server over HTTP as they were before 2026: with sessions, which it loses on demand, as at a restart."""
+"""An MCP server over HTTP in the protocol before 2026: with sessions, which it loses on demand, as by a restart."""
 
 import json
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ __all__ = ["SessionServer", "serving"]
 
 @dataclass
 class SessionServer:
-    """What a test sees of it, and sets.
+    """The server as a test sees and controls it.
 
     Attributes:
-        session: The only session that it knows.
-        lost: What it answers to any other session: an HTTP status and a JSON-RPC error, or an empty body.
-        failures: What it answers to the next calls of its tool, likewise.
-        closed: What it answers to everything else, if that is no answer.
-        retry_after: The header that goes with what it refuses.
-        keys: The idempotency keys of the calls that came.
-        tokens: What came in the header `authorization`.
+        session: The only valid session.
+        lost: The response to any other session: an HTTP status, and a JSON-RPC error or no body.
+        failures: The responses to the next tool calls, likewise.
+        closed: If set, the HTTP status of every response.
+        retry_after: The header of that name of error responses.
+        keys: The idempotency keys of the received calls.
+        tokens: The values of the header `authorization` that were received.
     """
 
     url: str
@@ -60,9 +60,9 @@ class SessionServer:
 
 @contextmanager
 def serving() -> Iterator[SessionServer]:
-    """Serve for as long as the block lasts."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Conversation) as http:
-        _Conversation.server_of[http] = server = SessionServer(f"http://127.0.0.1:{http.server_port}/mcp")
+    """Serve until the block ends."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
+        _Handler.server_of[http] = server = SessionServer(f"http://127.0.0.1:{http.server_port}/mcp")
         Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}).start()
         try:
             yield server
@@ -70,7 +70,7 @@ def serving() -> Iterator[SessionServer]:
             http.shutdown()
 
 
-class _Conversation(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_of: ClassVar[dict[Any, SessionServer]] = {}
 
@@ -79,11 +79,11 @@ class _Conversation(BaseHTTPRequestHandler):
         server = self.server_of[self.server]
         server.tokens.add(self.headers["authorization"])
         answer = server.answer(request, self.headers["mcp-session-id"])
-        status, said = answer if server.closed is None else (server.closed, None)
-        body = b"" if said is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **said}).encode()
+        status, message = answer if server.closed is None else (server.closed, None)
+        body = b"" if message is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **message}).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
-        if said is not None:
+        if message is not None:
             self.send_header("content-type", "application/json")
         if server.retry_after is not None and status >= HTTPStatus.BAD_REQUEST:
             self.send_header("retry-after", server.retry_after)
@@ -101,4 +101,4 @@ class _Conversation(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no access log."""

@@ -59,14 +59,14 @@ class CallModel:
     async def _call(self, request: ModelRequest) -> ModelResult:
         from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415 (a slow import)
 
-        from perdure_orchestrator.agents import dialogue  # noqa: PLC0415 (likewise)
+        from perdure_orchestrator.agents import model_messages  # noqa: PLC0415 (likewise)
 
         earlier = await self._conversations.load(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
-        message = dialogue.request_message(request, before, await self._texts(request.tool_results))
+        message = model_messages.request_message(request, before, await self._texts(request.tool_results))
         response = await self._response(request, [*before, message])
         new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
-        result = dialogue.model_result(request, response)
+        result = model_messages.model_result(request, response)
         recent = [*request.recent, *new]
         if too_long(recent):
             return result.model_copy(update={"earlier": await self._conversations.store(request.earlier, recent)})
@@ -76,8 +76,8 @@ class CallModel:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
-        from perdure_orchestrator.agents.dialogue import parameters  # noqa: PLC0415 (likewise)
         from perdure_orchestrator.agents.model_errors import refusal, translated  # noqa: PLC0415 (likewise)
+        from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
 
         model = self._models.named(request.model)
         usable = parameters(request, await self._tools(request))

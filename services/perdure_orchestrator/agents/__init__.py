@@ -1,1 +1,1 @@
-"""The parties that agents talk to: models and MCP servers. Connections belong to the worker, never to a run."""
+"""Clients of models and MCP servers. Their connections belong to the worker, never to a run."""

@@ -1,7 +1,7 @@
-"""The older part of long conversations, kept by the worker: a request carries its name, not its text.
+"""Storage for the older part of long conversations, so that a request carries its name instead of its text.
 
-A conversation that is carried whole with each request makes the history of a run grow with the square of its turns. So
-once its newer part is long, it is put away, under its digest, as a link to what was put away before.
+If each request carried the whole conversation, a run's history would grow with the square of its turns. Messages beyond
+a limit are stored under their digest; each stored part links to the part before it.
 """
 
 from collections import OrderedDict
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from perdure.bus.objects import Objects
@@ -17,69 +17,71 @@ from perdure.bus.objects import Objects
 __all__ = ["CARRIED_AT_MOST", "Conversations", "too_long"]
 
 CARRIED_AT_MOST: Final = 8 * 1024
-"""Bytes of JSON that a request or an answer carries of a conversation, or of a tool's text that only models read."""
+"""Bytes of JSON that a request or a result carries of a conversation, or of a tool's text that only models read."""
 
-_KNOWN_AT_MOST: Final = 256  # links that this worker remembers, so that it seldom has to look them up
+_CACHED_PARTS: Final = 256  # per worker; most requests then need no look-up
 
 
-class _Link(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Part(BaseModel):
+    """A stored part of a conversation; ``said`` is the name under which its messages were first stored."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     before: str | None
-    said: tuple[dict[str, Any], ...]
+    messages: tuple[dict[str, Any], ...] = Field(alias="said")
 
 
 class Conversations:
-    """Puts messages away and finds them again, on any worker."""
+    """Stores messages and loads them again, on any worker."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._known: OrderedDict[str, _Link] = OrderedDict()
+        self._cache: OrderedDict[str, _Part] = OrderedDict()
 
-    async def store(self, before: str | None, said: Sequence[dict[str, Any]]) -> str:
-        """Keep messages behind those that were kept before, and return where.
+    async def store(self, before: str | None, messages: Sequence[dict[str, Any]]) -> str:
+        """Store messages that follow an already stored part, and return the name of the new part.
 
         Raises:
-            Unavailable: NATS does not take them now.
+            Unavailable: NATS does not accept them now.
         """
-        link = _Link(before=before, said=tuple(said))
-        name = await self.store_text(link.model_dump_json())
-        self._remember(name, link)
+        part = _Part(before=before, messages=tuple(messages))
+        name = await self.store_text(part.model_dump_json(by_alias=True))
+        self._remember(name, part)
         return name
 
     async def load(self, name: str | None) -> list[dict[str, Any]]:
-        """Return all messages up to this place, oldest first.
+        """Return all messages up to the end of this part, oldest first.
 
         Raises:
-            NotKept: One of them is no longer there.
-            Unavailable: NATS does not give them now.
+            NotKept: A part is no longer stored.
+            Unavailable: NATS does not return it now.
         """
-        links: list[_Link] = []
+        parts: list[_Part] = []
         while name is not None:
-            link = self._known.get(name) or _Link.model_validate_json(await self._objects.get(name))
-            self._remember(name, link)
-            links.append(link)
-            name = link.before
-        return [message for link in reversed(links) for message in link.said]
+            part = self._cache.get(name) or _Part.model_validate_json(await self._objects.get(name))
+            self._remember(name, part)
+            parts.append(part)
+            name = part.before
+        return [message for part in reversed(parts) for message in part.messages]
 
     async def store_text(self, text: str) -> str:
-        """Keep a long text and return where."""
+        """Store a long text and return its name."""
         data = text.encode()
         name = sha256(data).hexdigest()
         await self._objects.put(name, data)
         return name
 
     async def load_text(self, name: str) -> str:
-        """Return a text that was kept."""
+        """Return a stored text."""
         return (await self._objects.get(name)).decode()
 
-    def _remember(self, name: str, link: _Link) -> None:
-        self._known[name] = link
-        self._known.move_to_end(name)
-        if len(self._known) > _KNOWN_AT_MOST:
-            self._known.popitem(last=False)
+    def _remember(self, name: str, part: _Part) -> None:
+        self._cache[name] = part
+        self._cache.move_to_end(name)
+        if len(self._cache) > _CACHED_PARTS:
+            self._cache.popitem(last=False)
 
 
 def too_long(messages: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether so much is no longer carried."""
+    """Return whether the messages exceed the limit and must be stored."""
     return len(to_json(messages)) > CARRIED_AT_MOST

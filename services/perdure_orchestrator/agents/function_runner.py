@@ -1,4 +1,4 @@
-"""Python functions that are tools: found again by their names, and called with arguments of the types they declare."""
+"""Python functions as tools: found by name, and called with arguments of the types that they declare."""
 
 from __future__ import annotations
 
@@ -26,42 +26,44 @@ _BUILT_IN: Final = "perdure_orchestrator"
 
 
 class FunctionRefused(PerdureError):
-    """There is no such function, or it cannot be called like this: trying again will not help."""
+    """The function does not exist, or does not take these arguments: not retried."""
 
 
 class Functions:
-    """Calls functions of the packages whose workflows this worker runs, and no others."""
+    """Calls functions of the packages whose workflows this worker runs, and of no others."""
 
     def __init__(self, modules: Iterable[str]) -> None:
         self._packages = {name.partition(".")[0] for name in (_BUILT_IN, *modules)}
 
     def prepared(self, call: FunctionCall) -> Callable[[], Awaitable[ToolResult]]:
-        """Find a function and its arguments; what is returned calls it, a plain one in a thread.
+        """Find the function, bind its arguments, and return a coroutine function that calls it.
+
+        A plain function is called in a thread. Argument types are checked by the call.
 
         Raises:
-            FunctionRefused: It is not there, or takes other arguments; their types are looked at when it is called.
+            FunctionRefused: The function does not exist, or has other parameters.
         """
         tool = call.function
         function = self._find(tool)
-        left = _left_open(function, tool)
+        signature = _open_signature(function, tool)
         try:
-            given = left.bind(*call.positional, **call.arguments)
+            bound = signature.bind(*call.positional, **call.arguments)
         except TypeError as error:
-            raise FunctionRefused(_corrected(call, left.parameters, error)) from error
-        args, named = (*tool.args, *given.args), {**given.kwargs, **tool.named}
-        return partial(_answered, call, function, args, named)
+            raise FunctionRefused(_binding_error(call, signature.parameters, error)) from error
+        args, named = (*tool.args, *bound.args), {**bound.kwargs, **tool.named}
+        return partial(_tool_result, call, function, args, named)
 
     def described(self, tool: FunctionTool) -> ToolDefinition:
-        """Describe a function to a model: its docstring and the JSON Schema of the parameters that are left open."""
-        from pydantic_ai import Tool  # noqa: PLC0415 (a slow import: only workers that ask models pay for it)
+        """Describe the function to a model: its docstring, and the JSON Schema of its open parameters."""
+        from pydantic_ai import Tool  # noqa: PLC0415 (a slow import: only workers that call models pay for it)
 
         function = self._find(tool)
 
         @wraps(function)
-        def shown() -> None: ...
+        def stub() -> None: ...
 
-        vars(shown)["__signature__"] = _left_open(function, tool)
-        return Tool(shown, takes_ctx=False, name=tool.name).tool_def
+        vars(stub)["__signature__"] = _open_signature(function, tool)
+        return Tool(stub, takes_ctx=False, name=tool.name).tool_def
 
     def _find(self, tool: FunctionTool) -> Any:
         if tool.module.partition(".")[0] not in self._packages:
@@ -77,27 +79,27 @@ class Functions:
         return found
 
 
-def _left_open(function: Any, tool: FunctionTool) -> inspect.Signature:
-    """Return the parameters that a partial has not bound: nobody else sets what it has."""
+def _open_signature(function: Any, tool: FunctionTool) -> inspect.Signature:
+    """Return the signature without the parameters that the tool's partial binds: no call may set those."""
     try:
         signature = inspect.signature(partial(function, *tool.args, **tool.named))
     except ValueError as error:
         raise FunctionRefused(f"{tool.name} has no parameters for all that its partial binds.") from error
-    left = [parameter for name, parameter in signature.parameters.items() if name not in tool.named]
-    return signature.replace(parameters=left)
+    unbound = [parameter for name, parameter in signature.parameters.items() if name not in tool.named]
+    return signature.replace(parameters=unbound)
 
 
-async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolResult:
-    """Call a function.
+async def _tool_result(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolResult:
+    """Call the function and return its result.
 
     Raises:
-        FunctionRefused: An argument has another type.
-        ApplicationError: It gave what is no JSON; it is not called again.
-        Exception: Whatever it raises itself, but for ``ToolError``, which is an answer.
+        FunctionRefused: An argument has the wrong type.
+        ApplicationError: The function returned something that is not JSON; not retried.
+        Exception: Whatever the function raises, except ``ToolError``, which becomes an error result.
     """
     name = call.function.name
     try:
-        result = await _called(function, args, named)
+        result = await _checked_call(function, args, named)
     except ToolError as error:
         return ToolResult(tool=name, call_id=call.call_id, text=str(error), is_error=True)
     try:
@@ -109,7 +111,7 @@ async def _answered(call: FunctionCall, function: Any, args: tuple[Any, ...], na
     return ToolResult(tool=name, call_id=call.call_id, text=text, structured=value)
 
 
-async def _called(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+async def _checked_call(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     checked = validate_call(function)
     try:
         if inspect.iscoroutinefunction(function):
@@ -117,11 +119,11 @@ async def _called(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -
         return await asyncio.to_thread(checked, *args, **named)
     except ValidationError as error:
         if error.title != function.__name__:
-            raise  # one of the function's own
+            raise  # the function's own ValidationError
         raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
 
 
-def _corrected(call: FunctionCall, parameters: Iterable[str], error: TypeError) -> str:
+def _binding_error(call: FunctionCall, parameters: Iterable[str], error: TypeError) -> str:
     for name in call.arguments:
         if name not in parameters:
             return f"{call.function.name} has no parameter {name}{nearest(name, parameters)}"

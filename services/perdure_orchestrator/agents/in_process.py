@@ -1,4 +1,4 @@
-"""An MCP server that lives in the worker's own process: what tests give to agents in place of real ones."""
+"""An MCP server inside the worker's process, for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["InProcessServer"]
 
 @dataclass(frozen=True, slots=True)
 class InProcessServer:
-    """Stands where a configured server would."""
+    """A server object in place of a configured server."""
 
     server: MCPServer
     call_timeout: timedelta = timedelta(minutes=5)

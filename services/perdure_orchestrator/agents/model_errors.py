@@ -1,11 +1,11 @@
-"""What goes wrong with a model, told to a person and to Temporal: whether and when trying again can help."""
+"""Errors of models as Temporal errors: whether and when to retry, and what a person can do about them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from pydantic_ai import exceptions as theirs
+from pydantic_ai import exceptions as ai
 from temporalio.exceptions import ApplicationError
 
 if TYPE_CHECKING:
@@ -13,77 +13,77 @@ if TYPE_CHECKING:
 
 __all__ = ["refusal", "translated"]
 
-_LONGEST_WAIT: Final = 3600.0  # seconds; a provider that asks for more is asked again all the same
-_LONGEST_WORDS: Final = 2_000  # characters; a proxy may answer with a whole page, and each try would be recorded
+_LONGEST_DELAY: Final = 3600.0  # seconds; the provider is retried after an hour even if it demands a longer wait
+_LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page, and each attempt would be recorded
 
-_WRONG: Final = "The request itself is wrong: look at the agent's model settings, its tools and the shape it asks for."
-_SHORTER: Final = "Give the model less to read, or take a larger one."
-_REWORD: Final = "The provider does not answer this; another wording may do."
+_WRONG: Final = "The request itself is wrong: check the agent's model settings, its tools and its output schema."
+_SHORTER: Final = "Give the model less to read, or use one with a larger context window."
+_REWORD: Final = "The provider refuses to answer this; another wording may help."
 
-# The first that fits; with each what a person can do about it.
+# (error, type of the Temporal error, advice); the first that fits counts. None of these is retried.
 _PERMANENT: Final[tuple[tuple[type[Exception], str, str], ...]] = (
-    (theirs.ModelAuthenticationError, "ModelKeyRefused", "Mend llm.providers in perdure.yaml, or the key it names."),
-    (theirs.ModelNotFoundError, "UnknownModel", "Mend the model's name, or the provider's base_url."),
-    (theirs.ModelQuotaExceededError, "ModelQuotaExceeded", "Top up the account; then start the run again."),
-    (theirs.ModelContextWindowExceededError, "ContextTooLong", _SHORTER),
-    (theirs.ContentFilterError, "ContentFiltered", _REWORD),
-    (theirs.ModelRequestRejectedError, "ModelRefused", _WRONG),
-    (theirs.UserError, "ModelRefused", _WRONG),
+    (ai.ModelAuthenticationError, "ModelKeyRefused", "Fix llm.providers in perdure.yaml, or the key it names."),
+    (ai.ModelNotFoundError, "UnknownModel", "Fix the model's name, or the provider's base_url."),
+    (ai.ModelQuotaExceededError, "ModelQuotaExceeded", "Top up the account; then start the run again."),
+    (ai.ModelContextWindowExceededError, "ContextTooLong", _SHORTER),
+    (ai.ContentFilterError, "ContentFiltered", _REWORD),
+    (ai.ModelRequestRejectedError, "ModelRefused", _WRONG),
+    (ai.UserError, "ModelRefused", _WRONG),
 )
-# What OpenAI, and Azure behind a proxy, call a request that their filters refuse.
+# Error codes of OpenAI, and of Azure behind a proxy, for a request that their filters refuse.
 _FILTERED: Final = {"content_filter", "content_policy_violation"}
-# Refusals that pass: what the SDKs would try again themselves, and a request that came too early (RFC 8470).
-_PASSING_STATUSES: Final = {408, 409, 425, 429}
+# 4xx statuses worth a retry: those that the SDKs would retry themselves, and Too Early (RFC 8470).
+_RETRYABLE_STATUSES: Final = {408, 409, 425, 429}
 _TOO_LARGE: Final = 413
-_PASSING: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (theirs.ModelRateLimitError, "ModelOverloaded"),
-    (theirs.ModelOverloadedError, "ModelOverloaded"),
-    (theirs.ModelUnavailableError, "ModelUnavailable"),
-    (theirs.ModelTimeoutError, "ModelTimeout"),
-    (theirs.ModelRequestTimeout, "ModelTimeout"),
-    (theirs.ModelConnectionError, "ModelUnavailable"),
+_RETRYABLE: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (ai.ModelRateLimitError, "ModelOverloaded"),
+    (ai.ModelOverloadedError, "ModelOverloaded"),
+    (ai.ModelUnavailableError, "ModelUnavailable"),
+    (ai.ModelTimeoutError, "ModelTimeout"),
+    (ai.ModelRequestTimeout, "ModelTimeout"),
+    (ai.ModelConnectionError, "ModelUnavailable"),
 )
 
 
-def translated(error: Exception, words: str, model: str) -> ApplicationError:
-    """Return what the step is to raise.
+def translated(error: Exception, text: str, model: str) -> ApplicationError:
+    """Return the error for the step to raise.
 
     Args:
-        error: Of pydantic-ai, or whatever else a request raised.
-        words: What it says, without any key; only so much of it as a person reads is kept.
-        model: Who was asked.
+        error: What the request raised, usually an exception of pydantic-ai.
+        text: The error's text without any key; a long one is cut.
+        model: The name of the model.
     """
-    told = words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}…"
-    said = f"The model {model} did not answer: {told}"
+    short = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    message = f"The model {model} did not answer: {short}"
     if permanent := _permanent(error):
         name, advice = permanent
-        return ApplicationError(f"{said}. {advice}", type=name, non_retryable=True)
-    name = next((name for kind, name in _PASSING if isinstance(error, kind)), "ModelFailed")
+        return ApplicationError(f"{message}. {advice}", type=name, non_retryable=True)
+    name = next((name for kind, name in _RETRYABLE if isinstance(error, kind)), "ModelFailed")
     wait = getattr(error, "retry_after", None)
-    delay = None if wait is None else timedelta(seconds=min(max(wait, 0), _LONGEST_WAIT))
-    return ApplicationError(said, type=name, next_retry_delay=delay)
+    delay = None if wait is None else timedelta(seconds=min(max(wait, 0), _LONGEST_DELAY))
+    return ApplicationError(message, type=name, next_retry_delay=delay)
 
 
 def _permanent(error: Exception) -> tuple[str, str] | None:
-    """Return the name of what trying again does not mend, and what does."""
-    if isinstance(error, theirs.ModelAPIError) and error.provider_error_code in _FILTERED:
+    """Return the type and the advice for an error that a retry cannot fix."""
+    if isinstance(error, ai.ModelAPIError) and error.provider_error_code in _FILTERED:
         return "ContentFiltered", _REWORD
     for kind, name, advice in _PERMANENT:
         if isinstance(error, kind):
             return name, advice
-    status = error.status_code if isinstance(error, theirs.ModelHTTPError) else 0
-    if status // 100 != 4 or status in _PASSING_STATUSES:  # noqa: PLR2004 (4xx: the request is at fault)
+    status = error.status_code if isinstance(error, ai.ModelHTTPError) else 0
+    if status // 100 != 4 or status in _RETRYABLE_STATUSES:  # noqa: PLR2004 (4xx: the request is at fault)
         return None
     return ("ContextTooLong", _SHORTER) if status == _TOO_LARGE else ("ModelRefused", _WRONG)
 
 
 def refusal(response: ModelResponse) -> ApplicationError | None:
-    """Return what to raise for an answer that is none: the provider's filter cut it off."""
+    """Return the error for a response that the provider's content filter stopped; None for any other."""
     if response.finish_reason != "content_filter":
         return None
     return ApplicationError(
         f"The model {response.model_name} did not answer: its provider's content filter stopped it. "
-        "Another wording may do.",
+        "Another wording may help.",
         type="ContentFiltered",
         non_retryable=True,
     )

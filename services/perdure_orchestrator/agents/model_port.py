@@ -1,4 +1,4 @@
-"""What the step that asks models needs of them."""
+"""The interface through which a step reaches models."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["ModelPort"]
 
 
 class ModelPort(Protocol):
-    """Finds models by their names."""
+    """Finds models by name."""
 
     def named(self, name: str | None) -> Model:
         """Return the model, the configured one by default.
 
         Raises:
-            UnknownModel: There is none; the sentence says why.
+            UnknownModel: It cannot be used; the message gives the reason.
         """
 
     async def close(self) -> None:
         """Close the providers' connections."""
 
     def redact(self, text: str) -> str:
-        """Return a text in which no key of a provider occurs."""
+        """Return the text with every provider key masked."""
 
     def settings(self) -> ModelSettings:
-        """Return what goes along with every request."""
+        """Return the settings that every request is sent with."""

@@ -1,10 +1,11 @@
-"""The models that agents may name; clients belong to the worker and are made once."""
+"""The models that agents may name. Each is created once, and its client belongs to the worker."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure.config.settings import LlmSettings, ProviderSettings
 from perdure.errors import PerdureError
@@ -18,50 +19,50 @@ if TYPE_CHECKING:
 
 __all__ = ["Models", "UnknownModel"]
 
+_OFFLINE_MODULES: Final = ("perdure_offline", "markdown_it", "nupunkt", "stop_words", "vader")
+
 
 class UnknownModel(PerdureError):
-    """No provider knows this name, or its key is missing: trying again will not help."""
+    """The model is unknown, or lacks a package or a key: not retried."""
 
 
 class Models:
-    """Finds the model behind a name; keys are read when a model is first asked, and go nowhere but to its provider."""
+    """Finds models by name. A provider's key is read on first use and sent to that provider only."""
 
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
-        self._made: dict[str, Model] = {}
-        self._keys = Redactor()
+        self._models: dict[str, Model] = {}
+        self._redactor = Redactor()
 
     def named(self, name: str | None) -> Model:
         """Return the model, the configured one by default.
 
         Raises:
-            UnknownModel: There is none; the sentence says why.
+            UnknownModel: It cannot be used; the message gives the reason.
         """
         name = name or self._settings.model
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
+        if name not in self._models:
+            self._models[name] = self._create(name)
+        return self._models[name]
 
     def settings(self) -> ModelSettings:
-        """Return what goes along with every request: the providers' clients do not try again, Temporal does."""
+        """Return the settings of every request. The providers' clients do not retry, because Temporal does."""
         return {"max_retries": 0, "timeout": self._settings.request_timeout.total_seconds()}
 
     def redact(self, text: str) -> str:
-        """Return a text in which no key of the worker's occurs: some providers repeat what they refuse."""
-        return self._keys.redact(text)
+        """Return the text with all keys masked: some providers repeat the key that they refuse."""
+        return self._redactor.redact(text)
 
     async def close(self) -> None:
         """Close the providers' connections."""
-        for model in self._made.values():
-            async with model:  # to enter a model and leave it is how pydantic-ai closes what its provider opened
+        for model in self._models.values():
+            async with model:  # pydantic-ai closes a provider's client when the model's context ends
                 pass
-        self._made.clear()
+        self._models.clear()
 
-    def _make(self, name: str) -> Model:
+    def _create(self, name: str) -> Model:
         if name == "offline":
-            from perdure_offline import OfflineModel  # noqa: PLC0415 (brings its libraries with it)
-
-            return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
+            return self._offline()
         from pydantic_ai.exceptions import UserError  # noqa: PLC0415 (a slow import)
         from pydantic_ai.models import infer_model  # noqa: PLC0415 (likewise)
 
@@ -72,12 +73,21 @@ class Models:
                 return infer_model(name)
             if settings.compatible:
                 return self._compatible(provider, model, settings)
-            return infer_model(name, lambda asked: self._provider(asked, settings))
+            return infer_model(name, lambda provider_name: self._provider(provider_name, settings))
         except (UserError, ImportError, TypeError, ValueError) as error:  # TypeError: a provider that takes no base_url
             raise UnknownModel(f"The model {name} cannot be used: {error}{self._hint(provider)}") from error
 
+    def _offline(self) -> Model:
+        if missing := [module for module in _OFFLINE_MODULES if find_spec(module) is None]:
+            raise UnknownModel(
+                f"The model offline cannot be used: {', '.join(missing)} missing: pip install 'perdure[offline]'"
+            )
+        from perdure_offline import OfflineModel  # noqa: PLC0415 (an optional extra)
+
+        return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
+
     def _hint(self, provider: str) -> str:
-        from pydantic_ai.models import known_model_names  # noqa: PLC0415 (likewise)
+        from pydantic_ai.models import known_model_names  # noqa: PLC0415 (a slow import)
         from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (likewise)
 
         try:
@@ -86,23 +96,23 @@ class Models:
             return ""  # the error itself names what to install
         except ValueError:
             if provider in self._settings.providers:
-                return f" If it speaks OpenAI's chat completions, set llm.providers.{provider}.compatible to true."
+                return f" If its API is OpenAI's chat completions, set llm.providers.{provider}.compatible to true."
             known = {*self._settings.providers, *(known.partition(":")[0] for known in known_model_names())}
             return f" Is it the provider{nearest(provider, known)}"
         return ""
 
     def _provider(self, name: str, settings: ProviderSettings) -> Provider[Any]:
-        from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (likewise)
+        from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (a slow import)
 
         options: dict[str, Any] = {"api_key": self._key(name, settings), "base_url": settings.base_url}
         return infer_provider_class(name)(**{option: value for option, value in options.items() if value is not None})
 
     def _compatible(self, name: str, model: str, settings: ProviderSettings) -> Model:
-        from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 (likewise)
+        from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 (a slow import)
         from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider  # noqa: PLC0415 (likewise)
 
         if settings.base_url is None:
-            raise UnknownModel(f"llm.providers.{name} needs a base_url: it is OpenAI-compatible, but where is it?")
+            raise UnknownModel(f"llm.providers.{name} needs a base_url: an OpenAI-compatible provider has no default.")
         provider = OpenAICompatibleProvider(name, base_url=settings.base_url, api_key=self._key(name, settings))
         return OpenAIChatModel(model, provider=provider)
 
@@ -115,8 +125,8 @@ class Models:
         elif settings.api_key_variable is not None:
             key = os.environ.get(settings.api_key_variable, "")
         else:
-            return None  # the provider's SDK looks for the variable that it always looks for
+            return None  # the provider's SDK reads its usual variable
         if not key:
-            where = settings.api_key_file or settings.api_key_variable
-            raise UnknownModel(f"llm.providers.{name} has no key: {where} is empty.")
-        return self._keys.add(key)
+            source = settings.api_key_file or settings.api_key_variable
+            raise UnknownModel(f"llm.providers.{name} has no key: {source} is empty.")
+        return self._redactor.add(key)

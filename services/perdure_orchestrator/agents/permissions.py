@@ -1,4 +1,4 @@
-"""Which tools an agent may use, as the operator says it; whoever is not named may use what its servers offer."""
+"""The tools that each agent may use; an agent that the configuration does not name may use all that servers offer."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -10,23 +10,23 @@ __all__ = ["NotAllowed", "ToolPermissions"]
 
 
 class NotAllowed(PerdureError):
-    """The operator does not let the agent use the tool: trying again will not help."""
+    """The configuration forbids the agent this tool: not retried."""
 
 
 class ToolPermissions:
-    """Looked at when a tool is offered, and again when it is called."""
+    """The operator's permissions, checked when a tool is offered and again when it is called."""
 
     def __init__(self, agents: Mapping[str, AgentSettings], marked: Mapping[str, tuple[str, ...]]) -> None:
         self._agents = agents
-        self._marked = marked  # by server: patterns of tools that need an approval, whoever calls them
+        self._marked = marked  # by server: patterns of tools that need an approval, whichever agent calls them
 
     def allows(self, agent: str, tool: str) -> bool:
-        """Tell whether the agent may use the tool at all."""
+        """Return whether the agent may use the tool at all."""
         settings = self._agents.get(agent, AgentSettings())
         return _any(settings.allow_tools, tool) and not _any(settings.deny_tools, tool)
 
     def check(self, agent: str, tool: str) -> None:
-        """Make sure that the agent may use the tool.
+        """Raise unless the agent may use the tool.
 
         Raises:
             NotAllowed: It may not.
@@ -35,7 +35,7 @@ class ToolPermissions:
             raise NotAllowed(f"The agent {agent} may not use {tool}: see agents in perdure.yaml")
 
     def needs_approval(self, agent: str, tool: str, server: str = "") -> bool:
-        """Tell whether somebody must approve each call of a server's tool, or of a function, which has no server."""
+        """Return whether each call of the tool needs an approval; a function has no server."""
         settings = self._agents.get(agent, AgentSettings())
         return _any(settings.requires_approval, tool) or _any(self._marked.get(server, ()), tool)
 

@@ -1,4 +1,4 @@
-"""What goes wrong with an MCP server, told to a person and to Temporal: whether and when trying again can help."""
+"""HTTP errors of MCP servers as Temporal errors: whether and when to retry, and what a person can do about them."""
 
 from __future__ import annotations
 
@@ -13,52 +13,57 @@ from temporalio.exceptions import ApplicationError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Refusals", "is_unauthorized"]
+__all__ = ["HttpErrors", "unusable_server"]
 
-_NOT_LET_IN: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-_LATER: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_LONGEST_WAIT: Final = 3600.0  # seconds; a server that asks for more is asked again all the same
+_UNAUTHORIZED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_BUSY: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_LONGEST_DELAY: Final = 3600.0  # seconds; the server is retried after an hour even if it demands a longer wait
 
 
-class Refusals:
-    """What a server last refused over HTTP: of a status and its headers mcp's client tells nothing."""
+class HttpErrors:
+    """The server's last HTTP error. mcp's client does not report its status and headers."""
 
     def __init__(self) -> None:
         self._last: httpx2.Response | None = None
 
-    async def hear(self, response: httpx2.Response) -> None:
-        """Look at an answer; a client's stream of notifications, which many servers refuse, is no call."""
+    async def record(self, response: httpx2.Response) -> None:
+        """Record the response to a call. A GET opens the notification stream, which many servers refuse."""
         if response.request.method == "POST":
             self._last = response if response.is_error else None
 
-    def meaning(self, name: str, *, opening: bool = False) -> ApplicationError | None:
-        """Return what the step is to raise, if the status says more than that something failed."""
+    def to_error(self, server: str, *, opening: bool = False) -> ApplicationError | None:
+        """Return the error for the step to raise, if the status decides about retries; else None."""
         if self._last is None:
             return None
-        status, wait = self._last.status_code, self._last.headers.get("retry-after")
-        if status in _NOT_LET_IN:
-            return is_unauthorized(name, f"it answers HTTP {status}")
+        status, retry_after = self._last.status_code, self._last.headers.get("retry-after")
+        if status in _UNAUTHORIZED:
+            return unusable_server(server, f"it answers HTTP {status}")
         if status == HTTPStatus.NOT_FOUND and opening:
-            return is_unauthorized(name, "there is none at its url (HTTP 404)")
-        if status in _LATER and wait:
-            words = f"The MCP server {name} asks to be called later: HTTP {status}, retry-after {wait}"
-            return ApplicationError(words, type="ToolServerOverloaded", next_retry_delay=_delay(wait))
+            return unusable_server(server, "there is none at its url (HTTP 404)")
+        if status in _BUSY and retry_after:
+            message = f"The MCP server {server} is busy: HTTP {status}, retry-after {retry_after}"
+            return ApplicationError(message, type="ToolServerOverloaded", next_retry_delay=_delay(retry_after))
         return None
 
 
-def is_unauthorized(name: str, why: str) -> ApplicationError:
-    """Return what to raise where only the operator can help."""
+def unusable_server(server: str, reason: str) -> ApplicationError:
+    """Return the error for a server that only the operator can make usable: not retried."""
     return ApplicationError(
-        f"The MCP server {name} cannot be used: {why}. Mend mcp.servers.{name} in perdure.yaml, or the token it names.",
+        f"The MCP server {server} cannot be used: {reason}. "
+        f"Fix mcp.servers.{server} in perdure.yaml, or the token it names.",
         type="ToolServerRefused",
         non_retryable=True,
     )
 
 
-def _delay(wait: str) -> timedelta | None:
-    """Read the header, which has seconds or a date (RFC 9110, 10.2.3)."""
+def _delay(retry_after: str) -> timedelta | None:
+    """Parse the header: seconds or a date (RFC 9110, 10.2.3)."""
     try:
-        seconds = float(wait) if wait.isdecimal() else parsedate_to_datetime(wait).timestamp() - time.time()
+        seconds = (
+            float(retry_after)
+            if retry_after.isdecimal()
+            else parsedate_to_datetime(retry_after).timestamp() - time.time()
+        )
     except ValueError:
         return None
-    return timedelta(seconds=min(max(seconds, 0), _LONGEST_WAIT))
+    return timedelta(seconds=min(max(seconds, 0), _LONGEST_DELAY))

@@ -1,4 +1,4 @@
-"""One MCP session, held open by a task of its own: it must be closed by the task that opened it."""
+"""One MCP session, held open by a task of its own, because the task that opened a session must also close it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.server_errors import Refusals, is_unauthorized
+from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -23,145 +23,152 @@ if TYPE_CHECKING:
 __all__ = ["Server", "Session"]
 
 Server = StdioServer | HttpServer | InProcessServer
-"""Where a server is."""
+"""The configuration of one MCP server."""
 
-_OPENED_WITHIN: Final = 30.0  # seconds; a first start of a server may have to compile its modules
+_OPEN_TIMEOUT: Final = 30.0  # seconds; the first start of a server may have to compile its modules
 
 
 class Session:
-    """An open session and what its server offers."""
+    """An open session and the tools that its server offers."""
 
     def __init__(
-        self, client: Client, tools: list[Tool], task: asyncio.Task[None], leave: asyncio.Event, refusals: Refusals
+        self,
+        client: Client,
+        tools: list[Tool],
+        task: asyncio.Task[None],
+        closing: asyncio.Event,
+        http_errors: HttpErrors,
     ) -> None:
         self.client = client
         self.tools = tools
-        self.refusals = refusals
+        self.http_errors = http_errors
         self._task = task
-        self._leave = leave
+        self._closing = closing
 
     @classmethod
-    async def open(cls, name: str, where: Server, keys: Redactor) -> Self:
-        """Start or reach the server and ask for its tools.
+    async def open(cls, name: str, config: Server, redactor: Redactor) -> Self:
+        """Start or reach the server and list its tools.
 
         Args:
-            name: The server's, for people.
-            where: How to reach it.
-            keys: Learns with what it is opened.
+            name: The server's name, for error messages.
+            config: How to start or reach it.
+            redactor: Receives the server's token.
 
         Raises:
-            Unavailable: The server does not come up.
-            ApplicationError: It lets nobody in like this, or says when to come again.
+            Unavailable: The server does not start, or not in time.
+            ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        refusals = Refusals()
+        http_errors = HttpErrors()
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
-        leave = asyncio.Event()
+        closing = asyncio.Event()
         task = asyncio.create_task(
-            _hold(_transport(name, where, keys, refusals), opened, leave), name=f"mcp session {name}"
+            _hold(_transport(name, config, redactor, http_errors), opened, closing), name=f"mcp session {name}"
         )
-        both: set[asyncio.Future[Any]] = {task, opened}
+        either: set[asyncio.Future[Any]] = {task, opened}
         try:
-            await asyncio.wait(both, timeout=_OPENED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=_OPEN_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
-            await _ended(task)
+            await _wait_ended(task)
             raise
         if opened.done():
             client, tools = opened.result()
-            return cls(client, tools, task, leave, refusals)
+            return cls(client, tools, task, closing, http_errors)
         if task.done():
-            error = _root(await _ended(task))
+            error = _single_error(await _wait_ended(task))
             if isinstance(error, ApplicationError):
                 raise error
-            words = keys.redact(f"The MCP server {name} does not start: {error!r}")
-            raise refusals.meaning(name, opening=True) or Unavailable(words)
+            message = redactor.redact(f"The MCP server {name} does not start: {error!r}")
+            raise http_errors.to_error(name, opening=True) or Unavailable(message)
         task.cancel()
-        await _ended(task)
-        raise Unavailable(f"The MCP server {name} does not start within {_OPENED_WITHIN:g} s")
+        await _wait_ended(task)
+        raise Unavailable(f"The MCP server {name} does not start within {_OPEN_TIMEOUT:g} s")
 
     async def list_tools(self) -> list[Tool]:
-        """Ask for all tools, however many pages they fill."""
-        return await _all(self.client.list_tools, "tools")
+        """List all tools, across all pages."""
+        return await _all_pages(self.client.list_tools, "tools")
 
     async def list_resources(self) -> list[Resource]:
-        """Ask for all resources; a server that has none may not know the question."""
-        known = self.client.server_capabilities.resources is not None
-        return await _all(self.client.list_resources, "resources") if known else []
+        """List all resources; none if the server lacks the capability, because then it may not know the method."""
+        supported = self.client.server_capabilities.resources is not None
+        return await _all_pages(self.client.list_resources, "resources") if supported else []
 
     async def list_prompts(self) -> list[Prompt]:
-        """Ask for all prompts; likewise."""
-        known = self.client.server_capabilities.prompts is not None
-        return await _all(self.client.list_prompts, "prompts") if known else []
+        """List all prompts; none if the server lacks the capability."""
+        supported = self.client.server_capabilities.prompts is not None
+        return await _all_pages(self.client.list_prompts, "prompts") if supported else []
 
     async def close(self) -> None:
-        """End the session and wait until the server is gone; how a broken one ends is of no interest any more."""
-        self._leave.set()
-        await _ended(self._task)
+        """End the session and wait until the server is gone; an error on the way is ignored."""
+        self._closing.set()
+        await _wait_ended(self._task)
 
 
 async def _hold(
-    transport: AbstractAsyncContextManager[Any], opened: asyncio.Future[tuple[Client, list[Tool]]], leave: asyncio.Event
+    transport: AbstractAsyncContextManager[Any],
+    opened: asyncio.Future[tuple[Client, list[Tool]]],
+    closing: asyncio.Event,
 ) -> None:
     from mcp import Client  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
-    async with transport as way, Client(way) as client:
-        opened.set_result((client, await _all(client.list_tools, "tools")))
-        await leave.wait()
+    async with transport as connection, Client(connection) as client:
+        opened.set_result((client, await _all_pages(client.list_tools, "tools")))
+        await closing.wait()
 
 
-async def _all(ask: Callable[..., Awaitable[Any]], what: str) -> list[Any]:
-    found: list[Any] = []
+async def _all_pages(list_page: Callable[..., Awaitable[Any]], attribute: str) -> list[Any]:
+    items: list[Any] = []
     cursor: str | None = None
     while True:
-        page = await ask(cursor=cursor, cache_mode="refresh")
-        found += getattr(page, what)
+        page = await list_page(cursor=cursor, cache_mode="refresh")
+        items += getattr(page, attribute)
         if (cursor := page.next_cursor) is None:
-            return found
+            return items
 
 
-async def _ended(task: asyncio.Task[None]) -> BaseException | None:
-    """Wait until the server is gone and return what it ended with; a caller that is cancelled does not hurry it."""
+async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
+    """Wait until the task has ended and return its error; cancelling the caller does not cancel the task."""
     await asyncio.wait({task})
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 @asynccontextmanager
-async def _transport(name: str, where: Server, keys: Redactor, refusals: Refusals) -> AsyncIterator[Any]:
-    from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (likewise)
+async def _transport(name: str, config: Server, redactor: Redactor, http_errors: HttpErrors) -> AsyncIterator[Any]:
+    from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (a slow import)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
     from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
 
-    if isinstance(where, InProcessServer):
-        yield where.server
-    elif isinstance(where, StdioServer):
-        env = {**where.env, **{variable: _variable(name, variable) for variable in where.env_from}}
-        yield StdioServerParameters(command=where.command, args=list(where.args), env=env, cwd=where.cwd)
+    if isinstance(config, InProcessServer):
+        yield config.server
+    elif isinstance(config, StdioServer):
+        env = {**config.env, **{variable: _variable(name, variable) for variable in config.env_from}}
+        yield StdioServerParameters(command=config.command, args=list(config.args), env=env, cwd=config.cwd)
     else:
-        token = _token(name, where)
-        headers = None if token is None else {"Authorization": f"Bearer {keys.add(token)}"}
+        token = _token(name, config)
+        headers = None if token is None else {"Authorization": f"Bearer {redactor.add(token)}"}
         async with create_mcp_http_client(headers=headers) as http:
-            http.event_hooks = {"response": [refusals.hear]}
-            yield streamable_http_client(where.url, http_client=http)
+            http.event_hooks = {"response": [http_errors.record]}
+            yield streamable_http_client(config.url, http_client=http)
 
 
-def _token(name: str, where: HttpServer) -> str | None:
-    if where.token_file is None:
-        return None if where.token_variable is None else _variable(name, where.token_variable)
+def _token(name: str, config: HttpServer) -> str | None:
+    if config.token_file is None:
+        return None if config.token_variable is None else _variable(name, config.token_variable)
     try:
-        return where.token_file.read_text().strip()
+        return config.token_file.read_text().strip()
     except OSError as error:
-        raise is_unauthorized(name, f"its token_file cannot be read ({error})") from error
+        raise unusable_server(name, f"its token_file cannot be read ({error})") from error
 
 
 def _variable(name: str, variable: str) -> str:
     try:
         return os.environ[variable]
     except KeyError:
-        raise is_unauthorized(name, f"the worker has no variable {variable}") from None
+        raise unusable_server(name, f"the worker has no variable {variable}") from None
 
 
-def _root(failed: BaseException | None) -> BaseException | None:
-    """Find the one error inside the groups that anyio wraps around it."""
-    while isinstance(failed, BaseExceptionGroup):
-        failed = failed.exceptions[0]
-    return failed
+def _single_error(error: BaseException | None) -> BaseException | None:
+    """Return the one error inside the groups that anyio wraps around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

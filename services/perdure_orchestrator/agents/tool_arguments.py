@@ -1,4 +1,4 @@
-"""The arguments of a tool call, held against the parameters that the tool declares."""
+"""Binding of a tool call's arguments to the parameters that the tool declares."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["WrongArguments", "bind_tool_arguments"]
 
 
 class WrongArguments(ValueError):
-    """The call cannot be right; the sentence names the nearest parameter."""
+    """The arguments do not fit the tool; the message names the nearest parameter."""
 
 
 def bind_tool_arguments(
@@ -20,13 +20,13 @@ def bind_tool_arguments(
     """Return the arguments by name.
 
     Args:
-        tool: Its name, for sentences.
+        tool: Its name, for error messages.
         schema: JSON Schema of its parameters; their order is that of positional arguments.
         arguments: By name.
         positional: Without names.
 
     Raises:
-        WrongArguments: One is not known, given twice, or missing.
+        WrongArguments: One is unknown, given twice, or missing.
     """
     parameters: dict[str, Any] = schema.get("properties") or {}
     if len(positional) > len(parameters):
@@ -35,7 +35,7 @@ def bind_tool_arguments(
     if twice := unnamed.keys() & arguments.keys():
         raise WrongArguments(f"{tool} was given {min(twice)} twice")
     given = {**unnamed, **arguments}
-    if not schema.get("additionalProperties"):  # said explicitly, or most servers would let every typo pass
+    if not schema.get("additionalProperties"):  # JSON Schema's default is true, but then most typos would pass
         for name in given:
             if name not in parameters:
                 raise WrongArguments(f"{tool} has no parameter {name}{nearest(name, parameters)}")

@@ -18,7 +18,7 @@ from perdure_offline.task import read_assignment
 ANALYSES: list[Callable[[str], object]] = [summarise, sentiment, entities, key_phrases]
 MEGABYTE = 1_000_000
 
-# Any script at all, and what is special to one of the libraries or rules, close together.
+# Text in any script, mixed with pieces that a library or a rule treats specially.
 PIECES = [
     "Dr. ",
     "Ann Lee",
@@ -41,20 +41,20 @@ TEXTS = st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=5)).map(
 
 
 @given(TEXTS)
-@settings(deadline=None)  # the first text pays for loading the libraries
+@settings(deadline=None)  # the first text loads the libraries
 def test_any_text_in_any_script_can_be_reported_on(text: str) -> None:
     assert report(Analysis(text), ()) == report(Analysis(text), ())
 
 
 @given(TEXTS)
 @settings(deadline=None)
-def test_nothing_is_found_that_the_text_does_not_say(text: str) -> None:
+def test_all_findings_are_quotations_of_the_text(text: str) -> None:
     analysis = Analysis(text)
-    said = "\n".join(block.text for block in blocks(text))
+    source = "\n".join(block.text for block in blocks(text))
 
     quoted = [*analysis.summary.sentences, *(each.sentence for each in analysis.sentiment.evidence)]
-    assert all(quote in said for quote in quoted)
-    assert all(entity.text in said for entity in analysis.entities)
+    assert all(quote in source for quote in quoted)
+    assert all(entity.text in source for entity in analysis.entities)
 
 
 @given(TEXTS)
@@ -74,24 +74,24 @@ def test_the_text_of_an_assignment_is_the_end_of_its_prompt(instruction: str, pr
 
 
 @pytest.mark.parametrize("analyse", ANALYSES)
-def test_a_megabyte_of_prose_is_no_trouble(analyse: Callable[[str], object], incident: str) -> None:
+def test_a_megabyte_of_prose_is_analysed(analyse: Callable[[str], object], incident: str) -> None:
     text = (incident * (MEGABYTE // len(incident) + 1))[:MEGABYTE]
 
     assert analyse(text) != analyse("")
 
 
-# What has no end of sentence, no end of word, or too much of a mark made libraries that were tried hang or crash.
+# Texts without an end of sentence or of word, or with one mark repeated, made other libraries hang or crash.
 @pytest.mark.parametrize("analyse", ANALYSES)
 @pytest.mark.parametrize(
     "unit", ["a", ".", "`", "word ", "Ab. ", "[", "> ", "今", "1,", "Ab", "http://", "a@", "EUR 1 "]
 )
-def test_a_monotonous_text_is_no_trouble_either(analyse: Callable[[str], object], unit: str) -> None:
+def test_a_monotonous_text_is_analysed(analyse: Callable[[str], object], unit: str) -> None:
     text = unit * (30_000 // len(unit))
 
     assert analyse(text) == analyse(text)
 
 
-def test_importing_the_model_loads_no_library_for_texts() -> None:
+def test_importing_the_model_does_not_load_the_text_libraries() -> None:
     program = "import sys, perdure_offline; print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

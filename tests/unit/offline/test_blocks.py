@@ -1,13 +1,13 @@
 from perdure_offline.blocks import Block, blocks
 
 
-def test_marks_are_not_part_of_the_words() -> None:
+def test_markup_is_not_part_of_the_text() -> None:
     found = blocks("**Offline maps.** Read `this` [page](https://x.example) of *ours*\nand go on.")
 
     assert found == (Block("prose", "Offline maps. Read this page of ours and go on."),)
 
 
-def test_headings_cells_and_prose_are_told_apart() -> None:
+def test_headings_cells_and_prose_are_separate_blocks() -> None:
     found = blocks("# Title\n\nText.\n\n- An item.\n\n> A quotation.\n\n| Party |\n| --- |\n| Tessaro |\n")
 
     assert [(block.kind, block.text) for block in found] == [

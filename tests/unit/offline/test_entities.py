@@ -23,7 +23,7 @@ def found(text: str, kind: Kind) -> list[str]:
         ("He lives in Zurich.", "name", ["Zurich"]),
     ],
 )
-def test_what_a_text_names_is_found(text: str, kind: Kind, expected: list[str]) -> None:
+def test_entities_are_found_as_written(text: str, kind: Kind, expected: list[str]) -> None:
     assert found(text, kind) == expected
 
 
@@ -38,7 +38,7 @@ def test_what_a_text_names_is_found(text: str, kind: Kind, expected: list[str]) 
         "We call it Search, and search it is.",  # the same word in lower case
     ],
 )
-def test_a_capital_letter_that_a_rule_explains_is_no_name(text: str) -> None:
+def test_a_capital_letter_that_a_rule_explains_does_not_make_a_name(text: str) -> None:
     assert found(text, "name") == []
 
 
@@ -47,11 +47,11 @@ def test_names_do_not_join_across_punctuation_or_cells() -> None:
     assert found("| Ann Lee | Bob Ray |\n| --- | --- |\n", "name") == ["Ann Lee", "Bob Ray"]
 
 
-def test_a_sentence_may_start_with_a_name_after_a_word_that_is_none() -> None:
+def test_a_name_may_follow_a_function_word_at_the_start_of_a_sentence() -> None:
     assert found("When Beatriz Costa came, we left. Priya Raman stayed.", "name") == ["Beatriz Costa", "Priya Raman"]
 
 
-def test_the_most_frequent_comes_first_in_its_kind(incident: str) -> None:
+def test_the_most_frequent_entity_of_a_kind_comes_first(incident: str) -> None:
     names = [entity for entity in entities(incident) if entity.kind == "name"]
 
     assert (names[0].text, names[0].count) == ("Meridian Pay", 5)

@@ -35,7 +35,7 @@ class Review(BaseModel):
     key_phrases: list[str]
 
 
-def test_known_names_are_filled_with_findings(contract: str) -> None:
+def test_fields_with_known_names_get_facts(contract: str) -> None:
     analysis = Analysis(contract)
 
     review = filled(Review, contract)
@@ -64,10 +64,10 @@ class Unknown(BaseModel):
     due: str | None
     seats: int = Field(ge=3)
     code: str = Field(min_length=10)
-    optional: str = "as the author said"
+    optional: str = "the default"
 
 
-def test_what_nothing_is_known_of_stays_blank(contract: str) -> None:
+def test_fields_without_a_known_fact_stay_blank(contract: str) -> None:
     assert filled(Unknown, contract) == Unknown(
         verdict="",
         risk=0,
@@ -83,7 +83,7 @@ def test_what_nothing_is_known_of_stays_blank(contract: str) -> None:
     )
 
 
-def test_names_are_known_in_many_spellings() -> None:
+def test_field_names_are_recognised_in_several_spellings() -> None:
     schema = {"type": "object", "properties": {name: {"type": "array"} for name in ("keyPhrases", "Organizations")}}
 
     form = fill(schema, Facts(Analysis("Tessaro AG built pumps. Pumps of Tessaro AG are blue."), ()))
@@ -96,7 +96,7 @@ class Rated(BaseModel):
     score: int = Field(ge=0, le=10)
 
 
-def test_a_score_is_put_on_the_scale_of_the_form() -> None:
+def test_a_score_is_converted_to_the_scale_of_the_field() -> None:
     assert filled(Rated, "It is terrible, awful and horrible.").score < 3
     assert filled(Rated, "It is great, lovely and wonderful.").score > 7
 
@@ -105,7 +105,7 @@ class Verdict(BaseModel):
     sentiment: Literal["good", "bad", "unknown"]
 
 
-def test_a_closed_set_without_the_right_word_is_left_undecided() -> None:
+def test_an_enum_without_the_right_word_is_left_undecided() -> None:
     assert filled(Verdict, "It is great.").sentiment == "unknown"
 
 
@@ -115,7 +115,7 @@ class Tree(BaseModel):
     children: list["Tree"]
 
 
-def test_a_recursive_form_comes_to_an_end() -> None:
+def test_a_recursive_schema_terminates() -> None:
     assert filled(Tree, "It rained.") == Tree(summary="It rained.", parent=None, children=[])
 
 
@@ -127,16 +127,16 @@ class Nested(BaseModel):
     analysis: Wrapped
 
 
-def test_what_was_asked_for_fills_a_field_that_is_called_the_response() -> None:
+def test_a_field_called_response_gets_the_results_of_the_tasks() -> None:
     assert filled(Wrapped, "We met Ann Lee in Paris.", Task.ENTITIES).response == ["Ann Lee", "Paris"]
     assert filled(Nested, "We met Ann Lee in Paris.", Task.ENTITIES).analysis.response == ["Ann Lee", "Paris"]
 
 
-def test_what_was_asked_for_fills_a_form_without_fields() -> None:
+def test_a_schema_without_fields_gets_the_results_of_the_tasks() -> None:
     assert filled(list[str], "It rained. We stayed.", Task.SUMMARY) == ["It rained.", "We stayed."]
     assert filled(str, "It rained. We stayed.", Task.SUMMARY) == "It rained. We stayed."
 
 
 @pytest.mark.parametrize("schema", [{"type": ["string", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}])
-def test_nothing_is_known_is_null_where_null_is_allowed(schema: dict[str, object]) -> None:
+def test_an_unknown_fact_is_null_where_null_is_allowed(schema: dict[str, object]) -> None:
     assert fill({"properties": {"due": schema}, "required": ["due"]}, Facts(Analysis("x"), ())) == {"due": None}

@@ -5,19 +5,19 @@ def texts(text: str, limit: int = 10) -> list[str]:
     return [phrase.text for phrase in key_phrases(text, limit)]
 
 
-def test_the_phrases_a_text_repeats_are_its_key_phrases(incident: str) -> None:
+def test_phrases_that_a_text_repeats_are_its_key_phrases(incident: str) -> None:
     assert {"Duplicate Charges", "Meridian Pay", "payment worker"} <= set(texts(incident))
 
 
-def test_a_phrase_is_not_repeated_by_its_parts() -> None:
+def test_parts_of_a_phrase_are_not_listed_beside_it() -> None:
     assert texts("Optical encoders are small. Optical encoders are cheap.") == ["Optical encoders"]
 
 
-def test_function_words_months_and_currencies_are_no_topics() -> None:
+def test_function_words_months_and_currencies_are_not_key_phrases() -> None:
     assert texts("In March we paid EUR 5 of the EUR 9 that we owed since March.") == ["paid", "owed"]
 
 
-def test_scores_fall_from_one(feedback: str) -> None:
+def test_scores_start_at_one_and_fall(feedback: str) -> None:
     scores = [phrase.score for phrase in key_phrases(feedback)]
 
     assert scores[0] == 1
@@ -25,6 +25,6 @@ def test_scores_fall_from_one(feedback: str) -> None:
     assert scores[-1] > 0
 
 
-def test_no_more_phrases_than_asked_for_come_back(contract: str) -> None:
+def test_the_limit_bounds_the_number_of_phrases(contract: str) -> None:
     assert len(texts(contract, limit=3)) == 3
     assert texts("") == []

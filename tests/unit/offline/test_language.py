@@ -13,7 +13,7 @@ from perdure_offline.language import language_of, words
         ("Il fornitore consegna la merce al compratore e risponde dei difetti della stessa.", "it"),
     ],
 )
-def test_function_words_tell_the_language(text: str, language: str) -> None:
+def test_function_words_identify_the_language(text: str, language: str) -> None:
     assert language_of(text) == language
 
 

@@ -3,7 +3,7 @@ from perdure_offline.report import report
 from perdure_offline.task import Task
 
 
-def test_one_task_is_answered_without_ado(contract: str) -> None:
+def test_one_task_is_answered_without_a_heading(contract: str) -> None:
     assert report(Analysis(contract), [Task.SUMMARY]) == Analysis(contract).summary.text
 
 
@@ -21,7 +21,7 @@ def test_a_report_has_every_section(contract: str) -> None:
     assert "- **organisation**: Harbour Lane Robotics GmbH (2)" in written
 
 
-def test_an_empty_text_is_said_to_be_empty() -> None:
+def test_the_report_on_an_empty_text_states_what_is_missing() -> None:
     written = report(Analysis(""), [])
 
     assert "no sentence to choose" in written

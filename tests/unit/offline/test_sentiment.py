@@ -27,7 +27,7 @@ def test_evidence_is_quoted_from_both_sides_the_strongest_first(feedback: str) -
     assert [each.score for each in blame] == sorted(each.score for each in blame)
 
 
-def test_words_that_are_plain_in_a_contract_take_no_side() -> None:
+def test_words_that_are_neutral_in_a_contract_have_no_score() -> None:
     assert sentiment("Each party bears interest on the value of its share in this agreement.").score == 0
 
 

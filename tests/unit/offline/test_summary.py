@@ -14,11 +14,11 @@ def test_a_summary_is_made_of_sentences_of_the_text_in_their_order(incident: str
     assert places == sorted(places)
 
 
-def test_a_summary_says_what_the_text_is_about(incident: str) -> None:
+def test_a_summary_contains_the_main_fact(incident: str) -> None:
     assert "charged 1,184 customers twice" in summarise(incident).text
 
 
-def test_what_was_said_is_not_chosen_again() -> None:
+def test_a_repeated_fact_is_chosen_once() -> None:
     text = (
         "The pump of the plant in Lyon failed twice in June. " * 5 + "Nobody had ordered spare seals for the turbine."
     )

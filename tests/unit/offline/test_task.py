@@ -30,7 +30,7 @@ def test_the_agents_instruction_names_the_task_if_the_prompt_does_not() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["One line only.", "# A title\n\nAnd text.", "Summarise this:\n  \n"])
-def test_a_prompt_without_an_instruction_is_all_text(prompt: str) -> None:
+def test_a_prompt_without_an_instruction_is_the_text(prompt: str) -> None:
     assert read_assignment("", prompt).text == prompt
 
 
@@ -42,6 +42,6 @@ def test_the_first_paragraph_of_a_text_is_not_taken_for_an_instruction() -> None
     assert read_assignment("You summarise documents.", TEXT).text == TEXT
 
 
-def test_lines_may_end_in_the_windows_way() -> None:
+def test_lines_may_end_with_carriage_return_and_line_feed() -> None:
     assert read_assignment("", "Summarise:\r\nText.").text == "Text."
     assert read_assignment("", "Summarise this text\r\n\r\nText.").text == "Text."

@@ -35,7 +35,7 @@ def test_a_tool_that_is_named_with_its_arguments_is_called(prompt: str) -> None:
         'Call read_file {"a":' + '{"a":' * 100_000,
     ],
 )
-def test_no_tool_and_no_argument_is_made_up(prompt: str) -> None:
+def test_no_tool_is_called_without_its_name_and_arguments(prompt: str) -> None:
     assert chosen(prompt) == []
 
 

@@ -1,4 +1,4 @@
-"""What the providers' own SDKs raise, over real HTTP, becomes what Temporal and a person need."""
+"""Errors of the providers' own SDKs, over real HTTP, as Temporal errors with advice for a person."""
 
 import traceback
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ CHAT, RESPONSES, ANTHROPIC, COMPATIBLE, GOOGLE = MODELS = (
     "openai-chat:gpt-4o",
     "openai:gpt-5.2",
     "anthropic:claude-sonnet-4-6",
-    "house:any/model",
+    "compatible:any/model",
     "google:gemini-2.5-flash",
 )
 WEATHER = ToolDefinition(
@@ -32,7 +32,7 @@ WEATHER = ToolDefinition(
 )
 HOUR = timedelta(hours=1)
 
-PASSING: list[tuple[Behaviour | int, str]] = [
+RETRYABLE: list[tuple[Behaviour | int, str]] = [
     ("rate_limit", "ModelOverloaded"),
     ("overloaded", "ModelOverloaded"),
     ("error", "ModelFailed"),
@@ -66,11 +66,11 @@ PERMANENT: list[tuple[Behaviour | int, str, str]] = [
     [
         (model, *row)
         for model in MODELS
-        for row in PASSING
-        if (model, row[0]) != (GOOGLE, "wrong_schema")  # for Google's SDK that is an empty answer
+        for row in RETRYABLE
+        if (model, row[0]) != (GOOGLE, "wrong_schema")  # Google's SDK takes it for an empty answer
     ],
 )
-async def test_what_passes_is_left_to_temporal_to_try_again(
+async def test_temporal_retries_a_transient_error(
     model: str, behaviour: Behaviour | int, kind: str, key_file: Path
 ) -> None:
     error = await failure(model, behaviour, key_file)
@@ -80,7 +80,7 @@ async def test_what_passes_is_left_to_temporal_to_try_again(
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("behaviour", "kind", "advice"), PERMANENT)
-async def test_what_does_not_pass_says_what_to_do(
+async def test_a_permanent_error_is_not_retried_and_gives_advice(
     model: str, behaviour: Behaviour | int, kind: str, advice: str, key_file: Path
 ) -> None:
     error = await failure(model, behaviour, key_file)
@@ -91,7 +91,7 @@ async def test_what_does_not_pass_says_what_to_do(
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    ("said", "wait"),
+    ("retry_after", "delay"),
     [
         ("7", timedelta(seconds=7)),
         ("86400", HOUR),
@@ -102,32 +102,30 @@ async def test_what_does_not_pass_says_what_to_do(
         ("-1", None),
     ],
 )
-async def test_the_provider_says_how_long_to_wait_up_to_an_hour(
-    model: str, said: str, wait: timedelta | None, key_file: Path
+async def test_the_providers_retry_after_sets_the_delay_up_to_an_hour(
+    model: str, retry_after: str, delay: timedelta | None, key_file: Path
 ) -> None:
-    error = await failure(model, "rate_limit_wait", key_file, wait=said)
+    error = await failure(model, "rate_limit_wait", key_file, retry_after=retry_after)
 
-    assert (error.type, error.non_retryable, error.next_retry_delay) == ("ModelOverloaded", False, wait)
+    assert (error.type, error.non_retryable, error.next_retry_delay) == ("ModelOverloaded", False, delay)
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_of_a_page_that_a_proxy_shows_only_the_beginning_is_kept(model: str, key_file: Path) -> None:
+async def test_the_page_of_a_proxy_is_cut(model: str, key_file: Path) -> None:
     error = await failure(model, 502, key_file)
 
     assert len(error.message) < 3_000
 
 
 @pytest.mark.parametrize("model", [RESPONSES, ANTHROPIC])
-async def test_a_provider_that_gives_up_after_it_said_that_all_was_well_is_asked_again(
-    model: str, key_file: Path
-) -> None:
+async def test_a_provider_that_fails_after_status_200_is_retried(model: str, key_file: Path) -> None:
     error = await failure(model, "failed", key_file)
 
     assert not error.non_retryable
 
 
 @pytest.mark.parametrize("model", [CHAT, RESPONSES, COMPATIBLE])
-async def test_a_request_that_the_filter_refuses_is_filtered(model: str, key_file: Path) -> None:
+async def test_a_request_that_the_content_filter_refuses_is_not_retried(model: str, key_file: Path) -> None:
     error = await failure(model, "filtered_request", key_file)
 
     assert (error.type, error.non_retryable) == ("ContentFiltered", True)
@@ -135,8 +133,8 @@ async def test_a_request_that_the_filter_refuses_is_filtered(model: str, key_fil
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("behaviour", ["filtered", "refusal"])
-async def test_a_refusal_is_an_answer_that_is_none(model: str, behaviour: Behaviour, key_file: Path) -> None:
-    async with llm_peer() as peer, provided(peer, key_file) as models:
+async def test_a_refusal_is_an_error(model: str, behaviour: Behaviour, key_file: Path) -> None:
+    async with llm_peer() as peer, created_models(peer, key_file) as models:
         peer.plan = [behaviour]
         refused = refusal(await ask(models, model))
 
@@ -145,12 +143,12 @@ async def test_a_refusal_is_an_answer_that_is_none(model: str, behaviour: Behavi
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_tool_is_called_and_a_shape_is_answered_by_calling_one(model: str, key_file: Path) -> None:
+async def test_tool_calls_and_structured_output_are_read(model: str, key_file: Path) -> None:
     final = ToolDefinition(name="final_result", parameters_json_schema=WEATHER.parameters_json_schema, kind="output")
     shaped = ModelRequestParameters(
         function_tools=[WEATHER], output_tools=[final], output_mode="tool", allow_text_output=False
     )
-    async with llm_peer() as peer, provided(peer, key_file) as models:
+    async with llm_peer() as peer, created_models(peer, key_file) as models:
         peer.plan = ["call_tool", "call_tool"]
         peer.arguments = '{"city": "Oslo"}'
         called = await ask(models, model)
@@ -162,7 +160,7 @@ async def test_a_tool_is_called_and_a_shape_is_answered_by_calling_one(model: st
 
 
 @pytest.mark.parametrize(("model", "variable"), [(CHAT, "OPENAI_API_KEY"), (ANTHROPIC, "ANTHROPIC_API_KEY")])
-async def test_a_key_that_the_sdk_found_by_itself_is_told_to_nobody_either(
+async def test_a_key_that_the_sdk_reads_by_itself_is_redacted(
     model: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, KEY)
@@ -180,13 +178,13 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def provided(peer: LlmPeer, key_file: Path | None) -> AsyncIterator[Models]:
+async def created_models(peer: LlmPeer, key_file: Path | None) -> AsyncIterator[Models]:
     providers: dict[str, dict[str, Any]] = {
         "openai-chat": {"base_url": f"{peer.url}/v1"},
         "openai": {"base_url": f"{peer.url}/v1"},
         "anthropic": {"base_url": peer.url},
         "google": {"base_url": peer.url},
-        "house": {"base_url": f"{peer.url}/v1", "compatible": True},
+        "compatible": {"base_url": f"{peer.url}/v1", "compatible": True},
     }
     named = {name: {**known, "api_key_file": key_file} for name, known in providers.items()}
     models = Models(LlmSettings.model_validate({"providers": named, "request_timeout": "1s"}))
@@ -206,15 +204,15 @@ async def ask(models: Models, model: str, parameters: ModelRequestParameters | N
 
 
 async def failure(
-    model: str, behaviour: Behaviour | int, key_file: Path | None, *, wait: str = "7"
+    model: str, behaviour: Behaviour | int, key_file: Path | None, *, retry_after: str = "7"
 ) -> ApplicationError:
-    """Return what is to be raised, in which no key occurs; the provider was asked once."""
-    async with llm_peer() as peer, provided(peer, key_file) as models:
-        peer.plan, peer.slow, peer.wait = [behaviour], 1.5, wait
+    """Return the error of one request; assert that it was sent once, and that no key occurs in the error."""
+    async with llm_peer() as peer, created_models(peer, key_file) as models:
+        peer.plan, peer.slow, peer.retry_after = [behaviour], 1.5, retry_after
         with pytest.raises(Exception) as failed:  # noqa: PT011 (whatever an SDK raises)
             await ask(models, model)
         error = translated(failed.value, models.redact(f"{failed.value}"), model)
-    (asked,) = peer.asked
-    assert KEY in f"{asked['headers']}"
+    (request,) = peer.asked
+    assert KEY in f"{request['headers']}"
     assert KEY not in f"{error} {error!r} {''.join(traceback.format_exception(error))} {models!r}"
     return error

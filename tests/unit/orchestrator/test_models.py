@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,14 @@ from perdure.errors import SetupError
 from perdure_orchestrator.agents.models import Models, UnknownModel
 
 
-def test_the_configured_model_is_made_once_and_answers_agents_that_name_none() -> None:
+def test_the_configured_model_is_the_default_and_is_created_once() -> None:
     models = Models(LlmSettings(model="offline"))
 
     assert models.named(None) is models.named("offline")
 
 
 @pytest.mark.parametrize("name", ["nobody:knows-it", "openai:gpt-5.2", "no provider at all"])
-def test_a_model_that_cannot_be_used_says_why_and_is_not_tried_again(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_for_an_unusable_model_names_the_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
     with pytest.raises(UnknownModel, match=f"The model {name} cannot be used"):
@@ -27,33 +26,43 @@ def test_a_model_that_cannot_be_used_says_why_and_is_not_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("provider", "model", "told"),
+    ("provider", "model", "message"),
     [
-        ({"house": {"base_url": "http://h/v1"}}, "house:m", "set llm.providers.house.compatible to true"),
-        ({"house": {"compatible": True}}, "house:m", "llm.providers.house needs a base_url"),
-        ({"openai": {"api_key_variable": "OUR_KEY"}}, "openai:gpt-5", "no key: OUR_KEY is empty"),
+        ({"local": {"base_url": "http://h/v1"}}, "local:m", "set llm.providers.local.compatible to true"),
+        ({"local": {"compatible": True}}, "local:m", "llm.providers.local needs a base_url"),
+        ({"openai": {"api_key_variable": "NO_SUCH_KEY"}}, "openai:gpt-5", "no key: NO_SUCH_KEY is empty"),
         ({"openai": {"api_key_file": "nowhere"}}, "openai:gpt-5", "api_key_file cannot be read: .*nowhere"),
         ({"deepseek": {"base_url": "http://h/v1", "api_key_variable": "HOME"}}, "deepseek:m", "argument 'base_url'"),
         ({}, "antropic:claude", "did you mean anthropic"),
     ],
 )
-def test_what_is_wrong_with_a_provider_is_told_with_what_to_mend(
-    provider: dict[str, Any], model: str, told: str
+def test_the_error_for_a_wrong_provider_names_the_setting_to_fix(
+    provider: dict[str, Any], model: str, message: str
 ) -> None:
     models = Models(LlmSettings.model_validate({"providers": provider}))
 
-    with pytest.raises(UnknownModel, match=told):
+    with pytest.raises(UnknownModel, match=message):
         models.named(model)
 
 
-def test_a_provider_that_exists_but_lacks_something_is_not_mistaken_for_another() -> None:
-    with pytest.raises(UnknownModel) as told:
+@pytest.mark.parametrize("module", ["perdure_offline", "nupunkt", "vader"])
+def test_the_error_for_the_offline_model_names_its_missing_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+
+    with pytest.raises(UnknownModel) as refused:
+        Models(LlmSettings(model="offline")).named(None)
+
+    assert str(refused.value) == (f"The model offline cannot be used: {module} missing: pip install 'perdure[offline]'")
+
+
+def test_an_incomplete_known_provider_gets_no_suggestion_of_another() -> None:
+    with pytest.raises(UnknownModel) as refused:
         Models(LlmSettings()).named("ollama:qwen3")
 
-    assert "Is it the provider" not in str(told.value)
+    assert "Is it the provider" not in str(refused.value)
 
 
-def test_keys_are_in_no_text_wherever_the_worker_has_them_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_from_files_and_variables_are_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key").write_text("from-a-file\n")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "from-a-variable")
     monkeypatch.setenv("SOME_TOKEN", "x")
@@ -65,16 +74,16 @@ def test_keys_are_in_no_text_wherever_the_worker_has_them_from(tmp_path: Path, m
     assert models.redact("from-a-file, from-a-variable, x") == "***, ***, x"
 
 
-def test_a_key_that_is_written_into_the_configuration_is_refused_and_not_repeated(
+def test_a_key_in_the_configuration_is_refused_and_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "perdure.yaml"
-    file.write_text("llm:\n  providers:\n    openai: {api_key: sk-do-not-tell}\n")
+    file.write_text("llm:\n  providers:\n    openai: {api_key: sk-not-to-be-repeated}\n")
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
 
     with pytest.raises(
         SetupError, match=r"llm.providers.openai.api_key: unknown key: did you mean api_key_file"
-    ) as told:
+    ) as refused:
         load_settings()
 
-    assert "sk-do-not-tell" not in str(told.value)
+    assert "sk-not-to-be-repeated" not in str(refused.value)

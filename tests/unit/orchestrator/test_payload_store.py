@@ -17,24 +17,24 @@ TO_STORE, TO_RETRIEVE = StorageDriverStoreContext(), StorageDriverRetrieveContex
 
 
 @dataclass
-class Away:
-    """A store that does not answer so many times."""
+class UnavailableObjects:
+    """A store that is unavailable for the next calls."""
 
     objects: MemoryObjects
-    left: int
+    failures: int
 
     async def put(self, name: str, data: bytes) -> None:
-        self._answer()
+        self._fail()
         await self.objects.put(name, data)
 
     async def get(self, name: str) -> bytes:
-        self._answer()
+        self._fail()
         return await self.objects.get(name)
 
-    def _answer(self) -> None:
-        if self.left:
-            self.left -= 1
-            raise Unavailable("away")
+    def _fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("no connection")
 
 
 def converting(objects: MemoryObjects) -> DataConverter:
@@ -63,7 +63,7 @@ async def test_a_reference_names_digest_and_size() -> None:
     assert claim.claim_data == {"sha256": sha256(data).hexdigest(), "bytes": str(len(data))}
 
 
-async def test_what_was_changed_is_not_given_out() -> None:
+async def test_a_changed_payload_is_not_returned() -> None:
     objects = MemoryObjects()
     store = PayloadStore(objects)
     claims = await store.store(TO_STORE, [Payload(data=b"words")])
@@ -73,15 +73,17 @@ async def test_what_was_changed_is_not_given_out() -> None:
         await store.retrieve(TO_RETRIEVE, claims)
 
 
-async def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
-    away = Away(MemoryObjects(), left=2)
-    store = PayloadStore(away, retry_for=5)
+async def test_a_store_that_is_unavailable_for_a_moment_is_retried() -> None:
+    objects = UnavailableObjects(MemoryObjects(), failures=2)
+    store = PayloadStore(objects, retry_for=5)
     claims = await store.store(TO_STORE, [Payload(data=b"words")])
-    away.left = 2
+    objects.failures = 2
 
     assert await store.retrieve(TO_RETRIEVE, claims) == [Payload(data=b"words")]
 
 
-async def test_a_store_that_is_away_for_long_is_told() -> None:
+async def test_a_store_that_stays_unavailable_is_an_error() -> None:
     with pytest.raises(Unavailable):
-        await PayloadStore(Away(MemoryObjects(), left=2), retry_for=0).store(TO_STORE, [Payload(data=b"words")])
+        await PayloadStore(UnavailableObjects(MemoryObjects(), failures=2), retry_for=0).store(
+            TO_STORE, [Payload(data=b"words")]
+        )

@@ -1,4 +1,4 @@
-"""What `/readyz` knows of Temporal, on a real server."""
+"""Temporal's part of `/readyz`, on a real server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,17 +10,17 @@ from perdure_orchestrator.temporal import connect_temporal, is_reachable
 from tests.support.binaries import binary
 
 
-async def test_a_temporal_that_was_killed_does_not_answer_and_one_that_is_back_does() -> None:
+async def test_temporal_answers_until_it_is_killed_and_again_after_a_restart() -> None:
     port = choose_ports({"temporal": 0}, remembered={}, asked={})["temporal"]
     async with server(port):
         client = await connect_temporal(TemporalSettings(port=port))
-        there = await is_reachable(client)
-    gone = await is_reachable(client)
+        running = await is_reachable(client)
+    killed = await is_reachable(client)
     async with server(port), asyncio.timeout(60):
         while not await is_reachable(client):
             await asyncio.sleep(0.1)
 
-    assert (there, gone) == (True, False)
+    assert (running, killed) == (True, False)
 
 
 @asynccontextmanager

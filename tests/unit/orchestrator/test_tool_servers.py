@@ -1,4 +1,4 @@
-"""Real MCP servers, each a process: their tools are called, and a session that broke is opened again."""
+"""Sessions with real MCP servers, each a process: tool calls, and reconnection after a failure."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from tests.support.session_server import SessionServer, serving
 
-TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (so we call it)
+TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (not a real token)
 TINY = str(Path(__file__).with_name("tiny_server.py"))
 
 
@@ -49,7 +49,7 @@ def remote() -> Iterator[HttpServer]:
     port = choose_ports({"tiny": 0}, remembered={}, asked={})["tiny"]
     with subprocess.Popen([sys.executable, TINY, str(port)], stderr=subprocess.DEVNULL) as process:
         try:
-            while not listens(port):
+            while not is_listening(port):
                 assert process.poll() is None
                 time.sleep(0.05)
             yield HttpServer(url=f"http://127.0.0.1:{port}/mcp")
@@ -64,7 +64,7 @@ def legacy() -> Iterator[SessionServer]:
         yield server
 
 
-def listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -75,19 +75,17 @@ async def call(servers: ToolServers, server: str, tool: str, *, key: str = "k", 
 
 
 def processes(folder: Path) -> list[psutil.Process]:
-    """The servers that serve this folder."""
+    """Return the server processes of this folder."""
     return [child for child in psutil.Process().children(recursive=True) if str(folder) in child.cmdline()]
 
 
-async def test_a_tool_is_called_and_answers(servers: ToolServers) -> None:
+async def test_a_tool_call_returns_its_result(servers: ToolServers) -> None:
     answer = await call(servers, "files", "read_text_file", path="note.md")
 
     assert (answer.text, answer.is_error) == ("Grüße", False)
 
 
-async def test_a_server_that_was_killed_is_started_again_for_the_next_call(
-    servers: ToolServers, tmp_path: Path
-) -> None:
+async def test_a_killed_server_is_restarted_for_the_next_call(servers: ToolServers, tmp_path: Path) -> None:
     await call(servers, "files", "read_text_file", path="note.md")
     (killed,) = processes(tmp_path)
     killed.kill()
@@ -100,7 +98,7 @@ async def test_a_server_that_was_killed_is_started_again_for_the_next_call(
     assert processes(tmp_path) != [killed]
 
 
-async def test_agents_that_start_together_share_one_server_and_none_is_left(
+async def test_concurrent_calls_share_one_server_process_which_ends_on_close(
     servers: ToolServers, tmp_path: Path
 ) -> None:
     await asyncio.gather(*(call(servers, "files", "list_directory") for _ in range(5)))
@@ -111,7 +109,7 @@ async def test_agents_that_start_together_share_one_server_and_none_is_left(
     assert processes(tmp_path) == []
 
 
-async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: ToolServers) -> None:
+async def test_programs_get_a_picture_and_models_a_line_about_it(servers: ToolServers) -> None:
     found, _ = await servers.find(["tiny"], "draw")
     request = ToolRequest(servers=("tiny",), tool="draw", arguments={})
 
@@ -123,7 +121,7 @@ async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: Too
 
 
 @pytest.mark.parametrize(
-    ("server", "tool", "said"),
+    ("server", "tool", "message"),
     [
         ("fils", "read_text_file", "No MCP server is called fils: did you mean files?"),
         ("zzz", "read_text_file", "No MCP server is called zzz; there are: broken, files, silent, tiny"),
@@ -131,24 +129,24 @@ async def test_a_picture_goes_to_programs_and_models_are_told_of_it(servers: Too
         ("files", "zzz", "there are: list_directory, load_file, read_text_file, write_file"),
     ],
 )
-async def test_a_name_that_nobody_has_is_refused_with_those_there_are(
-    servers: ToolServers, server: str, tool: str, said: str
+async def test_the_error_for_an_unknown_name_suggests_known_names(
+    servers: ToolServers, server: str, tool: str, message: str
 ) -> None:
     with pytest.raises(ToolRefused) as refused:
         await call(servers, server, tool)
 
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
-async def test_a_server_that_cannot_be_started_may_come_back(servers: ToolServers) -> None:
+async def test_a_server_that_cannot_be_started_is_unavailable(servers: ToolServers) -> None:
     with pytest.raises(Unavailable, match="broken does not start"):
         await call(servers, "broken", "anything")
 
 
-async def test_a_server_that_is_silent_is_given_up_after_a_while_which_is_told(
+async def test_opening_a_server_that_does_not_respond_times_out(
     servers: ToolServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_OPENED_WITHIN", 0.2)
+    monkeypatch.setattr(session, "_OPEN_TIMEOUT", 0.2)
 
     with pytest.raises(Unavailable, match=r"silent does not start within 0\.2 s"):
         await call(servers, "silent", "anything")
@@ -156,9 +154,7 @@ async def test_a_server_that_is_silent_is_given_up_after_a_while_which_is_told(
     assert processes(tmp_path) == []
 
 
-async def test_a_call_that_is_cancelled_while_its_server_starts_leaves_no_server(
-    servers: ToolServers, tmp_path: Path
-) -> None:
+async def test_a_call_cancelled_while_its_server_starts_leaves_no_process(servers: ToolServers, tmp_path: Path) -> None:
     calling = asyncio.create_task(call(servers, "silent", "anything"))
     while not processes(tmp_path):
         await asyncio.sleep(0.01)
@@ -171,18 +167,18 @@ async def test_a_call_that_is_cancelled_while_its_server_starts_leaves_no_server
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "mcp session silent"]
 
 
-async def test_the_server_is_told_the_idempotency_key(servers: ToolServers) -> None:
+async def test_the_server_receives_the_idempotency_key(servers: ToolServers) -> None:
     assert [(await call(servers, "tiny", "tell_key", key=key)).text for key in ("a/1", "a/2")] == ["a/1", "a/2"]
 
 
-async def test_what_a_tool_fails_with_is_an_answer_that_says_so(servers: ToolServers) -> None:
+async def test_a_tools_own_failure_is_an_error_result(servers: ToolServers) -> None:
     answer = await call(servers, "tiny", "refuse")
 
     assert answer.is_error
     assert "the shelf is empty" in answer.text
 
 
-async def test_a_server_may_be_reached_over_http(remote: HttpServer) -> None:
+async def test_a_server_is_reached_over_http(remote: HttpServer) -> None:
     servers = ToolServers({"remote": remote})
 
     answer = await call(servers, "remote", "tell_key", key="over http")
@@ -194,15 +190,13 @@ async def test_a_server_may_be_reached_over_http(remote: HttpServer) -> None:
 @pytest.mark.parametrize(
     "lost",
     [
-        (404, None),  # as the specification has it
+        (404, None),  # as specified
         (404, {"error": {"code": -32600, "message": "Session not found"}}),  # Python's SDK
         (404, {"error": {"code": -32001, "message": "Session not found"}}),  # TypeScript's SDK
         (400, None),  # Python's SDK of 2025
     ],
 )
-async def test_a_server_that_lost_its_sessions_is_given_another_one_for_the_next_call(
-    legacy: SessionServer, lost: tuple[int, Any]
-) -> None:
+async def test_a_lost_session_is_replaced_for_the_next_call(legacy: SessionServer, lost: tuple[int, Any]) -> None:
     legacy.lost = lost
     servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
     await call(servers, "legacy", "note_key", key="first")
@@ -219,7 +213,9 @@ async def test_a_server_that_lost_its_sessions_is_given_another_one_for_the_next
 @pytest.mark.parametrize(
     "failure", [(503, None), (500, None), (503, {"error": {"code": -32603, "message": "too many sessions"}})]
 )
-async def test_what_fails_at_the_server_may_pass(legacy: SessionServer, failure: tuple[int, Any]) -> None:
+async def test_a_server_failure_is_unavailable_and_may_be_retried(
+    legacy: SessionServer, failure: tuple[int, Any]
+) -> None:
     servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
     legacy.failures = [failure]
 
@@ -231,7 +227,7 @@ async def test_what_fails_at_the_server_may_pass(legacy: SessionServer, failure:
     assert not answer.is_error
 
 
-async def test_an_error_of_the_server_itself_leaves_the_session_to_the_other_calls(legacy: SessionServer) -> None:
+async def test_a_server_failure_keeps_the_session_for_other_calls(legacy: SessionServer) -> None:
     servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
     await call(servers, "legacy", "note_key")
     before = legacy.session
@@ -246,7 +242,7 @@ async def test_an_error_of_the_server_itself_leaves_the_session_to_the_other_cal
 
 
 @pytest.mark.parametrize("code", [-32600, -32601, -32602, -32042, 17])
-async def test_a_call_that_the_server_calls_wrong_is_refused_with_its_words(legacy: SessionServer, code: int) -> None:
+async def test_a_call_that_the_server_calls_wrong_is_refused_with_its_message(legacy: SessionServer, code: int) -> None:
     servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
     legacy.failures = [(200, {"error": {"code": code, "message": "no such shelf"}})]
 
@@ -256,7 +252,7 @@ async def test_a_call_that_the_server_calls_wrong_is_refused_with_its_words(lega
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_token_is_another(
+async def test_a_refused_token_is_not_retried_and_is_read_again_for_the_next_call(
     legacy: SessionServer, tmp_path: Path, status: int
 ) -> None:
     token = tmp_path / "token"
@@ -265,7 +261,7 @@ async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_token_is_ano
     await call(servers, "legacy", "note_key")
     legacy.failures = [(status, None)]
 
-    with pytest.raises(ApplicationError, match=rf"HTTP {status}\. Mend mcp\.servers\.legacy") as refused:
+    with pytest.raises(ApplicationError, match=rf"HTTP {status}\. Fix mcp\.servers\.legacy") as refused:
         await call(servers, "legacy", "note_key")
     token.write_text("a-new-token")
     await call(servers, "legacy", "note_key")
@@ -276,7 +272,7 @@ async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_token_is_ano
 
 
 @pytest.mark.parametrize(
-    ("status", "where", "said"),
+    ("status", "settings", "reason"),
     [
         (401, {}, "it answers HTTP 401"),
         (403, {}, "it answers HTTP 403"),
@@ -285,13 +281,13 @@ async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_token_is_ano
         (None, {"token_file": "/nowhere/token"}, "its token_file cannot be read"),
     ],
 )
-async def test_a_server_that_nobody_can_open_like_this_is_not_tried_again(
-    legacy: SessionServer, status: int | None, where: dict[str, Any], said: str
+async def test_a_server_that_cannot_be_opened_as_configured_is_not_retried(
+    legacy: SessionServer, status: int | None, settings: dict[str, Any], reason: str
 ) -> None:
     legacy.closed = status
-    servers = ToolServers({"legacy": HttpServer(url=legacy.url, **where)})
+    servers = ToolServers({"legacy": HttpServer(url=legacy.url, **settings)})
 
-    with pytest.raises(ApplicationError, match=f"The MCP server legacy cannot be used: {said}") as refused:
+    with pytest.raises(ApplicationError, match=f"The MCP server legacy cannot be used: {reason}") as refused:
         await call(servers, "legacy", "note_key")
 
     assert refused.value.non_retryable
@@ -299,20 +295,20 @@ async def test_a_server_that_nobody_can_open_like_this_is_not_tried_again(
 
 @pytest.mark.parametrize("opening", [False, True], ids=["at a call", "at opening"])
 @pytest.mark.parametrize(
-    ("status", "wait", "seconds"), [(429, "7", 7), (503, "0", 0), (429, "Wed, 21 Oct 2015 07:28:00 GMT", 0)]
+    ("status", "retry_after", "seconds"), [(429, "7", 7), (503, "0", 0), (429, "Wed, 21 Oct 2015 07:28:00 GMT", 0)]
 )
-async def test_a_server_that_says_when_to_call_again_is_called_then(
-    legacy: SessionServer, *, status: int, wait: str, seconds: int, opening: bool
+async def test_retry_after_sets_the_delay_of_the_next_attempt(
+    legacy: SessionServer, *, status: int, retry_after: str, seconds: int, opening: bool
 ) -> None:
     servers = ToolServers({"legacy": HttpServer(url=legacy.url)})
-    legacy.retry_after = wait
+    legacy.retry_after = retry_after
     if opening:
         legacy.closed = status
     else:
         await call(servers, "legacy", "note_key")
         legacy.failures = [(status, None)]
 
-    with pytest.raises(ApplicationError, match=f"HTTP {status}, retry-after {wait}") as later:
+    with pytest.raises(ApplicationError, match=f"HTTP {status}, retry-after {retry_after}") as later:
         await call(servers, "legacy", "note_key")
     await servers.close()
 
@@ -328,7 +324,7 @@ async def test_a_server_that_says_when_to_call_again_is_called_then(
     ],
     ids=["a refusal", "a failure", "an answer"],
 )
-async def test_a_token_that_a_server_repeats_goes_no_further(
+async def test_a_token_that_a_server_repeats_is_redacted(
     legacy: SessionServer, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
     monkeypatch.setenv("SHOP_ACCESS", TOKEN)
@@ -336,10 +332,10 @@ async def test_a_token_that_a_server_repeats_goes_no_further(
     legacy.failures = [(200, answer)]
 
     try:
-        told = (await call(servers, "legacy", "note_key")).model_dump_json()
+        text = (await call(servers, "legacy", "note_key")).model_dump_json()
     except (Unavailable, ToolRefused) as error:
-        told = str(error)
+        text = str(error)
     await servers.close()
 
-    assert "***" in told
-    assert TOKEN not in told
+    assert "***" in text
+    assert TOKEN not in text

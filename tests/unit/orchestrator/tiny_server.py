@@ -1,4 +1,4 @@
-"""An MCP server for tests: over stdio, or over streamable HTTP on the port that is its argument."""
+"""An MCP server for tests: over stdio, or over streamable HTTP if the argument is a port."""
 
 import os
 import sys
@@ -13,25 +13,25 @@ server = MCPServer("tiny", log_level="CRITICAL")
 
 @server.tool()
 def tell_key(context: Context) -> str:
-    """Tell the idempotency key that came with this call."""
+    """Return the idempotency key of this call."""
     return _key(context)
 
 
 @server.tool(structured_output=False)
 def draw() -> list[Any]:
-    """Answer with words and a picture."""
+    """Return a text and a picture."""
     return ["a dot", Image(data=b"\x89PNG", format="png")]
 
 
 @server.tool()
 def refuse() -> str:
-    """Fail, as a tool does that foresaw it."""
+    """Fail with a tool error."""
     raise ToolError("the shelf is empty")
 
 
 @server.tool()
 def note_key(path: str, context: Context) -> str:
-    """Add the idempotency key to a file; the very first time, die before answering."""
+    """Append the idempotency key to a file; exit before the very first answer."""
     file = Path(path)
     is_first = not file.exists()
     with file.open("a") as keys:

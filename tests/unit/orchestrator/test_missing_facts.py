@@ -13,32 +13,37 @@ def fact(sequence: int, kind: Any, step: str | None = None, attempt: int = 1) ->
     )
 
 
-def filled(*said: Progress) -> list[tuple[int, str, str | None]]:
-    return [(it.sequence, it.kind, it.step) for it in missing_facts(said, fact(1, "terminated"))]
+def filled(*published: Progress) -> list[tuple[int, str, str | None]]:
+    return [(it.sequence, it.kind, it.step) for it in missing_facts(published, fact(1, "terminated"))]
 
 
-def test_a_run_of_which_nothing_was_said_has_at_least_an_ending() -> None:
+def test_a_run_without_published_facts_gets_an_ending() -> None:
     assert filled() == [(1, "terminated", None)]
 
 
-def test_the_ending_comes_after_all_that_was_said() -> None:
+def test_the_ending_comes_after_all_published_facts() -> None:
     assert filled(fact(1, "started"), fact(2, "waiting")) == [(3, "terminated", None)]
 
 
-def test_a_step_that_was_under_way_ends_before_its_run() -> None:
-    said = (fact(1, "started"), fact(2, "step_started", "a"), fact(4, "step_started", "b"), fact(5, "step_completed"))
+def test_an_unfinished_step_ends_before_its_run() -> None:
+    published = (
+        fact(1, "started"),
+        fact(2, "step_started", "a"),
+        fact(4, "step_started", "b"),
+        fact(5, "step_completed"),
+    )
 
-    assert filled(*said) == [(3, "step_failed", "a"), (6, "terminated", None)]
-    assert filled(*said[:2]) == [(3, "step_failed", "a"), (4, "terminated", None)]
+    assert filled(*published) == [(3, "step_failed", "a"), (6, "terminated", None)]
+    assert filled(*published[:2]) == [(3, "step_failed", "a"), (4, "terminated", None)]
 
 
-def test_attempts_are_no_gap() -> None:
+def test_several_attempts_of_a_step_are_not_a_gap() -> None:
     tries = [fact(2, "step_started", "a", attempt) for attempt in (1, 2)]
 
     assert filled(fact(1, "started"), *tries, fact(3, "step_failed", "a")) == [(4, "terminated", None)]
 
 
-def test_what_was_never_said_at_all_is_noted() -> None:
+def test_a_gap_is_filled_with_notes() -> None:
     assert filled(fact(3, "step_started", "a")) == [
         (1, "note", None),
         (2, "note", None),
