@@ -1,4 +1,4 @@
-"""How every process of ours connects to Temporal: where, as whom, and how values are written there."""
+"""Temporal clients with Perdure's address, credentials and data converter."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ __all__ = ["converter", "open_client"]
 async def open_client(
     settings: TemporalSettings, *, plugins: Sequence[Plugin] = (), storage: ExternalStorage | None = None
 ) -> Client:
-    """Connect, or fail at once.
+    """Connect to Temporal, or fail at once.
 
     Args:
-        settings: Where Temporal is.
-        plugins: Of temporalio's kind.
-        storage: Where large values lie; without it they can be neither written nor read.
+        settings: Address, namespace and credentials.
+        plugins: temporalio plugins.
+        storage: Stores large payloads; without it they can be neither written nor read.
 
     Raises:
-        RuntimeError: No connection comes about; so temporalio says it.
+        RuntimeError: The connection failed; temporalio raises no narrower error.
     """
     return await Client.connect(
         f"{settings.host}:{settings.port}",
@@ -36,15 +36,18 @@ async def open_client(
 
 
 def converter(storage: ExternalStorage | None = None) -> DataConverter:
-    """Return how values are written: as pydantic writes them, and large ones into the storage, if there is one."""
-    written_by = pydantic_data_converter.payload_converter_class
-    return _Converter(payload_converter_class=written_by, external_storage=storage)
+    """Return pydantic's data converter, which puts large payloads into the storage, if there is one."""
+    payload_converter = pydantic_data_converter.payload_converter_class
+    return _Converter(payload_converter_class=payload_converter, external_storage=storage)
 
 
 class _Converter(DataConverter):
-    """Is not built anew for each payload, to say for whom it is stored: no store of ours asks, and it costs 30 µs."""
+    """A data converter that is not copied for each payload.
 
-    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:  # noqa: ARG002 (theirs)
+    temporalio's copy gives the storage a context, which Perdure's storage does not use, and costs 30 µs.
+    """
+
+    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:  # noqa: ARG002 (temporalio's signature)
         return self
 
 
