@@ -1,4 +1,4 @@
-"""What a service subscribes to and which requests it answers."""
+"""A service as seen from the bus: its subscriptions and responders."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

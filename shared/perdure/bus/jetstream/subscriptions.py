@@ -75,7 +75,7 @@ class _Metrics:
         )
         self.pending = Histogram(
             "perdure_pending_messages",
-            "Messages that lay behind one when it was delivered",
+            "Messages still pending when one was delivered",
             ["stream"],
             registry=registry,
             buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
