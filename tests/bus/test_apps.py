@@ -12,9 +12,9 @@ from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.contracts.audit import AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
-from tests.bus.test_settle import Delivered
+from tests.support.approval_requests import REQUEST
+from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest
-from tests.unit.flow.test_inbox import REQUEST
 
 SETTINGS = Settings(
     routes=(Route(on="documents.submitted", start="DocumentAnalysis"),), ingest=IngestSettings(max_payload_bytes=1_000)

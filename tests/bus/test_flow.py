@@ -31,7 +31,7 @@ from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, Progress, ProgressKind, StartWorkflow
 from perdure.runtime.background import background
 from perdure_ingest.flow_control import Handover
-from tests.bus.test_settle import Delivered
+from tests.support.deliveries import Delivered
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.ingest import create_ingest, open_handover
 

@@ -19,8 +19,8 @@ from perdure.contracts import DeadLetter
 from perdure.errors import InvalidMessage
 from perdure_audit.app import create_app
 from perdure_audit.store import open_store
-from tests.bus.test_port import fact
-from tests.unit.flow.test_inbox import REQUEST
+from tests.support.approval_requests import REQUEST
+from tests.support.facts import fact
 
 
 async def test_a_message_that_somebodys_consumer_gave_up_becomes_one_letter_with_all_that_is_needed(

@@ -7,7 +7,7 @@ from perdure.bus.settlement import settle
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import StartWorkflow
-from tests.bus.test_settle import Delivered
+from tests.support.deliveries import Delivered
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.ingest import create_ingest
 

@@ -83,7 +83,7 @@ def test_one_line_names_the_seed_of_each_role(tmp_path: Path) -> None:
         "nkeys_seed": str(tmp_path / "ingest.nk"),
         "inbox_prefix": "_INBOX_ingest",
     }
-    with pytest.raises(SetupError, match=r"audit\.nk, by which NATS is to know us, cannot be read"):
+    with pytest.raises(SetupError, match=r"The NATS credentials .*audit\.nk cannot be read"):
         credentials(settings, "audit")
 
 

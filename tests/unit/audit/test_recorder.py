@@ -15,7 +15,7 @@ from perdure.bus.settlement import settle
 from perdure.errors import Unavailable
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
-from tests.bus.test_settle import Delivered
+from tests.support.deliveries import Delivered
 
 MESSAGES = [
     StoredMessage(RawMessage("events.a", b"", {}), "EVENTS", n, datetime(2026, 11, 23, tzinfo=UTC), pending=0)

@@ -1,21 +1,7 @@
-from datetime import UTC, datetime, timedelta
-
-from perdure.contracts import ApprovalExpired, ApprovalRequested, Decision
+from perdure.contracts import ApprovalExpired, Decision
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
-
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
-DIGEST = "a" * 64
-REQUEST = ApprovalRequested(
-    workflow="W",
-    workflow_id="w",
-    run_id="r",
-    request_id="w.1",
-    title="Publish?",
-    digest=DIGEST,
-    opened_at=NOW,
-    expires_at=NOW + timedelta(days=1),
-)
+from tests.support.approval_requests import DIGEST, NOW, REQUEST
 
 
 def decision(name: str = "d1", place: str = "DECISIONS.1", **fields: object) -> ReceivedDecision:
