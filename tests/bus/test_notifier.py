@@ -18,7 +18,7 @@ from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.render import render
-from tests.bus.test_apps import let_hear
+from tests.support.app_delivery import deliver_all as let_hear
 from tests.support.notifier import Clock, Wall, alert, decided, lane, request
 
 
