@@ -1,5 +1,5 @@
-"""The verifier: did every event become exactly one run or one dead letter, and was all of it said and recorded?
+"""The verifier: checks that every event became exactly one run or one dead letter, and that all of it is recorded.
 
-It trusts no service's word. It reads what JetStream, Temporal and the audit store hold, by its own means, and imports
-nothing of what the services say and hear with.
+The verifier reads JetStream, Temporal and the audit database itself. It asks no service, and shares none of the code by
+which the services publish and subscribe.
 """
