@@ -1,5 +1,5 @@
 """The verifier: checks that every event became exactly one run or one dead letter, and that all of it is recorded.
 
-The verifier reads JetStream, Temporal and the audit database itself. It asks no service, and shares none of the code by
-which the services publish and subscribe.
+The verifier reads JetStream, Temporal and the audit database directly, without the services. It uses none of the code
+that the services publish and subscribe with, so that both cannot share a mistake.
 """

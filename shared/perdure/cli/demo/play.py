@@ -86,7 +86,7 @@ async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> 
     _heading(3, "The run, by the facts that it publishes")
     try:
         async with asyncio.timeout(None if ask else _WITHIN), asyncio.TaskGroup() as tasks:
-            decide = partial(_ask_user, settings, bus) if ask else partial(_let_bot_decide, settings, suite)
+            decide = partial(_let_user_decide, settings, bus) if ask else partial(_let_bot_decide, settings, suite)
             killed_after = await _watch(bus, event, suite, facts, decide=decide, tasks=tasks)
     except TimeoutError as error:
         raise PerdureError(f"The run has not ended within {_WITHIN:.0f} s.") from error
@@ -158,7 +158,7 @@ def _bot_nkey(settings: Settings) -> dict[str, str]:
     return {"NATS_NKEY_SEED_FILE": str(seed)} if settings.execution_engine == "local" else {}
 
 
-async def _ask_user(settings: Settings, bus: NatsBus, workflow_id: str) -> None:
+async def _let_user_decide(settings: Settings, bus: NatsBus, workflow_id: str) -> None:
     _heading(5, "An approval is requested")
     approver, key = find_key(settings.keys_folder, None)
     request = next(request for request in await open_requests(bus) if request.workflow_id == workflow_id)
