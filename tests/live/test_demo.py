@@ -21,7 +21,7 @@ PARTS = [
     "3. The run",
     "4. kill -9",
     "SIGKILL",
-    "5. A human is asked; a bot",
+    "5. An approval is requested; a bot",
     "my approval was accepted",
     "6. What is left",
     "contract.report.md",
