@@ -1,4 +1,4 @@
-"""Kills whoever awaits something, before or after it is done, wherever a test wants it."""
+"""Simulates the death of a process before or after any of its awaits."""
 
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
@@ -6,12 +6,12 @@ from typing import Any
 
 
 class Killed(BaseException):
-    """What nobody catches, as nobody catches SIGKILL."""
+    """The simulated SIGKILL; no code catches it."""
 
 
 @dataclass
 class Fuse:
-    """Kills at its nth spark: each port sparks before and after it does something."""
+    """Raises ``Killed`` at the nth spark: each port sparks before and after each call."""
 
     left: int
 
@@ -23,7 +23,7 @@ class Fuse:
 
 @dataclass
 class Fused:
-    """A port, or Temporal's client, that may die around each of its awaits."""
+    """A port, or Temporal's client, whose every call sparks a fuse."""
 
     inner: Any
     fuse: Fuse
