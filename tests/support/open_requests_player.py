@@ -121,7 +121,7 @@ class OpenRequestsPlayer:
         if self.memory.conclusions[number].done():
             conclusion = self.memory.conclusions[number].result()
             return conclusion.decision, [vote.approver for vote in conclusion.votes]
-        return "expired" if number in self.expired else "no longer asked", []
+        return "expired" if number in self.expired else "withdrawn", []
 
     @property
     def receipts(self) -> list[Receipt]:

@@ -53,9 +53,9 @@ def outcomes(player: ScenarioPlayer) -> list[tuple[str, list[str]]]:
 def _outcome(scenario: Scenario, end: ApprovalDecided | ApprovalExpired) -> tuple[str, list[str]]:
     if isinstance(end, ApprovalDecided):
         return end.decision, [vote.approver for vote in end.votes]
-    return _comparable(scenario, "expired" if end.reason == "nobody answered in time" else "no longer asked", [])
+    return _comparable(scenario, "expired" if end.reason == "nobody answered in time" else "withdrawn", [])
 
 
 def _comparable(scenario: Scenario, outcome: str, by: list[str]) -> tuple[str, list[str]]:
     """Treat the two ends without a decision alike where any request will do: two may end in the same instant."""
-    return "expired" if scenario.order == "any" and outcome == "no longer asked" else outcome, by
+    return "expired" if scenario.order == "any" and outcome == "withdrawn" else outcome, by

@@ -14,7 +14,7 @@ class ExpectedRequest:
     """How one request ends.
 
     Attributes:
-        outcome: ``approve``, ``reject``, ``expired`` or ``no longer asked``.
+        outcome: ``approve``, ``reject``, ``expired`` or ``withdrawn``.
         by: The approvers whose votes count.
         closed: When the request closes, or nothing if it stays open.
         codes: The receipt code of each decision, by its place.
@@ -54,7 +54,7 @@ def expected_run(scenario: Scenario) -> ExpectedRun:
     end = _end_of_run(scenario, ended)
     for expected in ended:
         if end is not None and (expected.closed is None or expected.closed > end):
-            expected.outcome, expected.by = "no longer asked", []
+            expected.outcome, expected.by = "withdrawn", []
         codes |= expected.codes
     for stored in readable:
         if first[stored.key] != stored.place:
@@ -91,12 +91,12 @@ def _end_of_run(scenario: Scenario, ended: list[ExpectedRequest]) -> Moment | No
 def _end_request(
     scenario: Scenario, request: Request, decisions: list[StoredDecision], opened: Moment
 ) -> ExpectedRequest:
-    expected = ExpectedRequest("no longer asked")
+    expected = ExpectedRequest("withdrawn")
     limit = None if request.timeout is None else opened[0] + request.span(request.timeout)
     accepted: list[StoredDecision] = []
     for stored in decisions:
         at, early = max(stored.at, opened[0]), stored.place <= opened[1]
-        if expected.outcome != "no longer asked":
+        if expected.outcome != "withdrawn":
             expected.codes[stored.place] = "already_decided"
             continue
         if limit is not None and not early and stored.at >= limit:
@@ -106,7 +106,7 @@ def _end_request(
         if expected.codes[stored.place] == "accepted":
             accepted.append(stored)
             expected.outcome, expected.by = _count(request, _votes(accepted))
-            if expected.outcome != "no longer asked":
+            if expected.outcome != "withdrawn":
                 expected.closed = max((at, scenario.last_place_received_with(stored.place)), opened)
     if expected.closed is None and limit is not None and (closed := _moment(scenario, limit)):
         expected.outcome, expected.closed = "expired", max(closed, opened)
@@ -143,7 +143,7 @@ def _count(request: Request, votes: list[StoredDecision]) -> tuple[str, list[str
     vetoes = [who for who in rejections if _roles(who) & set(request.veto_roles)]
     if len(rejections) >= request.rejections or vetoes:
         return "reject", rejections
-    return ("approve", approvals) if len(approvals) >= request.quorum else ("no longer asked", [])
+    return ("approve", approvals) if len(approvals) >= request.quorum else ("withdrawn", [])
 
 
 def _may_vote(request: Request, who: str, since: timedelta) -> bool:
