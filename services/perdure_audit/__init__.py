@@ -1,1 +1,1 @@
-"""Everything that is said on the bus, remembered in order."""
+"""The audit service: records every message of every stream, in order."""

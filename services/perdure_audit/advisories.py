@@ -1,4 +1,7 @@
-"""What JetStream gives up for a consumer it says once, to nobody: here it becomes a dead letter that people find."""
+"""Turns JetStream's max-deliveries and terminated advisories into dead letters.
+
+JetStream publishes an advisory when it stops delivering a message to a consumer, and nothing else happens.
+"""
 
 from typing import Literal
 
@@ -11,17 +14,17 @@ from perdure.bus.settlement import MAX_DEAD_LETTER_BODY_BYTES
 from perdure.contracts import DeadLetter, Reason
 from perdure.errors import InvalidMessage
 
-__all__ = ["Advisories", "Advisory", "dead_letter_of", "read_advisory"]
+__all__ = ["Advisories", "Advisory", "read_advisory", "to_dead_letter"]
 
 
 class Advisory(BaseModel):
-    """What NATS says.
+    """An advisory of JetStream's about one message and one consumer.
 
     Source: ``JSConsumerDeliveryExceededAdvisory`` and ``JSConsumerDeliveryTerminatedAdvisory`` of nats-server.
 
     Attributes:
-        stream_seq: The message's place in the stream.
-        reason: What the consumer's program said with its `term`, if anything.
+        stream_seq: The message's sequence in its stream.
+        reason: The text that the consumer sent with its `term`, if any.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -35,42 +38,42 @@ class Advisory(BaseModel):
 
 
 class Advisories:
-    """Says one dead letter for each message that JetStream gave up and for which nobody did."""
+    """Publishes one dead letter for each message that JetStream no longer delivers, unless a service published one."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._letters: dict[str, set[str]] = {}
+        self._published_ids: dict[str, set[str]] = {}
 
-    async def handle(self, heard: StoredMessage) -> None:
-        """Hear an advisory.
+    async def handle(self, message: StoredMessage) -> None:
+        """Publish the dead letter for an advisory.
 
         Raises:
-            InvalidMessage: It is none.
+            InvalidMessage: The message is no such advisory.
             Unavailable: The bus does not answer.
         """
-        advisory = read_advisory(heard.raw.body)
+        advisory = read_advisory(message.raw.body)
         if advisory.reason == DEAD_LETTERED:
             return
         original = await self._bus.get(advisory.stream, advisory.stream_seq)
-        letter = dead_letter_of(advisory, original, heard)
-        letter_id, known = header_value(letter.message_id), await self._known(letter)
-        if letter_id not in known:
-            await self._bus.publish(letter)
-            known.add(letter_id)
+        dead_letter = to_dead_letter(advisory, original, message)
+        message_id, known_ids = header_value(dead_letter.message_id), await self._known_ids(dead_letter)
+        if message_id not in known_ids:
+            await self._bus.publish(dead_letter)
+            known_ids.add(message_id)
 
-    async def _known(self, letter: DeadLetter) -> set[str]:
-        """Return the ids of the letters that were said for this consumer: NATS may repeat itself after any time."""
-        if letter.service not in self._letters:
-            said = {heard.raw.headers.get(MESSAGE_ID, "") async for heard in self._bus.read(letter.subject)}
-            self._letters.setdefault(letter.service, said)
-        return self._letters[letter.service]
+    async def _known_ids(self, dead_letter: DeadLetter) -> set[str]:
+        """Return the ids of this consumer's dead letters: NATS may repeat an advisory after any time."""
+        if dead_letter.service not in self._published_ids:
+            ids = {message.raw.headers.get(MESSAGE_ID, "") async for message in self._bus.read(dead_letter.subject)}
+            self._published_ids.setdefault(dead_letter.service, ids)
+        return self._published_ids[dead_letter.service]
 
 
 def read_advisory(body: bytes) -> Advisory:
     """Read an advisory.
 
     Raises:
-        InvalidMessage: It is none; the detail names the field.
+        InvalidMessage: The body is no such advisory; the detail names the field.
     """
     try:
         return Advisory.model_validate_json(body)
@@ -78,13 +81,13 @@ def read_advisory(body: bytes) -> Advisory:
         raise InvalidMessage("bad_message", f"This is no advisory of JetStream's: {describe_errors(error)}") from error
 
 
-def dead_letter_of(advisory: Advisory, original: RawMessage | None, heard: StoredMessage) -> DeadLetter:
-    """Write the letter.
+def to_dead_letter(advisory: Advisory, original: RawMessage | None, message: StoredMessage) -> DeadLetter:
+    """Return the dead letter for an advisory.
 
     Args:
-        advisory: What NATS said.
-        original: The message, if its stream still has it.
-        heard: The advisory as it was heard.
+        advisory: The advisory.
+        original: The undelivered message, if its stream still has it.
+        message: The message that carried the advisory.
     """
     body = original.body if original is not None else b""
     return DeadLetter(
@@ -97,7 +100,7 @@ def dead_letter_of(advisory: Advisory, original: RawMessage | None, heard: Store
         deliveries=advisory.deliveries,
         headers=dict(original.headers) if original is not None else {},
         body=body if original is not None and len(body) <= MAX_DEAD_LETTER_BODY_BYTES else None,
-        at=heard.stored_at,
+        at=message.stored_at,
     )
 
 
@@ -106,15 +109,18 @@ def _reason(advisory: Advisory) -> Reason:
 
 
 def _detail(advisory: Advisory, original: RawMessage | None) -> str:
-    who = f"The consumer {advisory.consumer} of {advisory.stream}"
+    consumer = f"The consumer {advisory.consumer} of {advisory.stream}"
     if _reason(advisory) == "terminated":
-        why = f" ({advisory.reason})" if advisory.reason else ""
-        what = f"{who} refused this message for good{why}: NATS does not deliver it to that consumer again."
+        because = f" ({advisory.reason})" if advisory.reason else ""
+        problem = f"{consumer} terminated this message{because}: NATS does not deliver it to that consumer again."
     else:
-        what = (
-            f"{who} got this message {advisory.deliveries} times and never acknowledged it: its max_deliver is reached,"
-            " and NATS does not deliver it to that consumer again."
+        problem = (
+            f"{consumer} received this message {advisory.deliveries} times and never acknowledged it: its max_deliver"
+            " is reached, and NATS does not deliver it to that consumer again."
         )
     if original is None:
-        return f"{what} The stream no longer has it: find it in the audit record, and drop this letter."
-    return f"{what} Mend the program that hears by that consumer, then replay: all who hear the subject hear it again."
+        return f"{problem} The stream no longer has it: find it in the audit record, and drop this dead letter."
+    return (
+        f"{problem} Fix the program that uses that consumer, then resend: every subscriber of the subject receives the"
+        " message again."
+    )

@@ -1,4 +1,4 @@
-"""Hears every stream, answers questions about what was heard, and says what would be given up in silence."""
+"""The audit app: records every stream, answers queries, and dead-letters what JetStream no longer delivers."""
 
 from typing import Final
 
@@ -12,19 +12,19 @@ from perdure_audit.store import Store
 
 __all__ = ["create_app"]
 
-_AT_ONCE: Final = 256  # messages of a stream in hand: the more, the fewer transactions
+_CONCURRENCY: Final = 256  # messages of a stream at once: the more, the fewer transactions
 
 
 def create_app(store: Store, bus: Bus) -> App:
-    """Build the service; nothing connects until it is heard."""
-    recorder, given_up = Recorder(store), Advisories(bus)
+    """Build the service; nothing connects until the app is run."""
+    recorder, advisories = Recorder(store), Advisories(bus)
 
-    async def advisory(heard: StoredMessage) -> None:
-        await recorder.record(heard)
-        await given_up.handle(heard)
+    async def record_advisory(message: StoredMessage) -> None:
+        await recorder.record(message)
+        await advisories.handle(message)
 
-    async def records(question: bytes) -> bytes:
-        query = AuditRecordsQuery.model_validate_json(question)
+    async def find_records(request: bytes) -> bytes:
+        query = AuditRecordsQuery.model_validate_json(request)
         found = AuditRecordsFound(total=await store.count(), records=await store.find(query))
         return found.model_dump_json().encode()
 
@@ -33,12 +33,12 @@ def create_app(store: Store, bus: Bus) -> App:
         subscriptions=[
             Subscription(
                 stream,
-                advisory if stream == "ADVISORIES" else recorder.record,
-                concurrency=_AT_ONCE,
+                record_advisory if stream == "ADVISORIES" else recorder.record,
+                concurrency=_CONCURRENCY,
                 fetch_in_batches=True,
                 traced=False,
             )
             for stream in STREAMS
         ],
-        responders=[Responder(AUDIT_RECORDS, records)],
+        responders=[Responder(AUDIT_RECORDS, find_records)],
     )

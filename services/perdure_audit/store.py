@@ -1,4 +1,4 @@
-"""The record on disk: one row a message, only ever added to."""
+"""The audit record on disk: an append-only table, one row a message."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -48,11 +48,11 @@ _records = Table(
 
 
 class Store:
-    """Adds messages and finds them again."""
+    """Writes and finds audit records."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        # Both databases we support say "insert or do nothing" in the same words, each in its own dialect.
+        # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert(_records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
 
@@ -65,25 +65,25 @@ class Store:
         now = datetime.now(UTC)
         rows = [
             {
-                "stream": heard.stream,
-                "sequence": heard.sequence,
-                "subject": heard.raw.subject,
-                "said_at": heard.stored_at,
+                "stream": message.stream,
+                "sequence": message.sequence,
+                "subject": message.raw.subject,
+                "said_at": message.stored_at,
                 "heard_at": now,
-                "headers": dict(heard.raw.headers),
-                "body": heard.raw.body,
+                "headers": dict(message.raw.headers),
+                "body": message.raw.body,
             }
-            for heard in messages
+            for message in messages
         ]
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(self._insert, rows)
-        except (SQLAlchemyError, OSError) as error:  # some drivers let a refused connection through as it is
-            why = getattr(error, "orig", None) or error  # the driver's own sentence, without the statement and its rows
-            raise Unavailable(f"The audit store cannot be written: {why}") from error
+        except (SQLAlchemyError, OSError) as error:  # some drivers do not wrap a refused connection
+            reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
+            raise Unavailable(f"The audit store cannot be written: {reason}") from error
 
     async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
-        """Return what matches, oldest first; without ``after``, the newest ones."""
+        """Return the matching records, oldest first; without ``after``, the newest of them."""
         rows = select(_records).limit(query.limit)
         if query.subject is not None:
             rows = rows.where(_records.c.subject.contains(query.subject, autoescape=True))
@@ -105,8 +105,8 @@ class Store:
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the store that the configuration names, and make its table if there is none."""
-    engine = create_async_engine(settings.audit.database or _sqlite_in(settings.state))
+    """Open the configured store, and create its table if there is none."""
+    engine = create_async_engine(settings.audit.database or _sqlite_url(settings.state))
     try:
         async with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
@@ -118,12 +118,13 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def _record(row: RowMapping) -> AuditRecord:
-    said_at: datetime = row["said_at"]
-    zoned = said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)  # SQLite keeps no zone; all we store is UTC
-    return AuditRecord.model_validate({**row, "stored_at": zoned})
+    stored_at: datetime = row["said_at"]
+    if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
+        stored_at = stored_at.replace(tzinfo=UTC)
+    return AuditRecord.model_validate({**row, "stored_at": stored_at})
 
 
-def _sqlite_in(state: Path) -> str:
+def _sqlite_url(state: Path) -> str:
     folder = state.resolve() / "audit"
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite+aiosqlite:///{folder / 'audit.db'}"

@@ -1,1 +1,1 @@
-"""Event in: whatever arrives becomes commands, or one dead letter with a reason."""
+"""The ingest service: turns each event into commands, or into one dead letter with a reason."""

@@ -12,18 +12,18 @@ from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
-from perdure_ingest.flow_control import Handover
+from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.rules import compile_rules
 
 
 @asynccontextmanager
-async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _open_app(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    handover = Handover(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
-    async with background(*handover.duties()):
-        yield create_app(settings, rules, handover)
+    queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
+    async with background(*queues.duties()):
+        yield create_app(settings, rules, queues)
 
 
 if __name__ == "__main__":
-    run("ingest", _around)
+    run("ingest", _open_app)

@@ -1,112 +1,89 @@
-"""Which commands an event becomes: a pure function of the event and the rules."""
+"""Admission: the commands that an event becomes, as a pure function of the event and the rules."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
-from typing import Any, Final
+from typing import Final, get_args
 
+from perdure.config.routes import Route
 from perdure.contracts import Event, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure_ingest.expressions import facts_of
+from perdure_ingest.evaluation import Evaluation, Refusal, Stage
+from perdure_ingest.identity import event_digest
 from perdure_ingest.rules import Rule
+from perdure_ingest.variables import Arrival, EventVariables
 
-__all__ = ["Admitted", "Arrival", "admit", "event_digest", "workflow_id"]
+__all__ = ["Admitted", "admit", "make_command"]
 
-_LONGEST_ID: Final = 200  # characters; Temporal's own limit is 1000 bytes (`limit.maxIDLength`)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """How an event came.
-
-    Attributes:
-        stream_sequence: Its place in EVENTS.
-        stored_at: When NATS stored it (UTC).
-        headers: As they came.
-    """
-
-    stream_sequence: int
-    stored_at: datetime
-    headers: Mapping[str, str]
+_STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A command, and what flow control goes by.
+    """A command, and the evaluation that it comes from."""
 
-    Attributes:
-        key: The value of the route's ``flow.key``.
-    """
-
-    rule: Rule
     command: StartWorkflow | SignalWorkflow
-    key: str
+    evaluation: Evaluation
 
 
 def admit(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> list[Admitted]:
     """Return one command for each rule that matches; all of them, or none.
 
     Raises:
-        InvalidMessage: No rule matches, or one that does cannot take this event.
+        InvalidMessage: No rule matches, or one that does cannot take this event. Of several refusals, the one of the
+            earliest stage counts, then the one of the first rule.
     """
-    facts = facts_of(event, headers=arrival.headers, stored_at=arrival.stored_at)
-    matching = [rule for rule in rules if rule.matches(facts)]
-    if not matching:
+    variables = EventVariables(event, arrival)
+    evaluated = [(rule, rule.evaluate(variables)) for rule in rules]
+    refusals = [evaluation.refusal for _, evaluation in evaluated if evaluation.refusal is not None]
+    if refusals:
+        first = min(refusals, key=_stage_number)
+        raise InvalidMessage(first.reason, first.detail)
+    admitted = [
+        Admitted(make_command(rule.route, variables, evaluation), evaluation)
+        for rule, evaluation in evaluated
+        if evaluation.matched
+    ]
+    if not admitted:
         known = ", ".join(sorted({rule.route.on for rule in rules})) or "none"
         raise InvalidMessage("no_route", f"No route takes {event.type}; routes are for: {known}")
-    for rule in matching:
-        rule.check(event.data)
-    return [Admitted(rule, _command(event, arrival, facts, rule), rule.key(facts)) for rule in matching]
+    return admitted
 
 
-def workflow_id(route: str, event_id: str) -> str:
-    """Return ``<route>-<event id>``; of an id that is too long, its start and its SHA-256."""
-    return _short(f"{route}-{event_id}")
-
-
-def event_digest(*parts: Any) -> str:
-    """Return the SHA-256 of JSON values, in hex."""
-    return sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _short(whole: str) -> str:
-    if len(whole) <= _LONGEST_ID:
-        return whole
-    return f"{whole[: _LONGEST_ID - 65]}-{sha256(whole.encode()).hexdigest()}"
-
-
-def _command(event: Event, arrival: Arrival, facts: Mapping[str, Any], rule: Rule) -> StartWorkflow | SignalWorkflow:
-    route = rule.route
-    reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=arrival.stream_sequence)
-    named = rule.workflow_id(facts)
+def make_command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
+    """Return the command for a route that takes the event."""
+    event = variables.event
+    reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=variables.arrival.stream_sequence)
+    digest = event_digest(event.id, event.type, event.data)
     options = RunOptions(
         task_queue=route.task_queue,
-        priority=rule.priority(facts),
-        fairness_key=rule.fairness_key(facts),
+        priority=evaluation.priority,
+        fairness_key=evaluation.fairness_key,
         timeout_seconds=route.run_timeout.total_seconds() if route.run_timeout else None,
-        not_before=rule.not_before(facts, arrival.stored_at),
+        not_before=evaluation.not_before,
     )
     if route.start is not None:
         return StartWorkflow(
-            route=rule.name,
+            route=route.label,
             event=reference,
             workflow=route.start,
-            workflow_id=_short(named) if named is not None else workflow_id(rule.name, event.id),
-            digest=event_digest(event.id, event.type, event.data),
-            input=rule.input(facts),
+            workflow_id=evaluation.workflow_id,
+            digest=digest,
+            input=evaluation.input,
             options=options,
         )
     both = route.signal_with_start
     return SignalWorkflow(
-        route=rule.name,
+        route=route.label,
         event=reference,
-        workflow_id=_short(named or ""),
-        digest=event_digest(event.id, event.type, event.data),
+        workflow_id=evaluation.workflow_id,
+        digest=digest,
         signal=both.signal if both else route.signal or "",
-        argument=rule.input(facts),
+        argument=evaluation.input,
         workflow=both.start if both else None,
-        input=rule.start_input(facts) if both else None,
+        input=evaluation.start_input,
         options=options,
     )
+
+
+def _stage_number(refusal: Refusal) -> int:
+    return _STAGES.index(refusal.stage)

@@ -1,29 +1,29 @@
-"""Events in, commands out; nothing connects until it is heard."""
+"""The ingest app: subscribes to events and dead letters, and publishes commands."""
 
 from perdure.bus import StoredMessage, read_event
 from perdure.bus.app import App, Subscription
 from perdure.config.settings import Settings
 from perdure.errors import InvalidMessage
-from perdure_ingest.admission import Arrival, admit
-from perdure_ingest.flow_control import Handover
+from perdure_ingest.admission import admit
+from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.rules import Rule
+from perdure_ingest.variables import Arrival
 
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, rules: tuple[Rule, ...], handover: Handover) -> App:
-    """Build the service."""
+def create_app(settings: Settings, rules: tuple[Rule, ...], queues: RouteQueues) -> App:
+    """Build the service; nothing connects until the app is run."""
     limit = settings.ingest.max_payload_bytes
 
-    async def accept(heard: StoredMessage) -> None:
-        if len(heard.raw.body) > limit:
-            raise InvalidMessage("too_large", f"{len(heard.raw.body)} bytes; ingest takes at most {limit}")
-        event = read_event(heard.raw, fallback_id=f"{heard.stream}.{heard.sequence}")
-        arrival = Arrival(heard.sequence, heard.stored_at, heard.raw.headers)
+    async def accept(message: StoredMessage) -> None:
+        raw = message.raw
+        if len(raw.body) > limit:
+            raise InvalidMessage("too_large", f"{len(raw.body)} bytes; ingest takes at most {limit}")
+        event = read_event(raw, fallback_id=f"{message.stream}.{message.sequence}")
+        arrival = Arrival(message.sequence, message.stored_at, raw.headers)
         for admitted in admit(event, arrival, rules=rules):
-            await handover.take(admitted)
+            await queues.submit(admitted)
 
-    # A lost acknowledgement repeats nothing: commands have message ids, and the start ledger knows them for longer.
-    return App(
-        "ingest", [Subscription("EVENTS", accept), Subscription("DLQ", handover.return_dead_letter, traced=False)]
-    )
+    # A redelivered event repeats nothing: commands have message ids, and the start ledger keeps them for longer.
+    return App("ingest", [Subscription("EVENTS", accept), Subscription("DLQ", queues.free_slot, traced=False)])

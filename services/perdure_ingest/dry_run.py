@@ -1,7 +1,7 @@
-"""What would become of an event, without anything happening: ``python -m perdure_ingest.dry_run`` answers in JSON.
+"""Shows what would become of an event, and publishes nothing: ``python -m perdure_ingest.dry_run``.
 
-An event comes on standard input as ``{"type": ..., "data": ..., "id": ..., "headers": {...}}``; each route's outcome
-goes to standard output, one a line. A configuration that is wrong is told on standard error, exit 1.
+Standard input holds the event, as ``{"type": ..., "data": ..., "id": ..., "headers": {...}}``. Standard output gets
+each route's outcome, one JSON object a line. A wrong configuration is reported on standard error, with exit code 1.
 """
 
 import sys
@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from perdure.bus.topology import matches
 from perdure.config.loader import load_settings
+from perdure.config.routes import Route
 from perdure.contracts import Event, Reason
-from perdure.errors import InvalidMessage, SetupError
-from perdure_ingest.admission import Arrival, admit
-from perdure_ingest.expressions import facts_of
+from perdure.errors import SetupError
+from perdure_ingest.admission import make_command
 from perdure_ingest.rules import Rule, compile_rules
+from perdure_ingest.variables import Arrival, EventVariables
 
 __all__ = ["RouteOutcome", "TrialEvent", "try_event"]
 
 
 class TrialEvent(BaseModel):
-    """The event to be tried."""
+    """The event to try."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,10 +36,10 @@ class RouteOutcome(BaseModel):
     """What one route would do.
 
     Attributes:
-        takes: Whether the event is meant for the route, and fits.
+        takes: Whether the event is for the route, and fits.
         why: Why not, or what would happen.
-        reason: The event would become a dead letter for this reason.
-        command: What ingest would say.
+        reason: The reason of the dead letter that the event would become.
+        command: The command that ingest would publish.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,32 +52,31 @@ class RouteOutcome(BaseModel):
 
 
 def try_event(trial: TrialEvent, *, rules: Sequence[Rule], now: datetime) -> Iterator[RouteOutcome]:
-    """Try an event on each route by itself."""
+    """Evaluate each route by itself for an event that NATS would store now (UTC)."""
     event = Event(id=trial.id, type=trial.type, source="trial", data=trial.data)
-    arrival = Arrival(1, now, trial.headers)
+    variables = EventVariables(event, Arrival(1, now, trial.headers))
     for rule in rules:
-        route = rule.route
-        try:
-            if not matches(route.on, event.type):
-                yield RouteOutcome(route=rule.name, takes=False, why=f"`on: {route.on}` does not match {event.type}")
-            elif not rule.matches(facts_of(event, headers=trial.headers, stored_at=now)):
-                yield RouteOutcome(route=rule.name, takes=False, why=f"`when: {route.when}` is false")
-            else:
-                (admitted,) = admit(event, arrival, rules=[rule])
-                command: JsonValue = admitted.command.model_dump(mode="json")
-                yield RouteOutcome(route=rule.name, takes=True, why=_what_happens(rule, admitted.key), command=command)
-        except InvalidMessage as refused:
-            yield RouteOutcome(route=rule.name, takes=False, why=refused.detail, reason=refused.reason)
+        yield _outcome(rule, variables)
 
 
-def _what_happens(rule: Rule, key: str) -> str:
-    route = rule.route
-    does = f"starts {route.workflow}" if route.workflow else f"signals {route.signal}"
+def _outcome(rule: Rule, variables: EventVariables) -> RouteOutcome:
+    evaluation = rule.evaluate(variables)
+    if evaluation.refusal is not None:
+        refusal = evaluation.refusal
+        return RouteOutcome(route=rule.name, takes=False, why=refusal.detail, reason=refusal.reason)
+    if not evaluation.matched:
+        return RouteOutcome(route=rule.name, takes=False, why=evaluation.reason)
+    command: JsonValue = make_command(rule.route, variables, evaluation).model_dump(mode="json")
+    return RouteOutcome(route=rule.name, takes=True, why=_action(rule.route, evaluation.key), command=command)
+
+
+def _action(route: Route, key: str) -> str:
+    action = f"starts {route.workflow}" if route.workflow else f"signals {route.signal}"
     if route.signal_with_start:
-        does = f"signals {route.signal_with_start.signal}, and starts {route.workflow} if it is not open"
+        action = f"signals {route.signal_with_start.signal}, and starts {route.workflow} if it is not open"
     if route.flow is None and route.window is None:
-        return does
-    return f"{does}, after its flow control{f' (key {key})' if key else ''}"
+        return action
+    return f"{action}, after its flow control{f' (key {key})' if key else ''}"
 
 
 def _main() -> None:

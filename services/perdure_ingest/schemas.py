@@ -1,4 +1,4 @@
-"""What the data of a route's events must look like: a JSON Schema, or a pydantic model by its path."""
+"""Checks of an event's data against a route's schema: a JSON Schema, or a pydantic model by its path."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -17,10 +17,10 @@ Check = Callable[[JsonValue], None]
 
 
 def load_check(schema: str | dict[str, Any]) -> Check:
-    """Make a schema ready.
+    """Load a schema as a check.
 
     Raises:
-        SetupError: It is none.
+        SetupError: It is neither a JSON Schema nor the path of a pydantic model.
     """
     if isinstance(schema, str):
         return _model_check(schema)

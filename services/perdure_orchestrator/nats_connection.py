@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from perdure.bus import NatsBus, NatsObjects
-from perdure.bus.jetstream.connection import accept_any_subject, connection_options
 from perdure.config.settings import NatsSettings
+from perdure.connections.nats import accept_any_subject, connection_options
 from perdure_orchestrator.payload_store import PAYLOADS
 
 __all__ = ["NatsConnection"]

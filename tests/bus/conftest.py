@@ -14,7 +14,7 @@ from tests.support.ports import free_port
 
 @pytest.fixture
 def nats_settings(tmp_path: Path) -> Iterator[NatsSettings]:
-    """A real nats-server of this test's own."""
+    """Settings for a real nats-server that only this test uses."""
     port = str(free_port())
     command = [binary("nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
@@ -24,7 +24,7 @@ def nats_settings(tmp_path: Path) -> Iterator[NatsSettings]:
 
 @pytest_asyncio.fixture(params=["memory", "nats"])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    """Each adapter of the port in turn: what holds for one holds for the other."""
+    """Each adapter of the bus in turn."""
     if request.param == "memory":
         yield MemoryBus()
         return
@@ -35,7 +35,7 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
 
 @pytest_asyncio.fixture(params=["memory", "nats"])
 async def objects(request: pytest.FixtureRequest) -> AsyncIterator[Objects]:
-    """Likewise of the port to objects."""
+    """Each adapter of the object bucket in turn."""
     if request.param == "memory":
         yield MemoryObjects()
         return

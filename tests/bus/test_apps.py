@@ -1,42 +1,30 @@
-"""Each service on the bus in memory: what it hears, and what it then says."""
+"""Each service on the in-memory bus: which messages it receives, and what it then publishes."""
 
 import json
 from pathlib import Path
 
 from perdure.bus import MemoryBus, RawMessage
-from perdure.bus.app import App
-from perdure.bus.settlement import settle
 from perdure.config.routes import Route
-from perdure.config.settings import IngestSettings, Settings
+from perdure.config.services import IngestSettings
+from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.contracts.audit import AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
-from tests.bus.test_settle import Delivered
+from tests.support.app_delivery import deliver_all
+from tests.support.approval_requests import REQUEST
 from tests.support.ingest import create_ingest
-from tests.unit.flow.test_inbox import REQUEST
 
 SETTINGS = Settings(
     routes=(Route(on="documents.submitted", start="DocumentAnalysis"),), ingest=IngestSettings(max_payload_bytes=1_000)
 )
 
 
-async def let_hear(app: App, bus: MemoryBus) -> list[str]:
-    """Deliver what is on the bus to an app, once, and return how each message was settled."""
-    fates: list[str] = []
-    for ear in app.subscriptions:
-        async for heard in bus.read(f"{ear.stream.lower()}.>"):
-            delivery = Delivered(message=heard)
-            await settle(delivery, ear.handle, bus=bus, service=app.service)
-            fates += delivery.settled
-    return fates
-
-
 async def test_ingest_turns_a_bare_event_into_a_command() -> None:
     bus = MemoryBus()
     await bus.publish_raw(RawMessage("events.documents.submitted", b'{"path": "a.md"}', {}))
 
-    assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["ack"]
+    assert await deliver_all(create_ingest(SETTINGS, bus), bus) == ["ack"]
 
     (command,) = bus.published
     assert isinstance(command, StartWorkflow)
@@ -48,20 +36,20 @@ async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:
     await bus.publish_raw(RawMessage("events.documents.submitted", b"{}", {}))
     app = create_ingest(SETTINGS, bus)
 
-    await let_hear(app, bus)
-    await let_hear(app, bus)
+    await deliver_all(app, bus)
+    await deliver_all(app, bus)
 
     assert len(bus.published) == 1
 
 
-async def test_ingest_buries_what_it_cannot_take() -> None:
+async def test_ingest_dead_letters_events_that_it_cannot_take() -> None:
     bus = MemoryBus()
     await bus.publish_raw(RawMessage("events.documents.submitted", b"{}" + b" " * 1_000, {}))
     await bus.publish_raw(RawMessage("events.unknown", b"{}", {}))
 
-    assert await let_hear(create_ingest(SETTINGS, bus), bus) == ["term", "term", "ack", "ack"]
+    assert await deliver_all(create_ingest(SETTINGS, bus), bus) == ["term", "term", "ack", "ack"]
 
-    assert [letter.reason for letter in bus.published if isinstance(letter, DeadLetter)] == ["too_large", "no_route"]
+    assert [it.reason for it in bus.published if isinstance(it, DeadLetter)] == ["too_large", "no_route"]
 
 
 async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Path) -> None:
@@ -71,10 +59,10 @@ async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Pat
     async with open_store(Settings(state=tmp_path)) as store:
         app = create_audit(store, bus)
         for _ in range(2):
-            assert set(await let_hear(app, bus)) == {"ack"}
-        answer = await app.responders[0].respond(AuditRecordsQuery(subject="approvals").model_dump_json().encode())
+            assert set(await deliver_all(app, bus)) == {"ack"}
+        reply = await app.responders[0].respond(AuditRecordsQuery(subject="approvals").model_dump_json().encode())
 
-    found = AuditRecordsFound.model_validate_json(answer)
+    found = AuditRecordsFound.model_validate_json(reply)
     assert found.total == 2
     (record,) = found.records
     assert (record.stream, record.sequence, record.subject) == ("APPROVALS", 1, REQUEST.subject)

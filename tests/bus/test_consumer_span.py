@@ -1,4 +1,4 @@
-"""One event is one trace, however often it is delivered."""
+"""One event is one trace, however many times it is delivered."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ def spans() -> InMemorySpanExporter:
 
 @pytest.fixture
 def tracer(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Tracer:
-    """The bus' own, and the publisher's."""
+    """The tracer of the bus and of the publisher."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
     tracer = provider.get_tracer("test")
@@ -33,42 +33,42 @@ def tracer(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Trac
     return tracer
 
 
-async def test_a_redelivery_is_a_trace_of_its_own_that_is_linked_and_what_is_said_stays_in_the_events_trace(
+async def test_a_redelivery_has_a_linked_trace_and_its_handler_publishes_in_the_events_trace(
     nats_settings: NatsSettings, tracer: Tracer, spans: InMemorySpanExporter
 ) -> None:
     with tracer.start_as_current_span("publish") as publishing:
         headers: dict[str, str] = {}
         propagate.inject(headers)
-    said_under = await heard_twice(nats_settings, headers)
+    handler_spans = await handle_twice(nats_settings, headers)
 
     publisher = publishing.get_span_context()
-    first, second = heard_spans(spans)
-    assert [span.trace_id for span in said_under] == [publisher.trace_id] * 2
-    assert (first.trace_id, said_under[0].span_id) == (publisher.trace_id, first.span_id)
+    first, second = consumer_spans(spans)
+    assert [span.trace_id for span in handler_spans] == [publisher.trace_id] * 2
+    assert (first.trace_id, handler_spans[0].span_id) == (publisher.trace_id, first.span_id)
     assert second.trace_id != publisher.trace_id
-    assert said_under[1].span_id == publisher.span_id
-    again = of(spans, second)
-    assert [link.context.span_id for link in again.links] == [publisher.span_id]
-    assert (again.parent, (again.attributes or {})["messaging.nats.deliveries"]) == (None, 2)
+    assert handler_spans[1].span_id == publisher.span_id
+    redelivery = span_of(spans, second)
+    assert [link.context.span_id for link in redelivery.links] == [publisher.span_id]
+    assert (redelivery.parent, (redelivery.attributes or {})["messaging.nats.deliveries"]) == (None, 2)
 
 
 @pytest.mark.usefixtures("tracer")
-async def test_a_message_without_a_trace_begins_one_at_each_delivery(
+async def test_each_delivery_of_a_message_without_a_trace_begins_one(
     nats_settings: NatsSettings, spans: InMemorySpanExporter
 ) -> None:
-    said_under = await heard_twice(nats_settings, {})
+    handler_spans = await handle_twice(nats_settings, {})
 
-    assert [span.span_id for span in said_under] == [span.span_id for span in heard_spans(spans)]
+    assert [span.span_id for span in handler_spans] == [span.span_id for span in consumer_spans(spans)]
 
 
-async def heard_twice(settings: NatsSettings, headers: dict[str, str]) -> list[SpanContext]:
-    """Publish a message that is handled at the second try; returns where each try says what it has to say."""
-    said_under: list[SpanContext] = []
+async def handle_twice(settings: NatsSettings, headers: dict[str, str]) -> list[SpanContext]:
+    """Publish a message that is handled at its second delivery; returns the current span of each handler call."""
+    handler_spans: list[SpanContext] = []
     done = asyncio.Event()
 
     async def handle(_: StoredMessage) -> None:
-        said_under.append(trace.get_current_span().get_span_context())
-        if len(said_under) == 1:
+        handler_spans.append(trace.get_current_span().get_span_context())
+        if len(handler_spans) == 1:
             raise Unavailable("not yet")
         done.set()
 
@@ -78,15 +78,15 @@ async def heard_twice(settings: NatsSettings, headers: dict[str, str]) -> list[S
         async with subscribed(app, bus, settings, CollectorRegistry()), asyncio.timeout(10):
             await bus.publish_raw(RawMessage("events.a", b"{}", headers))
             await done.wait()
-    return said_under
+    return handler_spans
 
 
-def heard_spans(spans: InMemorySpanExporter) -> list[SpanContext]:
-    """Those of the deliveries, in their order."""
+def consumer_spans(spans: InMemorySpanExporter) -> list[SpanContext]:
+    """Return the spans of the deliveries, in their order."""
     found = [span for span in spans.get_finished_spans() if span.name == "ingest hears EVENTS"]
     contexts = [span.context for span in sorted(found, key=lambda span: span.start_time or 0)]
     return [context for context in contexts if context is not None]
 
 
-def of(spans: InMemorySpanExporter, context: SpanContext) -> ReadableSpan:
+def span_of(spans: InMemorySpanExporter, context: SpanContext) -> ReadableSpan:
     return next(span for span in spans.get_finished_spans() if span.context == context)

@@ -1,4 +1,4 @@
-"""What waits, waits in a stream; what goes by limits keeps them, however many ingest processes there are."""
+"""Starts beyond a route's limits wait in a stream, and any number of ingest processes keep the limits together."""
 
 import asyncio
 import itertools
@@ -30,43 +30,43 @@ from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, Progress, ProgressKind, StartWorkflow
 from perdure.runtime.background import background
-from perdure_ingest.flow_control import Handover
-from tests.bus.test_settle import Delivered
+from perdure_ingest.flow_control import RouteQueues
+from tests.support.deliveries import Delivered
 from tests.support.fuse import Fuse, Fused, Killed
-from tests.support.ingest import create_ingest, open_handover
+from tests.support.ingest import create_ingest, create_queues
 
 REPLICAS = 3
 
 
 @dataclass
-class Door:
-    """Several ingest processes at one bus, and what they let through."""
+class Ingest:
+    """Several ingest processes on one bus, and the starts that they publish."""
 
     bus: Bus
     entries: KeyValue
     starts: KeyValue
     settings: Settings
-    handovers: list[Handover] = field(default_factory=list)
+    processes: list[RouteQueues] = field(default_factory=list)
     published: int = 0
-    soon: float = 0.3  # seconds in which what comes too early would have come
+    settle_seconds: float = 0.3  # in this time, a start that must not come would have come
 
     async def publish(self, data: dict[str, Any], event_id: str | None = None) -> None:
-        """Publish an event, and let one of the processes hear it."""
+        """Publish an event, and deliver it to one of the processes."""
         self.published += 1
         headers = {"Nats-Msg-Id": event_id or f"e{self.published}"}
-        place = await self.bus.publish_raw(RawMessage("events.said", json.dumps(data).encode(), headers))
-        heard = await self.bus.first("events.said", after=place - 1)
-        assert heard is not None
-        await self.hear(heard, self.handovers[self.published % len(self.handovers)])
+        sequence = await self.bus.publish_raw(RawMessage("events.placed", json.dumps(data).encode(), headers))
+        message = await self.bus.first("events.placed", after=sequence - 1)
+        assert message is not None
+        await self.deliver(message, self.processes[self.published % len(self.processes)])
 
-    async def hear(self, heard: StoredMessage, handover: Handover) -> None:
-        delivery = Delivered(message=heard)
-        ear, _ = create_ingest(self.settings, self.bus, handover).subscriptions
-        await settle(delivery, ear.handle, bus=self.bus, service="ingest")
+    async def deliver(self, message: StoredMessage, process: RouteQueues) -> None:
+        delivery = Delivered(message=message)
+        events, _ = create_ingest(self.settings, self.bus, process).subscriptions
+        await settle(delivery, events.handle, bus=self.bus, service="ingest")
 
     async def started(self) -> list[StartWorkflow]:
-        said = [decode(heard.raw) async for heard in self.bus.read("commands.start.>")]
-        return [it for it in said if isinstance(it, StartWorkflow)]
+        commands = [decode(message.raw) async for message in self.bus.read("commands.start.>")]
+        return [it for it in commands if isinstance(it, StartWorkflow)]
 
     async def events_started(self) -> list[str]:
         return [start.event.id for start in await self.started()]
@@ -76,11 +76,11 @@ class Door:
         async with asyncio.timeout(10):
             while not set(event_ids) <= set(await self.events_started()):
                 await asyncio.sleep(0.02)
-        await asyncio.sleep(self.soon)
+        await asyncio.sleep(self.settle_seconds)
         assert sorted(await self.events_started()) == sorted(event_ids)
 
     async def end(self, event_id: str, kind: ProgressKind = "completed") -> None:
-        """Let the orchestrator run this start to its end."""
+        """Run this start to its ending, as the orchestrator would."""
         start = next(it for it in await self.started() if it.event.id == event_id)
         await StartLedger(self.starts).started(start)
         run = start.workflow_id
@@ -89,31 +89,33 @@ class Door:
 
 
 @asynccontextmanager
-async def door(bus: Bus, entries: KeyValue, starts: KeyValue, **route: Any) -> AsyncIterator[Door]:
-    settings = Settings(routes=(Route.model_validate({"on": "said", "start": "Echo", **route}),))
-    here = Door(bus, entries, starts, settings)
+async def running_ingest(bus: Bus, entries: KeyValue, starts: KeyValue, **route: Any) -> AsyncIterator[Ingest]:
+    settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", **route}),))
+    here = Ingest(bus, entries, starts, settings)
     async with AsyncExitStack() as stack:
         for _ in range(REPLICAS):
-            handover = open_handover(settings, bus, entries=entries, ledger=starts)
-            here.handovers.append(handover)
-            await stack.enter_async_context(background(*handover.duties()))
+            process = create_queues(settings, bus, entries=entries, ledger=starts)
+            here.processes.append(process)
+            await stack.enter_async_context(background(*process.duties()))
         yield here
 
 
 @pytest_asyncio.fixture(params=["memory", "nats"])
-async def open_door(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    """Each adapter in turn."""
+async def open_ingest(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    """Ingest on each adapter of the bus in turn."""
     if request.param == "memory":
         bus, entries, starts = MemoryBus(), MemoryKeyValue(), MemoryKeyValue()
-        yield lambda **route: door(bus, entries, starts, **route)
+        yield lambda **route: running_ingest(bus, entries, starts, **route)
         return
     async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as nats:
         await provision(nats.js, "ingest")
-        yield lambda **route: door(nats, NatsKeyValue(nats.js, "FLOW"), NatsKeyValue(nats.js, "STARTS"), **route)
+        yield lambda **route: running_ingest(
+            nats, NatsKeyValue(nats.js, "FLOW"), NatsKeyValue(nats.js, "STARTS"), **route
+        )
 
 
-async def test_no_more_runs_are_open_than_the_route_allows(open_door: Any) -> None:
-    async with open_door(flow={"max_open": 2}) as here:
+async def test_no_more_runs_are_open_than_max_open(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 2}) as here:
         for _ in range(5):
             await here.publish({})
         await here.expect("e1", "e2")
@@ -124,8 +126,8 @@ async def test_no_more_runs_are_open_than_the_route_allows(open_door: Any) -> No
         await here.expect("e1", "e2", "e3", "e4", "e5")
 
 
-async def test_keys_have_limits_of_their_own_and_do_not_wait_for_each_other(open_door: Any) -> None:
-    async with open_door(flow={"key": "data.tenant", "max_open_per_key": 1}) as here:
+async def test_keys_have_limits_of_their_own_and_do_not_wait_for_each_other(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.tenant", "max_open_per_key": 1}) as here:
         for tenant in ("a", "a", "a", "b"):
             await here.publish({"tenant": tenant})
         await here.expect("e1", "e4")
@@ -133,8 +135,8 @@ async def test_keys_have_limits_of_their_own_and_do_not_wait_for_each_other(open
         await here.expect("e1", "e4", "e2")
 
 
-async def test_starts_keep_their_rate(open_door: Any) -> None:
-    async with open_door(flow={"rate": "4/s"}) as here:
+async def test_starts_keep_their_rate(open_ingest: Any) -> None:
+    async with open_ingest(flow={"rate": "4/s"}) as here:
         began = asyncio.get_running_loop().time()
         for _ in range(4):
             await here.publish({})
@@ -145,8 +147,8 @@ async def test_starts_keep_their_rate(open_door: Any) -> None:
         assert asyncio.get_running_loop().time() - began >= 3 * 0.25
 
 
-async def test_the_most_urgent_goes_first(open_door: Any) -> None:
-    async with open_door(flow={"max_open": 1}, priority="data.urgency") as here:
+async def test_the_most_urgent_start_is_released_first(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}, priority="data.urgency") as here:
         await here.publish({"urgency": 3})
         await here.expect("e1")
         for urgency in (5, 1):
@@ -155,26 +157,26 @@ async def test_the_most_urgent_goes_first(open_door: Any) -> None:
         await here.expect("e1", "e3")
 
 
-async def test_of_events_in_quick_succession_the_last_one_counts(open_door: Any) -> None:
-    async with open_door(flow={"key": "data.doc", "debounce": "400ms"}) as here:
+async def test_of_debounced_events_only_the_last_one_starts_a_run(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "debounce": "400ms"}) as here:
         for doc in ("a", "a", "b", "a"):
             await here.publish({"doc": doc})
         await here.expect("e3", "e4")
 
 
-async def test_a_batch_is_one_run_for_many_events_when_it_is_full_or_old_enough(open_door: Any) -> None:
-    async with open_door(flow={"batch": {"size": 3, "within": "1s"}}, input="data.n") as here:
+async def test_a_batch_is_one_run_for_many_events_when_it_is_full_or_old_enough(open_ingest: Any) -> None:
+    async with open_ingest(flow={"batch": {"size": 3, "within": "1s"}}, input="data.n") as here:
         for number in range(5):
             await here.publish({"n": number})
-        await here.publish({"n": 0}, event_id="e1")  # again: it was collected before
+        await here.publish({"n": 0}, event_id="e1")  # a duplicate: it is in the batch already
         await here.expect("e1", "e4")
         inputs = [start.input for start in await here.started()]
 
     assert inputs == [[0, 1, 2], [3, 4]]
 
 
-async def test_of_a_singleton_there_is_one_open_run_and_the_others_are_skipped(open_door: Any) -> None:
-    async with open_door(flow={"key": "data.doc", "singleton": "skip"}) as here:
+async def test_a_singleton_that_skips_drops_events_while_a_run_with_their_key_is_open(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "singleton": "skip"}) as here:
         for doc in ("a", "a", "b"):
             await here.publish({"doc": doc})
         await here.expect("e1", "e3")
@@ -183,22 +185,22 @@ async def test_of_a_singleton_there_is_one_open_run_and_the_others_are_skipped(o
         await here.expect("e1", "e3", "e4")
 
 
-async def test_of_a_singleton_the_open_run_may_be_cancelled_and_only_the_newest_goes_next(open_door: Any) -> None:
-    async with open_door(flow={"key": "data.doc", "singleton": "cancel"}) as here:
+async def test_a_singleton_that_cancels_cancels_the_open_run_and_starts_only_the_newest(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "singleton": "cancel"}) as here:
         await here.publish({"doc": "a"})
         await here.expect("e1")
         for _ in range(2):
             await here.publish({"doc": "a"})
         await here.expect("e1")
-        cancelled = [decode(heard.raw) async for heard in here.bus.read("commands.cancel.>")]
+        cancelled = [decode(message.raw) async for message in here.bus.read("commands.cancel.>")]
         await here.end("e1", "cancelled")
         await here.expect("e1", "e3")
 
     assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo-e1"}
 
 
-async def test_a_start_that_the_orchestrator_gave_up_on_makes_room(open_door: Any) -> None:
-    async with open_door(flow={"max_open": 1}) as here:
+async def test_a_dead_lettered_start_frees_its_slot(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
         for _ in range(2):
             await here.publish({})
         await here.expect("e1")
@@ -206,32 +208,32 @@ async def test_a_start_that_the_orchestrator_gave_up_on_makes_room(open_door: An
         await here.bus.publish(
             make_dead_letter(command, "unknown_workflow", "no such workflow", service="orchestrator")
         )
-        letter = await here.bus.first("dlq.>")
-        await here.handovers[0].return_dead_letter(letter)
+        dead_letter = await here.bus.first("dlq.>")
+        await here.processes[0].free_slot(dead_letter)
         await here.expect("e1", "e2")
 
 
-async def test_outside_its_window_everything_waits(open_door: Any) -> None:
+async def test_every_start_waits_while_the_window_is_closed(open_ingest: Any) -> None:
     hour = (datetime.now(UTC).hour + 12) % 24
     closed = {"opens": f"{hour:02}:00", "closes": f"{hour:02}:30"}
-    async with open_door(window=closed) as here:
+    async with open_ingest(window=closed) as here:
         await here.publish({})
         await here.expect()
 
         assert len(await here.bus.count_by_subject("waiting.>")) == 1
 
 
-async def test_what_waits_of_a_route_that_lost_its_flow_control_goes_at_once(open_door: Any) -> None:
+async def test_waiting_starts_of_a_route_without_flow_control_are_released_at_once(open_ingest: Any) -> None:
     flows: list[dict[str, Any]] = [
         {"max_open": 1},
         {"debounce": "1h"},
         {"batch": {"size": 9, "within": "1h"}},
     ]
     for number, flow in enumerate(flows):
-        async with open_door(name=f"r{number}", flow=flow) as here:
+        async with open_ingest(name=f"r{number}", flow=flow) as here:
             await here.publish({}, event_id=f"first{number}")
             await here.publish({}, event_id=f"then{number}")
-    async with open_door(name="another") as here:
+    async with open_ingest(name="another") as here:
         await here.expect("first0", "then0", "then1", "first2")
         assert await here.bus.count_by_subject("waiting.>") == {}
         assert await here.bus.count_by_subject("latest.>") == {}
@@ -248,23 +250,23 @@ async def test_what_waits_of_a_route_that_lost_its_flow_control_goes_at_once(ope
         {"batch": {"size": 1, "within": "1h"}},
     ],
 )
-async def test_wherever_ingest_dies_with_what_waits_another_process_goes_on_and_nothing_runs_twice(
+async def test_wherever_ingest_dies_another_process_releases_the_waiting_start_once(
     flow: dict[str, Any],
 ) -> None:
     for number in itertools.count(1):
         bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Fuse(number)
-        route = Route.model_validate({"on": "said", "start": "Echo", "flow": flow})
+        route = Route.model_validate({"on": "placed", "start": "Echo", "flow": flow})
         settings = Settings(routes=(route,))
-        dying = open_handover(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
-        here = Door(bus, entries, starts, settings, [dying])
+        dying = create_queues(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
+        here = Ingest(bus, entries, starts, settings, [dying])
         with suppress(Killed):
             await here.publish({})
-            await let_go(dying)
-        async with door(bus, entries, starts, flow=flow) as living:
-            living.soon = 0.05
-            heard = await bus.first("events.said")
-            assert heard is not None
-            await living.hear(heard, living.handovers[0])  # it was not acknowledged, or that is not known
+            await run_duties(dying)
+        async with running_ingest(bus, entries, starts, flow=flow) as living:
+            living.settle_seconds = 0.05
+            message = await bus.first("events.placed")
+            assert message is not None
+            await living.deliver(message, living.processes[0])  # the acknowledgement is missing, or was lost
             await living.expect("e1")
             await living.end("e1")
             await living.publish({}, event_id="e2")
@@ -275,36 +277,36 @@ async def test_wherever_ingest_dies_with_what_waits_another_process_goes_on_and_
 
 
 @pytest.mark.parametrize("flow", [{"max_open": 1}, {"key": "'k'", "max_open_per_key": 1}])
-async def test_what_a_dead_process_let_go_is_not_overtaken_for_ever(
+async def test_a_start_that_a_dead_process_was_releasing_is_released_in_the_end(
     flow: dict[str, Any],
 ) -> None:
     for number in itertools.count(1):
         bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Fuse(number)
         route = {"priority": "data.urgency", "flow": flow}
-        settings = Settings(routes=(Route.model_validate({"on": "said", "start": "Echo", **route}),))
-        dying = open_handover(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
-        here = Door(bus, entries, starts, settings, [dying])
+        settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", **route}),))
+        dying = create_queues(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
+        here = Ingest(bus, entries, starts, settings, [dying])
         with suppress(Killed):
             await here.publish({"urgency": 3})
-            await let_go(dying)
-        async with door(bus, entries, starts, **route) as living:
-            living.soon = 0.05
+            await run_duties(dying)
+        async with running_ingest(bus, entries, starts, **route) as living:
+            living.settle_seconds = 0.05
             await living.publish({"urgency": 1}, event_id="e2")
-            heard = await bus.first("events.said")
-            assert heard is not None
-            await living.hear(heard, living.handovers[0])
+            message = await bus.first("events.placed")
+            assert message is not None
+            await living.deliver(message, living.processes[0])
             async with asyncio.timeout(10):
-                while not (going := await living.events_started()):
+                while not (released := await living.events_started()):
                     await asyncio.sleep(0.02)
-            await living.end(going[0])
+            await living.end(released[0])
             await living.expect("e1", "e2")
         if fuse.left > 0:
             break
 
 
-async def let_go(handover: Handover) -> None:
-    """Let a process look after what waits, until it dies of it or has nothing left to do."""
-    duties = {asyncio.create_task(duty) for duty in handover.duties()}
+async def run_duties(process: RouteQueues) -> None:
+    """Run the background tasks of a process until one dies, or for a moment."""
+    duties = {asyncio.create_task(duty) for duty in process.duties()}
     died, resting = await asyncio.wait(duties, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
     for duty in resting:
         duty.cancel()

@@ -1,4 +1,4 @@
-"""From an event to its commands, once each, wherever ingest dies between hearing and acknowledging."""
+"""An event becomes each of its commands once, wherever ingest dies before it acknowledges the event."""
 
 import itertools
 
@@ -7,18 +7,18 @@ from perdure.bus.settlement import settle
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import StartWorkflow
-from tests.bus.test_settle import Delivered
+from tests.support.deliveries import Delivered
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.ingest import create_ingest
 
-SETTINGS = Settings(routes=(Route(on="said", start="Echo"), Route(on="said", start="Count")))
+SETTINGS = Settings(routes=(Route(on="placed", start="Echo"), Route(on="placed", start="Count")))
 
 
-async def test_wherever_ingest_dies_the_next_delivery_makes_it_one_command_a_route() -> None:
+async def test_wherever_ingest_dies_the_redelivery_makes_it_one_command_a_route() -> None:
     for number in itertools.count(1):
         bus, fuse = MemoryBus(), Fuse(number)
         delivery = Delivered()
-        delivery.message = await published(bus)
+        delivery.message = await publish_event(bus)
         dying, _ = create_ingest(SETTINGS, Fused(bus, fuse)).subscriptions
         healthy, _ = create_ingest(SETTINGS, bus).subscriptions
         try:
@@ -34,6 +34,6 @@ async def test_wherever_ingest_dies_the_next_delivery_makes_it_one_command_a_rou
     assert number == 7, "two commands and an acknowledgement, each with a spark before and after"
 
 
-async def published(bus: MemoryBus) -> StoredMessage:
-    await bus.publish_raw(RawMessage("events.said", b"{}", {"Nats-Msg-Id": "one"}))
-    return await anext(bus.read("events.said"))
+async def publish_event(bus: MemoryBus) -> StoredMessage:
+    await bus.publish_raw(RawMessage("events.placed", b"{}", {"Nats-Msg-Id": "one"}))
+    return await anext(bus.read("events.placed"))

@@ -1,4 +1,4 @@
-"""One behaviour, both adapters."""
+"""Both adapters of the key-value port behave in the same way."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ async def bucket(request: pytest.FixtureRequest) -> AsyncIterator[KeyValue]:
 
 
 @pytest.mark.parametrize("key", KEYS)
-async def test_the_first_to_create_a_key_wins(bucket: KeyValue, key: str) -> None:
+async def test_exactly_one_of_several_concurrent_creates_succeeds(bucket: KeyValue, key: str) -> None:
     wins = await asyncio.gather(*(bucket.create(key, b"%d" % number) for number in range(5)))
 
     assert wins.count(True) == 1
     assert await bucket.get(key) == b"%d" % wins.index(True)
 
 
-async def test_a_value_is_replaced_only_as_it_was_read(bucket: KeyValue) -> None:
+async def test_a_value_is_replaced_only_at_the_revision_that_was_read(bucket: KeyValue) -> None:
     assert await bucket.replace("k", b"1", revision=0)
     read = await bucket.read("k")
     assert read is not None
@@ -41,7 +41,7 @@ async def test_a_value_is_replaced_only_as_it_was_read(bucket: KeyValue) -> None
     assert await bucket.get("k") == b"2"
 
 
-async def test_what_is_put_replaces_what_was_there(bucket: KeyValue) -> None:
+async def test_a_put_replaces_the_value(bucket: KeyValue) -> None:
     await bucket.create("k", b"1")
     await bucket.put("k", b"2")
 

@@ -18,7 +18,7 @@ from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
 from perdure_notifier.render import render
-from tests.bus.test_apps import let_hear
+from tests.support.app_delivery import deliver_all
 from tests.support.notifier import Clock, ScriptedChannel, alert, decided, request, sender
 
 
@@ -45,7 +45,7 @@ async def test_a_request_is_sent_and_a_notification_is_published() -> None:
     channel = TerminalChannel("terminal", out)
     await bus.publish(request())
 
-    assert await let_hear(notifier(bus, [channel]).app(), bus) == ["ack"]
+    assert await deliver_all(notifier(bus, [channel]).app(), bus) == ["ack"]
     await sender(bus, channel).send_due()
 
     assert notifications(bus) == [("terminal", "sent", request().message_id)]
@@ -59,7 +59,7 @@ async def test_a_request_delivered_twice_is_sent_once() -> None:
     app = notifier(bus, [desk]).app()
 
     for _ in range(2):
-        await let_hear(app, bus)
+        await deliver_all(app, bus)
         await sender(bus, desk).send_due()
 
     assert desk.sent == [[request().message_id]]
@@ -71,7 +71,7 @@ async def test_a_reminder_carries_its_request() -> None:
     await bus.publish(request())
     await bus.publish(reminder)
 
-    await let_hear(notifier(bus, [desk]).app(), bus)
+    await deliver_all(notifier(bus, [desk]).app(), bus)
     await sender(bus, desk).send_due()
 
     assert [notice.request for notice in desk.notices] == [request(), request()]
@@ -87,7 +87,7 @@ async def test_rules_route_notices_to_channels() -> None:
     for number, severity in enumerate(severities, start=1):
         await bus.publish(request(number, severity=severity))
 
-    await let_hear(notifier(bus, [finance, others], routing=rules).app(), bus)
+    await deliver_all(notifier(bus, [finance, others], routing=rules).app(), bus)
     for channel in (finance, others):
         await sender(bus, channel).send_due()
 
@@ -101,7 +101,7 @@ async def test_the_same_rules_route_alerts() -> None:
     raised = alert(roles=("administrator",), details="All of it", severity="high")
     await bus.publish(raised)
 
-    await let_hear(notifier(bus, [admins, others], routing=rules).app(), bus)
+    await deliver_all(notifier(bus, [admins, others], routing=rules).app(), bus)
     for channel in (admins, others):
         await sender(bus, channel).send_due()
 
@@ -114,7 +114,7 @@ async def test_a_failing_channel_is_retried_later_without_delaying_others() -> N
     bus, clock = MemoryBus(), Clock()
     down, up = ScriptedChannel("down", Unavailable("no answer")), ScriptedChannel("up")
     await bus.publish(request())
-    await let_hear(notifier(bus, [down, up]).app(), bus)
+    await deliver_all(notifier(bus, [down, up]).app(), bus)
     senders = [sender(bus, channel, clock=clock) for channel in (down, up)]
 
     due = [await it.send_due() for it in senders]

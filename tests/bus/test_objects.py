@@ -1,4 +1,4 @@
-"""One behaviour, both adapters; then what only a real server can do to an object."""
+"""Both adapters of the object port behave in the same way; then what only a real server can show."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import NotKept, Unavailable
 
-CHUNK = 128 * 1024  # bytes, as nats-py makes them
+CHUNK = 128 * 1024  # bytes; nats-py's size
 SIZES = [0, 1, CHUNK, 33 * CHUNK + 1]
 
 
@@ -24,25 +24,25 @@ async def bus(nats_settings: NatsSettings) -> AsyncIterator[NatsBus]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_what_is_put_can_be_got(objects: Objects, size: int) -> None:
+async def test_data_that_was_put_can_be_got(objects: Objects, size: int) -> None:
     data = bytes(number % 251 for number in range(size))
     await objects.put("a", data)
 
     assert await objects.get("a") == data
 
 
-async def test_what_nobody_put_is_not_kept(objects: Objects) -> None:
+async def test_getting_an_unknown_name_is_an_error(objects: Objects) -> None:
     with pytest.raises(NotKept, match="another"):
         await objects.get("another")
 
 
-async def test_the_same_may_be_put_by_many_at_once(objects: Objects) -> None:
+async def test_concurrent_puts_of_the_same_data_succeed(objects: Objects) -> None:
     await asyncio.gather(*(objects.put("a", b"x" * CHUNK * 2) for _ in range(5)))
 
     assert await objects.get("a") == b"x" * CHUNK * 2
 
 
-async def test_what_is_kept_already_is_not_sent_again(bus: NatsBus) -> None:
+async def test_data_that_is_stored_already_is_not_sent_again(bus: NatsBus) -> None:
     objects = NatsObjects(bus.js, "PAYLOADS")
     await objects.put("a", b"data")
     before = (await bus.js.stream_info("OBJ_PAYLOADS")).state.last_seq
@@ -51,9 +51,9 @@ async def test_what_is_kept_already_is_not_sent_again(bus: NatsBus) -> None:
     assert (await bus.js.stream_info("OBJ_PAYLOADS")).state.last_seq == before
 
 
-async def test_what_would_be_forgotten_soon_is_put_again_and_outlives_its_first_time(bus: NatsBus) -> None:
+async def test_data_that_would_expire_soon_is_stored_again_and_outlives_its_first_copy(bus: NatsBus) -> None:
     config = (await bus.js.stream_info("OBJ_PAYLOADS")).config
-    await bus.js.update_stream(config, max_age=3.0, duplicate_window=3.0)  # stays as the operator set it
+    await bus.js.update_stream(config, max_age=3.0, duplicate_window=3.0)  # provisioning keeps the operator's settings
     objects = NatsObjects(bus.js, "PAYLOADS")
     await objects.put("a", b"data")
     first = await entry(bus)
@@ -70,7 +70,7 @@ async def test_what_would_be_forgotten_soon_is_put_again_and_outlives_its_first_
 async def test_an_object_that_lost_a_chunk_is_unavailable_until_it_is_put_again(
     bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.bus.jetstream.objects._SILENCE", 0.3)
+    monkeypatch.setattr("perdure.bus.jetstream.objects._CHUNK_TIMEOUT_SECONDS", 0.3)
     objects, data = NatsObjects(bus.js, "PAYLOADS"), b"x" * CHUNK * 3
     await objects.put("a", data)
     await bus.js.delete_msg("OBJ_PAYLOADS", 2)
@@ -81,7 +81,7 @@ async def test_an_object_that_lost_a_chunk_is_unavailable_until_it_is_put_again(
     assert await objects.get("a") == data
 
 
-async def test_an_object_that_somebody_changed_is_whole_again_when_it_is_put_again(bus: NatsBus) -> None:
+async def test_an_altered_object_is_whole_again_when_it_is_put_again(bus: NatsBus) -> None:
     objects = NatsObjects(bus.js, "PAYLOADS")
     await (await bus.js.object_store("PAYLOADS")).put("a", b"something else")
     await objects.put("a", b"data")
@@ -89,7 +89,7 @@ async def test_an_object_that_somebody_changed_is_whole_again_when_it_is_put_aga
     assert await objects.get("a") == b"data"
 
 
-async def test_a_bucket_that_is_not_there_is_unavailable(nats_settings: NatsSettings) -> None:
+async def test_a_missing_bucket_is_unavailable(nats_settings: NatsSettings) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
         objects = NatsObjects(bus.js, "PAYLOADS")
 
@@ -99,7 +99,7 @@ async def test_a_bucket_that_is_not_there_is_unavailable(nats_settings: NatsSett
             await objects.get("a")
 
 
-async def test_the_bucket_stays_as_its_operator_set_it(bus: NatsBus) -> None:
+async def test_the_bucket_keeps_its_operators_limits(bus: NatsBus) -> None:
     config = (await bus.js.stream_info("OBJ_PAYLOADS")).config
     await bus.js.update_stream(config, max_bytes=50_000_000, max_age=86_400.0)
 

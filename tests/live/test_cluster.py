@@ -1,4 +1,4 @@
-"""A NATS cluster loses its leader under load, and nobody loses or doubles an event."""
+"""A NATS cluster loses a leader under load, and no event is lost or doubled."""
 
 import asyncio
 import signal
@@ -43,19 +43,19 @@ async def test_the_leader_of_the_events_dies_under_load_and_every_event_becomes_
             await publishing
             facts = await here.completed(EVENTS, within=120)
             runs = await runs_in_temporal(port)
-            letters = [heard async for heard in here.bus.read("dlq.>")]
+            dead_letters = [message async for message in here.bus.read("dlq.>")]
             await all_current(here)
 
     assert sorted(runs) == sorted(f"Quick-e{number}" for number in range(EVENTS))
-    assert {run: [fact.kind for fact in story].count("completed") for run, story in facts.items()} == dict.fromkeys(
-        runs, 1
-    )
-    assert {run: gaps(story) for run, story in facts.items() if gaps(story)} == {}
-    assert letters == []
+    assert {
+        run: [fact.kind for fact in run_facts].count("completed") for run, run_facts in facts.items()
+    } == dict.fromkeys(runs, 1)
+    assert {run: gaps(run_facts) for run, run_facts in facts.items() if gaps(run_facts)} == {}
+    assert dead_letters == []
 
 
 class Cluster:
-    """Three servers that know each other."""
+    """A cluster of three nats-servers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -123,7 +123,7 @@ async def temporal(folder: Path) -> AsyncIterator[int]:
 
 
 async def publish_all(here: World) -> None:
-    """As a careful publisher does: each event again, under the same id, until it is acknowledged."""
+    """Publish each event again, under the same id, until it is acked."""
     for number in range(EVENTS):
         while True:
             try:
@@ -135,10 +135,10 @@ async def publish_all(here: World) -> None:
 
 
 async def stored(here: World, count: int) -> None:
-    """Wait until so many events lie in their stream."""
+    """Wait until the stream holds so many events."""
     async with asyncio.timeout(60):
-        async for heard in here.bus.subscribe("events.>", replay=True):
-            if heard.sequence >= count:
+        async for message in here.bus.subscribe("events.>", replay=True):
+            if message.sequence >= count:
                 return
 
 
@@ -151,7 +151,7 @@ async def leader_of_the_events(here: World) -> str:
 
 
 async def all_current(here: World) -> None:
-    """Wait until the one that came back holds all events."""
+    """Wait until the restarted server holds all events."""
     async with asyncio.timeout(60):
         while True:
             info = await here.bus.js.stream_info("EVENTS")
@@ -162,7 +162,7 @@ async def all_current(here: World) -> None:
 
 
 async def runs_in_temporal(port: int) -> list[str]:
-    """The ids of all runs that Temporal knows, as often as it knows them."""
+    """Return the workflow ids of all runs in Temporal, one for each run."""
     client = await Client.connect(f"127.0.0.1:{port}")
     async with asyncio.timeout(30):
         while True:

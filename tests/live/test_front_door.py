@@ -1,4 +1,4 @@
-"""What arrives at the front door, however it looks, becomes a run or one dead letter."""
+"""Every published event, valid or not, becomes a run or one dead letter."""
 
 import json
 import re
@@ -41,41 +41,41 @@ async def test_a_bare_message_from_any_client_starts_a_run(here: World) -> None:
     assert (await here.stories(run))[run][-1].kind == "completed"
 
 
-async def test_each_bad_message_ends_as_one_dead_letter_and_the_service_stays_up(here: World) -> None:
+async def test_each_bad_message_becomes_one_dead_letter_and_the_services_stay_up(here: World) -> None:
     before = {name: here.suite.supervisor.pid(name) for name in ("ingest", "orchestrator")}
     after, runs = await here.last("DLQ"), set(await here.facts())
     for body, type_, _ in BAD:
         await here.publish(type_, body)
     await here.publish("work.quick", json.dumps({"steps": 2}).encode(), Nats_Msg_Id="good")
 
-    letters = await here.dead_letters(len(BAD), after=after)
+    dead_letters = await here.dead_letters(len(BAD), after=after)
     assert (await here.stories("Quick-good"))["Quick-good"][-1].kind == "completed"
     assert set(await here.facts()) - runs == {"Quick-good"}
-    assert sorted(letter.reason for letter in letters) == sorted(reason for _, _, reason in BAD)
-    assert all(len(letter.detail) > 10 for letter in letters)
+    assert sorted(dead_letter.reason for dead_letter in dead_letters) == sorted(reason for _, _, reason in BAD)
+    assert all(len(dead_letter.detail) > 10 for dead_letter in dead_letters)
     assert {name: here.suite.supervisor.pid(name) for name in before} == before
 
 
-async def test_an_id_that_comes_again_with_other_data_is_refused_and_the_first_one_runs(here: World) -> None:
+async def test_a_second_event_with_the_same_id_and_other_data_is_a_dead_letter_and_the_first_runs(here: World) -> None:
     after, first = await here.last("DLQ"), await here.last("EVENTS") + 1
     for steps in (1, 2):
         cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.chained", "ce_source": "test"}
         await here.publish("work.chained", b'{"steps": %d}' % steps, **cloud)
-    (letter,) = await here.dead_letters(1, after=after)
+    (dead_letter,) = await here.dead_letters(1, after=after)
     facts = await here.stories("Chain-e1")
 
-    assert (letter.service, letter.reason) == ("orchestrator", "duplicate_id")
-    assert f"The event id e1 was used before, by EVENTS {first}" in letter.detail
+    assert (dead_letter.service, dead_letter.reason) == ("orchestrator", "duplicate_id")
+    assert f"The event id e1 was used before, by EVENTS {first}" in dead_letter.detail
     assert facts["Chain-e1"][-1].result == 1
 
 
-async def test_the_publisher_that_the_readme_shows_publishes_also_while_nats_is_away(here: World) -> None:
+async def test_the_publisher_of_the_readme_publishes_also_while_nats_is_down(here: World) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     (shown,) = [
         block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "async def publish" in block
     ]
     names: dict[str, Any] = {}
-    exec(shown, names)  # noqa: S102 (our own words)
+    exec(shown, names)  # noqa: S102 (code from this repository)
     here.suite.supervisor.kill("nats")
     await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
 

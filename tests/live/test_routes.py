@@ -1,4 +1,4 @@
-"""What a route says of its runs is what Temporal does with them."""
+"""Temporal runs workflows with the options of their routes."""
 
 import asyncio
 
@@ -36,13 +36,13 @@ ROUTES = [
 here = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
 
 
-async def test_runs_are_run_as_their_routes_say(here: World) -> None:
+async def test_runs_have_the_options_of_their_routes(here: World) -> None:
     temporal = await Client.connect(here.suite.endpoints.temporal)
     await here.publish("work.quick", b"{}", Nats_Msg_Id="late")
     for number in range(2):
         await here.publish("work.patient", b'{"tenant": "acme", "urgent": true}', Nats_Msg_Id=f"p{number}")
     stories = await here.stories("patient-acme", "Quick-late")
-    (letter,) = await here.dead_letters(1)
+    (dead_letter,) = await here.dead_letters(1)
     patient = (await temporal.get_workflow_handle("patient-acme").describe()).raw_description
     quick = await temporal.get_workflow_handle("Quick-late").describe()
 
@@ -50,7 +50,7 @@ async def test_runs_are_run_as_their_routes_say(here: World) -> None:
         "patient-acme": "timed_out",
         "Quick-late": "completed",
     }
-    assert letter.reason == "run_exists"
+    assert dead_letter.reason == "run_exists"
     priority = patient.workflow_execution_info.priority
     assert (priority.priority_key, priority.fairness_key) == (1, "acme")
     assert quick.execution_time is not None
@@ -60,7 +60,7 @@ async def test_runs_are_run_as_their_routes_say(here: World) -> None:
 async def test_many_events_signal_one_run_and_the_first_starts_it(here: World) -> None:
     for number in range(1, 5):
         await here.publish("work.counted", b'{"n": %d}' % number, Nats_Msg_Id=f"c{number}")
-    await counted(here, 4)  # signals of one moment may change places, and the last one ends the run
+    await counted(here, 4)  # concurrent signals may arrive in any order, and the last one ends the run
     await here.publish("work.stopped", b"null", Nats_Msg_Id="s1")
     facts = await here.stories("tally")
 

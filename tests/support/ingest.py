@@ -1,4 +1,4 @@
-"""Ingest on any bus, with whatever it keeps in memory unless told otherwise."""
+"""The ingest app on any bus; its state is in memory by default."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from perdure.bus.app import App
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure_ingest.app import create_app
-from perdure_ingest.flow_control import Handover
+from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.rules import compile_rules
 
-__all__ = ["create_ingest", "open_handover"]
+__all__ = ["create_ingest", "create_queues"]
 
 
-def open_handover(
+def create_queues(
     settings: Settings, bus: Any, *, entries: KeyValue | None = None, ledger: KeyValue | None = None
-) -> Handover:
-    return Handover(
+) -> RouteQueues:
+    return RouteQueues(
         compile_rules(settings.routes),
         bus=bus,
         entries=entries or MemoryKeyValue(),
@@ -24,5 +24,5 @@ def open_handover(
     )
 
 
-def create_ingest(settings: Settings, bus: Bus, handover: Handover | None = None) -> App:
-    return create_app(settings, compile_rules(settings.routes), handover or open_handover(settings, bus))
+def create_ingest(settings: Settings, bus: Bus, queues: RouteQueues | None = None) -> App:
+    return create_app(settings, compile_rules(settings.routes), queues or create_queues(settings, bus))

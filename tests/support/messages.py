@@ -1,5 +1,6 @@
 """Hypothesis strategies for all messages of ``perdure.contracts``."""
 
+from datetime import datetime
 from typing import Any, get_args
 
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from perdure.contracts import AnyMessage, EventReference, Message
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 words = texts.filter(bool)
-times = st.datetimes(timezones=st.timezones())
+times = st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones())  # noqa: DTZ001 (hypothesis takes naive limits)
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts,

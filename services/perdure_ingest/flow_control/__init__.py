@@ -1,9 +1,9 @@
-"""Flow control: starts that may not go yet wait in JetStream, and what they go by is kept in NATS.
+"""Flow control: starts beyond a route's limits wait in JetStream until the limits allow them.
 
-An event of such a route is durable in a waiting stream before it is acknowledged. Every ingest process looks after
-every route: whoever changes what is open does so by compare-and-set, so that many processes keep one limit.
+An event of such a route is stored in a waiting stream before it is acknowledged. Every ingest process works on every
+route: each changes a route's open runs by compare-and-set, so that all processes together keep one limit.
 """
 
-from perdure_ingest.flow_control.handover import Handover
+from perdure_ingest.flow_control.route_queues import RouteQueues
 
-__all__ = ["Handover"]
+__all__ = ["RouteQueues"]

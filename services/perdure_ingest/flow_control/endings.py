@@ -1,4 +1,4 @@
-"""Runs that have ended make room: heard of on the bus, and looked for where nobody may have listened."""
+"""Runs that have ended, and starts that will not happen: both free a slot of their route."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -8,37 +8,37 @@ from pydantic import ValidationError
 from perdure.bus import Bus, decode
 from perdure.contracts import ENDINGS, DeadLetter, Progress, StartWorkflow, to_token
 
-__all__ = ["given_up", "has_ended", "listen_for_endings"]
+__all__ = ["dead_lettered_start", "has_ended", "watch_endings"]
 
 _REPETITIONS: Final = {"duplicate_id", "run_exists"}  # the run of this id is another one, and may be open
 
 
-async def listen_for_endings(bus: Bus, workflow: str, ended: Callable[[str], Awaitable[None]]) -> None:
-    """Tell of each run of a workflow that ends from now on, by its workflow id, for ever."""
-    async for heard in bus.subscribe(f"progress.{to_token(workflow)}.*"):
-        fact = decode(heard.raw)
+async def watch_endings(bus: Bus, workflow: str, on_ending: Callable[[str], Awaitable[None]]) -> None:
+    """Call back with the workflow id of each run of a workflow that ends from now on; never returns."""
+    async for message in bus.subscribe(f"progress.{to_token(workflow)}.*"):
+        fact = decode(message.raw)
         if isinstance(fact, Progress) and fact.kind in ENDINGS:
-            await ended(fact.workflow_id)
+            await on_ending(fact.workflow_id)
 
 
 async def has_ended(bus: Bus, workflow: str, run: str) -> bool:
-    """Tell whether a run ever said that it has ended.
+    """Return whether the run's progress holds an ending.
 
     Raises:
         Unavailable: NATS does not answer.
     """
-    async for heard in bus.read(f"progress.{to_token(workflow)}.{to_token(run)}"):
-        fact = decode(heard.raw)
+    async for message in bus.read(f"progress.{to_token(workflow)}.{to_token(run)}"):
+        fact = decode(message.raw)
         if isinstance(fact, Progress) and fact.kind in ENDINGS:
             return True
     return False
 
 
-def given_up(letter: DeadLetter) -> StartWorkflow | None:
-    """Return the start that a dead letter tells will not happen."""
-    if not letter.original_subject.startswith("commands.start.") or letter.reason in _REPETITIONS:
+def dead_lettered_start(dead_letter: DeadLetter) -> StartWorkflow | None:
+    """Return the start that will not happen because of this dead letter, if there is one."""
+    if not dead_letter.original_subject.startswith("commands.start.") or dead_letter.reason in _REPETITIONS:
         return None
     try:
-        return StartWorkflow.model_validate_json(letter.body or b"")
+        return StartWorkflow.model_validate_json(dead_letter.body or b"")
     except ValidationError:
-        return None  # not even that can be read: it never took room
+        return None  # the orchestrator could not read it either, so it never took a slot

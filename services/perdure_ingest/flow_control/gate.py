@@ -1,24 +1,24 @@
-"""Whether a start may go now: a pure function of the route's limits and of what is open."""
+"""Whether a waiting start may be released: a pure function of the route's limits and of its open runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import StartWorkflow
 from perdure.values.window import Window
 
-__all__ = ["Go", "Going", "OpenRuns", "Replace", "Skip", "Verdict", "Wait", "decide"]
+__all__ = ["Action", "CancelOpen", "LastRelease", "OpenRuns", "Release", "Skip", "Wait", "next_action"]
 
 
-class Going(BaseModel):
-    """The start that was let go last: whoever lets go the next one first makes sure that this one went.
+class LastRelease(BaseModel):
+    """The start that was released last: before the next release, a process makes sure that it was published.
 
     Attributes:
-        subject: Where it waits until it went.
-        sequence: Its place there.
-        command: The start itself, where a newer one may take its place meanwhile.
+        subject: The subject under which it waits until then.
+        sequence: Its sequence in that stream.
+        command: The start itself, if a newer one may replace the waiting message meanwhile.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -29,42 +29,48 @@ class Going(BaseModel):
 
 
 class OpenRuns(BaseModel):
-    """What a route's limits go by; one entry of the bucket FLOW.
+    """The state of a route's limits; one entry of the bucket FLOW.
 
     Attributes:
-        runs: The key of each run that was let go and has not ended, by workflow id.
-        next_start: The start rate allows none before.
-        going: What was let go last.
+        runs: Key by workflow id, of each run that was released and has not ended.
+        next_start: The start rate allows no release before (UTC).
+        last_release: The start that was released last.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     runs: dict[str, str] = {}
     next_start: AwareDatetime | None = None
-    going: Going | None = None
+    last_release: LastRelease | None = Field(default=None, alias="going")
 
-    def of(self, key: str) -> list[str]:
+    def with_key(self, key: str) -> list[str]:
         """Return the open runs with this key."""
-        return [run for run, its_key in self.runs.items() if its_key == key]
+        return [run for run, run_key in self.runs.items() if run_key == key]
 
     def without(self, run: str) -> "OpenRuns":
-        """Return the same after a run has ended."""
+        """Return the state after a run has ended."""
         return self.model_copy(update={"runs": {it: key for it, key in self.runs.items() if it != run}})
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
-    """It may go, and this is what is open then."""
+class Release:
+    """Publish the start.
+
+    Attributes:
+        open: The state afterwards.
+    """
 
     open: OpenRuns
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """It has to wait.
+    """Leave the start where it waits.
 
     Attributes:
-        until: Look again then; None: when a run ends.
+        until: Evaluate it again at this time; None: when a run ends.
         all: Whether everything of the route waits, not only what has this key.
     """
 
@@ -74,35 +80,39 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A run with its key is open, and the route wants no second one."""
+    """Drop the start: a run with its key is open, and the route allows no second one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Replace:
-    """These runs are to be cancelled first."""
+class CancelOpen:
+    """Cancel open runs, and leave the start waiting until they have ended.
+
+    Attributes:
+        runs: Their workflow ids.
+    """
 
     runs: tuple[str, ...]
 
 
-Verdict = Go | Wait | Skip | Replace
+Action = Release | Wait | Skip | CancelOpen
 
 
-def decide(  # noqa: PLR0911, PLR0913 (one line a limit; what it goes by)
+def next_action(  # noqa: PLR0911, PLR0913 (one line a limit; one argument a fact that limits depend on)
     opened: OpenRuns, run: str, key: str, *, flow: FlowControl, window: Window | None, now: datetime
-) -> Verdict:
-    """Judge a start.
+) -> Action:
+    """Decide what to do with a waiting start.
 
     Args:
-        opened: What is open.
-        run: Its workflow id.
-        key: The value of its ``flow.key``.
+        opened: The state of the route's limits.
+        run: The start's workflow id.
+        key: The value of its ``flow.key``, as a token.
         flow: The limits.
         window: When runs may start at all.
         now: The time (UTC).
     """
     if run in opened.runs:
-        return Go(opened)
-    same_key = opened.of(key)
+        return Release(opened)
+    same_key = opened.with_key(key)
     if same_key and flow.singleton == "skip":
         return Skip()
     if window is not None and (opening := window.next_opening(now)) > now:
@@ -110,15 +120,15 @@ def decide(  # noqa: PLR0911, PLR0913 (one line a limit; what it goes by)
     if opened.next_start is not None and flow.rate is not None and opened.next_start > now:
         return Wait(opened.next_start)
     if same_key and flow.singleton == "cancel":
-        return Replace(tuple(same_key))
+        return CancelOpen(tuple(same_key))
     if flow.open_per_key is not None and len(same_key) >= flow.open_per_key:
         return Wait(None, all=False)
     if flow.max_open is not None and len(opened.runs) >= flow.max_open:
         return Wait(None)
-    return Go(_after(opened, run, key, flow, now))
+    return Release(_after_release(opened, run, key, flow, now))
 
 
-def _after(opened: OpenRuns, run: str, key: str, flow: FlowControl, now: datetime) -> OpenRuns:
+def _after_release(opened: OpenRuns, run: str, key: str, flow: FlowControl, now: datetime) -> OpenRuns:
     runs = {**opened.runs, run: key} if flow.counts_open else {}
     next_start = now + flow.rate.apart if flow.rate is not None else None
     return opened.model_copy(update={"runs": runs, "next_start": next_start})

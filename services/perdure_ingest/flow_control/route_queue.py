@@ -1,4 +1,4 @@
-"""One route's way through the waiting streams: collected into batches, if it wants them, then let go."""
+"""The queue of one route: events are collected into batches if the route has them, then released within its limits."""
 
 from collections.abc import Coroutine
 from typing import Final
@@ -9,10 +9,10 @@ from perdure.config.flow_control import FlowControl
 from perdure.contracts import StartWorkflow, to_token
 from perdure.runtime.poller import Poller
 from perdure.values.window import Window
-from perdure_ingest.flow_control.batching import Batches
-from perdure_ingest.flow_control.endings import has_ended, listen_for_endings
-from perdure_ingest.flow_control.release import Release
-from perdure_ingest.flow_control.waiting import Place, wire_of
+from perdure_ingest.flow_control.batcher import Batcher
+from perdure_ingest.flow_control.endings import has_ended, watch_endings
+from perdure_ingest.flow_control.releaser import Releaser
+from perdure_ingest.flow_control.waiting import WaitingSubjects, encode_start
 
 __all__ = ["RouteQueue"]
 
@@ -20,9 +20,9 @@ _LOOK_FOR_ENDINGS_EVERY: Final = 30.0  # seconds
 
 
 class RouteQueue:
-    """What waits of one route, and who looks after it."""
+    """The waiting starts of one route."""
 
-    def __init__(  # noqa: PLR0913 (what it goes by, and what it works on)
+    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
         self,
         route: str,
         workflow: str,
@@ -37,62 +37,62 @@ class RouteQueue:
         self._ledger = ledger
         self._workflow = workflow
         self._counts_open = flow.counts_open
-        self._place = Place("latest" if flow.keeps_newest else "waiting", "start", to_token(route))
-        self._release = Release(self._place, flow, window, bus=bus, entries=entries, ledger=ledger)
-        self._releasing = Poller(self._release.look)
-        self._collected = Place("waiting", "batch", to_token(route))
-        self._batches: Batches | None = None
+        self._to_release = WaitingSubjects("latest" if flow.keeps_newest else "waiting", "start", to_token(route))
+        self._releaser = Releaser(self._to_release, flow, window, bus=bus, entries=entries, ledger=ledger)
+        self._releasing = Poller(self._releaser.release_due)
+        self._to_batch = WaitingSubjects("waiting", "batch", to_token(route))
+        self._batcher: Batcher | None = None
         if flow.batch is not None:
-            self._batches = Batches(self._collected, flow.batch, bus=bus, entries=entries, hand_on=self._wait)
-            self._collecting = Poller(self._batches.look)
+            self._batcher = Batcher(self._to_batch, flow.batch, bus=bus, entries=entries, forward=self._await_release)
+            self._batching = Poller(self._batcher.start_due)
 
     @property
-    def places(self) -> set[Place]:
+    def subjects(self) -> set[WaitingSubjects]:
         """Where starts of this route wait."""
-        return {self._place, self._collected} if self._batches else {self._place}
+        return {self._to_release, self._to_batch} if self._batcher else {self._to_release}
 
-    async def take(self, start: StartWorkflow, key: str) -> None:
-        """Let a start wait; returns once that is durable.
+    async def enqueue(self, start: StartWorkflow, key: str) -> None:
+        """Store a start in the waiting stream.
 
         Raises:
             InvalidMessage: An event with the same id and other data came first.
             Unavailable: NATS does not answer.
         """
-        if self._batches is None:
-            await self._wait(start, key)
+        if self._batcher is None:
+            await self._await_release(start, key)
             return
-        subject = self._collected.subject(start, key)
+        subject = self._to_batch.subject(start, key)
         if await self._ledger.claim(start) is not Claim.DONE:
-            await self._bus.publish_raw(wire_of(subject, start))
+            await self._bus.publish_raw(encode_start(subject, start))
             await self._ledger.started(start)
-        self._batches.has_grown(subject)
-        self._collecting.wake()
+        self._batcher.mark_grown(subject)
+        self._batching.wake()
 
-    async def ended(self, run: str) -> None:
-        """Let what waits have the room of a run that has ended.
+    async def run_ended(self, run: str) -> None:
+        """Free the slot of a run that has ended, for the next waiting start.
 
         Raises:
             Unavailable: NATS does not answer.
         """
-        if await self._release.ended(run):
+        if await self._releaser.run_ended(run):
             self._releasing.wake()
 
     def duties(self) -> list[Coroutine[None, None, None]]:
-        """Return what is to be done for as long as the process lives."""
+        """Return the background tasks of this route."""
         duties = [self._releasing.run()]
-        if self._batches is not None:
-            duties.append(self._collecting.run())
+        if self._batcher is not None:
+            duties.append(self._batching.run())
         if self._counts_open:
-            duties.append(listen_for_endings(self._bus, self._workflow, self.ended))
-            duties.append(Poller(self._look_for_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
+            duties.append(watch_endings(self._bus, self._workflow, self.run_ended))
+            duties.append(Poller(self._find_missed_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
         return duties
 
-    async def _wait(self, start: StartWorkflow, key: str) -> None:
-        await self._bus.publish_raw(wire_of(self._place.subject(start, key), start))
+    async def _await_release(self, start: StartWorkflow, key: str) -> None:
+        await self._bus.publish_raw(encode_start(self._to_release.subject(start, key), start))
         self._releasing.wake()
 
-    async def _look_for_endings(self) -> None:
-        """Find what has ended while nobody listened."""
-        for run in await self._release.open_runs():
+    async def _find_missed_endings(self) -> None:
+        """Free the slots of runs that ended while no process was subscribed."""
+        for run in await self._releaser.open_runs():
             if await has_ended(self._bus, self._workflow, run):
-                await self.ended(run)
+                await self.run_ended(run)

@@ -1,4 +1,4 @@
-"""How a start lies in a waiting stream: ``<waiting|latest>.<stage>.<route>.<priority>.<key>``, oldest first."""
+"""Waiting starts: messages on ``<waiting|latest>.<stage>.<route>.<priority>.<key>``, oldest first."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,21 +12,22 @@ from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
 from perdure.bus.settlement import make_dead_letter
 from perdure.contracts import StartWorkflow, to_token
 
-__all__ = ["Place", "Stage", "read_start", "wire_of"]
+__all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start"]
 
 Stage = Literal["start", "batch"]
 
-_USUAL: Final = 3
-_LONGEST_KEY: Final = 200  # characters of a token; what is longer goes by its SHA-256
+_USUAL_PRIORITY: Final = 3
+_LONGEST_TOKEN: Final = 200  # characters; a longer key is replaced by its SHA-256
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the starts of a route wait.
+class WaitingSubjects:
+    """The subjects under which starts of a route wait.
 
     Attributes:
-        stream: ``waiting`` keeps all of them, ``latest`` the newest of each key.
-        stage: Whether they wait to go, or for a batch to be full.
+        stream: ``waiting`` keeps every start, ``latest`` the newest of each key.
+        stage: Whether they wait for their release, or for a batch to be full.
+        route: The route's name, as a token.
     """
 
     stream: Literal["waiting", "latest"]
@@ -34,47 +35,52 @@ class Place:
     route: str
 
     @classmethod
-    def read(cls, subject: str) -> Self:
-        """Return the place that a subject belongs to; the route is its token."""
+    def containing(cls, subject: str) -> Self:
+        """Return the subjects that a start's subject belongs to."""
         stream, stage, route, _, _ = subject.split(".")
         return cls("latest" if stream == "latest" else "waiting", "batch" if stage == "batch" else "start", route)
 
     @property
-    def everything(self) -> str:
-        """The subjects of all that waits there."""
+    def pattern(self) -> str:
+        """The pattern that matches all of them."""
         return f"{self.stream}.{self.stage}.{self.route}.>"
 
-    def of_priority(self, priority: int) -> str:
-        """The subjects of all that waits there with this priority."""
+    def pattern_of_priority(self, priority: int) -> str:
+        """Return the pattern that matches those of one priority."""
         return f"{self.stream}.{self.stage}.{self.route}.{priority}.>"
 
     def subject(self, start: StartWorkflow, key: str) -> str:
-        """Where this start waits; of what counts only as the newest, there is one subject a key."""
-        priority = _USUAL if self.stream == "latest" else start.options.priority or _USUAL
-        return f"{self.stream}.{self.stage}.{self.route}.{priority}.{_key_token(key)}"
+        """Return the subject of one start; in ``latest``, each key has only one, whatever the priority."""
+        priority = _USUAL_PRIORITY if self.stream == "latest" else start.options.priority or _USUAL_PRIORITY
+        return f"{self.stream}.{self.stage}.{self.route}.{priority}.{_to_key_token(key)}"
 
 
-def wire_of(subject: str, start: StartWorkflow) -> RawMessage:
-    """Write a start down so that it waits; it keeps its message id and its trace."""
+def key_token(subject: str) -> str:
+    """Return the key's token of a start's subject."""
+    return subject.rsplit(".", 1)[-1]
+
+
+def encode_start(subject: str, start: StartWorkflow) -> RawMessage:
+    """Return a start as a message that waits under a subject; it keeps its message id and its trace."""
     headers = {MESSAGE_ID: header_value(start.message_id)}
     propagate.inject(headers)
     return RawMessage(subject, start.model_dump_json().encode(), headers)
 
 
-async def read_start(heard: StoredMessage, bus: Bus) -> StartWorkflow | None:
-    """Read a start that waits; what is none becomes a dead letter and waits no longer.
+async def read_start(message: StoredMessage, bus: Bus) -> StartWorkflow | None:
+    """Read a waiting start; a message that is no start is dead-lettered and deleted.
 
     Raises:
         Unavailable: NATS does not answer.
     """
     try:
-        return StartWorkflow.model_validate_json(heard.raw.body)
+        return StartWorkflow.model_validate_json(message.raw.body)
     except ValidationError as error:
-        await bus.publish(make_dead_letter(heard, "bad_message", describe_errors(error), service="ingest"))
-        await bus.delete(heard.stream, heard.sequence)
+        await bus.publish(make_dead_letter(message, "bad_message", describe_errors(error), service="ingest"))
+        await bus.delete(message.stream, message.sequence)
         return None
 
 
-def _key_token(key: str) -> str:
+def _to_key_token(key: str) -> str:
     token = to_token(key)
-    return token if len(token) <= _LONGEST_KEY else sha256(key.encode()).hexdigest()
+    return token if len(token) <= _LONGEST_TOKEN else sha256(key.encode()).hexdigest()

@@ -151,7 +151,7 @@ class ToolServer:
         return self._redactor.redact_json(value)
 
     async def _result(self, session: Session, what: str, pending: Awaitable[Result]) -> Result:
-        """Wait for the server's result, or raise an error that says whether the caller or the server is at fault."""
+        """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
         try:

@@ -1,4 +1,4 @@
-"""How services say and hear: the port, its NATS and in-memory adapters, the topology, and what becomes of errors."""
+"""The message bus: the port, its JetStream and in-memory adapters, the topology and the settlement of messages."""
 
 from perdure.bus.envelope import RawMessage, decode, encode
 from perdure.bus.events import read_event, write_event

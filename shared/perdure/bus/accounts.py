@@ -1,15 +1,16 @@
-"""The permissions as nats-server reads them: three accounts, and what the house exports to those outside.
+"""Writes the roles' permissions as the ``accounts`` section of a nats-server configuration.
 
-The house's account holds the streams. A door into it is a *service*: answers come back to the asker's account and to
-nowhere else, whatever subject the asker names. What may be heard is a *stream*.
+The services' account holds the streams and exports subjects to the client accounts. What a client may publish to is
+exported as a *service*: the reply goes to the requester's account only, whatever reply subject the request names. What
+a client may subscribe to is exported as a *stream*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from perdure.bus.permissions import (
-    ON_REQUEST,
-    OUTSIDE_ACCOUNTS,
+    CLIENT_ACCOUNTS,
+    OPTIONAL_PERMISSIONS,
     ROLES,
     SERVICES_ACCOUNT,
     NatsPermissions,
@@ -18,45 +19,48 @@ from perdure.bus.permissions import (
 
 __all__ = ["ENVIRONMENT", "INCLUDED", "accounts", "key_variable"]
 
-_NOTHING: Final = NatsPermissions((), (), ())
-_MANY_ANSWERS: Final = (".MSG.NEXT.", ".DIRECT.GET.")
+_NO_PERMISSIONS: Final = NatsPermissions((), (), ())
+_MULTIPLE_REPLIES: Final = (".MSG.NEXT.", ".DIRECT.GET.")  # in API subjects whose requests get a stream of replies
 
 
 def key_variable(role: str) -> str:
-    """Return the name of the variable that holds a role's public nkey, where nats-server reads it from there."""
+    """Return the name of the environment variable from which nats-server reads a role's public nkey."""
     return f"PERDURE_NKEY_{role.upper()}"
 
 
 ENVIRONMENT: Final = {role: f"${key_variable(role)}" for role in ROLES}
-"""Instead of public keys: variables, which nats-server looks up in its environment."""
+"""References to environment variables, by role, to write in place of public nkeys."""
 
-INCLUDED: Final = {role: f'include "{account.lower()}.conf"' for role, account in OUTSIDE_ACCOUNTS.items()}
-"""Instead of the users outside: a file of the operator's, who has many of them."""
+INCLUDED: Final = {role: f'include "{account.lower()}.conf"' for role, account in CLIENT_ACCOUNTS.items()}
+"""Include statements, by client role: the operator lists the users of a client account in a file of its own."""
 
 
 def accounts(keys: Mapping[str, str], users: Mapping[str, str] | None = None) -> str:
-    """Return the accounts, as a part of a configuration of nats-server.
+    """Return the ``accounts`` section of a nats-server configuration.
 
     Args:
         keys: The public nkey of each role.
-        users: What stands instead of the users of a role that is outside; by default, the one of the key.
+        users: What to write as the users of a client account, by role; by default one user with the role's nkey.
     """
-    outside = {role: f"users: [{{nkey: {keys[role]}}}]" for role in OUTSIDE_ACCOUNTS} | dict(users or {})
-    parts = [_house(keys), *(_outside(role, account, outside[role]) for role, account in OUTSIDE_ACCOUNTS.items())]
+    client_users = {role: f"users: [{{nkey: {keys[role]}}}]" for role in CLIENT_ACCOUNTS} | dict(users or {})
+    parts = [
+        _services_account(keys),
+        *(_client_account(role, account, client_users[role]) for role, account in CLIENT_ACCOUNTS.items()),
+    ]
     return "accounts {\n" + "\n".join(parts) + "}\n"
 
 
-def _house(keys: Mapping[str, str]) -> str:
+def _services_account(keys: Mapping[str, str]) -> str:
     users = "".join(
         f"      {{\n        nkey: {keys[role]} # {role}\n        permissions {{\n"
         f"{_permissions(nats_permissions(role), 10)}        }}\n      }}\n"
         for role in ROLES
-        if role not in OUTSIDE_ACCOUNTS
+        if role not in CLIENT_ACCOUNTS
     )
     exports = "".join(
-        f"      {{{_kind(subject, way)}, accounts: [{account}]}}\n"
-        for role, account in OUTSIDE_ACCOUNTS.items()
-        for way, subject in _passed(role)
+        f"      {{{_export(kind, subject)}, accounts: [{account}]}}\n"
+        for role, account in CLIENT_ACCOUNTS.items()
+        for kind, subject in _shared_subjects(role)
     )
     return (
         f"  {SERVICES_ACCOUNT} {{\n    jetstream: enabled\n"
@@ -64,9 +68,10 @@ def _house(keys: Mapping[str, str]) -> str:
     )
 
 
-def _outside(role: str, account: str, users: str) -> str:
+def _client_account(role: str, account: str, users: str) -> str:
     imports = "".join(
-        f'      {{{way}: {{account: {SERVICES_ACCOUNT}, subject: "{subject}"}}}}\n' for way, subject in _passed(role)
+        f'      {{{kind}: {{account: {SERVICES_ACCOUNT}, subject: "{subject}"}}}}\n'
+        for kind, subject in _shared_subjects(role)
     )
     return (
         f"  {account} {{\n    default_permissions {{\n{_permissions(nats_permissions(role), 6)}    }}\n"
@@ -74,27 +79,27 @@ def _outside(role: str, account: str, users: str) -> str:
     )
 
 
-def _passed(role: str) -> Iterator[tuple[str, str]]:
-    """Yield what passes between the house and an account outside, whoever there may use it."""
-    ours, more = nats_permissions(role), ON_REQUEST.get(role, _NOTHING)
-    yield from (("service", subject) for subject in (*ours.publish, *more.publish))
-    heard = (*ours.subscribe, *more.subscribe)
-    yield from (("stream", subject) for subject in heard if role != "publisher" or not subject.startswith("_INBOX"))
+def _shared_subjects(role: str) -> Iterator[tuple[str, str]]:
+    """Yield the kind and subject of what the services' account exports and the account of a client role imports."""
+    granted, optional = nats_permissions(role), OPTIONAL_PERMISSIONS.get(role, _NO_PERMISSIONS)
+    yield from (("service", subject) for subject in (*granted.publish_allow, *optional.publish_allow))
+    subscribed = (*granted.subscribe_allow, *optional.subscribe_allow)
+    yield from (("stream", it) for it in subscribed if role != "publisher" or not it.startswith("_INBOX"))
 
 
-def _kind(subject: str, way: str) -> str:
-    many = way == "service" and any(door in subject for door in _MANY_ANSWERS)
-    return f'{way}: "{subject}"' + (", response_type: stream" if many else "")
+def _export(kind: str, subject: str) -> str:
+    multiple = kind == "service" and any(part in subject for part in _MULTIPLE_REPLIES)
+    return f'{kind}: "{subject}"' + (", response_type: stream" if multiple else "")
 
 
 def _permissions(granted: NatsPermissions, indent: int) -> str:
-    publish = _list("allow", granted.publish, indent + 2)
-    if granted.never:
-        publish += _list("deny", granted.never, indent + 2)
+    publish = _list("allow", granted.publish_allow, indent + 2)
+    if granted.publish_deny:
+        publish += _list("deny", granted.publish_deny, indent + 2)
     space = " " * indent
     return (
         f"{space}publish {{\n{publish}{space}}}\n"
-        f"{space}subscribe {{\n{_list('allow', granted.subscribe, indent + 2)}{space}}}\n"
+        f"{space}subscribe {{\n{_list('allow', granted.subscribe_allow, indent + 2)}{space}}}\n"
     )
 
 

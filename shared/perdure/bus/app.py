@@ -1,4 +1,4 @@
-"""A service, seen from the bus: which streams it hears and what it does with each message."""
+"""A service as seen from the bus: its subscriptions and responders."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,17 @@ __all__ = ["App", "Responder", "Subscription"]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One stream, message by message.
+    """A subscription of a service to one stream, with the handler of its messages.
 
     Attributes:
-        at_once: How many messages are handled at the same time; the rest waits in JetStream.
-        in_groups: Handle all that came together before more is fetched: cheaper, if messages can wait for each other.
-        traced: Whether each message gets a span; who only listens would clutter every trace.
-        confirmed: Whether to wait until the server has taken an acknowledgement: a round trip a message, for those of
-            which a second delivery would do harm. An acknowledgement that is only sent may be lost.
+        stream: Name of the stream; the service's durable consumer on it is used.
+        handle: Called with each message; ``settle`` acks, naks or terms the message by what it raises.
+        concurrency: How many messages are handled at the same time; the others wait in JetStream.
+        fetch_in_batches: Handle a whole batch before the next is fetched: cheaper where messages may wait for each
+            other.
+        traced: Whether each message gets a span. Off for services that only record: they would clutter every trace.
+        confirm_acks: Whether ``ack`` waits for the server's confirmation, which costs a round trip a message. Set it
+            where a second delivery does harm: an unconfirmed ack may be lost.
     """
 
     stream: str
@@ -30,7 +33,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """Questions put by NATS request and reply; one of the service's processes answers."""
+    """A responder to NATS requests; one process of the service answers each request."""
 
     subject: str
     respond: Callable[[bytes], Awaitable[bytes]]
@@ -38,12 +41,12 @@ class Responder:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a service's factory returns; nothing is connected yet.
+    """A service as its factory returns it; nothing is connected yet.
 
     Attributes:
-        service: Its name: of its consumers, its dead letters and its metrics.
-        hears: The streams it hears.
-        answers: The questions it answers.
+        service: Its name, which its consumers, dead letters and metrics carry.
+        subscriptions: Streams that it consumes.
+        responders: Request subjects that it answers.
     """
 
     service: str

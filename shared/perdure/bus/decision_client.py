@@ -1,4 +1,4 @@
-"""Says on the bus what people answered, signed, and hears what became of it."""
+"""Publishes signed decisions on approval requests, and waits for their receipts."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -15,12 +15,12 @@ __all__ = ["DecisionClient", "DecisionDraft", "PublishedDecision"]
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """What somebody said.
+    """A decision that is not signed yet.
 
     Attributes:
-        digest: Of what they were shown.
-        nonce: Of this answer alone, and the same if it comes again.
-        first_run_id: Of the request, if the one who answers was shown it.
+        digest: Digest of the request as the approver saw it.
+        nonce: Unique to this decision; a resent decision has the same nonce.
+        first_run_id: The request's ``first_run_id``, if the approver saw it.
     """
 
     request_id: str
@@ -34,48 +34,52 @@ class DecisionDraft:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDecision:
-    """A decision, and where it lies: ``DECISIONS.<sequence>``."""
+    """A published decision, with its place in the stream: ``DECISIONS.<sequence>``."""
 
     decision: Decision
     place: str
 
 
 class DecisionClient:
-    """Signs with one key: a person's own, or that of a program which speaks for people, if policies take that."""
+    """Signs decisions with one key and publishes them.
+
+    The key is an approver's own, or that of a proxy that policies accept for the approver.
+    """
 
     def __init__(self, bus: Bus, key: SigningKey) -> None:
         self._bus = bus
         self._key = key
 
-    async def publish(self, answer: DecisionDraft) -> PublishedDecision:
-        """Say it, and return once it is stored: from then on it is judged, whoever dies.
+    async def publish(self, draft: DecisionDraft) -> PublishedDecision:
+        """Sign a decision and publish it; a stored decision gets a receipt even if this process ends.
 
         Raises:
-            Unavailable: NATS does not confirm it.
+            Unavailable: NATS did not confirm that it is stored.
         """
-        decision = Decision(workflow_id=answer.request_id.rpartition(".")[0], **asdict(answer))
-        decision = sign(decision, self._key)
+        decision = sign(Decision(workflow_id=draft.request_id.rpartition(".")[0], **asdict(draft)), self._key)
         return PublishedDecision(decision, f"DECISIONS.{await self._bus.publish(decision)}")
 
-    async def receipt(self, spoken: PublishedDecision, *, within: float) -> Receipt | None:
-        """Return what became of it, if that is known within so many seconds.
+    async def receipt(self, published: PublishedDecision, *, within: float) -> Receipt | None:
+        """Return the receipt of a decision, or None if none arrives within so many seconds.
 
         Raises:
-            Unavailable: The bus was closed before it came.
+            Unavailable: The bus was closed before the receipt arrived.
         """
         try:
             async with asyncio.timeout(within):
-                return await self._receipt(spoken)
+                return await self._receipt(published)
         except TimeoutError:
             return None
 
-    async def _receipt(self, spoken: PublishedDecision) -> Receipt:
-        """Wait for it; one that names another place is of somebody else, who said something under the same id."""
-        decision = spoken.decision
-        async for heard in self._bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
-            message = decode(heard.raw)
-            if not isinstance(message, Receipt) or message.decision_id != decision.message_id:
+    async def _receipt(self, published: PublishedDecision) -> Receipt:
+        """Wait for the receipt; one with another place belongs to another decision with the same id."""
+        decision = published.decision
+        async for message in self._bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
+            receipt = decode(message.raw)
+            if not isinstance(receipt, Receipt) or receipt.decision_id != decision.message_id:
                 continue
-            if message.place in {None, spoken.place}:
-                return message
-        raise Unavailable("The bus closed before a receipt came.")
+            if receipt.place in {None, published.place}:
+                return receipt
+        raise Unavailable(
+            "The bus was closed before the receipt arrived. The decision is stored; do not publish it again."
+        )

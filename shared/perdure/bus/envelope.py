@@ -1,4 +1,4 @@
-"""Messages become CloudEvents 1.0 in NATS binary mode, and back.
+"""Encodes messages as CloudEvents 1.0 in NATS binary mode, and decodes them.
 
 Source: CloudEvents NATS protocol binding 1.0, section 3.1: attributes travel as ``ce-`` headers whose values are
 percent-encoded as in the HTTP binding (section 3.1.3.2), the body is the data.
@@ -24,6 +24,7 @@ __all__ = [
     "decode",
     "describe_errors",
     "encode",
+    "header",
     "header_value",
 ]
 
@@ -37,7 +38,7 @@ _MESSAGES: Final[TypeAdapter[Message]] = TypeAdapter(AnyMessage)
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """What NATS carries: a subject, headers and bytes."""
+    """A NATS message: subject, body and headers."""
 
     subject: str
     body: bytes
@@ -45,12 +46,12 @@ class RawMessage:
 
 
 def encode(message: Message, *, source: str, at: datetime | None = None) -> RawMessage:
-    """Write a message as it goes over the wire, with the current trace context.
+    """Encode a message, with the current trace context in its headers.
 
     Args:
-        message: What to say.
-        source: Which service says it, e.g. ``perdure/ingest``.
-        at: When it is said; now, unless told.
+        message: The message to encode.
+        source: The publishing service, e.g. ``perdure/ingest``.
+        at: Time of publication; by default now.
     """
     headers = {
         MESSAGE_ID: header_value(message.message_id),
@@ -67,31 +68,36 @@ def encode(message: Message, *, source: str, at: datetime | None = None) -> RawM
     return RawMessage(message.subject, message.model_dump_json().encode(), headers)
 
 
-def decode(wire: RawMessage) -> Message:
-    """Read a message of Perdure's own.
+def decode(raw: RawMessage) -> Message:
+    """Decode a message of Perdure's contracts.
 
     Raises:
-        InvalidMessage: It is none; the detail names the field.
+        InvalidMessage: The body is no such message; the detail names the fields.
     """
     try:
-        return _MESSAGES.validate_json(wire.body)
+        return _MESSAGES.validate_json(raw.body)
     except ValidationError as error:
         raise InvalidMessage("bad_message", describe_errors(error)) from error
 
 
 def header_value(text: str) -> str:
-    """Percent-encode a header's value as CloudEvents demands: printable ASCII stays, all else is UTF-8 in hex."""
+    """Percent-encode a header value as CloudEvents requires: all but printable ASCII becomes UTF-8 in hex."""
     return quote(text, safe=_PRINTABLE)
 
 
 def attribute(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a CloudEvents attribute; header names are compared without case."""
-    wanted = f"ce-{name}"
-    return next((unquote(value) for key, value in headers.items() if key.lower() == wanted), None)
+    """Return a CloudEvents attribute, decoded, or None."""
+    value = header(headers, f"ce-{name}")
+    return None if value is None else unquote(value)
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header's value, or None; header names are case-insensitive."""
+    return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
 
 
 def describe_errors(error: ValidationError) -> str:
-    """Say in one line which fields are wrong and why."""
+    """Describe in one line which fields are invalid and why; at most five."""
     return "; ".join(
         f"{'.'.join(map(str, problem['loc'])) or 'the body'}: {problem['msg']}" for problem in error.errors()[:5]
     )

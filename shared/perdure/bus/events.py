@@ -1,4 +1,4 @@
-"""Users' events come in three modes: CloudEvents binary, CloudEvents structured, and bare JSON.
+"""Reads and writes users' events: CloudEvents in binary or structured mode, or bare JSON.
 
 Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format for the structured mode.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final, Never
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header_value
+from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header, header_value
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
@@ -20,28 +20,28 @@ PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
 
 
-def read_event(wire: RawMessage, *, fallback_id: str) -> Event:
-    """Read an event in whichever mode it came.
+def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
+    """Read an event in any of the three modes.
 
     Args:
-        wire: What arrived.
-        fallback_id: The id of a bare event without ``Nats-Msg-Id``: its place in the stream, the same on redelivery.
+        raw: The received message.
+        fallback_id: Id of a bare event without ``Nats-Msg-Id``: its place in the stream, stable across redeliveries.
 
     Raises:
-        InvalidMessage: It is no event; the reason is one of the dead letters' closed set.
+        InvalidMessage: The message is no event; its reason is a dead letter code.
     """
-    if not wire.body:
-        raise InvalidMessage("empty_body", "The message has no body; an event's body is JSON, `{}` at the least.")
-    content_type = _header(wire, "content-type") or ""
+    if not raw.body:
+        raise InvalidMessage("empty_body", "The message has no body. An event's body is JSON: publish at least `{}`.")
+    content_type = header(raw.headers, "content-type") or ""
     if content_type.lower().startswith(STRUCTURED):
-        return _structured(_json(wire.body))
-    if attribute(wire.headers, "specversion") is not None:
-        return _binary(wire)
-    return _bare(wire, fallback_id)
+        return _structured(_json(raw.body))
+    if attribute(raw.headers, "specversion") is not None:
+        return _binary(raw)
+    return _bare(raw, fallback_id)
 
 
 def write_event(event: Event) -> RawMessage:
-    """Write an event in binary mode, ready to publish."""
+    """Encode an event in CloudEvents binary mode, ready to publish."""
     headers = {
         MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
         "content-type": "application/json",
@@ -68,20 +68,20 @@ def _structured(envelope: JsonValue) -> Event:
     return _validated({**envelope, "data": data})
 
 
-def _binary(wire: RawMessage) -> Event:
-    named = {name: attribute(wire.headers, name) for name in ("id", "type", "source", "subject", "time")}
-    if attribute(wire.headers, "specversion") != SPEC_VERSION:
+def _binary(raw: RawMessage) -> Event:
+    named = {name: attribute(raw.headers, name) for name in ("id", "type", "source", "subject", "time")}
+    if attribute(raw.headers, "specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"ce-specversion: only {SPEC_VERSION} is understood.")
-    return _validated({**{name: value for name, value in named.items() if value is not None}, "data": _json(wire.body)})
+    return _validated({**{name: value for name, value in named.items() if value is not None}, "data": _json(raw.body)})
 
 
-def _bare(wire: RawMessage, fallback_id: str) -> Event:
+def _bare(raw: RawMessage, fallback_id: str) -> Event:
     return _validated(
         {
-            "id": _header(wire, MESSAGE_ID) or fallback_id,
-            "type": wire.subject.removeprefix(PREFIX),
+            "id": header(raw.headers, MESSAGE_ID) or fallback_id,
+            "type": raw.subject.removeprefix(PREFIX),
             "source": "nats",
-            "data": _json(wire.body),
+            "data": _json(raw.body),
         }
     )
 
@@ -105,7 +105,9 @@ def _json(body: bytes) -> JsonValue:
         value: JsonValue = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise InvalidMessage("not_json", "The body has half of a surrogate pair, which no UTF-8 can hold.") from error
+        raise InvalidMessage(
+            "not_json", "The body contains half of a surrogate pair, which UTF-8 cannot encode."
+        ) from error
     except RecursionError as error:
         raise InvalidMessage("not_json", "The body is nested too deeply.") from error
     except ValueError as error:
@@ -129,7 +131,3 @@ def _base64(text: JsonValue) -> bytes:
         return b64decode(str(text), validate=True)
     except ValueError as error:
         raise InvalidMessage("bad_envelope", "data_base64: it is not base64.") from error
-
-
-def _header(wire: RawMessage, name: str) -> str | None:
-    return next((value for key, value in wire.headers.items() if key.lower() == name.lower()), None)

@@ -1,52 +1,52 @@
-"""Small facts that must outlive every process, by key."""
+"""The port to a durable key-value bucket."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["KeyValue", "Revised"]
+__all__ = ["KeyValue", "Revision"]
 
 
 @dataclass(frozen=True, slots=True)
-class Revised:
-    """A value as it was when it was read; every change has a higher revision."""
+class Revision:
+    """A value with its revision; every change of the key has a higher revision."""
 
     value: bytes
     revision: int
 
 
 class KeyValue(Protocol):
-    """One bucket; keys are any text."""
+    """One key-value bucket; any text is a valid key."""
 
     async def create(self, key: str, value: bytes) -> bool:
-        """Store a value under a new key; returns whether the key was new. Of many at once, one succeeds.
+        """Store a value if the key is new; returns whether it was. Of concurrent calls exactly one succeeds.
 
         Raises:
-            Unavailable: Nobody confirmed it; it may be stored, so try again.
+            Unavailable: Storage was not confirmed. The value may be stored: try again.
         """
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value, if there is one.
+        """Return the value, or None.
 
         Raises:
             Unavailable: The store does not answer.
         """
 
-    async def read(self, key: str) -> Revised | None:
-        """Return the value with its revision, if there is one.
+    async def read(self, key: str) -> Revision | None:
+        """Return the value with its revision, or None.
 
         Raises:
             Unavailable: The store does not answer.
         """
 
     async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
-        """Store a value if nobody changed it since this revision (0: since there was none); returns whether it is so.
+        """Store a value if the key is still at this revision (0: absent); returns whether it was.
 
         Raises:
-            Unavailable: Nobody confirmed it; read again to see.
+            Unavailable: Storage was not confirmed: read the key to find out.
         """
 
     async def put(self, key: str, value: bytes) -> None:
-        """Store a value, whatever was there.
+        """Store a value, whether or not the key exists.
 
         Raises:
             Unavailable: As in ``create``.

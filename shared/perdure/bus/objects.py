@@ -1,4 +1,4 @@
-"""Whole pieces of data that are too large for a message, by name."""
+"""The port to an object bucket, for data that is too large for a message."""
 
 from typing import Protocol
 
@@ -6,19 +6,19 @@ __all__ = ["Objects"]
 
 
 class Objects(Protocol):
-    """One bucket. A name stands for its content, as a digest does: what was put once under it never changes."""
+    """One object bucket. A name identifies its content, as a digest does, so the data of a name never changes."""
 
     async def put(self, name: str, data: bytes) -> None:
-        """Keep data under a name; what is kept already is not sent again, unless it would soon be forgotten.
+        """Store data under a name. Data that is stored already is sent again only if it would expire soon.
 
         Raises:
-            Unavailable: Nobody confirmed it; it may be kept, so try again.
+            Unavailable: Storage was not confirmed. The data may be stored: try again.
         """
 
     async def get(self, name: str) -> bytes:
-        """Return the data, all of it.
+        """Return the whole data.
 
         Raises:
-            NotKept: There is none of this name.
-            Unavailable: The store does not answer, or has not all of it now.
+            NotKept: The bucket has no object of this name.
+            Unavailable: The store does not answer, or the object is incomplete.
         """

@@ -1,4 +1,4 @@
-"""The one seam between Perdure and its message bus."""
+"""The port to the message bus."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ __all__ = ["Bus", "StoredMessage"]
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as it lies in a stream.
+    """A message as a stream stores it.
 
     Attributes:
-        wire: Subject, headers and bytes as they were said.
+        raw: Subject, headers and body as they were published.
         stream: Name of the stream that holds it.
-        sequence: Its place in the stream, from 1.
-        time: When the server stored it (UTC).
-        pending: How many matching messages lay behind it when it was delivered.
+        sequence: Its sequence in the stream, from 1.
+        stored_at: When the server stored it (UTC).
+        pending: How many matching messages followed it when it was delivered.
     """
 
     raw: RawMessage
@@ -31,61 +31,79 @@ class StoredMessage:
 
 
 class Bus(Protocol):
-    """Somewhere to say things durably and to listen."""
+    """Publishes messages to durable streams, and reads them."""
 
     async def publish(self, message: Message) -> int:
-        """Say a message and return its sequence in the stream, where it is stored.
+        """Publish a message; returns its sequence once the stream has stored it.
 
-        Saying it again within the duplicate window changes nothing, and gives the sequence of the first time.
+        Publishing the same message again within the duplicate window stores nothing and returns the first sequence.
 
         Raises:
-            Unavailable: Nobody confirmed that it is stored; it may be, so say it again.
+            Unavailable: Storage was not confirmed. The message may be stored: publish it again.
         """
 
-    async def publish_raw(self, wire: RawMessage) -> int:
-        """Publish bytes as they are; returns the sequence in the stream.
+    async def publish_raw(self, raw: RawMessage) -> int:
+        """Publish subject, headers and body unchanged; returns the sequence in the stream.
 
         Raises:
-            Unavailable: As in ``say``.
+            InvalidMessage: The body is larger than the server's ``max_payload``.
+            Unavailable: As in ``publish``.
         """
 
     def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield messages of one stream whose subject matches, in order: from now on, or all with ``replay``."""
+        """Yield the messages of one stream whose subject matches, in order, for ever.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            replay: Begin with the oldest stored message; otherwise only new messages are yielded.
+        """
 
     def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield what one stream holds of this subject, in order, and end; with ``last_only`` the newest a subject."""
+        """Yield the messages that one stream holds now, in order, and stop.
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
-        """Return a message as it lies in its stream; none, if it is no longer there.
+        Args:
+            subject: A subject or pattern of one stream.
+            last_only: Yield only the newest message of each subject.
 
         Raises:
-            Unavailable: Nobody answers.
+            Unavailable: The server does not answer.
+        """
+
+    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+        """Return a stored message, or None if the stream no longer holds it.
+
+        Raises:
+            Unavailable: The server does not answer.
         """
 
     async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
-        """Return the oldest message of one stream whose subject matches, behind a place in it, if there is one.
+        """Return the oldest message of one stream whose subject matches, or None.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            after: Only messages with a higher sequence than this count.
 
         Raises:
-            Unavailable: Nobody answers.
+            Unavailable: The server does not answer.
         """
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
-        """Wait until a service has settled all that a stream holds now, however long that takes.
+        """Wait until a service has settled every message that a stream holds now; without a time limit.
 
         Raises:
-            Unavailable: Nobody answers.
+            Unavailable: The server does not answer.
         """
 
     async def count_by_subject(self, subject: str) -> dict[str, int]:
-        """Return how many messages one stream holds of each subject that matches.
+        """Return how many messages one stream holds of each matching subject.
 
         Raises:
-            Unavailable: Nobody answers.
+            Unavailable: The server does not answer.
         """
 
     async def delete(self, stream: str, sequence: int) -> None:
-        """Take a message out of its stream; of one that is not there, nothing is left to take.
+        """Delete a message from its stream; deleting a missing message does nothing.
 
         Raises:
-            Unavailable: Nobody confirmed it.
+            Unavailable: The deletion was not confirmed.
         """

@@ -1,39 +1,41 @@
-"""A dead letter goes back to where it was said: under a message id of its own, but as the same event."""
+"""Turns a dead letter back into the message that it was: the same event under a new message id."""
 
 from typing import Final
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, header_value
+from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, header, header_value
 from perdure.bus.events import PREFIX, STRUCTURED
 from perdure.contracts import DeadLetter
 
 __all__ = ["resent"]
 
-_OF_THE_LAST_HOP: Final = ("nats-",)  # JetStream's own headers: of the publication that failed, not of this one
+_JETSTREAM_HEADERS: Final = "nats-"  # their prefix; they belong to the first publication, not to this one
 
 
-def resent(letter: DeadLetter, body: bytes, *, place: int) -> RawMessage:
-    """Return what to publish.
+def resent(dead_letter: DeadLetter, body: bytes, *, place: int) -> RawMessage:
+    """Return the message to publish on the original subject.
 
     Args:
-        letter: The dead letter.
-        body: The original bytes.
-        place: Where the letter lies in the DLQ: it makes the message id, so that a replay repeated at once is one.
+        dead_letter: The dead letter.
+        body: The original body.
+        place: Sequence of the dead letter in the DLQ. The message id is made of it, so that a second resend within
+            the duplicate window stores nothing.
     """
-    headers = {name: value for name, value in letter.headers.items() if not name.lower().startswith(_OF_THE_LAST_HOP)}
-    if letter.original_subject.startswith(PREFIX):
-        headers = _identity(letter) | headers
-    return RawMessage(letter.original_subject, body, headers | {MESSAGE_ID: f"replay.{place}"})
+    subject, headers = dead_letter.original_subject, dead_letter.headers
+    kept = {name: value for name, value in headers.items() if not name.lower().startswith(_JETSTREAM_HEADERS)}
+    if subject.startswith(PREFIX):
+        kept = _event_identity(dead_letter) | kept
+    return RawMessage(subject, body, kept | {MESSAGE_ID: f"replay.{place}"})
 
 
-def _identity(letter: DeadLetter) -> dict[str, str]:
-    """Spell out the id that a bare event had by its message id or its place; other modes carry theirs."""
-    content_type = next((value for name, value in letter.headers.items() if name.lower() == "content-type"), "")
-    if attribute(letter.headers, "specversion") is not None or content_type.lower().startswith(STRUCTURED):
+def _event_identity(dead_letter: DeadLetter) -> dict[str, str]:
+    """Return headers with the event id of a bare event; empty for the CloudEvents modes, which carry their own."""
+    content_type = header(dead_letter.headers, "content-type") or ""
+    if attribute(dead_letter.headers, "specversion") is not None or content_type.lower().startswith(STRUCTURED):
         return {}
-    named = next((value for name, value in letter.headers.items() if name.lower() == MESSAGE_ID.lower()), None)
+    message_id = header(dead_letter.headers, MESSAGE_ID)
     return {
         "ce-specversion": SPEC_VERSION,
-        "ce-id": header_value(named or f"{letter.stream}.{letter.stream_sequence}"),
-        "ce-type": header_value(letter.original_subject.removeprefix(PREFIX)),
+        "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
+        "ce-type": header_value(dead_letter.original_subject.removeprefix(PREFIX)),
         "ce-source": "nats",
     }

@@ -1,4 +1,4 @@
-"""What becomes of a delivered message is decided here: acknowledged, tried again later, or a dead letter."""
+"""Settles delivered messages: an ack, a nak with a backoff, or a dead letter and a term."""
 
 import logging
 import random
@@ -12,52 +12,56 @@ from perdure.errors import InvalidMessage, Unavailable
 
 __all__ = ["MAX_DEAD_LETTER_BODY_BYTES", "Delivery", "Handler", "backoff_seconds", "settle"]
 
-_FIRST_WAIT: Final = 0.2  # seconds
-_LONGEST_WAIT: Final = 30.0  # seconds
-_TRIES_ON_OUR_OWN_ERRORS: Final = 5
+_MIN_BACKOFF_SECONDS: Final = 0.2
+_MAX_BACKOFF_SECONDS: Final = 30.0
+_DELIVERIES_ON_UNEXPECTED_ERRORS: Final = 5
 
 MAX_DEAD_LETTER_BODY_BYTES: Final = 512 * 1024
-"""Bytes of an original that its dead letter repeats; base64 of it fits NATS' default limit of 1 MiB."""
+"""Longest body that a dead letter contains; its base64 fits into NATS' default `max_payload` of 1 MiB."""
 
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[StoredMessage], Awaitable[None]]
-"""What a service does with one message; it returns once the next hop is durable."""
+"""A service's handler of one message; it returns once its own messages are stored."""
 
 
 class Delivery(Protocol):
-    """A message in our hands until it is settled."""
+    """A delivered message that is not settled yet."""
 
     @property
     def message(self) -> StoredMessage:
-        """The message."""
+        """The delivered message."""
 
     @property
     def deliveries(self) -> int:
-        """How often it was delivered, this time included."""
+        """How many times the message was delivered, this time included."""
 
     async def ack(self) -> None:
-        """It is done."""
+        """Acknowledge the message: it is done."""
 
     async def nak(self, delay: float) -> None:
-        """Deliver it again, not before ``delay`` seconds."""
+        """Ask for redelivery after ``delay`` seconds."""
 
     async def term(self) -> None:
-        """Never deliver it again; its dead letter is stored."""
+        """Stop redelivery: the dead letter is stored."""
 
 
 async def settle(delivery: Delivery, handle: Handler, *, bus: Bus, service: str) -> None:
-    """Handle a message and settle it by the class of the error, if there is one."""
+    """Handle a message, and settle it by the class of the error.
+
+    No error: ack. ``InvalidMessage``: dead letter, then term. ``Unavailable``: nak with a backoff, without limit. Any
+    other error: nak with a backoff, and a dead letter at the fifth delivery.
+    """
     try:
         await handle(delivery.message)
     except InvalidMessage as error:
         await _dead_letter(delivery, error.reason, error.detail, bus=bus, service=service)
     except Unavailable as error:
-        _log.warning("%s; trying %s again later", error, delivery.message.raw.subject)
+        _log.warning("%s; %s will be redelivered", error, delivery.message.raw.subject)
         await delivery.nak(backoff_seconds(delivery.deliveries))
-    except Exception as error:  # noqa: BLE001 (the boundary: a defect of ours must not stop the service, and is told)
-        _log.exception("%s could not be handled", delivery.message.raw.subject)
-        if delivery.deliveries < _TRIES_ON_OUR_OWN_ERRORS:
+    except Exception as error:  # noqa: BLE001 (the boundary: a bug must not stop the service, and is logged)
+        _log.exception("cannot handle %s", delivery.message.raw.subject)
+        if delivery.deliveries < _DELIVERIES_ON_UNEXPECTED_ERRORS:
             await delivery.nak(backoff_seconds(delivery.deliveries))
         else:
             await _dead_letter(
@@ -68,20 +72,23 @@ async def settle(delivery: Delivery, handle: Handler, *, bus: Bus, service: str)
 
 
 def backoff_seconds(tries: int) -> float:
-    """Return seconds to wait: doubled with every try, bounded, with full jitter so that nobody comes in step.
+    """Return the seconds to wait before the next try: doubled with every try up to 30, with equal jitter.
+
+    The jitter keeps processes from retrying in step.
 
     Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    ceiling: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries, 16))
-    return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 (jitter is no secret)
+    ceiling: float = min(_MAX_BACKOFF_SECONDS, _MIN_BACKOFF_SECONDS * 2 ** min(tries, 16))
+    return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 (jitter needs no secure source)
 
 
 async def _dead_letter(delivery: Delivery, reason: Reason, detail: str, *, bus: Bus, service: str) -> None:
     try:
-        letter = make_dead_letter(delivery.message, reason, detail, service=service, deliveries=delivery.deliveries)
-        await bus.publish(letter)
+        await bus.publish(
+            make_dead_letter(delivery.message, reason, detail, service=service, deliveries=delivery.deliveries)
+        )
     except Unavailable as error:
-        _log.warning("%s; the dead letter will be said again", error)
+        _log.warning("%s; the dead letter is not stored, so the message will be redelivered", error)
         await delivery.nak(backoff_seconds(delivery.deliveries))
     else:
         _log.info("dead letter (%s) from %s: %s", reason, delivery.message.raw.subject, detail)
@@ -89,19 +96,19 @@ async def _dead_letter(delivery: Delivery, reason: Reason, detail: str, *, bus: 
 
 
 def make_dead_letter(
-    heard: StoredMessage, reason: Reason, detail: str, *, service: str, deliveries: int = 1
+    message: StoredMessage, reason: Reason, detail: str, *, service: str, deliveries: int = 1
 ) -> DeadLetter:
-    """Make the dead letter of a message; a body that is too large to repeat stays where it lies."""
-    fits = len(heard.raw.body) <= MAX_DEAD_LETTER_BODY_BYTES
+    """Return the dead letter of a message; a body that is too large for it stays in its stream only."""
+    fits = len(message.raw.body) <= MAX_DEAD_LETTER_BODY_BYTES
     return DeadLetter(
         service=service,
         reason=reason,
         detail=detail,
-        original_subject=heard.raw.subject,
-        stream=heard.stream,
-        stream_sequence=heard.sequence,
+        original_subject=message.raw.subject,
+        stream=message.stream,
+        stream_sequence=message.sequence,
         deliveries=deliveries,
-        headers=dict(heard.raw.headers),
-        body=heard.raw.body if fits else None,
+        headers=dict(message.raw.headers),
+        body=message.raw.body if fits else None,
         at=datetime.now(UTC),
     )

@@ -1,6 +1,6 @@
-"""Streams, consumers and buckets, declared once: what exists on NATS, who hears it, and for how long it is kept.
+"""The streams, durable consumers and buckets that Perdure needs on NATS, with their limits.
 
-Limits retention everywhere: work-queue retention with replicas and ``max_deliver`` has lost messages
+Every stream has limits retention: work-queue retention with replicas and ``max_deliver`` has lost messages
 (nats-server issue 7817).
 """
 
@@ -30,43 +30,44 @@ __all__ = [
     "stream_of",
 ]
 
-_DUPLICATES: Final = timedelta(minutes=2)  # the server's own default window
-_LONG_DUPLICATE_WINDOW: Final = timedelta(
-    days=1
-)  # what was away for long may bury a message, or tell of a request, a second time
-_ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")  # the kinds of JetStream's advisories
+_DUPLICATE_WINDOW: Final = timedelta(minutes=2)  # the server's own default
+# After a long outage a service may publish the same dead letter or approval request again.
+_LONG_DUPLICATE_WINDOW: Final = timedelta(days=1)
+_ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")
 _ACK_WAIT: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream.
+    """A stream and its limits.
 
     Attributes:
-        keep: How long it keeps a message; zero is for ever.
-        duplicates: For how long it knows a message id again.
-        more_subjects: Where one pattern does not do.
-        newest_only: Whether it keeps only the newest message of each subject.
+        name: Its name on the server.
+        subjects: Pattern of the subjects that it stores.
+        max_age: How long it keeps a message; zero is for ever.
+        duplicate_window: How long it recognises a message id as a duplicate.
+        more_subjects: Further patterns, where one is not enough.
+        last_per_subject: Whether it keeps only the newest message of each subject.
     """
 
     name: str
     subjects: str
     max_age: timedelta
-    duplicate_window: timedelta = _DUPLICATES
+    duplicate_window: timedelta = _DUPLICATE_WINDOW
     more_subjects: tuple[str, ...] = ()
     last_per_subject: bool = False
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """All patterns of subjects that it stores."""
+        """All subject patterns of the stream."""
         return (self.subjects, *self.more_subjects)
 
     def stores(self, subject: str) -> bool:
-        """Tell whether a subject is one of its own."""
+        """Return whether the stream stores a subject."""
         return any(matches(pattern, subject) for pattern in self.patterns)
 
     def config(self, replicas: int) -> StreamConfig:
-        """As JetStream wants it, on so many servers; sizes are left to the server's own limits."""
+        """Return the JetStream configuration for this many replicas; sizes are left to the server's limits."""
         return StreamConfig(
             name=self.name,
             subjects=list(self.patterns),
@@ -82,10 +83,12 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """One service's place in one stream: durable, pulled, acknowledged message by message.
+    """The durable pull consumer of one service on one stream, with explicit acks.
 
     Attributes:
-        in_flight: How many messages the service may hold unacknowledged; the rest waits in JetStream.
+        service: The service, whose name the consumer has.
+        stream: Name of the stream.
+        max_ack_pending: How many messages may be unacknowledged; the others wait in JetStream.
     """
 
     service: str
@@ -94,9 +97,9 @@ class Consumer:
 
     @property
     def config(self) -> ConsumerConfig:
-        """As JetStream wants it, on as many servers as its stream.
+        """The JetStream configuration, with as many replicas as its stream.
 
-        ``max_deliver`` is unlimited: the service itself decides when to give up.
+        ``max_deliver`` is unlimited, because the service itself decides when a message becomes a dead letter.
         """
         return ConsumerConfig(
             durable_name=self.service,
@@ -126,13 +129,16 @@ _MESSAGE_STREAMS: Final = {
 
 
 def _advisories(of: Iterable[str]) -> Stream:
-    """Keep what JetStream says, once and to nobody, when it gives up a message of these streams for a consumer."""
+    """Return the stream of the advisories that JetStream publishes when it stops delivering a message to a consumer.
+
+    The server publishes each advisory once: without a stream it would be lost.
+    """
     first, *more = (f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.{stream}.*" for kind in _ADVISORY_KINDS for stream in of)
     return Stream("ADVISORIES", first, timedelta(days=30), more_subjects=tuple(more))
 
 
 STREAMS: Final = {**_MESSAGE_STREAMS, "ADVISORIES": _advisories(_MESSAGE_STREAMS)}
-"""What services say and hear, and what the server itself says of it."""
+"""Streams of messages between services, and of JetStream's advisories about them, by name."""
 
 QUEUES: Final = {
     stream.name: stream
@@ -142,8 +148,10 @@ QUEUES: Final = {
         Stream("NOTICES", "notices.>", timedelta(), duplicate_window=timedelta(days=1)),
     )
 }
-"""Where ingest lets starts wait that may not go yet, and the notifier what people are still to be told; what goes is
-taken out. Nobody else hears them."""
+"""Streams that one service uses as its own queue, by name; it deletes a message once it is done.
+
+WAITING and LATEST hold the starts that ingest may not release yet, NOTICES the notifications that are still to be sent.
+"""
 
 CONSUMERS: Final = (
     Consumer("ingest", "EVENTS", max_ack_pending=512),
@@ -157,29 +165,29 @@ CONSUMERS: Final = (
 )
 
 BUCKETS: Final = {
-    "STARTS": timedelta(days=400),  # longer than EVENTS are kept and Temporal remembers an ended run, by far
+    "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
     "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
 }
-"""Key-value buckets, and how long each keeps what nobody touched; zero is for ever."""
+"""Key-value buckets, and how long each keeps a key after its last change; zero is for ever."""
 
 OBJECTS: Final = {
-    "PAYLOADS": timedelta(days=400),  # as long as the ledger remembers the run that refers to them
+    "PAYLOADS": timedelta(days=400),  # as long as the start ledger keeps the run that refers to them
 }
-"""Object buckets, and how long each keeps what nobody put again; zero is for ever."""
+"""Object buckets, and how long each keeps an object after its last put; zero is for ever."""
 
 
 def stream_of(subject: str) -> Stream:
-    """Return the stream that stores this subject."""
+    """Return the stream that stores a subject."""
     return next(stream for stream in (STREAMS | QUEUES).values() if stream.stores(subject))
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """Tell whether a subject matches a NATS pattern: ``*`` is one token, a last ``>`` is one or more."""
-    wanted, given = pattern.split("."), subject.split(".")
+    """Return whether a subject matches a NATS pattern: ``*`` is one token, a last ``>`` is one or more."""
+    wanted, tokens = pattern.split("."), subject.split(".")
     if wanted[-1] == ">":
         wanted = wanted[:-1]
-        if len(given) <= len(wanted):
+        if len(tokens) <= len(wanted):
             return False
-        given = given[: len(wanted)]
-    return len(wanted) == len(given) and all(w in {"*", g} for w, g in zip(wanted, given, strict=True))
+        tokens = tokens[: len(wanted)]
+    return len(wanted) == len(tokens) and all(w in {"*", t} for w, t in zip(wanted, tokens, strict=True))

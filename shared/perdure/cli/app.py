@@ -1,4 +1,4 @@
-"""All commands in one place, and how each ends: 0 done, 1 it failed and says why, 2 called wrongly."""
+"""The command line: all commands, and their exit codes: 0 done, 1 failed, 2 wrong usage."""
 
 import sys
 from importlib import import_module
@@ -50,7 +50,7 @@ def main() -> None:
     try:
         app()
     except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (a command line prints)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""``perdure approvals``: what waits for a human."""
+"""``perdure approvals``: lists, shows and watches approval requests."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,12 +17,14 @@ from perdure.contracts import ApprovalRequested, to_pattern
 
 __all__ = ["RequestId", "register"]
 
-RequestId = Annotated[str, typer.Argument(help="The request, as `perdure approvals` names it.", show_default=False)]
+RequestId = Annotated[str, typer.Argument(help="The request id, as `perdure approvals` lists it.", show_default=False)]
 Workflow = Annotated[str | None, typer.Option(help="Only requests of this workflow.", show_default=False)]
 Containing = Annotated[str | None, typer.Option(help="Only titles that contain this.", show_default=False)]
-Mine = Annotated[str | None, typer.Option("--for", help="Only what this person may answer.", show_default=False)]
+Mine = Annotated[
+    str | None, typer.Option("--for", help="Only requests that this person may answer.", show_default=False)
+]
 
-_approvals = typer.Typer(help="List, show and watch the requests that wait for an answer.")
+_approvals = typer.Typer(help="List, show and watch approval requests.")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 @_approvals.callback(invoke_without_command=True)
 def approvals(context: typer.Context, *, as_json: Json = False) -> None:
-    """List the requests that wait for an answer, unless told otherwise."""
+    """List the open approval requests, unless a sub-command is given."""
     if context.invoked_subcommand is None:
         list_open(as_json=as_json)
 
@@ -41,7 +43,7 @@ def approvals(context: typer.Context, *, as_json: Json = False) -> None:
 def list_open(
     workflow: Workflow = None, containing: Containing = None, person: Mine = None, *, as_json: Json = False
 ) -> None:
-    """List the requests that wait for an answer, oldest first."""
+    """List the open approval requests, oldest first."""
     known = ApproversFile(load_settings().approvers_file).current()
     now = datetime.now(UTC)
     waiting = [
@@ -53,13 +55,18 @@ def list_open(
     if as_json:
         print_json(waiting)
         return
-    rows = [(ask.request_id, ask.title, approvers_text(ask.policy), deadline_text(ask)) for ask in waiting]
-    console.print(table("request", "title", "asked", "until", rows=rows) if rows else "Nothing waits for an approval.")
+    rows = [
+        (request.request_id, request.title, approvers_text(request.policy), deadline_text(request))
+        for request in waiting
+    ]
+    console.print(
+        table("request", "title", "approvers", "until", rows=rows) if rows else "Nothing waits for an approval."
+    )
 
 
 @_approvals.command(epilog="Example: perdure approvals show DocumentAnalysis-EVENTS.1.1")
 def show(request_id: RequestId, *, as_json: Json = False) -> None:
-    """Show all of one request: what is asked, what will be done, who may answer and until when."""
+    """Show one request: the question, the action, who may answer, and until when."""
     request = run(_find(request_id))
     if as_json:
         print_json([request])
@@ -71,7 +78,7 @@ def show(request_id: RequestId, *, as_json: Json = False) -> None:
 
 @_approvals.command(epilog="Ends with Ctrl-C. Example: perdure approvals watch --json | my-bot")
 def watch(workflow: Workflow = None, *, as_json: Json = False) -> None:
-    """Tell of requests, reminders, escalations and outcomes as they come."""
+    """Print requests, reminders, escalations and outcomes as they come."""
     run(_watch(workflow, as_json=as_json))
 
 
@@ -87,9 +94,9 @@ async def _find(request_id: str) -> ApprovalRequested:
 
 async def _watch(workflow: str | None, *, as_json: bool) -> None:
     async with open_bus() as bus:
-        async for heard in bus.subscribe(f"approvals.*.{to_pattern(workflow)}.*"):
-            message = decode(heard.raw)
+        async for received in bus.subscribe(f"approvals.*.{to_pattern(workflow)}.*"):
+            message = decode(received.raw)
             if as_json:
                 print_json([message])
-            elif told := line(message):
-                console.print(Text.assemble((f"{local_time(heard.stored_at)} ", "dim"), told))
+            elif text := line(message):
+                console.print(Text.assemble((f"{local_time(received.stored_at)} ", "dim"), text))

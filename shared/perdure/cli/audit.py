@@ -1,4 +1,4 @@
-"""``perdure audit``: what was said on the bus, as the audit service recorded it."""
+"""``perdure audit``: the messages that the audit service recorded."""
 
 import asyncio
 from collections.abc import Iterable
@@ -14,24 +14,24 @@ from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFoun
 
 __all__ = ["find_records", "register"]
 
-_ASK_AGAIN: Final = 0.5  # seconds
+_POLL_EVERY: Final = 0.5  # seconds
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    audit = typer.Typer(no_args_is_help=True, help="Read the record.")
+    audit = typer.Typer(no_args_is_help=True, help="Read the audit record.")
     app.add_typer(audit, name="audit")
 
     @audit.callback()
     def group() -> None:
-        """Read the record."""
+        """Read the audit record."""
 
     @audit.command(epilog="Example: perdure audit tail --subject decisions -f")
     def tail(
         number: Annotated[int, typer.Option("--number", "-n", min=1, max=500, help="How many records.")] = 20,
         subject: Annotated[str | None, typer.Option(help="Only subjects that contain this.")] = None,
         *,
-        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new records.")] = False,
         as_json: Json = False,
     ) -> None:
         """Print the newest records."""
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
-    """Ask the audit service."""
+    """Query the audit service."""
     return AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
 
 
@@ -52,7 +52,7 @@ async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> Non
                 return
             last = records[-1].position if records else query.after or 0
             query = query.model_copy(update={"after": last})
-            await asyncio.sleep(_ASK_AGAIN)
+            await asyncio.sleep(_POLL_EVERY)
 
 
 def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:

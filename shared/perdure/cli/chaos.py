@@ -38,12 +38,12 @@ __all__ = ["read_victims", "register"]
 _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
 _WIDTH: Final = 15
 
-Tell = Callable[[Happening | Ready | Died | Stopped], None]
+Report = Callable[[Happening | Ready | Died | Stopped], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What was asked for."""
+    """The options of one chaos run."""
 
     events: Sequence[Planned]
     victims: Sequence[str]
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Exit codes: 0 all of it holds, 1 something is violated, and the ids are said, 2 called wrongly. "
+        epilog="Exit codes: 0 all of it holds, 1 something is violated, with the ids, 2 wrong usage. "
         "Example: perdure chaos --events 500 --kill ingest,nats --every 3s --seed 7"
     )
     def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
@@ -124,13 +124,13 @@ def _check(
             raise typer.BadParameter(f"--type and --data are for a running suite, and none runs on {theirs.state}")
         return
     if type_ is None or data is None:
-        raise typer.BadParameter(f"a suite runs on {theirs.state}: say with --type and --data what to publish to it")
+        raise typer.BadParameter(f"a suite runs on {theirs.state}: name an event with --type and --data")
     try:
         json.loads(data)
     except ValueError as error:
         raise typer.BadParameter(f"it is not JSON: {error}", param_hint="--data") from error
     if replicas:
-        raise typer.BadParameter("the suite runs already: `perdure up --replicas` says how many processes it has")
+        raise typer.BadParameter("the suite runs already: `perdure up --replicas` sets the number of its processes")
     endpoints = read_endpoints(theirs.state)
     parts = {service_of(name) for name in endpoints.pids} if endpoints else set()
     if missing := [name for name in victims if name not in parts]:
@@ -144,9 +144,9 @@ async def _on_running(order: _Order, settings: Settings) -> int:
 
 async def _on_own(order: _Order, replicas: dict[str, int], *, keep: bool) -> int:
     async with _folder(keep=keep) as (folder, keeps):
-        telling = _Telling(as_json=order.as_json)
-        async with own_suite(folder, replicas=replicas, tell=telling.suite) as settings:
-            telling.started = True
+        display = _Display(as_json=order.as_json)
+        async with own_suite(folder, replicas=replicas, tell=display.suite) as settings:
+            display.started = True
             code = await _play(order, settings, folder)
             keeps(code != 0)
     return code
@@ -180,7 +180,7 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
             victims=order.victims,
             every=order.every,
             seed=order.seed,
-            tell=_Telling(as_json=order.as_json, status=status).chaos,
+            tell=_Display(as_json=order.as_json, status=status).chaos,
         )
     return await _verified(expected, order)
 
@@ -197,8 +197,8 @@ async def _verified(expected: Path, order: _Order) -> int:
             await verifier.wait()
 
 
-class _Telling:
-    """Says what happens, to people or to programs."""
+class _Display:
+    """Prints what happens, for people or as JSON."""
 
     def __init__(self, *, as_json: bool, status: Status | None = None) -> None:
         self._as_json = as_json
@@ -207,7 +207,7 @@ class _Telling:
         self.started = False
 
     def suite(self, happening: Ready | Died | Stopped) -> None:
-        """Say how the suite starts, and later what of it dies by itself."""
+        """Print how the suite starts, and which part dies by itself."""
         if self.started and (not isinstance(happening, Died) or happening.how == "SIGKILL"):
             return
         if self._as_json:
@@ -216,7 +216,7 @@ class _Telling:
             show(happening)
 
     def chaos(self, happening: Happening) -> None:
-        """Say who is killed and comes back, and how far the events are."""
+        """Print kills, recoveries and the progress of the events."""
         if isinstance(happening, Counted):
             self._counted = happening
             if self._status is not None:

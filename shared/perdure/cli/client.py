@@ -1,4 +1,4 @@
-"""How a command finds the bus, and what all commands share."""
+"""The connection of commands to the bus, and the options that they share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -19,7 +19,7 @@ __all__ = ["Json", "RunId", "open_bus", "reach", "run"]
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="The run, as `perdure runs` names it.", show_default=False)]
+RunId = Annotated[str, typer.Argument(help="The run id, as `perdure runs` lists it.", show_default=False)]
 
 Result = TypeVar("Result")
 
@@ -44,10 +44,10 @@ async def open_bus() -> AsyncIterator[NatsBus]:
 
 @asynccontextmanager
 async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
-    """Connect, and tell a server that does not know us from one that is silent.
+    """Connect, and report a server that refuses this folder apart from one that does not answer.
 
     Raises:
-        Unavailable: Nobody answers there, or only to others.
+        Unavailable: No server answers, or it refuses this folder.
     """
     async with connect(nats, source=source, within=_ANSWERED_WITHIN) as bus:
         try:

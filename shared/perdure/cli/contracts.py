@@ -1,4 +1,4 @@
-"""``perdure contracts``: what other programs go by, written from the code and held against it."""
+"""``perdure contracts``: exports the schemas of all messages, and compares them with the code."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ __all__ = ["register"]
 
 _FOLDER: Final = Path("deploy/contracts")
 _NEW_VERSION: Final = (
-    "This breaks programs that go by what is published: give it a new VERSION (perdure/asyncapi/version.py)."
+    "This breaks programs that use the published contract: give it a new VERSION (perdure/asyncapi/version.py)."
 )
 
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Write the contract of this version; what would break others is not written."""
+        """Write the contract of this version, unless it breaks others."""
         folder, code = to / f"v{VERSION}", contract_files()
         found = _compare(folder, code, as_json=as_json)
         for file in sorted({difference.file for difference in found}):
@@ -44,14 +44,14 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Tell how the published contract differs from the code, and which of it would break others."""
+        """Compare the published contract with the code."""
         if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
-            typer.echo("The code is ahead of what is published: perdure contracts export", err=True)
+            typer.echo("The code differs from the published contract: perdure contracts export", err=True)
             raise typer.Exit(1)
 
 
 def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Difference]:
-    """Print what is different and return it; ends the command if that would break others."""
+    """Print the differences and return them; a breaking one ends the command."""
     found = differences(read_files(folder), code)
     _print(folder, found, as_json=as_json)
     if any(difference.breaking for difference in found):

@@ -1,4 +1,4 @@
-"""Dead letters as one works on them: found, said again, dropped."""
+"""Finds, resends and drops dead letters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -24,32 +24,32 @@ _GONE: Final = "the stream no longer has the message; the audit record may, and 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which letters are meant: those of these numbers, or all, and of them only those of a reason and a service."""
+    """A selection of dead letters: by number or all, filtered by reason and service."""
 
     numbers: Sequence[int] = ()
     reason: str | None = None
     service: str | None = None
 
-    def holds(self, number: int, letter: DeadLetter) -> bool:
-        """Tell whether this letter is one of them."""
+    def holds(self, number: int, dead_letter: DeadLetter) -> bool:
+        """Tell whether a dead letter is selected."""
         return (
             (not self.numbers or number in self.numbers)
-            and self.reason in {None, letter.reason}
-            and self.service in {None, letter.service}
+            and self.reason in {None, dead_letter.reason}
+            and self.service in {None, dead_letter.service}
         )
 
 
 async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
-    """Return letters by their place in the stream.
+    """Return dead letters by their sequence in the stream.
 
     Raises:
         PerdureError: One that is named is not there.
     """
     found: dict[int, DeadLetter] = {}
-    async for heard in bus.read("dlq.>"):
-        letter = decode(heard.raw)
-        if isinstance(letter, DeadLetter) and choice.holds(heard.sequence, letter):
-            found[heard.sequence] = letter
+    async for message in bus.read("dlq.>"):
+        dead_letter = decode(message.raw)
+        if isinstance(dead_letter, DeadLetter) and choice.holds(message.sequence, dead_letter):
+            found[message.sequence] = dead_letter
     if missing := sorted(set(choice.numbers) - set(found)):
         raise PerdureError(f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there.")
     return found
@@ -58,36 +58,36 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
 async def resend_dead_letters(
     bus: NatsBus, choice: Choice, *, pause: float, dry_run: bool
 ) -> AsyncIterator[tuple[int, DeadLetter, str | None]]:
-    """Say each letter again and drop it, ``pause`` seconds apart; yields what speaks against it, if anything does."""
+    """Resend and drop each dead letter, ``pause`` seconds apart; yields why one was not resent, else None."""
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    for place, letter in (await find_dead_letters(bus, choice)).items():
-        body = await _body(bus, letter)
-        against = _GONE if body is None else await _against(letter, body, ledger)
-        if body is not None and against is None and not dry_run:
-            await bus.publish_raw(resent(letter, body, place=place))
+    for place, dead_letter in (await find_dead_letters(bus, choice)).items():
+        body = await _body(bus, dead_letter)
+        objection = _GONE if body is None else await _objection(dead_letter, body, ledger)
+        if body is not None and objection is None and not dry_run:
+            await bus.publish_raw(resent(dead_letter, body, place=place))
             await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
-        yield place, letter, against
+        yield place, dead_letter, objection
 
 
 async def drop_dead_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
-    """Take letters out of the stream, and return them."""
-    letters = await find_dead_letters(bus, choice)
-    for place in () if dry_run else letters:
+    """Delete dead letters from the stream, and return them."""
+    dead_letters = await find_dead_letters(bus, choice)
+    for place in () if dry_run else dead_letters:
         await bus.delete(_STREAM, place)
-    return letters
+    return dead_letters
 
 
-async def _body(bus: NatsBus, letter: DeadLetter) -> bytes | None:
-    if letter.body is not None:
-        return letter.body
-    original = await bus.get(letter.stream, letter.stream_sequence)
+async def _body(bus: NatsBus, dead_letter: DeadLetter) -> bytes | None:
+    if dead_letter.body is not None:
+        return dead_letter.body
+    original = await bus.get(dead_letter.stream, dead_letter.stream_sequence)
     return None if original is None else original.body
 
 
-async def _against(letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
-    """Say what speaks against a replay: a command that took effect must not take effect again."""
-    if not letter.original_subject.startswith(("commands.start.", "commands.signal.")):
+async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
+    """Return why a message must not be resent: a command that took effect must not do so again."""
+    if not dead_letter.original_subject.startswith(("commands.start.", "commands.signal.")):
         return None
     try:
         command = _COMMANDS.validate_json(body)
@@ -96,4 +96,4 @@ async def _against(letter: DeadLetter, body: bytes, ledger: StartLedger) -> str 
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
-    return f"the run {command.workflow_id} {did}; `perdure status {command.workflow_id}` tells how it stands"
+    return f"the run {command.workflow_id} {did}; `perdure status {command.workflow_id}` shows its status"

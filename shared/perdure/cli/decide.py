@@ -1,4 +1,4 @@
-"""``perdure approve``, ``reject`` and ``withdraw``: a human's answer, signed."""
+"""``perdure approve``, ``reject`` and ``withdraw``: publish a signed decision."""
 
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -21,21 +21,21 @@ from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import SetupError, Unavailable
 
-__all__ = ["Approver", "Key", "NotJudged", "Said", "answer", "register", "signer"]
+__all__ = ["Approver", "Choice", "Key", "NotJudged", "answer", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
 _NOT_JUDGED: Final = 3
 _EXIT_CODES: Final = (
-    "Exit codes: 0 the decision counts, 1 it does not, and why is said, 3 it is stored, not judged yet; do not repeat."
+    "Exit codes: 0 the decision counts, 1 it does not (see the reason), 3 it is stored, not judged yet: do not repeat."
 )
 
-Said = Literal["approve", "reject", "withdraw"]
-Approver = Annotated[str | None, typer.Option("--as", help="Who answers, if keys of several people lie here.")]
+Choice = Literal["approve", "reject", "withdraw"]
+Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
 Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
 
 
 class NotJudged(Unavailable):
-    """A decision is stored, and what becomes of it is not known yet."""
+    """A decision is stored, and has no receipt yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -46,68 +46,68 @@ def register(app: typer.Typer) -> None:
         request_id: RequestId,
         approver: Approver = None,
         key: Key = None,
-        comment: Annotated[str, typer.Option(help="What to say to it.", callback=_short_enough)] = "",
+        comment: Annotated[str, typer.Option(help="A comment.", callback=_short_enough)] = "",
         *,
         as_json: Json = False,
     ) -> None:
-        """Say yes, and wait for the receipt."""
+        """Approve a request, and wait for the receipt."""
         _conclude(_decide(request_id, "approve", comment, approver=approver, key=key), as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
     def reject(
         request_id: RequestId,
-        reason: Annotated[str, typer.Option(help="Why not.", callback=_short_enough)],
+        reason: Annotated[str, typer.Option(help="The reason.", callback=_short_enough)],
         approver: Approver = None,
         key: Key = None,
         *,
         as_json: Json = False,
     ) -> None:
-        """Say no, and wait for the receipt."""
+        """Reject a request, and wait for the receipt."""
         _conclude(_decide(request_id, "reject", reason, approver=approver, key=key), as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
     def withdraw(request_id: RequestId, approver: Approver = None, key: Key = None, *, as_json: Json = False) -> None:
-        """Take back what you said, as long as the request is open, and wait for the receipt."""
+        """Withdraw a vote on an open request, and wait for the receipt."""
         _conclude(_decide(request_id, "withdraw", "", approver=approver, key=key), as_json=as_json)
 
 
-async def answer(  # noqa: PLR0913 (what is said, of what, by whom)
-    bus: Bus, request: ApprovalRequested, said: Said, comment: str = "", *, approver: str, key: SigningKey
+async def answer(  # noqa: PLR0913 (the parts of a decision)
+    bus: Bus, request: ApprovalRequested, choice: Choice, comment: str = "", *, approver: str, key: SigningKey
 ) -> Receipt:
-    """Send a decision on what was seen, and return its receipt.
+    """Publish a decision on a request, and return its receipt.
 
     Raises:
-        NotJudged: No receipt came in time; the decision is stored all the same and will be judged.
+        NotJudged: No receipt came in time; the decision is stored and will be judged.
         Unavailable: NATS does not confirm that it is stored.
     """
-    speaker = DecisionClient(bus, key)
-    spoken = await speaker.publish(
+    client = DecisionClient(bus, key)
+    published = await client.publish(
         DecisionDraft(
             request_id=request.request_id,
             digest=request.digest,
-            decision=said,
+            decision=choice,
             approver=approver,
             comment=comment,
             nonce=uuid4().hex,
             first_run_id=request.first_run_id,
         )
     )
-    with suppress(Unavailable):  # the bus went, after the decision was stored
-        if receipt := await speaker.receipt(spoken, within=_RECEIPT_WITHIN):
+    with suppress(Unavailable):  # the connection broke after the decision was stored
+        if receipt := await client.receipt(published, within=_RECEIPT_WITHIN):
             return receipt
     raise NotJudged(
         "No receipt has come. The decision is stored and will be judged once the orchestrator is there and reads the "
-        f"approvers: look for it with `perdure audit tail --subject receipts.{to_token(request.request_id)}`. {_why()}"
+        f"approvers: see `perdure audit tail --subject receipts.{to_token(request.request_id)}`. {_why()}"
     )
 
 
 def _why() -> str:
-    """Say what keeps a decision waiting, as far as this folder shows it."""
+    """Return why a decision may be waiting, as far as this folder shows it."""
     try:
         ApproversFile(load_settings().approvers_file).current()
     except SetupError as error:
         return str(error)
-    return "`perdure doctor` tells what is wrong."
+    return "`perdure doctor` shows what is wrong."
 
 
 def _short_enough(comment: str) -> str:
@@ -116,15 +116,15 @@ def _short_enough(comment: str) -> str:
     return comment
 
 
-async def _decide(request_id: str, said: Said, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
+async def _decide(request_id: str, choice: Choice, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
     who, signing = signer(approver, key)
     async with open_bus() as bus:
         request = await find_request(bus, request_id)
-        return await answer(bus, request, said, comment, approver=who, key=signing)
+        return await answer(bus, request, choice, comment, approver=who, key=signing)
 
 
 def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
-    """Return who answers and the key that they sign with.
+    """Return the approver and their key.
 
     Raises:
         SetupError: There is no such key, or there are several.

@@ -1,4 +1,4 @@
-"""``perdure delegate``: somebody is away, and others answer in their place."""
+"""``perdure delegate``: sets who votes for somebody who is away."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,16 +18,16 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: perdure delegate ada --to bob --until 2027-01-07")
     def delegate(
-        name: Annotated[str, typer.Argument(help="Who is away.", show_default=False)],
-        to: Annotated[list[str] | None, typer.Option(help="Who answers instead; may be repeated.")] = None,
+        name: Annotated[str, typer.Argument(help="The person who is away.", show_default=False)],
+        to: Annotated[list[str] | None, typer.Option(help="A delegate; may be repeated.")] = None,
         until: Annotated[datetime | None, typer.Option(help="Until when (UTC); else until --back.")] = None,
         file: File = None,
         *,
-        back: Annotated[bool, typer.Option("--back", help="They are here again.")] = False,
+        back: Annotated[bool, typer.Option("--back", help="They are back.")] = False,
     ) -> None:
-        """Let others answer for somebody who is away; it holds for decisions that arrive from now on."""
+        """Set who votes for somebody who is away, from now on."""
         if back == bool(to):
-            raise typer.BadParameter("say either who answers instead (--to) or that they are --back")
+            raise typer.BadParameter("name a delegate with --to, or use --back")
         if name in (to or ()):
             raise typer.BadParameter(f"{name} cannot answer for {name}: name somebody else with --to")
         end = until and until.replace(tzinfo=UTC)
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
         with approvers.changing() as (known, changed):
             for who in (name, *(to or ())):
                 if who not in known.approvers:
-                    raise PerdureError(f"{approvers.path} knows no {who}: see `perdure keys list`.")
+                    raise PerdureError(f"{approvers.path} does not know {who}: see `perdure keys list`.")
             away = Away(to=tuple(to), until=end) if to else None
             person = known.approvers[name].model_copy(update={"away": away})
             changed.append(known.model_copy(update={"approvers": {**known.approvers, name: person}}))

@@ -15,7 +15,7 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 from perdure.approvers import SigningKey
 from perdure.bus import Bus
 from perdure.bus.views.approval_index import open_requests
-from perdure.cli.decide import Said, answer
+from perdure.cli.decide import Choice, answer
 from perdure.cli.output import plain
 from perdure.cli.wording import deadline_text, facts_of
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
@@ -25,7 +25,7 @@ from perdure.values.printable import printable
 __all__ = ["Inbox"]
 
 _AT_MOST_EVERY: Final = 0.5  # seconds between two looks at what waits, and ten times what a look takes
-_AT_LEAST_EVERY: Final = 15.0  # seconds: a run that is terminated takes its requests with it and says nothing of them
+_AT_LEAST_EVERY: Final = 15.0  # seconds: a terminated run publishes nothing about its requests
 
 
 class Inbox(App[None]):
@@ -85,20 +85,20 @@ class Inbox(App[None]):
         self._table.focus()
 
     def action_search(self) -> None:
-        """Ask for words."""
+        """Move to the search field."""
         self.query_one("#search").add_class("used").focus()
 
-    def action_answer(self, said: Said) -> None:
-        """Answer the request under the cursor; a comment is asked for first, or why not."""
+    def action_answer(self, choice: Choice) -> None:
+        """Decide the selected request, after a prompt for a comment or a reason."""
         request = self._looked_at()
         if request is None:
             return
 
         def send(comment: str | None) -> None:
             if comment is not None:
-                self.run_worker(self._send(request, said, comment))
+                self.run_worker(self._send(request, choice, comment))
 
-        self.push_screen(_Comment(request, said), send)
+        self.push_screen(_Comment(request, choice), send)
 
     async def _hear(self) -> None:
         self._changed.set()
@@ -106,7 +106,7 @@ class Inbox(App[None]):
             self._changed.set()
 
     async def _look(self) -> None:
-        """Read what waits whenever something was said."""
+        """Reload the requests whenever a message about one arrives."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_AT_LEAST_EVERY):
@@ -122,9 +122,9 @@ class Inbox(App[None]):
                 self._fill()
             await asyncio.sleep(max(_AT_MOST_EVERY, 10 * (time.monotonic() - began)))
 
-    async def _send(self, request: ApprovalRequested, said: Said, comment: str) -> None:
+    async def _send(self, request: ApprovalRequested, choice: Choice, comment: str) -> None:
         try:
-            receipt = await answer(self._bus, request, said, comment, approver=self._approver, key=self._key)
+            receipt = await answer(self._bus, request, choice, comment, approver=self._approver, key=self._key)
         except PerdureError as error:
             self._tell(str(error), good=False)
         else:
@@ -164,7 +164,7 @@ class Inbox(App[None]):
 
 
 class _Comment(ModalScreen[str | None]):
-    """Asks for a comment, so that no single key decides anything."""
+    """The prompt for a comment: no single key decides anything."""
 
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "Back")]
     CSS = """
@@ -172,21 +172,21 @@ class _Comment(ModalScreen[str | None]):
     Vertical { width: 80; height: auto; padding: 1 2; background: $panel; border: thick $primary; }
     """
 
-    def __init__(self, request: ApprovalRequested, said: Said) -> None:
+    def __init__(self, request: ApprovalRequested, choice: Choice) -> None:
         super().__init__()
         self._request = request
-        self._said = said
+        self._choice = choice
 
     def compose(self) -> ComposeResult:
-        """Ask."""
-        asked = "Why not? Enter sends it." if self._said == "reject" else "A comment, or nothing. Enter sends it."
+        """Build the prompt."""
+        prompt = "Why not? Enter sends it." if self._choice == "reject" else "A comment, or nothing. Enter sends it."
         with Vertical():
-            yield Static(_facts([(self._said, self._request.title), ("digest", self._request.digest[:12])]))
-            yield Input(placeholder=f"{asked} Escape goes back.", max_length=LONGEST_COMMENT)
+            yield Static(_facts([(self._choice, self._request.title), ("digest", self._request.digest[:12])]))
+            yield Input(placeholder=f"{prompt} Escape goes back.", max_length=LONGEST_COMMENT)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send it; who rejects says why."""
-        if self._said == "reject" and not event.value.strip():
+        """Send it; a rejection needs a reason."""
+        if self._choice == "reject" and not event.value.strip():
             self.app.bell()
         else:
             self.dismiss(event.value.strip())

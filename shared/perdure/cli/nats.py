@@ -1,4 +1,4 @@
-"""``perdure nats``: who may say and hear what on a NATS server of one's own."""
+"""``perdure nats``: the permissions of all roles, for a NATS server of your own."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 @_nats.command(epilog="Example: perdure nats keys --to deploy/nats/nkeys")
 def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] = _FOLDER) -> None:
-    """Make a seed for each role that has none, and tell nats-server the public nkeys by variables."""
+    """Make missing nkey seeds, and print variables for nats-server."""
     public = ensure_nkeys(to, ROLES)
     file = to / _PUBLIC
     file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))

@@ -20,7 +20,7 @@ _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that bre
 
 
 class _Console(Console):
-    """Shows what others wrote, and never does what it says."""
+    """A console that prints text of others without interpreting it."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -64,14 +64,14 @@ def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
     if fact.kind == "note":
         line.append(f"  {fact.result}")
     if fact.kind == "step_completed" and fact.usage:
-        line.append("".join(f"  {model}, {_told(used)}" for model, used in fact.usage.models.items()), "dim")
+        line.append("".join(f"  {model}, {_fact_text(used)}" for model, used in fact.usage.models.items()), "dim")
     if fact.error:
         line.append(f"  {fact.error}", "red")
     return line
 
 
 def usage_lines(usage: RunUsage) -> Iterator[str]:
-    """Tell what a run used, in all, by agent and by model; nothing of a run that asked nobody."""
+    """Return the usage of a run in lines: total, by agent and by model; none without usage."""
     if not usage:
         return
     total = usage.total
@@ -81,12 +81,12 @@ def usage_lines(usage: RunUsage) -> Iterator[str]:
     tokens = f"{total.input_tokens} tokens in, {total.output_tokens} out"
     yield f"Used: {total.requests} model requests, {usage.tool_calls} tool calls, {tokens}, {_cost(total)}{unpriced}"
     for agent, used in usage.agents.items():
-        yield f"  agent {agent}: {used.requests} requests, {_told(used)}"
+        yield f"  agent {agent}: {used.requests} requests, {_fact_text(used)}"
     for model, used in usage.models.items():
-        yield f"  model {model}: {used.requests} requests, {_told(used)}"
+        yield f"  model {model}: {used.requests} requests, {_fact_text(used)}"
 
 
-def _told(used: Usage) -> str:
+def _fact_text(used: Usage) -> str:
     return f"{used.tokens} tokens, {_cost(used)}"
 
 

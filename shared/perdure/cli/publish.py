@@ -27,11 +27,11 @@ def register(app: typer.Typer) -> None:
         type_: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as documents.submitted.")],
         data: Annotated[str, typer.Argument(help="The event's data, JSON; - reads it from standard input.")] = "{}",
         event_id: Annotated[str | None, typer.Option("--id", help="The same id is the same event.")] = None,
-        source: Annotated[str, typer.Option(help="Who says so.")] = "perdure/cli",
+        source: Annotated[str, typer.Option(help="The CloudEvents source.")] = "perdure/cli",
         *,
         as_json: Json = False,
     ) -> None:
-        """Publish an event and say where it lies."""
+        """Publish an event, and print its id and its place in the stream."""
         event = Event(
             id=event_id or uuid4().hex,
             type=type_,

@@ -18,7 +18,7 @@ from perdure.errors import PerdureError
 
 __all__ = ["register"]
 
-_TRIAL: Final = "perdure_ingest.dry_run"  # the command line knows no service: it asks, as it would over the bus
+_TRIAL: Final = "perdure_ingest.dry_run"  # the command line imports no service: it runs it
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Tell what each route would do with an event, and why not; nothing is published, no suite need run.
+        """Show what each route would do with an event, and why not.
+
+        Nothing is published, and no suite need run.
 
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
@@ -72,10 +74,10 @@ async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, complained = await trial.communicate(json.dumps(event).encode())
+    output, errors = await trial.communicate(json.dumps(event).encode())
     if trial.returncode != 0:
-        raise PerdureError(complained.decode().strip())
-    return [json.loads(line) for line in said.splitlines()]
+        raise PerdureError(errors.decode().strip())
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def _print(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         open_only: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
         as_json: Json = False,
     ) -> None:
-        """List runs, each with the newest that it said."""
+        """List runs with their latest progress."""
         facts = [fact for fact in run(_newest()) if not (open_only and fact.kind in ENDINGS)]
         if as_json:
             print_json(facts)
@@ -38,14 +38,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def status(workflow_id: RunId, *, as_json: Json = False) -> None:
-        """Tell how a run stands: its whole story, and what Temporal says of it."""
+        """Show the status of a run: its progress, and Temporal's view."""
         facts, engine = run(_status(workflow_id))
         if as_json:
             print_json([*facts, engine])
             return
         _print_status(facts, engine)
 
-    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise or too large to be said, 3 still running.")
+    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise or too large to publish, 3 still running.")
     def result(
         workflow_id: RunId,
         *,
@@ -62,10 +62,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _used(facts: list[Progress]) -> RunUsage:
-    """Return what a run used: what its ending says, or the sum of its steps so far, also before it was renewed."""
-    said = [fact for fact in facts if fact.usage is not None]
-    ending = next((fact.usage for fact in said if fact.kind in ENDINGS), None)
-    steps = {(fact.run_id, fact.sequence): fact.usage for fact in said if fact.usage is not None}
+    """Return the usage of a run: of its ending, or the sum of its steps, including the runs that it continues."""
+    used = [fact for fact in facts if fact.usage is not None]
+    ending = next((fact.usage for fact in used if fact.kind in ENDINGS), None)
+    steps = {(fact.run_id, fact.sequence): fact.usage for fact in used if fact.usage is not None}
     return ending or sum(steps.values(), RunUsage())
 
 

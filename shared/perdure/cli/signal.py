@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
         body = b"" if text is None else json.dumps(parse_data(text)).encode()
         sequence = run(_send(workflow_id, name, body))
         if as_json:
-            told: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
-            console.out(json.dumps(told))
+            sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
+            console.out(json.dumps(sent))
         else:
             console.print(f"Sent [bold]{name}[/] to {workflow_id} (SIGNALS {sequence}).")
 

@@ -45,8 +45,8 @@ def register(app: typer.Typer) -> None:
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
         settings = load_settings(**({} if state is None else {"state": state}))
-        asked = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
-        ports = {name: port for name, port in asked.items() if port is not None}
+        requested = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
+        ports = {name: port for name, port in requested.items() if port is not None}
         run(_up(settings, ports, processes, as_json=as_json))
 
 

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         epilog="Example: perdure verify --within 2m",
     )
     def verify(context: typer.Context) -> None:
-        """Check from outside that every event became exactly one run or one dead letter, was told and recorded."""
+        """Check that each event became one run or one dead letter."""
         needs_parts()
         ended = subprocess.run([*VERIFIER, *context.args], check=False)  # noqa: S603 (our own program)
         raise typer.Exit(ended.returncode)

@@ -1,4 +1,4 @@
-"""``perdure watch``: runs, as they say of themselves."""
+"""``perdure watch``: prints the progress of runs as it is published."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     def watch(
         workflow_id: Annotated[str | None, typer.Argument(help="Only this run, until it ends.")] = None,
         *,
-        from_start: Annotated[bool, typer.Option(help="Tell first what was said before.")] = False,
+        from_start: Annotated[bool, typer.Option(help="Print earlier progress first.")] = False,
         as_json: Json = False,
     ) -> None:
         """Show progress live; of one run until it ends (exit 0 if it completed, else 1)."""

@@ -1,4 +1,4 @@
-"""How requests and what becomes of them are put into words on a terminal."""
+"""Text for terminals about approval requests and their outcomes."""
 
 from pydantic import JsonValue
 from rich.text import Text
@@ -18,23 +18,23 @@ __all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
 
 
 def line(message: Message) -> Text | None:
-    """Tell what happened to a request; nothing, if it is about none."""
+    """Return the line about a message of an approval request; None for other messages."""
     match message:
         case ApprovalRequested():
-            told = "?", "yellow", message.title
+            parts = "?", "yellow", message.title
         case ApprovalReminded():
-            told = "?", "yellow", f"still waits, reminder {message.count}"
+            parts = "?", "yellow", f"still waits, reminder {message.count}"
         case ApprovalEscalated():
-            told = "!", "yellow", f"now asked: {', '.join(message.to)}"
+            parts = "!", "yellow", f"escalated to: {', '.join(message.to)}"
         case ApprovalDecided(decision="approve"):
-            told = "✓", "green", f"approved by {message.approver}  {message.comment}"
+            parts = "✓", "green", f"approved by {message.approver}  {message.comment}"
         case ApprovalDecided():
-            told = "✗", "red", f"rejected by {message.approver}  {message.comment}"
+            parts = "✗", "red", f"rejected by {message.approver}  {message.comment}"
         case ApprovalExpired():
-            told = "■", "red", message.reason
+            parts = "■", "red", message.reason
         case _:
             return None
-    sign, colour, what = told
+    sign, colour, what = parts
     return Text.assemble((sign, colour), f" {message.request_id}  {what}")
 
 
@@ -44,10 +44,10 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("request", request.request_id),
         ("title", request.title),
         ("run", f"{request.workflow_id} ({request.workflow})"),
-        ("asked by", request.requester or ""),
+        ("requester", request.requester or ""),
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
-        ("asked", approvers_text(request.policy)),
+        ("approvers", approvers_text(request.policy)),
         ("until", deadline_text(request)),
         ("digest", request.digest),
     ]
@@ -55,13 +55,13 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
 
 
 def approvers_text(policy: Policy) -> str:
-    """Tell who may answer, and how many it takes."""
+    """Return who may answer, and how many votes it takes."""
     who = [*policy.people, *(f"role {role}" for role in policy.roles)]
     return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
 
 
 def deadline_text(request: ApprovalRequested) -> str:
-    """Tell until when an answer counts."""
+    """Return until when a decision counts."""
     return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
 
 

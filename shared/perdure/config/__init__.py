@@ -1,1 +1,1 @@
-"""Reads `perdure.yaml` and `PERDURE_` variables into frozen settings."""
+"""Reads ``perdure.yaml`` and ``PERDURE_`` variables into frozen settings."""

@@ -1,24 +1,21 @@
-"""What an operator says of agents in ``perdure.yaml``: which tools they have, how much a run may use, how to retry."""
+"""The sections ``agents:`` and ``limits:``: tools of agents, retries, and how much a run may use."""
 
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from perdure.config.section import Section
 from perdure.values.duration import Duration
 
 __all__ = ["AgentSettings", "LimitSettings", "RetrySettings"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RetrySettings(_Section):
-    """How Temporal tries a step again; the names are Temporal's own.
+class RetrySettings(Section):
+    """Temporal's retry policy for a step; the names are Temporal's own.
 
     Attributes:
-        maximum_attempts: Tries in all; 0 means as many as it takes.
+        maximum_attempts: Attempts in all; 0 means no limit.
     """
 
     initial_interval: Duration = Field(default="1s", validate_default=True)
@@ -27,14 +24,14 @@ class RetrySettings(_Section):
     maximum_attempts: NonNegativeInt = 0
 
 
-class AgentSettings(_Section):
+class AgentSettings(Section):
     """One agent, by the name that its workflow gives it.
 
     Attributes:
         allow_tools: Patterns (``read_*``) of the tools that it may use; by default all that its servers offer.
-        deny_tools: Patterns of tools that it may not use, whatever else is said.
+        deny_tools: Patterns of tools that it may not use; they take precedence over all other settings.
         requires_approval: Patterns of tools that somebody must approve before each call.
-        retry: Of its requests and calls; what the workflow's author says goes before it.
+        retry: Of its model requests and tool calls; the workflow author's policy takes precedence.
     """
 
     allow_tools: tuple[str, ...] = ("*",)
@@ -43,8 +40,8 @@ class AgentSettings(_Section):
     retry: RetrySettings | None = None
 
 
-class LimitSettings(_Section):
-    """What one run may use; a step that would begin beyond it fails the run for good, with a sentence.
+class LimitSettings(Section):
+    """How much one run may use; a step that would begin beyond a limit fails the run for good, with a reason.
 
     Attributes:
         requests: Requests to models.

@@ -1,41 +1,40 @@
-"""What an operator says of approvals in ``perdure.yaml``."""
+"""The section ``approvals:``: approvers, their keys, and the policies of requests."""
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
 
+from perdure.config.section import Section
 from perdure.contracts import Escalation, Policy
 
 __all__ = ["ApprovalSettings"]
 
 
 class _Escalation(Escalation):
-    """As the contract has it, but a key that nobody knows is an error."""
+    """The contract's escalation, with unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class _Policy(Policy):
-    """As the contract has it, but a key that nobody knows is an error."""
+    """The contract's policy, with unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     escalate: tuple[_Escalation, ...] = ()
 
 
-class ApprovalSettings(BaseModel):
-    """Who may answer what.
+class ApprovalSettings(Section):
+    """Who may decide which requests.
 
     Attributes:
         approvers: The file of people, their public keys and roles; it is read again when it changes. By default
-            ``approvers.yaml`` in the state folder, where the local engine keeps the one who started it.
-        keys: The folder of the private keys that this machine's people sign with, each ``<approver>.pem``; by default
+            ``approvers.yaml`` in the state folder, to which the local engine adds the person who started it.
+        keys: The folder of the private keys that people sign with on this machine, each ``<approver>.pem``; by default
             ``keys`` in the state folder.
-        policies: By workflow; ``*`` holds for all others. What a workflow's author says goes before it.
+        policies: By workflow; ``*`` is for all others. The workflow author's policy takes precedence.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     approvers: Path | None = None
     keys: Path | None = None
-    policies: dict[str, _Policy] = {}
+    policies: dict[str, _Policy] = Field(default_factory=dict)

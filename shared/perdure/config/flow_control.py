@@ -1,9 +1,10 @@
-"""How many runs a route may have: its ``flow:``."""
+"""A route's ``flow:``: how many of its runs may be open, and when they may start."""
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from perdure.config.section import Section
 from perdure.values.duration import Duration
 from perdure.values.rate import Rate
 
@@ -12,29 +13,31 @@ __all__ = ["Batch", "FlowControl"]
 _MOST_OPEN: Final = 5_000  # all open runs of a route are one entry of a NATS bucket, at most 1 MiB
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Batch(Section):
+    """One run for many events.
 
-
-class Batch(_Section):
-    """One run for many events: as soon as there are ``size``, or the first has waited for ``within``."""
+    Attributes:
+        size: The run starts as soon as there are so many events.
+        within: Or when the first event has waited for so long.
+    """
 
     size: PositiveInt = Field(le=1_000)
     within: Duration
 
 
-class FlowControl(_Section):
-    """What waits, waits in JetStream.
+class FlowControl(Section):
+    """Limits of a route; starts beyond them wait in JetStream.
 
     Attributes:
-        key: A CEL expression; ``max_open_per_key``, ``debounce``, ``batch`` and ``singleton`` go by its value.
-        max_open: So many runs of the route at once.
-        max_open_per_key: So many with the same key.
-        rate: So many starts in some time, such as ``10/s``.
-        debounce: Wait until no further event came for so long; the last one counts.
-        batch: Start one run for many events: its input is the list of theirs.
-        singleton: What becomes of an event while a run with its key is open: it is skipped, waits its turn, or the open
-            run is cancelled and the newest event runs.
+        key: A CEL expression whose value groups events for ``max_open_per_key``, ``debounce``, ``batch`` and
+            ``singleton``.
+        max_open: The most runs of the route that may be open at once.
+        max_open_per_key: The most open runs with the same key.
+        rate: The most starts in some time, such as ``10/s``.
+        debounce: Wait until no further event came for so long; only the last one starts a run.
+        batch: Start one run for many events: its input is the list of their inputs.
+        singleton: While a run with its key is open, an event is skipped, or waits, or cancels the open run. After a
+            cancellation only the newest event runs.
     """
 
     key: str | None = None
@@ -57,15 +60,15 @@ class FlowControl(_Section):
 
     @property
     def open_per_key(self) -> int | None:
-        """How many runs with one key may be open."""
+        """The most open runs with one key."""
         return 1 if self.singleton is not None else self.max_open_per_key
 
     @property
     def counts_open(self) -> bool:
-        """Whether open runs have to be counted at all."""
+        """Whether any limit depends on the number of open runs."""
         return self.max_open is not None or self.open_per_key is not None
 
     @property
     def keeps_newest(self) -> bool:
-        """Whether of the waiting events with one key only the newest counts."""
+        """Whether only the newest of the waiting events with one key counts."""
         return self.debounce is not None or self.singleton == "cancel"

@@ -1,7 +1,6 @@
-"""The configuration is read once, at start, and what is wrong in it is told with its key."""
+"""Reads the configuration once, at start, and reports what is wrong in it with its key."""
 
 import os
-from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +9,7 @@ from yaml import YAMLError
 from perdure.config.settings import PREFIX, Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError
+from perdure.values.nearest import nearest
 
 __all__ = ["load_settings"]
 
@@ -19,12 +19,15 @@ _NO_SETTINGS: Final = {CONFIG_VARIABLE}
 def load_settings(**overrides: Any) -> Settings:
     """Read the configuration.
 
+    Args:
+        overrides: Values by section; they win over variables and the file.
+
     Raises:
-        SetupError: It cannot be read; the sentence names the key and the nearest right one.
+        SetupError: It cannot be read; the sentence names the key and the nearest known one.
     """
     file = config_file()
     if file is not None and not file.is_file():
-        raise SetupError(f"The configuration file {file} does not exist: mend {CONFIG_VARIABLE} or --config.")
+        raise SetupError(f"The configuration file {file} does not exist: correct {CONFIG_VARIABLE} or --config.")
     _refuse_unknown_variables()
     try:
         return Settings(**overrides)
@@ -39,22 +42,21 @@ def _refuse_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | _NO_SETTINGS
     for name in os.environ:
         if name.startswith(PREFIX) and name.split("__")[0] not in known:
-            raise SetupError(f"The variable {name} is unknown{_nearest(name, known)}")
+            raise SetupError(f"The variable {name} is unknown{nearest(name, known)}")
 
 
 def _problems(error: ValidationError) -> list[str]:
     problems = []
     for problem in error.errors():
-        location = problem["loc"]
-        what = problem["msg"]
+        location, message = problem["loc"], problem["msg"]
         if problem["type"] == "extra_forbidden":
-            what = f"unknown key{_nearest(str(location[-1]), _keys_beside(location))}"
-        problems.append(f"{source_position(*location)}{'.'.join(map(str, location))}: {what}")
+            message = f"unknown key{nearest(str(location[-1]), _known_keys(location))}"
+        problems.append(f"{source_position(*location)}{'.'.join(map(str, location))}: {message}")
     return problems
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> set[str]:
-    """Walk from the root to the section that holds the key, and return the keys it knows."""
+def _known_keys(location: tuple[int | str, ...]) -> set[str]:
+    """Return the keys of the section that holds the key at a location."""
     section: type[BaseModel] = Settings
     for name in location[:-1]:
         if isinstance(name, str) and name in section.model_fields:
@@ -66,8 +68,3 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _section_in(part))), None)
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"

@@ -1,10 +1,11 @@
-"""How an event finds its workflow: one rule of ``routes:`` in the configuration."""
+"""The section ``routes:``: which events start or signal which workflows."""
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from perdure.config.flow_control import FlowControl
+from perdure.config.section import Section
 from perdure.values.duration import Duration
 from perdure.values.window import Window
 
@@ -13,52 +14,51 @@ __all__ = ["Route", "SignalWithStart"]
 Priority = Annotated[int, Field(ge=1, le=5)]
 
 
-class SignalWithStart(BaseModel):
-    """Signal a run, and start it first if none of its id is open.
+class SignalWithStart(Section):
+    """Signals a run, and starts it first if no run of its id is open.
 
     Attributes:
         start: The workflow.
-        signal: The signal; what it gets is the route's `input`.
-        input: What a run that is started gets instead of the event's data, as the route's own `input`.
+        signal: The signal; its argument is the route's `input`.
+        input: The input of a run that is started, written as the route's own `input`; by default the event's data.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: str
     signal: str
     input: str | dict[str, str] | None = None
 
 
-class Route(BaseModel):
-    """Events that match start a workflow, signal one, or both.
+class Route(Section):
+    """A rule by which matching events start a workflow, signal one, or both.
 
-    CEL expressions see ``data``, ``type``, ``source``, ``subject``, ``id``, ``time`` (the event's own, else when NATS
-    stored it) and ``headers`` (names in lower case). Templates hold fields in braces, as ``order-{data.order_id}``.
+    CEL expressions can use ``data``, ``type``, ``source``, ``subject``, ``id``, ``time`` (the event's own, else when
+    NATS stored it) and ``headers`` (names in lower case). Templates have fields in braces: ``order-{data.order_id}``.
 
     Attributes:
-        name: Part of the workflow ids that this route asks for, so it must never change; by default the name of the
-            workflow or signal.
-        on: The event type; ``*`` stands for one word of it, a last ``>`` for one or more.
+        name: Part of the workflow ids of this route, so it must never change; by default the name of the workflow or
+            signal.
+        on: The event type; ``*`` stands for one token of it, a last ``>`` for one or more.
         when: A CEL condition.
         start: The workflow to start.
         signal: The signal to send instead.
         signal_with_start: Or both at once.
-        workflow_id: A template: whom to signal, or the id of the run to start (one run an id, for ever); by default a
-            started run is called ``<route>-<event id>``.
-        input: What the workflow or signal gets instead of the event's data: a CEL expression, or one for each field.
-        data_schema: What the data must look like (``schema:`` in the file): ``package.module:Model`` of a pydantic
-            model, or a JSON Schema.
-        task_queue: Where the run is worked on, if not on the configured task queue.
+        workflow_id: A template for the id of the run to signal or to start (one run an id, for ever); by default a
+            started run has the id ``<route>-<event id>``.
+        input: The workflow's input or the signal's argument: a CEL expression, or one for each field; by default the
+            event's data.
+        data_schema: The schema of the data (``schema:`` in the file): ``package.module:Model`` of a pydantic model, or
+            a JSON Schema.
+        task_queue: The run's task queue, if it is not the configured one.
         priority: 1 is the most urgent, 3 usual; a number, or a CEL expression that gives one.
         fairness_key: A template such as ``{data.tenant}``: task queues with fairness share work evenly between keys.
         start_delay: The run begins so long after its event.
-        not_before: A CEL expression: the run begins at this time, a timestamp or RFC 3339 text, if it lies ahead.
-        run_timeout: The run is timed out after so long.
-        window: Runs start only then.
-        flow: How many there may be, and when.
+        not_before: A CEL expression, a timestamp or RFC 3339 text: the run begins no earlier.
+        run_timeout: Temporal times the run out after so long.
+        window: The times at which runs may start.
+        flow: How many runs there may be, and when they may start.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     name: str = ""
     on: str
@@ -83,26 +83,26 @@ class Route(BaseModel):
         if sum(action is not None for action in (self.start, self.signal, self.signal_with_start)) != 1:
             raise ValueError("a route has one of `start`, `signal` and `signal_with_start`")
         if self.start is None and self.workflow_id is None:
-            raise ValueError("a route that signals says whom: give it a `workflow_id` such as order-{data.order_id}")
+            raise ValueError("a route that signals needs a `workflow_id` such as order-{data.order_id}")
         self._refuse(self.start is None, "only for routes that `start`", "start_delay", "not_before", "window", "flow")
-        about_a_run = ("task_queue", "priority", "fairness_key", "run_timeout")
-        self._refuse(self.signal is not None, "about a run that starts, and this route only signals", *about_a_run)
+        of_started_runs = ("task_queue", "priority", "fairness_key", "run_timeout")
+        self._refuse(self.signal is not None, "for runs that start, and this route only signals", *of_started_runs)
         if self.flow is not None and self.flow.batch is not None and self.workflow_id is not None:
             raise ValueError("a batch has no single event to make a `workflow_id` of: leave it out")
         return self
 
-    def _refuse(self, wrong: bool, why: str, *names: str) -> None:
+    def _refuse(self, wrong: bool, because: str, *names: str) -> None:
         given = next((name for name in names if getattr(self, name) is not None), None)
         if wrong and given is not None:
-            raise ValueError(f"`{given}` is {why}")
+            raise ValueError(f"`{given}` is {because}")
 
     @property
     def label(self) -> str:
-        """The name, or what stands for it."""
+        """The name, or the workflow or signal in its place."""
         both = self.signal_with_start
         return self.name or self.start or self.signal or (f"{both.start}-{both.signal}" if both else "")
 
     @property
     def workflow(self) -> str | None:
-        """The workflow that the route starts, if it starts one."""
+        """The workflow that the route starts, if any."""
         return self.signal_with_start.start if self.signal_with_start else self.start

@@ -1,4 +1,4 @@
-"""Secrets are configured by where they lie, a file or a variable, and read where they are needed."""
+"""Reads secrets from the file or variable that the configuration names; no secret is configured itself."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ __all__ = ["read_secret"]
 
 
 def read_secret(what: str, *, file: Path | None, variable: str | None) -> str:
-    """Return a secret.
+    """Return a secret, without whitespace around it.
 
     Args:
-        what: What it is, to people.
-        file: Where it lies; goes before the variable.
-        variable: Or the name of the variable that holds it.
+        what: Its name in error messages.
+        file: The file that holds it; takes precedence over the variable.
+        variable: The environment variable that holds it.
 
     Raises:
-        SetupError: It is not there.
+        SetupError: It is missing, empty or unreadable.
     """
     if file is not None:
         try:

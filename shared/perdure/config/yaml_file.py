@@ -1,4 +1,7 @@
-"""The configuration file is YAML 1.2: there ``on``, a key of every route, is a word; to PyYAML it would be ``true``."""
+"""Reads the configuration file as YAML 1.2.
+
+PyYAML reads YAML 1.1, where ``on``, a key of every route, is the boolean ``true``.
+"""
 
 import os
 import re
@@ -28,26 +31,26 @@ _Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False
 
 
 class Yaml12Source(YamlConfigSettingsSource):
-    """Reads settings from such a file."""
+    """Reads settings from a YAML 1.2 file."""
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
         return read_yaml(file_path.read_text(encoding="utf-8")) or {}
 
 
 def read_yaml(text: str) -> Any:
-    """Read YAML 1.2 that holds data only."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader, ours)
+    """Read YAML 1.2 as plain data; tags of other types are an error."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (this loader is a SafeLoader)
 
 
 def config_file() -> Path | None:
-    """Return the file that ``PERDURE_CONFIG`` names, else ``perdure.yaml`` of this folder if there is one."""
+    """Return the file that ``PERDURE_CONFIG`` names, else ``perdure.yaml`` of the working folder if it exists."""
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
     return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
 
 
 def source_position(*location: str | int) -> str:
-    """Return ``perdure.yaml:7: `` for a key of the configuration, or nothing if it does not come from the file."""
+    """Return ``perdure.yaml:7: `` for a key of the configuration, or an empty text if the key is not in the file."""
     file = config_file()
     if file is None or not file.is_file():
         return ""
@@ -56,7 +59,7 @@ def source_position(*location: str | int) -> str:
 
 
 def _find(root: yaml.Node | None, location: tuple[str | int, ...]) -> yaml.Node | None:
-    """Walk down as far as the file goes: what is wrong may be what is missing."""
+    """Return the deepest node of the location that exists: a missing key has no node of its own."""
     found = node = root
     for depth, part in enumerate(location):
         match node:

@@ -1,1 +1,1 @@
-"""How every process of Perdure connects to NATS and Temporal."""
+"""Connections of every process to NATS and Temporal."""

@@ -1,11 +1,11 @@
-"""What every client of NATS needs, whoever it is: as whom to speak, and to survive any bytes."""
+"""Connection options, credentials and error texts of every NATS client in Perdure."""
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nats
 from nats.aio.client import Client
@@ -15,18 +15,63 @@ from nats.errors import Error as NatsError
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
 
-__all__ = ["accept_any_subject", "credentials", "inbox_prefix", "plain_client", "refusal"]
+__all__ = [
+    "RECONNECT_SECONDS",
+    "accept_any_subject",
+    "connection_options",
+    "credentials",
+    "inbox_prefix",
+    "plain_client",
+    "refusal",
+]
+
+RECONNECT_SECONDS: Final = 0.25
+"""Seconds between two connection attempts; nats-py tries each server in turn."""
 
 _log = logging.getLogger(__name__)
 
 
-def inbox_prefix(role: str) -> str:
-    """Return where answers and deliveries for a role come; a publisher is any client, and has the usual place."""
-    return "_INBOX" if role == "publisher" else f"_INBOX_{role}"
+def connection_options(settings: NatsSettings, name: str, role: str) -> dict[str, Any]:
+    """Return the options of nats-py's ``connect``: it reconnects for ever and logs each new error once.
+
+    Args:
+        settings: The servers and credentials.
+        name: Name of the connection, which the server's monitoring shows.
+        role: The role whose credentials are used.
+
+    Raises:
+        SetupError: The credentials cannot be read.
+    """
+    return {
+        "servers": list(settings.servers),
+        "name": name,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": RECONNECT_SECONDS,
+        "error_cb": _ErrorLog(name).report,
+        **credentials(settings, role),
+    }
+
+
+class _ErrorLog:
+    """Logs connection errors, but not the same error at every attempt."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = ""
+
+    async def report(self, error: Exception) -> None:
+        text = refusal(error) or repr(error)
+        if text != self._last:
+            self._last = text
+            _log.warning("%s: error of the NATS connection: %s", self._name, text)
 
 
 def credentials(settings: NatsSettings, role: str) -> dict[str, Any]:
-    """Return nats-py's options that say as whom to speak, and where its answers come."""
+    """Return nats-py's options for the identity and the inbox prefix of a role.
+
+    Raises:
+        SetupError: The credentials cannot be read.
+    """
     options: dict[str, Any] = {"inbox_prefix": settings.inbox_prefix or inbox_prefix(role)}
     if settings.nkey_seed_file is not None:
         options["nkeys_seed"] = str(_readable(Path(str(settings.nkey_seed_file).replace("{role}", role))))
@@ -41,51 +86,59 @@ def _readable(file: Path) -> Path:
         path.open("rb").close()
     except OSError as error:
         raise SetupError(
-            f"{path}, by which NATS is to know us, cannot be read ({error.strerror}): mend `nats` in the configuration."
+            f"The NATS credentials {path} cannot be read ({error.strerror}): correct `nats` in the configuration."
         ) from error
     return path
 
 
+def inbox_prefix(role: str) -> str:
+    """Return the prefix of a role's reply and delivery subjects; publishers keep NATS' default."""
+    return "_INBOX" if role == "publisher" else f"_INBOX_{role}"
+
+
 def refusal(error: Exception | None) -> str | None:
-    """Say in a sentence what NATS does not permit, if that is what it complains of."""
-    words = str(error).removeprefix("nats: ")
-    if words.lower().strip("'") in {"authorization violation", "authorization failed"}:
-        return "NATS lets nobody in with these credentials: see `nats.nkey_seed_file`, and the users in deploy/nats."
-    if not words.startswith("permissions violation"):
+    """Return an error text if NATS denied the credentials or a subject, else None."""
+    text = str(error).removeprefix("nats: ")
+    if text.lower().strip("'") in {"authorization violation", "authorization failed"}:
+        return "NATS rejects these credentials: check `nats.nkey_seed_file`, and the users in deploy/nats."
+    if not text.startswith("permissions violation"):
         return None
-    return f"NATS refuses it: {words}. Who may say and hear what stands in deploy/nats; is this the nkey of this role?"
+    return f"NATS denies it: {text}. Check that the nkey is that of this role; deploy/nats lists the permissions."
 
 
 @asynccontextmanager
 async def plain_client(settings: NatsSettings, *, name: str) -> AsyncIterator[Client]:
-    """Open a client for as long as the block lasts: it comes back for ever, silent about what breaks meanwhile."""
+    """Open an operator's client for the duration of the block; it reconnects for ever and logs only refusals."""
     client = await nats.connect(
         list(settings.servers),
         name=name,
         max_reconnect_attempts=-1,
-        error_cb=_quietly,
+        error_cb=_log_refusal,
         **credentials(settings, "operator"),
     )
     accept_any_subject(client)
     try:
         yield client
     finally:
-        with suppress(NatsError, OSError):  # a connection that has just broken cannot be closed in peace
+        with suppress(NatsError, OSError):  # closing a connection that has just been lost fails
             await client.close()
 
 
-async def _quietly(error: Exception) -> None:
-    """Whoever asks for something sees it fail; only that it is not permitted would look like a silent server."""
-    if sentence := refusal(error):
-        _log.warning("%s", sentence)
+async def _log_refusal(error: Exception) -> None:
+    """Log a refusal, which the caller sees as a timeout only; other errors are raised where they occur."""
+    if text := refusal(error):
+        _log.warning("%s", text)
 
 
 def accept_any_subject(client: Client) -> None:
-    """Let a subject that is no UTF-8 arrive in escapes: nats-server takes it, and nats-py's reader would die of it."""
-    client._build_message = partial(_message, client)  # type: ignore[method-assign]  # noqa: SLF001 (there is no other way in)
+    """Make a client decode subjects that are not UTF-8 with backslash escapes.
+
+    nats-server accepts such subjects, and nats-py's read loop would end with a decoding error.
+    """
+    client._build_message = partial(_message, client)  # type: ignore[method-assign]  # noqa: SLF001 (no public hook)
 
 
-def _message(  # noqa: PLR0913, PLR0917 (nats-py calls it so)
+def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)
     client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
 ) -> Msg:
     return client.msg_class(

@@ -1,4 +1,4 @@
-"""How every process of ours connects to Temporal: where, as whom, and how values are written there."""
+"""Temporal clients with Perdure's address, credentials and data converter."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +16,15 @@ __all__ = ["converter", "open_client"]
 async def open_client(
     settings: TemporalSettings, *, plugins: Sequence[Plugin] = (), storage: ExternalStorage | None = None
 ) -> Client:
-    """Connect, or fail at once.
+    """Connect to Temporal, or fail at once.
 
     Args:
-        settings: Where Temporal is.
-        plugins: Of temporalio's kind.
-        storage: Where large values lie; without it they can be neither written nor read.
+        settings: Address, namespace and credentials.
+        plugins: temporalio plugins.
+        storage: Stores large payloads; without it they can be neither written nor read.
 
     Raises:
-        RuntimeError: No connection comes about; so temporalio says it.
+        RuntimeError: The connection failed; temporalio raises no narrower error.
     """
     return await Client.connect(
         f"{settings.host}:{settings.port}",
@@ -37,9 +37,9 @@ async def open_client(
 
 
 def converter(storage: ExternalStorage | None = None) -> DataConverter:
-    """Return how values are written: as pydantic writes them, and large ones into the storage, if there is one."""
-    written_by = pydantic_data_converter.payload_converter_class
-    return LeanDataConverter(payload_converter_class=written_by, external_storage=storage)
+    """Return pydantic's data converter, which puts large payloads into the storage, if there is one."""
+    payload_converter = pydantic_data_converter.payload_converter_class
+    return LeanDataConverter(payload_converter_class=payload_converter, external_storage=storage)
 
 
 def _tls(settings: TlsSettings) -> TLSConfig | bool:

@@ -1,1 +1,1 @@
-"""Durations, rates, time windows and text: small pure values that every layer may use."""
+"""Durations, rates, time windows and text: pure values that every layer may use."""

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``500ms``, ``90s``, ``15m``, ``2h``, ``7d``, or a number of seconds."""
+"""Durations as text: ``500ms``, ``90s``, ``15m``, ``2h``, ``7d``, or a number of seconds."""
 
 import re
 from datetime import timedelta
@@ -9,33 +9,33 @@ from pydantic import BeforeValidator, PlainSerializer
 __all__ = ["Duration", "parse_duration"]
 
 _UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_WRITTEN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*")
+_PATTERN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*")
 
 
 def parse_duration(text: str | float | timedelta) -> timedelta:
-    """Read a duration; a bare number counts seconds.
+    """Read a duration; a bare number is in seconds.
 
     Raises:
-        ValueError: It is none; the sentence shows how one is written.
+        ValueError: The text is no duration; the message shows how to write one.
     """
     if isinstance(text, timedelta):
         return text
-    written = _WRITTEN.fullmatch(str(text))
-    if written is None:
+    match = _PATTERN.fullmatch(str(text))
+    if match is None:
         raise ValueError(f"{text!r} is no duration: write 500ms, 90s, 15m, 2h or 7d")
     try:
-        return timedelta(**{_UNITS[written[2] or "s"]: float(written[1])})
+        return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
     except OverflowError as error:
         raise ValueError(f"{text!r} is longer than a million years") from error
 
 
-def _read(value: Any) -> timedelta:
+def _parse(value: Any) -> timedelta:
     return parse_duration(value)
 
 
-def _write(value: timedelta) -> str:
+def _to_text(value: timedelta) -> str:
     return f"{value.total_seconds()!r}s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(_read), PlainSerializer(_write, when_used="json")]
-"""A field of a configuration that takes what ``parse_duration`` reads."""
+Duration = Annotated[timedelta, BeforeValidator(_parse), PlainSerializer(_to_text, when_used="json")]
+"""The type of a pydantic field that accepts whatever ``parse_duration`` reads; in JSON, seconds such as ``90.0s``."""

@@ -1,4 +1,4 @@
-"""A wrong name is answered with the nearest right one."""
+"""Suggests the nearest known name for an unknown one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ __all__ = ["nearest"]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """End a sentence about a name that nobody knows: with the nearest one, or with all there are."""
+    """Return the end of a sentence about an unknown name: the nearest known one, or all of them."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     return f": did you mean {near[0]}?" if near else f"; there are: {', '.join(names) or 'none'}"

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to show on a terminal."""
+"""Makes text from outside safe to show on a terminal."""
 
 import json
 import unicodedata
@@ -8,25 +8,25 @@ from pydantic import JsonValue
 __all__ = ["as_text", "printable"]
 
 _KEPT = frozenset("\n\t")
-_ACTING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def printable(text: str) -> str:
-    r"""Spell out what a terminal would act on instead of showing it, as JSON does: ``\u001b`` for an escape.
+    r"""Escape the characters that a terminal acts on instead of showing them, as JSON does: ``\u001b``.
 
-    That is control characters but line feeds and tabs, and what turns the direction of text around (Unicode's general
-    categories Cc, Cf, Cs, Zl, Zp): with them a title could hide what it asks for. JSON stays the same JSON.
+    These are control characters except line feed and tab, and characters that reverse the direction of text (Unicode's
+    general categories Cc, Cf, Cs, Zl, Zp): with them a title could hide what it requests. JSON stays the same JSON.
     """
     if text.isprintable():
         return text
-    return "".join(_spelled(char) for char in text)
+    return "".join(_escaped(char) for char in text)
 
 
 def as_text(value: JsonValue) -> str:
-    """Write details or an action as people read them: prose as it is, data as JSON."""
+    """Return details or an action as text for people: a string as it is, other data as indented JSON."""
     return printable(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _spelled(char: str) -> str:
-    acts = unicodedata.category(char) in _ACTING and char not in _KEPT
-    return json.dumps(char)[1:-1] if acts else char
+def _escaped(char: str) -> str:
+    is_control = unicodedata.category(char) in _CONTROL_CATEGORIES and char not in _KEPT
+    return json.dumps(char)[1:-1] if is_control else char

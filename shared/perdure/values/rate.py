@@ -1,4 +1,4 @@
-"""How often something may happen, as people write it: ``10/s``, ``100/m`` or ``5/30s``."""
+"""Rates as text: ``10/s``, ``100/m`` or ``5/30s``."""
 
 import re
 from datetime import timedelta
@@ -10,11 +10,16 @@ from perdure.values.duration import Duration, parse_duration
 
 __all__ = ["Rate"]
 
-_WRITTEN: Final = re.compile(r"\s*(\d+)\s*/\s*(\d.*|ms|s|m|h|d)\s*")
+_PATTERN: Final = re.compile(r"\s*(\d+)\s*/\s*(\d.*|ms|s|m|h|d)\s*")
 
 
 class Rate(BaseModel):
-    """At most so many in so much time, evenly spread."""
+    """How often something may happen, evenly spread.
+
+    Attributes:
+        times: How often.
+        per: In how much time.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,16 +28,16 @@ class Rate(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, value: Any) -> Any:
+    def _parse(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        written = _WRITTEN.fullmatch(value)
-        if written is None:
+        match = _PATTERN.fullmatch(value)
+        if match is None:
             raise ValueError(f"{value!r} is no rate: write 10/s, 100/m or 5/30s")
-        per = written[2] if written[2][0].isdigit() else f"1{written[2]}"
-        return {"times": int(written[1]), "per": parse_duration(per)}
+        per = match[2] if match[2][0].isdigit() else f"1{match[2]}"
+        return {"times": int(match[1]), "per": parse_duration(per)}
 
     @property
     def apart(self) -> timedelta:
-        """From one to the next."""
+        """The time from one to the next."""
         return self.per / self.times

@@ -1,4 +1,4 @@
-"""Times of day, and days of the week, in which something happens, or rests."""
+"""Recurring windows of time: hours of the day on days of the week."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -15,13 +15,13 @@ _DAYS: Final[tuple[Day, ...]] = get_args(Day)
 
 
 class Window(BaseModel):
-    """From one time of day to another.
+    """The time from one hour of the day to another, on some days of the week.
 
     Attributes:
         opens: When it opens.
-        closes: When it closes; not after ``opens`` means on the next day.
-        days: On which days of the week it opens.
-        timezone: Of these times, as IANA names it.
+        closes: When it closes; a time that is not after ``opens`` is on the next day.
+        days: The days of the week on which it opens.
+        timezone: The IANA name of these times' zone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,12 +51,12 @@ class Window(BaseModel):
         return closes if opens <= now else now
 
     def _span(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return from when to when it is open now, or else next."""
+        """Return when the current window opens and closes, or else the next one."""
         return next(span for span in self._spans(now) if span[1] > now)
 
     def _spans(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         zone = ZoneInfo(self.timezone)
-        for number in range(-1, 9):  # one that opened yesterday may still be open; next week every day has come
+        for number in range(-1, 9):  # yesterday's may still be open; after a week every day has come
             day = now.astimezone(zone).date() + timedelta(days=number)
             if _DAYS[day.weekday()] in self.days:
                 end = day if self.opens < self.closes else day + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Whatever the database does, no message is lost and nobody waits for ever."""
+"""The recorder loses no message, and returns in the end, whatever the database does."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from perdure.bus.settlement import settle
 from perdure.errors import Unavailable
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
-from tests.bus.test_settle import Delivered
+from tests.support.deliveries import Delivered
 
 MESSAGES = [
     StoredMessage(RawMessage("events.a", b"", {}), "EVENTS", n, datetime(2026, 11, 23, tzinfo=UTC), pending=0)
@@ -24,7 +24,7 @@ MESSAGES = [
 
 
 class ShakyStore(Store):
-    """A store that fails as its script says, and then keeps what it is given."""
+    """A store that raises the errors of its script, and then keeps messages."""
 
     def __init__(self, *script: Exception) -> None:
         self.kept: list[StoredMessage] = []
@@ -37,25 +37,25 @@ class ShakyStore(Store):
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError("no"), Unavailable("down"), ZeroDivisionError()])
-async def test_a_store_that_fails_once_costs_no_message(error: Exception) -> None:
+async def test_no_message_is_lost_when_the_store_fails_once(error: Exception) -> None:
     store = ShakyStore(error)
     recorder = Recorder(store)
 
-    async def deliver(heard: StoredMessage) -> list[str]:
-        delivery = Delivered(message=heard)
+    async def deliver(message: StoredMessage) -> list[str]:
+        delivery = Delivered(message=message)
         while delivery.settled[-1:] != ["ack"]:
             await settle(delivery, recorder.record, bus=MemoryBus(), service="audit")
         return delivery.settled
 
     async with asyncio.timeout(5):
-        fates = await asyncio.gather(*map(deliver, MESSAGES))
+        settlements = await asyncio.gather(*map(deliver, MESSAGES))
 
-    assert fates == [["nak", "ack"], ["nak", "ack"]]
+    assert settlements == [["nak", "ack"], ["nak", "ack"]]
     assert store.kept == MESSAGES
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError("no"), NoConnectionFree("no")])
-async def test_a_database_that_cannot_be_reached_is_tried_again(error: OSError | SQLAlchemyError) -> None:
+async def test_a_database_that_cannot_be_reached_is_unavailable(error: OSError | SQLAlchemyError) -> None:
     engine = create_async_engine("sqlite+aiosqlite://")
 
     @event.listens_for(engine.sync_engine, "do_connect")

@@ -1,4 +1,4 @@
-"""How a connection ends that is lost already."""
+"""Closing a connection that is already lost."""
 
 import pytest
 from nats.aio.client import Client
@@ -8,8 +8,8 @@ from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
 
 
-class Lost(Client):
-    """Was connected once; closing it fails, as nats-py's does when the server went a moment ago."""
+class LostClient(Client):
+    """A client whose server has just failed: closing it raises, as nats-py's client does then."""
 
     async def connect(self, **_: object) -> None:  # type: ignore[override]
         pass
@@ -18,8 +18,8 @@ class Lost(Client):
         raise ConnectionResetError("Connection lost")
 
 
-async def test_a_connection_that_is_lost_ends_with_what_was_wrong_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.bus.jetstream.bus.Client", Lost)
+async def test_closing_a_lost_connection_keeps_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.bus.jetstream.bus.Client", LostClient)
 
     with pytest.raises(Unavailable, match="stored"):
         async with connect(NatsSettings(), source="test"):

@@ -11,8 +11,10 @@ from perdure.bus import RawMessage, read_event
 from perdure.config.routes import Route
 from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, from_token, to_token
 from perdure.errors import InvalidMessage, SetupError
-from perdure_ingest.admission import Arrival, admit, workflow_id
+from perdure_ingest.admission import admit
+from perdure_ingest.identity import workflow_id
 from perdure_ingest.rules import compile_rules
+from perdure_ingest.variables import Arrival
 from tests.support.messages import json_values, texts, words
 
 HEADERS = ["content-type", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "Nats-Msg-Id"]
@@ -37,7 +39,7 @@ def test_an_event_becomes_a_start_of_the_workflow_that_its_route_names() -> None
     assert command.event.stream_sequence == 7
 
 
-def test_the_same_event_asks_for_the_same_run() -> None:
+def test_the_same_event_becomes_the_same_command() -> None:
     first, second = (commands(start="DocumentAnalysis") for _ in range(2))
 
     assert first == second
@@ -80,7 +82,7 @@ def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "reason", "said"),
+    ("route", "reason", "detail"),
     [
         ({"start": "A", "when": "data.nope == 1"}, "bad_expression", "data.nope == 1"),
         ({"start": "A", "when": "data.pages"}, "bad_expression", "not true or false"),
@@ -98,28 +100,54 @@ def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
     ],
 )
 def test_an_event_that_no_route_can_take_is_refused_with_a_reason(
-    route: dict[str, Any], reason: Reason, said: str
+    route: dict[str, Any], reason: Reason, detail: str
 ) -> None:
-    with pytest.raises(InvalidMessage, match=said) as refused:
+    with pytest.raises(InvalidMessage, match=detail) as refused:
         commands(**route)
 
     assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(
-    ("routes", "said"),
+    ("first", "second", "detail"),
+    [
+        ({"schema": {"required": ["title"]}}, {"when": "data.nope"}, "data.nope"),
+        ({"input": "data.nope"}, {"schema": {"required": ["title"]}}, "title"),
+        ({"input": "data.one"}, {"input": "data.two"}, "data.one"),
+        ({"when": "data.pages > 10", "input": "data.one"}, {"input": "data.two"}, "data.two"),
+    ],
+)
+def test_of_several_refusals_the_earliest_stage_counts_and_then_the_first_route(
+    first: dict[str, Any], second: dict[str, Any], detail: str
+) -> None:
+    rules = compile_rules(
+        [
+            Route.model_validate({"on": ">", **first, "start": "A"}),
+            Route.model_validate({"on": ">", **second, "start": "B"}),
+        ]
+    )
+
+    with pytest.raises(InvalidMessage, match=detail):
+        admit(EVENT, ARRIVAL, rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
     [
         ([{"on": "a", "start": "A", "when": "data."}], "not CEL"),
-        ([{"on": "a", "start": "A", "when": "dta.x == 1"}], "speaks of dta, which no event has: did you mean data"),
-        ([{"on": "a", "start": "A", "flow": {"key": "tenant", "max_open": 1}}], "known are data"),
+        ([{"on": "a", "start": "A", "when": "dta.x == 1"}], "uses dta, which no event has: did you mean data"),
+        (
+            [{"on": "a", "start": "A", "flow": {"key": "tenant", "max_open": 1}}],
+            "uses tenant, which no event has; there are: data",
+        ),
         ([{"on": "a", "start": "A", "schema": {"type": "nonsense"}}], "not a JSON Schema"),
         ([{"on": "a", "start": "A", "schema": "perdure.contracts:Nothing"}], "cannot be loaded"),
         ([{"on": "a", "start": "A", "schema": "perdure.contracts:to_token"}], "not a pydantic model"),
         ([{"on": "a", "start": "A"}, {"on": "b", "start": "A"}], "called A"),
     ],
 )
-def test_a_wrong_route_is_told_at_start(routes: list[dict[str, Any]], said: str) -> None:
-    with pytest.raises(SetupError, match=said):
+def test_a_wrong_route_is_an_error_at_start(routes: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
         compile_rules([Route.model_validate(route) for route in routes])
 
 
@@ -135,12 +163,12 @@ def test_a_wrong_route_is_told_at_start(routes: list[dict[str, Any]], said: str)
         {"on": "a", "start": "A", "priority": 6},
     ],
 )
-def test_a_route_that_says_nothing_or_too_much_is_refused(route: dict[str, str]) -> None:
+def test_a_route_without_an_action_or_with_options_that_do_not_fit_is_refused(route: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"route|run|less than or equal"):
         Route.model_validate(route)
 
 
-def test_the_input_is_what_the_expressions_make_of_the_event() -> None:
+def test_the_input_is_computed_from_the_event_by_expressions() -> None:
     (whole,) = commands(start="A", input="data.path")
     (fields,) = commands(start="A", input={"file": "data.path", "tenant": "headers['x-tenant']", "at": "time"})
 
@@ -148,10 +176,10 @@ def test_the_input_is_what_the_expressions_make_of_the_event() -> None:
     assert isinstance(fields, StartWorkflow)
     assert whole.input == "contract.md"
     assert fields.input == {"file": "contract.md", "tenant": "acme", "at": "2026-11-23T12:00:00Z"}
-    assert whole.digest == fields.digest, "an id names an event, whatever a route makes of it"
+    assert whole.digest == fields.digest, "the digest is of the event, not of the input"
 
 
-def test_how_a_run_is_to_be_run_comes_from_its_route() -> None:
+def test_the_options_of_a_run_come_from_its_route() -> None:
     (command,) = commands(
         start="A",
         workflow_id="doc-{data.path}",
@@ -172,7 +200,7 @@ def test_how_a_run_is_to_be_run_comes_from_its_route() -> None:
     }
 
 
-def test_a_run_begins_at_the_later_of_what_its_route_and_its_event_say() -> None:
+def test_a_run_begins_at_the_later_of_start_delay_and_not_before() -> None:
     event = EVENT.model_copy(update={"data": {"at": "2026-11-24T08:00:00+01:00"}})
 
     (command,) = commands(event, start="A", not_before="timestamp(data.at)", start_delay="1h")
@@ -188,15 +216,15 @@ def test_a_signal_may_start_its_run() -> None:
 
 
 @given(json_values, st.sampled_from(["structured", "binary", "bare"]))
-def test_whatever_json_comes_becomes_commands_that_can_be_written_down(data: JsonValue, mode: str) -> None:
+def test_any_json_becomes_a_command_that_survives_serialisation(data: JsonValue, mode: str) -> None:
     body = json.dumps(data).encode()
-    wire = RawMessage("events.a", body, {})
+    raw = RawMessage("events.a", body, {})
     if mode == "binary":
-        wire = RawMessage("events.a", body, {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "a", "ce-source": "s"})
+        raw = RawMessage("events.a", body, {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "a", "ce-source": "s"})
     if mode == "structured":
         envelope = {"specversion": "1.0", "id": "1", "type": "a", "source": "s", "data": data}
-        wire = RawMessage("events.a", json.dumps(envelope).encode(), {"content-type": "application/cloudevents+json"})
-    event = read_event(wire, fallback_id="EVENTS.1")
+        raw = RawMessage("events.a", json.dumps(envelope).encode(), {"content-type": "application/cloudevents+json"})
+    event = read_event(raw, fallback_id="EVENTS.1")
 
     (command,) = commands(event, start="A")
 
@@ -205,13 +233,13 @@ def test_whatever_json_comes_becomes_commands_that_can_be_written_down(data: Jso
 
 
 @given(st.binary(max_size=200), st.dictionaries(st.sampled_from(HEADERS), texts))
-def test_whatever_bytes_come_become_commands_or_one_refusal(body: bytes, headers: dict[str, str]) -> None:
+def test_any_bytes_become_one_command_or_one_refusal(body: bytes, headers: dict[str, str]) -> None:
     try:
         event = read_event(RawMessage("events.a", body, headers), fallback_id="EVENTS.1")
-        made = commands(event, on=">", start="A", when="has(data.x) || true")
+        admitted = commands(event, on=">", start="A", when="has(data.x) || true")
     except InvalidMessage:
         return
-    assert len(made) == 1
+    assert len(admitted) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,7 +253,7 @@ def test_whatever_bytes_come_become_commands_or_one_refusal(body: bytes, headers
         (b'{"x": ' + b"9" * 10_000 + b"}", "not_json"),
     ],
 )
-def test_what_json_cannot_hold_is_refused_with_a_reason(body: bytes, reason: Reason) -> None:
+def test_a_body_that_json_cannot_hold_is_refused_with_a_reason(body: bytes, reason: Reason) -> None:
     with pytest.raises(InvalidMessage) as refused:
         read_event(RawMessage("events.a", body, {}), fallback_id="EVENTS.1")
 
@@ -233,7 +261,7 @@ def test_what_json_cannot_hold_is_refused_with_a_reason(body: bytes, reason: Rea
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**70), 10**300, 1.7e308, 0.1])
-def test_huge_numbers_pass_unharmed(number: float) -> None:
+def test_huge_numbers_are_kept_exactly(number: float) -> None:
     (command,) = commands(EVENT.model_copy(update={"data": {"x": number}}), start="A", when="data.x != 0")
 
     assert isinstance(command, StartWorkflow)
@@ -241,7 +269,7 @@ def test_huge_numbers_pass_unharmed(number: float) -> None:
 
 
 @pytest.mark.parametrize("year", [1, 1970, 9999])
-def test_a_publisher_with_a_clock_of_its_own_is_taken_at_its_word(year: int) -> None:
+def test_an_events_own_time_is_kept_whatever_it_is(year: int) -> None:
     event = EVENT.model_copy(update={"time": datetime(year, 1, 1, tzinfo=UTC)})
 
     (command,) = commands(event, start="A", when=f"time.getFullYear() == {year}")
@@ -259,7 +287,7 @@ def test_any_id_makes_a_workflow_id_that_nats_and_temporal_take(event_id: str) -
 
 
 @given(words, words)
-def test_different_events_ask_for_different_runs(one: str, other: str) -> None:
+def test_different_events_start_different_runs(one: str, other: str) -> None:
     assert (workflow_id("r", one) == workflow_id("r", other)) == (one == other)
 
 

@@ -7,51 +7,62 @@ from hypothesis import strategies as st
 
 from perdure.config.flow_control import FlowControl
 from perdure.values.window import Window
-from perdure_ingest.flow_control.gate import Go, OpenRuns, Replace, Skip, Verdict, Wait, decide
+from perdure_ingest.flow_control.gate import Action, CancelOpen, LastRelease, OpenRuns, Release, Skip, Wait, next_action
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TWO = OpenRuns(runs={"r1": "a", "r2": "a"})
 
 
-def judged(opened: OpenRuns, key: str = "a", run: str = "new", **flow: Any) -> Verdict:
-    return decide(opened, run, key, flow=FlowControl.model_validate({"key": "id", **flow}), window=None, now=NOW)
+def action(opened: OpenRuns, key: str = "a", run: str = "new", **flow: Any) -> Action:
+    return next_action(opened, run, key, flow=FlowControl.model_validate({"key": "id", **flow}), window=None, now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("flow", "key", "verdict"),
+    ("flow", "key", "expected"),
     [
-        ({"max_open": 3}, "a", Go(OpenRuns(runs={**TWO.runs, "new": "a"}))),
+        ({"max_open": 3}, "a", Release(OpenRuns(runs={**TWO.runs, "new": "a"}))),
         ({"max_open": 2}, "a", Wait(None)),
         ({"max_open_per_key": 2}, "a", Wait(None, all=False)),
-        ({"max_open_per_key": 2}, "b", Go(OpenRuns(runs={**TWO.runs, "new": "b"}))),
+        ({"max_open_per_key": 2}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
         ({"singleton": "skip"}, "a", Skip()),
         ({"singleton": "queue"}, "a", Wait(None, all=False)),
-        ({"singleton": "cancel"}, "a", Replace(("r1", "r2"))),
-        ({"singleton": "cancel"}, "b", Go(OpenRuns(runs={**TWO.runs, "new": "b"}))),
+        ({"singleton": "cancel"}, "a", CancelOpen(("r1", "r2"))),
+        ({"singleton": "cancel"}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
     ],
 )
-def test_the_limits_decide(flow: dict[str, Any], key: str, verdict: Verdict) -> None:
-    assert judged(TWO, key, **flow) == verdict
+def test_the_limits_decide(flow: dict[str, Any], key: str, expected: Action) -> None:
+    assert action(TWO, key, **flow) == expected
 
 
-def test_a_run_that_was_let_go_before_goes_again_and_takes_no_more_room() -> None:
-    assert judged(TWO, run="r1", max_open=1) == Go(TWO)
+def test_a_run_that_was_released_before_is_released_again_and_takes_no_second_slot() -> None:
+    assert action(TWO, run="r1", max_open=1) == Release(TWO)
 
 
-def test_starts_are_spread_over_the_time_that_the_rate_names() -> None:
-    first = judged(OpenRuns(), rate="10/s")
+def test_starts_are_spread_evenly_over_the_time_of_the_rate() -> None:
+    first = action(OpenRuns(), rate="10/s")
 
-    assert first == Go(OpenRuns(next_start=NOW + timedelta(milliseconds=100)))
-    assert isinstance(first, Go)
-    assert judged(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100))
+    assert first == Release(OpenRuns(next_start=NOW + timedelta(milliseconds=100)))
+    assert isinstance(first, Release)
+    assert action(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100))
 
 
-@pytest.mark.parametrize(("written", "apart"), [("10/s", 0.1), ("6/m", 10), ("3/30s", 10), ("1/500ms", 0.5)])
-def test_a_rate_is_written_as_people_say_it(written: str, apart: float) -> None:
-    rate = FlowControl.model_validate({"rate": written}).rate
+def test_the_recorded_state_of_0_1_is_read_and_written_with_its_own_names() -> None:
+    recorded = (
+        '{"runs":{"r1":"a"},"next_start":null,"going":{"subject":"waiting.start.r.3.a","sequence":7,"command":null}}'
+    )
+
+    opened = OpenRuns.model_validate_json(recorded)
+
+    assert opened.last_release == LastRelease(subject="waiting.start.r.3.a", sequence=7)
+    assert opened.model_dump_json() == recorded
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10/s", 0.1), ("6/m", 10), ("3/30s", 10), ("1/500ms", 0.5)])
+def test_a_rate_is_a_count_and_a_time(text: str, seconds: float) -> None:
+    rate = FlowControl.model_validate({"rate": text}).rate
 
     assert rate is not None
-    assert rate.apart == timedelta(seconds=apart)
+    assert rate.apart == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_a_rate_is_written_as_people_say_it(written: str, apart: float) -> None:
         {"debounce": "soon"},
     ],
 )
-def test_what_does_not_fit_together_is_refused(flow: dict[str, Any]) -> None:
+def test_limits_that_do_not_fit_together_are_refused(flow: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"rate|key|batch|greater|duration"):
         FlowControl.model_validate(flow)
 
@@ -83,7 +94,7 @@ def test_what_does_not_fit_together_is_refused(flow: dict[str, Any]) -> None:
         ("22:00", "06:00", "America/New_York", NOW + timedelta(hours=15)),
     ],
 )
-def test_a_window_tells_when_it_opens(opens: str, closes: str, zone: str, opening: datetime) -> None:
+def test_a_window_knows_when_it_opens_next(opens: str, closes: str, zone: str, opening: datetime) -> None:
     window = Window.model_validate({"opens": opens, "closes": closes, "timezone": zone})
 
     assert window.next_opening(NOW) == opening

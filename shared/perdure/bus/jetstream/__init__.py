@@ -1,4 +1,4 @@
-"""The NATS adapter of the bus."""
+"""The bus, key-value and object adapters on NATS JetStream."""
 
 from perdure.bus.jetstream.bus import NatsBus, connect
 from perdure.bus.jetstream.key_value import NatsKeyValue

@@ -1,4 +1,4 @@
-"""Recreates the durable consumers of a service when somebody deletes them: without them it receives nothing."""
+"""Recreates deleted durable consumers, without which a service receives nothing."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from perdure.errors import SetupError
 
 __all__ = ["ConsumerGuard"]
 
-_EVERY: Final = 5.0  # seconds
+_CHECK_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class ConsumerGuard:
         self._is_complete = True
 
     async def is_complete(self) -> bool:
-        """Tell whether all consumers existed at the last check."""
+        """Return whether all consumers existed at the last check."""
         return self._is_complete
 
     async def check(self) -> None:
@@ -51,7 +51,7 @@ class ConsumerGuard:
     async def watch(self) -> None:
         """Check every few seconds, for ever."""
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_CHECK_SECONDS)
             try:
                 await self.check()
             except (NatsError, SetupError) as error:

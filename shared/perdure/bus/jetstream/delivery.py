@@ -1,4 +1,4 @@
-"""A JetStream message in our hands, settled so that the server knows it where a second delivery would do harm."""
+"""A JetStream delivery, settled with the server's confirmation where a second delivery does harm."""
 
 import asyncio
 import logging
@@ -8,64 +8,64 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from perdure.bus.jetstream.bus import stored_message
+from perdure.bus.jetstream.messages import delivered_message
 
 __all__ = ["DEAD_LETTERED", "NatsDelivery"]
 
 DEAD_LETTERED: Final = "perdure: its dead letter is stored"
-"""JetStream repeats it in its advisory of a message that was given up: nobody need say another letter about that."""
+"""Reason of a term, which JetStream repeats in its advisory: that advisory needs no further dead letter."""
 
-_CONFIRMED_WITHIN: Final = 15.0  # seconds: longer than a cluster takes to elect a leader, shorter than a redelivery
-_ANSWERED_WITHIN: Final = 5.0  # seconds of one try
-_PAUSE: Final = 0.25  # seconds between two: where there is no leader, the answer "nobody is here" comes at once
+_CONFIRM_SECONDS: Final = 15.0  # longer than the election of a leader, shorter than the ack wait
+_ATTEMPT_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 0.25  # without a leader the reply "no responders" comes at once
 
 _log = logging.getLogger(__name__)
 
 
 class NatsDelivery:
-    """See ``Delivery``.
+    """A delivery of JetStream; see ``Delivery``.
 
     Args:
-        message: As nats-py gives it.
-        confirmed: Whether ``ack`` waits until the server has taken it; ``term`` always does.
+        message: nats-py's message.
+        confirmed: Whether ``ack`` waits for the server's confirmation; ``term`` always does.
     """
 
     def __init__(self, message: Msg, *, confirmed: bool) -> None:
         self._message = message
         self._confirmed = confirmed
-        self.message = stored_message(message)
+        self.message = delivered_message(message)
         self.deliveries: int = message.metadata.num_delivered or 1
 
     async def ack(self) -> None:
-        """See ``Delivery.ack``."""
+        """Acknowledge the message; see ``Delivery.ack``."""
         if self._confirmed:
             await self._confirm(Msg.Ack.Ack)
         else:
             await self._message.ack()
 
     async def nak(self, delay: float) -> None:
-        """See ``Delivery.nak``."""
+        """Ask for redelivery; see ``Delivery.nak``."""
         await self._message.nak(delay=delay)
 
     async def term(self) -> None:
-        """See ``Delivery.term``."""
+        """Stop redelivery; see ``Delivery.term``."""
         await self._confirm(b"%s %s" % (Msg.Ack.Term, DEAD_LETTERED.encode()))
 
-    async def _confirm(self, word: bytes) -> None:
-        """Say how it is settled as a request, which the server answers once it has taken it."""
-        until = monotonic() + _CONFIRMED_WITHIN
-        while error := await self._unconfirmed(word):
-            if monotonic() > until:
+    async def _confirm(self, ack: bytes) -> None:
+        """Send an ack as a request until the server confirms it; log a warning if it does not in time."""
+        deadline = monotonic() + _CONFIRM_SECONDS
+        while error := await self._attempt(ack):
+            if monotonic() > deadline:
                 place = f"{self.message.stream} {self.message.sequence}"
-                _log.warning("NATS did not confirm how %s was settled, and may deliver it again: %r", place, error)
+                _log.warning("NATS did not confirm the settlement of %s, and may redeliver it: %r", place, error)
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _unconfirmed(self, word: bytes) -> Exception | None:
-        """Try once; returns what went wrong, if anything did."""
-        client = self._message._client  # noqa: SLF001 (nats-py confirms an `ack`, but no `term`)
+    async def _attempt(self, ack: bytes) -> Exception | None:
+        """Send an ack once; returns the error, or None if it is confirmed."""
+        client = self._message._client  # noqa: SLF001 (nats-py can confirm an ack, but no term)
         try:
-            await client.request(self._message.reply, word, timeout=_ANSWERED_WITHIN)
+            await client.request(self._message.reply, ack, timeout=_ATTEMPT_SECONDS)
         except (NatsError, OSError) as error:
             return error
         return None

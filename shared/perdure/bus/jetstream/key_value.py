@@ -1,4 +1,4 @@
-"""A bucket of JetStream's key-value store."""
+"""The port to key-value buckets on JetStream's key-value store."""
 
 from hashlib import sha256
 from typing import Final
@@ -8,24 +8,24 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue as Bucket
 
-from perdure.bus.key_value import Revised
+from perdure.bus.key_value import Revision
 from perdure.contracts import to_token
 from perdure.errors import Unavailable
 
 __all__ = ["NatsKeyValue"]
 
-_LONGEST_TOKEN: Final = 1_500  # bytes; nats-server takes 4,096 for the whole line of a request (`max_control_line`)
+_MAX_TOKEN_BYTES: Final = 1_500  # a protocol line has at most 4,096 bytes (nats-server's `max_control_line`)
 
 
 class NatsKeyValue:
-    """Stores values under keys that NATS can take; the bucket is declared in the topology."""
+    """Stores values under escaped keys. ``provision`` creates the bucket."""
 
     def __init__(self, js: JetStreamContext, bucket: str) -> None:
         self._js = js
         self._name = bucket
-        self._opened: Bucket | None = None
+        self._store: Bucket | None = None
 
-    async def read(self, key: str) -> Revised | None:
+    async def read(self, key: str) -> Revision | None:
         """Return the value with its revision; see ``KeyValue.read``."""
         try:
             found = await (await self._bucket()).get(_token(key))
@@ -33,10 +33,10 @@ class NatsKeyValue:
             return None
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
-        return Revised(found.value or b"", found.revision or 0)
+        return Revision(found.value or b"", found.revision or 0)
 
     async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
-        """Store a value if nobody changed it; see ``KeyValue.replace``."""
+        """Store a value if its revision is unchanged; see ``KeyValue.replace``."""
         try:
             await (await self._bucket()).update(_token(key), value, last=revision)
         except KeyWrongLastSequenceError:
@@ -68,19 +68,19 @@ class NatsKeyValue:
             raise self._unavailable(error) from error
 
     async def _bucket(self) -> Bucket:
-        if self._opened is None:
-            await self._js.key_value(self._name)  # raises where there is none
-            # Not direct, whatever the bucket allows: a follower of a cluster may not know yet what its leader stored.
-            self._opened = Bucket(self._name, f"KV_{self._name}", f"$KV.{self._name}.", self._js, direct=False)
-        return self._opened
+        if self._store is None:
+            await self._js.key_value(self._name)  # raises if there is none
+            # Never direct, whatever the bucket allows: a follower may lag behind the stream's leader.
+            self._store = Bucket(self._name, f"KV_{self._name}", f"$KV.{self._name}.", self._js, direct=False)
+        return self._store
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"NATS does not answer for the bucket {self._name}: {error!r}")
+        return Unavailable(f"NATS: cannot use the bucket {self._name}: {error!r}")
 
 
 def _token(key: str) -> str:
-    """Return what stands for a key; of one that is too long, its start and its SHA-256."""
+    """Return the subject token of a key; a long key is cut and extended by its SHA-256."""
     token = to_token(key)
-    if len(token) <= _LONGEST_TOKEN:
+    if len(token) <= _MAX_TOKEN_BYTES:
         return token
-    return f"{token[: _LONGEST_TOKEN - 65]}-{sha256(key.encode()).hexdigest()}"
+    return f"{token[: _MAX_TOKEN_BYTES - 65]}-{sha256(key.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""Creates the streams, buckets and consumers that the topology names, where they are missing."""
+"""Creates the missing streams, buckets and consumers of the topology."""
 
 import asyncio
 import logging
@@ -17,55 +17,54 @@ from perdure.errors import SetupError
 
 __all__ = ["provision"]
 
-_FIRST_WAIT: Final = 0.05  # seconds
-_LONGEST_WAIT: Final = 2.0  # seconds
+_MIN_RETRY_SECONDS: Final = 0.05
+_MAX_RETRY_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
 
 async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
-    """Create the streams, buckets and this service's consumers that are missing; waits for JetStream.
+    """Create the missing streams and buckets, and the missing consumers of a service; waits for JetStream.
 
-    What exists keeps the sizes, ages, replicas and windows that its operator set: only what would lose messages, or
-    hide them from their service, is changed. Safe from many services at once: creating what exists is no change.
+    Existing streams keep the sizes, ages, replicas and windows that the operator set. Only settings that lose messages
+    or hide them from the service are changed. Several services may provision at the same time.
 
     Args:
-        js: The server's.
-        service: Whose consumers.
-        replicas: On how many servers of a cluster what is made now shall lie.
+        js: JetStream context.
+        service: The service whose consumers are created.
+        replicas: Replicas of new streams and buckets, for clusters.
 
     Raises:
-        SetupError: A stream was made in a way that loses messages, and that cannot be changed; or NATS does not permit
-            what is needed.
+        SetupError: A stream has settings that lose messages and cannot be changed, or NATS denies a needed subject.
     """
-    wait = _FIRST_WAIT
+    wait = _MIN_RETRY_SECONDS
     while True:
         try:
-            await _declare(js, service, replicas)
+            await _create_missing(js, service, replicas)
         except (NatsError, APIError) as error:
-            _refuse_if_not_permitted(js, service, error)
-            _log.warning("JetStream is not ready: %s", error)
+            _raise_if_denied(js, service, error)
+            _log.warning("JetStream is not ready, retrying: %s", error)
             await asyncio.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+            wait = min(2 * wait, _MAX_RETRY_SECONDS)
         else:
             return
 
 
-def _refuse_if_not_permitted(js: JetStreamContext, service: str, error: Exception) -> None:
-    """End it where trying again is in vain: what is not permitted is never answered, and looks like a slow server."""
-    said = js._nc.last_error  # noqa: SLF001 (JetStream's client shows it to nobody)
-    sentence = refusal(said) if isinstance(error, NatsTimeoutError) else None
-    if sentence is None:
+def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> None:
+    """Raise where a retry is pointless: the server does not reply to a denied request, so it times out."""
+    last_error = js._nc.last_error  # noqa: SLF001 (JetStreamContext does not expose it)
+    denied = refusal(last_error) if isinstance(error, NatsTimeoutError) else None
+    if denied is None:
         return
-    advice = f"{service} cannot make sure that its streams and consumers are there. {sentence}"
-    if "$js.api.stream.update." in str(said):
-        advice += " Only the operator may change a stream: run `perdure nats declare` with the operator's nkey."
-    raise SetupError(advice) from error
+    text = f"{service} cannot create or check its streams and consumers. {denied}"
+    if "$js.api.stream.update." in str(last_error):
+        text += " Only the operator may change a stream: run `perdure nats declare` with the operator's nkey."
+    raise SetupError(text) from error
 
 
-async def _declare(js: JetStreamContext, service: str, replicas: int) -> None:
+async def _create_missing(js: JetStreamContext, service: str, replicas: int) -> None:
     for stream in (STREAMS | QUEUES).values():
-        await _declare_stream(js, stream, replicas)
+        await _provision_stream(js, stream, replicas)
     for bucket, keep in BUCKETS.items():
         try:
             await js.key_value(bucket)
@@ -75,31 +74,31 @@ async def _declare(js: JetStreamContext, service: str, replicas: int) -> None:
             )
             await js.create_key_value(config)
     for bucket, keep in OBJECTS.items():
-        await _declare_objects(js, bucket, keep, replicas)
+        await _provision_objects(js, bucket, keep, replicas)
     for consumer in CONSUMERS:
         if consumer.service == service:
-            await _declare_consumer(js, consumer)
+            await _provision_consumer(js, consumer)
 
 
-async def _declare_stream(js: JetStreamContext, stream: Stream, replicas: int) -> None:
-    ours = stream.config(replicas)
+async def _provision_stream(js: JetStreamContext, stream: Stream, replicas: int) -> None:
+    config = stream.config(replicas)
     try:
         found = (await js.stream_info(stream.name)).config
     except NotFoundError:
-        await js.add_stream(ours)
+        await js.add_stream(config)
         return
-    if (found.retention, found.storage) != (ours.retention, ours.storage):
+    if (found.retention, found.storage) != (config.retention, config.storage):
         raise SetupError(
             f"{stream.name} may lose messages: it has {found.retention} retention on {found.storage} storage."
-            " Perdure needs limits retention on file storage: delete it, and any service makes it anew."
+            " Perdure needs limits retention on file storage: delete the stream, and any service creates it again."
         )
-    more = [subject for subject in found.subjects or () if not stream.stores(subject)]
-    needed = found.evolve(subjects=[*stream.patterns, *more], allow_direct=True)
+    other = [subject for subject in found.subjects or () if not stream.stores(subject)]
+    needed = found.evolve(subjects=[*stream.patterns, *other], allow_direct=True)
     if needed != found:
         await js.update_stream(needed)
 
 
-async def _declare_objects(js: JetStreamContext, bucket: str, keep: timedelta, replicas: int) -> None:
+async def _provision_objects(js: JetStreamContext, bucket: str, keep: timedelta, replicas: int) -> None:
     try:
         await js.object_store(bucket)
     except BucketNotFoundError:
@@ -107,7 +106,7 @@ async def _declare_objects(js: JetStreamContext, bucket: str, keep: timedelta, r
         await js.create_object_store(bucket, config)
 
 
-async def _declare_consumer(js: JetStreamContext, consumer: Consumer) -> None:
+async def _provision_consumer(js: JetStreamContext, consumer: Consumer) -> None:
     try:
         found = (await js.consumer_info(consumer.stream, consumer.service)).config
     except NotFoundError:

@@ -1,6 +1,6 @@
-"""What a service fetched and has not begun when it stops goes back to NATS at once, not after the wait for its ack.
+"""Pull subscriptions that nak fetched messages at a stop, so that they are redelivered before the ack wait is over.
 
-FastStream pulls through what is here: it fetches more than it handles at a time, and forgets the rest at a stop.
+FastStream pulls through these: it fetches more messages than it handles at a time, and drops the others at a stop.
 """
 
 import asyncio
@@ -14,50 +14,50 @@ from nats.js.errors import APIError, ServiceUnavailableError
 
 __all__ = ["PullContext", "TrackedPull"]
 
-_PAUSE: Final = 0.25  # seconds; FastStream would ask again at once for as long as a consumer has no leader, or is gone
+_RETRY_SECONDS: Final = 0.25  # FastStream retries at once while a consumer has no leader or is deleted
 
 
 class TrackedPull(JetStreamContext.PullSubscription):
-    """A pull subscription that remembers what it gave until that is begun."""
+    """A pull subscription that keeps the fetched messages whose handling has not begun."""
 
-    def __init__(self, given: JetStreamContext.PullSubscription) -> None:
-        self.__dict__.update(vars(given))
-        self._waiting: dict[str, Msg] = {}
+    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
+        self.__dict__.update(vars(subscription))
+        self._fetched: dict[str, Msg] = {}
 
     async def fetch(self, batch: int = 1, timeout: float | None = 5, heartbeat: float | None = None) -> list[Msg]:
-        """Fetch messages, and keep calm where the server cannot give any."""
+        """Fetch messages; without a consumer, wait a moment and raise an error that FastStream retries."""
         try:
             messages = await super().fetch(batch, timeout, heartbeat)
         except TimeoutError as error:
-            raise NatsTimeoutError from error  # the one kind that FastStream expects
+            raise NatsTimeoutError from error  # the class that FastStream expects
         except APIError as error:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_SECONDS)
             raise ServiceUnavailableError from error  # likewise
-        self._waiting.update((message.reply, message) for message in messages)
+        self._fetched.update((message.reply, message) for message in messages)
         return messages
 
     def mark_started(self, message: Msg) -> None:
-        """Take note that a message is in hand: it will be settled."""
-        self._waiting.pop(message.reply, None)
+        """Drop a message from those to nak: its handler settles it."""
+        self._fetched.pop(message.reply, None)
 
     async def unsubscribe(self) -> None:
-        """Fetch no more, and give back what nobody began: another process may have it now."""
-        arrived = self._sub._pending_queue  # noqa: SLF001 (what came between two fetches lies nowhere else)
+        """Stop fetching, and nak the messages whose handling has not begun, for other processes to receive."""
+        received = self._sub._pending_queue  # noqa: SLF001 (the only place of messages received between two fetches)
         await super().unsubscribe()
-        while not arrived.empty():
-            message = arrived.get_nowait()
+        while not received.empty():
+            message = received.get_nowait()
             if not self._js.is_status_msg(message):
-                self._waiting[message.reply] = message
-        for message in self._waiting.values():
+                self._fetched[message.reply] = message
+        for message in self._fetched.values():
             await message.nak()
-        self._waiting.clear()
+        self._fetched.clear()
 
 
 class PullContext(JetStreamContext):
-    """Makes pull subscriptions of that kind.
+    """A JetStream context that makes tracked pull subscriptions.
 
     Attributes:
-        by_stream: Those that it made.
+        by_stream: The subscriptions that it made, by stream.
     """
 
     def __init__(self, client: Client) -> None:
@@ -65,8 +65,8 @@ class PullContext(JetStreamContext):
         self.by_stream: dict[str, TrackedPull] = {}
 
     async def pull_subscribe_bind(self, *args: Any, **options: Any) -> TrackedPull:
-        """Bind to a consumer, as nats-py does; FastStream would have deliveries come where those of anybody come."""
+        """Bind to a consumer as nats-py does, but with the client's inbox prefix instead of FastStream's default."""
         options.pop("inbox_prefix", None)
-        fetching = TrackedPull(await super().pull_subscribe_bind(*args, **options))
-        self.by_stream[options["stream"]] = fetching
-        return fetching
+        pull = TrackedPull(await super().pull_subscribe_bind(*args, **options))
+        self.by_stream[options["stream"]] = pull
+        return pull

@@ -1,7 +1,7 @@
-"""An app is connected to NATS by FastStream: durable pull consumers, one span and one settlement a message.
+"""Runs an app's subscriptions and responders on NATS with FastStream.
 
-FastStream's own tracing and metrics middlewares label by subject, and subjects here hold workflow ids: without bound.
-So both are done here, by stream.
+Each message of a durable pull consumer gets one span and one settlement. FastStream's own tracing and metrics
+middlewares label by subject; subjects contain workflow ids, so the labels would be unbounded. Here they are by stream.
 """
 
 from collections.abc import AsyncIterator
@@ -18,7 +18,6 @@ from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from perdure.bus.app import App, Responder, Subscription
-from perdure.bus.jetstream.connection import accept_any_subject, connection_options
 from perdure.bus.jetstream.consumer_span import consumer_span
 from perdure.bus.jetstream.delivery import NatsDelivery
 from perdure.bus.jetstream.pull import PullContext
@@ -26,19 +25,20 @@ from perdure.bus.port import Bus
 from perdure.bus.settlement import settle
 from perdure.bus.topology import STREAMS
 from perdure.config.settings import NatsSettings
+from perdure.connections.nats import accept_any_subject, connection_options
 
 __all__ = ["subscribed"]
 
-_FETCH_WAIT: Final = 5.0  # seconds that an idle fetch stays open
+_FETCH_TIMEOUT_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
 async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
-    """Hear what the app wants to hear for as long as the block lasts; messages in hand are settled before it ends."""
+    """Run an app for the duration of the block; messages whose handling has begun are settled before it ends."""
     broker = NatsBroker(
         **connection_options(settings, f"perdure-{app.service}-hears", app.service),
         ack_policy=AckPolicy.MANUAL,
-        decoder=_as_delivered,
+        decoder=_no_decoding,
         apply_types=False,
         logger=None,
     )
@@ -46,12 +46,12 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
     accept_any_subject(client)
     pulls, metrics = PullContext(client), _Metrics(registry)
     broker.config.connection_state.connect(client, pulls)
-    for ear in app.subscriptions:
-        _subscribe(broker, app.service, ear, bus, pulls, metrics)
-    for question in app.responders:
-        _answer(broker, app.service, question)
+    for subscription in app.subscriptions:
+        _add_subscription(broker, app.service, subscription, bus, pulls, metrics)
+    for responder in app.responders:
+        _add_responder(broker, app.service, responder)
     await broker.start()
-    await client.jetstream().account_info()  # its answer comes after our subscriptions; a PING may overtake them
+    await client.jetstream().account_info()  # once it replies, the subscriptions exist; a PING may overtake them
     try:
         yield client
     finally:
@@ -61,12 +61,12 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
 async def _stop(broker: NatsBroker, client: Client) -> None:
     try:
         await broker.stop()
-    except NatsError:  # the server is away: nothing can be drained, and what was in hand comes back by itself
+    except NatsError:  # without a server nothing can be drained; it redelivers what is unsettled
         await client.close()
 
 
 class _Metrics:
-    """What Prometheus sees of a service's hearing."""
+    """Prometheus metrics of handled messages, by stream."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.handled = Counter("perdure_messages", "Messages handled", ["stream"], registry=registry)
@@ -75,44 +75,45 @@ class _Metrics:
         )
         self.pending = Histogram(
             "perdure_pending_messages",
-            "Messages that lay behind one when it was delivered",
+            "Messages still pending when one was delivered",
             ["stream"],
             registry=registry,
             buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
         )
 
 
-def _subscribe(  # noqa: PLR0913, PLR0917 (what there is to wire)
-    broker: NatsBroker, service: str, ear: Subscription, bus: Bus, pulls: PullContext, metrics: _Metrics
+def _add_subscription(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
+    broker: NatsBroker, service: str, subscription: Subscription, bus: Bus, pulls: PullContext, metrics: _Metrics
 ) -> None:
-    name = f"{service} hears {ear.stream}"
+    stream = subscription.stream
+    span_name = f"{service} hears {stream}"
 
     async def on_message(message: StreamMessage[Msg]) -> None:
         started = monotonic()
-        pulls.by_stream[ear.stream].mark_started(message.raw_message)
-        delivery = NatsDelivery(message.raw_message, confirmed=ear.confirm_acks)
-        with consumer_span(name, delivery.message, delivery.deliveries) if ear.traced else nullcontext():
-            await settle(delivery, ear.handle, bus=bus, service=service)
-        metrics.handled.labels(ear.stream).inc()
-        metrics.seconds.labels(ear.stream).observe(monotonic() - started)
-        metrics.pending.labels(ear.stream).observe(delivery.message.pending)
+        pulls.by_stream[stream].mark_started(message.raw_message)
+        delivery = NatsDelivery(message.raw_message, confirmed=subscription.confirm_acks)
+        with consumer_span(span_name, delivery.message, delivery.deliveries) if subscription.traced else nullcontext():
+            await settle(delivery, subscription.handle, bus=bus, service=service)
+        metrics.handled.labels(stream).inc()
+        metrics.seconds.labels(stream).observe(monotonic() - started)
+        metrics.pending.labels(stream).observe(delivery.message.pending)
 
     broker.subscriber(
-        STREAMS[ear.stream].subjects,
-        stream=JStream(ear.stream, declare=False),
+        STREAMS[stream].subjects,
+        stream=JStream(stream, declare=False),
         durable=service,
-        pull_sub=PullSub(batch_size=ear.concurrency, timeout=_FETCH_WAIT),
-        max_workers=1 if ear.fetch_in_batches else ear.concurrency,
+        pull_sub=PullSub(batch_size=subscription.concurrency, timeout=_FETCH_TIMEOUT_SECONDS),
+        max_workers=1 if subscription.fetch_in_batches else subscription.concurrency,
     )(on_message)
 
 
-def _answer(broker: NatsBroker, service: str, question: Responder) -> None:
-    async def on_question(message: StreamMessage[Msg]) -> bytes:
-        return await question.respond(message.body)
+def _add_responder(broker: NatsBroker, service: str, responder: Responder) -> None:
+    async def on_request(message: StreamMessage[Msg]) -> bytes:
+        return await responder.respond(message.body)
 
-    broker.subscriber(question.subject, queue=service)(on_question)
+    broker.subscriber(responder.subject, queue=service)(on_request)
 
 
-async def _as_delivered(message: StreamMessage[Any]) -> StreamMessage[Any]:
-    """FastStream would decode the body; what becomes of a body that is wrong is decided in ``settle``."""
+async def _no_decoding(message: StreamMessage[Any]) -> StreamMessage[Any]:
+    """Replace FastStream's decoding, whose errors would not reach ``settle``."""
     return message

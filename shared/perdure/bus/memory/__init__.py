@@ -1,4 +1,4 @@
-"""The in-memory twin of the bus: what tests and authors use instead of a NATS server."""
+"""In-memory adapters of the bus, for tests and workflow authors: no NATS server is needed."""
 
 from perdure.bus.memory.bus import MemoryBus
 from perdure.bus.memory.key_value import MemoryKeyValue

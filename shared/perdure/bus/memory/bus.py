@@ -1,4 +1,4 @@
-"""The bus in one process's memory: the twin that tests and authors use."""
+"""The bus in one process's memory."""
 
 import asyncio
 from collections import Counter
@@ -13,89 +13,91 @@ from perdure.contracts import Message
 
 __all__ = ["MemoryBus"]
 
-_NOT_OURS: Final = {"EVENTS", "SIGNALS", "ADVISORIES", *QUEUES}
+_NO_CONTRACT: Final = {"EVENTS", "SIGNALS", "ADVISORIES", *QUEUES}  # streams whose messages ``decode`` does not read
 
 
 class MemoryBus:
-    """Keeps every message of every stream for as long as it lives."""
+    """Keeps all messages of all streams, in order, without limits of age."""
 
     def __init__(self, source: str = "perdure/memory") -> None:
         self._source = source
-        self._heard: dict[int, StoredMessage] = {}  # by the order in which they came
-        self._arrivals = 0
-        self._places: dict[tuple[str, str], int] = {}
-        self._counts: dict[str, int] = {}
-        self._news = asyncio.Condition()
+        self._stored: dict[int, StoredMessage] = {}  # by order of publication over all streams
+        self._last = 0
+        self._sequences: dict[tuple[str, str], int] = {}  # by stream and message id
+        self._last_sequences: dict[str, int] = {}  # by stream
+        self._changed = asyncio.Condition()
 
     @property
     def published(self) -> list[Message]:
-        """All messages of Perdure's own, in the order in which they were said."""
-        return [decode(heard.raw) for heard in self._heard.values() if heard.stream not in _NOT_OURS]
+        """All messages of Perdure's contracts, in order of publication."""
+        return [decode(message.raw) for message in self._stored.values() if message.stream not in _NO_CONTRACT]
 
     async def publish(self, message: Message) -> int:
-        """Say a message; see ``Bus.publish``."""
+        """Publish a message; see ``Bus.publish``."""
         return await self.publish_raw(encode(message, source=self._source))
 
-    async def publish_raw(self, wire: RawMessage) -> int:
-        """Keep the bytes; see ``Bus.publish``."""
-        stream = stream_of(wire.subject).name
-        message_id = wire.headers.get(MESSAGE_ID)
-        if message_id is not None and (stream, message_id) in self._places:
-            return self._places[stream, message_id]
-        place = self._counts[stream] = self._counts.get(stream, 0) + 1
+    async def publish_raw(self, raw: RawMessage) -> int:
+        """Store the bytes; see ``Bus.publish_raw``."""
+        stream = stream_of(raw.subject).name
+        message_id = raw.headers.get(MESSAGE_ID)
+        if message_id is not None and (stream, message_id) in self._sequences:
+            return self._sequences[stream, message_id]
+        sequence = self._last_sequences[stream] = self._last_sequences.get(stream, 0) + 1
         if message_id is not None:
-            self._places[stream, message_id] = place
-        if stream_of(wire.subject).last_per_subject:
-            self._forget(lambda heard: heard.raw.subject == wire.subject)
-        async with self._news:
-            self._arrivals += 1
-            self._heard[self._arrivals] = StoredMessage(wire, stream, place, datetime.now(UTC), pending=0)
-            self._news.notify_all()
-        return place
+            self._sequences[stream, message_id] = sequence
+        if stream_of(raw.subject).last_per_subject:
+            self._delete_where(lambda message: message.raw.subject == raw.subject)
+        async with self._changed:
+            self._last += 1
+            self._stored[self._last] = StoredMessage(raw, stream, sequence, datetime.now(UTC), pending=0)
+            self._changed.notify_all()
+        return sequence
 
     async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
-        """Return the oldest message; see ``Bus.first``."""
+        """Return the oldest matching message after a sequence; see ``Bus.first``."""
         found = (
-            heard for heard in self._heard.values() if matches(subject, heard.raw.subject) and heard.sequence > after
+            message
+            for message in self._stored.values()
+            if matches(subject, message.raw.subject) and message.sequence > after
         )
         return next(found, None)
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
-        """Return at once: nobody settles what lies here; see ``Bus.wait_until_consumed``."""
+        """Return at once, as there are no consumers; see ``Bus.wait_until_consumed``."""
 
     async def count_by_subject(self, subject: str) -> dict[str, int]:
         """Count messages by subject; see ``Bus.count_by_subject``."""
-        return dict(Counter(it.raw.subject for it in self._heard.values() if matches(subject, it.raw.subject)))
+        return dict(Counter(it.raw.subject for it in self._stored.values() if matches(subject, it.raw.subject)))
 
     async def delete(self, stream: str, sequence: int) -> None:
-        """Take a message out; see ``Bus.delete``."""
-        self._forget(lambda heard: (heard.stream, heard.sequence) == (stream, sequence))
+        """Delete a message; see ``Bus.delete``."""
+        self._delete_where(lambda message: (message.stream, message.sequence) == (stream, sequence))
 
     async def get(self, stream: str, sequence: int) -> RawMessage | None:
-        """Return a message that is kept; see ``Bus.get``."""
-        kept = self._heard.values()
-        return next((it.raw for it in kept if (it.stream, it.sequence) == (stream, sequence)), None)
+        """Return a stored message; see ``Bus.get``."""
+        stored = self._stored.values()
+        return next((it.raw for it in stored if (it.stream, it.sequence) == (stream, sequence)), None)
 
     async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield what is kept; see ``Bus.read``."""
-        found = [heard for heard in self._heard.values() if matches(subject, heard.raw.subject)]
-        newest = {heard.raw.subject: heard for heard in found}
-        for heard in found:
-            if not last_only or newest[heard.raw.subject] is heard:
-                yield heard
+        """Yield the stored messages; see ``Bus.read``."""
+        found = [message for message in self._stored.values() if matches(subject, message.raw.subject)]
+        newest = {message.raw.subject: message for message in found}
+        for message in found:
+            if not last_only or newest[message.raw.subject] is message:
+                yield message
 
     async def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield what matches; see ``Bus.subscribe``."""
-        position = 0 if replay else self._arrivals
+        """Yield matching messages; see ``Bus.subscribe``."""
+        position = 0 if replay else self._last
         while True:
-            async with self._news:
-                while self._arrivals == position:
-                    await self._news.wait()
-                news = [heard for arrival, heard in self._heard.items() if arrival > position]
-                position = self._arrivals
-            for heard in news:
-                if matches(subject, heard.raw.subject):
-                    yield heard
+            async with self._changed:
+                while self._last == position:
+                    await self._changed.wait()
+                new = [message for number, message in self._stored.items() if number > position]
+                position = self._last
+            for message in new:
+                if matches(subject, message.raw.subject):
+                    yield message
 
-    def _forget(self, gone: Callable[[StoredMessage], bool]) -> None:
-        self._heard = {arrival: heard for arrival, heard in self._heard.items() if not gone(heard)}
+    def _delete_where(self, matching: Callable[[StoredMessage], bool]) -> None:
+        self._stored = {number: message for number, message in self._stored.items() if not matching(message)}

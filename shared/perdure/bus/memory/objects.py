@@ -6,13 +6,13 @@ __all__ = ["MemoryObjects"]
 
 
 class MemoryObjects:
-    """Keeps data for as long as it lives."""
+    """Keeps objects without limits of age."""
 
     def __init__(self) -> None:
         self._data: dict[str, bytes] = {}
 
     async def put(self, name: str, data: bytes) -> None:
-        """Keep data under a name; see ``Objects.put``."""
+        """Store data under a name; see ``Objects.put``."""
         self._data[name] = data
 
     async def get(self, name: str) -> bytes:

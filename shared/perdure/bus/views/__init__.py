@@ -1,1 +1,1 @@
-"""Read models: what the bus and its buckets hold about runs, approval requests and starts."""
+"""Read models of runs, approval requests and starts, built from streams and buckets."""

@@ -1,4 +1,4 @@
-"""Which approval requests wait for an answer, as the bus tells it."""
+"""Read model of approval requests, from the APPROVALS and PROGRESS streams."""
 
 from collections import Counter
 from typing import Final
@@ -22,22 +22,23 @@ from perdure.errors import PerdureError
 
 __all__ = ["RequestNotOpen", "find_request", "is_settled", "open_requests", "request_of"]
 
-_COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
-_AS_DEAR_AS: Final = 64  # to read one run costs as much as so many messages more where all are read
+_OPEN_COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
+_MESSAGES_PER_READ: Final = 64  # reading the requests of one run costs about as much as reading so many messages
 
 
 class RequestNotOpen(PerdureError):
-    """A request was never asked, or is settled."""
+    """An approval request does not exist, or is settled."""
 
 
 async def open_requests(
     bus: Bus, workflow: str | None = None, workflow_id: str | None = None
 ) -> list[ApprovalRequested]:
-    """Return the requests that are neither answered nor expired, and whose run has not ended; oldest first.
+    """Return the requests that are not decided, not expired, and whose run has not ended; oldest first.
 
-    Their policies are as escalations have left them.
+    Each has its policy after the escalations so far.
     """
-    found = [request for place in await _places(bus, workflow, workflow_id) for request in await _open_at(bus, *place)]
+    runs = await _runs_to_read(bus, workflow, workflow_id)
+    found = [request for run in runs for request in await _open_requests_of(bus, *run)]
     return sorted(found, key=lambda request: request.opened_at)
 
 
@@ -45,73 +46,76 @@ async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
     """Return an open request.
 
     Raises:
-        NotOpen: It is not open.
+        RequestNotOpen: There is no open request of this id.
     """
     waiting = await open_requests(bus, workflow_id=request_id.rpartition(".")[0])
     for request in waiting:
         if request.request_id == request_id:
             return request
-    raise RequestNotOpen(f"No request {request_id} is open. `perdure approvals` lists those that are.")
+    raise RequestNotOpen(f"There is no open request {request_id}. List the open ones with `perdure approvals`.")
 
 
 async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
-    """Return the request that a message is about, open or not; none, if the bus no longer holds it."""
+    """Return the request that a message is about, open or not; None if the stream no longer holds it."""
     if isinstance(about, ApprovalRequested):
         return about
-    newest = None  # an earlier run of this workflow id may have asked under the same request id
-    async for heard in bus.read(_said("requested", about)):
-        request = decode(heard.raw)
+    newest = None  # an earlier run of this workflow id may have used the same request id
+    async for message in bus.read(_subject("requested", about)):
+        request = decode(message.raw)
         if isinstance(request, ApprovalRequested) and request.request_id == about.request_id:
             newest = request
     return newest
 
 
 async def is_settled(bus: Bus, request: AboutRequest) -> bool:
-    """Tell whether a request was answered, or has expired."""
-    for how in ("decided", "expired"):
-        async for heard in bus.read(_said(how, request)):
-            said = decode(heard.raw)
-            if isinstance(said, AboutRequest) and _of(said) == _of(request):
+    """Return whether a request is decided or expired."""
+    for kind in ("decided", "expired"):
+        async for message in bus.read(_subject(kind, request)):
+            outcome = decode(message.raw)
+            if isinstance(outcome, AboutRequest) and _identity(outcome) == _identity(request):
                 return True
     return False
 
 
-def _of(said: AboutRequest) -> tuple[str, str]:
-    return said.run_id, said.request_id
+def _identity(about: AboutRequest) -> tuple[str, str]:
+    return about.run_id, about.request_id
 
 
-def _said(how: str, about: AboutRequest) -> str:
-    return ".".join(["approvals", how, *map(to_token, about.address)])
+def _subject(kind: str, about: AboutRequest) -> str:
+    return ".".join(["approvals", kind, *map(to_token, about.address)])
 
 
-async def _places(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[tuple[str | None, str | None]]:
-    """Name where to read: everywhere, or just the runs with more requests than ends, where that is less."""
+async def _runs_to_read(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[tuple[str | None, str | None]]:
+    """Return workflow and id of the runs to read, None for all: all at once, or each run with an open request.
+
+    The message counts by subject show which runs have more requests than outcomes. The cheaper way is chosen.
+    """
     if workflow_id is not None:
         return [(workflow, workflow_id)]
     counts = await bus.count_by_subject(f"approvals.*.{to_pattern(workflow)}.*")
-    unanswered = Counter[tuple[str, str]]()
+    open_by_run = Counter[tuple[str, str]]()
     for subject, count in counts.items():
-        _, kind, of, run = subject.split(".")
-        unanswered[of, run] += count * _COUNTS.get(kind, 0)
-    asking = [place for place, left in unanswered.items() if left > 0]
-    if len(asking) * _AS_DEAR_AS > sum(counts.values()):
+        _, kind, workflow_token, run_token = subject.split(".")
+        open_by_run[workflow_token, run_token] += count * _OPEN_COUNTS.get(kind, 0)
+    runs = [run for run, left in open_by_run.items() if left > 0]
+    if len(runs) * _MESSAGES_PER_READ > sum(counts.values()):
         return [(workflow, None)]
-    return [(from_token(of), from_token(run)) for of, run in asking]
+    return [(from_token(workflow_token), from_token(run_token)) for workflow_token, run_token in runs]
 
 
-async def _open_at(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
+async def _open_requests_of(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
     requests: dict[str, ApprovalRequested] = {}
-    rungs = Counter[str]()
-    async for heard in bus.read(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
-        match decode(heard.raw):
+    escalations = Counter[str]()
+    async for message in bus.read(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
+        match decode(message.raw):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request
-                rungs.pop(request.request_id, None)  # those were of an earlier run of this workflow id
+                escalations.pop(request.request_id, None)  # of an earlier run of this workflow id
             case ApprovalEscalated(request_id=name, count=count):
-                rungs[name] = max(rungs[name], count)
+                escalations[name] = max(escalations[name], count)
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
     newest = await latest_facts(bus, workflow, workflow_id) if requests else []
     ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
-    waiting = [request for request in requests.values() if request.workflow_id not in ended]
-    return [escalated(request, rungs[request.request_id]) for request in waiting]
+    still_open = [request for request in requests.values() if request.workflow_id not in ended]
+    return [escalated(request, escalations[request.request_id]) for request in still_open]

@@ -1,4 +1,4 @@
-"""What the bus tells about runs: read from the progress stream, without asking any service."""
+"""Read model of runs, from the PROGRESS stream alone: no service has to be running."""
 
 from collections.abc import AsyncIterator
 
@@ -11,37 +11,36 @@ __all__ = ["UnknownRun", "follow_progress", "latest_facts", "run_progress"]
 
 
 class UnknownRun(PerdureError):
-    """Nothing was ever said about this run."""
+    """The PROGRESS stream holds no fact of the run."""
 
 
 async def latest_facts(bus: Bus, workflow: str | None = None, workflow_id: str | None = None) -> list[Progress]:
-    """Return the newest fact of every run, or of those of this workflow or id; oldest first."""
+    """Return the newest fact of each run, or of the runs of this workflow or id; oldest first."""
     subject = f"progress.{to_pattern(workflow)}.{to_pattern(workflow_id)}"
-    facts = [_progress async for _progress in _facts(bus.read(subject, last_only=True))]
+    facts = [fact async for fact in _facts(bus.read(subject, last_only=True))]
     return sorted(facts, key=lambda fact: fact.at)
 
 
 async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
-    """Return all that was said about one run, by sequence and attempt, each fact once.
+    """Return all facts of a run, each once, by time and sequence.
 
     Raises:
-        NoSuchRun: That is nothing.
+        UnknownRun: The stream holds no fact of the run.
     """
     facts = {fact.message_id: fact async for fact in _facts(bus.read(_subject(workflow_id)))}
     if not facts:
-        raise UnknownRun(f"Nothing is known of a run {workflow_id}. `perdure runs` lists those that are.")
+        raise UnknownRun(f"There is no progress of a run {workflow_id}. List the known runs with `perdure runs`.")
     return sorted(facts.values(), key=lambda fact: (fact.at, fact.sequence))
 
 
 async def follow_progress(bus: Bus, workflow_id: str | None, *, replay: bool) -> AsyncIterator[Progress]:
-    """Yield facts as they are said, each once; of a single run until it ends."""
-    known: set[str] = set()
-    async for fact in _facts(
-        bus.subscribe("progress.>" if workflow_id is None else _subject(workflow_id), replay=replay)
-    ):
-        if fact.message_id in known:
+    """Yield facts as they are published, each once; those of a single run until it ends."""
+    seen: set[str] = set()
+    subject = "progress.>" if workflow_id is None else _subject(workflow_id)
+    async for fact in _facts(bus.subscribe(subject, replay=replay)):
+        if fact.message_id in seen:
             continue
-        known.add(fact.message_id)
+        seen.add(fact.message_id)
         yield fact
         if workflow_id is not None and fact.kind in ENDINGS:
             return
@@ -51,8 +50,8 @@ def _subject(workflow_id: str) -> str:
     return f"progress.*.{to_token(workflow_id)}"
 
 
-async def _facts(heard: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
-    async for one in heard:
-        message = decode(one.raw)
-        if isinstance(message, Progress):
-            yield message
+async def _facts(messages: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
+    async for message in messages:
+        fact = decode(message.raw)
+        if isinstance(fact, Progress):
+            yield fact

@@ -1,4 +1,7 @@
-"""Which commands took effect: remembered for longer than JetStream's duplicate window and Temporal's retention last."""
+"""The ledger of commands that took effect.
+
+It remembers them for longer than JetStream's duplicate window and Temporal's retention.
+"""
 
 from enum import Enum, auto
 from typing import Final
@@ -12,18 +15,18 @@ from perdure.errors import InvalidMessage
 __all__ = ["BUCKET", "Claim", "StartLedger"]
 
 BUCKET: Final = "STARTS"
-"""The bucket of the topology that holds the entries."""
+"""Name of the key-value bucket of the entries; see ``topology.BUCKETS``."""
 
 
 class Claim(Enum):
-    """What the ledger says of a command that is about to take effect."""
+    """State of a command in the ledger, before it takes effect."""
 
     NEW = auto()
-    """Nobody tried before."""
+    """No process has claimed it before."""
     TRIED = auto()
-    """Somebody tried and may have died on the way: it may have taken effect."""
+    """A process has claimed it and may have ended since: it may have taken effect."""
     DONE = auto()
-    """It took effect."""
+    """It has taken effect."""
 
 
 class _Entry(BaseModel):
@@ -36,63 +39,63 @@ class _Entry(BaseModel):
 
 
 class StartLedger:
-    """One entry a claim: a run that is started, or a signal that is sent."""
+    """Claims commands before they take effect: one entry for each start of a run and each signal."""
 
     def __init__(self, entries: KeyValue) -> None:
         self._entries = entries
 
     async def claim(self, command: StartWorkflow | SignalWorkflow) -> Claim:
-        """Claim that this command takes effect, before it does.
+        """Claim a command before it takes effect.
 
         Raises:
-            InvalidMessage: Another event claimed it first, or one with the same id and other data.
-            Unavailable: The ledger does not answer.
+            InvalidMessage: An event with another id, or with the same id and other data, has claimed it before.
+            Unavailable: The bucket does not answer.
         """
         if await self._entries.create(command.claim, _entry(command, started=False)):
             return Claim.NEW
         return await self.look_up(command)
 
     async def look_up(self, command: StartWorkflow | SignalWorkflow) -> Claim:
-        """Tell what is known of a command, without claiming anything; see ``claim``."""
-        known = await self._entries.get(command.claim)
-        if known is None:
+        """Return the state of a command without claiming it; raises as ``claim`` does."""
+        found = await self._entries.get(command.claim)
+        if found is None:
             return Claim.NEW
-        entry = _Entry.model_validate_json(known)
-        _refuse_another(entry, command)
+        entry = _Entry.model_validate_json(found)
+        _refuse_conflict(entry, command)
         return Claim.DONE if entry.started else Claim.TRIED
 
     async def has_started(self, claim: str) -> bool:
-        """Tell whether a command with this claim ever took effect.
+        """Return whether a command with this claim ever took effect.
 
         Raises:
-            Unavailable: The ledger does not answer.
+            Unavailable: The bucket does not answer.
         """
-        known = await self._entries.get(claim)
-        return known is not None and _Entry.model_validate_json(known).started
+        found = await self._entries.get(claim)
+        return found is not None and _Entry.model_validate_json(found).started
 
     async def started(self, command: StartWorkflow | SignalWorkflow) -> None:
-        """Write down that the command took effect.
+        """Record that a command took effect.
 
         Raises:
-            Unavailable: The ledger does not answer.
+            Unavailable: The bucket does not answer.
         """
         await self._entries.put(command.claim, _entry(command, started=True))
 
 
-def _refuse_another(entry: _Entry, command: StartWorkflow | SignalWorkflow) -> None:
+def _refuse_conflict(entry: _Entry, command: StartWorkflow | SignalWorkflow) -> None:
     event = command.event
     if entry.event_id != event.id:
         raise InvalidMessage(
             "run_exists",
             f"The run {command.workflow_id} was started by another event, {entry.event_id} (EVENTS "
-            f"{entry.stream_sequence}). Route {command.route} makes one run of this id for ever: put {{id}} into its "
+            f"{entry.stream_sequence}). Route {command.route} starts one run with this id only: put {{id}} into its "
             "`workflow_id`, or use signal_with_start.",
         )
     if entry.digest != command.digest:
         raise InvalidMessage(
             "duplicate_id",
             f"The event id {event.id} was used before, by EVENTS {entry.stream_sequence}, which had other "
-            "data. An id names one event for ever: publish this one under an id of its own.",
+            "data. An id identifies one event only: publish this event under an id of its own.",
         )
 
 

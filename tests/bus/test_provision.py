@@ -1,4 +1,4 @@
-"""What the operator of a NATS server set by hand, and what becomes of it when a service starts."""
+"""Provisioning keeps what the operator of a NATS server has set, and corrects only what would lose messages."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +13,12 @@ from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
 
-SET_BY_HAND = {"max_bytes": 50_000_000, "max_age": 86_400.0, "duplicate_window": 600.0, "description": "ours"}
+SET_BY_HAND = {
+    "max_bytes": 50_000_000,
+    "max_age": 86_400.0,
+    "duplicate_window": 600.0,
+    "description": "set by the operator",
+}
 
 
 @pytest_asyncio.fixture
@@ -32,7 +37,7 @@ async def set_consumer(js: JetStreamContext, **settings: Any) -> None:
 
 
 @pytest.mark.parametrize("stream", ["EVENTS", "KV_STARTS"])
-async def test_sizes_and_times_stay_as_the_operator_set_them(bus: NatsBus, stream: str) -> None:
+async def test_sizes_and_ages_stay_as_the_operator_set_them(bus: NatsBus, stream: str) -> None:
     await set_stream(bus.js, stream, **SET_BY_HAND)
 
     await provision(bus.js, "ingest")
@@ -41,7 +46,7 @@ async def test_sizes_and_times_stay_as_the_operator_set_them(bus: NatsBus, strea
     assert {name: getattr(config, name) for name in SET_BY_HAND} == SET_BY_HAND
 
 
-async def test_a_stream_that_lacks_its_subject_gets_it_and_keeps_the_others_and_its_size(bus: NatsBus) -> None:
+async def test_a_stream_without_its_subject_gets_it_and_keeps_its_other_subjects_and_its_size(bus: NatsBus) -> None:
     await set_stream(bus.js, "EVENTS", subjects=["events.old", "legacy.>"], allow_direct=False, **SET_BY_HAND)
 
     await provision(bus.js, "audit")
@@ -53,7 +58,7 @@ async def test_a_stream_that_lacks_its_subject_gets_it_and_keeps_the_others_and_
 
 
 @pytest.mark.parametrize("wrong", [{"retention": RetentionPolicy.INTEREST}, {"storage": StorageType.MEMORY}])
-async def test_a_stream_that_would_lose_messages_is_told(bus: NatsBus, wrong: dict[str, Any]) -> None:
+async def test_a_stream_that_would_lose_messages_is_an_error(bus: NatsBus, wrong: dict[str, Any]) -> None:
     config = (await bus.js.stream_info("EVENTS")).config
     await bus.js.delete_stream("EVENTS")
     await bus.js.add_stream(config, **wrong)
@@ -62,7 +67,7 @@ async def test_a_stream_that_would_lose_messages_is_told(bus: NatsBus, wrong: di
         await provision(bus.js, "audit")
 
 
-async def test_a_consumer_holds_as_many_messages_as_the_operator_lets_it_but_never_gives_up(bus: NatsBus) -> None:
+async def test_a_consumer_keeps_its_limits_but_gets_unlimited_deliveries_and_no_filter(bus: NatsBus) -> None:
     await set_consumer(bus.js, max_ack_pending=7, ack_wait=99.0, max_deliver=3, filter_subject="events.a")
 
     await provision(bus.js, "audit")

@@ -1,4 +1,4 @@
-"""A message is settled for good when the server knows it, and goes back at once when nobody began it."""
+"""Acks are confirmed by the server, and messages that were fetched but not begun are redelivered at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,8 +19,8 @@ from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.contracts import Progress
-from tests.bus.test_port import fact
-from tests.unit.flow.test_inbox import REQUEST
+from tests.support.approval_requests import REQUEST
+from tests.support.facts import fact
 
 
 @pytest_asyncio.fixture
@@ -39,49 +39,49 @@ async def delivered(bus: NatsBus, *, confirmed: bool) -> NatsDelivery:
 
 
 async def settled(bus: NatsBus) -> tuple[int | None, int]:
-    """What the server waits for, and up to where it knows that all is settled."""
-    known = await bus.js.consumer_info("APPROVALS", "notifier")
-    assert known.ack_floor is not None
-    return known.num_ack_pending, known.ack_floor.stream_seq
+    """Return the number of pending acks and the ack floor of the consumer."""
+    info = await bus.js.consumer_info("APPROVALS", "notifier")
+    assert info.ack_floor is not None
+    return info.num_ack_pending, info.ack_floor.stream_seq
 
 
-async def test_when_it_is_acknowledged_the_server_knows_it(bus: NatsBus) -> None:
+async def test_an_ack_is_known_to_the_server_when_it_returns(bus: NatsBus) -> None:
     await (await delivered(bus, confirmed=True)).ack()
 
     assert await settled(bus) == (0, 1)
 
 
-async def test_when_it_is_given_up_the_server_knows_it(bus: NatsBus) -> None:
+async def test_a_term_is_known_to_the_server_when_it_returns(bus: NatsBus) -> None:
     await (await delivered(bus, confirmed=False)).term()
 
     assert await settled(bus) == (0, 1)
 
 
-async def test_an_acknowledgement_that_is_not_confirmed_is_told_and_the_service_goes_on(
+async def test_an_unconfirmed_ack_is_logged_and_raises_no_error(
     bus: NatsBus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     delivery = await delivered(bus, confirmed=True)
     monkeypatch.setattr(Client, "request", lost)
-    monkeypatch.setattr(nats_delivery, "_CONFIRMED_WITHIN", 0.1)
+    monkeypatch.setattr(nats_delivery, "_CONFIRM_SECONDS", 0.1)
 
     await delivery.ack()
 
-    assert "did not confirm how APPROVALS 1 was settled" in caplog.text
+    assert "did not confirm the settlement of APPROVALS 1" in caplog.text
 
 
-async def test_an_acknowledgement_that_is_not_confirmed_at_once_is_said_again(
+async def test_an_ack_that_is_not_confirmed_at_once_is_sent_again(
     bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery, request, tries = await delivered(bus, confirmed=True), Client.request, 0
 
-    async def first_in_vain(*arguments: Any, **named: Any) -> Msg:
+    async def failing_once(*arguments: Any, **named: Any) -> Msg:
         nonlocal tries
         tries += 1
         if tries == 1:
-            raise NoRespondersError  # as while a cluster elects the consumer's leader
+            raise NoRespondersError  # as during the election of the consumer's leader
         return await request(*arguments, **named)
 
-    monkeypatch.setattr(Client, "request", first_in_vain)
+    monkeypatch.setattr(Client, "request", failing_once)
     await delivery.ack()
 
     assert (tries, await settled(bus)) == (2, (0, 1))
@@ -91,11 +91,11 @@ async def lost(*_: object, **__: object) -> None:
     raise ConnectionResetError
 
 
-async def test_a_stop_gives_back_what_was_fetched_and_not_begun(bus: NatsBus, nats_settings: NatsSettings) -> None:
+async def test_a_stop_naks_messages_that_were_fetched_and_not_begun(bus: NatsBus, nats_settings: NatsSettings) -> None:
     begun, may_end = asyncio.Queue[StoredMessage](), asyncio.Event()
 
-    async def handle(heard: StoredMessage) -> None:
-        await begun.put(heard)
+    async def handle(message: StoredMessage) -> None:
+        await begun.put(message)
         await may_end.wait()
 
     for number in range(1, 7):
@@ -103,30 +103,30 @@ async def test_a_stop_gives_back_what_was_fetched_and_not_begun(bus: NatsBus, na
     app = App("audit", [Subscription("PROGRESS", handle, concurrency=3)])
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         stopped = asyncio.Event()
-        tasks.create_task(heard_until(stopped, may_end, app, bus, nats_settings))
-        in_hand = [await begun.get() for _ in range(3)]
+        tasks.create_task(run_app_until(stopped, may_end, app, bus, nats_settings))
+        in_progress = [await begun.get() for _ in range(3)]
         while ((await bus.js.consumer_info("PROGRESS", "audit")).num_ack_pending or 0) <= 3:
             await asyncio.sleep(0.01)
         stopped.set()
-    next_one = await bus.js.pull_subscribe("progress.>", durable="audit", stream="PROGRESS")
-    again: list[Msg] = []
-    async with asyncio.timeout(10):  # far less than the consumer's own wait
-        while len(again) < 3:
-            again += await next_one.fetch(6, timeout=5)
+    other = await bus.js.pull_subscribe("progress.>", durable="audit", stream="PROGRESS")
+    redelivered: list[Msg] = []
+    async with asyncio.timeout(10):  # far less than the ack wait
+        while len(redelivered) < 3:
+            redelivered += await other.fetch(6, timeout=5)
 
-    assert [read(one) for one in in_hand] == [1, 2, 3]
-    assert sorted(message.metadata.sequence.stream for message in again) == [4, 5, 6]
+    assert [fact_sequence(message) for message in in_progress] == [1, 2, 3]
+    assert sorted(message.metadata.sequence.stream for message in redelivered) == [4, 5, 6]
 
 
-async def heard_until(
+async def run_app_until(
     stopped: asyncio.Event, may_end: asyncio.Event, app: App, bus: NatsBus, settings: NatsSettings
 ) -> None:
     async with subscribed(app, bus, settings, CollectorRegistry()):
         await stopped.wait()
-        asyncio.get_running_loop().call_later(0.2, may_end.set)  # once the stop has begun and waits
+        asyncio.get_running_loop().call_later(0.2, may_end.set)  # once the stop has begun
 
 
-def read(heard: StoredMessage) -> int:
-    message = decode(heard.raw)
-    assert isinstance(message, Progress)
-    return message.sequence
+def fact_sequence(message: StoredMessage) -> int:
+    found = decode(message.raw)
+    assert isinstance(found, Progress)
+    return found.sequence

@@ -9,7 +9,7 @@ from perdure.errors import SetupError
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -21,13 +21,13 @@ def test_without_a_file_everything_has_a_default() -> None:
     assert load_settings().execution_engine == "local"
 
 
-def test_on_is_a_word_and_not_a_truth() -> None:
+def test_on_is_a_string_and_not_a_boolean() -> None:
     write("routes: [{on: documents.submitted, start: DocumentAnalysis}]")
 
     assert load_settings().routes[0].on == "documents.submitted"
 
 
-def test_asyncio_is_another_word_for_local() -> None:
+def test_asyncio_is_an_alias_of_local() -> None:
     write("execution_engine: asyncio")
 
     assert load_settings().execution_engine == "local"
@@ -43,7 +43,7 @@ def test_variables_win_over_the_file_and_leave_the_rest(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("natz: {}", "did you mean nats"),
         ("nats: {server: x}", "nats.server: unknown key: did you mean servers"),
@@ -53,28 +53,28 @@ def test_variables_win_over_the_file_and_leave_the_rest(monkeypatch: pytest.Monk
         ("routes: [", "not YAML"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_key(text: str, said: str) -> None:
+def test_an_error_is_reported_with_its_key(text: str, message: str) -> None:
     write(text)
 
-    with pytest.raises(SetupError, match=said):
+    with pytest.raises(SetupError, match=message):
         load_settings()
 
 
-def test_an_unknown_variable_is_told_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_reported_with_the_nearest_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_NATZ__SERVERS", "[]")
 
     with pytest.raises(SetupError, match="did you mean PERDURE_NATS"):
         load_settings()
 
 
-def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_CONFIG", "nowhere.yaml")
 
     with pytest.raises(SetupError, match=r"nowhere\.yaml does not exist"):
         load_settings()
 
 
-def test_one_line_names_the_seed_of_each_role(tmp_path: Path) -> None:
+def test_one_setting_names_the_seed_file_of_each_role(tmp_path: Path) -> None:
     for role in ("ingest", "operator"):
         (tmp_path / f"{role}.nk").touch()
     settings = NatsSettings(nkey_seed_file=tmp_path / "{role}.nk")
@@ -83,9 +83,9 @@ def test_one_line_names_the_seed_of_each_role(tmp_path: Path) -> None:
         "nkeys_seed": str(tmp_path / "ingest.nk"),
         "inbox_prefix": "_INBOX_ingest",
     }
-    with pytest.raises(SetupError, match=r"audit\.nk, by which NATS is to know us, cannot be read"):
+    with pytest.raises(SetupError, match=r"The NATS credentials .*audit\.nk cannot be read"):
         credentials(settings, "audit")
 
 
-def test_answers_come_where_a_configuration_says() -> None:
-    assert credentials(NatsSettings(inbox_prefix="_INBOX_theirs"), "ingest") == {"inbox_prefix": "_INBOX_theirs"}
+def test_the_configured_inbox_prefix_takes_precedence() -> None:
+    assert credentials(NatsSettings(inbox_prefix="_INBOX_other"), "ingest") == {"inbox_prefix": "_INBOX_other"}

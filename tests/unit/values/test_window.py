@@ -1,4 +1,4 @@
-"""Times of day, days of the week, and nights that belong to the day on which they begin."""
+"""A window has hours and days; one that lasts into the night belongs to the day on which it opens."""
 
 from datetime import UTC, datetime
 
@@ -22,11 +22,11 @@ NIGHT = Window.model_validate({"opens": "22:00", "closes": "06:00", "days": ["tu
 @pytest.mark.parametrize(
     ("window", "now", "opening"),
     [
-        (OFFICE, at(1, 7), at(1, 7)),  # eight o'clock in Berlin
+        (OFFICE, at(1, 7), at(1, 7)),  # 08:00 in Berlin
         (OFFICE, at(1, 6, 59), at(1, 7)),
         (OFFICE, at(1, 17), at(2, 7)),
         (OFFICE, at(4, 20), at(7, 7)),  # from Friday evening to Monday
-        (NIGHT, at(2, 5), at(2, 5)),  # on Wednesday morning, Tuesday's night still lasts
+        (NIGHT, at(2, 5), at(2, 5)),  # on Wednesday morning, Tuesday's window is still open
         (NIGHT, at(2, 6), at(8, 22)),
     ],
 )

@@ -1,4 +1,4 @@
-"""What waits for an answer is found in a long history, and in a crowd."""
+"""Open approval requests are found in long histories and among many others."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,60 +9,60 @@ from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalRemind
 from tests.support.notifier import NOON, decided, request
 
 
-async def asked(bus: Bus, run: str, number: int = 1, *, settled: int = 0) -> None:
-    """Ask in a run of this id, and say so many times that it is settled."""
+async def publish_request(bus: Bus, run: str, number: int = 1, *, decisions: int = 0) -> None:
+    """Publish a request of a run, and so many decisions on it."""
     about: dict[str, Any] = {"workflow_id": run, "request_id": f"{run}.{number}"}
     await bus.publish(request(number, **about, opened_at=NOON + timedelta(seconds=number)))
-    for nth in range(settled):
+    for nth in range(decisions):
         await bus.publish(decided(number).model_copy(update={**about, "decision_id": f"d{nth}"}))
 
 
-async def waiting(bus: Bus, **where: str) -> list[str]:
+async def open_ids(bus: Bus, **where: str) -> list[str]:
     return [it.request_id for it in await open_requests(bus, **where)]
 
 
-async def test_few_are_found_in_a_long_history(bus: Bus) -> None:
+async def test_few_open_requests_are_found_in_a_long_history(bus: Bus) -> None:
     for number in range(120):
-        await asked(bus, f"old-{number}", settled=1)
-    await asked(bus, "first/one", 1)
-    await asked(bus, "second", 2)
+        await publish_request(bus, f"old-{number}", decisions=1)
+    await publish_request(bus, "first/one", 1)
+    await publish_request(bus, "second", 2)
 
-    assert await waiting(bus) == ["first/one.1", "second.2"]
-    assert await waiting(bus, workflow="Payment") == ["first/one.1", "second.2"]
-    assert await waiting(bus, workflow_id="second") == ["second.2"]
-    assert await waiting(bus, workflow="Other") == []
+    assert await open_ids(bus) == ["first/one.1", "second.2"]
+    assert await open_ids(bus, workflow="Payment") == ["first/one.1", "second.2"]
+    assert await open_ids(bus, workflow_id="second") == ["second.2"]
+    assert await open_ids(bus, workflow="Other") == []
 
 
-async def test_many_are_found_in_a_short_one(bus: Bus) -> None:
+async def test_many_open_requests_are_found_in_a_short_history(bus: Bus) -> None:
     for number in range(1, 21):
-        await asked(bus, f"run-{number}", number, settled=number % 2)
+        await publish_request(bus, f"run-{number}", number, decisions=number % 2)
 
-    assert await waiting(bus) == [f"run-{number}.{number}" for number in range(2, 21, 2)]
+    assert await open_ids(bus) == [f"run-{number}.{number}" for number in range(2, 21, 2)]
 
 
-async def test_what_ends_in_another_way_waits_no_more(bus: Bus) -> None:
+async def test_requests_that_expired_or_whose_run_ended_are_not_open(bus: Bus) -> None:
     for number in range(100):
-        await asked(bus, f"old-{number}", settled=1)
+        await publish_request(bus, f"old-{number}", decisions=1)
     for number, run in enumerate(("expired", "terminated", "open"), 1):
-        await asked(bus, run, number)
+        await publish_request(bus, run, number)
     about = {"workflow": "Payment", "run_id": "r"}
     await bus.publish(ApprovalExpired(**about, workflow_id="expired", request_id="expired.1", expired_at=NOON))
     await bus.publish(Progress(**about, workflow_id="terminated", sequence=9, kind="terminated", at=NOON))
 
-    assert await waiting(bus) == ["open.3"]
+    assert await open_ids(bus) == ["open.3"]
 
 
-async def test_one_of_two_of_a_run_is_found_though_the_other_one_is_settled(bus: Bus) -> None:
+async def test_the_open_one_of_two_requests_of_a_run_is_found(bus: Bus) -> None:
     for number in range(100):
-        await asked(bus, f"old-{number}", settled=1)
-    await asked(bus, "both", 1)
-    await asked(bus, "both", 2, settled=1)
+        await publish_request(bus, f"old-{number}", decisions=1)
+    await publish_request(bus, "both", 1)
+    await publish_request(bus, "both", 2, decisions=1)
 
-    assert await waiting(bus) == ["both.1"]
+    assert await open_ids(bus) == ["both.1"]
 
 
-async def test_a_later_run_of_the_same_workflow_id_asks_anew(bus: Bus) -> None:
-    """As ``signal_with_start`` starts one: its requests have the ids of those before."""
+async def test_a_request_of_a_later_run_of_the_same_workflow_id_is_open(bus: Bus) -> None:
+    """``signal_with_start`` starts such runs: their requests reuse the ids of earlier ones."""
     first, second = request(title="First?", run_id="r1"), request(title="Second?", run_id="r2")
     reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r2", request_id="w.1", count=1)
     await bus.publish(first)
@@ -74,7 +74,7 @@ async def test_a_later_run_of_the_same_workflow_id_asks_anew(bus: Bus) -> None:
     assert await request_of(bus, reminder) == second
 
 
-async def test_who_is_asked_is_told_as_it_stands_now(bus: Bus) -> None:
+async def test_an_open_request_has_its_policy_after_each_escalation(bus: Bus) -> None:
     policy = Policy(
         people=("ada",),
         escalate=(
@@ -84,9 +84,9 @@ async def test_who_is_asked_is_told_as_it_stands_now(bus: Bus) -> None:
     )
     about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
     await bus.publish(request(policy=policy))
-    stood = [(await find_request(bus, "w.1")).policy]
+    policies = [(await find_request(bus, "w.1")).policy]
     for count, to in ((1, "board"), (2, "eve")):
         await bus.publish(ApprovalEscalated(**about, to=(to,), count=count))
-        stood.append((await find_request(bus, "w.1")).policy)
+        policies.append((await find_request(bus, "w.1")).policy)
 
-    assert [(it.people, it.roles) for it in stood] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]
+    assert [(it.people, it.roles) for it in policies] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]

@@ -1,4 +1,4 @@
-"""FastStream and JetStream carry out what ``settle`` decides, on a real server."""
+"""Subscriptions and responders of an app on a real server."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.contracts import ApprovalRequested, DeadLetter
 from perdure.errors import InvalidMessage, Unavailable
+from tests.support.approval_requests import REQUEST
 from tests.support.binaries import binary
 from tests.support.ports import free_port
-from tests.unit.flow.test_inbox import REQUEST
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-async def test_a_message_is_delivered_again_until_it_is_handled_and_then_never_more(
+async def test_a_message_is_redelivered_until_it_is_handled_and_not_after(
     nats_settings: NatsSettings,
 ) -> None:
     tried = asyncio.Queue[StoredMessage]()
 
-    async def handle(heard: StoredMessage) -> None:
-        await tried.put(heard)
+    async def handle(message: StoredMessage) -> None:
+        await tried.put(message)
         if tried.qsize() < 3:
             raise Unavailable("not yet")
 
@@ -48,7 +48,7 @@ async def test_a_message_is_delivered_again_until_it_is_handled_and_then_never_m
     assert 'perdure_messages_total{stream="APPROVALS"} 3.0' in generate_latest(registry).decode()
 
 
-async def test_a_wrong_message_ends_as_one_dead_letter(nats_settings: NatsSettings) -> None:
+async def test_an_invalid_message_becomes_one_dead_letter(nats_settings: NatsSettings) -> None:
     async def handle(_: StoredMessage) -> None:
         raise InvalidMessage("bad_message", "because")
 
@@ -57,31 +57,31 @@ async def test_a_wrong_message_ends_as_one_dead_letter(nats_settings: NatsSettin
         await bus.publish(REQUEST)
         app = App("notifier", [Subscription("APPROVALS", handle)])
         async with subscribed(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(10):
-            async for heard in bus.subscribe("dlq.>", replay=True):
-                letter = decode(heard.raw)
+            async for message in bus.subscribe("dlq.>", replay=True):
+                dead_letter = decode(message.raw)
                 break
 
-    assert isinstance(letter, DeadLetter)
-    assert ApprovalRequested.model_validate_json(letter.body or b"") == REQUEST
+    assert isinstance(dead_letter, DeadLetter)
+    assert ApprovalRequested.model_validate_json(dead_letter.body or b"") == REQUEST
 
 
-async def test_a_question_is_answered(nats_settings: NatsSettings) -> None:
-    async def shout(question: bytes) -> bytes:
-        return question.upper()
+async def test_a_request_gets_a_reply(nats_settings: NatsSettings) -> None:
+    async def upper(body: bytes) -> bytes:
+        return body.upper()
 
     async with connect(nats_settings, source="perdure/test") as bus:
-        app = App("audit", [], [Responder("queries.test", shout)])
+        app = App("audit", [], [Responder("queries.test", upper)])
         async with subscribed(app, bus, nats_settings, CollectorRegistry()):
             assert await bus.request("queries.test", b"hello") == b"HELLO"
 
 
-async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_next_message_is_heard(
+async def test_a_subject_that_is_not_utf8_is_handled_in_escapes_and_so_is_the_next_message(
     nats_settings: NatsSettings,
 ) -> None:
-    heard_subjects = asyncio.Queue[str]()
+    handled = asyncio.Queue[str]()
 
-    async def handle(heard: StoredMessage) -> None:
-        await heard_subjects.put(heard.raw.subject)
+    async def handle(message: StoredMessage) -> None:
+        await handled.put(message.raw.subject)
 
     address = nats_settings.servers[0].removeprefix("nats://").split(":")
     async with connect(nats_settings, source="perdure/test") as bus:
@@ -91,13 +91,13 @@ async def test_bytes_that_are_no_text_in_a_subject_end_as_a_dead_letter_and_the_
             _, raw = await asyncio.open_connection(*address)
             raw.write(b"CONNECT {}\r\nPUB events.\xff 2\r\n{}\r\nPUB events.fine 2\r\n{}\r\n")
             await raw.drain()
-            subjects = [await heard_subjects.get() for _ in range(2)]
+            subjects = [await handled.get() for _ in range(2)]
             raw.close()
 
     assert subjects == ["events.\\xff", "events.fine"]
 
 
-async def test_a_consumer_that_was_deleted_is_declared_anew_and_heard_again(nats_settings: NatsSettings) -> None:
+async def test_a_deleted_consumer_is_recreated_and_delivers_again(nats_settings: NatsSettings) -> None:
     tried = asyncio.Queue[StoredMessage]()
     app = App("notifier", [Subscription("APPROVALS", tried.put)])
     async with connect(nats_settings, source="perdure/test") as bus:
@@ -111,7 +111,7 @@ async def test_a_consumer_that_was_deleted_is_declared_anew_and_heard_again(nats
             assert decode((await tried.get()).raw) == REQUEST
 
 
-async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: NatsSettings, tmp_path: Path) -> None:
+async def test_a_stop_without_a_server_is_no_error(nats_settings: NatsSettings, tmp_path: Path) -> None:
     port = free_port()
     command = [binary("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(tmp_path / "other")]
     server = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
@@ -120,7 +120,7 @@ async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: Nats
         async with connect(settings, source="perdure/test", within=10) as bus:
             await provision(bus.js, "notifier")
             async with subscribed(
-                App("notifier", [Subscription("APPROVALS", _take)]), bus, settings, CollectorRegistry()
+                App("notifier", [Subscription("APPROVALS", _never_called)]), bus, settings, CollectorRegistry()
             ):
                 server.kill()
                 await server.wait()
@@ -131,5 +131,5 @@ async def test_a_stop_while_the_server_is_away_is_no_failure(nats_settings: Nats
             server.kill()
 
 
-async def _take(_: StoredMessage) -> None:
-    """Nothing comes."""
+async def _never_called(_: StoredMessage) -> None:
+    """Handle a message; the test publishes none."""

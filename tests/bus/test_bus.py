@@ -1,3 +1,5 @@
+"""Both adapters of the port behave in the same way; then what only a real server can show."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -7,55 +9,53 @@ import nats
 from perdure.bus import Bus, RawMessage, StoredMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
-from perdure.contracts import Progress
-
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
+from tests.support.facts import fact
 
 
-def fact(sequence: int, run: str = "r") -> Progress:
-    return Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind="note", at=NOW)
-
-
-async def first(count: int, messages: AsyncIterator[StoredMessage]) -> list[StoredMessage]:
+async def take(count: int, messages: AsyncIterator[StoredMessage]) -> list[StoredMessage]:
     found: list[StoredMessage] = []
     async with asyncio.timeout(5):
-        async for heard in messages:
-            found.append(heard)
+        async for message in messages:
+            found.append(message)
             if len(found) == count:
                 break
     return found
 
 
-async def test_what_is_said_is_heard_in_order(bus: Bus) -> None:
+async def test_messages_are_received_in_the_order_of_publication(bus: Bus) -> None:
     facts = [fact(number) for number in range(1, 4)]
     for one in facts:
         await bus.publish(one)
 
-    heard = await first(3, bus.subscribe("progress.>", replay=True))
+    received = await take(3, bus.subscribe("progress.>", replay=True))
 
-    assert [decode(one.raw) for one in heard] == facts
-    assert [(one.stream, one.sequence) for one in heard] == [("PROGRESS", 1), ("PROGRESS", 2), ("PROGRESS", 3)]
+    assert [decode(message.raw) for message in received] == facts
+    assert [(message.stream, message.sequence) for message in received] == [
+        ("PROGRESS", 1),
+        ("PROGRESS", 2),
+        ("PROGRESS", 3),
+    ]
 
 
-async def test_the_same_fact_said_twice_is_stored_once(bus: Bus) -> None:
+async def test_a_fact_published_twice_is_stored_once(bus: Bus) -> None:
     await bus.publish(fact(1))
     await bus.publish(fact(1))
 
     assert len([one async for one in bus.read("progress.>")]) == 1
 
 
-async def test_who_listens_from_now_on_hears_only_what_comes(bus: Bus) -> None:
+async def test_a_subscription_without_replay_receives_only_new_messages(bus: Bus) -> None:
     await bus.publish(fact(1))
-    listening = asyncio.create_task(first(1, bus.subscribe("progress.>")))
-    await asyncio.sleep(0.3)  # a subscription says nothing when it stands
+    receiving = asyncio.create_task(take(1, bus.subscribe("progress.>")))
+    await asyncio.sleep(0.3)  # nothing shows when the subscription exists
     await bus.publish(fact(2))
 
-    (heard,) = await listening
+    (received,) = await receiving
 
-    assert decode(heard.raw) == fact(2)
+    assert decode(received.raw) == fact(2)
 
 
-async def test_who_recalls_hears_all_and_comes_to_an_end(bus: Bus) -> None:
+async def test_reading_yields_all_stored_messages_and_ends(bus: Bus) -> None:
     assert [one async for one in bus.read("progress.>")] == []
     for number in range(1, 301):
         await bus.publish(fact(number))
@@ -64,22 +64,24 @@ async def test_who_recalls_hears_all_and_comes_to_an_end(bus: Bus) -> None:
     assert [one async for one in bus.read("progress.W.other")] == []
 
 
-async def test_who_recalls_hears_all_though_the_consumer_is_lost_on_the_way(nats_settings: NatsSettings) -> None:
+async def test_reading_yields_all_messages_though_its_consumer_is_deleted_meanwhile(
+    nats_settings: NatsSettings,
+) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
         await provision(bus.js, "test")
         for number in range(1, 301):
             await bus.publish(fact(number))
-        recalled: list[StoredMessage] = []
-        async for heard in bus.read("progress.>"):
-            if not recalled:
+        received: list[StoredMessage] = []
+        async for message in bus.read("progress.>"):
+            if not received:
                 for consumer in await bus.js.consumers_info("PROGRESS"):
                     await bus.js.delete_consumer("PROGRESS", consumer.name)
-            recalled.append(heard)
+            received.append(message)
 
-    assert [heard.sequence for heard in recalled] == list(range(1, 301))
+    assert [message.sequence for message in received] == list(range(1, 301))
 
 
-async def test_the_newest_of_each_subject_can_be_recalled(bus: Bus) -> None:
+async def test_the_newest_message_of_each_subject_can_be_read(bus: Bus) -> None:
     for one in (fact(1, "a"), fact(1, "b"), fact(2, "a")):
         await bus.publish(one)
 
@@ -88,7 +90,7 @@ async def test_the_newest_of_each_subject_can_be_recalled(bus: Bus) -> None:
     assert newest == [fact(1, "b"), fact(2, "a")]
 
 
-async def test_the_newest_of_one_subject_can_be_recalled(bus: Bus) -> None:
+async def test_the_newest_message_of_one_subject_can_be_read(bus: Bus) -> None:
     for one in (fact(1, "a"), fact(2, "a"), fact(3, "b")):
         await bus.publish(one)
 
@@ -98,18 +100,18 @@ async def test_the_newest_of_one_subject_can_be_recalled(bus: Bus) -> None:
     assert (decode(newest.raw), newest.sequence, nothing) == (fact(2, "a"), 2, [])
 
 
-async def test_bytes_arrive_as_they_were(bus: Bus) -> None:
-    wire = RawMessage("events.a.b", b"\x00\xff{", {"Nats-Msg-Id": "x", "my-header": "value"})
-    place = await bus.publish_raw(wire)
+async def test_body_and_headers_are_stored_unchanged(bus: Bus) -> None:
+    raw = RawMessage("events.a.b", b"\x00\xff{", {"Nats-Msg-Id": "x", "my-header": "value"})
+    sequence = await bus.publish_raw(raw)
 
-    (heard,) = [one async for one in bus.read("events.>")]
+    (stored,) = [one async for one in bus.read("events.>")]
 
-    assert place == heard.sequence == 1
-    assert heard.raw.body == wire.body
-    assert heard.raw.headers["my-header"] == "value"
+    assert sequence == stored.sequence == 1
+    assert stored.raw.body == raw.body
+    assert stored.raw.headers["my-header"] == "value"
 
 
-async def test_what_waits_is_found_in_order_counted_and_taken_out(bus: Bus) -> None:
+async def test_queued_messages_are_found_in_order_counted_and_deleted(bus: Bus) -> None:
     for number, subject in enumerate(["waiting.start.r.3.a", "waiting.start.r.3.b", "waiting.start.r.3.a"]):
         await bus.publish_raw(RawMessage(subject, b"%d" % number, {"Nats-Msg-Id": f"w{number}"}))
 
@@ -121,30 +123,32 @@ async def test_what_waits_is_found_in_order_counted_and_taken_out(bus: Bus) -> N
     assert second is not None
     assert second.raw.subject == "waiting.start.r.3.b"
     assert await bus.count_by_subject("waiting.>") == {"waiting.start.r.3.a": 2, "waiting.start.r.3.b": 1}
-    for _ in range(2):  # who comes second finds it gone, and that is well
+    for _ in range(2):  # deleting a missing message is no error
         await bus.delete("WAITING", 1)
     assert await bus.count_by_subject("waiting.>") == {"waiting.start.r.3.a": 1, "waiting.start.r.3.b": 1}
     assert await bus.first("waiting.start.another.>") is None
     assert await bus.count_by_subject("waiting.start.another.>") == {}
 
 
-async def test_of_what_only_the_newest_counts_it_is_the_newest_that_is_kept(bus: Bus) -> None:
+async def test_a_stream_of_last_messages_keeps_only_the_newest_of_a_subject(bus: Bus) -> None:
     for number in range(3):
         await bus.publish_raw(RawMessage("latest.r.3.a", b"%d" % number, {}))
 
-    kept = [heard.raw.body async for heard in bus.read("latest.>")]
+    kept = [message.raw.body async for message in bus.read("latest.>")]
 
     assert kept == [b"2"]
 
 
-async def test_more_subjects_than_the_server_names_at_a_time_are_counted(nats_settings: NatsSettings) -> None:
+async def test_more_subjects_than_fit_on_one_page_of_the_server_are_counted(nats_settings: NatsSettings) -> None:
     many = 100_003
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
         await provision(bus.js, "test")
         client = await nats.connect(nats_settings.servers[0])
         for number in range(many):
             await client.publish(f"approvals.requested.W.{number}", b"{}")
-            if number % 5_000 == 0 or number == many - 1:  # JetStream drops what comes faster than it stores
+            if (
+                number % 5_000 == 0 or number == many - 1
+            ):  # JetStream drops messages that come faster than it stores them
                 await client.flush()
                 while (await bus.js.stream_info("APPROVALS")).state.messages <= number:
                     await asyncio.sleep(0.01)
@@ -156,20 +160,20 @@ async def test_more_subjects_than_the_server_names_at_a_time_are_counted(nats_se
     assert set(found.values()) == {1}
 
 
-async def test_a_service_has_caught_up_once_all_that_lay_there_is_settled(nats_settings: NatsSettings) -> None:
+async def test_a_stream_is_consumed_once_all_messages_of_that_time_are_settled(nats_settings: NatsSettings) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
         await provision(bus.js, "orchestrator")
         await bus.wait_until_consumed("orchestrator", "DECISIONS")
         for number in range(2):
             await bus.publish_raw(RawMessage(f"decisions.{number}", b"{}", {}))
 
-        catching_up = asyncio.create_task(bus.wait_until_consumed("orchestrator", "DECISIONS"))
-        heard = await (await bus.js.pull_subscribe_bind("orchestrator", stream="DECISIONS")).fetch(2, timeout=5)
-        await heard[1].ack_sync()  # the first one is still in hand
+        waiting = asyncio.create_task(bus.wait_until_consumed("orchestrator", "DECISIONS"))
+        received = await (await bus.js.pull_subscribe_bind("orchestrator", stream="DECISIONS")).fetch(2, timeout=5)
+        await received[1].ack_sync()  # the first is not settled yet
         await asyncio.sleep(0.2)
-        assert not catching_up.done()
+        assert not waiting.done()
         await bus.publish_raw(RawMessage("decisions.later", b"{}", {}))
-        await heard[0].ack_sync()
+        await received[0].ack_sync()
 
         async with asyncio.timeout(5):
-            await catching_up
+            await waiting

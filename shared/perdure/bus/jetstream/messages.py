@@ -1,0 +1,33 @@
+"""Converts nats-py's messages to those of the port."""
+
+from datetime import UTC, datetime
+
+from nats.aio.msg import Msg
+from nats.js.api import RawStreamMsg
+
+from perdure.bus.envelope import RawMessage
+from perdure.bus.port import StoredMessage
+
+__all__ = ["delivered_message", "found_message", "raw_message"]
+
+
+def delivered_message(message: Msg) -> StoredMessage:
+    """Convert a message that a consumer delivered."""
+    metadata = message.metadata
+    return StoredMessage(
+        raw=RawMessage(message.subject, message.data, message.headers or {}),
+        stream=metadata.stream,
+        sequence=metadata.sequence.stream,
+        stored_at=metadata.timestamp,
+        pending=metadata.num_pending,
+    )
+
+
+def found_message(stream: str, found: RawStreamMsg) -> StoredMessage:
+    """Convert a message that was got from a stream without a consumer."""
+    return StoredMessage(raw_message(found), stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+
+
+def raw_message(found: RawStreamMsg) -> RawMessage:
+    """Return subject, body and headers of a message that was got from a stream."""
+    return RawMessage(found.subject or "", found.data or b"", found.headers or {})

@@ -1,0 +1,63 @@
+"""The section ``mcp:``: the MCP servers that agents may name."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from perdure.config.agents import RetrySettings
+from perdure.config.section import Section
+from perdure.values.duration import Duration
+
+__all__ = ["HttpServer", "McpSettings", "StdioServer"]
+
+
+class _ToolServer(Section):
+    """The settings of any MCP server.
+
+    Attributes:
+        call_timeout: A call that lasts longer counts as broken: the session is reopened, and a process restarted.
+        requires_approval: Patterns of tools that somebody must approve before each call, whichever agent makes it.
+    """
+
+    call_timeout: Duration = Field(default="5m", validate_default=True)
+    requires_approval: tuple[str, ...] = ()
+
+
+class StdioServer(_ToolServer):
+    """An MCP server that is started as a process.
+
+    Attributes:
+        env: ``name: value`` pairs that the process gets in addition to a minimal environment.
+        env_from: Names of the worker's environment variables that it also gets: keys belong there, not in this file.
+    """
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    env_from: tuple[str, ...] = ()
+    cwd: Path | None = None
+
+
+class HttpServer(_ToolServer):
+    """An MCP server that is reached over streamable HTTP.
+
+    Attributes:
+        token_file: Holds the bearer token, if the server requires one.
+        token_variable: Or the worker's environment variable that holds it.
+    """
+
+    url: str
+    token_file: Path | None = None
+    token_variable: str | None = None
+
+
+class McpSettings(Section):
+    """The MCP servers.
+
+    Attributes:
+        servers: Server by the name that agents use.
+        retry: How tool calls are retried; an agent's own policy takes precedence.
+    """
+
+    servers: dict[str, StdioServer | HttpServer] = Field(default_factory=dict)
+    retry: RetrySettings | None = None

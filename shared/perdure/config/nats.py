@@ -1,0 +1,27 @@
+"""The section ``nats:``: the connection to NATS."""
+
+from pathlib import Path
+from typing import Literal
+
+from perdure.config.section import Section
+
+__all__ = ["NatsSettings"]
+
+
+class NatsSettings(Section):
+    """The connection to NATS, and the user that connects.
+
+    Attributes:
+        replicas: Replicas of each stream and bucket that is created: with 3 one server of the cluster may fail, with 5
+            two. Existing ones stay as their operator set them.
+        nkey_seed_file: Holds the seed of a user's nkey, as `perdure nats keys` writes it; `{role}` in its name stands
+            for the service, or for `operator`, which is the command line.
+        credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
+        inbox_prefix: The subject prefix for replies, if it is not the role's own, such as `_INBOX_ingest`.
+    """
+
+    servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    replicas: Literal[1, 3, 5] = 1
+    credentials_file: Path | None = None
+    nkey_seed_file: Path | None = None
+    inbox_prefix: str | None = None

@@ -1,0 +1,72 @@
+"""The sections of the four services: ``ingest:``, ``orchestrator:``, ``notifier:`` and ``audit:``."""
+
+from datetime import timedelta
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from perdure.config.notifier import NotificationSettings
+from perdure.config.section import Section
+
+__all__ = ["AuditSettings", "IngestSettings", "NotifierSettings", "OrchestratorSettings", "ServiceSettings"]
+
+
+class ServiceSettings(Section):
+    """The settings that every service has.
+
+    Attributes:
+        http_host: The interface that ``/healthz``, ``/readyz`` and ``/metrics`` are served on.
+        http_port: Their port.
+    """
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=0, le=65535)
+
+
+class IngestSettings(ServiceSettings):
+    """The service that turns events into commands.
+
+    Attributes:
+        max_payload_bytes: Larger events become dead letters. NATS' own default limit is 1 MiB (`max_payload`).
+    """
+
+    http_port: int = Field(default=8701, ge=0, le=65535)
+    max_payload_bytes: PositiveInt = 256 * 1024
+
+
+class OrchestratorSettings(ServiceSettings):
+    """The bridge to Temporal, and the worker.
+
+    Attributes:
+        max_concurrent_steps: Steps that a worker runs at once.
+        max_cached_runs: Open runs that a worker keeps in memory, about 0.15 MiB each; it replays all others when
+            something happens to them. temporalio's own default is 1,000.
+        reconcile_every_seconds: How often the bridge looks for runs whose ending no code could publish, such as
+            terminated ones.
+    """
+
+    http_port: int = Field(default=8702, ge=0, le=65535)
+    max_concurrent_steps: PositiveInt = 100
+    max_cached_runs: NonNegativeInt = 200
+    reconcile_every_seconds: PositiveFloat = 10.0
+
+    @property
+    def reconcile_every(self) -> timedelta:
+        """``reconcile_every_seconds`` as a duration."""
+        return timedelta(seconds=self.reconcile_every_seconds)
+
+
+class NotifierSettings(ServiceSettings, NotificationSettings):
+    """The service that notifies people, and receives their decisions."""
+
+    http_port: int = Field(default=8703, ge=0, le=65535)
+
+
+class AuditSettings(ServiceSettings):
+    """The service that records every message.
+
+    Attributes:
+        database: SQLAlchemy URL of the store; by default SQLite in the state folder.
+    """
+
+    http_port: int = Field(default=8704, ge=0, le=65535)
+    database: str | None = None

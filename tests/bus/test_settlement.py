@@ -1,0 +1,62 @@
+"""``settle`` acks, naks or dead-dead_letters a message by what its handler raises."""
+
+import pytest
+
+from perdure.bus import MemoryBus, StoredMessage
+from perdure.bus.settlement import backoff_seconds, settle
+from perdure.contracts import DeadLetter, Message
+from perdure.errors import InvalidMessage, Unavailable
+from tests.support.deliveries import Delivered
+
+
+class UnavailableBus(MemoryBus):
+    """A bus that is down."""
+
+    async def publish(self, message: Message) -> int:  # noqa: ARG002 (the port's signature)
+        raise Unavailable("down")
+
+
+async def settled(error: Exception | None, *, deliveries: int = 1, bus: MemoryBus | None = None) -> list[str]:
+    async def handle(_: StoredMessage) -> None:
+        if error is not None:
+            raise error
+
+    delivery = Delivered(deliveries)
+    await settle(delivery, handle, bus=bus or MemoryBus(), service="ingest")
+    return delivery.settled
+
+
+async def test_a_handled_message_is_acked() -> None:
+    assert await settled(None) == ["ack"]
+
+
+async def test_a_message_is_redelivered_without_limit_while_a_dependency_is_unavailable() -> None:
+    assert await settled(Unavailable("down"), deliveries=1_000) == ["nak"]
+
+
+async def test_an_invalid_message_becomes_one_dead_letter_with_its_reason_origin_and_content() -> None:
+    bus = MemoryBus()
+
+    assert await settled(InvalidMessage("not_json", "at line 1"), bus=bus) == ["term"]
+
+    (dead_letter,) = bus.published
+    assert isinstance(dead_letter, DeadLetter)
+    assert (dead_letter.service, dead_letter.reason, dead_letter.detail) == ("ingest", "not_json", "at line 1")
+    assert (dead_letter.original_subject, dead_letter.stream, dead_letter.stream_sequence) == ("events.a", "EVENTS", 7)
+    assert (dead_letter.body, dead_letter.headers) == (b"\xff{", {"h": "v"})
+
+
+async def test_an_invalid_message_is_redelivered_until_its_dead_letter_is_stored() -> None:
+    assert await settled(InvalidMessage("not_json", ""), bus=UnavailableBus()) == ["nak"]
+
+
+@pytest.mark.parametrize(("deliveries", "settlement"), [(1, "nak"), (4, "nak"), (5, "term")])
+async def test_an_unexpected_error_is_retried_four_times_and_then_dead_lettered(
+    deliveries: int, settlement: str
+) -> None:
+    assert await settled(ZeroDivisionError(), deliveries=deliveries) == [settlement]
+
+
+@pytest.mark.parametrize("tries", [1, 5, 50, 5_000])
+def test_the_backoff_is_never_zero_and_never_above_thirty_seconds(tries: int) -> None:
+    assert 0 < backoff_seconds(tries) <= 30

@@ -1,0 +1,45 @@
+"""The layout that CONTRIBUTING describes: short files, one noun each, and no module outside of its room."""
+
+import re
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+SOURCES: Final = [file for folder in ("shared", "services") for file in sorted((ROOT / folder).rglob("*.py"))]
+
+# Words of the old vocabulary. What is left are names that histories, streams or files hold, and "dead letter".
+OLD_WORDS: Final = re.compile(r"\b(?:said|heard|hears|told|ear|(?<!dead )(?<!dead-)letter|voice)s?\b", re.IGNORECASE)
+RECORDED: Final = re.compile(
+    r"perdure-unfit-signals-are-told|alias=\"said\"|AliasChoices|\"said_at\"|\bsaid_at\b|heard_at|slack\.heard\.|voices"
+)
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def test_every_file_has_at_most_250_lines_and_half_of_them_at_most_80() -> None:
+    lengths = {file.relative_to(ROOT).as_posix(): len(lines(file)) for file in SOURCES}
+
+    assert {name: length for name, length in lengths.items() if length > 250} == {}
+    assert median(lengths.values()) <= 80
+
+
+def test_no_module_lies_loose_in_perdure_but_the_public_ones() -> None:
+    assert sorted(file.name for file in (ROOT / "shared/perdure").glob("*.py")) == [
+        "__init__.py",
+        "errors.py",
+        "history.py",
+    ]
+
+
+def test_the_old_vocabulary_is_gone() -> None:
+    left = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in SOURCES
+        for number, line in enumerate(lines(file), 1)
+        if OLD_WORDS.search(line) and not RECORDED.search(line)
+    ]
+
+    assert left == []
