@@ -1,6 +1,6 @@
-"""``make bench``: Perdure beside what one would write by hand, on the same servers, in the same run.
+"""``make bench``: Perdure compared with hand-written code, on the same servers, in the same run.
 
-Ratios count, not milliseconds: contestants take turns within each round, and the middle round is reported.
+Ratios count, not milliseconds: contestants take turns within each round, and the median round is reported.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
 from bench.waiting import measure_waiting
 from perdure.runtime.exit import exit_process
 
-_WITHIN: Final = 3_600.0  # seconds: a benchmark that hangs ends by itself
+_WITHIN: Final = 3_600.0  # seconds, after which a benchmark that hangs fails
 
 
 class Part(StrEnum):
-    """What can be measured by itself."""
+    """A part that can be measured alone."""
 
     RUNS = "runs"
     AGENTS = "agents"
@@ -40,19 +40,17 @@ class Part(StrEnum):
     APPROVALS = "approvals"
 
 
-def main(  # noqa: PLR0913, PLR0917 (one argument an option)
+def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     only: Annotated[list[Part] | None, typer.Option(help="Measure only this part; may be repeated.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each contestant takes its turn.")] = 5,
-    single: Annotated[
-        int, typer.Option(min=2, help="runs, progress: runs a turn, one at a time; agents: a quarter.")
-    ] = 60,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 5,
+    single: Annotated[int, typer.Option(min=2, help="runs, progress: sequential runs a turn; agents: a quarter.")] = 60,
     many: Annotated[int, typer.Option(min=AT_ONCE, help=f"runs: runs a turn, {AT_ONCE} at once.")] = 300,
     events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
-    waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait in the end.")] = 100_000,
-    approvals: Annotated[int, typer.Option(min=200, help="approvals: requests that are open.")] = 1_000,
+    waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait at the end.")] = 100_000,
+    approvals: Annotated[int, typer.Option(min=200, help="approvals: open requests.")] = 1_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure and print: whole runs, runs of agents, their progress, events and approvals that wait, a burst."""
+    """Measure runs, agents, progress, a burst, waiting events and approvals."""
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting, approvals))
     report.show(Console())
     if json_file is not None:
@@ -63,7 +61,7 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, ap
     found: dict[str, Found] = {}
     measuring = asyncio.current_task()
     assert measuring is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)  # then all is stopped in order
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)  # the servers then stop in order
     with tempfile.TemporaryDirectory(prefix="perdure-bench-") as name:
         folder = Path(name)
         async with asyncio.timeout(_WITHIN):
@@ -84,13 +82,13 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, ap
 
 async def _measure_house(parts: set[Part], turns: Turns, folder: Path) -> dict[str, Found]:
     found: dict[str, Found] = {}
-    async with open_house(folder) as house, publishing(house) as ours:
+    async with open_house(folder) as house, publishing(house) as contestants:
         if Part.RUNS in parts:
             async with open_floors(house.endpoints.temporal, folder / "floors") as floors:
-                found[Part.RUNS] = await measure_runs(floors, ours, house, turns)
+                found[Part.RUNS] = await measure_runs(floors, contestants, house, turns)
         if Part.PROGRESS in parts:
-            await latency(ours[0], WARM_UP)
-            found[Part.PROGRESS] = await measure_progress(house, ours[0], turns.single, turns.rounds)
+            await latency(contestants[0], WARM_UP)
+            found[Part.PROGRESS] = await measure_progress(house, contestants[0], turns.single, turns.rounds)
     return found
 
 

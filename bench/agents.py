@@ -1,4 +1,4 @@
-"""A run of ten requests to a model and ten tool calls, with instant servers: what durability costs beside them."""
+"""A run of ten model requests and ten tool calls, with instant servers: the cost of durability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,26 +25,26 @@ _WARM_UP: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """What was found, by round.
+    """Latencies by round, and sizes of histories.
 
     Attributes:
-        ours: Of Perdure, from the published event to ``completed``.
-        by_hand: Of temporalio, from the request to the result.
-        history_bytes: Of one run of Perdure's.
-        history_bytes_by_hand: Of one run by hand.
+        perdure: From the published event to ``completed``.
+        by_hand: With temporalio alone, from the request to the result.
+        history_bytes: The history of one run with Perdure.
+        history_bytes_by_hand: The history of one run by hand.
     """
 
-    ours: Sequence[Latency]
+    perdure: Sequence[Latency]
     by_hand: Sequence[Latency]
     history_bytes: int
     history_bytes_by_hand: int
 
     def summary(self) -> dict[str, Any]:
         """Return medians over the rounds; the ratio is taken within each round."""
-        ratios = [ours.p50 / floor.p50 for ours, floor in zip(self.ours, self.by_hand, strict=True)]
+        ratios = [perdure.p50 / floor.p50 for perdure, floor in zip(self.perdure, self.by_hand, strict=True)]
         calls = 2 * TURNS
         return {
-            "p50_ms": median([it.p50 for it in self.ours]),
+            "p50_ms": median([it.p50 for it in self.perdure]),
             "by_hand_p50_ms": median([it.p50 for it in self.by_hand]),
             "ratio": median(ratios),
             "aim": _AIM,
@@ -69,7 +69,7 @@ class Agents:
 
 
 async def measure_agents(folder: Path, runs: int, rounds: int) -> Agents:
-    """Let both take turns, on the same servers."""
+    """Let both contestants take turns on the same servers."""
     async with llm_peer() as peer:
         url = f"{peer.url}/v1"
         (folder.parent / "key").write_text("none")
@@ -81,20 +81,20 @@ async def measure_agents(folder: Path, runs: int, rounds: int) -> Agents:
         async with (
             open_house(folder, more) as house,
             open_agent_floor(house.endpoints.temporal, url, _SERVER) as floor,
-            publishing_agents(house) as ours,
+            publishing_agents(house) as perdure,
         ):
-            for contestant in (floor, ours):
+            for contestant in (floor, perdure):
                 await latency(contestant, _WARM_UP)
             found: list[tuple[Latency, Latency]] = []
             for number in range(rounds):
                 tell(f"agents, round {number + 1} of {rounds}")
-                found.append((await latency(floor, runs), await latency(ours, runs)))
+                found.append((await latency(floor, runs), await latency(perdure, runs)))
             sizes = await _history_sizes(house.endpoints.temporal)
     return Agents([it for _, it in found], [it for it, _ in found], sizes["AgentRun"], sizes["ByHand"])
 
 
 async def _history_sizes(temporal: str) -> dict[str, int]:
-    """Return the bytes of the newest run's history, by workflow."""
+    """Return the history size of the newest run in bytes, by workflow."""
     client = await Client.connect(temporal)
     sizes: dict[str, int] = {}
     for name in ("AgentRun", "ByHand"):

@@ -1,4 +1,4 @@
-"""The same by hand: temporalio, pydantic-ai and mcp, two activities, and nothing else.
+"""The same agent by hand: temporalio, pydantic-ai and mcp, with two activities.
 
 ``python -m bench.agents_floor TEMPORAL LLM_URL TINY_SERVER`` is its worker, until SIGTERM.
 """
@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-with workflow.unsafe.imports_passed_through():  # written by hand, nobody would import Perdure anew for each run
+with workflow.unsafe.imports_passed_through():  # hand-written code would not import Perdure anew for each run
     from mcp import Client as McpClient
     from mcp.client.stdio import StdioServerParameters
     from pydantic_ai.direct import model_request
@@ -36,24 +36,24 @@ _SOON: Final = timedelta(minutes=10)
 _HEARTBEAT: Final = timedelta(seconds=5)
 
 
-class _Steps:
-    """What the worker holds: one model and one MCP session."""
+class _Activities:
+    """The activities, which share one model and one MCP session."""
 
     def __init__(self, model: OpenAIChatModel, tools: McpClient) -> None:
         self._model = model
         self._tools = tools
 
     @activity.defn
-    async def ask(self, said: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
-        """Put the conversation to the model and return what is new."""
-        asked = ModelRequest.user_text_prompt(prompt)
-        response = await model_request(self._model, [*ModelMessagesTypeAdapter.validate_python(said), asked])
-        new: list[dict[str, Any]] = ModelMessagesTypeAdapter.dump_python([asked, response], mode="json")
+    async def call_model(self, conversation: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
+        """Send conversation and prompt to the model, and return the new messages."""
+        request = ModelRequest.user_text_prompt(prompt)
+        response = await model_request(self._model, [*ModelMessagesTypeAdapter.validate_python(conversation), request])
+        new: list[dict[str, Any]] = ModelMessagesTypeAdapter.dump_python([request, response], mode="json")
         return new
 
     @activity.defn
-    async def call(self, tool: str) -> str:
-        """Call the tool, with a key of its own."""
+    async def call_tool(self, tool: str) -> str:
+        """Call the tool with an idempotency key."""
         meta: Any = {"perdure/idempotency-key": activity.info().activity_id}
         result = await self._tools.call_tool(tool, {}, meta=meta)
         return "".join(part.text for part in result.content if part.type == "text")
@@ -61,21 +61,23 @@ class _Steps:
 
 @workflow.defn
 class ByHand:
-    """As one writes it without Perdure."""
+    """The agent, written without Perdure."""
 
     @workflow.run
     async def run(self) -> int:
-        """Ask and call in turns."""
+        """Call the model and the tool alternately."""
         options: Any = {"start_to_close_timeout": _SOON, "heartbeat_timeout": _HEARTBEAT}
-        said: list[dict[str, Any]] = []
+        conversation: list[dict[str, Any]] = []
         for _turn in range(TURNS):
-            said += await workflow.execute_activity_method(_Steps.ask, args=[said, "Go on."], **options)
-            await workflow.execute_activity_method(_Steps.call, "tell_key", **options)
-        return len(said)
+            conversation += await workflow.execute_activity_method(
+                _Activities.call_model, args=[conversation, "Go on."], **options
+            )
+            await workflow.execute_activity_method(_Activities.call_tool, "tell_key", **options)
+        return len(conversation)
 
 
 class AgentFloor:
-    """Runs it and waits for the result."""
+    """Runs the agent and waits for its result."""
 
     name = "by hand"
 
@@ -89,11 +91,11 @@ class AgentFloor:
 
 @asynccontextmanager
 async def open_agent_floor(temporal: str, llm_url: str, server: str) -> AsyncIterator[AgentFloor]:
-    """Run the worker, a process of its own, for as long as the block lasts."""
+    """Run the worker in its own process for as long as the block lasts."""
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     async with beside("bench.agents_floor", temporal, llm_url, server):
         floor = AgentFloor(client)
-        await floor.run_one()  # then it is ready
+        await floor.run_one()  # the worker is ready after its first run
         yield floor
 
 
@@ -103,8 +105,10 @@ async def _work(temporal: str, llm_url: str, server: str) -> None:
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     model = OpenAIChatModel("any", provider=OpenAICompatibleProvider("house", base_url=llm_url, api_key="none"))
     async with model, McpClient(StdioServerParameters(command=sys.executable, args=[server])) as tools:
-        steps = _Steps(model, tools)
-        async with Worker(client, task_queue=_TASK_QUEUE, workflows=[ByHand], activities=[steps.ask, steps.call]):
+        activities = _Activities(model, tools)
+        async with Worker(
+            client, task_queue=_TASK_QUEUE, workflows=[ByHand], activities=[activities.call_model, activities.call_tool]
+        ):
             await stop.wait()
 
 

@@ -1,4 +1,4 @@
-"""What both sides run of agents: ten requests to a model and ten calls of a tool, in turns."""
+"""The agent that Perdure runs: ten model requests and ten tool calls, alternately."""
 
 from typing import Final
 
@@ -13,14 +13,14 @@ TURNS: Final = 10
 
 @workflow.defn
 class AgentRun:
-    """As an author of Perdure's writes it."""
+    """The agent, written with Perdure."""
 
     @workflow.run
     async def run(self, _: dict[str, str]) -> str:
-        """Ask and call in turns."""
-        said = ""
+        """Call the model and the tool alternately."""
+        answer = ""
         async with Agent("clerk", server_names=["tiny"]) as clerk:
             for _turn in range(TURNS):
-                said = await clerk.llm.generate_str("Go on.")
+                answer = await clerk.llm.generate_str("Go on.")
                 await clerk.tools.tell_key()
-        return said
+        return answer

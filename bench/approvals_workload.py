@@ -1,4 +1,4 @@
-"""What is open while approvals are measured."""
+"""The workflow whose requests are open while approvals are measured."""
 
 from temporalio import workflow
 
@@ -7,9 +7,9 @@ from perdure.flow import approval
 
 @workflow.defn
 class Asking:
-    """Asks, and waits for ever."""
+    """Requests an approval without a timeout."""
 
     @workflow.run
-    async def run(self, question: dict[str, str]) -> str:
-        """Tell how it was answered."""
-        return (await approval(question["title"])).outcome
+    async def run(self, request: dict[str, str]) -> str:
+        """Return the outcome."""
+        return (await approval(request["title"])).outcome

@@ -1,6 +1,6 @@
-"""A bare consumer: nats-py and nothing else; it fetches, publishes one message for each, and acknowledges.
+"""A bare consumer, with nats-py alone: it fetches messages, publishes one for each, and acknowledges.
 
-``python -m bench.bare NATS STREAM DURABLE SUBJECT AT_ONCE`` goes on until SIGTERM.
+``python -m bench.bare NATS STREAM DURABLE SUBJECT AT_ONCE`` runs until SIGTERM.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ import nats
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-_FETCHED: Final = 64
+_BATCH: Final = 64
 
 
-async def _hand_on(js: JetStreamContext, message: Msg, subject: str) -> None:
+async def _forward(js: JetStreamContext, message: Msg, subject: str) -> None:
     await js.publish(subject, message.data)
     await message.ack()
 
@@ -25,10 +25,10 @@ async def _consume(server: str, stream: str, durable: str, subject: str, at_once
     js = client.jetstream()
     subscription = await js.pull_subscribe_bind(durable, stream=stream)
     while True:
-        with suppress(TimeoutError):  # nothing came; nats-py says so by its own error or by asyncio's
-            messages = await subscription.fetch(_FETCHED, timeout=5)
+        with suppress(TimeoutError):  # no message; nats-py raises its own error or asyncio's
+            messages = await subscription.fetch(_BATCH, timeout=5)
             for first in range(0, len(messages), at_once):
-                await asyncio.gather(*(_hand_on(js, it, subject) for it in messages[first : first + at_once]))
+                await asyncio.gather(*(_forward(js, it, subject) for it in messages[first : first + at_once]))
 
 
 if __name__ == "__main__":

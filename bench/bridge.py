@@ -1,4 +1,4 @@
-"""A bridge from NATS to Temporal, as written by hand in an afternoon: consumer, client and worker in one process.
+"""A hand-written bridge from NATS to Temporal: consumer, client and worker in one process.
 
 ``python -m bench.bridge TEMPORAL NATS NAME`` consumes ``NAME.events`` and publishes ``NAME.completed``, until SIGTERM.
 """
@@ -29,7 +29,7 @@ _RETRY_AFTER: Final = 1.0  # seconds
 
 
 async def _start(client: Client, task_queue: str, message: Msg) -> None:
-    """Start the run of an event, once, and acknowledge the event when Temporal has the run."""
+    """Start the run of an event once, and acknowledge the event after its start."""
     assert message.headers is not None
     event_id = message.headers["Nats-Msg-Id"]
     try:
@@ -51,7 +51,7 @@ async def _consume(js: JetStreamContext, client: Client, name: str) -> None:
     subscription = await js.pull_subscribe(f"{name}.events", durable=name)
     async with asyncio.TaskGroup() as starts:
         while True:
-            with suppress(TimeoutError):  # nothing came
+            with suppress(TimeoutError):  # no message
                 for message in await subscription.fetch(_BATCH):
                     starts.create_task(_start(client, name, message))
 

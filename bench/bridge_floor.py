@@ -1,4 +1,4 @@
-"""The floor from bus to bus: an event in, ``completed`` out, with a hand-written bridge in place of Perdure."""
+"""The floor from bus to bus: a hand-written bridge takes the event and publishes ``completed``."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ class BridgeFloor:
     """Publishes an event and waits for the message that its run has completed, as Perdure's contestants do.
 
     Attributes:
-        processes: What it consists of, beside the servers.
+        processes: Its processes, without the servers.
     """
 
     def __init__(self, prefix: str, bus: Nats, bridge: psutil.Process) -> None:
@@ -46,7 +46,7 @@ class BridgeFloor:
 
 @asynccontextmanager
 async def open_bridge_floor(prefix: str, temporal: str, server: str) -> AsyncIterator[BridgeFloor]:
-    """Make its streams and run the bridge, a process of its own, for as long as the block lasts."""
+    """Create its streams and run the bridge in its own process for as long as the block lasts."""
     bus = await nats.connect(server)
     try:
         for subject in ("events", "completed"):
@@ -55,7 +55,7 @@ async def open_bridge_floor(prefix: str, temporal: str, server: str) -> AsyncIte
         async with beside("bench.bridge", temporal, server, prefix) as bridge:
             floor = BridgeFloor(prefix, bus, psutil.Process(bridge.pid))
             await bus.subscribe(f"{prefix}.completed", cb=floor.receive)
-            await floor.run_one()  # then it is ready
+            await floor.run_one()  # the bridge is ready after its first run
             yield floor
     finally:
         await bus.close()

@@ -1,6 +1,6 @@
-"""The workflow behind the hand-written bridge: the same three steps, the last of which publishes that all is done.
+"""The workflow of the hand-written bridge: the same three steps, the last of which publishes ``completed``.
 
-It imports nothing but the steps: the sandbox imports this module anew for each run.
+It imports only the steps, because the sandbox imports this module anew for each run.
 """
 
 from temporalio import workflow
@@ -18,7 +18,7 @@ class Bridged:
 
     @workflow.run
     async def run(self, event_id: str, document: dict[str, str]) -> int:
-        """Do one after the other."""
+        """Run the steps one after the other."""
         text = await workflow.execute_activity(load, document["path"], start_to_close_timeout=SOON)
         words = await workflow.execute_activity(analyse, text, start_to_close_timeout=SOON)
         written: int = await workflow.execute_activity(

@@ -1,6 +1,6 @@
-"""A burst: how fast ingest makes commands of events, beside a bare consumer on the same server.
+"""A burst: the throughput of ingest from events to commands, compared with a bare consumer on the same server.
 
-The consumer is paused while the burst is published; the clock runs from when it is let go until all has come out.
+The consumer is paused while the burst is published; the clock runs from its resumption to the last output.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from rich.console import Console
 from rich.table import Table
 
-from bench.front_door import FrontDoor, publish_events, stored
+from bench.front_door import FrontDoor, publish_events, wait_until_stored
 from bench.report import at_least, median, tell
 
 __all__ = ["Burst", "measure_burst"]
@@ -28,17 +28,17 @@ _INGEST: Final = "ingest"
 _AIM: Final = 0.5
 _IN: Final = "BARE_IN"
 _OUT: Final = "BARE_OUT"
-_IN_FLIGHT: Final = 512  # ingest's consumer has the same
+_IN_FLIGHT: Final = 512  # as many as ingest's consumer
 _PAUSED: Final = timedelta(hours=1)
-_LOOK_EVERY: Final = 0.02  # seconds
+_POLL_EVERY: Final = 0.02  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What became of a burst.
+    """The throughput of each contestant.
 
     Attributes:
-        rounds: Events a second, by contestant.
+        rounds: Events per second by contestant, one entry a round.
     """
 
     events: int
@@ -64,8 +64,8 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """From which consumer of which stream, over which subject, to which stream."""
+class _Path:
+    """The consumer, its input stream and subject, and the output stream."""
 
     stream: str
     durable: str
@@ -74,7 +74,7 @@ class _Way:
 
 
 async def measure_burst(door: FrontDoor, events: int, rounds: int) -> Burst:
-    """Let each contestant work off such a burst, one after the other."""
+    """Let each contestant process such a burst, one after the other."""
     js = door.js
     await js.add_stream(StreamConfig(name=_IN, subjects=["bare.in"]))
     await js.add_stream(StreamConfig(name=_OUT, subjects=["bare.out"]))
@@ -83,34 +83,36 @@ async def measure_burst(door: FrontDoor, events: int, rounds: int) -> Burst:
         tell(f"burst, round {number + 1} of {rounds}")
         rates = {}
         for name, at_once in _BARE.items():
-            async with _bare(door, f"bare-{at_once}", at_once) as way:
-                rates[name] = await _work_off(js, way, events)
-        rates[_INGEST] = await _work_off(js, _Way("EVENTS", "ingest", "events.bench.burst", "COMMANDS"), events)
+            async with _bare(door, f"bare-{at_once}", at_once) as path:
+                rates[name] = await _process(js, path, events)
+        rates[_INGEST] = await _process(js, _Path("EVENTS", "ingest", "events.bench.burst", "COMMANDS"), events)
         played.append(rates)
     return Burst(events, played)
 
 
 @asynccontextmanager
-async def _bare(door: FrontDoor, durable: str, at_once: int) -> AsyncIterator[_Way]:
+async def _bare(door: FrontDoor, durable: str, at_once: int) -> AsyncIterator[_Path]:
     await door.js.purge_stream(_IN)
     await door.js.add_consumer(_IN, ConsumerConfig(durable_name=durable, max_ack_pending=_IN_FLIGHT))
     command = [sys.executable, "-m", "bench.bare", door.server, _IN, durable, "bare.out", str(at_once)]
     bare = await asyncio.create_subprocess_exec(*command)
     try:
-        yield _Way(_IN, durable, "bare.in", _OUT)
+        yield _Path(_IN, durable, "bare.in", _OUT)
     finally:
         bare.terminate()
         await bare.wait()
 
 
-async def _work_off(js: JetStreamContext, way: _Way, events: int) -> float:
-    """Return how many a second came out."""
-    until = (await js.stream_info(way.out)).state.messages + events
-    await js.pause_consumer(way.stream, way.durable, (datetime.now(UTC) + _PAUSED).isoformat())
-    await publish_events(js, way.subject, events)
-    while not (await js.consumer_info(way.stream, way.durable)).num_waiting:  # then somebody is there and asks
-        await asyncio.sleep(_LOOK_EVERY)
+async def _process(js: JetStreamContext, path: _Path, events: int) -> float:
+    """Publish a burst and return the processed events per second."""
+    expected = (await js.stream_info(path.out)).state.messages + events
+    await js.pause_consumer(path.stream, path.durable, (datetime.now(UTC) + _PAUSED).isoformat())
+    await publish_events(js, path.subject, events)
+    while not (
+        await js.consumer_info(path.stream, path.durable)
+    ).num_waiting:  # until the consumer has a pull request waiting
+        await asyncio.sleep(_POLL_EVERY)
     began = time.perf_counter()
-    await js.resume_consumer(way.stream, way.durable)
-    await stored(js, way.out, until)
+    await js.resume_consumer(path.stream, path.durable)
+    await wait_until_stored(js, path.out, expected)
     return events / (time.perf_counter() - began)

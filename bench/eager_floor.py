@@ -1,4 +1,4 @@
-"""The strongest floor on Temporal: local activities and eager start, with client and worker in one process.
+"""The fastest floor on Temporal: local activities and eager start, with client and worker in one process.
 
 ``python -m bench.eager_floor HOST:PORT`` reads run ids, one a line, and writes each when its run has ended.
 """
@@ -26,10 +26,10 @@ _TASK_QUEUE: Final = "eager-floor"
 
 
 class EagerFloor:
-    """Requests runs over the process's pipes: less than a network hop, and the same for every contestant's clock.
+    """Requests runs over the pipes of its process, which cost less than a network hop.
 
     Attributes:
-        processes: What it consists of, beside the servers.
+        processes: Its processes, without the servers.
     """
 
     name = "by hand, local activities and eager start"
@@ -61,7 +61,7 @@ async def open_eager_floor(temporal: str) -> AsyncIterator[EagerFloor]:
         floor = EagerFloor(worker)
         reading = asyncio.create_task(floor.read_endings())
         try:
-            await floor.run_one()  # then it is ready
+            await floor.run_one()  # the process is ready after its first run
             yield floor
         finally:
             reading.cancel()

@@ -1,4 +1,4 @@
-"""The front door by itself: nats-server, one ingest process, and events to try it with."""
+"""Ingest alone: nats-server, one ingest process, and functions to publish events."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from perdure.local.program import Program, http_ready
 from perdure.local.servers import nats_program
 from perdure.local.supervisor import supervised
 
-__all__ = ["FrontDoor", "open_front_door", "publish_events", "stored"]
+__all__ = ["FrontDoor", "open_front_door", "publish_events", "wait_until_stored"]
 
 _CONFIGURATION: Final = {
     "routes": [
@@ -35,14 +35,14 @@ _CONFIGURATION: Final = {
     ],
 }
 _BODY: Final = 1_024  # bytes
-_ON_THEIR_WAY: Final = 1_000  # publishes that nobody has acknowledged yet
-_LOOK_EVERY: Final = 0.02  # seconds
+_UNACKNOWLEDGED: Final = 1_000  # publishes at most
+_POLL_EVERY: Final = 0.02  # seconds
 _STUCK_AFTER: Final = 60.0  # seconds without one more message
 
 
 @dataclass(frozen=True, slots=True)
 class FrontDoor:
-    """What runs."""
+    """The running server and ingest process."""
 
     server: str
     js: JetStreamContext
@@ -51,7 +51,7 @@ class FrontDoor:
 
 @asynccontextmanager
 async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
-    """Run nats-server and ingest in a folder of their own for as long as the block lasts."""
+    """Run nats-server and ingest in a new folder for as long as the block lasts."""
     folder.mkdir()
     configuration = folder / "perdure.yaml"
     configuration.write_text(yaml.safe_dump(_CONFIGURATION))
@@ -79,10 +79,10 @@ async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
 
 
 async def publish_events(js: JetStreamContext, subject: str, events: int) -> None:
-    """Publish bodies of 1 KiB as fast as the server stores them, each under a message id that nobody used before."""
-    burst = uuid4().hex  # a message id that the stream knows would be a duplicate: stored nowhere, and acknowledged
-    for first in range(0, events, _ON_THEIR_WAY):
-        numbers = range(first, min(first + _ON_THEIR_WAY, events))
+    """Publish bodies of 1 KiB as fast as the server stores them, each with a new message id."""
+    burst = uuid4().hex  # a known message id would be a duplicate, which the server acknowledges without storing
+    for first in range(0, events, _UNACKNOWLEDGED):
+        numbers = range(first, min(first + _UNACKNOWLEDGED, events))
         await asyncio.gather(
             *(js.publish(subject, _body(it), headers={"Nats-Msg-Id": f"{burst}.{it}"}) for it in numbers)
         )
@@ -93,7 +93,7 @@ def _body(number: int) -> bytes:
     return json.dumps({"number": number, "text": "x" * (_BODY - len(empty))}).encode()
 
 
-async def stored(js: JetStreamContext, stream: str, messages: int) -> None:
+async def wait_until_stored(js: JetStreamContext, stream: str, messages: int) -> None:
     """Wait until a stream holds so many messages."""
     held, since = -1, time.monotonic()
     while held < messages:
@@ -101,5 +101,7 @@ async def stored(js: JetStreamContext, stream: str, messages: int) -> None:
         if found > held:
             held, since = found, time.monotonic()
         elif time.monotonic() - since > _STUCK_AFTER:
-            raise RuntimeError(f"{stream} holds {held} of {messages} messages, and for {_STUCK_AFTER:.0f} s none came.")
-        await asyncio.sleep(_LOOK_EVERY)
+            raise RuntimeError(
+                f"{stream} holds {held} of {messages} messages and has received none for {_STUCK_AFTER:.0f} s."
+            )
+        await asyncio.sleep(_POLL_EVERY)

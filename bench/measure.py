@@ -1,4 +1,4 @@
-"""What is measured of a contestant: how long one run takes, how many there are in a second, and what they cost."""
+"""Latency, throughput and CPU of a contestant."""
 
 import asyncio
 import statistics
@@ -11,23 +11,23 @@ import psutil
 
 __all__ = ["Contestant", "Latency", "Throughput", "latency", "percentiles", "resident_mib", "settled", "throughput"]
 
-_LOOK_EVERY: Final = 0.5  # seconds
-_LOOKS: Final = 20
-_QUIET: Final = 0.2  # cores; a suite and its floors that only wait use half of that
+_SAMPLE_EVERY: Final = 0.5  # seconds
+_SAMPLES: Final = 20
+_QUIET: Final = 0.2  # cores; an idle suite with its floors uses half of that
 
 
 class Contestant(Protocol):
-    """Somebody who can do a run."""
+    """An implementation that can do a run."""
 
     name: str
 
     async def run_one(self) -> None:
-        """Do one run, from asking for it to hearing that it has ended."""
+        """Do one run, from its request to the notification of its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One at a time, in milliseconds."""
+    """Percentiles of sequential runs, in milliseconds."""
 
     p50: float
     p99: float
@@ -38,8 +38,8 @@ class Throughput:
     """Many runs at once.
 
     Attributes:
-        runs_per_second: Ended runs by elapsed time.
-        cpu_ms_per_run: What each process spent on a run, and on what was left to do when all had ended.
+        runs_per_second: Ended runs divided by elapsed time.
+        cpu_ms_per_run: CPU time of each process per run, including work that is left after the last end.
     """
 
     runs_per_second: float
@@ -57,7 +57,7 @@ async def latency(contestant: Contestant, runs: int) -> Latency:
 
 
 def percentiles(took: Sequence[float]) -> Latency:
-    """Return the middle and the slow end of what was measured, in milliseconds."""
+    """Return p50 and p99 of durations in milliseconds."""
     hundredths = statistics.quantiles(took, n=100, method="inclusive")
     return Latency(p50=hundredths[49], p99=hundredths[98])
 
@@ -65,7 +65,7 @@ def percentiles(took: Sequence[float]) -> Latency:
 async def throughput(
     contestant: Contestant, runs: int, *, at_once: int, processes: Mapping[str, psutil.Process]
 ) -> Throughput:
-    """Do runs, always so many at once."""
+    """Do runs, so many at once."""
     room = asyncio.Semaphore(at_once)
 
     async def one() -> None:
@@ -84,11 +84,11 @@ async def throughput(
 
 
 async def settled(processes: Mapping[str, psutil.Process]) -> None:
-    """Wait until nearly nothing is left to do, ten seconds at most: servers work on after a run has ended."""
-    for _ in range(_LOOKS):
+    """Wait until the processes are nearly idle, ten seconds at most; servers work on after a run has ended."""
+    for _ in range(_SAMPLES):
         before = sum(map(_cpu_ms, processes.values()))
-        await asyncio.sleep(_LOOK_EVERY)
-        if sum(map(_cpu_ms, processes.values())) - before < _QUIET * _LOOK_EVERY * 1_000:
+        await asyncio.sleep(_SAMPLE_EVERY)
+        if sum(map(_cpu_ms, processes.values())) - before < _QUIET * _SAMPLE_EVERY * 1_000:
             return
 
 

@@ -1,6 +1,6 @@
-"""Progress: how long a fact of a run takes to a subscriber, beside bare messages on the same server.
+"""Progress: the latency of a fact to a subscriber, compared with bare messages on the same server.
 
-Whoever has been idle is slow to wake: so bare messages are as far apart as facts were, and in a row for comparison.
+Idle processes wake slowly, so bare messages are sent as far apart as facts were, and also back to back.
 """
 
 import asyncio
@@ -30,23 +30,23 @@ _FLOOR: Final = "a bare hop"
 _ACKNOWLEDGED: Final = "an acknowledged hop"
 _IN_A_ROW: Final = "a bare hop right after another"
 _AIM: Final = 5.0
-_MEASURED: Final = {"step_started", "step_completed"}  # their `at` is this machine's clock, not Temporal's
-_BODY: Final = b"x" * 400  # bytes; what a fact has
+_MEASURED: Final = {"step_started", "step_completed"}  # their `at` is from this machine's clock, not Temporal's
+_BODY: Final = b"x" * 400  # bytes, the size of a fact
 _SUBJECT: Final = f"{INBOX}.hop"
 _STORED: Final = f"{INBOX}.stored"
 _STREAM: Final = "BENCH_HOPS"
 _HOPS: Final = 200
 
-Say = Callable[[], Awaitable[object]]
+Publish = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """From before a message is made until a subscriber's callback has it, in milliseconds.
+    """Latency from the creation of a message to a subscriber's callback, in milliseconds.
 
-    The fact is said by a worker, in another process, with a JetStream publish. The hops go from one connection to
-    another of this process: the bare one by a core NATS publish, the acknowledged one by a JetStream publish. Each
-    starts after the one before has arrived, and nothing else goes on.
+    A worker in another process publishes the fact to JetStream. The hops go from one connection of this process to
+    another: the bare hop is a core NATS publish, the acknowledged hop a JetStream publish. Each message is sent after
+    the previous one was received, and nothing else runs.
     """
 
     rounds: list[dict[str, Latency]]
@@ -76,11 +76,11 @@ class Progress:
 
 
 async def measure_progress(house: House, contestant: Contestant, runs: int, rounds: int) -> Progress:
-    """Do runs one at a time while a plain NATS client listens; then send as many messages the bare way."""
+    """Measure facts of sequential runs with a plain NATS subscriber, and then bare messages."""
     async with _client(house) as publisher, _client(house) as subscriber:
         js = publisher.jetstream()
         await js.add_stream(StreamConfig(name=_STREAM, subjects=[_STORED]))
-        say_bare = partial(publisher.publish, _SUBJECT, _BODY)
+        publish_bare = partial(publisher.publish, _SUBJECT, _BODY)
         played = []
         for number in range(rounds):
             tell(f"progress, round {number + 1} of {rounds}")
@@ -88,25 +88,25 @@ async def measure_progress(house: House, contestant: Contestant, runs: int, roun
             played.append(
                 {
                     _FACT: facts,
-                    _FLOOR: await _hops(subscriber, _SUBJECT, say_bare, apart=apart),
+                    _FLOOR: await _hops(subscriber, _SUBJECT, publish_bare, apart=apart),
                     _ACKNOWLEDGED: await _hops(subscriber, _STORED, partial(js.publish, _STORED, _BODY), apart=apart),
-                    _IN_A_ROW: await _hops(subscriber, _SUBJECT, say_bare, apart=0.0),
+                    _IN_A_ROW: await _hops(subscriber, _SUBJECT, publish_bare, apart=0.0),
                 }
             )
         return Progress(played)
 
 
 async def _facts(subscriber: Nats, contestant: Contestant, runs: int) -> tuple[Latency, float]:
-    """Return how long facts took, and how many seconds they were apart."""
+    """Return the latency of facts, and the mean seconds between them."""
     took: list[float] = []
 
-    async def hear(message: Msg) -> None:
+    async def receive(message: Msg) -> None:
         now = time.time()
         fact = json.loads(message.data)
         if fact["kind"] in _MEASURED:
             took.append((now - datetime.fromisoformat(fact["at"]).timestamp()) * 1_000)
 
-    subscription = await subscriber.subscribe("progress.>", cb=hear)
+    subscription = await subscriber.subscribe("progress.>", cb=receive)
     await subscriber.flush()
     began = time.perf_counter()
     for _ in range(runs):
@@ -116,22 +116,22 @@ async def _facts(subscriber: Nats, contestant: Contestant, runs: int) -> tuple[L
     return percentiles(took), apart
 
 
-async def _hops(subscriber: Nats, subject: str, say: Say, *, apart: float) -> Latency:
+async def _hops(subscriber: Nats, subject: str, publish: Publish, *, apart: float) -> Latency:
     took: list[float] = []
-    arrived = asyncio.Event()
+    received = asyncio.Event()
 
-    async def hear(_: Msg) -> None:
+    async def receive(_: Msg) -> None:
         took.append((time.time() - began) * 1_000)
-        arrived.set()
+        received.set()
 
-    subscription = await subscriber.subscribe(subject, cb=hear)
+    subscription = await subscriber.subscribe(subject, cb=receive)
     await subscriber.flush()
     for _ in range(_HOPS):
         await asyncio.sleep(apart)
-        arrived.clear()
+        received.clear()
         began = time.time()
-        await say()
-        await arrived.wait()
+        await publish()
+        await received.wait()
     await subscription.unsubscribe()
     return percentiles(took)
 

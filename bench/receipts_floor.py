@@ -1,4 +1,4 @@
-"""The least that a durable receipt costs: a decision signals a run, and the run says it; nothing is checked or kept.
+"""The minimum of a durable receipt: a decision signals a run, which publishes a receipt without any checks.
 
 ``python -m bench.receipts_floor TEMPORAL NATS SEED`` is its bridge and worker, until SIGTERM.
 """
@@ -33,22 +33,22 @@ _SOON: Final = timedelta(seconds=10)
 
 
 @workflow.defn
-class Waits:
-    """Waits for one signal and says that it came."""
+class Waiting:
+    """Waits for a signal and publishes a receipt."""
 
     def __init__(self) -> None:
         self._signalled = False
 
     @workflow.signal
     def decide(self) -> None:
-        """Take the decision."""
+        """Receive the decision."""
         self._signalled = True
 
     @workflow.run
     async def run(self) -> None:
-        """Wait, and say it."""
+        """Wait for the decision and publish its receipt."""
         await workflow.wait_condition(lambda: self._signalled)
-        await workflow.execute_local_activity("say", workflow.info().workflow_id, start_to_close_timeout=_SOON)
+        await workflow.execute_local_activity("publish", workflow.info().workflow_id, start_to_close_timeout=_SOON)
 
 
 class ReceiptsFloor:
@@ -58,39 +58,39 @@ class ReceiptsFloor:
         self._client = client
         self._bus = bus
         self._waiting: list[str] = []
-        self._heard = asyncio.Queue[str]()
+        self._received = asyncio.Queue[str]()
 
-    async def listen(self) -> None:
-        """Hear receipts, as any program on the bus would."""
-        await self._bus.subscribe(_RECEIPTS, cb=self._hear)
+    async def subscribe(self) -> None:
+        """Subscribe to receipts with a plain NATS subscription."""
+        await self._bus.subscribe(_RECEIPTS, cb=self._receive)
         await self._bus.flush()
 
-    async def ask(self, count: int) -> None:
-        """Let so many runs wait."""
+    async def start_runs(self, count: int) -> None:
+        """Start so many runs, which wait for their decisions."""
         for _ in range(count):
             run_id = f"{_TASK_QUEUE}-{uuid4().hex}"
-            await self._client.start_workflow(Waits.run, id=run_id, task_queue=_TASK_QUEUE)
+            await self._client.start_workflow(Waiting.run, id=run_id, task_queue=_TASK_QUEUE)
             self._waiting.append(run_id)
 
     async def decide(self) -> None:
-        """Decide one, and wait for its receipt."""
+        """Decide one run and wait for its receipt."""
         run_id = self._waiting.pop()
         await self._bus.publish(_DECISIONS, run_id.encode())
-        assert await self._heard.get() == run_id
+        assert await self._received.get() == run_id
 
-    async def _hear(self, message: Msg) -> None:
-        self._heard.put_nowait(message.data.decode())
+    async def _receive(self, message: Msg) -> None:
+        self._received.put_nowait(message.data.decode())
 
 
 @asynccontextmanager
 async def open_receipts_floor(house: House) -> AsyncIterator[ReceiptsFloor]:
-    """Run bridge and worker, one process beside the suite, for as long as the block lasts."""
+    """Run bridge and worker in one process for as long as the block lasts."""
     endpoints = house.endpoints
     async with beside("bench.receipts_floor", endpoints.temporal, endpoints.nats, str(house.operator)):
         bus = await house.connect()
         try:
             floor = ReceiptsFloor(await Client.connect(endpoints.temporal), bus)
-            await floor.listen()
+            await floor.subscribe()
             yield floor
         finally:
             await bus.close()
@@ -103,15 +103,17 @@ async def _work(temporal: str, server: str, seed: Path) -> None:
     bus = await nats.connect(server, nkeys_seed=str(seed), inbox_prefix=INBOX)
 
     @activity.defn
-    async def say(run_id: str) -> None:
+    async def publish(run_id: str) -> None:
         await bus.publish(_RECEIPTS, run_id.encode())
 
-    async def hand_over(message: Msg) -> None:
-        await client.get_workflow_handle(message.data.decode()).signal(Waits.decide)
+    async def signal_run(message: Msg) -> None:
+        await client.get_workflow_handle(message.data.decode()).signal(Waiting.decide)
 
     runner = UnsandboxedWorkflowRunner()
-    async with Worker(client, task_queue=_TASK_QUEUE, workflows=[Waits], activities=[say], workflow_runner=runner):
-        await bus.subscribe(_DECISIONS, cb=hand_over)
+    async with Worker(
+        client, task_queue=_TASK_QUEUE, workflows=[Waiting], activities=[publish], workflow_runner=runner
+    ):
+        await bus.subscribe(_DECISIONS, cb=signal_run)
         await stop.wait()
     await bus.close()
 

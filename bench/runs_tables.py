@@ -1,4 +1,4 @@
-"""The tables of whole runs, made of their summary: times, ratios to each floor, and processes."""
+"""Tables of whole runs, from their summary: times, ratios to each floor, and processes."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _NONE: Final[dict[str, float]] = {}
 
 
 def times_table(found: dict[str, Any]) -> Table:
-    """Return how long a run takes, how many there are in a second, and their CPU; floors first."""
+    """Return latency, throughput and CPU of each contestant; floors first."""
     table = Table("#", "", "p50", "p99", "runs/s", "CPU/run", title="A run of three steps")
     for number, (name, it) in enumerate(found["runs"].items(), start=1):
         table.add_row(
@@ -28,7 +28,7 @@ def times_table(found: dict[str, Any]) -> Table:
 
 
 def ratios_table(found: dict[str, Any]) -> Table:
-    """Return each of Perdure's contestants as a multiple of each floor; aims hold for the first one."""
+    """Return Perdure's contestants as multiples of each floor; aims refer to the first floor."""
     table = Table("Perdure", "to the floor", "p50", "runs/s", "CPU/run", title="Perdure as a multiple of each floor")
     first, *_, last = found["floors"]
     for name, it in found["runs"].items():
@@ -48,7 +48,7 @@ def ratios_table(found: dict[str, Any]) -> Table:
 
 
 def processes_table(found: dict[str, Any]) -> Table:
-    """Return the memory of each process, and what it spent on a run of each contestant that uses it, by number."""
+    """Return the memory of each process, and its CPU per run for each contestant that uses it, by number."""
     runs = found["runs"]
     numbers = (f"#{number}" for number in range(1, len(runs) + 1))
     table = Table("process", "idle", "after", *numbers, title="Resident memory in MiB, and CPU a run in ms")

@@ -1,4 +1,4 @@
-"""Temporal's development server as it comes: durable, with nothing tuned."""
+"""Temporal's development server with its default settings and a database file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ STOCK_TEMPORAL: Final = "stock temporal"
 
 
 def stock_temporal(folder: Path, ports: Mapping[str, int]) -> Program:
-    """Return what ``temporal server start-dev --db-filename`` gives; the flags keep it apart from other servers."""
+    """Return the program ``temporal server start-dev --db-filename`` on its own ports."""
     command = [installed("temporal"), "server", "start-dev", "--ip", "127.0.0.1"]
     command += ["--db-filename", str(folder / "stock-temporal.db")]
     for flag in ("port", "ui-port", "http-port"):

@@ -1,4 +1,4 @@
-"""Events that wait: what they cost ingest in memory when a route lets only one run be open, and that never ends."""
+"""Waiting events: the memory of ingest when a route allows one open run, which never ends."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from nats.js import JetStreamContext
 from rich.console import Console
 
-from bench.front_door import FrontDoor, publish_events, stored
+from bench.front_door import FrontDoor, publish_events, wait_until_stored
 from bench.measure import resident_mib
 from bench.report import at_most, tell
 
@@ -15,7 +15,7 @@ __all__ = ["Waiting", "measure_waiting"]
 
 _AIM: Final = 1.2
 _FEW: Final = 100
-_LOOK_EVERY: Final = 0.1  # seconds
+_POLL_EVERY: Final = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Waiting:
     """Resident memory of ingest in MiB, with few events waiting and with many.
 
     Attributes:
-        peak: The most that was seen while the many came.
+        peak: The maximum while the many arrived.
     """
 
     events: int
@@ -39,7 +39,7 @@ class Waiting:
         """Print a line."""
         console.print(
             f"Ingest holds {self.few:.0f} MiB with {_FEW} events waiting and {self.many:.0f} MiB with "
-            f"{self.events:,} (at most {self.peak:.0f} MiB on the way): {at_most(self.many / self.few, _AIM)}",
+            f"{self.events:,} (peak {self.peak:.0f} MiB): {at_most(self.many / self.few, _AIM)}",
             highlight=False,
         )
 
@@ -53,21 +53,21 @@ async def measure_waiting(door: FrontDoor, events: int) -> Waiting:
 
 
 async def _with_waiting(door: FrontDoor, events: int, *, more: int) -> list[float]:
-    """Publish more events and return ingest's memory, again and again until all of them wait."""
-    seen: list[float] = []
-    arriving = asyncio.create_task(_arrive(door.js, events, more))
-    while not arriving.done():
-        seen.append(_ingest_mib(door))
-        await asyncio.wait({arriving}, timeout=_LOOK_EVERY)
-    await arriving
-    return [*seen, _ingest_mib(door)]
+    """Publish more events, and return samples of ingest's memory until all of them wait."""
+    samples: list[float] = []
+    publishing = asyncio.create_task(_publish_and_wait(door.js, events, more))
+    while not publishing.done():
+        samples.append(_ingest_mib(door))
+        await asyncio.wait({publishing}, timeout=_POLL_EVERY)
+    await publishing
+    return [*samples, _ingest_mib(door)]
 
 
-async def _arrive(js: JetStreamContext, events: int, more: int) -> None:
+async def _publish_and_wait(js: JetStreamContext, events: int, more: int) -> None:
     await publish_events(js, "events.bench.waiting", more)
-    await stored(js, "WAITING", events - 1)  # one is let go
+    await wait_until_stored(js, "WAITING", events - 1)  # one event has started its run
     while (await js.consumer_info("EVENTS", "ingest")).num_ack_pending:
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_POLL_EVERY)
 
 
 def _ingest_mib(door: FrontDoor) -> float:

@@ -1,6 +1,6 @@
-"""What both sides run: three small steps, once as activities and once as local activities.
+"""The workload of all contestants: three small steps, as activities and as local activities.
 
-It imports nothing of Perdure: the sandbox of the one written by hand would import that anew for each of its runs.
+It imports nothing of Perdure, because the sandbox of the hand-written worker would import it anew for each run.
 """
 
 from datetime import timedelta
@@ -13,19 +13,19 @@ SOON: Final = timedelta(seconds=30)
 
 @activity.defn
 async def load(path: str) -> str:
-    """Stand for reading something."""
+    """Stand in for reading a document."""
     return f"The text of {path}."
 
 
 @activity.defn
 async def analyse(text: str) -> list[str]:
-    """Stand for thinking about it."""
+    """Stand in for analysing it."""
     return text.split()
 
 
 @activity.defn
 async def write(words: list[str]) -> int:
-    """Stand for writing down what came of it."""
+    """Stand in for writing the result."""
     return len(words)
 
 
@@ -35,7 +35,7 @@ class Activities:
 
     @workflow.run
     async def run(self, document: dict[str, str]) -> int:
-        """Do one after the other."""
+        """Run the steps one after the other."""
         text = await workflow.execute_activity(load, document["path"], start_to_close_timeout=SOON)
         words = await workflow.execute_activity(analyse, text, start_to_close_timeout=SOON)
         return await workflow.execute_activity(write, words, start_to_close_timeout=SOON)
@@ -43,11 +43,11 @@ class Activities:
 
 @workflow.defn
 class LocalActivities:
-    """The same three steps, each a local activity: for steps that are short."""
+    """The same three steps, each a local activity, which suits short steps."""
 
     @workflow.run
     async def run(self, document: dict[str, str]) -> int:
-        """Do one after the other."""
+        """Run the steps one after the other."""
         text = await workflow.execute_local_activity(load, document["path"], start_to_close_timeout=SOON)
         words = await workflow.execute_local_activity(analyse, text, start_to_close_timeout=SOON)
         return await workflow.execute_local_activity(write, words, start_to_close_timeout=SOON)

@@ -1,4 +1,4 @@
-"""Every run's story has an end on the bus, also where no code could say it."""
+"""The progress of every run has an end on the bus, also where the run itself cannot publish it."""
 
 import asyncio
 from contextlib import suppress
@@ -18,21 +18,21 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROUTES = [{"on": "work.patient", "start": "Patient"}, {"on": "work.chained", "start": "Chain"}]
 
-here = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
+live = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
 
 
-async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_ended(here: World) -> None:
-    temporal = await Client.connect(here.suite.endpoints.temporal)
-    await here.publish("work.patient", b"{}", Nats_Msg_Id="given-up")
-    await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="wrong")
+async def test_runs_that_were_ended_from_outside_or_never_began_have_an_end(live: World) -> None:
+    temporal = await Client.connect(live.suite.endpoints.temporal)
+    await live.publish("work.patient", b"{}", Nats_Msg_Id="given-up")
+    await live.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="wrong")
     await temporal.start_workflow(
         "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
     )
-    await begun(here, "Patient-given-up")
+    await begun(live, "Patient-given-up")
     await temporal.get_workflow_handle("Patient-given-up").terminate(reason="out of patience")
-    facts = await here.stories("Patient-given-up", "Chain-wrong", "late")
+    facts = await live.stories("Patient-given-up", "Chain-wrong", "late")
 
-    endings = {run: story[-1] for run, story in facts.items()}
+    endings = {run: progress[-1] for run, progress in facts.items()}
     assert {run: ending.kind for run, ending in endings.items()} == {
         "Patient-given-up": "terminated",
         "Chain-wrong": "failed",
@@ -41,43 +41,43 @@ async def test_runs_that_were_ended_from_outside_or_never_began_say_how_they_end
     assert "out of patience" in str(endings["Patient-given-up"].error)
     assert endings["Patient-given-up"].event_id == "given-up"
     assert "Failed decoding arguments" in str(endings["Chain-wrong"].error)
-    assert [run for run, story in facts.items() if gaps(story)] == []
-    assert [len([it for it in story if it.kind in ENDINGS]) for story in facts.values()] == [1, 1, 1]
+    assert [run for run, progress in facts.items() if gaps(progress)] == []
+    assert [len([it for it in progress if it.kind in ENDINGS]) for progress in facts.values()] == [1, 1, 1]
 
 
-async def test_runs_that_were_reset_from_outside_have_whole_stories(here: World) -> None:
-    temporal = await Client.connect(here.suite.endpoints.temporal)
+async def test_runs_that_were_reset_from_outside_have_complete_progress(live: World) -> None:
+    temporal = await Client.connect(live.suite.endpoints.temporal)
     for run in ("early", "late", "ended", "terminated"):
-        await here.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
+        await live.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
     for run, first in (("early", True), ("late", False)):
         await steps_recorded(temporal, f"Chain-{run}", 2)
         await reset(temporal, f"Chain-{run}", first=first)
-    await here.stories(*(f"Chain-{run}" for run in ("early", "late", "ended", "terminated")))
+    await live.stories(*(f"Chain-{run}" for run in ("early", "late", "ended", "terminated")))
     for run in ("ended", "terminated"):
         await reset(temporal, f"Chain-{run}", first=True)
     await temporal.get_workflow_handle("Chain-terminated").terminate(reason="out of patience")
     assert await temporal.get_workflow_handle("Chain-ended").result() == 4
-    await ended_twice(here, {"Chain-ended", "Chain-terminated"})
-    await looked_again(here)
-    facts = await here.facts()
+    await ended_twice(live, {"Chain-ended", "Chain-terminated"})
+    await reconciled(live)
+    facts = await live.facts()
 
-    stories = {run: facts[f"Chain-{run}"] for run in ("early", "late", "ended", "terminated")}
-    assert {run: [fact.kind for fact in story if fact.kind in ENDINGS] for run, story in stories.items()} == {
+    progress = {run: facts[f"Chain-{run}"] for run in ("early", "late", "ended", "terminated")}
+    assert {run: [fact.kind for fact in found if fact.kind in ENDINGS] for run, found in progress.items()} == {
         "early": ["completed"],
         "late": ["completed"],
         "ended": ["completed", "completed"],
         "terminated": ["completed", "terminated"],
     }
-    assert {run: gaps(story) for run, story in stories.items() if gaps(story)} == {}
-    assert [len({fact.run_id for fact in story}) for story in stories.values()] == [2, 2, 2, 2]
-    assert len({fact.run_id for fact in stories["ended"] if fact.kind in ENDINGS}) == 2
+    assert {run: gaps(found) for run, found in progress.items() if gaps(found)} == {}
+    assert [len({fact.run_id for fact in found}) for found in progress.values()] == [2, 2, 2, 2]
+    assert len({fact.run_id for fact in progress["ended"] if fact.kind in ENDINGS}) == 2
 
 
-async def ended_twice(here: World, runs: set[str]) -> None:
-    """Wait until each of these runs has said two ends: its own, and the one after its reset."""
+async def ended_twice(live: World, runs: set[str]) -> None:
+    """Wait until each of these runs has published two ends: one before and one after its reset."""
     async with asyncio.timeout(60):
         while True:
-            facts = await here.facts()
+            facts = await live.facts()
             if all(len([fact for fact in facts[run] if fact.kind in ENDINGS]) == 2 for run in runs):
                 return
             await asyncio.sleep(0.2)
@@ -95,7 +95,7 @@ async def steps_recorded(temporal: Client, run: str, count: int) -> None:
 
 
 async def reset(temporal: Client, run: str, *, first: bool) -> None:
-    """Let a run go on from a task of its past, as an operator does."""
+    """Reset a run to its first or last workflow task, as an operator does."""
     handle = temporal.get_workflow_handle(run)
     tasks = [
         event.event_id
@@ -112,12 +112,12 @@ async def reset(temporal: Client, run: str, *, first: bool) -> None:
     await temporal.workflow_service.reset_workflow_execution(request)
 
 
-async def looked_again(here: World) -> None:
-    """Let the reconciler look a few more times: what it would say twice or wrongly, it says now."""
-    await here.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="later")
-    await here.stories("Chain-later")
+async def reconciled(live: World) -> None:
+    """Let the reconciler run a few more times, so that duplicate or wrong ends show."""
+    await live.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="later")
+    await live.stories("Chain-later")
 
 
-async def begun(here: World, run: str) -> None:
-    while run not in await here.facts():
+async def begun(live: World, run: str) -> None:
+    while run not in await live.facts():
         await asyncio.sleep(0.1)

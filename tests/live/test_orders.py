@@ -1,4 +1,4 @@
-"""The example of an order on real servers, while its workers are killed: money and stock add up."""
+"""The order example on real servers, with killed workers: money and stock add up."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 PRICE = 1500  # more than bob has
 SECONDS = 0.8  # of each call: half before its effect, half after
 
-# What becomes of each order, by how it is placed.
-FATES: dict[str, tuple[dict[str, Any], str]] = {
+# By order id: changes of the order, and how it ends.
+ORDERS: dict[str, tuple[dict[str, Any], str]] = {
     "paying": ({}, "shipped"),
     "resting": ({"reflection_seconds": 6}, "shipped"),
     "unshippable": ({"address": ""}, "failed"),
@@ -54,7 +54,7 @@ def read(folder: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(folder / "books", timeout=10)) as books:
         try:
             return books.execute(query).fetchall()
-        except sqlite3.OperationalError:  # no server has opened them yet
+        except sqlite3.OperationalError:  # no server has created the tables yet
             return []
 
 
@@ -65,35 +65,35 @@ async def called(folder: Path, order_id: str, deed: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_killed_within_calls_between_them_and_while_compensating_everything_adds_up(
+async def test_money_and_stock_add_up_although_workers_are_killed_within_and_between_calls_and_compensations(
     world: OpenWorld, tmp_path: Path
 ) -> None:
-    async with world(**configuration(tmp_path)) as here:
-        for order_id, (changes, _) in FATES.items():
+    async with world(**configuration(tmp_path)) as live:
+        for order_id, (changes, _) in ORDERS.items():
             order = {"order_id": order_id, "customer": "ada", "item": "lamp", "pieces": 1, "cents": PRICE}
-            await here.publish("orders.placed", json.dumps(order | {"address": "1 Main St"} | changes).encode())
+            await live.publish("orders.placed", json.dumps(order | {"address": "1 Main St"} | changes).encode())
         await called(tmp_path, "paying", "pay")
-        here.suite.supervisor.kill("orchestrator")
+        live.suite.supervisor.kill("orchestrator")
         await called(tmp_path, "unshippable", "ship")
-        await called(tmp_path, "regretted", "pay")  # before it there is nothing to refund
-        await here.publish("orders.cancelled", b'{"order_id": "regretted"}')
+        await called(tmp_path, "regretted", "pay")  # only then there is something to refund
+        await live.publish("orders.cancelled", b'{"order_id": "regretted"}')
         await called(tmp_path, "regretted", "refund")
         await called(tmp_path, "unshippable", "refund")
-        await asyncio.sleep(SECONDS * 0.75)  # what was refunded is refunded, and nobody was told
-        here.suite.supervisor.kill("orchestrator")
-        facts = await here.ended(len(FATES))
+        await asyncio.sleep(SECONDS * 0.75)  # the refund took effect, and its answer has not been sent
+        live.suite.supervisor.kill("orchestrator")
+        facts = await live.ended(len(ORDERS))
 
-    shipped = sum(fate == "shipped" for _, fate in FATES.values())
+    shipped = sum(end == "shipped" for _, end in ORDERS.values())
     assert dict(read(tmp_path, "SELECT * FROM stock"))["lamp"] == 10 - shipped
     money = dict(read(tmp_path, "SELECT * FROM accounts"))
     assert money == {"ada": 20000 - PRICE * shipped, "bob": 1000, "shop": PRICE * shipped}
     open_deeds = Counter(order for (order,) in read(tmp_path, "SELECT order_id FROM deeds WHERE NOT undone"))
-    assert open_deeds == {name: 3 for name, (_, fate) in FATES.items() if fate == "shipped"}
-    for name, (_, fate) in FATES.items():
-        story = facts[f"order-{name}"]
-        result = story[-1].result
-        assert (result["state"] if isinstance(result, dict) else story[-1].kind) == fate
-        assert gaps(story) == set()
+    assert open_deeds == {name: 3 for name, (_, end) in ORDERS.items() if end == "shipped"}
+    for name, (_, end) in ORDERS.items():
+        progress = facts[f"order-{name}"]
+        result = progress[-1].result
+        assert (result["state"] if isinstance(result, dict) else progress[-1].kind) == end
+        assert gaps(progress) == set()
     calls = Counter(read(tmp_path, "SELECT order_id, deed FROM calls"))
     answers = Counter(read(tmp_path, "SELECT deed FROM answers"))
-    assert sum(calls.values()) > sum(answers.values())  # some were made again, under the same key
+    assert sum(calls.values()) > sum(answers.values())  # some calls were retried, under the same key

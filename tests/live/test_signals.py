@@ -1,4 +1,4 @@
-"""A signal counts once: before its run has begun, and when it is delivered again."""
+"""A signal counts once, also before its run has begun and when it is redelivered."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,32 +18,34 @@ from tests.support.suite import World
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 
-async def test_signals_before_the_start_and_signals_delivered_twice_count_once(world: OpenWorld) -> None:
-    async with world(routes=[{"on": "tally.begun", "start": "Tally"}]) as here:
+async def test_signals_before_the_start_and_redelivered_signals_count_once(world: OpenWorld) -> None:
+    async with world(routes=[{"on": "tally.begun", "start": "Tally"}]) as live:
         for _ in range(10):
-            await here.bus.publish_raw(RawMessage("signals.Tally-one.add", b"1", {}))
-        await here.publish("tally.begun", b"{}", Nats_Msg_Id="one")
-        temporal = await Client.connect(here.suite.endpoints.temporal)
+            await live.bus.publish_raw(RawMessage("signals.Tally-one.add", b"1", {}))
+        await live.publish("tally.begun", b"{}", Nats_Msg_Id="one")
+        temporal = await Client.connect(live.suite.endpoints.temporal)
         await begun(temporal)
         bridge = Bridge(
             temporal,
-            here.bus,
+            live.bus,
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
-            approvers=ApproversFile(here.settings.approvers_file),
-            settings=here.settings.temporal,
+            approvers=ApproversFile(live.settings.approvers_file),
+            settings=live.settings.temporal,
         )
-        again = StoredMessage(RawMessage("signals.Tally-one.add", b"100", {}), "SIGNALS", 99, datetime.now(UTC), 0)
+        redelivered = StoredMessage(
+            RawMessage("signals.Tally-one.add", b"100", {}), "SIGNALS", 99, datetime.now(UTC), 0
+        )
         for _ in range(3):
-            await bridge.signal(again)
-        await here.bus.publish_raw(RawMessage("signals.Tally-one.stop", b"", {}))
-        facts = await here.completed(1)
+            await bridge.signal(redelivered)
+        await live.bus.publish_raw(RawMessage("signals.Tally-one.stop", b"", {}))
+        facts = await live.completed(1)
 
     assert facts["Tally-one"][-1].result == 110
 
 
 async def begun(temporal: Client) -> None:
-    """Wait until the ten early signals have found their run."""
+    """Wait until the run has received the ten early signals."""
     while True:
         try:
             history = await temporal.get_workflow_handle("Tally-one").fetch_history()

@@ -1,4 +1,4 @@
-"""Plays a story for real: a run on a time-skipping Temporal, a bridge, keys, and workers that are killed."""
+"""Plays a scenario on a time-skipping Temporal, with the real bridge, signed decisions and killed workers."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -17,18 +17,17 @@ from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Receipt
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.fuse import Fuse, Fused, Killed
-from tests.support.scenario_workflow import Question, Script, Telling
-from tests.support.scenarios.approvers import Cast, title_of
-from tests.support.scenarios.scenario import Die, Pass, Scene, Story
-from tests.support.scenarios.scenario import Heard as InStory
+from tests.support.scenario_workflow import RequestInput, ScenarioInput, ScenarioWorkflow
+from tests.support.scenarios.approvers import ScriptedApprovers, title_of
+from tests.support.scenarios.scenario import KillWorker, PassTime, Scenario, Step, StoredDecision
 from tests.support.scripted_worker import open_scripted_worker
 
 SETTLED: Final = timedelta(seconds=10)
-"""Temporal's clock leaps over it as soon as no worker has anything to do."""
+"""Temporal's clock skips this time as soon as no worker has anything to do."""
 
 
-class Listening(MemoryBus):
-    """A bus that also remembers what it takes for a repetition: that must say the same."""
+class RecordingBus(MemoryBus):
+    """A bus that also records what it drops as a duplicate, so that duplicates with other content are found."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,70 +46,73 @@ class Listening(MemoryBus):
 
 
 @dataclass
-class Theatre:
-    """One performance."""
+class ScenarioPlayer:
+    """Plays one scenario once."""
 
     environment: WorkflowEnvironment
-    cast: Cast
-    story: Story
-    bus: Listening = field(default_factory=Listening)
+    approvers: ScriptedApprovers
+    scenario: Scenario
+    bus: RecordingBus = field(default_factory=RecordingBus)
     queue: str = field(default_factory=lambda: uuid4().hex)
     fuse: Fuse = field(default_factory=lambda: Fuse(0))
     worker: AsyncExitStack = field(default_factory=AsyncExitStack)
     is_alive: bool = False
 
     async def play(self) -> list[tuple[str, str]] | None:
-        """Live through the story; returns what the run gave, or nothing if it had to be cancelled."""
+        """Play all steps; returns the result of the run, or nothing if it had to be cancelled."""
         async with AsyncExitStack() as end:
             end.push_async_callback(self.kill)
-            self.beginning = await self.environment.get_current_time()
-            self.run = await self.begin()
+            self.started_at = await self.environment.get_current_time()
+            self.run = await self.start()
             await self.work()
-            for scene in self.story.scenes:
-                await self.act(scene)
+            for step in self.scenario.steps:
+                await self.perform(step)
             await self.work()
             return await self.finish()
 
-    async def begin(self) -> WorkflowHandle[Any, Any]:
-        questions = [
-            Question(title=title_of(number), policy=ask.policy, requester=ask.requester)
-            for number, ask in enumerate(self.story.asks, 1)
+    async def start(self) -> WorkflowHandle[Any, Any]:
+        requests = [
+            RequestInput(title=title_of(number), policy=request.policy, requester=request.requester)
+            for number, request in enumerate(self.scenario.requests, 1)
         ]
-        script = Script(questions=tuple(questions), order=self.story.order, lead=self.story.lead)
+        scenario = ScenarioInput(requests=tuple(requests), order=self.scenario.order, lead=self.scenario.lead)
         return await self.environment.client.start_workflow(
-            "Telling", script, id=f"run-{self.queue}", task_queue=self.queue
+            "ScenarioWorkflow", scenario, id=f"run-{self.queue}", task_queue=self.queue
         )
 
-    async def act(self, scene: Scene) -> None:
-        match scene.step:
-            case Pass(hours):
+    async def perform(self, step: Step) -> None:
+        match step.action:
+            case PassTime(hours):
                 await self.work()
                 await self.environment.sleep(timedelta(hours=hours))
-            case Die(bridge=at):
+            case KillWorker(bridge=at):
                 await self.kill()
                 self.fuse = Fuse(at)
-        if scene.heard is not None and not (scene.is_redelivery and await self.is_over()):
-            await self.deliver(scene.heard)
-        if not scene.is_dead:
+        if step.delivered is not None and not (step.is_redelivery and await self.is_over()):
+            await self.deliver(step.delivered)
+        if not step.is_dead:
             await self.work()
 
-    async def deliver(self, heard: InStory) -> None:
-        """Let the bridge hear it, and hear it again if it died meanwhile.
+    async def deliver(self, stored: StoredDecision) -> None:
+        """Deliver a decision to the bridge, and redeliver it if the bridge died meanwhile.
 
-        Not if that ended the run: the test server keeps no request ids of signals (see ``test_bridge`` for a real one).
+        It is not redelivered if it ended the run: the test server keeps no request ids of signals (``test_bridge``
+        covers that with a real server).
         """
         was_over = await self.is_over()
-        wire = RawMessage(f"decisions.{self.run.id}", self.cast.body(heard.say, self.run.id, self.beginning), {})
-        said = StoredMessage(wire, "DECISIONS", heard.place, await self.environment.get_current_time(), pending=0)
+        raw = RawMessage(
+            f"decisions.{self.run.id}", self.approvers.body(stored.decision, self.run.id, self.started_at), {}
+        )
+        message = StoredMessage(raw, "DECISIONS", stored.place, await self.environment.get_current_time(), pending=0)
         fuse, self.fuse = self.fuse, Fuse(0)
         try:
-            await self.bridge(Fused(self.environment.client, fuse), Fused(self.bus, fuse)).decision(said)
+            await self.bridge(Fused(self.environment.client, fuse), Fused(self.bus, fuse)).decision(message)
         except Killed:
             if self.is_alive:
                 await self.work()
             if not was_over and await self.is_over():
                 return
-            await self.bridge(self.environment.client, self.bus).decision(said)
+            await self.bridge(self.environment.client, self.bus).decision(message)
 
     def bridge(self, client: Any, bus: Any) -> Bridge:
         return Bridge(
@@ -118,15 +120,15 @@ class Theatre:
             bus,
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
-            approvers=self.cast.file,
+            approvers=self.approvers.file,
             settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )
 
     async def work(self) -> None:
-        """Let a worker do what there is to do."""
+        """Run a worker until it has nothing left to do."""
         if not self.is_alive:
             await self.worker.enter_async_context(
-                open_scripted_worker(self.environment, Telling, bus=self.bus, queue=self.queue)
+                open_scripted_worker(self.environment, ScenarioWorkflow, bus=self.bus, queue=self.queue)
             )
             self.is_alive = True
         async with asyncio.timeout(30):
@@ -137,7 +139,7 @@ class Theatre:
         self.is_alive = False
 
     async def finish(self) -> list[tuple[str, str]] | None:
-        """Cancel a run that goes on waiting."""
+        """Cancel a run that still waits, and return the result."""
         if not await self.is_over():
             await self.run.cancel()
         try:

@@ -1,4 +1,4 @@
-"""A run that asks what a story says, in the order in which the story says it."""
+"""A workflow that requests the approvals of a scenario, in the scenario's order."""
 
 import asyncio
 from datetime import timedelta
@@ -10,39 +10,39 @@ from temporalio import workflow
 from perdure.flow import ApprovalOutcome, Approved, Policy, Rejected, approval
 
 
-class Question(BaseModel):
+class RequestInput(BaseModel):
     title: str
     policy: Policy
     requester: str | None
 
 
-class Script(BaseModel):
-    questions: tuple[Question, ...]
+class ScenarioInput(BaseModel):
+    requests: tuple[RequestInput, ...]
     order: Literal["all", "any", "in turn"]
     lead: timedelta
 
 
 @workflow.defn
-class Telling:
-    """Returns the outcomes, but of those that were no longer asked."""
+class ScenarioWorkflow:
+    """Returns the outcomes of all requests that it did not cancel."""
 
     @workflow.run
-    async def run(self, script: Script) -> list[tuple[str, str]]:
-        await asyncio.sleep(script.lead.total_seconds())
-        if script.order == "in turn":
-            return [_told(await _ask(question)) for question in script.questions]
-        tasks = [asyncio.create_task(_ask(question)) for question in script.questions]
-        if script.order == "any":
+    async def run(self, scenario: ScenarioInput) -> list[tuple[str, str]]:
+        await asyncio.sleep(scenario.lead.total_seconds())
+        if scenario.order == "in turn":
+            return [_result(await _approval(request)) for request in scenario.requests]
+        tasks = [asyncio.create_task(_approval(request)) for request in scenario.requests]
+        if scenario.order == "any":
             await workflow.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=script.order == "any")
-        return [_told(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
+        outcomes = await asyncio.gather(*tasks, return_exceptions=scenario.order == "any")
+        return [_result(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
 
 
-async def _ask(question: Question) -> ApprovalOutcome:
-    return await approval(question.title, policy=question.policy, requester=question.requester)
+async def _approval(request: RequestInput) -> ApprovalOutcome:
+    return await approval(request.title, policy=request.policy, requester=request.requester)
 
 
-def _told(outcome: ApprovalOutcome) -> tuple[str, str]:
+def _result(outcome: ApprovalOutcome) -> tuple[str, str]:
     return outcome.outcome, outcome.by if isinstance(outcome, Approved | Rejected) else ""

@@ -1,4 +1,4 @@
-"""A stage for one workflow: a worker of ours on a time-skipping Temporal, a bus in memory, scripted agents."""
+"""A worker with Perdure's plugin on a time-skipping Temporal, with a bus in memory and scripted agents."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -36,35 +36,40 @@ from perdure_orchestrator.plugin import PerdurePlugin
 
 @dataclass
 class ScriptedAgents:
-    """Stands in for models and tools, and remembers what was asked of them."""
+    """Activities in place of models and tools, which record their requests.
 
-    asked: list[ModelRequest] = field(default_factory=list)
-    called: list[ToolRequest] = field(default_factory=list)
-    functions: list[FunctionCall] = field(default_factory=list)
-    answers: list[ModelResult] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)  # what a tool answers, if not that it is done
+    Attributes:
+        model_results: The results of the next model requests; after them each model answers "words".
+        tool_texts: The text that a tool returns, by tool; by default it is done.
+    """
+
+    model_requests: list[ModelRequest] = field(default_factory=list)
+    tool_requests: list[ToolRequest] = field(default_factory=list)
+    function_calls: list[FunctionCall] = field(default_factory=list)
+    model_results: list[ModelResult] = field(default_factory=list)
+    tool_texts: dict[str, str] = field(default_factory=dict)
     rules: OperatorRules = field(default_factory=lambda: OperatorRules(servers=("files", "filesystem")))
 
     @property
-    def steps(self) -> list[Callable[..., Any]]:
-        return [self.ask, self.call, self.call_function, self.read_rules]
+    def activities(self) -> list[Callable[..., Any]]:
+        return [self.call_model, self.call_tool, self.call_function, self.read_rules]
 
     @activity.defn(name=CALL_MODEL)
-    async def ask(self, request: ModelRequest) -> ModelResult:
-        self.asked.append(request)
-        return (
-            self.answers.pop(0) if self.answers else ModelResult(messages=({"said": "words"},), text="words", model="m")
-        )
+    async def call_model(self, request: ModelRequest) -> ModelResult:
+        self.model_requests.append(request)
+        if self.model_results:
+            return self.model_results.pop(0)
+        return ModelResult(messages=({"text": "words"},), text="words", model="m")
 
     @activity.defn(name=CALL_TOOL)
-    async def call(self, request: ToolRequest) -> ToolResult:
-        self.called.append(request)
-        text = self.texts.get(request.tool, f"{request.tool} done")
+    async def call_tool(self, request: ToolRequest) -> ToolResult:
+        self.tool_requests.append(request)
+        text = self.tool_texts.get(request.tool, f"{request.tool} done")
         return ToolResult(tool=request.tool, text=text, call_id=request.call_id)
 
     @activity.defn(name=CALL_FUNCTION)
     async def call_function(self, call: FunctionCall) -> ToolResult:
-        self.functions.append(call)
+        self.function_calls.append(call)
         return ToolResult(tool=call.function.name, text=f"{call.function.name} done", call_id=call.call_id)
 
     @activity.defn(name=READ_RULES)
@@ -74,7 +79,7 @@ class ScriptedAgents:
 
 @dataclass
 class ScriptedWorker:
-    """What a test sees."""
+    """The running worker, with what a test needs to start runs, decide requests and read messages."""
 
     environment: WorkflowEnvironment
     queue: str
@@ -93,16 +98,16 @@ class ScriptedWorker:
             task_timeout=task_timeout,
         )
 
-    async def asked(self) -> ApprovalRequested:
-        """Wait until the run asks for an approval."""
-        async for heard in self.bus.subscribe("approvals.requested.>", replay=True):
-            message = decode(heard.raw)
+    async def approval_request(self) -> ApprovalRequested:
+        """Wait for the first approval request and return it."""
+        async for stored in self.bus.subscribe("approvals.requested.>", replay=True):
+            message = decode(stored.raw)
             assert isinstance(message, ApprovalRequested)
             return message
         raise AssertionError
 
     def decision(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> Decision:
-        said = {
+        whole = {
             "workflow_id": run.id,
             "request_id": f"{run.id}.1",
             "decision": "approve",
@@ -110,22 +115,22 @@ class ScriptedWorker:
             "nonce": nonce,
             **fields,
         }
-        return Decision.model_validate(said)
+        return Decision.model_validate(whole)
 
     async def decide(
         self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", stored_at: datetime | None = None, **fields: Any
     ) -> None:
         decision = self.decision(run, nonce=nonce, **fields)
-        arrived = ReceivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
-        await run.signal(DECISION_SIGNAL, arrived)
+        received = ReceivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
+        await run.signal(DECISION_SIGNAL, received)
 
     @property
     def progress(self) -> list[Progress]:
         return [message for message in self.bus.published if isinstance(message, Progress)]
 
     @property
-    def story(self) -> list[tuple[int, str, str | None]]:
-        """The facts of the run in the order of their numbers."""
+    def timeline(self) -> list[tuple[int, str, str | None]]:
+        """Sequence, kind and step of each fact, in order of sequence and attempt."""
         facts = sorted(self.progress, key=lambda fact: (fact.sequence, fact.attempt))
         return [(fact.sequence, fact.kind, fact.step) for fact in facts]
 
@@ -138,22 +143,22 @@ async def open_scripted_worker(
     bus: MemoryBus | None = None,
     queue: str | None = None,
 ) -> AsyncIterator[ScriptedWorker]:
-    """Raise the curtain."""
-    stage = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    """Run a worker for these workflows for as long as the block lasts."""
+    worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
     configuration = environment.client.config()
-    configuration["plugins"] = [_ScriptedPlugin(stage)]
+    configuration["plugins"] = [_ScriptedPlugin(worker)]
     async with Worker(
         Client(**configuration),
-        task_queue=stage.queue,
+        task_queue=worker.queue,
         workflows=workflows,
         activities=activities,
-        max_cached_workflows=0,  # every task replays from the start: what is not deterministic shows here
+        max_cached_workflows=0,  # every task replays from the start: this detects nondeterminism
     ):
-        yield stage
+        yield worker
 
 
 class _ScriptedPlugin(PerdurePlugin):
-    """Perdure's plugin with the scripted activities of agents in place of its own."""
+    """Perdure's plugin with scripted activities in place of those of agents."""
 
     def __init__(self, worker: ScriptedWorker) -> None:
         settings = Settings.model_validate({"temporal": {"sandbox": False}})
@@ -161,6 +166,6 @@ class _ScriptedPlugin(PerdurePlugin):
         self._worker = worker
 
     def worker_activities(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
-        scripted = self._worker.agents.steps
-        names = {activity_name(step) for step in scripted}
+        scripted = self._worker.agents.activities
+        names = {activity_name(it) for it in scripted}
         return [*scripted, *(own for own in super().worker_activities(modules) if activity_name(own) not in names)]

@@ -1,4 +1,4 @@
-"""What a live test sees of a suite, and how it waits for facts."""
+"""A running suite for live tests, with methods that wait for facts."""
 
 import asyncio
 from collections import defaultdict
@@ -27,6 +27,12 @@ WORKSHOP = Path(__file__).with_name("workshop.py")
 
 @dataclass
 class World:
+    """A suite of servers and services, with a bus connection.
+
+    Attributes:
+        log: The file to which the steps of ``workshop.py`` append their executions.
+    """
+
     settings: Settings
     suite: Suite
     bus: NatsBus
@@ -38,17 +44,17 @@ class World:
         )
 
     async def completed(self, count: int, *, within: float = 90) -> dict[str, list[Progress]]:
-        """Wait until so many runs have completed, and none has failed; returns all facts by run."""
+        """Wait until so many runs have completed and none has failed; returns all facts by run."""
         return await self.ended(count, within=within, refused={"failed", "cancelled"})
 
     async def ended(
         self, count: int, *, within: float = 90, refused: Collection[str] = ()
     ) -> dict[str, list[Progress]]:
-        """Wait until so many runs have ended, none of them like this; returns all facts by run."""
+        """Wait until so many runs have ended, none in a refused way; returns all facts by run."""
         done: set[str] = set()
         async with asyncio.timeout(within):
-            async for heard in self.bus.subscribe("progress.>", replay=True):
-                fact = decode(heard.raw)
+            async for message in self.bus.subscribe("progress.>", replay=True):
+                fact = decode(message.raw)
                 assert isinstance(fact, Progress)
                 assert fact.kind not in refused, fact
                 if fact.kind in {"completed", "failed", "cancelled"}:
@@ -58,7 +64,7 @@ class World:
         return await self.facts()
 
     async def stories(self, *runs: str, within: float = 60) -> dict[str, list[Progress]]:
-        """Wait until each of these runs has said its end; returns all facts of each."""
+        """Wait until each of these runs has published its end; returns all facts of each."""
         async with asyncio.timeout(within):
             while True:
                 facts = await self.facts()
@@ -68,29 +74,29 @@ class World:
 
     async def facts(self) -> dict[str, list[Progress]]:
         facts = defaultdict[str, list[Progress]](list)
-        async for heard in self.bus.read("progress.>"):
-            fact = decode(heard.raw)
+        async for message in self.bus.read("progress.>"):
+            fact = decode(message.raw)
             assert isinstance(fact, Progress)
             facts[fact.workflow_id].append(fact)
         return facts
 
     async def dead_letters(self, count: int, *, after: int = 0, within: float = 20) -> list[DeadLetter]:
-        """Wait for so many dead letters behind a place in their stream, and return all that lie there."""
+        """Wait for so many dead letters after a sequence in their stream, and return all after it."""
         async with asyncio.timeout(within):
-            async for heard in self.bus.subscribe("dlq.>", replay=True):
-                if heard.sequence >= after + count:
+            async for message in self.bus.subscribe("dlq.>", replay=True):
+                if message.sequence >= after + count:
                     break
-        found = [(heard.sequence, decode(heard.raw)) async for heard in self.bus.read("dlq.>")]
-        letters = [letter for place, letter in found if place > after]
-        assert all(isinstance(letter, DeadLetter) for letter in letters)
-        return [letter for letter in letters if isinstance(letter, DeadLetter)]
+        found = [(message.sequence, decode(message.raw)) async for message in self.bus.read("dlq.>")]
+        dead_letters = [dead_letter for sequence, dead_letter in found if sequence > after]
+        assert all(isinstance(it, DeadLetter) for it in dead_letters)
+        return [it for it in dead_letters if isinstance(it, DeadLetter)]
 
     async def last(self, stream: str) -> int:
-        """Return the place of the last message of a stream."""
+        """Return the sequence of the last message of a stream."""
         return int((await self.bus.js.stream_info(stream)).state.last_seq)
 
     def executions(self) -> dict[str, list[int]]:
-        """The steps of each run in the order in which they were executed."""
+        """Return the steps of each run in order of execution."""
         executed = defaultdict[str, list[int]](list)
         for line in self.log.read_text().splitlines():
             run, step = line.rsplit(" ", 1)
@@ -130,7 +136,7 @@ async def open_world(
 
 
 def shared_world(**configuration: Any) -> Any:
-    """Make the fixture of a module whose tests need no suite to themselves."""
+    """Return a fixture that runs one suite for all tests of a module."""
 
     @pytest_asyncio.fixture(scope="module", loop_scope="module")
     async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
@@ -141,12 +147,13 @@ def shared_world(**configuration: Any) -> Any:
 
 
 def gaps(facts: list[Progress]) -> set[int]:
+    """Return the sequence numbers that are missing between the first and the last fact."""
     numbers = {fact.sequence for fact in facts}
     return set(range(1, max(numbers) + 1)) - numbers
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Name the processes that still have to do with a folder."""
+    """Return the command lines of processes that still use a folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
         command = " ".join(process.info["cmdline"] or [])

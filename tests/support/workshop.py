@@ -1,4 +1,4 @@
-"""The workflows of a user, for tests: each step leaves a line in a file, so that executions can be counted."""
+"""A user's workflows, for live tests: each step appends a line to a file, so that executions can be counted."""
 
 import asyncio
 import os
@@ -13,21 +13,21 @@ from perdure.flow import Approved, Policy, approval
 SOON = timedelta(seconds=4)
 
 
-def leave_a_line(step: int) -> None:
+def append_line(step: int) -> None:
     with Path(os.environ["WORKSHOP_LOG"]).open("a") as log:
         log.write(f"{activity.info().workflow_id} {step}\n")
 
 
 @activity.defn
 async def work(step: int) -> int:
-    leave_a_line(step)
+    append_line(step)
     await asyncio.sleep(0.3)
     return step
 
 
 @activity.defn
-def note_down(step: int) -> int:
-    leave_a_line(step)
+def record_step(step: int) -> int:
+    append_line(step)
     return step
 
 
@@ -44,23 +44,23 @@ class Chain:
 class Quick:
     @workflow.run
     async def run(self, _: dict[str, int]) -> int:
-        await workflow.execute_activity(note_down, 0, start_to_close_timeout=SOON)
-        return await workflow.execute_local_activity(note_down, 1, start_to_close_timeout=SOON)
+        await workflow.execute_activity(record_step, 0, start_to_close_timeout=SOON)
+        return await workflow.execute_local_activity(record_step, 1, start_to_close_timeout=SOON)
 
 
 @workflow.defn
 class Patient:
     def __init__(self) -> None:
-        self._went = False
+        self._released = False
 
     @workflow.run
     async def run(self, _: dict[str, int]) -> int:
-        await workflow.wait_condition(lambda: self._went)
-        return await workflow.execute_activity(note_down, 7, start_to_close_timeout=SOON)
+        await workflow.wait_condition(lambda: self._released)
+        return await workflow.execute_activity(record_step, 7, start_to_close_timeout=SOON)
 
     @workflow.signal
     def go(self) -> None:
-        self._went = True
+        self._released = True
 
 
 @workflow.defn
@@ -85,39 +85,39 @@ class Tally:
 
 @activity.defn
 async def make(size: int) -> str:
-    leave_a_line(0)
+    append_line(0)
     return "large" * (size // 5)
 
 
 @activity.defn
 async def measure(text: str) -> int:
-    leave_a_line(2)
+    append_line(2)
     return len(text)
 
 
 @workflow.defn
 class Large:
-    """Makes something large, waits to be told to go on, and hands it to another step."""
+    """Makes a large text, waits for a signal, and passes the text to another step."""
 
     def __init__(self) -> None:
-        self._went = False
+        self._released = False
 
     @workflow.run
     async def run(self, data: dict[str, int]) -> str:
         text = await workflow.execute_activity(make, data["size"], start_to_close_timeout=SOON)
-        await workflow.execute_activity(note_down, 1, start_to_close_timeout=SOON)
-        await workflow.wait_condition(lambda: self._went)
+        await workflow.execute_activity(record_step, 1, start_to_close_timeout=SOON)
+        await workflow.wait_condition(lambda: self._released)
         size = await workflow.execute_activity(measure, text, start_to_close_timeout=timedelta(seconds=30))
         return text[:size]
 
     @workflow.signal
     def go(self) -> None:
-        self._went = True
+        self._released = True
 
 
 @workflow.defn
 class Asking:
-    """Asks what the event says, by the policy that it says, and tells the outcome."""
+    """Requests an approval with the title and policy of its event, and returns the outcome."""
 
     @workflow.run
     async def run(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Asking:
 
 @workflow.defn
 class Panel:
-    """Asks four at once: the first expires, the third is dropped when the second is answered, the fourth is last."""
+    """Opens four requests: the first expires, the third is cancelled once the second is decided, the fourth is last."""
 
     @workflow.run
     async def run(self, data: dict[str, Any]) -> dict[str, Any]:

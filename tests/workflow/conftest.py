@@ -10,7 +10,7 @@ from tests.support.binaries import binary
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    """A real Temporal test server in which waiting costs no time."""
+    """Temporal's time-skipping test server."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
     ) as environment:
@@ -19,6 +19,6 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest_asyncio.fixture
 async def run_workflow() -> AsyncIterator[WorkflowRunner]:
-    """Without the sandbox, which would import the test modules, in which these workflows stand, for each task anew."""
+    """Runs workflows without the sandbox, which would import the test modules anew for each task."""
     async with open_runner({"temporal": {"sandbox": False}}) as runner:
         yield runner

@@ -1,4 +1,4 @@
-"""What an author does with agents, on a worker of ours with a scripted model and an MCP server in the process."""
+"""Agents in workflows, on Perdure's worker with a scripted model and an in-process MCP server."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ class Mood(BaseModel):
 
 @workflow.defn
 class Asking:
-    """Asks one agent that has everything."""
+    """Calls the model of an agent with a server and functions."""
 
     @workflow.run
     async def run(self, prompt: str) -> str:
@@ -55,7 +55,7 @@ class Calling:
 
 @workflow.defn
 class Typed:
-    """Calls a function with values that are no JSON."""
+    """Calls a function with values that are not JSON."""
 
     @workflow.run
     async def run(self) -> Any:
@@ -68,7 +68,7 @@ class Typed:
 
 @workflow.defn
 class Looking:
-    """Looks at all that a server offers."""
+    """Lists and reads all that a server offers."""
 
     @workflow.run
     async def run(self) -> list[Any]:
@@ -82,21 +82,21 @@ class Looking:
 
 
 @workflow.defn
-class Talking:
-    """Has a long conversation."""
+class Conversing:
+    """Holds a long conversation."""
 
     @workflow.run
     async def run(self, turns: int) -> list[int]:
-        async with Agent("talker") as talker:
+        async with Agent("writer") as writer:
             for turn in range(turns):
-                await talker.llm.generate_str(f"{turn} " + "word " * 400)
+                await writer.llm.generate_str(f"{turn} " + "word " * 400)
         info = workflow.info()
         return [info.get_current_history_size(), info.get_current_history_length()]
 
 
 @workflow.defn
 class Fetching:
-    """Has a tool's large answer read by the program and by a model."""
+    """Reads a tool's large result in the program and with a model."""
 
     @workflow.run
     async def run(self) -> tuple[int, int, str]:
@@ -131,7 +131,7 @@ class Patient:
 
 @workflow.defn
 class Hasty:
-    """Says of one request and one call how often to try them; its agent says otherwise."""
+    """Overrides its agent's retry policy for one request or one call."""
 
     @workflow.run
     async def run(self, what: str) -> str:
@@ -143,7 +143,7 @@ class Hasty:
 
 @workflow.defn
 class Strict:
-    """Does not let its model go on after a tool has failed, and asks it something else."""
+    """Raises the failure of a tool instead of returning it to the model, and then prompts the model again."""
 
     @workflow.run
     async def run(self) -> list[str]:
@@ -190,7 +190,7 @@ async def test_a_model_uses_functions_and_tools_alike_each_as_a_step(run_workflo
 
 
 @pytest.mark.parametrize(
-    ("use", "told"),
+    ("use", "error"),
     [
         (ToolUse("steal", {"item": "hat"}), "Error: Error executing tool steal: the hat is guarded"),
         (ToolUse("refuse"), "Error: not today"),
@@ -201,20 +201,20 @@ async def test_a_model_uses_functions_and_tools_alike_each_as_a_step(run_workflo
         (ToolUse("add", {"first": "x"}), "Input should be a valid integer"),
     ],
 )
-async def test_what_is_wrong_with_a_models_call_the_model_is_told(
-    run_workflow: WorkflowRunner, use: ToolUse, told: str
+async def test_a_model_receives_the_error_of_its_tool_call(
+    run_workflow: WorkflowRunner, use: ToolUse, error: str
 ) -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
-    class Listening(ScriptedModel):
+    class Recording(ScriptedModel):
         async def _answer(self, messages: Any, info: Any) -> Any:
-            heard.extend(str(part.content) for part in messages[-1].parts)
+            received.extend(str(part.content) for part in messages[-1].parts)
             return await super()._answer(messages, info)
 
-    outcome = await run_workflow(Asking, "Go", model=Listening([use, "sorry"]), servers={"shop": greeter.shop()})
+    outcome = await run_workflow(Asking, "Go", model=Recording([use, "sorry"]), servers={"shop": greeter.shop()})
 
     assert outcome.result == "sorry"
-    assert told in heard[-1]
+    assert error in received[-1]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_what_is_wrong_with_a_models_call_the_model_is_told(
         ("add", [5], {}, "15"),
     ],
 )
-async def test_an_author_calls_tools_with_or_without_names(
+async def test_a_program_calls_tools_with_positional_or_named_arguments(
     run_workflow: WorkflowRunner, tool: str, args: list[Any], kwargs: dict[str, Any], answer: str
 ) -> None:
     outcome = await run_workflow(Calling, tool, args, kwargs, servers={"shop": greeter.shop()})
@@ -255,7 +255,7 @@ async def test_a_call_that_cannot_succeed_fails_the_run_at_once(
     assert error in (outcome.error or "")
 
 
-async def test_a_function_is_given_values_of_its_own_types(run_workflow: WorkflowRunner) -> None:
+async def test_a_function_receives_values_of_its_own_types(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Typed)
 
     assert outcome.result == {"name": "ANN", "address": {"street": "Elm", "number": 1}}
@@ -267,7 +267,7 @@ async def test_resources_and_prompts_can_be_read(run_workflow: WorkflowRunner) -
     assert outcome.result == [["price", "buy", "steal", "count_stock"], "nine to five", "offer", "Offer a hat."]
 
 
-async def test_what_a_tool_says_of_its_progress_becomes_a_note_of_its_step(run_workflow: WorkflowRunner) -> None:
+async def test_a_tools_progress_becomes_a_note_of_its_step(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Calling, "count_stock", [], {}, servers={"shop": greeter.shop()})
 
     assert outcome.notes == ["half of the shelves (1 of 2)"]
@@ -276,7 +276,7 @@ async def test_what_a_tool_says_of_its_progress_becomes_a_note_of_its_step(run_w
     assert (note.sequence, note.step, note.part) == (begun.sequence, begun.step, 1)
 
 
-async def test_a_note_is_of_the_step_that_calls_and_not_of_the_one_that_opened_the_session(
+async def test_a_note_belongs_to_the_calling_step_and_not_to_the_step_that_opened_the_session(
     run_workflow: WorkflowRunner,
 ) -> None:
     model = ScriptedModel([ToolUse("count_stock", {}), "done"])
@@ -294,7 +294,7 @@ async def test_a_note_is_of_the_step_that_calls_and_not_of_the_one_that_opened_t
         (Unconfigured, "No MCP server is called shpo: did you mean shop?"),
     ],
 )
-async def test_a_wrong_name_is_told_with_the_nearest_right_one(
+async def test_an_unknown_name_fails_the_run_with_the_nearest_known_one(
     run_workflow: WorkflowRunner, workflow_class: type, error: str
 ) -> None:
     outcome = await run_workflow(workflow_class, servers={"shop": greeter.shop()})
@@ -302,7 +302,7 @@ async def test_a_wrong_name_is_told_with_the_nearest_right_one(
     assert error in (outcome.error or "")
 
 
-async def test_an_answer_comes_in_the_shape_that_was_asked_for(run_workflow: WorkflowRunner) -> None:
+async def test_an_answer_has_the_requested_shape(run_workflow: WorkflowRunner) -> None:
     model = ScriptedModel([Mood(good=True), Mood(good=False)])
 
     outcome = await run_workflow(Judging, model=model)
@@ -312,7 +312,7 @@ async def test_an_answer_comes_in_the_shape_that_was_asked_for(run_workflow: Wor
 
 
 @pytest.mark.parametrize("wrong", [Person(name="Ann"), "It is good."])
-async def test_an_answer_of_another_shape_is_asked_for_again(
+async def test_an_answer_of_another_shape_is_requested_again(
     run_workflow: WorkflowRunner, wrong: BaseModel | str
 ) -> None:
     model = ScriptedModel([wrong, Mood(good=True), Mood(good=False)])
@@ -323,7 +323,7 @@ async def test_an_answer_of_another_shape_is_asked_for_again(
     assert "does not have the shape" in model.prompts[1]
 
 
-async def test_a_model_that_never_answers_in_the_shape_fails_the_run_with_what_is_wrong(
+async def test_a_model_that_never_answers_in_the_shape_fails_the_run_with_the_reason(
     run_workflow: WorkflowRunner,
 ) -> None:
     model = ScriptedModel([Person(name="Ann")] * 3)
@@ -334,7 +334,7 @@ async def test_a_model_that_never_answers_in_the_shape_fails_the_run_with_what_i
     assert "good: Field required" in (outcome.error or "")
 
 
-async def test_a_call_whose_arguments_are_no_json_is_not_made_and_the_model_is_told(
+async def test_a_call_whose_arguments_are_not_json_is_not_made_and_the_model_receives_the_error(
     run_workflow: WorkflowRunner,
 ) -> None:
     class Garbled(ScriptedModel):
@@ -349,8 +349,8 @@ async def test_a_call_whose_arguments_are_no_json_is_not_made_and_the_model_is_t
     assert greeter.calls == []
 
 
-async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflow: WorkflowRunner) -> None:
-    failing = [ConnectionError("away"), ConnectionError("away"), ConnectionError("away"), "never said"]
+async def test_the_retry_policy_of_an_agent_overrides_the_configuration(run_workflow: WorkflowRunner) -> None:
+    failing = [ConnectionError("away"), ConnectionError("away"), ConnectionError("away"), "never answered"]
     settings = {"llm": {"retry": {"maximum_attempts": 1}}}
 
     outcome = await run_workflow(Patient, model=failing, settings=settings)
@@ -360,14 +360,16 @@ async def test_the_policy_of_an_agent_goes_before_the_configurations(run_workflo
 
 
 @pytest.mark.parametrize("what", ["request", "call"])
-async def test_the_policy_of_a_call_goes_before_its_agents(run_workflow: WorkflowRunner, what: str) -> None:
-    outcome = await run_workflow(Hasty, what, model=[ConnectionError("away"), "never said"])
+async def test_the_retry_policy_of_a_call_overrides_its_agents(run_workflow: WorkflowRunner, what: str) -> None:
+    outcome = await run_workflow(Hasty, what, model=[ConnectionError("away"), "never answered"])
 
     assert outcome.ending.kind == "failed"
     assert [fact.attempt for fact in outcome.progress if fact.kind == "step_failed"] == [1]
 
 
-async def test_an_author_may_have_a_tool_that_fails_raised_instead_of_told(run_workflow: WorkflowRunner) -> None:
+async def test_an_author_may_have_tool_failures_raised_instead_of_returned_to_the_model(
+    run_workflow: WorkflowRunner,
+) -> None:
     model = ScriptedModel([ToolUse("steal", {"item": "hat"}), "wait"])
 
     outcome = await run_workflow(Strict, model=model, servers={"shop": greeter.shop()})
@@ -380,7 +382,7 @@ async def test_an_author_may_have_a_tool_that_fails_raised_instead_of_told(run_w
     "settings",
     [{"llm": {"retry": {"maximum_attempts": 2}}}, {"agents": {"judge": {"retry": {"maximum_attempts": 2}}}}],
 )
-async def test_the_configuration_says_how_often_to_try(run_workflow: WorkflowRunner, settings: dict[str, Any]) -> None:
+async def test_the_configuration_limits_the_attempts(run_workflow: WorkflowRunner, settings: dict[str, Any]) -> None:
     failing = [ConnectionError("away")] * 9
 
     outcome = await run_workflow(Judging, model=failing, settings=settings)
@@ -397,12 +399,12 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
             lengths.append(len(messages))
             return await super()._answer(messages, info)
 
-    cached = {"orchestrator": {"max_cached_runs": 1}}  # to replay 200 turns 200 times takes its time
-    outcome = await run_workflow(Talking, 200, model=Counting(lambda prompt: prompt[:3]), settings=cached)
+    cached = {"orchestrator": {"max_cached_runs": 1}}  # replaying 200 turns 200 times is slow
+    outcome = await run_workflow(Conversing, 200, model=Counting(lambda prompt: prompt[:3]), settings=cached)
 
     size, _ = outcome.result
-    assert lengths == list(range(1, 400, 2))  # each turn is asked with all that was said before
-    assert size < 200 * 16 * 1024  # bytes; sent whole it would be 200 * 200 * 2 KiB / 2
+    assert lengths == list(range(1, 400, 2))  # each turn carries the whole conversation
+    assert size < 200 * 16 * 1024  # bytes; sent as a whole it would be 200 * 200 * 2 KiB / 2
 
 
 async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_keeps_none_of_it(
@@ -442,7 +444,7 @@ async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunn
 
 
 @pytest.mark.parametrize(
-    ("limits", "told"),
+    ("limits", "limit"),
     [
         ({"requests": 1}, "limits.requests"),
         ({"tokens": 1}, "limits.tokens"),
@@ -451,10 +453,10 @@ async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunn
     ],
 )
 async def test_a_run_ends_at_the_operators_limits(
-    run_workflow: WorkflowRunner, limits: dict[str, Any], told: str
+    run_workflow: WorkflowRunner, limits: dict[str, Any], limit: str
 ) -> None:
     class Priced(ScriptedModel):
-        def named(self, name: str | None) -> Model:  # noqa: ARG002 (it plays one that has a price)
+        def named(self, name: str | None) -> Model:  # noqa: ARG002 (always the same model, one that has a price)
             return FunctionModel(self._answer, model_name="gpt-4o")
 
     model = Priced([ToolUse("now"), "done"])
@@ -464,4 +466,4 @@ async def test_a_run_ends_at_the_operators_limits(
     )
 
     assert outcome.ending.kind == "failed"
-    assert told in (outcome.error or "")
+    assert limit in (outcome.error or "")

@@ -1,4 +1,4 @@
-"""A run tells people of what needs no answer."""
+"""A run alerts people to something that needs no decision."""
 
 import pytest
 from temporalio import workflow
@@ -17,17 +17,17 @@ class Alarming:
     async def run(self) -> str:
         await alert("The pump is hot", details={"degrees": 90}, severity="critical", roles=["plumber"])
         await alert("It burns")
-        return "told"
+        return "alerted"
 
 
-async def test_each_alert_is_said_once_though_every_task_replays(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Alarming) as stage:
-        run = await stage.start("Alarming", run_id="a")
-        assert await run.result() == "told"
+async def test_each_alert_is_published_once_although_every_task_replays(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Alarming) as worker:
+        run = await worker.start("Alarming", run_id="a")
+        assert await run.result() == "alerted"
 
-    said = [message for message in stage.bus.published if isinstance(message, Alert)]
-    assert [(it.title, it.details, it.severity, it.roles) for it in said] == [
+    alerts = [message for message in worker.bus.published if isinstance(message, Alert)]
+    assert [(it.title, it.details, it.severity, it.roles) for it in alerts] == [
         ("The pump is hot", {"degrees": 90}, "critical", ("plumber",)),
         ("It burns", None, "normal", ()),
     ]
-    assert [it.message_id for it in said] == [f"alert.{run.first_execution_run_id}.{number}" for number in (1, 2)]
+    assert [it.message_id for it in alerts] == [f"alert.{run.first_execution_run_id}.{number}" for number in (1, 2)]

@@ -36,15 +36,15 @@ class Hesitating(Publishing):
         return await super().run()
 
 
-def receipts(stage: ScriptedWorker) -> dict[str, bool]:
-    return {said.decision_id: said.accepted for said in stage.bus.published if isinstance(said, Receipt)}
+def receipts(worker: ScriptedWorker) -> dict[str, bool]:
+    return {it.decision_id: it.accepted for it in worker.bus.published if isinstance(it, Receipt)}
 
 
-async def test_the_request_says_what_will_happen_and_until_when(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Publishing) as stage:
-        run = await stage.start("Publishing")
-        request = await stage.asked()
-        await stage.decide(run, digest=request.digest)
+async def test_a_request_carries_its_details_digest_and_deadline(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Publishing) as worker:
+        run = await worker.start("Publishing")
+        request = await worker.approval_request()
+        await worker.decide(run, digest=request.digest)
         await run.result()
 
     assert request.details == {"pages": 3}
@@ -54,52 +54,52 @@ async def test_the_request_says_what_will_happen_and_until_when(environment: Wor
 
 
 @pytest.mark.parametrize(("decision", "result"), [("approve", "ann approved: fine"), ("reject", "ann rejected: fine")])
-async def test_an_answer_decides(environment: WorkflowEnvironment, decision: str, result: str) -> None:
-    async with open_scripted_worker(environment, Publishing) as stage:
-        run = await stage.start("Publishing")
-        await stage.asked()
-        await stage.decide(run, decision=decision, digest=DIGEST, comment="fine")
+async def test_a_decision_settles_the_request(environment: WorkflowEnvironment, decision: str, result: str) -> None:
+    async with open_scripted_worker(environment, Publishing) as worker:
+        run = await worker.start("Publishing")
+        await worker.approval_request()
+        await worker.decide(run, decision=decision, digest=DIGEST, comment="fine")
 
         assert await run.result() == result
-    assert receipts(stage) == {"n1": True}
-    assert [said.approver for said in stage.bus.published if isinstance(said, ApprovalDecided)] == ["ann"]
-    assert [kind for _, kind, _ in stage.story] == ["started", "waiting", "resumed", "completed"]
+    assert receipts(worker) == {"n1": True}
+    assert [it.approver for it in worker.bus.published if isinstance(it, ApprovalDecided)] == ["ann"]
+    assert [kind for _, kind, _ in worker.timeline] == ["started", "waiting", "resumed", "completed"]
 
 
-async def test_silence_is_no_yes(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Publishing) as stage:
-        run = await stage.start("Publishing")
+async def test_a_request_that_nobody_decides_expires(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Publishing) as worker:
+        run = await worker.start("Publishing")
 
         assert await run.result() == "expired"
-    assert any(isinstance(said, ApprovalExpired) for said in stage.bus.published)
+    assert any(isinstance(it, ApprovalExpired) for it in worker.bus.published)
 
 
-async def test_an_answer_that_comes_before_the_question_is_kept(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Hesitating) as stage:
-        run = await stage.start("Hesitating")
-        await stage.decide(run, digest=DIGEST)
+async def test_a_decision_before_its_request_is_kept(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Hesitating) as worker:
+        run = await worker.start("Hesitating")
+        await worker.decide(run, digest=DIGEST)
 
         assert (await run.result()).startswith("ann approved")
-    assert receipts(stage) == {"n1": True}
+    assert receipts(worker) == {"n1": True}
 
 
-async def test_answers_that_do_not_count_get_their_receipts_and_change_nothing(
+async def test_refused_decisions_get_receipts_and_change_nothing(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Publishing) as stage:
-        run = await stage.start("Publishing")
-        await stage.asked()
-        await stage.decide(run, nonce="wrong digest", digest="b" * 64)
-        await stage.decide(run, nonce="other request", digest=DIGEST, request_id="nobody.asked")
-        await stage.decide(run, nonce="good", digest=DIGEST)
-        await stage.decide(run, nonce="too late", digest=DIGEST, decision="reject", approver="bob")
+    async with open_scripted_worker(environment, Publishing) as worker:
+        run = await worker.start("Publishing")
+        await worker.approval_request()
+        await worker.decide(run, nonce="wrong digest", digest="b" * 64)
+        await worker.decide(run, nonce="other request", digest=DIGEST, request_id="unknown.1")
+        await worker.decide(run, nonce="good", digest=DIGEST)
+        await worker.decide(run, nonce="too late", digest=DIGEST, decision="reject", approver="bob")
 
         assert (await run.result()).startswith("ann approved")
         async with asyncio.timeout(10):
-            while len(receipts(stage)) < 3:
+            while len(receipts(worker)) < 3:
                 await asyncio.sleep(0.01)
-    told = receipts(stage)
-    assert told["wrong digest"] is False
-    assert told["other request"] is False
-    assert told["good"] is True
-    assert told.get("too late", False) is False
+    accepted = receipts(worker)
+    assert accepted["wrong digest"] is False
+    assert accepted["other request"] is False
+    assert accepted["good"] is True
+    assert accepted.get("too late", False) is False

@@ -1,4 +1,4 @@
-"""From a command to a run, exactly once, wherever the bridge dies on the way."""
+"""A command becomes one run and a decision counts once, wherever the bridge dies."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ class Echo:
 
 @workflow.defn
 class TwoAgree:
-    """Two must approve."""
+    """Requires two approvals."""
 
     @workflow.run
     async def run(self) -> str:
@@ -52,7 +52,7 @@ class TwoAgree:
 
 @workflow.defn
 class Cart:
-    """Collects what is put into it, until it is told that this was all."""
+    """Collects items until the item "all"."""
 
     def __init__(self) -> None:
         self._items: list[str] = []
@@ -69,7 +69,7 @@ class Cart:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def real_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal that keeps the request ids of signals, as the test server does not."""
+    """A Temporal server that keeps the request ids of signals; the test server does not."""
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary("temporal"), data_converter=pydantic_data_converter
     ) as environment:
@@ -82,7 +82,7 @@ def added(event_id: str, word: str, cart: str = "cart") -> StoredMessage:
         raw=encode(
             SignalWorkflow(
                 route="Cart-add",
-                event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
+                event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
                 workflow_id=cart,
                 digest=(word.encode().hex() * 64)[:64],
                 signal="add",
@@ -98,7 +98,7 @@ def added(event_id: str, word: str, cart: str = "cart") -> StoredMessage:
 def command(event_id: str, word: str = "hello") -> StoredMessage:
     start = StartWorkflow(
         route="Echo",
-        event=EventReference(id=event_id, type="said", source="test", stream_sequence=1),
+        event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
         workflow="Echo",
         workflow_id=f"Echo-{event_id}",
         digest=(word.encode().hex() * 64)[:64],
@@ -107,21 +107,21 @@ def command(event_id: str, word: str = "hello") -> StoredMessage:
     return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 
-def bridge(
-    stage: ScriptedWorker, client: Any, entries: KeyValue, approvers: Path = Path("nobody.yaml"), bus: Any = None
+def new_bridge(
+    worker: ScriptedWorker, client: Any, entries: KeyValue, approvers: Path = Path("missing.yaml"), bus: Any = None
 ) -> Bridge:
     return Bridge(
         client,
-        bus or stage.bus,
+        bus or worker.bus,
         StartLedger(entries),
         registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
         approvers=ApproversFile(approvers),
-        settings=TemporalSettings(task_queue=stage.queue),
+        settings=TemporalSettings(task_queue=worker.queue),
     )
 
 
-async def nowhere() -> Client:
-    """A Temporal that does not answer."""
+async def unreachable() -> Client:
+    """Return a client of a Temporal server that does not answer."""
     return await Client.connect("127.0.0.1:1", lazy=True)
 
 
@@ -129,66 +129,68 @@ def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
     return signed_body(key, who, f"{run_id}.1", request_digest("Agreed?"))
 
 
-def endings(stage: ScriptedWorker, workflow_id: str) -> list[str]:
-    return [str(fact.result) for fact in stage.progress if fact.workflow_id == workflow_id and fact.kind == "completed"]
+def endings(worker: ScriptedWorker, workflow_id: str) -> list[str]:
+    return [
+        str(fact.result) for fact in worker.progress if fact.workflow_id == workflow_id and fact.kind == "completed"
+    ]
 
 
-async def test_wherever_the_bridge_dies_the_next_delivery_makes_it_one_run(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Echo) as stage:
+async def test_wherever_the_bridge_dies_a_redelivered_command_starts_one_run(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
         for number in itertools.count(1):
             entries, fuse = MemoryKeyValue(), Fuse(number)
-            dying = bridge(stage, Fused(environment.client, fuse), Fused(entries, fuse))
+            dying = new_bridge(worker, Fused(environment.client, fuse), Fused(entries, fuse))
             try:
                 await dying.command(command(f"e{number}"))
             except Killed:
-                await bridge(stage, environment.client, entries).command(command(f"e{number}"))
+                await new_bridge(worker, environment.client, entries).command(command(f"e{number}"))
             await environment.client.get_workflow_handle(f"Echo-e{number}").result()
 
-            assert endings(stage, f"Echo-e{number}") == ["hello"]
+            assert endings(worker, f"Echo-e{number}") == ["hello"]
             if fuse.left > 0:
                 break
     assert number == 7, "a claim, a start and an entry, each with a spark before and after"
 
 
-async def test_what_was_started_is_not_started_again_even_when_temporal_has_forgotten_it(
+async def test_a_started_run_is_not_started_again_even_after_temporal_has_deleted_it(
     environment: WorkflowEnvironment,
 ) -> None:
     entries = MemoryKeyValue()
-    async with open_scripted_worker(environment, Echo) as stage:
-        await bridge(stage, environment.client, entries).command(command("once"))
+    async with open_scripted_worker(environment, Echo) as worker:
+        await new_bridge(worker, environment.client, entries).command(command("once"))
         await environment.client.get_workflow_handle("Echo-once").result()
 
-        await bridge(stage, await nowhere(), entries).command(command("once"))
+        await new_bridge(worker, await unreachable(), entries).command(command("once"))
 
 
-async def test_a_signal_waits_for_its_run_to_begin_and_not_for_ever(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, environment.client, MemoryKeyValue())
+async def test_a_signal_waits_for_the_start_of_its_run_for_a_limited_time(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
 
         with pytest.raises(Unavailable, match="has begun yet"):
-            await here.signal(said("signals.nobody.add"))
+            await bridge.signal(stored("signals.nobody.add"))
         with pytest.raises(InvalidMessage, match="never started, or it has ended"):
-            await here.signal(said("signals.nobody.add", age=timedelta(minutes=1)))
+            await bridge.signal(stored("signals.nobody.add", age=timedelta(minutes=1)))
 
 
-async def test_a_decision_said_again_is_the_same_decision_whatever_its_message(
+async def test_a_decision_published_twice_is_one_decision_with_a_receipt_for_each_place(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     ada = SigningKey.new()
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, environment.client, MemoryKeyValue(), approvers)
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
         for sequence in (1, 2):
             answer = signed_body(ada, "ada", "nobody.1", "a" * 64, nonce="n")
-            await here.decision(said("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
+            await bridge.decision(stored("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
 
-    assert [(it.decision_id, it.code, it.place) for it in stage.bus.published if isinstance(it, Receipt)] == [
+    assert [(it.decision_id, it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)] == [
         ("nobody.1.ada.n", "unknown_run", "DECISIONS.1"),
         ("nobody.1.ada.n", "unknown_run", "DECISIONS.2"),
     ]
 
 
-async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
+async def test_a_decision_without_a_valid_signature_never_reaches_a_run(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     ada, mallory, old = SigningKey.new(), SigningKey.new(), SigningKey.new()
@@ -197,20 +199,20 @@ async def test_what_nobody_who_is_known_has_signed_never_reaches_a_run(
     known.approvers["old"] = Approver(keys=(revoked,))
     approvers = approvers_file(tmp_path / "approvers.yaml", known).path
     decision = signed(ada, "ada", "nobody.1", "a" * 64)
-    told = {
+    refused = {
         "unsigned": decision.model_copy(update={"signature": None}),
         "forged": decision.model_copy(update={"decision": "reject"}),
         "unknown_approver": signed(ada, "nobody", "nobody.1", "a" * 64),
         "unknown_key": signed(mallory, "ada", "nobody.1", "a" * 64),
         "revoked_key": signed(old, "old", "nobody.1", "a" * 64),
     }
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)  # a run that is signalled would be an error
-        for sequence, message in enumerate(told.values(), 1):
-            await here.decision(said("decisions.nobody", sequence, message.model_dump_json().encode()))
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers)  # a signal would raise an error
+        for sequence, message in enumerate(refused.values(), 1):
+            await bridge.decision(stored("decisions.nobody", sequence, message.model_dump_json().encode()))
 
-    assert [receipt.code for receipt in stage.bus.published if isinstance(receipt, Receipt)] == list(told)
-    assert len({receipt.message_id for receipt in stage.bus.published}) == len(told), "none hides the approver's own"
+    assert [receipt.code for receipt in worker.bus.published if isinstance(receipt, Receipt)] == list(refused)
+    assert len({receipt.message_id for receipt in worker.bus.published}) == len(refused), "no two receipts share an id"
 
 
 async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
@@ -218,42 +220,48 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(environment, TwoAgree) as stage:
+    async with open_scripted_worker(environment, TwoAgree) as worker:
         for number in itertools.count(1):
-            fuse, run = Fuse(number), await stage.start("TwoAgree", run_id=f"two-{number}")
-            dying = bridge(stage, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
-            alive = bridge(stage, environment.client, MemoryKeyValue(), approvers)
-            ada = said(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
+            fuse, run = Fuse(number), await worker.start("TwoAgree", run_id=f"two-{number}")
+            dying = new_bridge(
+                worker, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(worker.bus, fuse)
+            )
+            bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
+            ada = stored(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
             try:
                 await dying.decision(ada)
             except Killed:
-                await alive.decision(ada)
-            await alive.decision(said(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id)))
+                await bridge.decision(ada)
+            await bridge.decision(
+                stored(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id))
+            )
 
             assert await run.result() == "ada, bob"
-            told = [it for it in stage.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
-            assert [receipt.code for receipt in told] == ["accepted", "accepted"]
+            receipts = [it for it in worker.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
+            assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
     assert number == 3, "one signal, with a spark before and after"
 
 
-async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
+async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": SigningKey.new()})).path
     stranger = signed_body(SigningKey.new(), "ada", "nobody.1", "a" * 64)
-    async with open_scripted_worker(environment, Echo) as stage:
+    async with open_scripted_worker(environment, Echo) as worker:
         for number in itertools.count(1):
-            fuse, heard = Fuse(number), said("decisions.nobody", number, stranger)
-            dying = bridge(stage, await nowhere(), MemoryKeyValue(), approvers, Fused(stage.bus, fuse))
+            fuse, message = Fuse(number), stored("decisions.nobody", number, stranger)
+            dying = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers, Fused(worker.bus, fuse))
             try:
-                await dying.decision(heard)
+                await dying.decision(message)
             except Killed:
-                await bridge(stage, await nowhere(), MemoryKeyValue(), approvers).decision(heard)
+                await new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers).decision(message)
 
-            told = [it for it in stage.bus.published if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"]
-            assert {(receipt.code, receipt.message_id) for receipt in told} == {
+            receipts = [
+                it for it in worker.bus.published if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"
+            ]
+            assert {(receipt.code, receipt.message_id) for receipt in receipts} == {
                 ("unknown_key", f"receipt.nobody.1.ada.ada-approve.DECISIONS.{number}")
             }
             if fuse.left > 0:
@@ -261,22 +269,25 @@ async def test_wherever_the_bridge_dies_a_stranger_gets_one_receipt(
     assert number == 3, "one receipt, with a spark before and after"
 
 
-async def test_a_decision_that_comes_again_after_the_end_is_known_by_its_place(
+async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
     real_server: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(real_server, TwoAgree) as stage:
-        here, run = bridge(stage, real_server.client, MemoryKeyValue(), approvers), await stage.start("TwoAgree")
+    async with open_scripted_worker(real_server, TwoAgree) as worker:
+        bridge, run = (
+            new_bridge(worker, real_server.client, MemoryKeyValue(), approvers),
+            await worker.start("TwoAgree"),
+        )
         for place, who in enumerate(keys, 1):
-            await here.decision(said(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
+            await bridge.decision(stored(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
         await run.result()
-        for place in (2, 3):  # delivered again, and said again
+        for place in (2, 3):  # redelivered, and published again
             again = decision_of(keys["bob"], "bob", run.id)
-            await here.decision(said(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
+            await bridge.decision(stored(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
 
-    told = [(it.code, it.place) for it in stage.bus.published if isinstance(it, Receipt)]
-    assert told == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
+    receipts = [(it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)]
+    assert receipts == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
 
 
 async def test_while_the_approvers_file_is_broken_decisions_wait(
@@ -284,73 +295,75 @@ async def test_while_the_approvers_file_is_broken_decisions_wait(
 ) -> None:
     approvers = tmp_path / "approvers.yaml"
     approvers.write_text("approvers: [ada]")
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, await nowhere(), MemoryKeyValue(), approvers)
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers)
 
         with pytest.raises(Unavailable, match=r"approvers\.yaml is wrong: approvers"):
-            await here.decision(said("decisions.x", 1, signed_body(SigningKey.new(), "ada", "x.1", "a" * 64)))
+            await bridge.decision(stored("decisions.x", 1, signed_body(SigningKey.new(), "ada", "x.1", "a" * 64)))
 
 
-async def test_a_decision_that_cannot_be_read_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, environment.client, MemoryKeyValue())
+async def test_an_unreadable_decision_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
 
         with pytest.raises(InvalidMessage, match="digest"):
-            await here.decision(said("decisions.nobody", 3, b'{"request_id": "nobody.1", "decision": "approve"}'))
+            await bridge.decision(stored("decisions.nobody", 3, b'{"request_id": "nobody.1", "decision": "approve"}'))
 
-    (receipt,) = stage.bus.published
+    (receipt,) = worker.bus.published
     assert isinstance(receipt, Receipt)
     assert (receipt.request_id, receipt.accepted) == ("nobody.1", False)
     assert "digest: Field required" in receipt.reason
 
 
-def said(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> StoredMessage:
+def stored(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> StoredMessage:
     return StoredMessage(
         RawMessage(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
     )
 
 
-async def test_an_id_that_comes_again_with_other_data_is_refused_and_says_so(environment: WorkflowEnvironment) -> None:
+async def test_an_event_id_used_again_with_other_data_is_refused_with_the_reason(
+    environment: WorkflowEnvironment,
+) -> None:
     entries = MemoryKeyValue()
-    async with open_scripted_worker(environment, Echo) as stage:
-        here = bridge(stage, environment.client, entries)
-        await here.command(command("twice"))
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, entries)
+        await bridge.command(command("twice"))
 
         with pytest.raises(InvalidMessage, match="used before, by EVENTS 1") as refused:
-            await here.command(command("twice", word="goodbye"))
+            await bridge.command(command("twice", word="goodbye"))
 
         await environment.client.get_workflow_handle("Echo-twice").result()
     assert refused.value.reason == "duplicate_id"
-    assert endings(stage, "Echo-twice") == ["hello"]
+    assert endings(worker, "Echo-twice") == ["hello"]
 
 
 async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(environment: WorkflowEnvironment) -> None:
     entries = MemoryKeyValue()
-    async with open_scripted_worker(environment, Cart) as stage:
-        here = bridge(stage, environment.client, entries)
+    async with open_scripted_worker(environment, Cart) as worker:
+        bridge = new_bridge(worker, environment.client, entries)
         for event_id, word in [("c1", "a"), ("c2", "b"), ("c1", "a"), ("c3", "all")]:
-            await here.command(added(event_id, word))
+            await bridge.command(added(event_id, word))
         run = environment.client.get_workflow_handle("cart")
         first = await run.result()
-        await here.command(added("c3", "all"))
-        await here.command(added("c4", "all"))
+        await bridge.command(added("c3", "all"))
+        await bridge.command(added("c4", "all"))
         second = await run.result()
 
     assert (first, second) == (["a", "b", "all"], ["all"])
 
 
-async def test_a_signal_that_ended_its_run_starts_no_other_when_the_bridge_dies_before_it_writes_that_down(
+async def test_a_signal_that_ended_its_run_starts_no_other_run_if_the_bridge_dies_before_recording_it(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Cart) as stage:
+    async with open_scripted_worker(environment, Cart) as worker:
         for number in itertools.count(1):
             entries, fuse, cart = MemoryKeyValue(), Fuse(number), f"cart-{number}"
             run, event = environment.client.get_workflow_handle(cart), added(f"d{number}", "all", cart)
             try:
-                await bridge(stage, Fused(environment.client, fuse), Fused(entries, fuse)).command(event)
+                await new_bridge(worker, Fused(environment.client, fuse), Fused(entries, fuse)).command(event)
             except Killed:
                 before = await ended(environment, cart)
-                await bridge(stage, environment.client, entries).command(event)
+                await new_bridge(worker, environment.client, entries).command(event)
                 after = await ended(environment, cart)
                 assert before in {None, after}
             assert await run.result() == ["all"]
@@ -360,7 +373,7 @@ async def test_a_signal_that_ended_its_run_starts_no_other_when_the_bridge_dies_
 
 
 async def ended(environment: WorkflowEnvironment, cart: str) -> str | None:
-    """Wait until a run has ended, if there is one, and return its run id."""
+    """Wait for the end of a run, if there is one, and return its run id."""
     run = environment.client.get_workflow_handle(cart)
     try:
         await run.result()

@@ -1,4 +1,4 @@
-"""A run that is cancelled does not leave its agents at work."""
+"""Cancelling a run cancels the step that its agent runs."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support import greeter
 
 @workflow.defn
 class Lingering:
-    """Has one long step, by a model, a function or a server."""
+    """Runs one long step, by a model, a function or a server."""
 
     @workflow.run
     async def run(self, by: str) -> str:

@@ -1,4 +1,4 @@
-"""Whoever is cancelled while they wait leaves no question open and no word unsaid; who is not, waits on."""
+"""A cancellation while a run waits leaves no request open and no fact unpublished; other waits continue."""
 
 import asyncio
 from datetime import timedelta
@@ -20,14 +20,14 @@ from tests.support.scripted_worker import open_scripted_worker
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 SOON = timedelta(minutes=1)
-QUICK = timedelta(seconds=2)  # a workflow task that waits for the bus so long is given up, and tried again
+QUICK = timedelta(seconds=2)  # a workflow task that waits longer for the bus times out and is retried
 
 done: list[str] = []
-"""What steps did, oldest first; each test begins with nothing done."""
+"""The effects of steps, oldest first; empty at the start of each test."""
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_done() -> None:
+def no_effects() -> None:
     done.clear()
 
 
@@ -36,37 +36,37 @@ async def mark(what: str) -> None:
     done.append(what)
 
 
-class Held:
-    """Something that lasts until it is let go."""
+class Gate:
+    """Blocks all that wait at it until it is opened."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
-        self.let_go = asyncio.Event()
+        self.opened = asyncio.Event()
 
     async def wait(self) -> None:
         self.reached.set()
-        await self.let_go.wait()
+        await self.opened.wait()
 
     @activity.defn(name="hold")
     async def hold(self) -> None:
         await self.wait()
 
 
-class HeldBus(MemoryBus):
-    """A bus that is slow in one respect."""
+class GatedBus(MemoryBus):
+    """A bus that blocks at a gate: when it publishes facts of one kind, or else when a run waits for decisions."""
 
-    def __init__(self, held: Held, *, word: str | None = None) -> None:
+    def __init__(self, gate: Gate, *, kind: str | None = None) -> None:
         super().__init__()
-        self._held, self._word = held, word
+        self._gate, self._kind = gate, kind
 
     async def publish(self, message: Message) -> int:
-        if isinstance(message, Progress) and message.kind == self._word:
-            await self._held.wait()
+        if isinstance(message, Progress) and message.kind == self._kind:
+            await self._gate.wait()
         return await super().publish(message)
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
-        if self._word is None:
-            await self._held.wait()
+        if self._kind is None:
+            await self._gate.wait()
         await super().wait_until_consumed(service, stream)
 
 
@@ -75,7 +75,7 @@ def facts(bus: MemoryBus) -> list[tuple[int, str, Any]]:
 
 
 async def ended(run: WorkflowHandle[Any, Any]) -> str:
-    """Wait for the end, and tell what came of the run, or why nothing."""
+    """Wait for the end of a run, and return its result or its failure as text."""
     try:
         return str(await run.result())
     except WorkflowFailureError as error:
@@ -87,7 +87,7 @@ def fail() -> None:
 
 
 @workflow.defn
-class UndoesByAsking:
+class UndoesWithApproval:
     @workflow.run
     async def run(self) -> None:
         async with Saga() as saga:
@@ -100,23 +100,25 @@ class UndoesByAsking:
         await workflow.execute_activity(mark, "refunded", start_to_close_timeout=SOON)
 
 
-async def test_an_undo_asks_on_though_its_run_is_cancelled(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, UndoesByAsking, activities=[mark]) as stage:
-        run = await stage.start("UndoesByAsking")
-        asked = await stage.asked()
+async def test_the_approval_request_of_an_undo_stays_open_although_its_run_is_cancelled(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, UndoesWithApproval, activities=[mark]) as worker:
+        run = await worker.start("UndoesWithApproval")
+        request = await worker.approval_request()
         await run.cancel()
         await asyncio.sleep(1)
-        await stage.decide(run, digest=asked.digest)
+        await worker.decide(run, digest=request.digest)
         await ended(run)
 
     assert done == ["reserved", "paid", "refunded", "released"]
-    assert [it.decision for it in stage.bus.published if isinstance(it, ApprovalDecided)] == ["approve"]
+    assert [it.decision for it in worker.bus.published if isinstance(it, ApprovalDecided)] == ["approve"]
 
 
 @workflow.defn
-class HandlesByAsking:
+class HandlesWithApproval:
     def __init__(self) -> None:
-        self._answered = False
+        self._decided = False
 
     @workflow.run
     async def run(self) -> None:
@@ -127,29 +129,31 @@ class HandlesByAsking:
             raise
 
     @workflow.signal
-    async def ask(self) -> None:
+    async def request(self) -> None:
         await approval("Sure?")
-        done.append("answered")
-        self._answered = True
+        done.append("decided")
+        self._decided = True
 
     @workflow.signal
     async def wait(self) -> None:
-        await workflow.wait_condition(lambda: self._answered)
+        await workflow.wait_condition(lambda: self._decided)
 
 
-async def test_a_handler_asks_on_though_its_run_is_cancelled(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, HandlesByAsking) as stage:
-        run = await stage.start("HandlesByAsking")
+async def test_the_approval_request_of_a_handler_stays_open_although_its_run_is_cancelled(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, HandlesWithApproval) as worker:
+        run = await worker.start("HandlesWithApproval")
         await run.signal("wait")
-        await run.signal("ask")
-        asked = await stage.asked()
+        await run.signal("request")
+        request = await worker.approval_request()
         await run.cancel()
         await asyncio.sleep(1)
-        await stage.decide(run, digest=asked.digest)
+        await worker.decide(run, digest=request.digest)
         await ended(run)
 
-    assert set(done) == {"answered"}
-    assert facts(stage.bus)[-1][1] == "cancelled"
+    assert set(done) == {"decided"}
+    assert facts(worker.bus)[-1][1] == "cancelled"
 
 
 @workflow.defn
@@ -161,28 +165,28 @@ class GivesUpLate:
             await approval("Sure?", timeout=timedelta(seconds=2))
 
 
-async def test_cancelled_while_silence_is_made_sure_a_question_is_no_longer_asked(
+async def test_a_cancellation_while_a_run_confirms_silence_withdraws_the_request(
     environment: WorkflowEnvironment,
 ) -> None:
-    hearing, undoing = Held(), Held()
-    bus = HeldBus(hearing)
-    async with open_scripted_worker(environment, GivesUpLate, activities=[mark, undoing.hold], bus=bus) as stage:
-        run = await stage.start("GivesUpLate", task_timeout=QUICK)
-        asked = await stage.asked()
-        await hearing.reached.wait()
+    waiting, undoing = Gate(), Gate()
+    bus = GatedBus(waiting)
+    async with open_scripted_worker(environment, GivesUpLate, activities=[mark, undoing.hold], bus=bus) as worker:
+        run = await worker.start("GivesUpLate", task_timeout=QUICK)
+        request = await worker.approval_request()
+        await waiting.reached.wait()
         await run.cancel()
         await undoing.reached.wait()
-        await stage.decide(run, digest=asked.digest, stored_at=asked.opened_at)
-        undoing.let_go.set()
+        await worker.decide(run, digest=request.digest, stored_at=request.opened_at)
+        undoing.opened.set()
         await ended(run)
-        hearing.let_go.set()
+        waiting.opened.set()
 
     assert [type(it) for it in bus.published if isinstance(it, ApprovalDecided | ApprovalExpired)] == [ApprovalExpired]
     assert [it.code for it in bus.published if isinstance(it, Receipt)] == ["no_longer_asked"]
 
 
 @workflow.defn
-class GoesOnAnew:
+class ContinuesAsNew:
     @workflow.run
     async def run(self, anew: bool) -> None:
         if anew:
@@ -193,17 +197,17 @@ class GoesOnAnew:
             workflow.continue_as_new(args=[False])
 
 
-async def test_what_was_to_be_said_is_said_though_a_run_is_cancelled_as_it_goes_on_anew(
+async def test_pending_facts_are_published_although_a_run_is_cancelled_as_it_continues_as_new(
     environment: WorkflowEnvironment,
 ) -> None:
-    held = Held()
-    bus = HeldBus(held, word="note")
-    async with open_scripted_worker(environment, GoesOnAnew, bus=bus) as stage:
-        run = await stage.start("GoesOnAnew", True, task_timeout=QUICK)
-        await held.reached.wait()
+    gate = Gate()
+    bus = GatedBus(gate, kind="note")
+    async with open_scripted_worker(environment, ContinuesAsNew, bus=bus) as worker:
+        run = await worker.start("ContinuesAsNew", True, task_timeout=QUICK)
+        await gate.reached.wait()
         await run.cancel()
         await asyncio.sleep(QUICK.total_seconds() * 2)
-        held.let_go.set()
+        gate.opened.set()
         await ended(run)
 
     assert "before" in [result for _, _, result in facts(bus)]
@@ -223,41 +227,43 @@ class StopsTwice:
         self._task.cancel()
 
 
-async def test_a_run_that_is_cancelled_again_and_again_says_its_end(environment: WorkflowEnvironment) -> None:
-    held = Held()
-    bus = HeldBus(held, word="cancelled")
-    async with open_scripted_worker(environment, StopsTwice, bus=bus) as stage:
-        run = await stage.start("StopsTwice", task_timeout=QUICK)
-        await asyncio.sleep(0.5)  # until it has begun: who stops it then has something to stop
+async def test_a_run_that_is_cancelled_repeatedly_publishes_its_end(environment: WorkflowEnvironment) -> None:
+    gate = Gate()
+    bus = GatedBus(gate, kind="cancelled")
+    async with open_scripted_worker(environment, StopsTwice, bus=bus) as worker:
+        run = await worker.start("StopsTwice", task_timeout=QUICK)
+        await asyncio.sleep(0.5)  # until it has begun, so that the signal has a task to cancel
         await run.cancel()
-        await held.reached.wait()
+        await gate.reached.wait()
         for _ in range(2):
             await run.signal("stop")
             await asyncio.sleep(QUICK.total_seconds() * 2)
-        held.let_go.set()
+        gate.opened.set()
         await ended(run)
 
     assert facts(bus)[-1][1] == "cancelled"
 
 
 @workflow.defn
-class LeavesAQuestion:
+class LeavesARequest:
     @workflow.run
     async def run(self) -> None:
-        asking = asyncio.create_task(approval("Sure?"))
-        await asyncio.wait([asking], timeout=2)
+        request = asyncio.create_task(approval("Sure?"))
+        await asyncio.wait([request], timeout=2)
 
 
-async def test_a_run_that_ends_as_its_question_is_answered_says_its_end_last(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, LeavesAQuestion) as stage:
-        run = await stage.start("LeavesAQuestion")
-        asked = await stage.asked()
+async def test_a_run_that_ends_as_its_request_is_decided_publishes_its_end_last(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, LeavesARequest) as worker:
+        run = await worker.start("LeavesARequest")
+        request = await worker.approval_request()
     await asyncio.sleep(4)
-    await stage.decide(run, digest=asked.digest)
-    async with open_scripted_worker(environment, LeavesAQuestion, queue=stage.queue, bus=stage.bus):
+    await worker.decide(run, digest=request.digest)
+    async with open_scripted_worker(environment, LeavesARequest, queue=worker.queue, bus=worker.bus):
         await ended(run)
 
-    assert facts(stage.bus)[-1][1] == "completed"
+    assert facts(worker.bus)[-1][1] == "completed"
 
 
 @workflow.defn
@@ -268,7 +274,7 @@ class Handles:
         return "all handled"
 
     @workflow.signal
-    async def tell(self) -> None:
+    async def write_note(self) -> None:
         await note("hi")
 
     @workflow.signal
@@ -276,12 +282,12 @@ class Handles:
         await workflow.execute_activity(mark, "done", start_to_close_timeout=SOON)
 
 
-@pytest.mark.parametrize("signal", ["tell", "do"])
-async def test_what_handles_a_signal_that_comes_with_the_start_is_of_the_run(
+@pytest.mark.parametrize("signal", ["write_note", "do"])
+async def test_a_signal_that_comes_with_the_start_is_handled_by_the_run(
     environment: WorkflowEnvironment, signal: str
 ) -> None:
-    async with open_scripted_worker(environment, Handles, activities=[mark]) as stage:
+    async with open_scripted_worker(environment, Handles, activities=[mark]) as worker:
         run = await environment.client.start_workflow(
-            "Handles", id=uuid4().hex, task_queue=stage.queue, start_signal=signal
+            "Handles", id=uuid4().hex, task_queue=worker.queue, start_signal=signal
         )
         assert await ended(run) == "all handled"

@@ -10,13 +10,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LISTED = "[FILE] a.md\n[DIR] old\n[FILE] a.report.md\n[FILE] photo.png\n[FILE] b.PDF"
 
 
-async def test_each_document_of_a_folder_lives_in_a_run_of_its_own(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, DocumentBatch, DocumentAnalysis) as stage:
-        stage.agents.texts["list_directory"] = LISTED
-        run = await stage.start("DocumentBatch", {"path": "inbox/"}, run_id="batch")
+async def test_each_document_of_a_folder_has_its_own_run(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, DocumentBatch, DocumentAnalysis) as worker:
+        worker.agents.tool_texts["list_directory"] = LISTED
+        run = await worker.start("DocumentBatch", {"path": "inbox/"}, run_id="batch")
         result = BatchReport.model_validate(await run.result())
 
     assert set(result.reports) == {"inbox/a.md", "inbox/b.PDF"}
     assert result.failed == {}
-    assert {fact.workflow_id for fact in stage.progress} == {"batch", "batch.a.md", "batch.b.PDF"}
-    assert {fact.event_id for fact in stage.progress} == {"e1"}
+    assert {fact.workflow_id for fact in worker.progress} == {"batch", "batch.a.md", "batch.b.PDF"}
+    assert {fact.event_id for fact in worker.progress} == {"e1"}

@@ -1,4 +1,4 @@
-"""However a request ends, and whatever ends with it, its end is told, and each answer has its receipt."""
+"""However a request ends, its end is published and each decision has its receipt."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ DIGEST = request_digest("Well?")
 
 @workflow.defn
 class Impatient:
-    """Gives nobody any time, but takes what was said before."""
+    """Requests an approval with no time left, which earlier decisions may settle."""
 
     @workflow.run
     async def run(self) -> str:
@@ -34,29 +34,29 @@ class Impatient:
 
 @workflow.defn
 class Forgetful:
-    """Asks, and ends without a look at the answer."""
+    """Requests an approval and ends without waiting for it."""
 
     @workflow.run
     async def run(self) -> None:
-        self.asking = asyncio.create_task(approval("Well?"))
+        self.request = asyncio.create_task(approval("Well?"))
         await asyncio.sleep(3600)
 
 
 @workflow.defn
 class Hasty:
-    """Drops the second question as soon as the first is answered."""
+    """Cancels its second request as soon as the first is decided."""
 
     @workflow.run
     async def run(self) -> None:
-        questions = [asyncio.create_task(approval("Well?")) for _ in range(2)]
-        await questions[0]
-        questions[1].cancel()
-        await asyncio.wait(questions)
+        requests = [asyncio.create_task(approval("Well?")) for _ in range(2)]
+        await requests[0]
+        requests[1].cancel()
+        await asyncio.wait(requests)
 
 
 @workflow.defn
 class Brief:
-    """Gives people two seconds."""
+    """Requests an approval that expires after two seconds."""
 
     @workflow.run
     async def run(self) -> str:
@@ -65,7 +65,7 @@ class Brief:
 
 @workflow.defn
 class Silent:
-    """Takes silence for a yes after an hour."""
+    """Requests an approval that silence approves after an hour."""
 
     @workflow.run
     async def run(self) -> str:
@@ -74,7 +74,7 @@ class Silent:
 
 
 class Behind(MemoryBus):
-    """A bus on which something still waits for the bridge when it is asked whether that is so."""
+    """A bus on which a decision still waits for the bridge when the run checks that none does."""
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
@@ -85,156 +85,160 @@ class Behind(MemoryBus):
 
 
 class Interrupting(MemoryBus):
-    """A bus on which something happens while it is said that a run has completed."""
+    """A bus on which something happens while ``completed`` is published."""
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
-            happens, self.meanwhile = self.meanwhile, None
-            await happens()
+            callback, self.meanwhile = self.meanwhile, None
+            await callback()
         return await super().publish(message)
 
 
-class AwayAtTheEnd(MemoryBus):
-    """A bus that is away when a run wants to say how it ended."""
+class UnavailableAtTheEnd(MemoryBus):
+    """A bus that is unavailable when a run publishes the end of a request."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tried = asyncio.Event()
-        self.is_away = True
+        self.is_unavailable = True
 
     async def publish(self, message: Message) -> int:
-        if isinstance(message, ApprovalExpired) and self.is_away:
+        if isinstance(message, ApprovalExpired) and self.is_unavailable:
             self.tried.set()
             raise Unavailable("away")
         return await super().publish(message)
 
 
-def told(stage: ScriptedWorker) -> list[tuple[str, str]]:
-    """What was said of requests and decisions, in order of its ids."""
-    kept = [it for it in stage.bus.published if isinstance(it, ApprovalDecided | ApprovalExpired | Receipt)]
-    told = [
+def ends_and_receipts(worker: ScriptedWorker) -> list[tuple[str, str]]:
+    """Return request number and receipt code or end, in order."""
+    kept = [it for it in worker.bus.published if isinstance(it, ApprovalDecided | ApprovalExpired | Receipt)]
+    found = [
         (it.request_id[-1], it.code if isinstance(it, Receipt) else it.type.removeprefix("approvals.")) for it in kept
     ]
-    return sorted(told)
+    return sorted(found)
 
 
-async def test_an_answer_that_came_in_time_counts_when_no_time_is_left(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Impatient) as stage:
-        run = await stage.start("Impatient")
-        await stage.decide(run, digest=DIGEST)
+async def test_an_earlier_decision_counts_although_the_request_has_no_time_left(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, Impatient) as worker:
+        run = await worker.start("Impatient")
+        await worker.decide(run, digest=DIGEST)
 
         assert await run.result() == "approved"
-    assert told(stage) == [("1", "accepted"), ("1", "decided")]
+    assert ends_and_receipts(worker) == [("1", "accepted"), ("1", "decided")]
 
 
-async def test_a_request_that_is_open_when_its_run_completes_is_no_longer_asked(
+async def test_a_request_that_is_open_when_its_run_completes_is_withdrawn(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Forgetful) as stage:
-        await (await stage.start("Forgetful")).result()
+    async with open_scripted_worker(environment, Forgetful) as worker:
+        await (await worker.start("Forgetful")).result()
 
-    assert told(stage) == [("1", "expired")]
+    assert ends_and_receipts(worker) == [("1", "expired")]
 
 
-async def test_a_request_that_is_open_when_its_run_is_cancelled_is_no_longer_asked(
+async def test_a_request_that_is_open_when_its_run_is_cancelled_is_withdrawn(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Forgetful) as stage:
-        run = await stage.start("Forgetful")
-        await stage.asked()
+    async with open_scripted_worker(environment, Forgetful) as worker:
+        run = await worker.start("Forgetful")
+        await worker.approval_request()
         await run.cancel()
         with pytest.raises(WorkflowFailureError):
             await run.result()
 
-    assert told(stage) == [("1", "expired")]
+    assert ends_and_receipts(worker) == [("1", "expired")]
 
 
-async def test_an_answer_that_comes_while_the_run_says_its_last_words_has_a_receipt(
+async def test_a_decision_that_arrives_while_the_run_publishes_its_end_has_a_receipt(
     environment: WorkflowEnvironment,
 ) -> None:
     bus = Interrupting()
-    async with open_scripted_worker(environment, Forgetful, bus=bus) as stage:
-        run = await stage.start("Forgetful")
-        await stage.asked()
+    async with open_scripted_worker(environment, Forgetful, bus=bus) as worker:
+        run = await worker.start("Forgetful")
+        await worker.approval_request()
 
         async def decide() -> None:
-            await stage.decide(run, digest=DIGEST)
-            await stage.decide(run, nonce="n2", request_id=f"{run.id}.2", digest=DIGEST)
+            await worker.decide(run, digest=DIGEST)
+            await worker.decide(run, nonce="n2", request_id=f"{run.id}.2", digest=DIGEST)
 
         bus.meanwhile = decide
         await run.result()
 
-    assert told(stage) == [("1", "expired"), ("1", "no_longer_asked"), ("2", "never_asked")]
+    assert ends_and_receipts(worker) == [("1", "expired"), ("1", "no_longer_asked"), ("2", "never_asked")]
 
 
-async def test_what_is_decided_is_told_also_when_the_run_drops_it_meanwhile(environment: WorkflowEnvironment) -> None:
+async def test_a_decision_is_published_although_the_run_cancels_the_request_at_the_same_time(
+    environment: WorkflowEnvironment,
+) -> None:
     bus = MemoryBus()
-    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as stage:
-        run = await stage.start("Hasty")
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as worker:
+        run = await worker.start("Hasty")
         await environment.sleep(1)
-    for number in (1, 2):  # the worker is dead: both are heard at once
-        await stage.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
-    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as stage:
+    for number in (1, 2):  # the worker is dead, so the next one receives both at once
+        await worker.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as worker:
         await run.result()
 
-    assert told(stage) == [(number, what) for number in "12" for what in ("accepted", "decided")]
+    assert ends_and_receipts(worker) == [(number, what) for number in "12" for what in ("accepted", "decided")]
 
 
 @pytest.mark.parametrize(("after", "outcome", "code"), [(1, "approved", "accepted"), (3, "expired", "request_expired")])
-async def test_what_was_stored_in_time_counts_however_late_a_worker_comes_to_it(
+async def test_a_decision_stored_in_time_counts_however_late_a_worker_reads_it(
     environment: WorkflowEnvironment, after: int, outcome: str, code: str
 ) -> None:
-    """A receipt may be on the bus already: the next worker, with a later clock, must not contradict it."""
+    """A receipt may be published already; the next worker, with a later clock, must not contradict it."""
     bus, queue = MemoryBus(), uuid4().hex
-    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue) as stage:
-        run = await stage.start("Brief")
-        opened = (await stage.asked()).opened_at
-    await stage.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
-    await asyncio.sleep(4)  # in real time: the test server skips none for a run whose worker is dead
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue) as worker:
+        run = await worker.start("Brief")
+        opened = (await worker.approval_request()).opened_at
+    await worker.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
+    await asyncio.sleep(4)  # real time: the test server skips none while no worker runs
     async with open_scripted_worker(environment, Brief, bus=bus, queue=queue):
         assert await run.result() == outcome
-    assert ("1", code) in told(stage)
+    assert ("1", code) in ends_and_receipts(worker)
 
 
 @pytest.mark.parametrize(
     ("minutes", "outcome", "receipt"), [(59, "rejected", "accepted"), (61, "approved", "request_expired")]
 )
-async def test_nobody_is_silent_whose_answer_was_stored_in_time_and_waits_for_the_bridge(
+async def test_a_decision_stored_in_time_prevents_silence_while_it_waits_for_the_bridge(
     environment: WorkflowEnvironment, minutes: int, outcome: str, receipt: str
 ) -> None:
     bus = Behind()
-    async with open_scripted_worker(environment, Silent, bus=bus) as stage:
-        run = await stage.start("Silent")
-        stored_at = (await stage.asked()).opened_at + timedelta(minutes=minutes)
+    async with open_scripted_worker(environment, Silent, bus=bus) as worker:
+        run = await worker.start("Silent")
+        stored_at = (await worker.approval_request()).opened_at + timedelta(minutes=minutes)
 
-        async def hand_over() -> None:
+        async def deliver() -> None:
             bus.meanwhile = None
-            await stage.decide(run, decision="reject", digest=DIGEST, stored_at=stored_at)
+            await worker.decide(run, decision="reject", digest=DIGEST, stored_at=stored_at)
 
-        bus.meanwhile = hand_over
+        bus.meanwhile = deliver
 
         assert await run.result() == outcome
-    assert ("1", receipt) in told(stage)
-    assert [what for _, what in told(stage) if what in {"decided", "expired"}] == [
+    assert ("1", receipt) in ends_and_receipts(worker)
+    assert [what for _, what in ends_and_receipts(worker) if what in {"decided", "expired"}] == [
         "decided" if outcome == "rejected" else "expired"
     ]
 
 
-async def test_a_run_that_is_cancelled_while_it_says_its_last_words_says_them_and_ends_as_they_say(
+async def test_a_run_that_is_cancelled_while_it_publishes_its_end_ends_as_published(
     environment: WorkflowEnvironment,
 ) -> None:
-    bus = AwayAtTheEnd()
-    async with open_scripted_worker(environment, Forgetful, bus=bus) as stage:
-        run = await stage.start("Forgetful", task_timeout=timedelta(seconds=2))
-        await stage.asked()
+    bus = UnavailableAtTheEnd()
+    async with open_scripted_worker(environment, Forgetful, bus=bus) as worker:
+        run = await worker.start("Forgetful", task_timeout=timedelta(seconds=2))
+        await worker.approval_request()
         await environment.sleep(3600)
         await bus.tried.wait()
         await run.cancel()
-        await asyncio.sleep(2)  # the workflow task is beaten by then, and the next one brings the cancellation
-        bus.is_away = False
+        await asyncio.sleep(2)  # the workflow task has timed out by then; the next one carries the cancellation
+        bus.is_unavailable = False
         await run.result()
 
-    assert told(stage) == [("1", "expired")]
-    assert stage.progress[-1].kind == "completed"
+    assert ends_and_receipts(worker) == [("1", "expired")]
+    assert worker.progress[-1].kind == "completed"

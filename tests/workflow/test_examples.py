@@ -1,4 +1,4 @@
-"""The workflows of the example folders, with scripted models: what each promises when it waits, fails or is refused."""
+"""The example workflows with scripted models: waiting, failures and refusals."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ def echo(prompt: str) -> str:
     return prompt
 
 
-async def test_content_waits_a_year_for_the_human_who_approves_it(run_workflow: WorkflowRunner) -> None:
+async def test_content_waits_a_year_for_its_approval(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(ContentModeration, CONTENT, model=echo) as run:
         await run.until("note")
         await run.sleep(12 * MONTH)
@@ -44,7 +44,7 @@ async def test_content_waits_a_year_for_the_human_who_approves_it(run_workflow: 
     assert outcome.ending.at - outcome.progress[0].at > 12 * MONTH
 
 
-async def test_rejected_content_is_a_result_that_says_so(run_workflow: WorkflowRunner) -> None:
+async def test_rejected_content_is_a_result_with_its_reason(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(ContentModeration, CONTENT, model=echo) as run:
         await run.signal("reject", {"reviewer": "ann", "reason": "no proof"})  # before the review is done
         await run.signal("approve", {"reviewer": "bob"})
@@ -54,12 +54,12 @@ async def test_rejected_content_is_a_result_that_says_so(run_workflow: WorkflowR
     assert len(outcome.notes) == 1
 
 
-async def test_the_three_agents_are_asked_at_the_same_time(run_workflow: WorkflowRunner) -> None:
-    all_asked = asyncio.Barrier(3)
+async def test_the_three_agents_run_at_the_same_time(run_workflow: WorkflowRunner) -> None:
+    all_called = asyncio.Barrier(3)
 
     class Slow(ScriptedModel):
         async def _answer(self, messages: Any, info: Any) -> Any:
-            await all_asked.wait()  # for ever, if one were asked after another
+            await all_called.wait()  # for ever, if they ran one after another
             return await super()._answer(messages, info)
 
     outcome = await run_workflow(MultiAgentAnalysis, DOCUMENT, model=Slow(echo))
@@ -77,7 +77,7 @@ async def test_an_agent_that_fails_for_good_is_reported_beside_the_others(run_wo
     assert "no such option" in outcome.result["failed"]["entities"]
 
 
-async def test_where_no_agent_answers_the_run_has_failed(run_workflow: WorkflowRunner) -> None:
+async def test_a_run_fails_if_no_agent_answers(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(MultiAgentAnalysis, DOCUMENT, model=lambda _: UserError("no such option"))
 
     assert outcome.ending.kind == "failed"
@@ -99,7 +99,7 @@ async def test_a_disputed_essay_waits_for_its_teacher(run_workflow: WorkflowRunn
     assert "My holidays" in (tmp_path / "essay.md.report.md").read_text()
 
 
-async def test_an_essay_is_analysed_five_times_at_growing_distances_before_it_is_given_up(
+async def test_an_essay_is_analysed_five_times_with_growing_backoff_before_it_fails(
     run_workflow: WorkflowRunner, tmp_path: Path
 ) -> None:
     (tmp_path / "essay.md").write_text("My holidays")
@@ -121,7 +121,7 @@ async def test_an_essay_is_analysed_five_times_at_growing_distances_before_it_is
     [({}, 1, "starts EssayGrading"), ({"bulk": True}, 5, "starts EssayGrading, after its flow control")],
     ids=["one essay", "bulk"],
 )
-def test_who_waits_for_a_grade_goes_before_what_comes_in_bulk_which_may_wait_for_the_night(
+def test_a_single_essay_has_priority_over_bulk_essays_which_may_wait_for_the_night(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: dict[str, bool], priority: int, why: str
 ) -> None:
     shown = (EXAMPLES / "essays" / "perdure.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Python functions as tools: whatever their arguments look like, they run as steps, and what they give is JSON."""
+"""Python functions as tools: they take all kinds of arguments, run as steps, and return JSON."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Calling:
 
 @workflow.defn
 class Asking:
-    """Lets a model use functions."""
+    """Lets a model call functions."""
 
     @workflow.run
     async def run(self) -> str:
@@ -63,10 +63,10 @@ async def test_a_program_calls_functions_with_all_kinds_of_arguments(
     [
         (ToolUse("add", {"second": 5}), ["add 10 5"]),
         (ToolUse("add_to_two", {"first": 5}), ["add 5 2"]),
-        (ToolUse("add_to_two", {"first": 5, "second": 9}), []),  # what the author bound, no model sets
+        (ToolUse("add_to_two", {"first": 5, "second": 9}), []),  # a model cannot set what the author bound
     ],
 )
-async def test_a_model_uses_what_a_partial_left_open(
+async def test_a_model_sets_only_the_arguments_that_a_partial_left_open(
     run_workflow: WorkflowRunner, use: ToolUse, executed: list[str]
 ) -> None:
     model = ScriptedModel([use, "done"])
@@ -79,7 +79,7 @@ async def test_a_model_uses_what_a_partial_left_open(
 
 
 @pytest.mark.parametrize(("started", "args"), [(Calling, ("open_door", [], {})), (Asking, ())])
-async def test_a_function_whose_result_is_no_json_is_not_executed_again(
+async def test_a_function_whose_result_is_not_json_is_not_retried(
     run_workflow: WorkflowRunner, started: type, args: tuple[Any, ...]
 ) -> None:
     outcome = await run_workflow(started, *args, model=[ToolUse("open_door"), "well"])

@@ -1,4 +1,4 @@
-"""A cancellation that a run hears together with something else is not lost."""
+"""A cancellation that arrives together with another event is not lost."""
 
 import asyncio
 from datetime import timedelta
@@ -29,21 +29,21 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @workflow.defn
 class Regretted:
-    """Has a step that somebody else takes, and is done long after it."""
+    """Runs a step on another worker and sleeps after it."""
 
     def __init__(self) -> None:
         self._work: asyncio.Task[str] | None = None
 
     @workflow.run
-    async def run(self, where: str) -> str:
-        self._work = asyncio.create_task(self._pay(where))
+    async def run(self, queue: str) -> str:
+        self._work = asyncio.create_task(self._pay(queue))
         try:
             return await self._work
         except asyncio.CancelledError:
             return "cancelled"
 
-    async def _pay(self, where: str) -> str:
-        await workflow.execute_activity("pay", task_queue=where, start_to_close_timeout=timedelta(hours=1))
+    async def _pay(self, queue: str) -> str:
+        await workflow.execute_activity("pay", task_queue=queue, start_to_close_timeout=timedelta(hours=1))
         await workflow.sleep(timedelta(hours=1))
         return "paid"
 
@@ -53,29 +53,29 @@ class Regretted:
         self._work.cancel()
 
 
-async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(environment: WorkflowEnvironment) -> None:
-    ours, theirs = uuid4().hex, uuid4().hex
-    asked, pays, paid = asyncio.Event(), asyncio.Event(), asyncio.Event()
+async def test_a_signal_that_cancels_counts_although_the_step_has_just_ended(environment: WorkflowEnvironment) -> None:
+    queue, payment_queue = uuid4().hex, uuid4().hex
+    requested, may_pay, paid = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @activity.defn
     async def pay() -> None:
-        asked.set()
-        await pays.wait()
+        requested.set()
+        await may_pay.wait()
         paid.set()
 
-    settings = Settings.model_validate({"temporal": {"task_queue": ours}, "orchestrator": {"max_cached_runs": 0}})
+    settings = Settings.model_validate({"temporal": {"task_queue": queue}, "orchestrator": {"max_cached_runs": 0}})
     registry, backends = Registry({"Regretted": Regretted}, ()), AgentBackends(ScriptedModel(()), {})
     plugin = PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)
     configuration = environment.client.config()
     configuration["plugins"] = [plugin]
     client = Client(**configuration)
-    async with Worker(environment.client, task_queue=theirs, activities=[pay]):
+    async with Worker(environment.client, task_queue=payment_queue, activities=[pay]):
         async with run_worker(client, registry, settings):
-            run = await client.start_workflow(Regretted.run, theirs, id=uuid4().hex, task_queue=ours)
-            await asked.wait()
-        pays.set()
+            run = await client.start_workflow(Regretted.run, payment_queue, id=uuid4().hex, task_queue=queue)
+            await requested.wait()
+        may_pay.set()
         await paid.wait()
-        await run.signal(Regretted.cancel)  # nobody is there to hear either
+        await run.signal(Regretted.cancel)  # no worker runs to receive either event
         async with asyncio.timeout(30):
             while not any(it.HasField(_ENDED) for it in (await run.fetch_history()).events):
                 await asyncio.sleep(0.05)
@@ -85,7 +85,7 @@ async def test_a_signal_that_cancels_is_heard_though_the_step_has_just_ended(env
 
 @workflow.defn
 class Stopped:
-    """Is stopped by one who waits for a condition, and asks before it pays."""
+    """Requests an approval before it pays; a task that waits for a condition may stop it."""
 
     def __init__(self) -> None:
         self._stops = False
@@ -113,20 +113,20 @@ class Stopped:
         self._stops = True
 
 
-async def test_who_is_stopped_as_they_are_answered_does_not_go_on(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Stopped) as stage:
-        run = await stage.start("Stopped")
-        asked = await stage.asked()
+async def test_a_stop_that_arrives_together_with_a_decision_stops_the_run(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Stopped) as worker:
+        run = await worker.start("Stopped")
+        request = await worker.approval_request()
         await asyncio.sleep(0.5)
     await run.signal("stop")
-    await stage.decide(run, digest=asked.digest)
-    async with open_scripted_worker(environment, Stopped, queue=stage.queue, bus=stage.bus):
+    await worker.decide(run, digest=request.digest)
+    async with open_scripted_worker(environment, Stopped, queue=worker.queue, bus=worker.bus):
         assert await run.result() == "stopped"
 
 
 @workflow.defn
-class GoesOn:
-    """Undoes what it did, and then asks what else to do."""
+class RequestsAfterUndo:
+    """Undoes its step, and then requests an approval."""
 
     @workflow.run
     async def run(self) -> None:
@@ -141,7 +141,7 @@ class GoesOn:
         raise ApplicationError("no", non_retryable=True)
 
 
-async def test_who_is_cancelled_while_they_undo_hears_of_it_afterwards(environment: WorkflowEnvironment) -> None:
+async def test_a_cancellation_during_an_undo_takes_effect_after_it(environment: WorkflowEnvironment) -> None:
     undoing, undone = asyncio.Event(), asyncio.Event()
 
     @activity.defn
@@ -152,8 +152,8 @@ async def test_who_is_cancelled_while_they_undo_hears_of_it_afterwards(environme
         undoing.set()
         await undone.wait()
 
-    async with open_scripted_worker(environment, GoesOn, activities=[pay, refund]) as stage:
-        run = await stage.start("GoesOn")
+    async with open_scripted_worker(environment, RequestsAfterUndo, activities=[pay, refund]) as worker:
+        run = await worker.start("RequestsAfterUndo")
         await undoing.wait()
         await run.cancel()
         await asyncio.sleep(1)

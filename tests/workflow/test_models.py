@@ -1,4 +1,4 @@
-"""Models over real HTTP, through the providers' own SDKs: what goes wrong there is told, or tried again in time."""
+"""Models over real HTTP through the providers' SDKs: answers, usage, failures and retries."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @asynccontextmanager
-async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
+async def call_model(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
     key_file.write_text(KEY + "\n")
     known = {"api_key_file": key_file}
     providers = {
@@ -61,9 +61,9 @@ async def step(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
         await models.close()
 
 
-async def ask(asking: CallModel, model: str, **more: Any) -> ModelResult:
+async def call(activity: CallModel, model: str, **more: Any) -> ModelResult:
     request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.", **more)
-    answer: ModelResult = await ActivityEnvironment().run(asking.run, request)
+    answer: ModelResult = await ActivityEnvironment().run(activity.run, request)
     return answer
 
 
@@ -71,82 +71,86 @@ async def ask(asking: CallModel, model: str, **more: Any) -> ModelResult:
     ("model", "cost"), [*zip(MODELS, ["0.0000575", "0.00006125", "0.000078", None, "0.0000108"], strict=True)]
 )
 async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | None, tmp_path: Path) -> None:
-    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
-        answer = await ask(asking, model)
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        answer = await call(activity, model)
 
     assert answer.text == "hello"
     used = answer.usage.total
     assert (used.requests, used.tokens, used.unpriced_requests) == (1, 14, int(cost is None))
     assert used.cost_usd == (cost and Decimal(cost))
-    (asked,) = peer.asked
-    assert KEY in f"{asked['headers']}"
+    (request,) = peer.asked
+    assert KEY in f"{request['headers']}"
     assert KEY not in answer.model_dump_json()
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_conversation_goes_on_after_a_structured_answer(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+async def test_a_conversation_continues_after_a_structured_answer(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
         peer.plan, peer.arguments = ["call_tool", "call_tool"], '{"city": "Oslo"}'
-        first = await ask(asking, model, output_schema=SHAPE)
-        second = await ask(asking, model, output_schema=SHAPE, recent=first.messages)
+        first = await call(activity, model, output_schema=SHAPE)
+        second = await call(activity, model, output_schema=SHAPE, recent=first.messages)
 
     assert [first.output, second.output] == [{"city": "Oslo"}] * 2
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name.startswith(("openai", "house"))])  # theirs are text
-@pytest.mark.parametrize("words", ['{"city": "Oslo', '["Oslo"]', "Oslo"])
-async def test_arguments_that_are_no_json_object_are_taken_for_none(model: str, words: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
-        peer.plan, peer.arguments = ["call_tool", "call_tool"], words
-        shaped = await ask(asking, model, output_schema=SHAPE)
-        wishing = await ask(asking, model, functions=(NOW,))
+@pytest.mark.parametrize(
+    "model", [name for name in MODELS if name.startswith(("openai", "house"))]
+)  # their arguments are text
+@pytest.mark.parametrize("arguments", ['{"city": "Oslo', '["Oslo"]', "Oslo"])
+async def test_arguments_that_are_not_a_json_object_become_none(model: str, arguments: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        peer.plan, peer.arguments = ["call_tool", "call_tool"], arguments
+        shaped = await call(activity, model, output_schema=SHAPE)
+        calling = await call(activity, model, functions=(NOW,))
 
     assert (shaped.output, shaped.tool_calls) == (None, ())
-    assert [(wish.tool, wish.arguments) for wish in wishing.tool_calls] == [("now", None)]
+    assert [(it.tool, it.arguments) for it in calling.tool_calls] == [("now", None)]
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_conversation_goes_on_after_a_tool_that_was_not_answered(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, step(peer, tmp_path / "key") as asking:
+async def test_a_conversation_continues_after_a_tool_call_without_a_result(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
         peer.plan = ["call_tool"]
-        first = await ask(
-            asking, model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
+        first = await call(
+            activity, model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
         )
-        second = await ask(asking, model, recent=first.messages)
+        second = await call(activity, model, recent=first.messages)
 
-    assert [wish.tool for wish in first.tool_calls] == ["now"]
+    assert [it.tool for it in first.tool_calls] == ["now"]
     assert second.text == "hello"
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_what_passes_is_tried_again_by_temporal_alone_when_the_provider_says(model: str, tmp_path: Path) -> None:
-    error, asked = await failure(model, "rate_limit_wait", tmp_path)
+async def test_a_transient_failure_is_retried_by_temporal_alone_after_the_providers_delay(
+    model: str, tmp_path: Path
+) -> None:
+    error, requests = await failure(model, "rate_limit_wait", tmp_path)
 
     assert (error.type, error.non_retryable) == ("ModelOverloaded", False)
     assert error.next_retry_delay == timedelta(seconds=7)
-    assert asked == 1
+    assert requests == 1
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("behaviour", "kind"), [("bad_key", "ModelKeyRefused"), ("filtered", "ContentFiltered")])
-async def test_what_does_not_pass_fails_at_once_with_a_sentence(
+async def test_a_permanent_failure_fails_at_once_with_its_reason(
     model: str, behaviour: Behaviour, kind: str, tmp_path: Path
 ) -> None:
-    error, asked = await failure(model, behaviour, tmp_path)
+    error, requests = await failure(model, behaviour, tmp_path)
 
     assert (error.type, error.non_retryable) == (kind, True)
     assert "did not answer" in error.message
-    assert asked == 1
+    assert requests == 1
 
 
 async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[ApplicationError, int]:
-    """Return what the step raises, in which no key occurs, and how often the provider was asked."""
+    """Return the error of the activity, which contains no key, and the number of requests to the provider."""
     async with llm_peer() as peer:
         peer.plan = [behaviour]
         peer.slow = 1.5
-        async with step(peer, folder / "key") as asking:
+        async with call_model(peer, folder / "key") as activity:
             with pytest.raises(ApplicationError) as failed:
-                await ask(asking, model)
+                await call(activity, model)
     assert KEY not in repr(failed.value)
     assert failed.value.__cause__ is None
     return failed.value, len(peer.asked)

@@ -1,4 +1,4 @@
-"""An order stands as a whole or not at all: stock, money and parcels add up."""
+"""An order is carried out as a whole or not at all: stock, money and parcels add up."""
 
 import asyncio
 import sqlite3
@@ -21,7 +21,7 @@ create_server = example("orders", "shop_server").create_server
 
 @workflow.defn
 class Stubborn:
-    """Reserves for longer than it may, at a server that has trouble with releasing."""
+    """Reserves for longer than the wall time limit, at a server whose release fails."""
 
     @workflow.run
     async def run(self, release: str) -> None:
@@ -68,7 +68,7 @@ async def test_an_order_is_reserved_paid_and_shipped(run_workflow: WorkflowRunne
         ({"address": ""}, "The carrier needs an address", ["cancel_shipment", "refund", "release"]),
     ],
 )
-async def test_what_fails_is_told_and_everything_before_is_undone_in_reverse_order(
+async def test_a_failure_is_reported_and_all_earlier_steps_are_undone_in_reverse_order(
     run_workflow: WorkflowRunner, books: Path, changes: dict[str, Any], why: str, undone: list[str]
 ) -> None:
     outcome = await run_workflow(OrderProcessing, order(**changes), servers={"shop": create_server(books)})
@@ -81,7 +81,7 @@ async def test_what_fails_is_told_and_everything_before_is_undone_in_reverse_ord
 
 @pytest.mark.parametrize("seconds", [0, 0.5])
 async def test_a_cancellation_compensates_midway(run_workflow: WorkflowRunner, books: Path, seconds: float) -> None:
-    """Also within a call, whose deed may arrive after it was taken back."""
+    """Also within a call, whose effect may arrive after its compensation."""
     server = create_server(books, seconds)
     async with run_workflow.start(OrderProcessing, order(reflection_seconds=3600), servers={"shop": server}) as run:
         await (run.until("step_started", "shop: pay") if seconds else run.until("note"))
@@ -92,7 +92,7 @@ async def test_a_cancellation_compensates_midway(run_workflow: WorkflowRunner, b
     assert untouched(books)
 
 
-async def test_an_undo_that_fails_is_tried_again_also_when_the_run_may_last_no_longer(
+async def test_a_failed_undo_is_retried_even_beyond_the_wall_time_limit(
     run_workflow: WorkflowRunner,
 ) -> None:
     server, tries = MCPServer("shop"), []

@@ -1,4 +1,4 @@
-"""Agents at work together; each request of theirs is a durable step."""
+"""Patterns of several agents; each model request is a durable step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from perdure.testing import ScriptedModel, WorkflowRunner
 from tests.support import greeter
 
 
-class Said(BaseModel):
+class Structured(BaseModel):
     """Any structured answer."""
 
     model_config = {"extra": "allow"}
@@ -24,7 +24,7 @@ class Sides:
     @workflow.run
     async def run(self) -> dict[str, str]:
         found = await parallel(
-            {name: Agent(name).llm.generate_str(f"Tell the {name}") for name in ("mood", "names", "gist")}
+            {name: Agent(name).llm.generate_str(f"Find the {name}") for name in ("mood", "names", "gist")}
         )
         return {name: f"failed: {it.error}" if isinstance(it, Failure) else it for name, it in found.items()}
 
@@ -43,7 +43,7 @@ class Dispatching:
     async def run(self) -> str:
         choices: dict[str, tuple[str, Any]] = {
             "expert": ("knows", Agent("expert")),
-            "now": ("tells the time", greeter.now),
+            "now": ("returns the time", greeter.now),
             "shop": ("sells", "shop"),
         }
         match await route(Agent("router"), "Please", choices):
@@ -75,7 +75,7 @@ class Refining:
 class Passing:
     @workflow.run
     async def run(self) -> tuple[str, str]:
-        agents = {"desk": ("listens", Agent("desk")), "expert": ("knows", Agent("expert"))}
+        agents = {"desk": ("answers first", Agent("desk")), "expert": ("knows", Agent("expert"))}
         return await handoff(agents, "desk", "Why?", turns=3)
 
 
@@ -86,7 +86,9 @@ class Valued:
         return WorkflowResult(error=error) if error else WorkflowResult(value={"pages": 3})
 
 
-async def test_one_parts_failure_is_reported_beside_the_others_results(run_workflow: WorkflowRunner) -> None:
+async def test_the_failure_of_one_part_is_reported_beside_the_results_of_the_others(
+    run_workflow: WorkflowRunner,
+) -> None:
     def answer(prompt: str) -> str | Exception:
         return ValueError("no names") if "names" in prompt else prompt.upper()
 
@@ -94,13 +96,13 @@ async def test_one_parts_failure_is_reported_beside_the_others_results(run_workf
 
     outcome = await run_workflow(Sides, model=answer, settings=settings)
 
-    assert outcome.result["mood"] == "TELL THE MOOD"
-    assert outcome.result["gist"] == "TELL THE GIST"
+    assert outcome.result["mood"] == "FIND THE MOOD"
+    assert outcome.result["gist"] == "FIND THE GIST"
     assert "no names" in outcome.result["names"]
 
 
-async def test_a_choice_that_is_none_is_asked_again_with_the_nearest(run_workflow: WorkflowRunner) -> None:
-    model = ScriptedModel([Said(name="suport"), Said(name="support")])
+async def test_an_unknown_choice_is_requested_again_with_the_nearest_known_one(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Structured(name="suport"), Structured(name="support")])
 
     outcome = await run_workflow(Choosing, model=model)
 
@@ -109,25 +111,27 @@ async def test_a_choice_that_is_none_is_asked_again_with_the_nearest(run_workflo
 
 
 async def test_a_router_that_never_chooses_fails_the_run(run_workflow: WorkflowRunner) -> None:
-    outcome = await run_workflow(Choosing, model=[Said(name="nobody")] * 3)
+    outcome = await run_workflow(Choosing, model=[Structured(name="nobody")] * 3)
 
     assert "chose none of sales, support" in (outcome.error or "")
 
 
 @pytest.mark.parametrize(("name", "answer"), [("expert", "because"), ("now", "noon"), ("shop", "1 hat cost 3")])
-async def test_an_agent_a_function_or_a_server_is_chosen_and_used(
+async def test_a_router_chooses_an_agent_a_function_or_a_server(
     run_workflow: WorkflowRunner, name: str, answer: str
 ) -> None:
-    outcome = await run_workflow(Dispatching, model=[Said(name=name), "because"], servers={"shop": greeter.shop()})
+    outcome = await run_workflow(
+        Dispatching, model=[Structured(name=name), "because"], servers={"shop": greeter.shop()}
+    )
 
     assert outcome.result == answer
 
 
-async def test_a_planner_that_is_never_done_is_stopped_and_what_there_is_is_put_together(
+async def test_a_planner_that_never_finishes_is_stopped_and_the_results_are_combined(
     run_workflow: WorkflowRunner,
 ) -> None:
     def answer(prompt: str) -> Any:
-        return Said(tasks=[{"worker": "writer", "task": "more"}]) if prompt.startswith("Plan") else "words"
+        return Structured(tasks=[{"worker": "writer", "task": "more"}]) if prompt.startswith("Plan") else "words"
 
     model = ScriptedModel(answer)
 
@@ -144,10 +148,10 @@ async def test_a_planner_that_is_never_done_is_stopped_and_what_there_is_is_put_
         ({"tasks": [{"worker": "riter", "task": "x"}]}, "there is no worker riter: did you mean writer?"),
     ],
 )
-async def test_a_planner_is_told_what_is_wrong_and_after_three_bad_plans_the_run_fails(
+async def test_a_planner_receives_the_error_of_its_plan_and_three_bad_plans_fail_the_run(
     run_workflow: WorkflowRunner, plan: dict[str, Any], wrong: str
 ) -> None:
-    model = ScriptedModel([Said(**plan)] * 3)
+    model = ScriptedModel([Structured(**plan)] * 3)
 
     outcome = await run_workflow(Planning, model=model)
 
@@ -155,11 +159,11 @@ async def test_a_planner_is_told_what_is_wrong_and_after_three_bad_plans_the_run
     assert [wrong in prompt for prompt in model.prompts] == [False, True, True]
 
 
-async def test_a_plan_is_worked_off_and_put_together(run_workflow: WorkflowRunner) -> None:
-    plan = Said(tasks=[{"worker": "writer", "task": "chapter"}, {"worker": "counter", "task": "words"}])
+async def test_a_plan_is_executed_and_its_results_are_combined(run_workflow: WorkflowRunner) -> None:
+    plan = Structured(tasks=[{"worker": "writer", "task": "chapter"}, {"worker": "counter", "task": "words"}])
 
     def answers() -> Callable[[str], Any]:
-        plans = iter([Said(tasks=[{"worker": "printer", "task": "x"}]), plan, Said(tasks=[])])
+        plans = iter([Structured(tasks=[{"worker": "printer", "task": "x"}]), plan, Structured(tasks=[])])
 
         def answer(prompt: str) -> Any:
             if prompt.startswith("Plan"):
@@ -177,14 +181,14 @@ async def test_a_plan_is_worked_off_and_put_together(run_workflow: WorkflowRunne
 @pytest.mark.parametrize(
     ("scores", "expected"), [([9], ["A poem", 1, True]), ([3, 8], ["better", 2, True]), ([5, 3], ["A poem", 2, False])]
 )
-async def test_it_is_written_until_it_is_good_or_was_tried_enough(
+async def test_a_text_is_refined_until_it_is_good_or_all_rounds_are_used(
     run_workflow: WorkflowRunner, scores: list[int], expected: list[Any]
 ) -> None:
     verdicts = iter(scores)
 
     def answer(prompt: str) -> Any:
         if prompt.startswith("Judge"):
-            return Said(score=next(verdicts), advice="rhyme")
+            return Structured(score=next(verdicts), advice="rhyme")
         return "better" if "Advice: rhyme" in prompt else prompt
 
     outcome = await run_workflow(Refining, model=answer)
@@ -192,8 +196,10 @@ async def test_it_is_written_until_it_is_good_or_was_tried_enough(
     assert outcome.result == expected
 
 
-async def test_who_cannot_answer_hands_over(run_workflow: WorkflowRunner) -> None:
-    model = ScriptedModel([Said(hand_to="expret"), Said(hand_to="expert", why="hard"), Said(answer="because")])
+async def test_an_agent_that_cannot_answer_hands_over(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel(
+        [Structured(hand_to="expret"), Structured(hand_to="expert", why="hard"), Structured(answer="because")]
+    )
 
     outcome = await run_workflow(Passing, model=model)
 
@@ -202,21 +208,21 @@ async def test_who_cannot_answer_hands_over(run_workflow: WorkflowRunner) -> Non
     assert "desk handed over to expert: hard" in model.prompts[2]
 
 
-async def test_a_request_that_nobody_answers_fails_the_run_after_so_many_turns(run_workflow: WorkflowRunner) -> None:
-    model = ScriptedModel([Said(hand_to="expert"), Said(hand_to="desk"), Said(hand_to="expert")])
+async def test_a_request_that_no_agent_answers_fails_the_run_after_the_last_turn(run_workflow: WorkflowRunner) -> None:
+    model = ScriptedModel([Structured(hand_to="expert"), Structured(hand_to="desk"), Structured(hand_to="expert")])
 
     outcome = await run_workflow(Passing, model=model)
 
     assert outcome.error == "Nobody answered within 3 turns."
 
 
-async def test_an_error_as_a_result_is_a_failed_run_with_that_text(run_workflow: WorkflowRunner) -> None:
+async def test_a_result_with_an_error_fails_the_run_with_that_error(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Valued, "rejected: too long")
 
     assert (outcome.ending.kind, outcome.error) == ("failed", "rejected: too long")
 
 
-async def test_a_value_as_a_result_is_the_runs_result(run_workflow: WorkflowRunner) -> None:
+async def test_a_result_with_a_value_is_the_runs_result(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Valued, None)
 
     assert outcome.result == {"pages": 3}

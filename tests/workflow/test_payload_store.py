@@ -1,4 +1,4 @@
-"""While the object store is away, Temporal tries again: the run does not fail."""
+"""While the object store is unavailable, Temporal retries and the run does not fail."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,7 +47,7 @@ class Passing:
 
 @dataclass
 class Failing:
-    """Fails twice at the nth time that somebody puts or gets something."""
+    """An object store whose nth put or get fails twice."""
 
     what: Literal["put", "get"]
     nth: int
@@ -99,7 +99,7 @@ async def working(environment: WorkflowEnvironment, objects: Failing) -> AsyncIt
     ],
     ids=lambda objects: f"{objects.what}-{objects.nth}",
 )
-async def test_a_run_goes_on_where_the_store_was_away(environment: WorkflowEnvironment, objects: Failing) -> None:
+async def test_a_run_continues_once_the_store_is_back(environment: WorkflowEnvironment, objects: Failing) -> None:
     async with working(environment, objects) as (client, queue):
         result = await client.execute_workflow(
             "Passing", LARGE, id=uuid4().hex, task_queue=queue, task_timeout=timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""What the operator lets agents use, and what somebody must approve first: tools of servers and functions alike."""
+"""The operator's permissions and required approvals, for tools of servers and for functions."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ FUNCTIONS: list[Any] = [greeter.add_ten, greeter.now]
 
 @workflow.defn
 class Asking:
-    """Lets a model use what it may."""
+    """Lets a model call tools."""
 
     @workflow.run
     async def run(self) -> str:
@@ -39,7 +39,7 @@ class Calling:
 
 @workflow.defn
 class Listing:
-    """Lists what there is."""
+    """Lists the tools."""
 
     @workflow.run
     async def run(self) -> list[dict[str, Any]]:
@@ -51,9 +51,9 @@ def no_calls() -> None:
     greeter.calls.clear()
 
 
-def operator(**says: Any) -> dict[str, Any]:
-    """Say something of the agent."""
-    return {"agents": {"clerk": says}}
+def operator(**settings: Any) -> dict[str, Any]:
+    """Return a configuration with these settings of the agent."""
+    return {"agents": {"clerk": settings}}
 
 
 @pytest.mark.parametrize("tool", ["buy", "now"])
@@ -82,7 +82,7 @@ async def test_a_program_may_use_only_what_the_operator_allows(
     assert executed not in greeter.calls
 
 
-async def test_what_is_listed_is_what_may_be_used_functions_too(run_workflow: WorkflowRunner) -> None:
+async def test_only_allowed_tools_and_functions_are_listed(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(
         Listing, servers={"shop": greeter.shop()}, settings=operator(allow_tools=["add", "buy"])
     )
@@ -94,7 +94,7 @@ async def test_what_is_listed_is_what_may_be_used_functions_too(run_workflow: Wo
 
 @BOTH
 @pytest.mark.parametrize("answer", ["approve", "reject"])
-async def test_what_requires_approval_is_done_for_a_model_only_once_approved(
+async def test_a_models_call_that_requires_approval_is_made_only_once_approved(
     run_workflow: WorkflowRunner, tool: str, arguments: dict[str, Any], executed: str, answer: Any
 ) -> None:
     outcome = await run_workflow(
@@ -110,7 +110,7 @@ async def test_what_requires_approval_is_done_for_a_model_only_once_approved(
 
 
 @BOTH
-async def test_a_rejected_call_of_a_program_fails_the_run_with_who_said_no(
+async def test_a_rejected_call_of_a_program_fails_the_run_with_the_rejecting_approver(
     run_workflow: WorkflowRunner, tool: str, arguments: dict[str, Any], executed: str
 ) -> None:
     outcome = await run_workflow(
@@ -126,7 +126,7 @@ async def test_a_rejected_call_of_a_program_fails_the_run_with_who_said_no(
     assert executed not in greeter.calls
 
 
-async def test_a_server_may_say_which_of_its_tools_require_approval(run_workflow: WorkflowRunner) -> None:
+async def test_a_server_may_declare_which_of_its_tools_require_approval(run_workflow: WorkflowRunner) -> None:
     server = InProcessServer(greeter.shop(), requires_approval=("b*",))
 
     outcome = await run_workflow(Calling, *BUYING[:2], servers={"shop": server}, answers={"May": "approve"})
@@ -135,7 +135,7 @@ async def test_a_server_may_say_which_of_its_tools_require_approval(run_workflow
     assert [fact.title for fact in outcome.said if isinstance(fact, ApprovalRequested)] == ["May clerk call buy?"]
 
 
-async def test_who_approves_a_function_sees_what_its_partial_has_bound(run_workflow: WorkflowRunner) -> None:
+async def test_the_approver_of_a_function_sees_the_arguments_bound_by_its_partial(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(
         Calling,
         *ADDING[:2],

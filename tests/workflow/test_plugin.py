@@ -1,4 +1,4 @@
-"""The plugin in a client, worker and replayer of somebody's own, and the mistakes that it refuses."""
+"""The plugin in a client, a worker and a replayer assembled by hand, and the mistakes that it refuses."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ from perdure_orchestrator.plugin import PerdurePlugin
 
 @activity.defn
 def count(text: str) -> int:
-    """A plain function: the plugin brings the threads to run it in."""
+    """A plain function; the plugin brings the thread pool to run it in."""
     return len(text)
 
 
@@ -40,7 +40,7 @@ class Counting:
 
 
 class OwnFailures(DefaultFailureConverter):
-    """A converter of somebody's own."""
+    """A failure converter other than Temporal's."""
 
 
 def plugin(bus: MemoryBus) -> PerdurePlugin:
@@ -54,16 +54,18 @@ def client(environment: WorkflowEnvironment, **changes: Any) -> Client:
     return Client(**configuration)
 
 
-async def test_a_worker_of_ones_own_runs_an_agent_and_a_replayer_replays_it(environment: WorkflowEnvironment) -> None:
+async def test_a_worker_assembled_by_hand_runs_an_agent_and_a_replayer_replays_it(
+    environment: WorkflowEnvironment,
+) -> None:
     bus, queue = MemoryBus(), uuid4().hex
-    ours = plugin(bus)
-    connected = client(environment, plugins=[ours])
+    perdure = plugin(bus)
+    connected = client(environment, plugins=[perdure])
     async with Worker(connected, task_queue=queue, workflows=[Counting], activities=[count], max_cached_workflows=0):
         run = await connected.start_workflow("Counting", "x" * 5000, id=uuid4().hex, task_queue=queue)
         result = await run.result()
     history = await run.fetch_history()
 
-    await Replayer(workflows=[Counting], plugins=[ours]).replay_workflow(history)
+    await Replayer(workflows=[Counting], plugins=[perdure]).replay_workflow(history)
 
     assert result == 5000
     assert "x" * 2000 not in history.to_json(), "large payloads lie in the object store"
@@ -72,9 +74,9 @@ async def test_a_worker_of_ones_own_runs_an_agent_and_a_replayer_replays_it(envi
 
 
 async def test_a_worker_without_a_sandbox_stays_without_one(environment: WorkflowEnvironment) -> None:
-    ours = plugin(MemoryBus())
+    perdure = plugin(MemoryBus())
     worker = Worker(
-        client(environment, plugins=[ours]),
+        client(environment, plugins=[perdure]),
         task_queue=uuid4().hex,
         workflows=[Counting],
         workflow_runner=UnsandboxedWorkflowRunner(),
@@ -93,8 +95,8 @@ async def test_a_worker_whose_client_has_no_plugin_is_refused(environment: Workf
         )
 
 
-async def test_a_data_converter_of_ones_own_is_refused(environment: WorkflowEnvironment) -> None:
-    own = replace(DataConverter.default, failure_converter_class=OwnFailures)
+async def test_a_custom_data_converter_is_refused(environment: WorkflowEnvironment) -> None:
+    custom = replace(DataConverter.default, failure_converter_class=OwnFailures)
 
     with pytest.raises(SetupError, match="data converter"):
-        client(environment, data_converter=own, plugins=[plugin(MemoryBus())])
+        client(environment, data_converter=custom, plugins=[plugin(MemoryBus())])

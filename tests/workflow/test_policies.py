@@ -1,4 +1,4 @@
-"""Policies as runs live by them: quorum, reminders, escalation, silence, and proof of what is then done."""
+"""Policies in runs: quorum, reminders, escalation, silence, and the check that only the approved action is done."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ LADDER = [Escalation(after="3h", roles=("lead",)), Escalation(after="5h", people
 
 @workflow.defn
 class Paying:
-    """Pays what was approved, or what it was told to pay."""
+    """Requests approval of one amount and pays another, or the same."""
 
     @workflow.run
     async def run(self, approved: int, paid: int) -> str:
@@ -58,38 +58,38 @@ class Reminding:
 
 @workflow.defn
 class Anyone:
-    """Asks two at once; the first answer will do."""
+    """Opens two requests at once and waits for the first decision."""
 
     @workflow.run
     async def run(self) -> str:
-        questions = [asyncio.create_task(approval(title)) for title in ("Left?", "Right?")]
-        await workflow.wait(questions, return_when=asyncio.FIRST_COMPLETED)
-        for question in questions:
-            question.cancel()
-        answers = await asyncio.gather(*questions, return_exceptions=True)
+        requests = [asyncio.create_task(approval(title)) for title in ("Left?", "Right?")]
+        await workflow.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+        for request in requests:
+            request.cancel()
+        outcomes = await asyncio.gather(*requests, return_exceptions=True)
         await asyncio.sleep(60)
-        return ", ".join(answer.by for answer in answers if isinstance(answer, Approved | Rejected))
+        return ", ".join(it.by for it in outcomes if isinstance(it, Approved | Rejected))
 
 
 @workflow.defn
 class Everyone:
     @workflow.run
     async def run(self) -> list[str]:
-        return [answer.outcome for answer in await asyncio.gather(approval("Left?"), approval("Right?"))]
+        return [it.outcome for it in await asyncio.gather(approval("Left?"), approval("Right?"))]
 
 
-def heard(stage: ScriptedWorker, *kinds: type[Message]) -> list[Any]:
-    return [message for message in stage.bus.published if isinstance(message, kinds)]
+def published(worker: ScriptedWorker, *kinds: type[Message]) -> list[Any]:
+    return [message for message in worker.bus.published if isinstance(message, kinds)]
 
 
-async def requests(stage: ScriptedWorker, count: int) -> list[ApprovalRequested]:
+async def requests(worker: ScriptedWorker, count: int) -> list[ApprovalRequested]:
     async with asyncio.timeout(20):
-        while len(found := heard(stage, ApprovalRequested)) < count:
+        while len(found := published(worker, ApprovalRequested)) < count:
             await asyncio.sleep(0.01)
     return found
 
 
-async def test_what_was_approved_is_done_and_nothing_else(run_workflow: WorkflowRunner) -> None:
+async def test_only_the_approved_action_is_done(run_workflow: WorkflowRunner) -> None:
     same = await run_workflow(Paying, 5, 5, answers={"Pay?": "approve"})
     other = await run_workflow(Paying, 5, 500, answers={"Pay?": "approve"})
 
@@ -97,7 +97,7 @@ async def test_what_was_approved_is_done_and_nothing_else(run_workflow: Workflow
     assert (other.ending.kind, other.error) == ("failed", "What is about to be done is not what was approved.")
 
 
-async def test_the_operator_says_how_many_must_approve(run_workflow: WorkflowRunner) -> None:
+async def test_the_operator_sets_the_quorum(run_workflow: WorkflowRunner) -> None:
     policies = {"Paying": {"quorum": 2}, "*": {"quorum": 3}}
 
     outcome = await run_workflow(
@@ -107,56 +107,58 @@ async def test_the_operator_says_how_many_must_approve(run_workflow: WorkflowRun
     assert outcome.result == "paid 5, reviewer, reviewer 2 agreed"
 
 
-async def test_who_does_not_answer_is_reminded_then_others_are_asked_and_silence_means_what_was_said(
+async def test_approvers_are_reminded_then_the_request_escalates_and_silence_decides_as_configured(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Reminding) as stage:
-        result = await (await stage.start("Reminding")).result()
+    async with open_scripted_worker(environment, Reminding) as worker:
+        result = await (await worker.start("Reminding")).result()
 
-    told = heard(stage, ApprovalReminded, ApprovalEscalated, ApprovalExpired)
-    assert [(type(it).__name__[8:], getattr(it, "count", it.type)) for it in told] == [
+    messages = published(worker, ApprovalReminded, ApprovalEscalated, ApprovalExpired)
+    assert [(type(it).__name__[8:], getattr(it, "count", it.type)) for it in messages] == [
         ("Reminded", 1),
         ("Escalated", 1),
         ("Reminded", 2),
         ("Escalated", 2),
         ("Expired", "approvals.expired"),
     ]
-    assert [it.to for it in told if isinstance(it, ApprovalEscalated)] == [("lead",), ("boss",)]
-    assert told[-1].silence == "approve"
+    assert [it.to for it in messages if isinstance(it, ApprovalEscalated)] == [("lead",), ("boss",)]
+    assert messages[-1].silence == "approve"
     assert result == ["", "nobody objected"]
 
 
-async def test_the_first_of_several_will_do_and_the_others_are_closed(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Anyone) as stage:
-        run = await stage.start("Anyone")
-        left, right = await requests(stage, 2)
-        await stage.decide(run, request_id=right.request_id, digest=right.digest, approver="bob")
+async def test_a_run_may_wait_for_the_first_of_several_requests_and_the_others_are_closed(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, Anyone) as worker:
+        run = await worker.start("Anyone")
+        left, right = await requests(worker, 2)
+        await worker.decide(run, request_id=right.request_id, digest=right.digest, approver="bob")
 
         assert await run.result() == "bob"
-    (closed,) = heard(stage, ApprovalExpired)
+    (closed,) = published(worker, ApprovalExpired)
     assert (closed.request_id, closed.reason) == (left.request_id, "the run no longer asks this")
 
 
-async def test_several_may_all_be_waited_for(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Everyone) as stage:
-        run = await stage.start("Everyone")
-        left, right = await requests(stage, 2)
-        await stage.decide(run, request_id=right.request_id, digest=right.digest, nonce="r", decision="reject")
-        await stage.decide(run, request_id=left.request_id, digest=left.digest, nonce="l")
+async def test_a_run_may_wait_for_several_requests(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Everyone) as worker:
+        run = await worker.start("Everyone")
+        left, right = await requests(worker, 2)
+        await worker.decide(run, request_id=right.request_id, digest=right.digest, nonce="r", decision="reject")
+        await worker.decide(run, request_id=left.request_id, digest=left.digest, nonce="l")
 
         assert await run.result() == ["approved", "rejected"]
 
 
-async def test_a_decision_that_is_sent_again_is_told_to_be_a_replay(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Everyone) as stage:
-        run = await stage.start("Everyone")
-        left, right = await requests(stage, 2)
-        decision = stage.decision(run, request_id=left.request_id, digest=left.digest, nonce="l")
+async def test_a_decision_published_again_is_refused_as_a_replay(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Everyone) as worker:
+        run = await worker.start("Everyone")
+        left, right = await requests(worker, 2)
+        decision = worker.decision(run, request_id=left.request_id, digest=left.digest, nonce="l")
         for place in ("DECISIONS.1", "DECISIONS.1", "DECISIONS.2"):
-            arrived = ReceivedDecision(decision_id="l", decision=decision, place=place)
-            await run.signal(DECISION_SIGNAL, arrived)
-        await stage.decide(run, request_id=right.request_id, digest=right.digest, nonce="r")
+            received = ReceivedDecision(decision_id="l", decision=decision, place=place)
+            await run.signal(DECISION_SIGNAL, received)
+        await worker.decide(run, request_id=right.request_id, digest=right.digest, nonce="r")
         await run.result()
 
-    codes = sorted((receipt.decision_id, receipt.code) for receipt in heard(stage, Receipt))
+    codes = sorted((receipt.decision_id, receipt.code) for receipt in published(worker, Receipt))
     assert codes == [("l", "accepted"), ("l", "replayed"), ("r", "accepted")]

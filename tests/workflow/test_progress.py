@@ -77,8 +77,8 @@ class Losing:
         try:
             await workflow.execute_activity(sleep_long, start_to_close_timeout=timedelta(seconds=1), retry_policy=ONCE)
         except ActivityError:
-            return "went on"
-        return "strange"
+            return "continued"
+        return "not cancelled"
 
 
 @workflow.defn
@@ -88,14 +88,14 @@ class Waiting:
         await workflow.wait_condition(lambda: False)
 
 
-async def test_a_run_tells_its_story_without_gaps_and_without_a_word_of_its_author(
+async def test_a_run_publishes_its_progress_without_gaps_and_without_code_of_its_author(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Doubling, activities=[double]) as stage:
-        run = await stage.start("Doubling", 2)
+    async with open_scripted_worker(environment, Doubling, activities=[double]) as worker:
+        run = await worker.start("Doubling", 2)
 
         assert await run.result() == 8
-    assert stage.story == [
+    assert worker.timeline == [
         (1, "started", None),
         (2, "step_started", "double"),
         (3, "step_completed", "double"),
@@ -104,23 +104,23 @@ async def test_a_run_tells_its_story_without_gaps_and_without_a_word_of_its_auth
         (6, "step_completed", "double"),
         (7, "completed", None),
     ]
-    assert stage.progress[-1].result == 8
-    assert {fact.event_id for fact in stage.progress} == {"e1"}
+    assert worker.progress[-1].result == 8
+    assert {fact.event_id for fact in worker.progress} == {"e1"}
 
 
-async def test_steps_side_by_side_share_the_numbers_without_gaps(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Parallel, activities=[double]) as stage:
-        await (await stage.start("Parallel")).result()
+async def test_parallel_steps_share_the_sequence_without_gaps(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Parallel, activities=[double]) as worker:
+        await (await worker.start("Parallel")).result()
 
-    assert [number for number, _, _ in stage.story] == list(range(1, 9))
+    assert [number for number, _, _ in worker.timeline] == list(range(1, 9))
 
 
-async def test_attempts_repeat_the_numbers_of_their_step(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Stumbling, activities=[stumble]) as stage:
-        await (await stage.start("Stumbling")).result()
+async def test_attempts_repeat_the_sequence_numbers_of_their_step(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Stumbling, activities=[stumble]) as worker:
+        await (await worker.start("Stumbling")).result()
 
-    told = [(fact.sequence, fact.kind, fact.attempt, fact.error) for fact in stage.progress if fact.step]
-    assert told == [
+    attempts = [(fact.sequence, fact.kind, fact.attempt, fact.error) for fact in worker.progress if fact.step]
+    assert attempts == [
         (2, "step_started", 1, None),
         (3, "step_failed", 1, "ValueError: not yet"),
         (2, "step_started", 2, None),
@@ -130,18 +130,18 @@ async def test_attempts_repeat_the_numbers_of_their_step(environment: WorkflowEn
     ]
 
 
-async def test_a_programming_error_fails_the_run_and_says_what_it_was(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Broken) as stage:
+async def test_a_programming_error_fails_the_run_with_that_error(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Broken) as worker:
         with pytest.raises(WorkflowFailureError):
-            await (await stage.start("Broken")).result()
+            await (await worker.start("Broken")).result()
 
-    assert stage.progress[-1].kind == "failed"
-    assert stage.progress[-1].error == "KeyError: 'a programming error'"
+    assert worker.progress[-1].kind == "failed"
+    assert worker.progress[-1].error == "KeyError: 'a programming error'"
 
 
-async def test_input_of_the_wrong_shape_fails_the_run_and_does_not_hang_it(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Doubling, activities=[double]) as stage:
-        run = await stage.start("Doubling", {"not": "a number"})
+async def test_input_of_the_wrong_shape_fails_the_run_instead_of_blocking_it(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Doubling, activities=[double]) as worker:
+        run = await worker.start("Doubling", {"not": "a number"})
 
         with pytest.raises(WorkflowFailureError) as failed:
             await asyncio.wait_for(run.result(), 20)
@@ -149,37 +149,37 @@ async def test_input_of_the_wrong_shape_fails_the_run_and_does_not_hang_it(envir
     assert isinstance(failed.value.cause, ApplicationError)
 
 
-async def test_a_step_that_nobody_could_end_leaves_no_gap(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Losing, activities=[sleep_long]) as stage:
-        assert await (await stage.start("Losing")).result() == "went on"
+async def test_a_step_that_times_out_leaves_no_gap(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Losing, activities=[sleep_long]) as worker:
+        assert await (await worker.start("Losing")).result() == "continued"
 
-    assert sorted({number for number, _, _ in stage.story}) == [1, 2, 3, 4]
+    assert sorted({number for number, _, _ in worker.timeline}) == [1, 2, 3, 4]
 
 
-async def test_progress_costs_a_run_that_begins_with_a_step_one_local_activity(
+async def test_progress_adds_at_most_one_local_activity_to_a_run_that_begins_with_a_step(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Parallel, activities=[double]) as stage:
-        run = await stage.start("Parallel")
+    async with open_scripted_worker(environment, Parallel, activities=[double]) as worker:
+        run = await worker.start("Parallel")
         await run.result()
         history = await run.fetch_history()
 
     assert sum(event.HasField("marker_recorded_event_attributes") for event in history.events) <= 1
 
 
-async def test_a_result_that_the_bus_cannot_carry_does_not_keep_the_run_from_ending(
+async def test_a_run_ends_although_the_bus_refuses_its_result(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with open_scripted_worker(environment, Doubling, activities=[double], bus=NarrowBus()) as stage:
-        assert await (await stage.start("Doubling", 2)).result() == 8
+    async with open_scripted_worker(environment, Doubling, activities=[double], bus=NarrowBus()) as worker:
+        assert await (await worker.start("Doubling", 2)).result() == 8
 
-    assert stage.progress[-1].kind == "completed"
-    assert stage.progress[-1].result is None
-    assert "too long" in str(stage.progress[-1].error)
+    assert worker.progress[-1].kind == "completed"
+    assert worker.progress[-1].result is None
+    assert "too long" in str(worker.progress[-1].error)
 
 
 class NarrowBus(MemoryBus):
-    """Carries no results."""
+    """A bus that refuses results."""
 
     async def publish(self, message: Message) -> int:
         if isinstance(message, Progress) and message.result is not None:
@@ -187,41 +187,41 @@ class NarrowBus(MemoryBus):
         return await super().publish(message)
 
 
-async def test_a_step_that_the_bus_does_not_hear_of_is_not_run_again(environment: WorkflowEnvironment) -> None:
+async def test_a_step_whose_end_cannot_be_published_is_not_run_again(environment: WorkflowEnvironment) -> None:
     bus = PausedBus()
-    async with open_scripted_worker(environment, Once, activities=[bus.count], bus=bus) as stage:
-        run = await stage.start("Once")
+    async with open_scripted_worker(environment, Once, activities=[bus.count], bus=bus) as worker:
+        run = await worker.start("Once")
         result = await run.result()
-        async for heard in bus.subscribe("progress.>", replay=True):
-            if heard.sequence == 4:
+        async for message in bus.subscribe("progress.>", replay=True):
+            if message.sequence == 4:
                 break
 
     assert (result, bus.counted) == (1, 1)
-    assert {number for number, _, _ in stage.story} == {1, 2, 3, 4}
+    assert {number for number, _, _ in worker.timeline} == {1, 2, 3, 4}
 
 
 class PausedBus(MemoryBus):
-    """Is away while a step ends, for longer than the step may take, and then comes back."""
+    """A bus that is unavailable while a step ends, for longer than the step's timeout."""
 
     def __init__(self) -> None:
         super().__init__()
         self.counted = 0
-        self._back = 0.0
+        self._available_at = 0.0
 
     @activity.defn
     async def count(self) -> int:
         self.counted += 1
-        self._back = time.monotonic() + 3
+        self._available_at = time.monotonic() + 3
         return self.counted
 
     async def publish(self, message: Message) -> int:
-        if time.monotonic() < self._back:
+        if time.monotonic() < self._available_at:
             raise Unavailable("away")
         return await super().publish(message)
 
 
 class LosingBus(MemoryBus):
-    """A bus that loses the end of a step for ever, as when the process that wanted to say it is killed."""
+    """A bus that loses the end of a step, as if the publishing process were killed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,12 +234,12 @@ class LosingBus(MemoryBus):
         return await super().publish(message)
 
 
-async def test_what_was_never_said_of_a_step_is_said_before_the_end(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as stage:
-        await (await stage.start("Once")).result()
-        story = [(fact.sequence, fact.kind, fact.step) for fact in stage.progress]
+async def test_a_lost_fact_of_a_step_is_published_before_the_end_of_the_run(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as worker:
+        await (await worker.start("Once")).result()
+        timeline = [(fact.sequence, fact.kind, fact.step) for fact in worker.progress]
 
-    assert story == [
+    assert timeline == [
         (1, "started", None),
         (2, "step_started", "count"),
         (3, "step_completed", "count"),
@@ -256,14 +256,14 @@ class Once:
         )
 
 
-async def test_a_cancelled_run_says_so(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Waiting) as stage:
-        run = await stage.start("Waiting")
-        async for _ in stage.bus.subscribe("progress.>", replay=True):
+async def test_a_cancelled_run_publishes_its_cancellation(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Waiting) as worker:
+        run = await worker.start("Waiting")
+        async for _ in worker.bus.subscribe("progress.>", replay=True):
             break
         await run.cancel()
 
         with pytest.raises(WorkflowFailureError):
             await run.result()
 
-    assert [kind for _, kind, _ in stage.story] == ["started", "cancelled"]
+    assert [kind for _, kind, _ in worker.timeline] == ["started", "cancelled"]

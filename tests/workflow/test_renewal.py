@@ -8,7 +8,7 @@ from perdure.testing import WorkflowRunner
 
 @workflow.defn
 class Endless:
-    """Asks a model in each round; each round is a run of its own."""
+    """Calls a model in each round and continues as new after it."""
 
     @workflow.run
     async def run(self, rounds: int) -> str:
@@ -19,7 +19,7 @@ class Endless:
         return "stopped" if isinstance(decision, Approved) else "went on"
 
 
-async def test_a_run_goes_on_as_a_new_one_and_nothing_is_forgotten(run_workflow: WorkflowRunner) -> None:
+async def test_a_run_continues_as_new_and_keeps_its_state(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(
         Endless, 3, model=lambda prompt: prompt, answers={"Stop?": "approve"}, settings={"limits": {"requests": 3}}
     ) as run:
@@ -34,7 +34,7 @@ async def test_a_run_goes_on_as_a_new_one_and_nothing_is_forgotten(run_workflow:
     assert outcome.ending.usage.total.requests == 3
 
 
-async def test_limits_go_on_counting_over_renewals(run_workflow: WorkflowRunner) -> None:
+async def test_limits_count_over_all_runs_of_a_chain(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(Endless, 3, model=lambda prompt: prompt, settings={"limits": {"requests": 2}}) as run:
         outcome = await run.outcome()
 

@@ -1,4 +1,4 @@
-"""What was done is undone when a later step fails, in reverse order, and nothing is kept quiet."""
+"""A saga undoes its steps in reverse order when a later step fails, and reports what it could not undo."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from perdure.testing import WorkflowRunner
 TWICE = RetryPolicy(maximum_attempts=2)
 
 books: list[str] = []
-"""What was executed, oldest first; each test begins with empty ones."""
+"""The executed steps, oldest first; empty at the start of each test."""
 
 
 lingering, released = asyncio.Event(), asyncio.Event()
@@ -80,28 +80,28 @@ def empty_books() -> None:
     books.clear()
 
 
-async def test_what_succeeds_is_not_undone(run_workflow: WorkflowRunner) -> None:
+async def test_a_saga_that_succeeds_undoes_nothing(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "fine", activities=STEPS)
 
     assert outcome.result == "reservation of fine"
     assert books == ["reserve fine", "pay fine", "ship fine"]
 
 
-async def test_a_failure_undoes_what_was_done_in_reverse_order(run_workflow: WorkflowRunner) -> None:
+async def test_a_failure_undoes_the_completed_steps_in_reverse_order(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "whale", activities=STEPS)
 
     assert (outcome.ending.kind, outcome.error) == ("failed", "nobody ships that")
     assert books == ["reserve whale", "pay whale", "refund whale", "release whale"]
 
 
-async def test_a_step_that_failed_is_undone_too_for_it_may_have_had_its_effect(run_workflow: WorkflowRunner) -> None:
+async def test_the_failed_step_is_undone_too_because_it_may_have_had_its_effect(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "too dear", activities=STEPS)
 
     assert outcome.error == "the card was declined"
     assert books[-2:] == ["refund too dear", "release too dear"]
 
 
-async def test_a_cancellation_undoes_and_does_not_stop_the_undoing(run_workflow: WorkflowRunner) -> None:
+async def test_a_cancellation_undoes_the_steps_and_does_not_stop_the_undoing(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(Ordering, "slow", activities=STEPS) as run:
         await lingering.wait()
         await run.cancel()
@@ -112,7 +112,7 @@ async def test_a_cancellation_undoes_and_does_not_stop_the_undoing(run_workflow:
     assert books == ["reserve slow", "pay slow", "refund slow", "release slow"]
 
 
-async def test_what_could_not_be_undone_is_said_and_the_rest_is_undone(run_workflow: WorkflowRunner) -> None:
+async def test_a_failed_undo_is_reported_and_the_other_steps_are_undone(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "stuck", activities=STEPS)
 
     assert books == ["reserve stuck", "pay stuck", "release stuck"]

@@ -1,4 +1,4 @@
-"""A signal comes over the bus with one JSON value: its handler gets what it takes, and what does not fit is told."""
+"""A signal's JSON value fills the parameters of its handler; a value that does not fit becomes a note."""
 
 import asyncio
 from typing import Any
@@ -19,40 +19,40 @@ class Answer(BaseModel):
 
 @workflow.defn
 class Waiting:
-    """Ends by the first signal that fits."""
+    """Ends with the first signal that fits."""
 
     def __init__(self) -> None:
-        self._said: list[Any] = []
+        self._received: list[Any] = []
 
     @workflow.run
     async def run(self) -> list[Any]:
-        await workflow.wait_condition(lambda: bool(self._said))
-        return self._said
+        await workflow.wait_condition(lambda: bool(self._received))
+        return self._received
 
     @workflow.signal
     def approve(self, reviewer: str, comments: str = "none", answer: Answer | None = None) -> None:
-        self._said = [reviewer, comments, answer]
+        self._received = [reviewer, comments, answer]
 
     @workflow.signal
     async def judge(self, reviewer: str, answer: Answer) -> None:
-        self._said = [reviewer, answer.stars]
+        self._received = [reviewer, answer.stars]
 
     @workflow.signal
     def answer(self, answer: Answer) -> None:
-        self._said = [answer.reviewer, answer.stars]
+        self._received = [answer.reviewer, answer.stars]
 
     @workflow.signal
-    def tell(self, words: dict[str, str]) -> None:
-        self._said = [words]
+    def describe(self, words: dict[str, str]) -> None:
+        self._received = [words]
 
     @workflow.signal
     def stop(self) -> None:
-        self._said = ["stopped"]
+        self._received = ["stopped"]
 
 
 @workflow.defn
 class Ending:
-    """Has ended before anybody could say anything."""
+    """Ends at once."""
 
     @workflow.run
     async def run(self) -> str:
@@ -63,7 +63,7 @@ class Ending:
 
 
 @pytest.mark.parametrize(
-    ("name", "args", "heard"),
+    ("name", "args", "received"),
     [
         ("approve", [{"reviewer": "ann", "comments": "shorter"}], ["ann", "shorter", None]),
         (
@@ -75,18 +75,18 @@ class Ending:
         ("approve", ["ann"], ["ann", "none", None]),
         ("judge", [{"reviewer": "ann", "answer": {"reviewer": "bob", "stars": 3}}], ["ann", 3]),
         ("answer", [{"reviewer": "ann", "stars": 2}], ["ann", 2]),
-        ("tell", [{"words": "hi"}], [{"words": "hi"}]),
+        ("describe", [{"words": "hi"}], [{"words": "hi"}]),
         ("stop", [], ["stopped"]),
     ],
 )
 async def test_a_signal_fills_its_handlers_parameters(
-    run_workflow: WorkflowRunner, name: str, args: list[Any], heard: list[Any]
+    run_workflow: WorkflowRunner, name: str, args: list[Any], received: list[Any]
 ) -> None:
     async with run_workflow.start(Waiting) as run:
         await run.signal(name, *args)
         outcome = await run.outcome()
 
-    assert outcome.result == heard
+    assert outcome.result == received
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_a_signal_fills_its_handlers_parameters(
         ("stop", [{"now": True}], "too many positional arguments"),
     ],
 )
-async def test_a_signal_that_does_not_fit_is_told_and_the_run_goes_on(
+async def test_a_signal_that_does_not_fit_becomes_a_note_and_the_run_continues(
     run_workflow: WorkflowRunner, name: str, args: list[Any], why: str
 ) -> None:
     async with run_workflow.start(Waiting) as run:
@@ -118,10 +118,10 @@ async def test_a_signal_that_does_not_fit_is_told_and_the_run_goes_on(
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_run_that_ends_at_once_tells_it_before_its_end(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Ending) as stage:
+async def test_a_run_that_ends_at_once_publishes_the_note_before_its_end(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Ending) as worker:
         await environment.client.execute_workflow(
-            "Ending", id="ending", task_queue=stage.queue, start_signal="answer", start_signal_args=[{}]
+            "Ending", id="ending", task_queue=worker.queue, start_signal="answer", start_signal_args=[{}]
         )
 
-    assert [kind for _, kind, _ in stage.story] == ["started", "note", "completed"]
+    assert [kind for _, kind, _ in worker.timeline] == ["started", "note", "completed"]

@@ -1,4 +1,4 @@
-"""What agents do is in their spans, by OpenTelemetry's semantic conventions for generative AI."""
+"""Spans of agents follow OpenTelemetry's semantic conventions for generative AI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from tests.support import greeter
 
 @workflow.defn
 class Buying:
-    """Lets a model use a tool, and uses one itself."""
+    """Lets a model call a tool, and calls one itself."""
 
     @workflow.run
     async def run(self) -> str:
@@ -28,28 +28,28 @@ class Buying:
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    kept = InMemorySpanExporter()
+    exporter = InMemorySpanExporter()
     provider = create_tracer_provider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     for side in ("workflow_inbound", "activity_inbound"):
         monkeypatch.setattr(f"perdure_orchestrator.interceptors.{side}._tracer", provider.get_tracer("test"))
-    return kept
+    return exporter
 
 
-async def test_spans_tell_agents_tools_and_what_the_run_used(
+async def test_spans_have_attributes_of_agents_tools_and_usage(
     run_workflow: WorkflowRunner, spans: InMemorySpanExporter
 ) -> None:
     outcome = await run_workflow(Buying, model=[ToolUse("now"), "noon"], servers={"shop": greeter.shop()})
 
-    told = {span.name: _gen_ai(span.attributes or {}) for span in spans.get_finished_spans()}
+    attributes_by_span = {span.name: _gen_ai(span.attributes or {}) for span in spans.get_finished_spans()}
     usage = outcome.ending.usage
     assert usage is not None
-    assert told["step clerk: ask"] == {"agent.name": "clerk"}
+    assert attributes_by_span["step clerk: ask"] == {"agent.name": "clerk"}
     tool = {"operation.name": "execute_tool", "agent.name": "clerk"}
-    assert told["step clerk: price"] == {**tool, "tool.name": "price"}
-    assert told["step clerk: now"].pop("tool.call.id")
-    assert told["step clerk: now"] == {**tool, "tool.name": "now"}
-    assert told["run Buying"] == {
+    assert attributes_by_span["step clerk: price"] == {**tool, "tool.name": "price"}
+    assert attributes_by_span["step clerk: now"].pop("tool.call.id")
+    assert attributes_by_span["step clerk: now"] == {**tool, "tool.name": "now"}
+    assert attributes_by_span["run Buying"] == {
         "usage.input_tokens": usage.total.input_tokens,
         "usage.output_tokens": usage.total.output_tokens,
     }

@@ -1,4 +1,4 @@
-"""A run calls tools of a real MCP server by the worker's own step; what goes wrong there is told or tried again."""
+"""A run calls tools of a real MCP server; a failure there fails the run or is retried."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ async def run(environment: WorkflowEnvironment, name: str, argument: str) -> Any
     return await environment.client.execute_workflow(name, argument, id=run_id, task_queue="tools")
 
 
-async def test_a_call_whose_server_died_is_made_again_with_the_same_key(
+async def test_a_call_whose_server_died_is_retried_with_the_same_idempotency_key(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     async with working(environment):
@@ -75,14 +75,14 @@ async def test_a_call_whose_server_died_is_made_again_with_the_same_key(
 
 
 @pytest.mark.parametrize(
-    ("tool", "kind", "said"),
+    ("tool", "kind", "message"),
     [
         ("refuse", "ToolFailed", "the shelf is empty"),
         ("tell_keys", "ToolRefused", "No tool is called tell_keys on tiny: did you mean tell_key?"),
     ],
 )
-async def test_a_call_that_cannot_succeed_fails_the_run_and_is_not_made_again(
-    environment: WorkflowEnvironment, tool: str, kind: str, said: str
+async def test_a_call_that_cannot_succeed_fails_the_run_without_a_retry(
+    environment: WorkflowEnvironment, tool: str, kind: str, message: str
 ) -> None:
     async with working(environment):
         with pytest.raises(WorkflowFailureError) as failed:
@@ -92,4 +92,4 @@ async def test_a_call_that_cannot_succeed_fails_the_run_and_is_not_made_again(
     cause = error.cause if isinstance(error, ActivityError) else error
     assert isinstance(cause, ApplicationError)
     assert cause.type == kind
-    assert said in cause.message
+    assert message in cause.message

@@ -1,4 +1,4 @@
-"""The people of the stories with keys of their own: what they say is signed as the bridge wants it."""
+"""The approvers of the scenarios, with their own keys: they sign decisions as the bridge requires."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
 from perdure.flow.request_digest import request_digest
 from tests.support.people import approvers_file, signed
-from tests.support.scenarios.scenario import ROLES, STANDS_IN, Say
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide
 
 
 def title_of(number: int) -> str:
@@ -17,8 +17,8 @@ def title_of(number: int) -> str:
 
 
 @dataclass(repr=False)
-class Cast:
-    """Each has a key and one that was revoked; Slack is a proxy, and the stranger is nobody."""
+class ScriptedApprovers:
+    """Approvers with a valid and a revoked key each, Slack as a proxy, and a key that no approver has."""
 
     path: Path
     keys: dict[str, SigningKey] = field(
@@ -30,7 +30,7 @@ class Cast:
         self.file = approvers_file(self.path, self.directory)
 
     def __repr__(self) -> str:
-        return "the cast"
+        return "the approvers"
 
     @property
     def directory(self) -> Directory:
@@ -39,38 +39,40 @@ class Cast:
             proxies={"slack": Proxy(keys=(PublicKey(public=self.keys["slack"].public),))},
         )
 
-    def body(self, say: Say, run_id: str, beginning: datetime) -> bytes:
-        """Write what goes over the wire."""
+    def body(self, planned: Decide, run_id: str, start: datetime) -> bytes:
+        """Return the body of the message that carries a decision."""
         decision = signed(
-            self._key(say),
-            say.who,
-            f"{run_id}.{say.about}",
-            request_digest(title_of(say.about) if say.saw else "Something else?"),
-            said=say.word,
-            nonce=f"{say.nonce}",
-            expires_at=None if say.good_for is None else beginning + timedelta(hours=say.good_for, minutes=40),
+            self._key(planned),
+            planned.who,
+            f"{run_id}.{planned.number}",
+            request_digest(title_of(planned.number) if planned.right_digest else "Something else?"),
+            said=planned.choice,
+            nonce=f"{planned.nonce}",
+            expires_at=None
+            if planned.valid_hours is None
+            else start + timedelta(hours=planned.valid_hours, minutes=40),
         )
-        return json.dumps(decision.model_dump(mode="json") | _changed(say)).encode()
+        return json.dumps(decision.model_dump(mode="json") | _changed(planned)).encode()
 
     def _approver(self, name: str) -> Approver:
-        away = tuple(deputy for deputy, absent in STANDS_IN.items() if absent == name)
-        gone = PublicKey(public=self.revoked[name].public, revoked=datetime(2026, 1, 1, tzinfo=UTC))
-        keys = (gone, PublicKey(public=self.keys[name].public))
+        away = tuple(delegate for delegate, absent in DELEGATES.items() if absent == name)
+        revoked = PublicKey(public=self.revoked[name].public, revoked=datetime(2026, 1, 1, tzinfo=UTC))
+        keys = (revoked, PublicKey(public=self.keys[name].public))
         return Approver(roles=ROLES[name], keys=keys, away=Away(to=away) if away else None)
 
-    def _key(self, say: Say) -> SigningKey:
-        if say.flaw == "revoked_key":
-            return self.revoked[say.who]
-        if say.flaw == "unknown_key":
+    def _key(self, planned: Decide) -> SigningKey:
+        if planned.flaw == "revoked_key":
+            return self.revoked[planned.who]
+        if planned.flaw == "unknown_key":
             return self.keys["stranger"]
-        return self.keys["slack" if say.proxy else say.who]
+        return self.keys["slack" if planned.proxy else planned.who]
 
 
-def _changed(say: Say) -> dict[str, Any]:
-    """Return what became of a signed decision on its way."""
-    match say.flaw:
+def _changed(planned: Decide) -> dict[str, Any]:
+    """Return the fields that change after the decision was signed."""
+    match planned.flaw:
         case "unsigned":
             return {"signature": None}
         case "forged":
-            return {"comment": "what was never signed"}
+            return {"comment": "added after signing"}
     return {}

@@ -1,34 +1,44 @@
-"""Stories that are always told: those that chance alone tells too seldom."""
+"""Scenarios that are always played, because random ones seldom contain them."""
 
 from datetime import timedelta
 from typing import Final
 
-from tests.support.scenarios.scenario import Ask, Die, Pass, Rung, Say, Story
+from tests.support.scenarios.scenario import Decide, EscalationStep, KillWorker, PassTime, Request, Scenario
 
-ESCALATED: Final = Story(
-    asks=(Ask(people=("ann",), ladder=(Rung(after=1, people=("bob",), instead=True),)),),
-    steps=(
-        Say("bob", "approve"),
-        Pass(2),
-        Say("ann", "approve"),
-        Say("bob", "approve", nonce=2),
+ESCALATED: Final = Scenario(
+    requests=(Request(people=("ann",), escalations=(EscalationStep(after=1, people=("bob",), instead=True),)),),
+    actions=(
+        Decide("bob", "approve"),
+        PassTime(2),
+        Decide("ann", "approve"),
+        Decide("bob", "approve", nonce=2),
     ),
 )
-WITHDRAWN: Final = Story(
-    asks=(Ask(quorum=2),),
-    steps=(Say("ann", "approve"), Say("ann", "withdraw", nonce=2), Die(), Say("bob", "approve"), Say("cat", "approve")),
+WITHDRAWN: Final = Scenario(
+    requests=(Request(quorum=2),),
+    actions=(
+        Decide("ann", "approve"),
+        Decide("ann", "withdraw", nonce=2),
+        KillWorker(),
+        Decide("bob", "approve"),
+        Decide("cat", "approve"),
+    ),
 )
-VETOED: Final = Story(
-    asks=(Ask(rejections=3, veto_roles=("legal",)),),
-    steps=(Say("ann", "reject"), Die(missed=1), Say("lee", "reject"), Say("bob", "approve")),
+VETOED: Final = Scenario(
+    requests=(Request(rejections=3, veto_roles=("legal",)),),
+    actions=(Decide("ann", "reject"), KillWorker(missed=1), Decide("lee", "reject"), Decide("bob", "approve")),
 )
-NO_TIME_LEFT: Final = Story(
-    asks=(Ask(timeout=0),),
-    steps=(Say("ann", "approve"), Pass(2), Say("bob", "reject")),
+NO_TIME_LEFT: Final = Scenario(
+    requests=(Request(timeout=0),),
+    actions=(Decide("ann", "approve"), PassTime(2), Decide("bob", "reject")),
     lead=timedelta(hours=1, minutes=10),
 )
-BOTH_AT_ONCE: Final = Story(
-    asks=(Ask(), Ask(quorum=2)),
-    steps=(Die(missed=4), Say("ann", "reject"), *(Say(who, "approve", about=2) for who in ("ann", "bob", "cat"))),
+BOTH_AT_ONCE: Final = Scenario(
+    requests=(Request(), Request(quorum=2)),
+    actions=(
+        KillWorker(missed=4),
+        Decide("ann", "reject"),
+        *(Decide(who, "approve", number=2) for who in ("ann", "bob", "cat")),
+    ),
     order="any",
 )

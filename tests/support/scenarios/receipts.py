@@ -1,24 +1,24 @@
-"""What the receipts of a story must be on the bus, by their ids."""
+"""The receipts that a scenario must leave on the bus, by their ids."""
 
 from typing import Final
 
-from tests.support.scenarios.scenario import Story
+from tests.support.scenarios.scenario import Scenario
 
 _BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run"}
 
 
-def expected_receipts(story: Story, run_id: str, codes: dict[int, str]) -> dict[str, str]:
-    """Return the code of each receipt: one a decision, and one a place for what is a replay or a forgery.
+def expected_receipts(scenario: Scenario, run_id: str, codes: dict[int, str]) -> dict[str, str]:
+    """Return the code of each receipt: one a decision, and one a place for a replay or a forgery.
 
     Args:
-        story: What was said.
+        scenario: The scenario that was played.
         run_id: The id of the workflow.
-        codes: By place, as the model has it.
+        codes: The codes of the reference model, by place.
     """
     receipts: dict[str, str] = {}
-    for heard in story.heard:
-        if code := codes.get(heard.place):
-            about, who, nonce = heard.name
-            place = f".DECISIONS.{heard.place}" if code in _BY_PLACE else ""
-            receipts[f"receipt.{run_id}.{about}.{who}.{nonce}{place}"] = code
+    for stored in scenario.stream:
+        if code := codes.get(stored.place):
+            number, who, nonce = stored.key
+            place = f".DECISIONS.{stored.place}" if code in _BY_PLACE else ""
+            receipts[f"receipt.{run_id}.{number}.{who}.{nonce}{place}"] = code
     return receipts

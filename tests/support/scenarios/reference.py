@@ -1,139 +1,162 @@
-"""How a story ends, found out the slow way: for every decision all that was said before is counted anew."""
+"""The reference model: computes how a scenario ends by counting all earlier decisions anew for each decision."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.support.scenarios.scenario import ROLES, STANDS_IN, Ask, Heard, Story
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
 
 
 @dataclass
-class Fate:
-    """What becomes of one request."""
+class ExpectedRequest:
+    """How one request ends.
 
-    how: str
+    Attributes:
+        outcome: ``approve``, ``reject``, ``expired`` or ``withdrawn``.
+        by: The approvers whose votes count.
+        closed: When the request closes, or nothing if it stays open.
+        codes: The receipt code of each decision, by its place.
+    """
+
+    outcome: str
     by: list[str] = field(default_factory=list)
     closed: Moment | None = None
     codes: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
-class Ending:
-    """What becomes of a run: the fates of what it asked, the code of each decision by its place, and its result."""
+class ExpectedRun:
+    """How a run ends.
 
-    fates: list[Fate]
+    Attributes:
+        requests: The ends of the requests that it opened.
+        codes: The receipt code of each decision, by its place.
+        result: Outcome and approvers of each request, or nothing if the run does not end by itself.
+    """
+
+    requests: list[ExpectedRequest]
     codes: dict[int, str]
     result: list[tuple[str, str]] | None
 
 
-def ending(story: Story) -> Ending:
-    codes: dict[int, str] = {heard.place: heard.say.flaw for heard in story.heard if heard.say.flaw}
-    readable = [heard for heard in story.heard if not heard.say.flaw]
-    first = {heard.name: heard.place for heard in reversed(readable)}
-    originals = [heard for heard in readable if first[heard.name] == heard.place]
-    fates, opened = list[Fate](), _moment(story, story.lead)
-    for number, ask in enumerate(story.asks, 1):
+def expected_run(scenario: Scenario) -> ExpectedRun:
+    codes: dict[int, str] = {it.place: it.decision.flaw for it in scenario.stream if it.decision.flaw}
+    readable = [it for it in scenario.stream if not it.decision.flaw]
+    first = {it.key: it.place for it in reversed(readable)}
+    originals = [it for it in readable if first[it.key] == it.place]
+    ended, opened = list[ExpectedRequest](), _moment(scenario, scenario.lead)
+    for number, request in enumerate(scenario.requests, 1):
         if opened is not None:
-            fates.append(_fate(story, ask, [it for it in originals if it.say.about == number], opened))
-            opened = fates[-1].closed if story.order == "in turn" else opened
-    end = _end(story, fates)
-    for fate in fates:
-        if end is not None and (fate.closed is None or fate.closed > end):
-            fate.how, fate.by = "no longer asked", []
-        codes |= fate.codes
-    for heard in readable:
-        if first[heard.name] != heard.place:
-            codes[heard.place] = "replayed"
-        if end is not None and heard.place > end[1]:
-            codes[heard.place] = "unknown_run"
-        codes.setdefault(heard.place, "never_asked")
-    result = [_outcome(ask, fate) for ask, fate in zip(story.asks, fates, strict=False)]
-    return Ending(fates, codes, result if end is not None else None)
+            ended.append(_end_request(scenario, request, _of_request(originals, number), opened))
+            opened = ended[-1].closed if scenario.order == "in turn" else opened
+    end = _end_of_run(scenario, ended)
+    for expected in ended:
+        if end is not None and (expected.closed is None or expected.closed > end):
+            expected.outcome, expected.by = "withdrawn", []
+        codes |= expected.codes
+    for stored in readable:
+        if first[stored.key] != stored.place:
+            codes[stored.place] = "replayed"
+        if end is not None and stored.place > end[1]:
+            codes[stored.place] = "unknown_run"
+        codes.setdefault(stored.place, "never_asked")
+    result = [_result(request, expected) for request, expected in zip(scenario.requests, ended, strict=False)]
+    return ExpectedRun(ended, codes, result if end is not None else None)
 
 
-def _outcome(ask: Ask, fate: Fate) -> tuple[str, str]:
-    if fate.how == "expired":
-        return ("approved" if ask.silence == "approve" else "expired"), ""
-    return {"approve": "approved", "reject": "rejected"}.get(fate.how, fate.how), ", ".join(fate.by)
+def _of_request(decisions: list[StoredDecision], number: int) -> list[StoredDecision]:
+    return [it for it in decisions if it.decision.number == number]
 
 
-def _moment(story: Story, at: timedelta) -> Moment | None:
-    return (at, sum(heard.at < at for heard in story.heard)) if at <= story.lasts else None
+def _result(request: Request, expected: ExpectedRequest) -> tuple[str, str]:
+    if expected.outcome == "expired":
+        return ("approved" if request.silence == "approve" else "expired"), ""
+    outcome = {"approve": "approved", "reject": "rejected"}.get(expected.outcome, expected.outcome)
+    return outcome, ", ".join(expected.by)
 
 
-def _end(story: Story, fates: list[Fate]) -> Moment | None:
-    closed = [fate.closed for fate in fates if fate.closed is not None]
-    if story.order == "any":
+def _moment(scenario: Scenario, at: timedelta) -> Moment | None:
+    return (at, sum(stored.at < at for stored in scenario.stream)) if at <= scenario.duration else None
+
+
+def _end_of_run(scenario: Scenario, ended: list[ExpectedRequest]) -> Moment | None:
+    closed = [expected.closed for expected in ended if expected.closed is not None]
+    if scenario.order == "any":
         return min(closed, default=None)
-    return max(closed) if len(closed) == len(story.asks) else None
+    return max(closed) if len(closed) == len(scenario.requests) else None
 
 
-def _fate(story: Story, ask: Ask, said: list[Heard], opened: Moment) -> Fate:
-    fate = Fate("no longer asked")
-    limit = None if ask.timeout is None else opened[0] + ask.span(ask.timeout)
-    accepted: list[Heard] = []
-    for heard in said:
-        at, early = max(heard.at, opened[0]), heard.place <= opened[1]
-        if fate.how != "no longer asked":
-            fate.codes[heard.place] = "already_decided"
+def _end_request(
+    scenario: Scenario, request: Request, decisions: list[StoredDecision], opened: Moment
+) -> ExpectedRequest:
+    expected = ExpectedRequest("withdrawn")
+    limit = None if request.timeout is None else opened[0] + request.span(request.timeout)
+    accepted: list[StoredDecision] = []
+    for stored in decisions:
+        at, early = max(stored.at, opened[0]), stored.place <= opened[1]
+        if expected.outcome != "withdrawn":
+            expected.codes[stored.place] = "already_decided"
             continue
-        if limit is not None and not early and heard.at >= limit:
-            fate.codes[heard.place] = "request_expired"
+        if limit is not None and not early and stored.at >= limit:
+            expected.codes[stored.place] = "request_expired"
             continue
-        fate.codes[heard.place] = _code(ask, accepted, heard, at=at, since=at - opened[0])
-        if fate.codes[heard.place] == "accepted":
-            accepted.append(heard)
-            fate.how, fate.by = _count(ask, _standing(accepted))
-            if fate.how != "no longer asked":
-                fate.closed = max((at, story.heard_at_once(heard.place)), opened)
-    if fate.closed is None and limit is not None and (closed := _moment(story, limit)):
-        fate.how, fate.closed = "expired", max(closed, opened)
-    return fate
+        expected.codes[stored.place] = _code(request, accepted, stored, at=at, since=at - opened[0])
+        if expected.codes[stored.place] == "accepted":
+            accepted.append(stored)
+            expected.outcome, expected.by = _count(request, _votes(accepted))
+            if expected.outcome != "withdrawn":
+                expected.closed = max((at, scenario.last_place_received_with(stored.place)), opened)
+    if expected.closed is None and limit is not None and (closed := _moment(scenario, limit)):
+        expected.outcome, expected.closed = "expired", max(closed, opened)
+    return expected
 
 
-def _code(ask: Ask, accepted: list[Heard], heard: Heard, *, at: timedelta, since: timedelta) -> str:
-    say = heard.say
-    mine = [voice for voice in _standing(accepted) if voice.say.who == say.who]
-    if not say.saw:
+def _code(
+    request: Request, accepted: list[StoredDecision], stored: StoredDecision, *, at: timedelta, since: timedelta
+) -> str:
+    decision = stored.decision
+    own = [vote for vote in _votes(accepted) if vote.decision.who == decision.who]
+    if not decision.right_digest:
         return "wrong_digest"
-    if say.good_for is not None and timedelta(hours=say.good_for, minutes=40) < at:
+    if decision.valid_hours is not None and timedelta(hours=decision.valid_hours, minutes=40) < at:
         return "decision_expired"
-    if say.proxy and not ask.proxies:
+    if decision.proxy and not request.proxies:
         return "not_allowed"
-    if say.word == "withdraw":
-        return "accepted" if mine else "nothing_to_withdraw"
-    if not _may(ask, say.who, since):
+    if decision.choice == "withdraw":
+        return "accepted" if own else "nothing_to_withdraw"
+    if not _may_vote(request, decision.who, since):
         return "not_allowed"
-    return "duplicate" if mine else "accepted"
+    return "duplicate" if own else "accepted"
 
 
-def _standing(accepted: list[Heard]) -> list[Heard]:
-    """Only somebody's last word stands, and a withdrawal says nothing."""
-    last = [it for n, it in enumerate(accepted) if it.say.who not in {later.say.who for later in accepted[n + 1 :]}]
-    return [it for it in last if it.say.word != "withdraw"]
+def _votes(accepted: list[StoredDecision]) -> list[StoredDecision]:
+    """Return each approver's last decision, unless it is a withdrawal."""
+    last = {it.decision.who: it.place for it in accepted}
+    return [it for it in accepted if it.place == last[it.decision.who] and it.decision.choice != "withdraw"]
 
 
-def _count(ask: Ask, standing: list[Heard]) -> tuple[str, list[str]]:
-    yes = [it.say.who for it in standing if it.say.word == "approve"]
-    no = [it.say.who for it in standing if it.say.word == "reject"]
-    vetoes = [who for who in no if _roles(who) & set(ask.veto_roles)]
-    if len(no) >= ask.rejections or vetoes:
-        return "reject", no
-    return ("approve", yes) if len(yes) >= ask.quorum else ("no longer asked", [])
+def _count(request: Request, votes: list[StoredDecision]) -> tuple[str, list[str]]:
+    approvals = [it.decision.who for it in votes if it.decision.choice == "approve"]
+    rejections = [it.decision.who for it in votes if it.decision.choice == "reject"]
+    vetoes = [who for who in rejections if _roles(who) & set(request.veto_roles)]
+    if len(rejections) >= request.rejections or vetoes:
+        return "reject", rejections
+    return ("approve", approvals) if len(approvals) >= request.quorum else ("withdrawn", [])
 
 
-def _may(ask: Ask, who: str, since: timedelta) -> bool:
-    names = {who, STANDS_IN.get(who, who)}
-    if ask.requester in names and not ask.requester_may_answer:
+def _may_vote(request: Request, who: str, since: timedelta) -> bool:
+    names = {who, DELEGATES.get(who, who)}
+    if request.requester in names and not request.requester_may_answer:
         return False
-    asked = [(ask.people, (*ask.roles, *ask.veto_roles), bool(ask.people or ask.roles))]
-    for rung in sorted(ask.ladder, key=lambda it: it.after):
-        if ask.span(rung.after) <= since:
-            asked = [*([] if rung.instead else asked), (rung.people, rung.roles, True)]
-    return any(not limited or names & set(people) or _roles(who) & set(roles) for people, roles, limited in asked)
+    limited = bool(request.people or request.roles)
+    groups = [(request.people, (*request.roles, *request.veto_roles), limited)]
+    for step in sorted(request.escalations, key=lambda it: it.after):
+        if request.span(step.after) <= since:
+            groups = [*([] if step.instead else groups), (step.people, step.roles, True)]
+    return any(not limited or names & set(people) or _roles(who) & set(roles) for people, roles, limited in groups)
 
 
 def _roles(who: str) -> set[str]:
-    return {role for name in (who, STANDS_IN.get(who, who)) for role in ROLES[name]}
+    return {role for name in (who, DELEGATES.get(who, who)) for role in ROLES[name]}

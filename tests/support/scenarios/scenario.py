@@ -1,4 +1,4 @@
-"""What happens to the approvals of one run: who is asked what, who says what, when time passes and who dies."""
+"""A scenario: what happens to the approval requests of one run, in which order, and when its worker is killed."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,15 +8,17 @@ from typing import Final, Literal
 from perdure.contracts import Escalation, Policy
 
 ROLES: Final = {"ann": ("editor",), "bob": ("editor",), "eve": ("editor",), "lee": ("legal",), "dan": (), "cat": ()}
-STANDS_IN: Final = {"cat": "ann", "dan": "eve"}
-"""Who answers for whom: ann and eve are away, and may answer all the same."""
+DELEGATES: Final = {"cat": "ann", "dan": "eve"}
+"""The delegate and the person who is away, ann or eve; both may vote."""
 
-Word = Literal["approve", "reject", "withdraw"]
+Choice = Literal["approve", "reject", "withdraw"]
 Flaw = Literal["unsigned", "forged", "unknown_key", "revoked_key"]
 
 
 @dataclass(frozen=True)
-class Rung:
+class EscalationStep:
+    """An escalation after some hours."""
+
     after: int
     people: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -24,12 +26,12 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request.
+class Request:
+    """One approval request; all durations are in hours.
 
     Attributes:
-        minutes: Its timers are so much later than their hours, so that nobody speaks in the instant in which one fires.
-            Those of two requests differ: the test server takes it amiss when a timer is cancelled as it fires.
+        minutes: Added to each timer, so that no decision arrives in the instant in which a timer fires. Two requests
+            have different minutes: the test server fails when a timer is cancelled as it fires.
     """
 
     people: tuple[str, ...] = ()
@@ -41,13 +43,13 @@ class Ask:
     requester: str | None = None
     requester_may_answer: bool = False
     remind_every: int | None = None
-    ladder: tuple[Rung, ...] = ()
+    escalations: tuple[EscalationStep, ...] = ()
     timeout: int | None = None
     silence: Literal["reject", "approve"] = "reject"
     minutes: int = 20
 
     def span(self, hours: int) -> timedelta:
-        """Return how long it is until a timer; 0 is no time at all."""
+        """Return the delay of a timer; 0 hours are no delay at all."""
         return timedelta(hours=hours, minutes=self.minutes if hours else 0)
 
     @cached_property
@@ -63,7 +65,7 @@ class Ask:
             remind_every=None if self.remind_every is None else self.span(self.remind_every),
             escalate=tuple(
                 Escalation(after=self.span(it.after), people=it.people, roles=it.roles, instead=it.instead)
-                for it in self.ladder
+                for it in self.escalations
             ),
             timeout=None if self.timeout is None else self.span(self.timeout),
             silence=self.silence,
@@ -71,133 +73,152 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Say:
-    """A decision is published.
+class Decide:
+    """Publish a decision.
 
     Attributes:
-        about: Which request of the run, from 1; it may not be opened yet, or never be.
-        nonce: Two with the same person, request and nonce are the same decision, whatever they say.
-        saw: Whether it names the right digest.
-        good_for: It expires so many hours and 40 minutes after the story's beginning; -1 is before.
-        proxy: Whether a program signed for the person.
-        flaw: Why it is not the person's at all.
+        who: The approver.
+        number: The request of the run, from 1; the run may open it later or never.
+        nonce: Two decisions with the same approver, request and nonce are one decision, whatever they choose.
+        right_digest: Whether it names the digest of the request.
+        valid_hours: It expires so many hours and 40 minutes after the start of the scenario; -1 is before the start.
+        proxy: Whether a program signed for the approver.
+        flaw: Why the signature is not the approver's.
     """
 
     who: str
-    word: Word
-    about: int = 1
+    choice: Choice
+    number: int = 1
     nonce: int = 1
-    saw: bool = True
-    good_for: int | None = None
+    right_digest: bool = True
+    valid_hours: int | None = None
     proxy: bool = False
     flaw: Flaw | None = None
 
 
 @dataclass(frozen=True)
-class Again:
-    """An earlier decision is published again, or delivered again from the place where it lies already."""
+class Repeat:
+    """Publish an earlier decision again, or redeliver it from the place that it already has in the stream."""
 
     of: int
     same_place: bool
 
 
 @dataclass(frozen=True)
-class Pass:
+class PassTime:
+    """Let time pass."""
+
     hours: int
 
 
 @dataclass(frozen=True)
-class Die:
-    """The worker is killed.
+class KillWorker:
+    """Kill the worker.
 
     Attributes:
-        missed: So many decisions are delivered before another begins, unless time goes on.
-        bridge: At which of its awaits the bridge dies as well, when it handles the next decision; 0 is never.
+        missed: The number of decisions that are delivered before the next worker starts, unless time passes first.
+        bridge: The await at which the bridge dies as well, while it handles the next decision; 0 is never.
     """
 
     missed: int = 0
     bridge: int = 0
 
 
-Step = Say | Again | Pass | Die
+Action = Decide | Repeat | PassTime | KillWorker
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A decision at its place in the stream, and when it comes since the story's beginning."""
+class StoredDecision:
+    """A decision at its place in the stream.
 
-    say: Say
+    Attributes:
+        at: The time since the start of the scenario.
+    """
+
+    decision: Decide
     place: int
     at: timedelta
 
     @property
-    def name(self) -> tuple[int, str, int]:
-        return self.say.about, self.say.who, self.say.nonce
+    def key(self) -> tuple[int, str, int]:
+        """What identifies the decision: request, approver and nonce."""
+        return self.decision.number, self.decision.who, self.decision.nonce
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A step, the decision that it delivers, if any, and whether nobody is there to work afterwards."""
+class Step:
+    """An action and its effect.
 
-    step: Step
-    heard: Heard | None
+    Attributes:
+        delivered: The decision that the bridge receives, if any.
+        is_dead: Whether no worker runs afterwards.
+    """
+
+    action: Action
+    delivered: StoredDecision | None
     is_dead: bool
 
     @property
     def is_redelivery(self) -> bool:
-        return isinstance(self.step, Again) and self.step.same_place
+        return isinstance(self.action, Repeat) and self.action.same_place
 
 
 @dataclass(frozen=True)
-class Story:
-    """A run asks after ``lead``: all at once and waits for all or any, or one after the other."""
+class Scenario:
+    """One run and the actions around it.
 
-    asks: tuple[Ask, ...]
-    steps: tuple[Step, ...]
+    Attributes:
+        order: Whether the run opens all requests at once and waits for all or for any, or opens one after the other.
+        lead: The run opens its first request after this time.
+    """
+
+    requests: tuple[Request, ...]
+    actions: tuple[Action, ...]
     order: Literal["all", "any", "in turn"] = "all"
     lead: timedelta = timedelta()
 
     @cached_property
-    def scenes(self) -> list[Scene]:
-        scenes: list[Scene] = []
-        stream: list[Heard] = []
+    def steps(self) -> list[Step]:
+        steps: list[Step] = []
+        stream: list[StoredDecision] = []
         now, missed = timedelta(), 0
-        for step in self.steps:
-            heard = None
-            match step:
-                case Pass(hours):
+        for action in self.actions:
+            delivered = None
+            match action:
+                case PassTime(hours):
                     now, missed = now + timedelta(hours=hours), 0
-                case Die():
-                    missed = step.missed
-                case Again(of, same_place=True) if stream:
-                    heard = stream[of % len(stream)]
-                case Again(of) if stream:
-                    stream.append(heard := Heard(stream[of % len(stream)].say, len(stream) + 1, now))
-                case Say():
-                    stream.append(heard := Heard(step, len(stream) + 1, now))
-            missed -= heard is not None and missed > 0
-            scenes.append(Scene(step, heard, is_dead=missed > 0))
-        return scenes
+                case KillWorker():
+                    missed = action.missed
+                case Repeat(of, same_place=True) if stream:
+                    delivered = stream[of % len(stream)]
+                case Repeat(of) if stream:
+                    delivered = StoredDecision(stream[of % len(stream)].decision, len(stream) + 1, now)
+                    stream.append(delivered)
+                case Decide():
+                    stream.append(delivered := StoredDecision(action, len(stream) + 1, now))
+            missed -= delivered is not None and missed > 0
+            steps.append(Step(action, delivered, is_dead=missed > 0))
+        return steps
 
     @property
-    def heard(self) -> list[Heard]:
-        """What lies in the stream in the end."""
-        by_place = {scene.heard.place: scene.heard for scene in self.scenes if scene.heard is not None}
+    def stream(self) -> list[StoredDecision]:
+        """The decisions in the stream at the end."""
+        by_place = {step.delivered.place: step.delivered for step in self.steps if step.delivered is not None}
         return list(by_place.values())
 
     @property
-    def lasts(self) -> timedelta:
-        return timedelta(hours=sum(step.hours for step in self.steps if isinstance(step, Pass)))
+    def duration(self) -> timedelta:
+        return timedelta(hours=sum(action.hours for action in self.actions if isinstance(action, PassTime)))
 
-    def heard_at_once(self, place: int) -> int:
-        """Return the last place that a run hears together with this one, for its worker was dead."""
+    def last_place_received_with(self, place: int) -> int:
+        """Return the last place that a run receives together with this one, because its worker was dead."""
         last, reached = place, False
-        for scene in self.scenes:
-            reached = reached or (scene.heard is not None and scene.heard.place == place)
-            if reached and isinstance(scene.step, Pass):
+        for step in self.steps:
+            reached = reached or (step.delivered is not None and step.delivered.place == place)
+            if reached and isinstance(step.action, PassTime):
                 break
-            if reached and scene.heard is not None:
-                last = max(last, scene.heard.place)
-            if reached and not scene.is_dead:
+            if reached and step.delivered is not None:
+                last = max(last, step.delivered.place)
+            if reached and not step.is_dead:
                 break
         return last

@@ -11,14 +11,14 @@ class Clerk(Agent):
         super().__init__(f"clerk {desk}", **options)
 
 
-def test_an_agent_of_a_class_of_ones_own_takes_all_options() -> None:
+def test_a_subclass_of_agent_takes_all_options() -> None:
     clerk = Clerk(desk=3, functions=[greeter.now], instruction="Be brief.")
-    theirs = mcp_agent.Agent("clerk", functions=[greeter.now], tool_errors="raise")
+    compatible = mcp_agent.Agent("clerk", functions=[greeter.now], tool_errors="raise")
 
-    assert (clerk.name, theirs.name) == ("clerk 3", "clerk")
+    assert (clerk.name, compatible.name) == ("clerk 3", "clerk")
 
 
-@pytest.mark.parametrize("kind", [Agent, Clerk, mcp_agent.Agent], ids=["ours", "an author's", "theirs"])
-def test_an_option_that_no_agent_has_is_told_with_the_nearest_right_one(kind: Any) -> None:
+@pytest.mark.parametrize("kind", [Agent, Clerk, mcp_agent.Agent], ids=["Agent", "a subclass", "mcp_agent.Agent"])
+def test_an_unknown_option_is_refused_with_the_nearest_known_one(kind: Any) -> None:
     with pytest.raises(TypeError, match=r"An agent has no option instructon: did you mean instruction\?"):
         kind("clerk", instructon="Be brief.")

@@ -1,4 +1,4 @@
-"""A run that is replayed by another process asks the very same question: else no answer would fit it."""
+"""Each process computes the same digest for a request; otherwise a replayed run would refuse valid decisions."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from perdure.flow.request_digest import request_digest, reviewable_json  # noqa: F401 (what is run elsewhere, takes it from here)
+from perdure.flow.request_digest import request_digest, reviewable_json  # noqa: F401 (imported by the subprocess)
 
 ROOT = Path(__file__).parents[3]
 LETTERS = frozenset("abcdefgh")
@@ -42,7 +42,7 @@ SHOWN = [*"abcdefgh"]
 SHOWN_DRAFT = {"plan": {"labels": SHOWN, "token": "**********"}, "readers": [SHOWN, SHOWN]}
 
 
-def test_every_process_asks_the_same_whatever_the_order_of_its_sets() -> None:
+def test_every_process_computes_the_same_digest_in_any_order_of_its_sets() -> None:
     def digest(hash_seed: int) -> str:
         program = (
             f"from {__name__} import DETAILS, request_digest, reviewable_json; "
@@ -54,7 +54,7 @@ def test_every_process_asks_the_same_whatever_the_order_of_its_sets() -> None:
     assert digest(1) == digest(2) == digest(3)
 
 
-def test_sets_are_shown_by_the_text_of_their_items_and_all_else_as_pydantic_shows_it() -> None:
+def test_sets_are_ordered_by_the_text_of_their_items_and_the_rest_is_as_pydantic_writes_it() -> None:
     assert reviewable_json(DETAILS) == {
         "letters": SHOWN,
         "mixed": ["a", 1, ["b", 2], None],
@@ -65,6 +65,6 @@ def test_sets_are_shown_by_the_text_of_their_items_and_all_else_as_pydantic_show
 
 
 @pytest.mark.parametrize("details", [iter(LETTERS), {"plans": {Plan(), Plan(token=SecretStr("u"))}}])
-def test_what_has_no_order_of_its_own_is_refused_with_a_sentence(details: Any) -> None:
+def test_details_without_a_stable_order_are_refused(details: Any) -> None:
     with pytest.raises(TypeError, match="order"):
         reviewable_json(details)
