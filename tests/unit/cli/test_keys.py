@@ -53,7 +53,7 @@ def test_an_absent_approver_names_a_delegate_until_they_are_back() -> None:
     assert away.to == ("bob",)
     assert "ada answers again." in perdure("delegate", "ada", "--back")
     assert ApproversFile(Path("people.yaml")).current().approvers["ada"].away is None
-    with pytest.raises(PerdureError, match="knows no eve"):
+    with pytest.raises(PerdureError, match="does not know eve"):
         perdure("delegate", "ada", "--to", "eve")
 
 
