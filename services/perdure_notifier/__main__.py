@@ -21,7 +21,7 @@ from perdure_notifier.replies.http import reply_app
 @asynccontextmanager
 async def _lifespan(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     entries, approvers = NatsKeyValue(bus.js, "NOTICES"), ApproversFile(settings.approvers_file)
-    key = _key(settings) if settings.notifier.takes_answers else None
+    key = _key(settings) if settings.notifier.accepts_decisions else None
     async with AsyncExitStack() as stack:
         if key is not None:
             replies = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)

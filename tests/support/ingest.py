@@ -85,7 +85,7 @@ class Ingest:
     async def end(self, event_id: str, kind: ProgressKind = "completed") -> None:
         """Run this start to its ending, as the orchestrator would."""
         start = next(it for it in await self.started() if it.event.id == event_id)
-        await StartLedger(self.starts).started(start)
+        await StartLedger(self.starts).mark_started(start)
         run = start.workflow_id
         now = datetime.now(UTC)
         await self.bus.publish(Progress(workflow="Echo", workflow_id=run, run_id=run, sequence=1, kind=kind, at=now))

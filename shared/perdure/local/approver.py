@@ -17,7 +17,7 @@ def ensure_approver(settings: Settings) -> None:
 
 def ensure_notifier(settings: Settings) -> None:
     """Make the notifier's key, if one of its channels takes answers, unless the operator looks after that."""
-    key, wanted = settings.notifier_key, settings.notifier.takes_answers and settings.notifier.key_file is None
+    key, wanted = settings.notifier_key, settings.notifier.accepts_decisions and settings.notifier.key_file is None
     if wanted and settings.approvals.approvers is None and not key.exists():
         enrol(ApproversFile(settings.approvers_file), key.parent, key.stem, proxy=True)
 

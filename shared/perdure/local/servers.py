@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from perdure.bus.accounts import accounts
+from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.errors import SetupError
 from perdure.local.program import Program, http_ready
@@ -42,7 +42,7 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
         f"http: 127.0.0.1:{ports['nats_monitor']}\n"
         f"max_payload: {_LARGEST_MESSAGE}\n"
         f'jetstream {{ store_dir: "{folder}" }}\n'
-        + (f"no_auth_user: {nkeys['publisher']}\n{accounts(nkeys)}" if nkeys else "")
+        + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
     )
     if nkeys:
         _move_in(folder / "jetstream")
