@@ -118,7 +118,7 @@ class ChannelSender:
         if not waiting:
             return lease
         parent = propagate.extract(waiting[0].message.raw.headers)
-        with _tracer.start_as_current_span(f"notifier tells {self._channel.name}", parent) as span:
+        with _tracer.start_as_current_span(f"notifier sends {self._channel.name}", parent) as span:
             span.set_attribute("perdure.notices", len(waiting))
             try:
                 detail = await self._channel.send([it.notice for it in waiting])

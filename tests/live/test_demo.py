@@ -28,7 +28,7 @@ PARTS = [
     "numbered without a gap",
     "only what was in flight at the kill ran twice",
     "publish documents.submitted",
-    "notifier hears APPROVALS",
+    "notifier receives APPROVALS",
     "Record",
     "All of it happened.",
 ]
