@@ -17,7 +17,7 @@ from perdure_ingest.rules import compile_rules
 
 
 @asynccontextmanager
-async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     handover = Handover(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
@@ -26,4 +26,4 @@ async def _around(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIte
 
 
 if __name__ == "__main__":
-    run("ingest", _around)
+    run("ingest", _open)

@@ -19,7 +19,7 @@ from perdure_notifier.replies.http import reply_app
 
 
 @asynccontextmanager
-async def _around(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     entries, approvers = NatsKeyValue(bus.js, "NOTICES"), ApproversFile(settings.approvers_file)
     key = _key(settings) if settings.notifier.takes_answers else None
     async with AsyncExitStack() as stack:
@@ -49,4 +49,4 @@ def _key(settings: Settings) -> SigningKey:
 
 
 if __name__ == "__main__":
-    run("notifier", _around)
+    run("notifier", _open)
