@@ -207,9 +207,9 @@ async def test_a_model_receives_the_error_of_its_tool_call(
     received: list[str] = []
 
     class Recording(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             received.extend(str(part.content) for part in messages[-1].parts)
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     outcome = await run_workflow(Asking, "Go", model=Recording([use, "sorry"]), servers={"shop": greeter.shop()})
 
@@ -338,7 +338,7 @@ async def test_a_call_whose_arguments_are_not_json_is_not_made_and_the_model_rec
     run_workflow: WorkflowRunner,
 ) -> None:
     class Garbled(ScriptedModel):
-        async def _answer(self, messages: Any, *_: Any) -> Any:
+        async def _respond(self, messages: Any, *_: Any) -> Any:
             if len(messages) == 1:
                 return ModelResponse([ToolCallPart("now", '{"zone": "Os')])
             return ModelResponse([TextPart(str(messages[-1].parts[0].content))])
@@ -395,9 +395,9 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
     lengths: list[int] = []
 
     class Counting(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             lengths.append(len(messages))
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     cached = {"orchestrator": {"max_cached_runs": 1}}  # replaying 200 turns 200 times is slow
     outcome = await run_workflow(Conversing, 200, model=Counting(lambda prompt: prompt[:3]), settings=cached)
@@ -420,9 +420,9 @@ async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_k
     read: list[int] = []
 
     class Reading(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             read.append(sum(len(str(part.content)) for part in messages[-1].parts))
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     outcome = await run_workflow(Fetching, model=Reading([ToolUse("fetch"), "read"]), servers={"shop": server})
 
@@ -457,7 +457,7 @@ async def test_a_run_ends_at_the_operators_limits(
 ) -> None:
     class Priced(ScriptedModel):
         def named(self, name: str | None) -> Model:  # noqa: ARG002 (always the same model, one that has a price)
-            return FunctionModel(self._answer, model_name="gpt-4o")
+            return FunctionModel(self._respond, model_name="gpt-4o")
 
     model = Priced([ToolUse("now"), "done"])
 
