@@ -132,7 +132,7 @@ async def test_a_server_may_declare_which_of_its_tools_require_approval(run_work
     outcome = await run_workflow(Calling, *BUYING[:2], servers={"shop": server}, answers={"May": "approve"})
 
     assert outcome.result == "bought hat"
-    assert [fact.title for fact in outcome.said if isinstance(fact, ApprovalRequested)] == ["May clerk call buy?"]
+    assert [fact.title for fact in outcome.messages if isinstance(fact, ApprovalRequested)] == ["May clerk call buy?"]
 
 
 async def test_the_approver_of_a_function_sees_the_arguments_bound_by_its_partial(run_workflow: WorkflowRunner) -> None:
@@ -144,5 +144,5 @@ async def test_the_approver_of_a_function_sees_the_arguments_bound_by_its_partia
         answers={"May": "approve"},
     )
 
-    (request,) = [fact for fact in outcome.said if isinstance(fact, ApprovalRequested)]
+    (request,) = [fact for fact in outcome.messages if isinstance(fact, ApprovalRequested)]
     assert request.details == {"tool": "add", "arguments": {"second": 5}, "positional": [10]}

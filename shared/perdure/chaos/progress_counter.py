@@ -36,6 +36,6 @@ class ProgressCounter:
             except (NatsError, OSError):
                 await asyncio.sleep(_READ_EVERY)
             ended = {fact.event_id for fact in self._streams.facts if fact.kind in ENDINGS}
-            ended |= {dead_letter.event_id for dead_letter in self._streams.letters}
+            ended |= {dead_letter.event_id for dead_letter in self._streams.dead_letters}
             self.ended = len(self._ids & ended)
             await asyncio.sleep(_READ_EVERY)

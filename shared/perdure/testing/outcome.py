@@ -14,11 +14,11 @@ class RunOutcome:
 
     Attributes:
         workflow_id: The workflow id of the run.
-        said: All messages published on the bus, in order, including those of child runs.
+        messages: All messages published on the bus, in order, including those of child runs.
     """
 
     workflow_id: str
-    said: tuple[Message, ...]
+    messages: tuple[Message, ...]
 
     @property
     def ending(self) -> Progress:
@@ -44,7 +44,7 @@ class RunOutcome:
     @property
     def progress(self) -> list[Progress]:
         """The facts of the run in order, across continue-as-new."""
-        facts = [message for message in self.said if isinstance(message, Progress)]
+        facts = [message for message in self.messages if isinstance(message, Progress)]
         return in_order(fact for fact in facts if fact.workflow_id == self.workflow_id)
 
     @property
@@ -62,5 +62,7 @@ class RunOutcome:
     def alerts(self) -> list[Alert]:
         """The alerts of the run."""
         return [
-            message for message in self.said if isinstance(message, Alert) and message.workflow_id == self.workflow_id
+            message
+            for message in self.messages
+            if isinstance(message, Alert) and message.workflow_id == self.workflow_id
         ]

@@ -52,7 +52,7 @@ class Sources:
         except (NatsError, RPCError, SQLAlchemyError, OSError) as error:
             raise Unavailable(f"A source cannot be read: {error!r}") from error
         return Observations(
-            streams.entries, streams.published, streams.commands, streams.letters, streams.facts, runs, rows
+            streams.entries, streams.published, streams.commands, streams.dead_letters, streams.facts, runs, rows
         )
 
     async def all_acknowledged(self) -> bool:

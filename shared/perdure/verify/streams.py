@@ -57,7 +57,7 @@ class Streams:
         entries: One record of every message.
         published: The events in EVENTS.
         commands: The commands in COMMANDS that name an event.
-        letters: The dead letters in DLQ.
+        dead_letters: The dead letters in DLQ.
         facts: The facts in PROGRESS.
     """
 
@@ -67,7 +67,7 @@ class Streams:
         self.entries: list[StreamEntry] = []
         self.published: list[Published] = []
         self.commands: list[Command] = []
-        self.letters: list[DeadLetterRecord] = []
+        self.dead_letters: list[DeadLetterRecord] = []
         self.facts: list[Fact] = []
 
     async def read(self, *streams: str) -> None:
@@ -123,7 +123,7 @@ class Streams:
         body, position = dead_letter.body or b"", f"{dead_letter.stream}.{dead_letter.stream_sequence}"
         is_event = dead_letter.stream == "EVENTS"
         about = event_id(dead_letter.headers, body, position=position) if is_event else command_event_id(body)
-        self.letters.append(
+        self.dead_letters.append(
             DeadLetterRecord(
                 message.sequence, dead_letter.reason, dead_letter.stream, dead_letter.stream_sequence, about
             )

@@ -98,7 +98,7 @@ def test_a_dead_letter_names_the_event_it_is_about(
         at=NOW,
     )
 
-    assert record("DLQ", encode(dead_letter, source="x")).letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
+    assert record("DLQ", encode(dead_letter, source="x")).dead_letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
 
 
 @pytest.mark.parametrize("stream", ["COMMANDS", "PROGRESS", "DLQ"])
@@ -107,4 +107,4 @@ def test_an_invalid_message_is_only_a_stream_entry(stream: str, body: bytes) -> 
     streams = record(stream, RawMessage("x", body, {}))
 
     assert len(streams.entries) == 1
-    assert (streams.commands, streams.facts, streams.letters) == ([], [], [])
+    assert (streams.commands, streams.facts, streams.dead_letters) == ([], [], [])
