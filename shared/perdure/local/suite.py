@@ -85,14 +85,14 @@ async def open_suite(
         programs = [*servers, *services]
         pids: dict[str, int] = {}
 
-        def report(event: Happening) -> None:
+        def on_event(event: Happening) -> None:
             if isinstance(event, Ready):
                 pids[event.name] = event.pid
                 if len(pids) == len(programs):
                     state.write_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
             tell(event)
 
-        async with supervised(programs, state.folder / "logs", report) as supervisor:
+        async with supervised(programs, state.folder / "logs", on_event) as supervisor:
             yield Suite(supervisor, _endpoints(settings, ports, names, pids, embedded=embedded))
 
 
