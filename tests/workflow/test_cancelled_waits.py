@@ -206,8 +206,7 @@ async def test_a_run_that_is_cancelled_repeatedly_publishes_its_end(environment:
 class LeavesARequest:
     @workflow.run
     async def run(self) -> None:
-        request = asyncio.create_task(approval("Sure?"))
-        await asyncio.wait([request], timeout=2)
+        await asyncio.wait([asyncio.create_task(approval("Sure?"))], timeout=2)
 
 
 async def test_a_run_that_ends_as_its_request_is_decided_publishes_its_end_last(
