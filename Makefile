@@ -1,11 +1,11 @@
-# Each target bootstraps what it needs into .venv; nothing is installed globally.
+# Each target installs what it needs into .venv; nothing is installed globally.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NPM := $(VENV)/npm/.installed
 
-# Where this is set, each of hundreds of processes would compile all of its libraries anew.
+# With this variable set, each of hundreds of processes would compile all of its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -14,29 +14,29 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Show the main job in one minute: a run that survives being killed
+demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one minute
 	@$(BIN)/perdure demo $(ARGS)
 
-up: $(INSTALLED) ## Start NATS, Temporal and the four services, and keep them running
+up: $(INSTALLED) ## Run NATS, Temporal and the four services until interrupted
 	@$(BIN)/perdure up $(ARGS)
 
-test: $(INSTALLED) $(NPM) ## Run the whole test suite, four tests at a time: most of them wait
+test: $(INSTALLED) $(NPM) ## Run all tests, four at a time, since most of them wait
 	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
-check: $(INSTALLED) ## Lint, format, types, layers
+check: $(INSTALLED) ## Check lint rules, format, types and import layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
-format: $(INSTALLED) ## Bring the code into shape
+format: $(INSTALLED) ## Fix lint findings and format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED) ## Measure against hand-written temporalio, on the same servers in the same run
+bench: $(INSTALLED) ## Measure against hand-written temporalio on the same servers
 	@$(BIN)/python -m bench $(ARGS)
 
-clean: ## Forget the virtual environment and all local state
+clean: ## Delete the virtual environment and all local state
 	rm -rf $(VENV) .perdure
 
 $(INSTALLED): pyproject.toml
@@ -45,11 +45,11 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' \
-		|| $(BIN)/pip install --disable-pip-version-check --editable '.[dev]' # knows the mirrors of its own configuration
+		|| $(BIN)/pip install --disable-pip-version-check --editable '.[dev]' # pip reads the mirrors from its own configuration
 	@touch $@
 
 $(NPM): tests/npm/package.json
-	@command -v npm >/dev/null || { echo "The tests talk to MCP servers from npm: install Node.js 20 or newer, it brings npm."; exit 1; }
+	@command -v npm >/dev/null || { echo "The tests need MCP servers from npm: install Node.js 20 or newer, which includes npm."; exit 1; }
 	@mkdir -p $(@D) && cp $< $(@D)
 	@npm install --prefix $(@D) --silent --no-audit --no-fund --no-package-lock
 	@touch $@

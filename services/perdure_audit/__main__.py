@@ -13,10 +13,10 @@ from perdure_audit.store import open_store
 
 
 @asynccontextmanager
-async def _open_app(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
         yield create_app(store, bus)
 
 
 if __name__ == "__main__":
-    run("audit", _open_app)
+    run("audit", _open)

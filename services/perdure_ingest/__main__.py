@@ -17,7 +17,7 @@ from perdure_ingest.rules import compile_rules
 
 
 @asynccontextmanager
-async def _open_app(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
@@ -26,4 +26,4 @@ async def _open_app(settings: Settings, bus: NatsBus, _health: Health) -> AsyncI
 
 
 if __name__ == "__main__":
-    run("ingest", _open_app)
+    run("ingest", _open)

@@ -19,9 +19,9 @@ from perdure_notifier.replies.http import reply_app
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     entries, approvers = NatsKeyValue(bus.js, "NOTICES"), ApproversFile(settings.approvers_file)
-    key = _key(settings) if settings.notifier.takes_answers else None
+    key = _key(settings) if settings.notifier.accepts_decisions else None
     async with AsyncExitStack() as stack:
         if key is not None:
             replies = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)
@@ -52,4 +52,4 @@ def _key(settings: Settings) -> SigningKey:
 
 
 if __name__ == "__main__":
-    run("notifier", _lifespan)
+    run("notifier", _open)

@@ -118,7 +118,7 @@ class ChannelSender:
         if not waiting:
             return lease
         parent = propagate.extract(waiting[0].message.raw.headers)
-        with _tracer.start_as_current_span(f"notifier tells {self._channel.name}", parent) as span:
+        with _tracer.start_as_current_span(f"notifier sends {self._channel.name}", parent) as span:
             span.set_attribute("perdure.notices", len(waiting))
             try:
                 detail = await self._channel.send([it.notice for it in waiting])
@@ -132,7 +132,7 @@ class ChannelSender:
                 for it in waiting:
                     await self._report(it.notice, "sent", detail)
                     await self._outbox.delete(it.message)
-        return lease.succeeded(self._now() + self._settings.rate.apart if self._settings.rate else None)
+        return lease.succeeded(self._now() + self._settings.rate.interval if self._settings.rate else None)
 
     async def _read(self, message: StoredMessage) -> _Waiting | None:
         """Return a notice that is to be sent; None if it was unreadable or obsolete, and is settled."""

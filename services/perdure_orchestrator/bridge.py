@@ -98,7 +98,7 @@ class Bridge:
             await self._runs.start(start)
         except RPCError as error:
             raise _translated(error, start.workflow_id) from error
-        await self._ledger.started(start)
+        await self._ledger.mark_started(start)
 
     async def _signal_once(self, command: SignalWorkflow, message: StoredMessage) -> None:
         claim = await self._ledger.claim(command)
@@ -110,7 +110,7 @@ class Bridge:
             )
         else:
             await self._signal_with_start(command, command.workflow, claim)
-        await self._ledger.started(command)
+        await self._ledger.mark_started(command)
 
     async def _signal_with_start(self, command: SignalWorkflow, workflow: str, claim: Claim) -> None:
         self._expect_workflow(workflow, command.options.task_queue)

@@ -1,4 +1,4 @@
-"""A run's history as Temporal keeps it: ``python -m perdure.history RUN``, which ``perdure history`` does too."""
+"""Exports a run's Temporal history; ``python -m perdure.history RUN`` does the same as ``perdure history RUN``."""
 
 import asyncio
 import json
@@ -17,15 +17,15 @@ __all__ = ["export_workflow_history"]
 
 
 async def export_workflow_history(workflow: str | None, workflow_id: str) -> dict[str, Any]:
-    """Fetch the whole history of the latest run, in the JSON that Temporal's UI and its replayers read.
+    """Fetch the history of the latest run of a workflow id, in the JSON that Temporal's UI and replayers read.
 
     Args:
-        workflow: The name of its workflow, to be sure; None for any.
-        workflow_id: The run, as ``perdure runs`` names it.
+        workflow: The expected name of its workflow; None accepts any.
+        workflow_id: The id of the run, as listed by ``perdure runs``.
 
     Raises:
-        PerdureError: There is no such run, or its workflow is another.
-        Unavailable: No Temporal answers where the configuration says.
+        PerdureError: There is no such run, or its workflow has another name.
+        Unavailable: Temporal cannot be reached, or failed to answer.
     """
     _, temporal = discover(load_settings())
     try:
@@ -37,12 +37,12 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
         return (await handle.fetch_history()).to_json_dict()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
-            raise Unavailable(f"Temporal does not tell: {error}") from error
+            raise Unavailable(f"Temporal cannot return the history of {workflow_id}: {error}") from error
         raise PerdureError(
-            f"Temporal knows no run {workflow_id}, or no more: `perdure runs` names those that said something."
+            f"Temporal has no history of {workflow_id}, or no longer: `perdure runs` lists the known runs."
         ) from error
-    except RuntimeError as error:  # what temporalio raises when no connection comes about
-        raise Unavailable(f"No Temporal answers at {temporal.host}:{temporal.port}.") from error
+    except RuntimeError as error:  # temporalio's error when it cannot connect
+        raise Unavailable(f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.") from error
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ async def handle_twice(settings: NatsSettings, headers: dict[str, str]) -> list[
 
 def consumer_spans(spans: InMemorySpanExporter) -> list[SpanContext]:
     """Return the spans of the deliveries, in their order."""
-    found = [span for span in spans.get_finished_spans() if span.name == "ingest hears EVENTS"]
+    found = [span for span in spans.get_finished_spans() if span.name == "ingest receives EVENTS"]
     contexts = [span.context for span in sorted(found, key=lambda span: span.start_time or 0)]
     return [context for context in contexts if context is not None]
 

@@ -1,103 +1,18 @@
 """Starts beyond a route's limits wait in a stream, and any number of ingest processes keep the limits together."""
 
 import asyncio
-import itertools
-import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from perdure.bus import (
-    Bus,
-    KeyValue,
-    MemoryBus,
-    MemoryKeyValue,
-    NatsKeyValue,
-    RawMessage,
-    StoredMessage,
-    connect,
-    decode,
-)
+from perdure.bus import MemoryBus, MemoryKeyValue, NatsKeyValue, connect, decode
 from perdure.bus.jetstream.provision import provision
-from perdure.bus.settlement import make_dead_letter, settle
-from perdure.bus.views.start_ledger import StartLedger
-from perdure.config.routes import Route
-from perdure.config.settings import Settings
-from perdure.contracts import CancelWorkflow, Progress, ProgressKind, StartWorkflow
-from perdure.runtime.background import background
-from perdure_ingest.flow_control import RouteQueues
-from tests.support.deliveries import Delivered
-from tests.support.fuse import Fuse, Fused, Killed
-from tests.support.ingest import create_ingest, create_queues
-
-REPLICAS = 3
-
-
-@dataclass
-class Ingest:
-    """Several ingest processes on one bus, and the starts that they publish."""
-
-    bus: Bus
-    entries: KeyValue
-    starts: KeyValue
-    settings: Settings
-    processes: list[RouteQueues] = field(default_factory=list)
-    published: int = 0
-    settle_seconds: float = 0.3  # in this time, a start that must not come would have come
-
-    async def publish(self, data: dict[str, Any], event_id: str | None = None) -> None:
-        """Publish an event, and deliver it to one of the processes."""
-        self.published += 1
-        headers = {"Nats-Msg-Id": event_id or f"e{self.published}"}
-        sequence = await self.bus.publish_raw(RawMessage("events.placed", json.dumps(data).encode(), headers))
-        message = await self.bus.first("events.placed", after=sequence - 1)
-        assert message is not None
-        await self.deliver(message, self.processes[self.published % len(self.processes)])
-
-    async def deliver(self, message: StoredMessage, process: RouteQueues) -> None:
-        delivery = Delivered(message=message)
-        events, _ = create_ingest(self.settings, self.bus, process).subscriptions
-        await settle(delivery, events.handle, bus=self.bus, service="ingest")
-
-    async def started(self) -> list[StartWorkflow]:
-        commands = [decode(message.raw) async for message in self.bus.read("commands.start.>")]
-        return [it for it in commands if isinstance(it, StartWorkflow)]
-
-    async def events_started(self) -> list[str]:
-        return [start.event.id for start in await self.started()]
-
-    async def expect(self, *event_ids: str) -> None:
-        """Wait for exactly these starts, in any order, and see that no other comes soon after."""
-        async with asyncio.timeout(10):
-            while not set(event_ids) <= set(await self.events_started()):
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(self.settle_seconds)
-        assert sorted(await self.events_started()) == sorted(event_ids)
-
-    async def end(self, event_id: str, kind: ProgressKind = "completed") -> None:
-        """Run this start to its ending, as the orchestrator would."""
-        start = next(it for it in await self.started() if it.event.id == event_id)
-        await StartLedger(self.starts).started(start)
-        run = start.workflow_id
-        now = datetime.now(UTC)
-        await self.bus.publish(Progress(workflow="Echo", workflow_id=run, run_id=run, sequence=1, kind=kind, at=now))
-
-
-@asynccontextmanager
-async def running_ingest(bus: Bus, entries: KeyValue, starts: KeyValue, **route: Any) -> AsyncIterator[Ingest]:
-    settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", **route}),))
-    here = Ingest(bus, entries, starts, settings)
-    async with AsyncExitStack() as stack:
-        for _ in range(REPLICAS):
-            process = create_queues(settings, bus, entries=entries, ledger=starts)
-            here.processes.append(process)
-            await stack.enter_async_context(background(*process.duties()))
-        yield here
+from perdure.bus.settlement import make_dead_letter
+from perdure.contracts import CancelWorkflow
+from tests.support.ingest import running_ingest
 
 
 @pytest_asyncio.fixture(params=["memory", "nats"])
@@ -237,79 +152,3 @@ async def test_waiting_starts_of_a_route_without_flow_control_are_released_at_on
         await here.expect("first0", "then0", "then1", "first2")
         assert await here.bus.count_by_subject("waiting.>") == {}
         assert await here.bus.count_by_subject("latest.>") == {}
-
-
-@pytest.mark.parametrize(
-    "flow",
-    [
-        {"max_open": 1},
-        {"key": "'k'", "max_open_per_key": 1},
-        {"key": "'k'", "singleton": "cancel"},
-        {"rate": "100/s"},
-        {"debounce": "10ms"},
-        {"batch": {"size": 1, "within": "1h"}},
-    ],
-)
-async def test_wherever_ingest_dies_another_process_releases_the_waiting_start_once(
-    flow: dict[str, Any],
-) -> None:
-    for number in itertools.count(1):
-        bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Fuse(number)
-        route = Route.model_validate({"on": "placed", "start": "Echo", "flow": flow})
-        settings = Settings(routes=(route,))
-        dying = create_queues(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
-        here = Ingest(bus, entries, starts, settings, [dying])
-        with suppress(Killed):
-            await here.publish({})
-            await run_duties(dying)
-        async with running_ingest(bus, entries, starts, flow=flow) as living:
-            living.settle_seconds = 0.05
-            message = await bus.first("events.placed")
-            assert message is not None
-            await living.deliver(message, living.processes[0])  # the acknowledgement is missing, or was lost
-            await living.expect("e1")
-            await living.end("e1")
-            await living.publish({}, event_id="e2")
-            await living.expect("e1", "e2")
-        if fuse.left > 0:
-            break
-    assert number > 4
-
-
-@pytest.mark.parametrize("flow", [{"max_open": 1}, {"key": "'k'", "max_open_per_key": 1}])
-async def test_a_start_that_a_dead_process_was_releasing_is_released_in_the_end(
-    flow: dict[str, Any],
-) -> None:
-    for number in itertools.count(1):
-        bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Fuse(number)
-        route = {"priority": "data.urgency", "flow": flow}
-        settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", **route}),))
-        dying = create_queues(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
-        here = Ingest(bus, entries, starts, settings, [dying])
-        with suppress(Killed):
-            await here.publish({"urgency": 3})
-            await run_duties(dying)
-        async with running_ingest(bus, entries, starts, **route) as living:
-            living.settle_seconds = 0.05
-            await living.publish({"urgency": 1}, event_id="e2")
-            message = await bus.first("events.placed")
-            assert message is not None
-            await living.deliver(message, living.processes[0])
-            async with asyncio.timeout(10):
-                while not (released := await living.events_started()):
-                    await asyncio.sleep(0.02)
-            await living.end(released[0])
-            await living.expect("e1", "e2")
-        if fuse.left > 0:
-            break
-
-
-async def run_duties(process: RouteQueues) -> None:
-    """Run the background tasks of a process until one dies, or for a moment."""
-    duties = {asyncio.create_task(duty) for duty in process.duties()}
-    died, resting = await asyncio.wait(duties, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
-    for duty in resting:
-        duty.cancel()
-    await asyncio.wait(duties)
-    for duty in died:
-        duty.result()

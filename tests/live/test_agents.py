@@ -104,7 +104,7 @@ async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_reque
         peer.slow = 60
         await publish(here, "asking", server="ledger")
         async with asyncio.timeout(30):
-            while not peer.asked:
+            while not peer.requests:
                 await asyncio.sleep(0.05)
         await publish(here, "waiting", server="ledger", waits=True)
         await written(tmp_path, "effects", "waiting")
@@ -121,7 +121,7 @@ async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_reque
     for run, published in facts.items():
         assert gaps(published) == set(), run
         assert completed(published).result == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
-    assert KEY in str(peer.asked[0]["headers"])
+    assert KEY in str(peer.requests[0]["headers"])
     assert {fact.result for fact in facts["Booking-calling"] if fact.kind == "note"} == {"*** (0)"}
     kept = {file: file.read_bytes() for file in state.rglob("*") if file.is_file()}
     assert [file for file, content in kept.items() if KEY.encode() in content or TOKEN.encode() in content] == []

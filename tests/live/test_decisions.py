@@ -62,7 +62,7 @@ class Reviewers:
 
     def decision(self, run: str, who: str, choice: Any = "approve", *, number: int = 1, **changes: Any) -> Decision:
         digest = changes.pop("digest", request_digest(run, action=run))
-        return signed(self.keys[who], who, f"{self.workflow}-{run}.{number}", digest, said=choice, **changes)
+        return signed(self.keys[who], who, f"{self.workflow}-{run}.{number}", digest, decision=choice, **changes)
 
     async def send(self, run: str, decision: Decision | bytes) -> None:
         body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
@@ -166,7 +166,7 @@ async def test_every_refusal_has_its_code_and_changes_nothing(live: World) -> No
         changed.append(
             known.model_copy(update={"approvers": {**known.approvers, "ada": ada.model_copy(update={"keys": ended})}})
         )
-    withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, said="withdraw", nonce="3")
+    withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, decision="withdraw", nonce="3")
     await people.send("open", withdrawal)
     assert await people.receipt() == "revoked_key"
     assert (

@@ -22,8 +22,8 @@ RUN = "DocumentAnalysis-one"
 
 EXPECTED = """
 perdure: publish documents.submitted
-  ingest: ingest hears EVENTS
-    orchestrator: orchestrator hears COMMANDS
+  ingest: ingest receives EVENTS
+    orchestrator: orchestrator receives COMMANDS
       orchestrator: run DocumentAnalysis
         orchestrator: step loader: read_text_file
           orchestrator: MCP send server/discover
@@ -40,11 +40,11 @@ perdure: publish documents.submitted
         orchestrator: step reporter: ask
           orchestrator: chat offline
         orchestrator: approval Publish the report on contract.md?
-          notifier: notifier hears APPROVALS
-            notifier: notifier tells terminal
-          orchestrator: orchestrator hears DECISIONS
-          notifier: notifier hears APPROVALS
-            notifier: notifier tells terminal
+          notifier: notifier receives APPROVALS
+            notifier: notifier sends terminal
+          orchestrator: orchestrator receives DECISIONS
+          notifier: notifier receives APPROVALS
+            notifier: notifier sends terminal
         orchestrator: step publisher: write_file
           orchestrator: MCP send tools/call write_file
 """

@@ -186,7 +186,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
         refused = perdure(folder, "up", "--nats-port", port)
 
     assert refused.returncode == 1
-    assert f"Port {port}, asked for nats, is taken" in refused.stderr
+    assert f"Port {port}, requested for nats, is taken" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where the servers' wheels put their programs: beside the Python that runs the tests."""
+"""Finds the programs of the servers' wheels, beside the Python that runs the tests."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""``perdure`` as its user calls it, a process of its own, without the second that its libraries take to be read.
+"""Runs ``perdure`` in a process of its own, without the second that importing its libraries takes.
 
-Each call is forked from a process that has read them. The first call starts that process; it ends with its parent.
+Each call is forked from a server process that has imported them. The first call starts the server; it ends with its
+parent.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 __all__ = ["perdure", "perdure_of", "printed"]
 
-_LONGEST: Final = 120  # seconds
+_TIMEOUT: Final = 120  # seconds
 _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["perdure.local.suite", "perdure.telemetry.tracing", "perdure.verify.sources", "perdure_ingest.dry_run", "typer"]
@@ -26,36 +27,38 @@ _FORKS.set_forkserver_preload(
 def perdure(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Call it in this folder, and wait until it has ended.
+    """Run ``perdure`` in this folder and wait for its end.
 
     Args:
-        environment: What it gets beside this process's own environment.
+        folder: The working directory.
+        arguments: The arguments of the command line.
+        environment: Variables beside those of this process.
     """
-    with TemporaryDirectory() as said:
-        out, err = Path(said, "out"), Path(said, "err")
+    with TemporaryDirectory() as output:
+        out, err = Path(output, "out"), Path(output, "err")
         process = _FORKS.Process(
             target=_call, args=(folder, arguments, {**os.environ, **(environment or {})}, out, err), daemon=True
         )
         process.start()
-        process.join(_LONGEST)
+        process.join(_TIMEOUT)
         if process.exitcode is None:
             process.kill()
             process.join()
-            raise TimeoutError(f"perdure {' '.join(arguments)} has not ended; it said: {out.read_text()}")
+            raise TimeoutError(f"perdure {' '.join(arguments)} has not ended; its output: {out.read_text()}")
         return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())
 
 
 async def perdure_of(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call it from somewhere else, for the suite of this state folder."""
+    """Run ``perdure`` from an empty folder, for the suite of this state folder."""
     with TemporaryDirectory() as elsewhere:
         environment = {"PERDURE_STATE": str(state)}
         return await asyncio.to_thread(perdure, Path(elsewhere), *arguments, environment=environment)
 
 
-def printed(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """Read what a command said with ``--json``."""
-    assert answer.returncode == 0, answer.stderr
-    return [json.loads(line) for line in answer.stdout.splitlines()]
+def printed(completed: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """Parse the output of a command that succeeded with ``--json``."""
+    assert completed.returncode == 0, completed.stderr
+    return [json.loads(line) for line in completed.stdout.splitlines()]
 
 
 def _call(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> None:
@@ -66,6 +69,6 @@ def _call(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = ["perdure", *arguments]
 
-    from perdure.cli.app import main  # noqa: PLC0415 (it looks at its standard output as it is read)
+    from perdure.cli.app import main  # noqa: PLC0415 (its import inspects standard output)
 
     main()

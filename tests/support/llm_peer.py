@@ -70,7 +70,7 @@ class LlmPeer:
 
     url: str = ""
     plan: list[Behaviour | int] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     slow: float = 5.0
     retry_after: str = "7"
     arguments: str = "{}"
@@ -85,9 +85,9 @@ class LlmPeer:
                 first, *lines = head.strip().split("\r\n")
                 headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
                 body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}")
-                self.asked.append({"path": first.split()[1], "headers": headers, "body": body})
-                behaviour = self._next(self.asked[-1])
-                if not await self._respond(behaviour, self.asked[-1], writer):
+                self.requests.append({"path": first.split()[1], "headers": headers, "body": body})
+                behaviour = self._next(self.requests[-1])
+                if not await self._respond(behaviour, self.requests[-1], writer):
                     return
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
             return

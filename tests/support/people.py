@@ -24,11 +24,11 @@ def directory(
     )
 
 
-def approvers_file(path: Path, known: Directory) -> ApproversFile:
+def approvers_file(path: Path, directory: Directory) -> ApproversFile:
     """Write a directory to an approvers file."""
     file = ApproversFile(path)
     with file.changing() as (_, changed):
-        changed.append(known)
+        changed.append(directory)
     return file
 
 
@@ -38,17 +38,17 @@ def signed(
     request_id: str,
     digest: str,
     *,
-    said: Literal["approve", "reject", "withdraw"] = "approve",
+    decision: Literal["approve", "reject", "withdraw"] = "approve",
     **more: Any,
 ) -> Decision:
     """Return a signed decision."""
     unsigned = Decision(
         workflow_id=request_id.rpartition(".")[0],
         request_id=request_id,
-        decision=said,
+        decision=decision,
         approver=approver,
         digest=digest,
-        **{"nonce": f"{approver}-{said}", **more},
+        **{"nonce": f"{approver}-{decision}", **more},
     )
     return sign(unsigned, key)
 

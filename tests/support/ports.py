@@ -1,4 +1,4 @@
-"""Ports of a test process's own: two that run at once never ask for the same."""
+"""A range of ports for each test process, so that concurrent processes never use the same port."""
 
 import itertools
 import os
@@ -12,17 +12,17 @@ from perdure.local.suite import SERVICES
 
 SERVERS: Final = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
 
-_FIRST: Final = 10_000  # up to 32767 no connection of anybody's takes a port by itself
+_FIRST: Final = 10_000  # ephemeral ports start at 32768
 _EACH: Final = 2_000
 
 
-def _own() -> Iterator[int]:
+def _own_range() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = _FIRST + worker * _EACH
     return itertools.cycle(range(first, first + _EACH))
 
 
-_ports = _own()
+_ports = _own_range()
 
 
 def free_port() -> int:
@@ -30,6 +30,6 @@ def free_port() -> int:
 
 
 def give_ports(state: Path) -> None:
-    """Let a suite of this folder remember ports of ours, so that it asks for no standard one."""
+    """Store this test process's ports in a state folder, so that its suite takes no standard port."""
     state.mkdir(parents=True, exist_ok=True)
     State(state).remember_ports({name: free_port() for name in (*SERVERS, *SERVICES)})

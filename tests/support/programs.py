@@ -1,4 +1,4 @@
-"""Small real programs, shells that touch a file when they are ready, and an ear for what happens to them."""
+"""Small shell programs that touch a file when they are ready, and a recorder of the supervisor's events."""
 
 import asyncio
 from pathlib import Path
@@ -7,21 +7,25 @@ from perdure.local.program import Program
 from perdure.local.supervisor import Happening
 
 
-class Happenings:
-    """What the supervisor told, and a way to wait for the next of a kind."""
+class EventRecorder:
+    """Records the events that the supervisor reports.
+
+    Attributes:
+        events: In the order in which they were reported.
+    """
 
     def __init__(self) -> None:
-        self.told: list[Happening] = []
+        self.events: list[Happening] = []
         self._new = asyncio.Event()
 
-    def tell(self, happening: Happening) -> None:
-        self.told.append(happening)
+    def report(self, event: Happening) -> None:
+        self.events.append(event)
         self._new.set()
 
     async def nth(self, kind: type[Happening], number: int) -> Happening:
-        """Wait until so many of a kind were told, and return the last of them."""
+        """Wait for the event with this number among those of a kind, counted from 1, and return it."""
         async with asyncio.timeout(20):
-            while len(found := [one for one in self.told if isinstance(one, kind)]) < number:
+            while len(found := [event for event in self.events if isinstance(event, kind)]) < number:
                 self._new.clear()
                 await self._new.wait()
         return found[number - 1]
@@ -35,5 +39,5 @@ def program(folder: Path, name: str, script: str) -> Program:
 
 
 def steady(folder: Path, name: str) -> Program:
-    """Runs until it is asked to end, and then leaves its name."""
+    """Return a program that runs until SIGTERM and then appends its name to the file ``ended``."""
     return program(folder, name, f"trap 'echo {name} >> ended; exit' TERM; touch {name}; sleep 1000 & wait")

@@ -38,9 +38,9 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
     lengths: list[int] = []
 
     class Counting(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             lengths.append(len(messages))
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     cached = {"orchestrator": {"max_cached_runs": 1}}  # replaying 200 turns 200 times is slow
     outcome = await run_workflow(Conversing, 200, model=Counting(lambda prompt: prompt[:3]), settings=cached)
@@ -63,9 +63,9 @@ async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_k
     read: list[int] = []
 
     class Reading(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             read.append(sum(len(str(part.content)) for part in messages[-1].parts))
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     outcome = await run_workflow(Fetching, model=Reading([ToolUse("fetch"), "read"]), servers={"shop": server})
 

@@ -104,9 +104,9 @@ async def test_a_model_receives_the_error_of_its_tool_call(
     received: list[str] = []
 
     class Recording(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             received.extend(str(part.content) for part in messages[-1].parts)
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     outcome = await run_workflow(Asking, "Go", model=Recording([use, "sorry"]), servers={"shop": greeter.shop()})
 
@@ -144,7 +144,7 @@ async def test_a_call_whose_arguments_are_not_json_is_not_made_and_the_model_rec
     run_workflow: WorkflowRunner,
 ) -> None:
     class Garbled(ScriptedModel):
-        async def _answer(self, messages: Any, *_: Any) -> Any:
+        async def _respond(self, messages: Any, *_: Any) -> Any:
             if len(messages) == 1:
                 return ModelResponse([ToolCallPart("now", '{"zone": "Os')])
             return ModelResponse([TextPart(str(messages[-1].parts[0].content))])
@@ -192,7 +192,7 @@ async def test_a_run_ends_at_the_operators_limits(
 ) -> None:
     class Priced(ScriptedModel):
         def named(self, name: str | None) -> Model:  # noqa: ARG002 (always the same model, one that has a price)
-            return FunctionModel(self._answer, model_name="gpt-4o")
+            return FunctionModel(self._respond, model_name="gpt-4o")
 
     model = Priced([ToolUse("now"), "done"])
 

@@ -58,9 +58,9 @@ async def test_the_three_agents_run_at_the_same_time(run_workflow: WorkflowRunne
     all_called = asyncio.Barrier(3)
 
     class Slow(ScriptedModel):
-        async def _answer(self, messages: Any, info: Any) -> Any:
+        async def _respond(self, messages: Any, info: Any) -> Any:
             await all_called.wait()  # for ever, if they ran one after another
-            return await super()._answer(messages, info)
+            return await super()._respond(messages, info)
 
     outcome = await run_workflow(MultiAgentAnalysis, DOCUMENT, model=Slow(echo))
 

@@ -78,7 +78,7 @@ async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | 
     used = answer.usage.total
     assert (used.requests, used.tokens, used.unpriced_requests) == (1, 14, int(cost is None))
     assert used.cost_usd == (cost and Decimal(cost))
-    (request,) = peer.asked
+    (request,) = peer.requests
     assert KEY in f"{request['headers']}"
     assert KEY not in answer.model_dump_json()
 
@@ -153,4 +153,4 @@ async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[Appli
                 await call(activity, model)
     assert KEY not in repr(failed.value)
     assert failed.value.__cause__ is None
-    return failed.value, len(peer.asked)
+    return failed.value, len(peer.requests)

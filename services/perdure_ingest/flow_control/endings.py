@@ -1,14 +1,18 @@
 """Runs that have ended, and starts that will not happen: both free a slot of their route."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pydantic import ValidationError
 
-from perdure.bus import Bus, decode
+from perdure.bus import Bus, StoredMessage, decode
 from perdure.contracts import ENDINGS, DeadLetter, Progress, StartWorkflow, to_token
+from perdure.errors import InvalidMessage, Unavailable
 
 __all__ = ["dead_lettered_start", "has_ended", "watch_endings"]
+
+_log = logging.getLogger(__name__)
 
 _REPETITIONS: Final = {"duplicate_id", "run_exists"}  # the run of this id is another one, and may be open
 
@@ -16,9 +20,11 @@ _REPETITIONS: Final = {"duplicate_id", "run_exists"}  # the run of this id is an
 async def watch_endings(bus: Bus, workflow: str, on_ending: Callable[[str], Awaitable[None]]) -> None:
     """Call back with the workflow id of each run of a workflow that ends from now on; never returns."""
     async for message in bus.subscribe(f"progress.{to_token(workflow)}.*"):
-        fact = decode(message.raw)
-        if isinstance(fact, Progress) and fact.kind in ENDINGS:
-            await on_ending(fact.workflow_id)
+        if (ending := _ending(message)) is not None:
+            try:
+                await on_ending(ending.workflow_id)
+            except Unavailable as error:  # whoever looks for missed endings finds this one
+                _log.warning("cannot free the slot of %s now: %s", ending.workflow_id, error)
 
 
 async def has_ended(bus: Bus, workflow: str, run: str) -> bool:
@@ -28,10 +34,18 @@ async def has_ended(bus: Bus, workflow: str, run: str) -> bool:
         Unavailable: NATS does not answer.
     """
     async for message in bus.read(f"progress.{to_token(workflow)}.{to_token(run)}"):
-        fact = decode(message.raw)
-        if isinstance(fact, Progress) and fact.kind in ENDINGS:
+        if _ending(message) is not None:
             return True
     return False
+
+
+def _ending(message: StoredMessage) -> Progress | None:
+    """Return the ending that a message holds; None for other facts, and for what is not progress."""
+    try:
+        fact = decode(message.raw)
+    except InvalidMessage:
+        return None
+    return fact if isinstance(fact, Progress) and fact.kind in ENDINGS else None
 
 
 def dead_lettered_start(dead_letter: DeadLetter) -> StartWorkflow | None:

@@ -130,5 +130,5 @@ def next_action(  # noqa: PLR0911, PLR0913 (one line a limit; one argument a fac
 
 def _after_release(opened: OpenRuns, run: str, key: str, flow: FlowControl, now: datetime) -> OpenRuns:
     runs = {**opened.runs, run: key} if flow.counts_open else {}
-    next_start = now + flow.rate.apart if flow.rate is not None else None
+    next_start = now + flow.rate.interval if flow.rate is not None else None
     return opened.model_copy(update={"runs": runs, "next_start": next_start})

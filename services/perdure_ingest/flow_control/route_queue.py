@@ -64,7 +64,7 @@ class RouteQueue:
         subject = self._to_batch.subject(start, key)
         if await self._ledger.claim(start) is not Claim.DONE:
             await self._bus.publish_raw(encode_start(subject, start))
-            await self._ledger.started(start)
+            await self._ledger.mark_started(start)
         self._batcher.mark_grown(subject)
         self._batching.wake()
 

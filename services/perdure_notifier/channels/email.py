@@ -10,7 +10,7 @@ from typing import Final
 
 import aiosmtplib
 
-from perdure.approvers import ApproversFile, may_answer
+from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import KeyValue
 from perdure.config.channels import EmailSettings
 from perdure.contracts import Alert
@@ -96,7 +96,7 @@ class EmailChannel:
         if isinstance(message, Alert):
             return bool({*directory.approvers[name].roles} & {*message.roles})
         also = notice.escalated_to
-        return notice.request is not None and may_answer(directory, name, notice.request, datetime.now(UTC), also=also)
+        return notice.request is not None and may_vote(directory, name, notice.request, datetime.now(UTC), also=also)
 
     def _mail(self, to: _Recipient, notices: Sequence[Notice]) -> EmailMessage:
         text, key = render_digest(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from perdure.approvers import ApproversFile, may_answer
+from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import KeyValue
 from perdure.config.channels import SlackSettings
 from perdure.contracts import ApprovalDecided, ApprovalEscalated, ApprovalExpired, ApprovalReminded, ApprovalRequested
@@ -117,7 +117,7 @@ class SlackChannel:
             _log.warning("the notice mentions nobody, because the approvers file cannot be read: %s", error)
             return []
         now, people = datetime.now(UTC), directory.approvers.items()
-        return [one.slack for name, one in people if one.slack and may_answer(directory, name, request, now, also=also)]
+        return [one.slack for name, one in people if one.slack and may_vote(directory, name, request, now, also=also)]
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         try:

@@ -42,7 +42,7 @@ class CallFunction:
     async def _call(self, call: FunctionCall) -> ToolResult:
         name = call.function.name
         self._permissions.check(call.agent, name)
-        execute = self._functions.prepared(call)
+        execute = self._functions.prepare(call)
         if call.approved_by is None and self._permissions.needs_approval(call.agent, name):
             return ToolResult(tool=name, call_id=call.call_id, needs_approval=True)
         return await execute()

@@ -76,7 +76,7 @@ class CallModel:
         from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
-        from perdure_orchestrator.agents.model_errors import refusal, translated  # noqa: PLC0415 (likewise)
+        from perdure_orchestrator.agents.model_errors import content_filter_error, to_application_error  # noqa: PLC0415 (likewise)
         from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
 
         model = self._models.named(request.model)
@@ -91,8 +91,10 @@ class CallModel:
             )
         except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
             text = self._models.redact(f"{type(error).__name__}: {error}")
-            raise translated(error, text, model.model_id) from None  # the cause would be recorded, with all keys
-        if refused := refusal(response):
+            raise to_application_error(
+                error, text, model.model_id
+            ) from None  # the cause would be recorded, with all keys
+        if refused := content_filter_error(response):
             raise refused
         return response
 
@@ -100,8 +102,8 @@ class CallModel:
         """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
         from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
-        tools = {function.name: self._functions.described(function) for function in request.functions}
-        for name, (_, tool) in (await self._servers.offers(request.servers)).items():
+        tools = {function.name: self._functions.describe(function) for function in request.functions}
+        for name, (_, tool) in (await self._servers.tools_by_name(request.servers)).items():
             described = ToolDefinition(
                 name=name, parameters_json_schema=tool.input_schema, description=tool.description
             )

@@ -7,7 +7,7 @@ from perdure.config.agents import LimitSettings
 from perdure.flow.messages import CALL_TOOL, ToolRequest, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
-from perdure_orchestrator.agents.conversations import CARRIED_AT_MOST, Conversations
+from perdure_orchestrator.agents.conversations import MAX_CARRIED_BYTES, Conversations
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
@@ -47,12 +47,12 @@ class CallTool:
         if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, idempotency_key=_key(), tell=note_publisher())
+        return await server.call(exact, idempotency_key=_key(), publish_note=note_publisher())
 
 
 async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:
     """Store a long text that only a model reads: the run's history needs only its name."""
-    if not answer.call_id or len(answer.text) <= CARRIED_AT_MOST:
+    if not answer.call_id or len(answer.text) <= MAX_CARRIED_BYTES:
         return answer
     stored_as = await conversations.store_text(answer.text)
     return answer.model_copy(update={"text": "", "structured": None, "stored_as": stored_as})

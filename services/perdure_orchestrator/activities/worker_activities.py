@@ -18,7 +18,7 @@ from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.session import Server
+from perdure_orchestrator.agents.session import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.publish_log import PublishLog
 
@@ -30,7 +30,7 @@ class AgentBackends:
     """The models and MCP servers that agents use."""
 
     models: ModelPort
-    servers: Mapping[str, Server]
+    servers: Mapping[str, ServerConfig]
 
 
 class WorkerActivities:

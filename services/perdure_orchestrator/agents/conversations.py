@@ -14,9 +14,9 @@ from pydantic_core import to_json
 
 from perdure.bus.objects import Objects
 
-__all__ = ["CARRIED_AT_MOST", "Conversations", "too_long"]
+__all__ = ["MAX_CARRIED_BYTES", "Conversations", "too_long"]
 
-CARRIED_AT_MOST: Final = 8 * 1024
+MAX_CARRIED_BYTES: Final = 8 * 1024
 """Bytes of JSON that a request or a result carries of a conversation, or of a tool's text that only models read."""
 
 _CACHED_PARTS: Final = 256  # per worker; most requests then need no look-up
@@ -84,4 +84,4 @@ class Conversations:
 
 def too_long(messages: Sequence[dict[str, Any]]) -> bool:
     """Return whether the messages exceed the limit and must be stored."""
-    return len(to_json(messages)) > CARRIED_AT_MOST
+    return len(to_json(messages)) > MAX_CARRIED_BYTES

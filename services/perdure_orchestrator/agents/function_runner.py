@@ -35,7 +35,7 @@ class Functions:
     def __init__(self, modules: Iterable[str]) -> None:
         self._packages = {name.partition(".")[0] for name in (_BUILT_IN, *modules)}
 
-    def prepared(self, call: FunctionCall) -> Callable[[], Awaitable[ToolResult]]:
+    def prepare(self, call: FunctionCall) -> Callable[[], Awaitable[ToolResult]]:
         """Find the function, bind its arguments, and return a coroutine function that calls it.
 
         A plain function is called in a thread. Argument types are checked by the call.
@@ -53,7 +53,7 @@ class Functions:
         args, named = (*tool.args, *bound.args), {**bound.kwargs, **tool.named}
         return partial(_tool_result, call, function, args, named)
 
-    def described(self, tool: FunctionTool) -> ToolDefinition:
+    def describe(self, tool: FunctionTool) -> ToolDefinition:
         """Describe the function to a model: its docstring, and the JSON Schema of its open parameters."""
         from pydantic_ai import Tool  # noqa: PLC0415 (a slow import: only workers that call models pay for it)
 

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
 
-__all__ = ["refusal", "translated"]
+__all__ = ["content_filter_error", "to_application_error"]
 
 _LONGEST_DELAY: Final = 3600.0  # seconds; the provider is retried after an hour even if it demands a longer wait
 _LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page, and each attempt would be recorded
@@ -45,7 +45,7 @@ _RETRYABLE: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def translated(error: Exception, text: str, model: str) -> ApplicationError:
+def to_application_error(error: Exception, text: str, model: str) -> ApplicationError:
     """Return the error for the step to raise.
 
     Args:
@@ -77,7 +77,7 @@ def _permanent(error: Exception) -> tuple[str, str] | None:
     return ("ContextTooLong", _SHORTER) if status == _TOO_LARGE else ("ModelRefused", _WRONG)
 
 
-def refusal(response: ModelResponse) -> ApplicationError | None:
+def content_filter_error(response: ModelResponse) -> ApplicationError | None:
     """Return the error for a response that the provider's content filter stopped; None for any other."""
     if response.finish_reason != "content_filter":
         return None

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Prompt, Resource, Tool
 
-__all__ = ["Server", "Session"]
+__all__ = ["ServerConfig", "Session"]
 
-Server = StdioServer | HttpServer | InProcessServer
+ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
 
 _OPEN_TIMEOUT: Final = 30.0  # seconds; the first start of a server may have to compile its modules
@@ -46,7 +46,7 @@ class Session:
         self._closing = closing
 
     @classmethod
-    async def open(cls, name: str, config: Server, redactor: Redactor) -> Self:
+    async def open(cls, name: str, config: ServerConfig, redactor: Redactor) -> Self:
         """Start or reach the server and list its tools.
 
         Args:
@@ -133,7 +133,9 @@ async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
 
 
 @asynccontextmanager
-async def _transport(name: str, config: Server, redactor: Redactor, http_errors: HttpErrors) -> AsyncIterator[Any]:
+async def _transport(
+    name: str, config: ServerConfig, redactor: Redactor, http_errors: HttpErrors
+) -> AsyncIterator[Any]:
     from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (a slow import)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
     from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)

@@ -12,7 +12,7 @@ from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.session import Server, Session
+from perdure_orchestrator.agents.session import ServerConfig, Session
 
 if TYPE_CHECKING:
     from mcp import MCPError
@@ -39,7 +39,7 @@ class ToolRefused(PerdureError):
 class ToolServers:
     """All configured servers, by name."""
 
-    def __init__(self, configured: Mapping[str, Server]) -> None:
+    def __init__(self, configured: Mapping[str, ServerConfig]) -> None:
         self._servers = {name: ToolServer(name, config) for name, config in configured.items()}
 
     async def find(self, names: Sequence[str], tool: str) -> tuple[ToolServer, Tool]:
@@ -48,14 +48,14 @@ class ToolServers:
         Raises:
             ToolRefused: No server offers it; the message names the nearest tool.
         """
-        offers = await self.offers(names)
+        offers = await self.tools_by_name(names)
         if tool not in offers:
-            offers = await self.offers(names, refresh=True)  # a server may have added it since its session began
+            offers = await self.tools_by_name(names, refresh=True)  # a server may have added it since its session began
         if tool in offers:
             return offers[tool]
         raise ToolRefused(f"No tool is called {tool} on {', '.join(names) or 'no server'}{nearest(tool, offers)}")
 
-    async def offers(self, names: Sequence[str], *, refresh: bool = False) -> dict[str, tuple[ToolServer, Tool]]:
+    async def tools_by_name(self, names: Sequence[str], *, refresh: bool = False) -> dict[str, tuple[ToolServer, Tool]]:
         """Return the tools of these servers by name; if several have one of that name, the first server's.
 
         Raises:
@@ -87,7 +87,7 @@ class ToolServers:
 class ToolServer:
     """One MCP server, with at most one open session."""
 
-    def __init__(self, name: str, config: Server) -> None:
+    def __init__(self, name: str, config: ServerConfig) -> None:
         self.name = name
         self._config = config
         self._session: Session | None = None
@@ -121,13 +121,15 @@ class ToolServer:
         session = await self._open()
         return list((await self._result(session, name, session.client.get_prompt(name, arguments))).messages)
 
-    async def call(self, request: ToolRequest, *, idempotency_key: str, tell: PublishNote | None = None) -> ToolResult:
+    async def call(
+        self, request: ToolRequest, *, idempotency_key: str, publish_note: PublishNote | None = None
+    ) -> ToolResult:
         """Call a tool. A failure that the tool itself reports is a result, not an error.
 
         Args:
             request: The tool and its arguments by name.
             idempotency_key: The same for every attempt of a logical call.
-            tell: Receives the tool's progress notifications as text.
+            publish_note: Receives the tool's progress notifications as text.
 
         Raises:
             ToolRefused: The server refuses the call as wrong.
@@ -140,7 +142,7 @@ class ToolServer:
             request.tool,
             request.arguments,
             read_timeout_seconds=self._config.call_timeout.total_seconds(),
-            progress_callback=None if tell is None else _on_progress(tell, self._redactor),
+            progress_callback=None if publish_note is None else _on_progress(publish_note, self._redactor),
             meta=meta,
         )
         result = _tool_result(request, await self._result(session, request.tool, call))

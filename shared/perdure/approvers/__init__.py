@@ -1,7 +1,7 @@
 """Approvers: their keys and signatures, the approvers file, and who may vote on a request."""
 
 from perdure.approvers.directory import Approver, Away, Directory, Identity, NotVerified, Proxy, PublicKey
-from perdure.approvers.eligibility import escalated, may_answer
+from perdure.approvers.eligibility import escalated, may_vote
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.signature import canonical, sign, verifies
@@ -19,7 +19,7 @@ __all__ = [
     "canonical",
     "escalated",
     "key_id_of",
-    "may_answer",
+    "may_vote",
     "sign",
     "verifies",
 ]

@@ -6,10 +6,10 @@ from datetime import datetime
 from perdure.approvers.directory import Directory
 from perdure.contracts import ApprovalRequested, Escalation, Policy
 
-__all__ = ["escalated", "may_answer"]
+__all__ = ["escalated", "may_vote"]
 
 
-def may_answer(
+def may_vote(
     known: Directory, person: str, request: ApprovalRequested, now: datetime, *, also: Collection[str] = ()
 ) -> bool:
     """Return whether a person may vote, for themselves or as a delegate.

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from perdure.asyncapi.channels import CHANNELS, Channel
-from perdure.asyncapi.flow import SAID_BY, subscribers
+from perdure.asyncapi.flow import PUBLISHERS, subscribers
 from perdure.asyncapi.headers import CLOUD_EVENT, HEADERS, headers_of
 from perdure.asyncapi.schemas import schema_file
 from perdure.asyncapi.version import VERSION
@@ -31,7 +31,7 @@ def asyncapi_document() -> dict[str, Any]:
         "operations": {
             f"{service}.{action}.{channel.name}": _operation(service, action, channel)
             for channel in CHANNELS
-            for action, services in (("send", SAID_BY[channel.stream]), ("receive", subscribers(channel.stream)))
+            for action, services in (("send", PUBLISHERS[channel.stream]), ("receive", subscribers(channel.stream)))
             for service in services
         },
         "components": {

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
-from perdure.asyncapi.flow import SAID_BY
+from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus.topology import stream_of
 from perdure.contracts import AnyMessage, Event, Message
 
@@ -44,7 +44,7 @@ class Channel:
     @property
     def is_external(self) -> bool:
         """Whether users' programs and bots publish it, not a service of Perdure."""
-        return not SAID_BY[self.stream]
+        return not PUBLISHERS[self.stream]
 
 
 def _channel(model: type[Message]) -> Channel:

@@ -4,9 +4,9 @@ from typing import Final
 
 from perdure.bus.topology import CONSUMERS
 
-__all__ = ["SAID_BY", "subscribers"]
+__all__ = ["PUBLISHERS", "subscribers"]
 
-SAID_BY: Final[dict[str, tuple[str, ...]]] = {
+PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "EVENTS": (),
     "COMMANDS": ("ingest",),
     "PROGRESS": ("orchestrator",),

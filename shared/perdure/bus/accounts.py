@@ -17,7 +17,7 @@ from perdure.bus.permissions import (
     nats_permissions,
 )
 
-__all__ = ["ENVIRONMENT", "INCLUDED", "accounts", "key_variable"]
+__all__ = ["KEY_VARIABLES", "USER_INCLUDES", "accounts_config", "key_variable"]
 
 _NO_PERMISSIONS: Final = NatsPermissions((), (), ())
 _MULTIPLE_REPLIES: Final = (".MSG.NEXT.", ".DIRECT.GET.")  # in API subjects whose requests get a stream of replies
@@ -28,14 +28,14 @@ def key_variable(role: str) -> str:
     return f"PERDURE_NKEY_{role.upper()}"
 
 
-ENVIRONMENT: Final = {role: f"${key_variable(role)}" for role in ROLES}
+KEY_VARIABLES: Final = {role: f"${key_variable(role)}" for role in ROLES}
 """References to environment variables, by role, to write in place of public nkeys."""
 
-INCLUDED: Final = {role: f'include "{account.lower()}.conf"' for role, account in CLIENT_ACCOUNTS.items()}
+USER_INCLUDES: Final = {role: f'include "{account.lower()}.conf"' for role, account in CLIENT_ACCOUNTS.items()}
 """Include statements, by client role: the operator lists the users of a client account in a file of its own."""
 
 
-def accounts(keys: Mapping[str, str], users: Mapping[str, str] | None = None) -> str:
+def accounts_config(keys: Mapping[str, str], users: Mapping[str, str] | None = None) -> str:
     """Return the ``accounts`` section of a nats-server configuration.
 
     Args:

@@ -1,1 +1,1 @@
-"""``perdure chaos``: bounded load while parts are killed at random; the verifier then judges from outside."""
+"""``perdure chaos``: a bounded load while processes are killed at random; the verifier then checks the records."""

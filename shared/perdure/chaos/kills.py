@@ -1,4 +1,4 @@
-"""kill -9, one part at a time; the next only once the last is back."""
+"""Kills processes of a suite with SIGKILL, one at a time; the next only after the last is ready again."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ _LOOK_EVERY: Final = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """A part was killed; ``seconds`` since the chaos began."""
+    """A process was killed, ``seconds`` after the chaos began."""
 
     name: str
     pid: int
@@ -31,7 +31,7 @@ class Killed:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """A part that was killed can do its work again, ``seconds`` later."""
+    """A killed process has a ready successor, ``seconds`` after the kill."""
 
     name: str
     pid: int
@@ -39,25 +39,27 @@ class Back:
 
 
 class Killer:
-    """Kills parts of the suite of a state folder, which tells there what process each part is.
+    """Kills processes of the suite of a state folder; their ids are in its ``endpoints.json``.
 
     Attributes:
-        killed: How often each victim was killed.
+        killed: Number of kills by victim.
     """
 
-    def __init__(self, state: Path, order: Iterator[str], *, seed: int, tell: Callable[[Killed | Back], None]) -> None:
+    def __init__(
+        self, state: Path, order: Iterator[str], *, seed: int, report: Callable[[Killed | Back], None]
+    ) -> None:
         self._state = state
         self._order = order
-        self._random = Random(f"processes {seed}")  # noqa: S311 (to be repeated, not to be secret)
-        self._tell = tell
+        self._random = Random(f"processes {seed}")  # noqa: S311 (repeatable, not secret)
+        self._report = report
         self._began = time.monotonic()
         self.killed: dict[str, int] = {}
 
     async def kill(self) -> None:
-        """Kill the next victim and wait until it is back.
+        """Kill the next victim and wait until its successor is ready.
 
         Raises:
-            PerdureError: It does not come back, or the suite is gone.
+            PerdureError: No successor is ready in time, or the suite is not running.
         """
         victim = next(self._order)
         processes = sorted(name for name in self._endpoints().pids if service_of(name) == victim)
@@ -65,12 +67,12 @@ class Killer:
         pid = await self._kill(name)
         self.killed[victim] = self.killed.get(victim, 0) + 1
         killed = time.monotonic()
-        self._tell(Killed(name, pid, killed - self._began))
-        new = await self._successor(name, pid)
-        self._tell(Back(name, new, time.monotonic() - killed))
+        self._report(Killed(name, pid, killed - self._began))
+        successor = await self._successor(name, pid)
+        self._report(Back(name, successor, time.monotonic() - killed))
 
     async def _kill(self, name: str) -> int:
-        """Kill the process; one that has ended by itself is waited for first."""
+        """Kill a process and return its id; wait for a successor first if the process has already ended."""
         while True:
             pid = self._endpoints().pids[name]
             try:
@@ -81,17 +83,20 @@ class Killer:
                 return pid
 
     async def _successor(self, name: str, pid: int) -> int:
-        """Wait for the next process of this name; the suite tells of it once it is ready."""
+        """Wait for the next process of this name; the suite publishes its id once it is ready."""
         try:
             async with asyncio.timeout(_BACK_WITHIN):
                 while (found := self._endpoints().pids[name]) == pid:
                     await asyncio.sleep(_LOOK_EVERY)
         except TimeoutError as error:
-            raise PerdureError(f"{name} was not back {_BACK_WITHIN:.0f} s after process {pid} was killed.") from error
+            raise PerdureError(
+                f"{name} was not ready {_BACK_WITHIN:.0f} s after process {pid} was killed. See its log in "
+                f"{self._state / 'logs'}."
+            ) from error
         return found
 
     def _endpoints(self) -> Endpoints:
         endpoints = read_endpoints(self._state)
         if endpoints is None:
-            raise PerdureError(f"The suite of {self._state} is gone.")
+            raise PerdureError(f"No suite runs on {self._state} any more.")
         return endpoints

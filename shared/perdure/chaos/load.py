@@ -1,4 +1,4 @@
-"""The publisher: a program like any user's, which tries again under the same id until NATS has acknowledged."""
+"""Publishes events as a user's program would: retries with the same message id until NATS acknowledges."""
 
 import asyncio
 import time
@@ -14,16 +14,16 @@ from perdure.errors import Unavailable
 
 __all__ = ["Load"]
 
-_ACKNOWLEDGED_WITHIN: Final = 2.0  # seconds; then one tries again
-_AGAIN_AFTER: Final = 0.2  # seconds
-_EXTRA: Final = 180.0  # seconds that NATS may be away in all before the publisher gives up
+_ACKNOWLEDGED_WITHIN: Final = 2.0  # seconds before a retry
+_RETRY_AFTER: Final = 0.2  # seconds
+_EXTRA: Final = 180.0  # seconds of NATS downtime in all, after which the publisher gives up
 
 
 class Load:
-    """Publishes events, evenly spread over a time; what could not be sent meanwhile is made up for.
+    """Publishes events at an even rate; events that were delayed by an outage follow without a pause.
 
     Attributes:
-        published: Events of which NATS has acknowledged every copy.
+        published: Events whose every copy NATS has acknowledged.
     """
 
     def __init__(self, js: JetStreamContext, events: Sequence[Planned], *, seconds: float) -> None:
@@ -33,25 +33,26 @@ class Load:
         self.published: list[Planned] = []
 
     async def publish(self) -> None:
-        """Publish all.
+        """Publish all events.
 
         Raises:
-            Unavailable: NATS was away for too long.
+            Unavailable: NATS was unavailable for too long.
         """
-        began, apart = time.monotonic(), self._seconds / len(self._events)
+        began, interval = time.monotonic(), self._seconds / len(self._events)
         try:
             async with asyncio.timeout(self._seconds + _EXTRA):
                 for number, event in enumerate(self._events):
-                    await asyncio.sleep(max(0.0, began + number * apart - time.monotonic()))
+                    await asyncio.sleep(max(0.0, began + number * interval - time.monotonic()))
                     for copy in range(event.copies):
-                        await self._one(event, copy)
+                        await self._publish_copy(event, copy)
                     self.published.append(event)
         except TimeoutError as error:
             raise Unavailable(
-                f"Only {len(self.published)} of {len(self._events)} events could be published."
+                f"NATS was unavailable for too long: only {len(self.published)} of {len(self._events)} events are "
+                "published."
             ) from error
 
-    async def _one(self, event: Planned, copy: int) -> None:
+    async def _publish_copy(self, event: Planned, copy: int) -> None:
         headers = {
             "Nats-Msg-Id": event.id if copy == 0 else f"{event.id}.{copy}",
             "content-type": "application/json",
@@ -66,6 +67,6 @@ class Load:
                     f"events.{event.type}", event.body, timeout=_ACKNOWLEDGED_WITHIN, headers=headers
                 )
             except (NatsError, OSError):
-                await asyncio.sleep(_AGAIN_AFTER)  # NATS was killed: this is what the same id is for
+                await asyncio.sleep(_RETRY_AFTER)  # NATS was killed: the same id makes the retry safe
             else:
                 return

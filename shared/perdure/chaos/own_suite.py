@@ -1,4 +1,4 @@
-"""A suite for nothing but chaos, in a folder of its own, with a configuration of its own."""
+"""A suite for one chaos run, with its own folder and configuration."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -33,11 +33,11 @@ _CONFIGURATION: Final[Mapping[str, Any]] = {
             },
         }
     ],
-    "temporal": {"task_timeout_seconds": 3},  # so long a run waits whose worker was killed in the middle of its task
+    "temporal": {"task_timeout_seconds": 3},  # how long a run waits if its worker was killed during a workflow task
 }
 _SERVERS: Final = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
 
-# Below 32768 no connection takes a port by itself: a server that was killed finds its own free again.
+# Linux takes ephemeral ports from 32768 up: below, a restarted server finds its port free.
 _FIRST_PORTS: Final = range(18_000, 31_000, 100)
 _PORTS: Final = 100
 
@@ -46,25 +46,25 @@ _PORTS: Final = 100
 async def own_suite(
     folder: Path, *, replicas: Mapping[str, int], tell: Callable[[Happening], None]
 ) -> AsyncIterator[Settings]:
-    """Run a suite in this folder for as long as the block lasts; what the user configured elsewhere is set aside."""
+    """Run a suite in this folder for the duration of the block; the user's own configuration is ignored."""
     file = folder / "perdure.yaml"
     file.write_text(yaml.safe_dump(dict(_CONFIGURATION), sort_keys=False))
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     os.environ[CONFIG_VARIABLE] = str(file)
     settings = load_settings(state=folder / "state")
-    os.environ[f"{PREFIX}STATE"] = str(settings.state)  # where the verifier, a process of its own, finds the suite
+    os.environ[f"{PREFIX}STATE"] = str(settings.state)  # the verifier is a process of its own and finds the suite here
     _take_free_ports(settings.state, replicas)
     async with open_suite(settings, tell=tell, replicas=replicas):
         yield settings
 
 
 def _take_free_ports(state: Path, replicas: Mapping[str, int]) -> None:
-    """Take ports off the standard ones, where a suite of the user's may be about to start."""
-    more: Iterable[str] = chain.from_iterable(
+    """Choose free ports other than the standard ones, which the user's own suite may need."""
+    replica_names: Iterable[str] = chain.from_iterable(
         (f"{name}-{number}" for number in range(2, count + 1)) for name, count in replicas.items()
     )
     first = _FIRST_PORTS[os.getpid() % len(_FIRST_PORTS)]
     free = filter(is_free, range(first, first + _PORTS))
     state.mkdir(parents=True, exist_ok=True)
-    State(state).remember_ports(dict(zip((*_SERVERS, *SERVICES, *more), free, strict=False)))
+    State(state).remember_ports(dict(zip((*_SERVERS, *SERVICES, *replica_names), free, strict=False)))

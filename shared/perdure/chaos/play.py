@@ -1,4 +1,4 @@
-"""Load, kills and looking on at once, until the load is done or time is up."""
+"""Runs the load, the kills and the progress counter concurrently, until the load is done or time is up."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ from perdure.runtime.background import background
 
 __all__ = ["Counted", "Happening", "play"]
 
-_PER_SECOND: Final = 25  # events, at the most
-_KILLS_GO_ON: Final = 15.0  # seconds after the last event was published, at the most
-_COUNT_EVERY: Final = 0.5  # seconds
+_MAX_RATE: Final = 25  # events a second
+_LAST_KILL_WITHIN: Final = 15.0  # seconds after the last event was published
+_REPORT_EVERY: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How far the load has come."""
+    """The progress of the load: events published, events whose run ended, and the total."""
 
     published: int
     ended: int
@@ -36,7 +36,7 @@ class Counted:
 Happening = Killed | Back | Counted
 
 
-async def play(  # noqa: PLR0913 (all that there is to decide)
+async def play(  # noqa: PLR0913 (every parameter of a chaos run)
     events: Sequence[Planned],
     *,
     bus: NatsSettings,
@@ -46,28 +46,28 @@ async def play(  # noqa: PLR0913 (all that there is to decide)
     seed: int,
     tell: Callable[[Happening], None],
 ) -> None:
-    """Publish the events while the suite of this folder is killed part by part; all of it is back at the end.
+    """Publish the events while processes of the suite are killed; all of them are ready again at the end.
 
     Raises:
-        PerdureError: A part does not come back, or NATS was away for too long.
+        PerdureError: A process was not ready again in time, or NATS was unavailable for too long.
     """
-    seconds = max(len(events) / _PER_SECOND, every.total_seconds() * (len(victims) + 1))
+    seconds = max(len(events) / _MAX_RATE, every.total_seconds() * (len(victims) + 1))
     async with AsyncExitStack() as stack:
         js = (await stack.enter_async_context(plain_client(bus, name="perdure/chaos"))).jetstream()
-        load, watch = Load(js, events, seconds=seconds), ProgressCounter(js, events)
-        killer = Killer(state, kill_order(victims, seed), seed=seed, tell=tell)
-        await stack.enter_async_context(background(watch.look_for_ever()))
-        await stack.enter_async_context(background(_count_for_ever(load, watch, len(events), tell)))
+        load, counter = Load(js, events, seconds=seconds), ProgressCounter(js, events)
+        killer = Killer(state, kill_order(victims, seed), seed=seed, report=tell)
+        await stack.enter_async_context(background(counter.count_for_ever()))
+        await stack.enter_async_context(background(_report_for_ever(load, counter, len(events), tell)))
         publishing = asyncio.create_task(load.publish())
         stack.callback(publishing.cancel)
-        await _kill_until_done(killer, watch, publishing, every=every, victims=victims, of=len(events))
+        await _kill_until_done(killer, counter, publishing, every=every, victims=victims, of=len(events))
         await publishing
-        tell(Counted(len(load.published), watch.ended, len(events)))
+        tell(Counted(len(load.published), counter.ended, len(events)))
 
 
-async def _kill_until_done(  # noqa: PLR0913 (all that decides when that is)
+async def _kill_until_done(  # noqa: PLR0913 (every input to when the kills end)
     killer: Killer,
-    watch: ProgressCounter,
+    counter: ProgressCounter,
     publishing: asyncio.Task[None],
     *,
     every: timedelta,
@@ -79,13 +79,13 @@ async def _kill_until_done(  # noqa: PLR0913 (all that decides when that is)
         await asyncio.sleep(every.total_seconds())
         if publishing.done():
             published_at = published_at or time.monotonic()
-            late = time.monotonic() - published_at > _KILLS_GO_ON
-            if late or publishing.exception() or (watch.ended == of and set(killer.killed) == set(victims)):
+            late = time.monotonic() - published_at > _LAST_KILL_WITHIN
+            if late or publishing.exception() or (counter.ended == of and set(killer.killed) == set(victims)):
                 return
         await killer.kill()
 
 
-async def _count_for_ever(load: Load, watch: ProgressCounter, of: int, tell: Callable[[Happening], None]) -> None:
+async def _report_for_ever(load: Load, counter: ProgressCounter, of: int, report: Callable[[Happening], None]) -> None:
     while True:
-        tell(Counted(len(load.published), watch.ended, of))
-        await asyncio.sleep(_COUNT_EVERY)
+        report(Counted(len(load.published), counter.ended, of))
+        await asyncio.sleep(_REPORT_EVERY)

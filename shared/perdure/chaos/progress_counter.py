@@ -1,4 +1,4 @@
-"""How far the events have come, by the bus, for those who look on; the verdict is the verifier's."""
+"""Counts finished events from the bus, for display only; the verifier gives the verdict."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from perdure.verify.streams import Streams
 
 __all__ = ["ProgressCounter"]
 
-_LOOK_EVERY: Final = 0.5  # seconds
+_READ_EVERY: Final = 0.5  # seconds
 
 
 class ProgressCounter:
     """Counts events whose run has ended or that became dead letters.
 
     Attributes:
-        ended: How many of the planned ones.
+        ended: Number of planned events that have ended.
     """
 
     def __init__(self, js: JetStreamContext, events: Sequence[Planned]) -> None:
@@ -28,14 +28,14 @@ class ProgressCounter:
         self._ids = {event.id for event in events}
         self.ended = 0
 
-    async def look_for_ever(self) -> None:
-        """Look every so often; while NATS is away there is nothing to see."""
+    async def count_for_ever(self) -> None:
+        """Update the count periodically; it stays as it is while NATS is unavailable."""
         while True:
             try:
                 await self._streams.read("PROGRESS", "DLQ")
             except (NatsError, OSError):
-                await asyncio.sleep(_LOOK_EVERY)
-            told = {fact.event_id for fact in self._streams.facts if fact.kind in ENDINGS}
-            told |= {letter.event_id for letter in self._streams.letters}
-            self.ended = len(self._ids & told)
-            await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.sleep(_READ_EVERY)
+            ended = {fact.event_id for fact in self._streams.facts if fact.kind in ENDINGS}
+            ended |= {dead_letter.event_id for dead_letter in self._streams.letters}
+            self.ended = len(self._ids & ended)
+            await asyncio.sleep(_READ_EVERY)

@@ -1,4 +1,4 @@
-"""What runs while parts are killed: three short steps, of both kinds, a few tenths of a second in all."""
+"""The workflow that a chaos run starts: three short activities, one of them local, in about 0.2 seconds."""
 
 import asyncio
 from datetime import timedelta
@@ -8,37 +8,37 @@ from temporalio import activity, workflow
 
 __all__ = ["ChaosProbe", "chaos_count", "chaos_measure", "chaos_write"]
 
-_SOON: Final = timedelta(seconds=5)
-_WORK: Final = 0.08  # seconds
+_TIMEOUT: Final = timedelta(seconds=5)
+_DURATION: Final = 0.08  # seconds
 
 
 @activity.defn
 async def chaos_measure(words: str) -> list[int]:
-    """Stand for a step elsewhere, such as a request."""
-    await asyncio.sleep(_WORK)
+    """Simulate a call to another system."""
+    await asyncio.sleep(_DURATION)
     return [len(word) for word in words.split()]
 
 
 @activity.defn
 async def chaos_count(lengths: list[int]) -> int:
-    """Stand for a step that is over at once."""
+    """Simulate a step without I/O; runs as a local activity."""
     return sum(lengths)
 
 
 @activity.defn
 async def chaos_write(total: int) -> int:
-    """Stand for writing down what came of it."""
-    await asyncio.sleep(_WORK)
+    """Simulate writing the result to another system."""
+    await asyncio.sleep(_DURATION)
     return total
 
 
 @workflow.defn
 class ChaosProbe:
-    """Measure, count and write."""
+    """Measure, count and write, each in an activity of its own."""
 
     @workflow.run
     async def run(self, data: dict[str, Any]) -> int:
-        """Do one after the other."""
-        lengths = await workflow.execute_activity(chaos_measure, data["words"], start_to_close_timeout=_SOON)
-        total = await workflow.execute_local_activity(chaos_count, lengths, start_to_close_timeout=_SOON)
-        return await workflow.execute_activity(chaos_write, total, start_to_close_timeout=_SOON)
+        """Run the three activities in order."""
+        lengths = await workflow.execute_activity(chaos_measure, data["words"], start_to_close_timeout=_TIMEOUT)
+        total = await workflow.execute_local_activity(chaos_count, lengths, start_to_close_timeout=_TIMEOUT)
+        return await workflow.execute_activity(chaos_write, total, start_to_close_timeout=_TIMEOUT)

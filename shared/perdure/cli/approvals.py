@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from perdure.approvers import ApproversFile, may_answer
+from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import decode
 from perdure.bus.views.approval_index import find_request, open_requests
 from perdure.cli.client import Json, open_bus, run
@@ -50,7 +50,7 @@ def list_open(
         request
         for request in run(_open(workflow))
         if (containing or "").lower() in request.title.lower()
-        and (person is None or may_answer(known, person, request, now))
+        and (person is None or may_vote(known, person, request, now))
     ]
     if as_json:
         print_json(waiting)

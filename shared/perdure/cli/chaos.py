@@ -7,38 +7,32 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.status import Status
 
-from perdure.chaos.kills import Back, Killed
 from perdure.chaos.own_suite import own_suite
 from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
-from perdure.chaos.play import Counted, Happening, play
+from perdure.chaos.play import play
+from perdure.cli.chaos_display import ChaosDisplay
 from perdure.cli.client import Json, run
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
-from perdure.cli.up import show
 from perdure.cli.verify import VERIFIER, needs_parts
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.local.discovery import discover
 from perdure.local.state import read_endpoints
 from perdure.local.suite import service_of
-from perdure.local.supervisor import Died, Ready, Stopped
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import write_expected
 
 __all__ = ["read_victims", "register"]
 
 _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
-_WIDTH: Final = 15
-
-Report = Callable[[Happening | Ready | Died | Stopped], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +138,7 @@ async def _on_running(order: _Order, settings: Settings) -> int:
 
 async def _on_own(order: _Order, replicas: dict[str, int], *, keep: bool) -> int:
     async with _folder(keep=keep) as (folder, keeps):
-        display = _Display(as_json=order.as_json)
+        display = ChaosDisplay(as_json=order.as_json)
         async with own_suite(folder, replicas=replicas, tell=display.suite) as settings:
             display.started = True
             code = await _play(order, settings, folder)
@@ -180,7 +174,7 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
             victims=order.victims,
             every=order.every,
             seed=order.seed,
-            tell=_Display(as_json=order.as_json, status=status).chaos,
+            tell=ChaosDisplay(as_json=order.as_json, status=status).chaos,
         )
     return await _verified(expected, order)
 
@@ -195,50 +189,6 @@ async def _verified(expected: Path, order: _Order) -> int:
         if verifier.returncode is None:
             verifier.kill()
             await verifier.wait()
-
-
-class _Display:
-    """Prints what happens, for people or as JSON."""
-
-    def __init__(self, *, as_json: bool, status: Status | None = None) -> None:
-        self._as_json = as_json
-        self._status = status
-        self._counted = Counted(0, 0, 0)
-        self.started = False
-
-    def suite(self, happening: Ready | Died | Stopped) -> None:
-        """Print how the suite starts, and which part dies by itself."""
-        if self.started and (not isinstance(happening, Died) or happening.how == "SIGKILL"):
-            return
-        if self._as_json:
-            self._print(happening)
-        else:
-            show(happening)
-
-    def chaos(self, happening: Happening) -> None:
-        """Print kills, recoveries and the progress of the events."""
-        if isinstance(happening, Counted):
-            self._counted = happening
-            if self._status is not None:
-                self._status.update(self._how_far())
-        elif self._as_json:
-            self._print(happening, **asdict(self._counted))
-        else:
-            console.print(self._line(happening), soft_wrap=True)
-
-    def _line(self, happening: Killed | Back) -> str:
-        match happening:
-            case Killed(name=name, pid=pid, seconds=seconds):
-                return f"[red]✗[/] {seconds:6.1f} s  kill -9 {name:<{_WIDTH}} {pid:<8} [dim]{self._how_far()}[/]"
-            case Back(name=name, pid=pid, seconds=seconds):
-                return f"[green]✓[/] {'':10}back    {name:<{_WIDTH}} {pid:<8} [dim]after {seconds:.1f} s[/]"
-
-    def _how_far(self) -> str:
-        return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
-
-    @staticmethod
-    def _print(happening: Happening | Ready | Died | Stopped, **more: int) -> None:
-        console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening), **more}))
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from perdure.bus.accounts import ENVIRONMENT, INCLUDED, accounts, key_variable
+from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config, key_variable
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.permissions import ROLES
 from perdure.cli.client import open_bus, run
@@ -40,7 +40,7 @@ def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] =
 @_nats.command("accounts", epilog="Example: perdure nats accounts > deploy/nats/accounts.conf")
 def print_accounts() -> None:
     """Print the accounts and permissions as nats-server reads them."""
-    typer.echo(_HEAD + accounts(ENVIRONMENT, INCLUDED), nl=False)
+    typer.echo(_HEAD + accounts_config(KEY_VARIABLES, USER_INCLUDES), nl=False)
 
 
 @_nats.command("declare")

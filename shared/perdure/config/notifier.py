@@ -75,7 +75,7 @@ class NotificationSettings(BaseModel):
         return self.channels or _DEFAULT_CHANNELS
 
     @property
-    def takes_answers(self) -> bool:
+    def accepts_decisions(self) -> bool:
         """Whether people can decide on any channel, so that the notifier needs a key to sign for them."""
         return any(
             bool(channel.slack and channel.slack.accepts_decisions)

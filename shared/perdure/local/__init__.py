@@ -1,1 +1,1 @@
-"""The embedded servers, and the supervisor that keeps a whole suite running on one machine."""
+"""The local engine: embedded NATS and Temporal servers, and a supervisor for the suite on one machine."""

@@ -1,4 +1,4 @@
-"""Whoever starts a local engine may approve, and its notifier may sign for people: with keys in the state folder."""
+"""Creates the keys of a local suite: one for its user as approver, one for its notifier as signing proxy."""
 
 import getpass
 
@@ -10,14 +10,14 @@ __all__ = ["ensure_approver", "ensure_notifier"]
 
 
 def ensure_approver(settings: Settings) -> None:
-    """Make the approver, unless there is an approvers file already or the configuration names one."""
+    """Enrol the login user as an approver, unless an approvers file exists or the configuration names one."""
     if settings.approvals.approvers is None and not settings.approvers_file.exists():
         enrol(ApproversFile(settings.approvers_file), settings.keys_folder, _login_name())
 
 
 def ensure_notifier(settings: Settings) -> None:
-    """Make the notifier's key, if one of its channels takes answers, unless the operator looks after that."""
-    key, wanted = settings.notifier_key, settings.notifier.takes_answers and settings.notifier.key_file is None
+    """Enrol the notifier's key if a channel takes answers and the configuration names no key or approvers file."""
+    key, wanted = settings.notifier_key, settings.notifier.accepts_decisions and settings.notifier.key_file is None
     if wanted and settings.approvals.approvers is None and not key.exists():
         enrol(ApproversFile(settings.approvers_file), key.parent, key.stem, proxy=True)
 

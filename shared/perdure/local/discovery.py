@@ -1,4 +1,4 @@
-"""Where the servers are reached: those of the local suite if one runs, as its operator, else the configured ones."""
+"""Finds the NATS and Temporal servers: those of a running local suite, else the configured ones."""
 
 from perdure.config.settings import NatsSettings, Settings, TemporalSettings
 from perdure.local.nkeys import seed_file
@@ -8,11 +8,11 @@ __all__ = ["discover"]
 
 
 def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSettings, TemporalSettings]:
-    """Return how to reach NATS and Temporal.
+    """Return the connection settings of NATS and Temporal.
 
     Args:
         settings: The configuration.
-        role: Whose nkey of the local suite to use.
+        role: The role whose nkey is used with a local suite.
     """
     endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
     if endpoints is None:

@@ -1,4 +1,4 @@
-"""The nkeys of the roles: a seed each, in a file that only its owner reads; NATS is told the public halves."""
+"""The nkeys of the NATS roles: one seed file a role, readable by its owner only."""
 
 import os
 import secrets
@@ -16,15 +16,15 @@ _SEED_BYTES: Final = 32  # of Ed25519
 
 
 def seed_file(folder: Path, role: str) -> Path:
-    """Return where the seed of a role lies."""
+    """Return the path of a role's seed."""
     return folder / f"{role}.nk"
 
 
 def ensure_nkeys(folder: Path, roles: Collection[str]) -> dict[str, str]:
-    """Make the seeds that are missing; returns the public nkey of each role.
+    """Create the missing seeds and return the public nkey of each role.
 
     Raises:
-        SetupError: A file that lies there holds no seed.
+        SetupError: A seed file exists, and is invalid or cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for role in roles:
@@ -37,19 +37,19 @@ def public_nkey(file: Path) -> str:
     """Return the public nkey of a seed.
 
     Raises:
-        SetupError: The file holds none, or cannot be read.
+        SetupError: The file is no nkey seed, or cannot be read.
     """
     try:
         public: bytes = nkeys.from_seed(bytearray(file.read_bytes().strip())).public_key
     except OSError as error:
         raise SetupError(f"The seed {file} cannot be read: {error.strerror}.") from error
     except nkeys.NkeysError as error:
-        raise SetupError(f"{file} holds no seed of an nkey: remove it, and a new one is made.") from error
+        raise SetupError(f"{file} is not an nkey seed. Remove it: the next start creates a new one.") from error
     return public.decode()
 
 
 def _write(file: Path) -> None:
-    """Write a new seed; a process that dies meanwhile leaves none that is half written."""
+    """Write a new seed atomically, so that a crash leaves no partial file."""
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as seed:

@@ -1,4 +1,4 @@
-"""Which ports a local suite takes: those asked for, else those of last time, else the standard ones, else free ones."""
+"""Chooses the ports of a local suite: the requested, else the remembered, else the standard, else any free one."""
 
 import socket
 from collections.abc import Mapping
@@ -11,36 +11,36 @@ __all__ = ["choose_ports", "is_free"]
 def choose_ports(
     standard: Mapping[str, int], *, remembered: Mapping[str, int], asked: Mapping[str, int]
 ) -> dict[str, int]:
-    """Return a port for every name in ``standard``; zero there means that any will do.
+    """Return a port for every name in ``standard``, where zero stands for any free port.
 
     Raises:
-        SetupError: A port that was asked for is taken, or asked for twice.
+        SetupError: A requested port is taken, or requested twice.
     """
-    chosen = _asked({name: asked[name] for name in standard if name in asked})
-    for name, usual in standard.items():
+    chosen = _check_requested({name: asked[name] for name in standard if name in asked})
+    for name, standard_port in standard.items():
         if name in chosen:
             continue
-        wishes = [port for port in (remembered.get(name, 0), usual) if port and port not in chosen.values()]
-        chosen[name] = next(filter(is_free, wishes), 0) or _any_free(chosen)
+        preferred = [port for port in (remembered.get(name, 0), standard_port) if port and port not in chosen.values()]
+        chosen[name] = next(filter(is_free, preferred), 0) or _any_free(chosen)
     return chosen
 
 
-def _asked(asked: Mapping[str, int]) -> dict[str, int]:
+def _check_requested(requested: Mapping[str, int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
-    for name, port in asked.items():
+    for name, port in requested.items():
         if twin := next((other for other in chosen if chosen[other] == port), None):
-            raise SetupError(f"Port {port} is asked for twice, for {twin} and for {name}: each needs one of its own.")
+            raise SetupError(f"Port {port} is requested for both {twin} and {name}: give each a port of its own.")
         if not is_free(port):
             raise SetupError(
-                f"Port {port}, asked for {name}, is taken. Stop what listens there, choose another, or leave the "
-                "choice to Perdure."
+                f"Port {port}, requested for {name}, is taken. Stop the program that listens there, request another "
+                "port, or omit the option."
             )
         chosen[name] = port
     return chosen
 
 
 def is_free(port: int) -> bool:
-    """Tell whether somebody could listen on this port of the loopback interface now."""
+    """Return whether a program could listen on this port of the loopback interface now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""One running program: in a session of its own, its words in a file, and never left behind."""
+"""A child process: its own session, its output in a log file, and never orphaned."""
 
 import asyncio
 import ctypes
@@ -14,13 +14,13 @@ from perdure.local.program import Program
 __all__ = ["Process"]
 
 _STOPPED_WITHIN: Final = 15.0  # seconds from SIGTERM to SIGKILL
-_LARGEST_LOG: Final = 10 * 1024 * 1024  # bytes; then the log is put aside, once
+_MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated, once, at the next start
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
 
 
 class Process:
-    """A program that was started."""
+    """A started program."""
 
     def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
         self._child = child
@@ -28,10 +28,10 @@ class Process:
 
     @classmethod
     async def start(cls, program: Program, logs: Path) -> Self:
-        """Start a program; a Ctrl-C at the terminal does not reach it, the supervisor stops it in its turn."""
+        """Start a program in its own session, so that Ctrl-C reaches only the supervisor, which stops it in order."""
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{program.name}.log"
-        if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as out:
             child = await asyncio.create_subprocess_exec(
@@ -47,22 +47,22 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also that of its group."""
+        """The id of the process and of its process group."""
         return self._child.pid
 
     async def wait(self) -> int:
-        """Wait until it ends; returns its exit code, or minus the signal that ended it. Its group ends with it."""
+        """Wait for the end, kill the rest of the group, and return the exit code, or minus the signal number."""
         code = await self._child.wait()
         self._kill_group()
         return code
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process itself."""
+        """Send a signal to the process, not to its group."""
         if self._child.returncode is None:
             self._child.send_signal(number)
 
     async def stop(self) -> None:
-        """Ask it to end, and make it."""
+        """Send SIGTERM, and SIGKILL to the group if the process has not ended 15 seconds later."""
         self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOPPED_WITHIN):
@@ -72,20 +72,20 @@ class Process:
             await self.wait()
 
     def last_output(self, lines: int = 5) -> str:
-        """Return the end of its log."""
+        """Return the last lines of the log, as plain messages."""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 4_096))
-            return "\n".join(map(_spoken, log.read().decode(errors="replace").splitlines()[-lines:]))
+            return "\n".join(map(_message, log.read().decode(errors="replace").splitlines()[-lines:]))
 
     def _kill_group(self) -> None:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            return  # nobody is left of it
+            return  # the group has ended
 
 
-def _spoken(line: str) -> str:
-    """Of a JSON log line, what it says to people."""
+def _message(line: str) -> str:
+    """Return the message of a JSON log line; any other line as it is."""
     try:
         return str(json.loads(line)["event"])
     except (ValueError, KeyError, TypeError):
@@ -93,5 +93,5 @@ def _spoken(line: str) -> str:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this child when the supervisor is killed: then not even that leaves anything behind."""
+    """Make Linux kill this child when the supervisor is killed."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

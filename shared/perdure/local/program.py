@@ -1,4 +1,4 @@
-"""What a supervisor starts: a command, and how one knows that it is really ready."""
+"""A program that the supervisor starts: a command and a readiness check."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ __all__ = ["Program", "http_ready"]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One part of a suite.
+    """A server or service of a suite.
 
     Attributes:
-        where: What people and clients reach it by.
-        ready: Tells whether it can do its work now.
-        environment: What it gets beside the supervisor's own environment.
-        first: What must have been done before it is started; a ``SetupError`` says why it cannot be.
+        where: The URL or address under which clients reach it.
+        ready: Returns whether it can do its work now.
+        environment: Variables added to the supervisor's own environment.
+        first: Awaited before each start; a ``SetupError`` from it prevents the start.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Program:
 
 
 def http_ready(url: str) -> Callable[[], Awaitable[bool]]:
-    """Ready is who answers this URL with 200."""
+    """Return a readiness check that requires status 200 from a URL."""
 
     async def ready() -> bool:
         async with httpx2.AsyncClient(timeout=1.0, trust_env=False) as client:

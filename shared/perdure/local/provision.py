@@ -1,4 +1,4 @@
-"""Streams are made, and brought to what this version needs, by the operator alone: once, before any service starts."""
+"""Creates and migrates the JetStream streams as the operator, once, before any service starts."""
 
 import asyncio
 from typing import Final
@@ -10,11 +10,11 @@ from perdure.local.program import Program
 
 __all__ = ["Provisioner"]
 
-_LOOK_EVERY: Final = 0.02  # seconds
+_POLL_EVERY: Final = 0.02  # seconds
 
 
 class Provisioner:
-    """What all services wait for; the first who waits has it done."""
+    """Provisions the streams when the first service waits for it; the others wait for the same."""
 
     def __init__(self, nats: Program, operator: NatsSettings, *, replicas: int) -> None:
         self._nats = nats
@@ -24,15 +24,15 @@ class Provisioner:
         self._done = False
 
     async def wait(self) -> None:
-        """Return once it is done.
+        """Provision the streams unless that is done, and return.
 
         Raises:
-            SetupError: A stream was made in a way that loses messages.
+            SetupError: An existing stream is configured such that it loses messages.
         """
         async with self._lock:
             if not self._done:
                 while not await self._nats.ready():
-                    await asyncio.sleep(_LOOK_EVERY)
+                    await asyncio.sleep(_POLL_EVERY)
                 async with connect(self._operator, source="perdure/up") as bus:
                     await provision(bus.js, "operator", replicas=self._replicas)
                 self._done = True

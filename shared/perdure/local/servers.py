@@ -1,4 +1,4 @@
-"""The embedded servers: real NATS and real Temporal, from wheels, tuned and durable."""
+"""The embedded servers: NATS and Temporal from wheels, tuned, with their data on disk."""
 
 import shutil
 import sys
@@ -6,32 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from perdure.bus.accounts import accounts
+from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.errors import SetupError
 from perdure.local.program import Program, http_ready
 
 __all__ = ["installed", "nats_program", "temporal_program"]
 
-_LARGEST_MESSAGE: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
+_MAX_PAYLOAD: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
 
-# The stock settings let every hop wait up to 50 ms once a burst is used up (default 20 polls a second).
-_FAST_HOPS: Final = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
-# Durable against a killed process, three times as fast as SQLite's own defaults; a power cut may lose the last instant.
+# By default (20 polls a second), each task may wait up to 50 ms once a burst is used up.
+_FAST_POLLS: Final = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
+# Survives a killed process and is three times as fast as SQLite's defaults; a power cut may lose the last commits.
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
 
 
 def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str] | None = None) -> Program:
-    """Return nats-server with JetStream on disk.
+    """Return a nats-server program with JetStream on disk.
 
     Args:
-        folder: Where a folder of its own is made.
+        folder: The state folder; the server's own folder is created in it.
         ports: ``nats`` and ``nats_monitor``.
-        nkeys: The public nkey of each role, whose permissions it then keeps apart, and who shows none is a publisher;
-            without them, everybody may do everything.
+        nkeys: The public nkey of each role: each role has its own permissions, and a client without an nkey is a
+            publisher. Without nkeys, every client may do everything.
 
     Raises:
-        SetupError: It is not installed.
+        SetupError: The server is not installed.
     """
     folder = folder / "nats"
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,12 +40,12 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
         f"server_name: perdure\n"
         f"listen: 127.0.0.1:{ports['nats']}\n"
         f"http: 127.0.0.1:{ports['nats_monitor']}\n"
-        f"max_payload: {_LARGEST_MESSAGE}\n"
+        f"max_payload: {_MAX_PAYLOAD}\n"
         f'jetstream {{ store_dir: "{folder}" }}\n'
-        + (f"no_auth_user: {nkeys['publisher']}\n{accounts(nkeys)}" if nkeys else "")
+        + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
     )
     if nkeys:
-        _move_in(folder / "jetstream")
+        _adopt_default_account(folder / "jetstream")
     return Program(
         name="nats",
         command=[installed("nats-server"), "-c", str(configuration)],
@@ -54,18 +54,18 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
     )
 
 
-def _move_in(streams: Path) -> None:
-    """Let the house's account have what an older Perdure stored, when there was one account for all."""
+def _adopt_default_account(streams: Path) -> None:
+    """Move streams of the default account, which older versions used, to the services' account."""
     old, new = streams / "$G", streams / SERVICES_ACCOUNT
     if old.exists() and not new.exists():
         old.rename(new)
 
 
 def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> Program:
-    """Return Temporal's development server, with its database on disk.
+    """Return a program for Temporal's development server with its database on disk.
 
     Raises:
-        SetupError: It is not installed.
+        SetupError: The server is not installed.
     """
     folder = folder / "temporal"
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
     command += ["--db-filename", str(folder / "temporal.db"), "--namespace", namespace]
     for flag in ("port", "ui-port", "http-port", "metrics-port"):
         command += [f"--{flag}", str(ports[_port_name(flag)])]
-    for value in _FAST_HOPS:
+    for value in _FAST_POLLS:
         command += ["--dynamic-config-value", value]
     for pragma in _PRAGMAS:
         command += ["--sqlite-pragma", pragma]
@@ -86,15 +86,15 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
 
 
 def _port_name(flag: str) -> str:
-    part = flag.removesuffix("port").removesuffix("-")
-    return f"temporal_{part}" if part else "temporal"
+    kind = flag.removesuffix("port").removesuffix("-")
+    return f"temporal_{kind}" if kind else "temporal"
 
 
 def installed(name: str, extra: str = "local") -> str:
-    """Find a wheel's program: beside the running Python, else in PATH.
+    """Return the path of an installed program: beside the running Python, else in PATH.
 
     Raises:
-        SetupError: It is nowhere.
+        SetupError: It is in neither place.
     """
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)

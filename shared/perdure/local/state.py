@@ -1,4 +1,4 @@
-"""The folder of a local suite: one suite at a time, of one version, and where its parts are reached."""
+"""The state folder of a local suite: its lock, its version, its ports and its endpoints."""
 
 import fcntl
 import json
@@ -20,13 +20,13 @@ _ENDPOINTS: Final = "endpoints.json"
 
 
 class Endpoints(BaseModel):
-    """Where a running suite is reached.
+    """The addresses and process ids of a running suite.
 
     Attributes:
-        pid: The supervisor.
+        pid: Process id of the supervisor.
         temporal: ``host:port`` of the gRPC front end.
         services: Base URL of each service, by name.
-        pids: Process id of each part, by name.
+        pids: Process ids of servers and services, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -41,17 +41,17 @@ class Endpoints(BaseModel):
 
 
 class State:
-    """The folder, held by one supervisor."""
+    """The state folder; at most one supervisor holds its lock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder for as long as the block lasts; a killed holder lets go by itself.
+    def locked(self) -> Iterator[None]:
+        """Lock the folder for the duration of the block; the kernel releases the lock of a killed process.
 
         Raises:
-            SetupError: Another supervisor holds it, or a newer Perdure wrote it.
+            SetupError: Another supervisor holds the lock, or a newer Perdure wrote the folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a+") as lock:
@@ -74,21 +74,21 @@ class State:
 
     @property
     def nkeys(self) -> Path:
-        """Where the seeds of the roles on the bus lie."""
+        """The folder of the NATS roles' seeds."""
         return self.folder / "nkeys"
 
     def remembered_ports(self) -> dict[str, int]:
-        """Return the ports of last time."""
+        """Return the ports of the last start."""
         file = self.folder / "ports.json"
         ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         return ports
 
     def remember_ports(self, ports: Mapping[str, int]) -> None:
-        """Keep the ports, so that a suite is found again where it was."""
+        """Store the ports, so that the next start uses the same."""
         _write(self.folder / "ports.json", json.dumps(ports))
 
     def write_endpoints(self, endpoints: Endpoints) -> None:
-        """Let clients find the suite."""
+        """Write ``endpoints.json``, by which clients find the suite."""
         _write(self.folder / _ENDPOINTS, endpoints.model_dump_json(indent=2))
 
     def _check_version(self) -> None:
@@ -96,21 +96,21 @@ class State:
         found = int(file.read_text()) if file.exists() else STATE_VERSION
         if found > STATE_VERSION:
             raise SetupError(
-                f"{self.folder} was written by a newer Perdure (state version {found}, this one knows "
+                f"{self.folder} was written by a newer Perdure (state version {found}, this one supports "
                 f"{STATE_VERSION}): upgrade Perdure, or choose another folder with --state."
             )
         _write(file, str(STATE_VERSION))
 
 
 def read_endpoints(folder: Path) -> Endpoints | None:
-    """Return where the suite of this folder is reached, if one runs."""
+    """Return the endpoints of the suite that runs on this folder, or None."""
     try:
         endpoints = Endpoints.model_validate_json((folder / _ENDPOINTS).read_bytes())
         os.kill(endpoints.pid, 0)
     except (FileNotFoundError, ProcessLookupError, ValidationError):
         return None
     except PermissionError:
-        pass  # somebody else's process: it lives
+        pass  # the process exists and belongs to another user
     return endpoints
 
 

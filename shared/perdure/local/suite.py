@@ -1,4 +1,4 @@
-"""A whole suite on one machine: the servers, unless you run your own, and the four services."""
+"""Runs a suite on one machine: the embedded servers, unless you run your own, and the four services."""
 
 import json
 import os
@@ -25,10 +25,10 @@ from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
 __all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 
 SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
-"""In the order in which they are started; they are stopped in the reverse, the front door first."""
+"""The services in start order; they stop in reverse, ingest first."""
 
 MANY: Final = ("notifier", "orchestrator", "ingest")
-"""Those of which several processes may share the work; two of audit would write one SQLite file."""
+"""The services that may run as several processes; two of audit would write the same SQLite file."""
 
 _SERVERS_PORTS: Final = {
     "nats": 4222,
@@ -42,7 +42,7 @@ _SERVERS_PORTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite that runs."""
+    """A running suite."""
 
     supervisor: Supervisor
     endpoints: Endpoints
@@ -57,21 +57,21 @@ async def open_suite(
     environment: Mapping[str, str] | None = None,
     replicas: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Suite]:
-    """Run a suite on the configured state folder for as long as the block lasts.
+    """Run a suite on the configured state folder for the duration of the block.
 
     Args:
-        settings: The configuration that the services will read too.
-        tell: Hears what happens to each part.
-        asked_ports: Ports that must be these, by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
-        environment: What the services get beside this process's own environment.
-        replicas: How many processes a service has, where it is not one: the second of ingest is ``ingest-2``.
+        settings: The configuration; the services read the same.
+        tell: Called with each start, death and stop of a program.
+        asked_ports: Requested ports by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
+        environment: Variables added to the services' environment.
+        replicas: Number of processes by service, by default one; the second of ingest is ``ingest-2``.
 
     Raises:
-        SetupError: Something must be mended first; the sentence says what.
+        SetupError: The suite cannot start; the message names the cause.
     """
     names = _instances(replicas or {})
     state = State(settings.state)
-    with state.held():
+    with state.locked():
         embedded = settings.execution_engine == "local"
         if embedded:
             ensure_approver(settings)
@@ -80,33 +80,33 @@ async def open_suite(
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]
         if embedded:
-            declared = Provisioner(servers[0], _as_operator(state, ports), replicas=settings.nats.replicas)
-            services = [replace(service, first=declared.wait) for service in services]
+            provisioner = Provisioner(servers[0], _operator_settings(state, ports), replicas=settings.nats.replicas)
+            services = [replace(service, first=provisioner.wait) for service in services]
         programs = [*servers, *services]
         pids: dict[str, int] = {}
 
-        def hear(happening: Happening) -> None:
-            if isinstance(happening, Ready):
-                pids[happening.name] = happening.pid
+        def report(event: Happening) -> None:
+            if isinstance(event, Ready):
+                pids[event.name] = event.pid
                 if len(pids) == len(programs):
                     state.write_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
-            tell(happening)
+            tell(event)
 
-        async with supervised(programs, state.folder / "logs", hear) as supervisor:
+        async with supervised(programs, state.folder / "logs", report) as supervisor:
             yield Suite(supervisor, _endpoints(settings, ports, names, pids, embedded=embedded))
 
 
 def service_of(name: str) -> str:
-    """Return the service that a process belongs to: ``ingest`` for ``ingest-2``."""
+    """Return the service of a process: ``ingest`` for ``ingest-2``."""
     return name.split("-", maxsplit=1)[0]
 
 
 def _instances(replicas: Mapping[str, int]) -> list[str]:
     for name, count in replicas.items():
         if name not in MANY:
-            raise SetupError(f"{name} cannot be many; what can is {', '.join(MANY)}.")
+            raise SetupError(f"{name} cannot run as several processes; only {', '.join(MANY)} can.")
         if count < 1:
-            raise SetupError(f"{name} needs one process at least, not {count}.")
+            raise SetupError(f"{name} needs at least one process, not {count}.")
     return [
         name if number == 1 else f"{name}-{number}"
         for name in SERVICES
@@ -115,11 +115,11 @@ def _instances(replicas: Mapping[str, int]) -> list[str]:
 
 
 def _ports(
-    settings: Settings, state: State, asked: Mapping[str, int], names: Sequence[str], *, embedded: bool
+    settings: Settings, state: State, requested: Mapping[str, int], names: Sequence[str], *, embedded: bool
 ) -> dict[str, int]:
     services = {name: getattr(settings, name).http_port if name in SERVICES else 0 for name in names}
     standard = {**(_SERVERS_PORTS if embedded else {}), **services}
-    ports = choose_ports(standard, remembered=state.remembered_ports(), asked=asked)
+    ports = choose_ports(standard, remembered=state.remembered_ports(), asked=requested)
     state.remember_ports(ports)
     return ports
 
@@ -131,7 +131,7 @@ def _servers(settings: Settings, state: State, ports: Mapping[str, int]) -> list
     ]
 
 
-def _as_operator(state: State, ports: Mapping[str, int]) -> NatsSettings:
+def _operator_settings(state: State, ports: Mapping[str, int]) -> NatsSettings:
     where = f"nats://127.0.0.1:{ports['nats']}"
     return NatsSettings(servers=(where,), nkey_seed_file=seed_file(state.nkeys, "operator"))
 
@@ -139,25 +139,25 @@ def _as_operator(state: State, ports: Mapping[str, int]) -> NatsSettings:
 def _service(
     name: str, state: State, ports: Mapping[str, int], environment: Mapping[str, str], *, embedded: bool
 ) -> Program:
-    wiring = {
+    variables = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PERDURE_STATE": str(state.folder),
         f"PERDURE_{service_of(name).upper()}__HTTP_PORT": str(ports[name]),
     }
     if file := config_file():
-        wiring[CONFIG_VARIABLE] = str(file.resolve())
+        variables[CONFIG_VARIABLE] = str(file.resolve())
     if embedded:
-        wiring["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://127.0.0.1:{ports['nats']}"])
-        wiring["PERDURE_NATS__NKEY_SEED_FILE"] = str(seed_file(state.nkeys, service_of(name)))
-        wiring["PERDURE_TEMPORAL__HOST"] = "127.0.0.1"
-        wiring["PERDURE_TEMPORAL__PORT"] = str(ports["temporal"])
+        variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://127.0.0.1:{ports['nats']}"])
+        variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(seed_file(state.nkeys, service_of(name)))
+        variables["PERDURE_TEMPORAL__HOST"] = "127.0.0.1"
+        variables["PERDURE_TEMPORAL__PORT"] = str(ports["temporal"])
     where = f"http://127.0.0.1:{ports[name]}"
     return Program(
         name=name,
         command=[sys.executable, "-m", f"perdure_{service_of(name)}"],
         where=where,
         ready=http_ready(f"{where}/readyz"),
-        environment={**wiring, **environment},
+        environment={**variables, **environment},
     )
 
 

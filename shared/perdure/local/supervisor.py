@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them, waits until they are really ready, brings back what dies, stops all in order."""
+"""Supervises programs: starts them, waits until they are ready, restarts those that die, stops all in order."""
 
 import asyncio
 import signal
@@ -16,15 +16,15 @@ from perdure.local.program import Program
 __all__ = ["Died", "Happening", "Ready", "Stopped", "Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
-_LOOK_EVERY: Final = 0.05  # seconds
-_FIRST_WAIT: Final = 0.1  # seconds before a restart; doubled each time
-_LONGEST_WAIT: Final = 10.0  # seconds
-_HEALTHY_AFTER: Final = 30.0  # seconds of life after which the wait starts small again
+_POLL_EVERY: Final = 0.05  # seconds
+_FIRST_BACKOFF: Final = 0.1  # seconds before a restart; doubled each time
+_LONGEST_BACKOFF: Final = 10.0  # seconds
+_HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A program can do its work; ``seconds`` since it was started."""
+    """A program is ready, ``seconds`` after it was started."""
 
     name: str
     where: str
@@ -34,7 +34,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A program ended without being asked to, or could not be executed; it is tried again after ``seconds``."""
+    """A program ended unexpectedly or could not be executed; it is restarted after ``seconds``.
+
+    Attributes:
+        how: The name of the signal, ``exit`` with the code, or why it could not be executed.
+    """
 
     name: str
     how: str
@@ -43,7 +47,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A program ended because it was asked to."""
+    """The supervisor stopped a program."""
 
     name: str
 
@@ -52,25 +56,31 @@ Happening = Ready | Died | Stopped
 
 
 class Supervisor:
-    """The programs of a suite while they run."""
+    """Runs the programs of a suite.
 
-    def __init__(self, programs: Sequence[Program], logs: Path, tell: Callable[[Happening], None]) -> None:
+    Args:
+        programs: In start order.
+        logs: The folder of their log files.
+        report: Called with every event of a program.
+    """
+
+    def __init__(self, programs: Sequence[Program], logs: Path, report: Callable[[Happening], None]) -> None:
         self._programs = {program.name: program for program in programs}
         self._logs = logs
-        self._tell = tell
+        self._report = report
         self._running: dict[str, Process] = {}
         self._ready = {name: asyncio.Event() for name in self._programs}
         self._restarts = dict.fromkeys(self._programs, 0)
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keepers: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Start everything at once and wait until all of it is ready.
+        """Start all programs at once and wait until all are ready.
 
         Raises:
-            SetupError: A program ends instead, takes too long, or cannot be executed; its last words are told.
+            SetupError: A program ends, takes too long or cannot be executed; the message has its last log lines.
         """
-        self._keeping = [asyncio.create_task(self._keep(name)) for name in self._programs]
+        self._keepers = [asyncio.create_task(self._keep(name)) for name in self._programs]
         all_ready = asyncio.create_task(self._all_ready())
         both: set[asyncio.Future[Any]] = {all_ready, self._failed}
         await asyncio.wait(both, timeout=_READY_WITHIN, return_when=asyncio.FIRST_COMPLETED)
@@ -81,33 +91,33 @@ class Supervisor:
         if self._failed.done():
             raise SetupError(self._failed.result())
         late = next(name for name, ready in self._ready.items() if not ready.is_set())
-        raise SetupError(self._complaint(late, f"is not ready after {_READY_WITHIN:.0f} s"))
+        raise SetupError(self._failure(late, f"is not ready after {_READY_WITHIN:.0f} s"))
 
     async def stop(self) -> None:
-        """Stop everything, in the reverse of the order in which it was given."""
-        for task in self._keeping:
+        """Stop all programs in reverse start order."""
+        for task in self._keepers:
             task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         for name in reversed(self._programs):
             if name in self._running:
                 await self._running[name].stop()
-                self._tell(Stopped(name))
+                self._report(Stopped(name))
 
     def pid(self, name: str) -> int:
-        """Return the process id that a program has now."""
+        """Return the current process id of a program."""
         return self._running[name].pid
 
     def restarts(self, name: str) -> int:
-        """Return how often a program was brought back."""
+        """Return how often a program was restarted."""
         return self._restarts[name]
 
     def kill(self, name: str) -> None:
-        """Kill a program with SIGKILL, as a crash or the kernel would."""
+        """Kill a program with SIGKILL."""
         self._ready[name].clear()
         self._running[name].send(signal.SIGKILL)
 
     async def ready(self, name: str) -> None:
-        """Wait until a program can do its work."""
+        """Wait until a program is ready."""
         await self._ready[name].wait()
 
     async def _all_ready(self) -> None:
@@ -115,21 +125,21 @@ class Supervisor:
             await ready.wait()
 
     async def _keep(self, name: str) -> None:
-        wait = _FIRST_WAIT
+        backoff = _FIRST_BACKOFF
         while True:
             began = time.monotonic()
-            how = await self._live(name)
+            how = await self._run_once(name)
             if not self._failed.done():
-                self._failed.set_result(self._complaint(name, f"does not start ({how})"))
+                self._failed.set_result(self._failure(name, f"does not start ({how})"))
                 return
-            wait = _FIRST_WAIT if time.monotonic() - began > _HEALTHY_AFTER else wait
-            self._tell(Died(name, how, wait))
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+            backoff = _FIRST_BACKOFF if time.monotonic() - began > _HEALTHY_AFTER else backoff
+            self._report(Died(name, how, backoff))
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _LONGEST_BACKOFF)
             self._restarts[name] += 1
 
-    async def _live(self, name: str) -> str:
-        """Start a program and wait until it ends; returns how."""
+    async def _run_once(self, name: str) -> str:
+        """Start a program, wait until it ends, and return how it ended."""
         program = self._programs[name]
         try:
             if program.first is not None:
@@ -139,32 +149,32 @@ class Supervisor:
             return str(error)
         except OSError as error:
             return f"it cannot be executed: {error}"
-        becoming = asyncio.create_task(self._become_ready(name))
+        watching = asyncio.create_task(self._report_ready(name))
         try:
-            return _how(await process.wait())
+            return _describe_exit(await process.wait())
         finally:
-            becoming.cancel()
+            watching.cancel()
             self._ready[name].clear()
 
-    async def _become_ready(self, name: str) -> None:
+    async def _report_ready(self, name: str) -> None:
         began, program = time.monotonic(), self._programs[name]
         while not await program.ready():
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_POLL_EVERY)
         self._ready[name].set()
-        self._tell(Ready(name, program.where, time.monotonic() - began, self.pid(name)))
+        self._report(Ready(name, program.where, time.monotonic() - began, self.pid(name)))
 
-    def _complaint(self, name: str, what: str) -> str:
+    def _failure(self, name: str, what: str) -> str:
         if name not in self._running:
             return f"{name} {what}."
-        return f"{name} {what}. Its last words, from {self._logs / name}.log:\n{self._running[name].last_output()}"
+        return f"{name} {what}. The end of its log {self._logs / name}.log:\n{self._running[name].last_output()}"
 
 
 @asynccontextmanager
 async def supervised(
-    programs: Sequence[Program], logs: Path, tell: Callable[[Happening], None]
+    programs: Sequence[Program], logs: Path, report: Callable[[Happening], None]
 ) -> AsyncIterator[Supervisor]:
-    """Keep programs running for as long as the block lasts; afterwards none is left."""
-    supervisor = Supervisor(programs, logs, tell)
+    """Keep programs running for the duration of the block; none is left afterwards."""
+    supervisor = Supervisor(programs, logs, report)
     try:
         await supervisor.start()
         yield supervisor
@@ -172,5 +182,5 @@ async def supervised(
         await supervisor.stop()
 
 
-def _how(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit {code}"

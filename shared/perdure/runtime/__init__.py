@@ -1,1 +1,1 @@
-"""How a service lives: start-up and shutdown, health and metrics endpoints, background tasks, exit."""
+"""The process of a service: start-up and shutdown, health and metrics endpoints, background tasks, exit."""

@@ -1,4 +1,4 @@
-"""Background tasks: they live as long as a block, and one that fails ends the block with its error."""
+"""Background tasks that last as long as a block; a failed task ends the block with its error."""
 
 import asyncio
 import logging
@@ -14,20 +14,20 @@ _log = logging.getLogger(__name__)
 
 
 class BackgroundTasks:
-    """The tasks of one block."""
+    """The background tasks of one block."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
         self._running: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run a coroutine beside the block."""
-        task = self._group.create_task(work)
+    def start(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Start a coroutine as a task of the block."""
+        task = self._group.create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def cancel(self) -> None:
-        """Cancel every task that still runs, and wait until it has ended."""
+        """Cancel all running tasks and wait until they have ended."""
         while running := set(self._running):
             for task in running:
                 task.cancel()
@@ -35,28 +35,28 @@ class BackgroundTasks:
 
 
 @asynccontextmanager
-async def background(*works: Coroutine[None, None, None]) -> AsyncIterator[BackgroundTasks]:
-    """Run coroutines beside a block, and cancel them when the block is left.
+async def background(*coroutines: Coroutine[None, None, None]) -> AsyncIterator[BackgroundTasks]:
+    """Run coroutines beside a block, and cancel them when the block ends.
 
     Raises:
-        Exception: A task failed. The block was cancelled, and this is the error of the first task that failed.
+        Exception: The error of the first task that failed; it cancelled the block. Other errors are logged.
     """
-    of_block: Exception | None = None
+    block_error: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = BackgroundTasks(group)
-            for work in works:
-                tasks.start(work)
+            for coroutine in coroutines:
+                tasks.start(coroutine)
             try:
                 yield tasks
             except Exception as error:  # noqa: BLE001 (raised below: the group would wrap it)
-                of_block = error
+                block_error = error
             finally:
                 await tasks.cancel()
     except BaseExceptionGroup as failed:
         first, *others = failed.exceptions
         for other in others:
             _log.error("another background task failed: %r", other, exc_info=other)
-        raise first from of_block
-    if of_block is not None:
-        raise of_block
+        raise first from block_error
+    if block_error is not None:
+        raise block_error

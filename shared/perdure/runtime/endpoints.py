@@ -1,4 +1,4 @@
-"""What an operator may ask a service over HTTP: is it alive, may it be given work, and its numbers."""
+"""The HTTP endpoints of a service: liveness, readiness and Prometheus metrics."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 @dataclass(slots=True)
 class Health:
-    """Whether a service may be given work.
+    """The readiness of a service.
 
     Attributes:
-        open: It has opened all that it needs.
-        checks: The parties it cannot work without, each by name; a check says whether the party answers.
-        front: What else is served on the port once it is there.
+        open: Start-up is complete.
+        checks: Readiness checks of its dependencies, by name.
+        front: An ASGI app that serves all other paths on the port, once set.
     """
 
     open: bool = False
@@ -35,14 +35,14 @@ class Health:
     front: ASGIApp | None = None
 
     async def missing(self) -> list[str]:
-        """Name what is not there."""
-        checks = list(self.checks.items())  # a service that starts adds to them meanwhile
+        """Return the names of failed checks, and ``start-up`` until that is complete."""
+        checks = list(self.checks.items())  # a copy: start-up may add checks meanwhile
         return [name for name, check in checks if not await check()] + ([] if self.open else ["start-up"])
 
 
 @asynccontextmanager
 async def endpoints(own: ServiceSettings, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` for as long as the block lasts.
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics`` for the duration of the block.
 
     Raises:
         SetupError: The port is taken.
@@ -59,7 +59,7 @@ async def endpoints(own: ServiceSettings, health: Health, registry: CollectorReg
 
 
 class _Server(uvicorn.Server):
-    """uvicorn would take the signals for itself; here the service's own life ends it."""
+    """A uvicorn server that leaves SIGTERM and SIGINT to the service."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -71,7 +71,7 @@ def _listen(own: ServiceSettings) -> socket.socket:
         return socket.create_server((own.http_host, own.http_port))
     except OSError as error:
         where = f"{own.http_host}:{own.http_port}"
-        raise SetupError(f"The port {where} cannot be used ({error.strerror}): set another `http_port`.") from error
+        raise SetupError(f"Cannot listen on {where} ({error.strerror}): set another `http_port`.") from error
 
 
 def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:

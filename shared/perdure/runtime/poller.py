@@ -1,4 +1,4 @@
-"""Somebody looks again and again: when woken, when something is due, and every second for whatever was missed."""
+"""Polls repeatedly: when woken, when work is due, and every second for anything that was missed."""
 
 import asyncio
 import logging
@@ -10,42 +10,47 @@ from perdure.errors import Unavailable
 
 __all__ = ["Poller"]
 
-_LOOK_EVERY: Final = 1.0  # seconds: what another process stored and did not live to see to waits no longer
+_POLL_EVERY: Final = 1.0  # seconds: the longest wait of work that another process stored before it died
 
 _log = logging.getLogger(__name__)
 
 
 class Poller:
-    """A look that is repeated; it returns when to look again, if it knows."""
+    """Calls a function repeatedly.
+
+    Args:
+        look: The function; it may return when it is due again.
+        every: The longest time between two calls, in seconds.
+    """
 
     def __init__(
         self,
         look: Callable[[], Awaitable[datetime | None]] | Callable[[], Awaitable[None]],
         *,
-        every: float = _LOOK_EVERY,
+        every: float = _POLL_EVERY,
     ) -> None:
         self._look = look
         self._every = every
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Have it looked at soon."""
+        """Make the next call at once."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Look for ever, whatever happens."""
+        """Poll for ever; errors are logged."""
         while True:
             self._woken.clear()
             due = None
             try:
                 due = await self._look()
             except Unavailable as error:
-                _log.warning("%s; looking again later", error)
-            except Exception:  # noqa: BLE001 (the boundary: a defect of ours must not end the looking, and is told)
-                _log.exception("what waits could not be looked at")
-            await self._rest(due)
+                _log.warning("%s; retrying later", error)
+            except Exception:  # noqa: BLE001 (the boundary: a defect is logged and must not end the polling)
+                _log.exception("polling failed; retrying later")
+            await self._wait(due)
 
-    async def _rest(self, due: datetime | None) -> None:
+    async def _wait(self, due: datetime | None) -> None:
         seconds = self._every
         if due is not None:
             seconds = max(0.0, min(seconds, (due - datetime.now(UTC)).total_seconds()))

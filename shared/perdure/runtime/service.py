@@ -1,4 +1,4 @@
-"""How long a service lives: what is opened outermost is closed last, and a signal ends it from wherever it is."""
+"""Runs a service: opens its parts outermost first, closes them in reverse, and stops on a signal at any point."""
 
 import asyncio
 import logging
@@ -23,37 +23,39 @@ from perdure.runtime.endpoints import Health, endpoints
 from perdure.telemetry.logs import set_up_logs
 from perdure.telemetry.tracing import Provider, tracing
 
-__all__ = ["Around", "run"]
+__all__ = ["OpenService", "run"]
 
 _log = logging.getLogger(__name__)
 
-Around = Callable[[Settings, NatsBus, Health], AbstractAsyncContextManager[App]]
-"""Opens what a service needs beside the bus, and gives the app that hears."""
+OpenService = Callable[[Settings, NatsBus, Health], AbstractAsyncContextManager[App]]
+"""Opens the resources that a service needs beside the bus, and yields its app."""
 
 
-def run(service: str, around: Around, *, create_provider: Callable[[Resource], Provider] | None = None) -> None:
-    """Run a service until SIGTERM or SIGINT; then messages in hand are settled and everything is closed in order.
+def run(
+    service: str, open_service: OpenService, *, create_provider: Callable[[Resource], Provider] | None = None
+) -> None:
+    """Run a service until SIGTERM or SIGINT, then settle its messages in progress and close everything in order.
 
     Args:
-        service: Its name, also of its section in the configuration.
-        around: What opens between the connection to the bus and the first message heard.
-        create_provider: Makes the tracer provider, where the standard one does not do.
+        service: Its name, which is also its section of the configuration.
+        open_service: Opens the service's own resources, after the bus is connected and before messages are consumed.
+        create_provider: Creates the tracer provider; by default the SDK's own.
     """
     set_up_logs(service)
     try:
         settings = load_settings()
         with tracing(service, folder=settings.state / "traces", create=create_provider):
-            asyncio.run(_until_signalled(_live(service, settings, around)))
+            asyncio.run(_until_signalled(_serve(service, settings, open_service)))
     except SetupError as error:
         _log.critical("%s", error)
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 (the boundary: the supervisor starts another process, and people read why)
+    except Exception as error:  # noqa: BLE001 (the boundary: the error is logged and the supervisor restarts the process)
         _log.critical("%s ends: %r", service, error, exc_info=error)
         sys.exit(1)
 
 
-async def _until_signalled(life: Coroutine[None, None, None]) -> None:
-    task = asyncio.create_task(life)
+async def _until_signalled(work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, task.cancel)
@@ -63,7 +65,7 @@ async def _until_signalled(life: Coroutine[None, None, None]) -> None:
         _log.info("stopped")
 
 
-async def _live(service: str, settings: Settings, around: Around) -> None:
+async def _serve(service: str, settings: Settings, open_service: OpenService) -> None:
     health, registry = Health(), CollectorRegistry()
     own: ServiceSettings = getattr(settings, service)
     async with (
@@ -73,7 +75,7 @@ async def _live(service: str, settings: Settings, around: Around) -> None:
         health.checks["nats"] = bus.is_connected
         await provision(bus.js, service, replicas=settings.nats.replicas)
         async with (
-            around(settings, bus, health) as app,
+            open_service(settings, bus, health) as app,
             subscribed(app, bus, settings.nats, registry),
             background((guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch()),
         ):

@@ -1,1 +1,1 @@
-"""What a process tells of itself: traces and logs."""
+"""The traces and logs of a process."""

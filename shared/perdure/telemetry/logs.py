@@ -1,4 +1,4 @@
-"""Logs are JSON lines on standard error, each with the ids of the trace it belongs to."""
+"""Logs as JSON lines on standard error, with the ids of the current trace and span."""
 
 import logging
 import sys
@@ -10,11 +10,11 @@ from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["set_up_logs"]
 
-_CHATTY: Final = ("faststream", "httpx", "httpx2", "httpcore", "mcp", "nats", "uvicorn")
+_VERBOSE: Final = ("faststream", "httpx", "httpx2", "httpcore", "mcp", "nats", "uvicorn")
 
 
 def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
-    """Send everything that the standard library's loggers say through structlog, as JSON."""
+    """Format all records of the standard library's loggers as JSON, through structlog."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -35,7 +35,7 @@ def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in _CHATTY:
+    for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -1,4 +1,4 @@
-"""Keeps spans on disk, so that a trace can be read where no collector runs."""
+"""Writes spans to disk, so that a trace can be read without a collector."""
 
 import base64
 import errno
@@ -29,12 +29,12 @@ class SpanFileExporter(SpanExporter):
 
     That is the format of OpenTelemetry's own file exporter
     (https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/), which collectors read. Several processes may
-    share a file. A batch is one write, so a process that is killed leaves at most one torn line, its last.
+    share a file. Each batch is one write, so a killed process leaves at most one partial line, its last.
 
     Args:
-        folder: Made when the first spans come.
+        folder: Created with the first spans.
         service: Names the file.
-        limit_bytes: Before the file outgrows this, it becomes ``<service>.jsonl.1`` and replaces the one before it.
+        limit_bytes: A file that would exceed this is renamed to ``<service>.jsonl.1``, replacing an earlier one.
     """
 
     def __init__(self, folder: Path, service: str, *, limit_bytes: int = _LIMIT) -> None:
@@ -43,7 +43,7 @@ class SpanFileExporter(SpanExporter):
         self._is_shut_down = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Write the spans as one line; if the disk refuses, say so in the log and let the service go on."""
+        """Write the spans as one line; an I/O error is logged as a warning and not raised."""
         if self._is_shut_down:
             return SpanExportResult.FAILURE
         try:
@@ -54,16 +54,16 @@ class SpanFileExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Write no more; nothing is held open or back."""
+        """Refuse further spans; there is nothing to flush or close."""
         self._is_shut_down = True
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 (the SDK's signature)
-        """Return at once: a span that was exported is written."""
+        """Return at once: an exported span is already written."""
         return True
 
     def _append(self, line: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(self._path) as file:
+        with _locked(self._path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0 or size + len(line) <= self._limit_bytes:
                 return _write(file, line, after=size)
@@ -76,12 +76,12 @@ def _line(spans: Sequence[ReadableSpan]) -> bytes:
     for resource in request.get("resourceSpans", ()):
         for scope in resource["scopeSpans"]:
             for span in scope["spans"]:
-                _spell_ids(span)
+                _encode_ids_in_hex(span)
     return json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _spell_ids(span: dict[str, Any]) -> None:
-    """Spell ids in hex, as OTLP/JSON wants them, where protobuf's JSON has base64."""
+def _encode_ids_in_hex(span: dict[str, Any]) -> None:
+    """Replace the base64 ids of protobuf's JSON by hex ids, which OTLP/JSON requires."""
     for owner in (span, *span.get("links", ())):
         for name in _IDS:
             if name in owner:
@@ -89,8 +89,8 @@ def _spell_ids(span: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[FileIO]:
-    """Open a file to append to while no other process does; again if one has just moved it out of the way."""
+def _locked(path: Path) -> Iterator[FileIO]:
+    """Open a file for appending under an exclusive lock; reopen it if another process has just rotated it."""
     while True:
         with path.open("ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -101,6 +101,6 @@ def _alone(path: Path) -> Iterator[FileIO]:
 
 def _write(file: FileIO, line: bytes, *, after: int) -> None:
     if after and os.pread(file.fileno(), 1, after - 1) != b"\n":
-        line = b"\n" + line  # somebody was killed in the middle of a line: theirs is lost, ours shall not be
+        line = b"\n" + line  # a process was killed in the middle of a line: keep this line apart from it
     if file.write(line) != len(line):
-        raise OSError(errno.ENOSPC, "the disk took only a part of the line")
+        raise OSError(errno.ENOSPC, "only a part of the line was written")

@@ -1,4 +1,4 @@
-"""One trace as a tree, read back from the files that processes keep: which span of which service led to which."""
+"""Reads the spans of a trace from the span files of all services and builds its tree."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ _STATUSES: Final[tuple[Literal["unset", "ok", "error"], ...]] = ("unset", "ok", 
 
 @dataclass(frozen=True, slots=True)
 class SpanLink:
-    """Another span that has to do with this one, mostly of another trace."""
+    """A link to another span, mostly of another trace."""
 
     trace_id: str
     span_id: str
@@ -27,12 +27,12 @@ class SpanLink:
 
 @dataclass(frozen=True, slots=True)
 class SpanNode:
-    """A span, and the spans that happened because of it.
+    """A span and its child spans.
 
     Attributes:
         parent_id: Empty for a root.
-        message: What went wrong, if the status is ``error``.
-        children: In the order in which they started.
+        message: The error, if the status is ``error``.
+        children: In start order.
     """
 
     trace_id: str
@@ -50,18 +50,18 @@ class SpanNode:
 
     @property
     def duration(self) -> timedelta:
-        """How long it took."""
+        """The time from start to end."""
         return self.end - self.start
 
 
 def read_spans(folder: Path, trace_id: str) -> list[SpanNode]:
-    """Return the spans of a trace from all files in a folder, each once and still without children."""
+    """Return the spans of a trace from all files of a folder, each once, without children."""
     spans = {span.span_id: span for span in _spans(folder, containing=trace_id) if span.trace_id == trace_id}
     return list(spans.values())
 
 
 def find_traces(folder: Path, attribute: str, value: str | float) -> list[str]:
-    """Return the ids of the traces that have a span with an attribute of this value, the newest first."""
+    """Return the ids of traces with a span whose attribute has this value, newest first."""
     newest: dict[str, datetime] = {}
     for span in _spans(folder, containing=attribute):
         if span.attributes.get(attribute) == value:
@@ -70,49 +70,49 @@ def find_traces(folder: Path, attribute: str, value: str | float) -> list[str]:
 
 
 def build_tree(spans: Sequence[SpanNode]) -> tuple[SpanNode, ...]:
-    """Hang the spans of a trace under their parents and return the roots, in the order in which they started.
+    """Attach the spans of a trace to their parents and return the roots in start order.
 
-    A parent is missing while its span has not ended (a run's own span appears when the run ends), or if its process
-    was killed: its children then hang under a root named ``MISSING_PARENT`` that has the parent's id.
+    A parent is missing while its span has not ended (a run's span is exported when the run ends), or if its process
+    was killed. Its children then get a root named ``MISSING_PARENT`` with the parent's id.
     """
     known = {span.span_id for span in spans}
     by_parent = defaultdict[str, list[SpanNode]](list)
     for span in sorted(spans, key=attrgetter("start", "span_id")):
         by_parent[span.parent_id].append(span)
-    missing = [_stand_in(children) for parent, children in by_parent.items() if parent and parent not in known]
-    return _grow(sorted([*by_parent[""], *missing], key=attrgetter("start", "span_id")), by_parent)
+    missing = [_missing_parent(children) for parent, children in by_parent.items() if parent and parent not in known]
+    return _attach_children(sorted([*by_parent[""], *missing], key=attrgetter("start", "span_id")), by_parent)
 
 
-def _stand_in(children: Sequence[SpanNode]) -> SpanNode:
+def _missing_parent(children: Sequence[SpanNode]) -> SpanNode:
     first = children[0]
     end = max(child.end for child in children)
     return SpanNode(first.trace_id, first.parent_id, "", MISSING_PARENT, "", first.start, end)
 
 
-def _grow(roots: Sequence[SpanNode], by_parent: Mapping[str, Sequence[SpanNode]]) -> tuple[SpanNode, ...]:
-    breadth_first = list(roots)  # not by recursion: a chain of events may be longer than Python's stack
+def _attach_children(roots: Sequence[SpanNode], by_parent: Mapping[str, Sequence[SpanNode]]) -> tuple[SpanNode, ...]:
+    breadth_first = list(roots)  # not recursive: a chain of events may be deeper than Python's stack
     for span in breadth_first:
         breadth_first.extend(by_parent.get(span.span_id, ()))
-    grown: dict[str, SpanNode] = {}
+    built: dict[str, SpanNode] = {}
     for span in reversed(breadth_first):
-        children = tuple(grown[child.span_id] for child in by_parent.get(span.span_id, ()))
-        grown[span.span_id] = replace(span, children=children)
-    return tuple(grown[root.span_id] for root in roots)
+        children = tuple(built[child.span_id] for child in by_parent.get(span.span_id, ()))
+        built[span.span_id] = replace(span, children=children)
+    return tuple(built[root.span_id] for root in roots)
 
 
 def _spans(folder: Path, *, containing: str) -> Iterator[SpanNode]:
-    """Read every line that contains a string; the current files first, as they may be rotated meanwhile."""
+    """Decode every line that contains a string; current files first, as they may be rotated meanwhile."""
     for path in (*sorted(folder.glob("*.jsonl")), *sorted(folder.glob("*.jsonl.1"))):
         with path.open("rb") as lines:
             for line in lines:
                 if containing.encode() in line:
-                    yield from _decoded(line)
+                    yield from _decode(line)
 
 
-def _decoded(line: bytes) -> Iterator[SpanNode]:
+def _decode(line: bytes) -> Iterator[SpanNode]:
     try:
         request = json.loads(line)
-    except ValueError:  # the last words of a process that was killed
+    except ValueError:  # the partial last line of a killed process
         return
     for resource in request.get("resourceSpans", ()):
         service = str(_attributes(resource.get("resource", {})).get("service.name", ""))
@@ -150,7 +150,7 @@ def _value(value: Mapping[str, Any]) -> Any:
         case {"intValue": number}:
             return int(number)
         case {"doubleValue": number}:
-            return float(number)  # not always a number: JSON has "NaN" and "Infinity" as strings
+            return float(number)  # may be a string: JSON has "NaN" and "Infinity" as strings
         case {"arrayValue": array}:
             return tuple(_value(each) for each in array.get("values", ()))
         case {"kvlistValue": pairs}:

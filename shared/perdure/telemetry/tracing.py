@@ -1,4 +1,4 @@
-"""Where spans go: to a file of the local engine, to an OTLP endpoint, or both."""
+"""Sets up tracing: spans go to a file of the local engine, to an OTLP endpoint, or both."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,29 +16,29 @@ from perdure.telemetry.span_file import SpanFileExporter
 __all__ = ["Provider", "tracing"]
 
 _OTLP: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_FLUSH_EVERY: Final = 200  # milliseconds: what a killed process may lose of its trace
+_FLUSH_EVERY: Final = 200  # milliseconds: a killed process loses at most the spans of this time
 
 
 class Provider(Protocol):
-    """The part of a tracer provider that is needed here; Temporal's replay-safe one has it too."""
+    """The methods of a tracer provider used here; Temporal's replay-safe provider has them too."""
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Send spans there too."""
+        """Add a processor that receives every span."""
 
     def shutdown(self) -> None:
-        """Flush and close."""
+        """Flush and close all processors."""
 
 
 @contextmanager
 def tracing(
     service: str, *, folder: Path | None, create: Callable[[Resource], Provider] | None = None
 ) -> Iterator[None]:
-    """Make spans of this process known for as long as the block lasts.
+    """Export the spans of this process for the duration of the block.
 
     Args:
-        service: Becomes the resource attribute ``service.name``.
-        folder: Where spans are kept on disk, if they are; ``OTEL_EXPORTER_OTLP_*`` adds a collector.
-        create: Makes the provider; the orchestrator needs Temporal's.
+        service: The resource attribute ``service.name``.
+        folder: The folder of span files, or None; ``OTEL_EXPORTER_OTLP_*`` adds a collector.
+        create: Creates the provider; the orchestrator passes Temporal's.
     """
     resource = Resource.create({SERVICE_NAME: service})
     provider = create(resource) if create else TracerProvider(resource=resource, shutdown_on_exit=False)

@@ -1,4 +1,4 @@
-"""How an author tests a workflow without servers or keys: scripted models, MCP servers at hand, time skipped."""
+"""Tests for workflows without servers or keys: scripted models, in-process MCP servers and skipped time."""
 
 from perdure.testing.outcome import RunOutcome
 from perdure.testing.runner import LiveRun, WorkflowRunner, open_runner

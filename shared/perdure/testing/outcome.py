@@ -1,4 +1,4 @@
-"""What became of a run, as a test looks at it."""
+"""The outcome of a run, for assertions in tests."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,11 @@ __all__ = ["RunOutcome"]
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """The end of a run and its story.
+    """The outcome of a run: its result, its facts and everything that was published.
 
     Attributes:
-        workflow_id: Which run.
-        said: All that was said on the bus, in order, by runs that it started too.
+        workflow_id: The workflow id of the run.
+        said: All messages published on the bus, in order, including those of child runs.
     """
 
     workflow_id: str
@@ -27,10 +27,10 @@ class RunOutcome:
 
     @property
     def result(self) -> Any:
-        """What the run gave, as JSON.
+        """The result of the run, as JSON.
 
         Raises:
-            AssertionError: It did not complete; the sentence says why.
+            AssertionError: The run did not complete; the message has its error.
         """
         if self.ending.kind != "completed":
             raise AssertionError(f"The run {self.ending.kind}: {self.ending.error}")
@@ -38,27 +38,29 @@ class RunOutcome:
 
     @property
     def error(self) -> str | None:
-        """Why it failed, if it did."""
+        """The error of a failed run, else None."""
         return self.ending.error
 
     @property
     def progress(self) -> list[Progress]:
-        """Its facts by their numbers; those of a renewed run after those of the one before."""
+        """The facts of the run in order, across continue-as-new."""
         facts = [message for message in self.said if isinstance(message, Progress)]
         return in_order(fact for fact in facts if fact.workflow_id == self.workflow_id)
 
     @property
     def steps(self) -> list[str]:
-        """The steps that it began, in order, without second tries."""
-        begun = [fact for fact in self.progress if fact.kind == "step_started" and fact.attempt == 1]
-        return [fact.step or "" for fact in begun]
+        """The names of the started steps, in order, without retries."""
+        started = [fact for fact in self.progress if fact.kind == "step_started" and fact.attempt == 1]
+        return [fact.step or "" for fact in started]
 
     @property
     def notes(self) -> list[str]:
-        """What it let people know."""
+        """The texts of the run's notes."""
         return [str(fact.result) for fact in self.progress if fact.kind == "note"]
 
     @property
     def alerts(self) -> list[Alert]:
-        """What it wants people to look at."""
-        return [it for it in self.said if isinstance(it, Alert) and it.workflow_id == self.workflow_id]
+        """The alerts of the run."""
+        return [
+            message for message in self.said if isinstance(message, Alert) and message.workflow_id == self.workflow_id
+        ]

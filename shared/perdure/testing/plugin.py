@@ -1,4 +1,7 @@
-"""The pytest plugin: ``pytest_plugins = ["perdure.testing.plugin"]`` in a ``conftest.py`` gives ``run_workflow``."""
+"""A pytest plugin with the fixture ``run_workflow``.
+
+Activate it in ``conftest.py``: ``pytest_plugins = ["perdure.testing.plugin"]``.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -11,6 +14,6 @@ __all__ = ["run_workflow"]
 
 @pytest_asyncio.fixture
 async def run_workflow() -> AsyncIterator[WorkflowRunner]:
-    """Give a test what runs workflows."""
+    """Provide a runner of workflows."""
     async with open_runner() as runner:
         yield runner

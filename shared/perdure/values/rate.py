@@ -38,6 +38,6 @@ class Rate(BaseModel):
         return {"times": int(match[1]), "per": parse_duration(per)}
 
     @property
-    def apart(self) -> timedelta:
+    def interval(self) -> timedelta:
         """The time from one to the next."""
         return self.per / self.times

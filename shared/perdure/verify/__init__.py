@@ -1,5 +1,5 @@
-"""The verifier: did every event become exactly one run or one dead letter, and was all of it said and recorded?
+"""The verifier: checks that every event became exactly one run or one dead letter, and that all of it is recorded.
 
-It trusts no service's word. It reads what JetStream, Temporal and the audit store hold, by its own means, and imports
-nothing of what the services say and hear with.
+The verifier reads JetStream, Temporal and the audit database directly, without the services. It uses none of the code
+that the services publish and subscribe with, so that both cannot share a mistake.
 """

@@ -1,4 +1,4 @@
-"""Runs the verifier: ``python -m perdure.verify``, which ``perdure verify`` does too."""
+"""The command line of the verifier: ``python -m perdure.verify``, or ``perdure verify``."""
 
 import asyncio
 import sys
@@ -18,44 +18,47 @@ from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Verdict
 from perdure.verify.records import Expected
 from perdure.verify.report import show, show_json
-from perdure.verify.settling import settled
+from perdure.verify.settling import wait_for_verdict
 from perdure.verify.sources import open_sources
 
 _app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@_app.command(epilog="Exit codes: 0 all of it holds, 1 something is violated, 2 called wrongly.")
+@_app.command(epilog="Exit codes: 0 all checks passed, 1 something is violated, 2 wrong usage.")
 def _verify(
     events: Annotated[
-        Path | None, typer.Option(help='Which events: a file of lines {"id": …, "type": …}; else all in EVENTS.')
+        Path | None, typer.Option(help='File of lines {"id": …, "type": …}; default: all in EVENTS.')
     ] = None,
-    runs_per_event: Annotated[int, typer.Option(min=1, help="How many routes an event matches.")] = 1,
-    within: Annotated[str, typer.Option(help="How long to wait until all is settled, as 30s or 2m.")] = "30s",
+    runs_per_event: Annotated[int, typer.Option(min=1, help="Expect this many matching routes per event.")] = 1,
+    within: Annotated[str, typer.Option(help="Wait this long until all checks pass, e.g. 30s or 2m.")] = "30s",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
 ) -> None:
-    """Check from outside that every event became exactly one run or one dead letter, and was told and recorded.
+    """Check that every event became exactly one run or one dead letter.
 
-    Reads JetStream, Temporal and the audit database themselves; no service is asked.
+    Also checks that progress and audit records are complete. Reads JetStream, Temporal and the audit database directly,
+    without the services.
     """
-    expected, bound = _expected(events), _duration(within)
-    verdict = asyncio.run(_settled(expected, runs_per_event, bound))
+    expected, limit = _expected(events), _duration(within)
+    verdict = asyncio.run(_verdict(expected, runs_per_event, limit))
     (show_json if as_json else show)(verdict)
     raise typer.Exit(1 if verdict.violations else 0)
 
 
-async def _settled(expected: list[Expected] | None, runs_per_event: int, within: timedelta) -> Verdict:
+async def _verdict(expected: list[Expected] | None, runs_per_event: int, within: timedelta) -> Verdict:
     seconds = within.total_seconds()
     deadline = time.monotonic() + seconds
     console = Console(stderr=True)
-    with console.status("Looking") as status:
+    with console.status("Checking") as status:
 
-        def tell(verdict: Verdict) -> None:
-            left = f"{deadline - time.monotonic():.0f} s left"
-            status.update(f"{len(verdict.violations)} not settled of {sum(verdict.looked_at.values())}; {left}")
+        def update(verdict: Verdict) -> None:
+            remaining = f"{deadline - time.monotonic():.0f} s left"
+            status.update(f"{len(verdict.violations)} not settled of {sum(verdict.checked.values())}; {remaining}")
 
         async with open_sources(load_settings(), within=max(seconds, 1.0)) as sources:
-            return await settled(sources, expected, runs_per_event=runs_per_event, deadline=deadline, tell=tell)
+            return await wait_for_verdict(
+                sources, expected, runs_per_event=runs_per_event, deadline=deadline, on_verdict=update
+            )
 
 
 def _expected(file: Path | None) -> list[Expected] | None:
@@ -75,10 +78,10 @@ def _duration(text: str) -> timedelta:
 def _main() -> object:
     try:
         _app(prog_name="perdure verify")
-    except SystemExit as ending:
-        return ending.code
+    except SystemExit as exit_:
+        return exit_.code
     except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (the error output)
         return 1
     except KeyboardInterrupt:
         return 130

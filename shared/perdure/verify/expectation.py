@@ -1,4 +1,4 @@
-"""What somebody says to have published: a file of JSON lines."""
+"""Reads and writes files of expected events: one JSON object a line."""
 
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,10 @@ _LINE: Final = TypeAdapter(Expected)
 
 
 def read_expected(file: Path) -> list[Expected]:
-    """Read such a file.
+    """Read the expected events from a file.
 
     Raises:
-        SetupError: It cannot be read; the sentence names the line.
+        SetupError: The file cannot be read, or a line is no event; the error names the line.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -27,7 +27,7 @@ def read_expected(file: Path) -> list[Expected]:
 
 
 def write_expected(file: Path, events: list[Expected]) -> None:
-    """Write such a file."""
+    """Write the expected events to a file."""
     file.write_text("".join(f"{_LINE.dump_json(event).decode()}\n" for event in events), encoding="utf-8")
 
 

@@ -1,25 +1,33 @@
-"""Which event a message is about, read from its headers and bytes alone, by the rules that publishers are told."""
+"""Finds the event that a message is about, from headers and body alone, by the documented rules for publishers."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["event_behind", "event_id"]
+__all__ = ["command_event_id", "event_id"]
 
 
-def event_id(headers: Mapping[str, str], body: bytes, *, place: str) -> str:
-    """Return an event's id: of its CloudEvents envelope, else its message id, else its place, as ``EVENTS.7``."""
+def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
+    """Return an event's id.
+
+    The id comes from the CloudEvents envelope, else from ``Nats-Msg-Id``, else it is the position in the stream.
+
+    Args:
+        headers: The headers of the message.
+        body: The body of the message.
+        position: Stream and sequence, e.g. ``EVENTS.7``.
+    """
     lower = {name.lower(): value for name, value in headers.items()}
     if lower.get("content-type", "").lower().startswith("application/cloudevents+json"):
-        return str(_object(body).get("id") or place)
+        return str(_object(body).get("id") or position)
     if "ce-specversion" in lower:
-        return unquote(lower.get("ce-id", "")) or place
-    return lower.get("nats-msg-id") or place
+        return unquote(lower.get("ce-id", "")) or position
+    return lower.get("nats-msg-id") or position
 
 
-def event_behind(body: bytes) -> str | None:
-    """Return the id of the event that a command names."""
+def command_event_id(body: bytes) -> str | None:
+    """Return the id of the event that a command names, or None."""
     event = _object(body).get("event")
     return str(event["id"]) if isinstance(event, dict) and "id" in event else None
 

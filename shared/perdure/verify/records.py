@@ -1,4 +1,4 @@
-"""What there is to compare, as plain records: what was published, what JetStream, Temporal and the audit store hold."""
+"""The records that the verifier compares: expected events, and what JetStream, Temporal and the audit store hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ Outcome = Literal["run", "dead_letter"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An event that somebody says to have published.
+    """An event that was published.
 
     Attributes:
-        outcome: What must become of it; without it, either will do.
+        outcome: What the event must become; None allows both.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
-    """A message as its stream holds it; of the body, the SHA-256."""
+    """A message in a stream, with the SHA-256 of its body in hex."""
 
     stream: str
     sequence: int
@@ -47,7 +47,7 @@ class StreamEntry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A message as the audit store holds it; of the body, the SHA-256."""
+    """A message in the audit store, with the SHA-256 of its body in hex."""
 
     stream: str
     sequence: int
@@ -67,7 +67,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command in COMMANDS, and the event that it names."""
+    """A command in COMMANDS, with the id of its event."""
 
     sequence: int
     event_id: str
@@ -78,9 +78,9 @@ class DeadLetterRecord:
     """A dead letter in DLQ.
 
     Attributes:
-        stream: Where the original lies, or lay.
-        stream_sequence: Its place there.
-        event_id: The event by what the letter itself repeats of the original: counts only where that is gone.
+        stream: The stream of the original message.
+        stream_sequence: The sequence of the original message; its stream may have dropped it since.
+        event_id: The event by the dead letter's own copy; used only if the original message is gone.
     """
 
     sequence: int
@@ -92,14 +92,14 @@ class DeadLetterRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact in PROGRESS.
+    """A fact in PROGRESS.
 
     Attributes:
-        place: Its sequence in the stream.
+        stream_sequence: Its sequence in the stream.
         number: Its sequence in the run.
     """
 
-    place: int
+    stream_sequence: int
     workflow_id: str
     run_id: str
     number: int
@@ -112,7 +112,7 @@ class Execution:
     """A workflow execution in Temporal.
 
     Attributes:
-        status: Temporal's own word, e.g. ``COMPLETED``.
+        status: Temporal's name of the status, e.g. ``COMPLETED``.
     """
 
     workflow_id: str
@@ -123,7 +123,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """All that was found, at one look."""
+    """Everything that was read from the sources at one time."""
 
     stream_entries: Sequence[StreamEntry] = ()
     published: Sequence[Published] = ()
@@ -134,6 +134,6 @@ class Observations:
     recorded: Sequence[Recorded] = ()
 
     def all_events(self) -> list[Expected]:
-        """Return every event that lies in EVENTS, in order."""
+        """Return the events in EVENTS, each id once, in order."""
         types = {event.id: event.subject.removeprefix("events.") for event in reversed(self.published)}
         return [Expected(event_id, types[event_id]) for event_id in dict.fromkeys(it.id for it in self.published)]

@@ -1,4 +1,4 @@
-"""A verdict as people and programs read it."""
+"""Prints a verdict, as a table or as JSON lines."""
 
 import json
 import sys
@@ -13,18 +13,18 @@ from perdure.verify.judgement import CHECKS, Verdict
 
 __all__ = ["show", "show_json"]
 
-_IN_A_PIPE: Final = 160  # columns
+_PIPE_WIDTH: Final = 160  # columns
 
 
 def show(verdict: Verdict) -> None:
-    """Print a table of the checks, then what was violated."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
-    wrong = Counter(violation.check for violation in verdict.violations)
-    laid = Table("check", "of", "", "what holds", box=None, pad_edge=False, header_style="dim")
+    """Print a table of the checks, then the violations."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    violated = Counter(violation.check for violation in verdict.violations)
+    checks = Table("check", "of", "", "what holds", box=None, pad_edge=False, header_style="dim")
     for check, what in CHECKS.items():
-        state = f"[red]{wrong[check]} violated[/]" if wrong[check] else "[green]ok[/]"
-        laid.add_row(check, str(verdict.looked_at[check]), state, what)
-    console.print(laid)
+        state = f"[red]{violated[check]} violated[/]" if violated[check] else "[green]ok[/]"
+        checks.add_row(check, str(verdict.checked[check]), state, what)
+    console.print(checks)
     for violation in verdict.violations:
         console.print(f"[red]✗[/] {violation.check:<9} ", end="")
         console.print(f"{violation.id}: {violation.detail}", soft_wrap=True, markup=False)
@@ -32,9 +32,9 @@ def show(verdict: Verdict) -> None:
 
 def show_json(verdict: Verdict) -> None:
     """Print one JSON object for each check, then one for each violation."""
-    wrong = Counter(violation.check for violation in verdict.violations)
-    for check, count in verdict.looked_at.items():
-        print(json.dumps({"check": check, "of": count, "violated": wrong[check]}))  # noqa: T201 (a program speaks)
+    violated = Counter(violation.check for violation in verdict.violations)
+    for check, count in verdict.checked.items():
+        print(json.dumps({"check": check, "of": count, "violated": violated[check]}))  # noqa: T201 (the output)
     for violation in verdict.violations:
         print(json.dumps({"violation": violation.check, **_without_check(asdict(violation))}))  # noqa: T201 (likewise)
 

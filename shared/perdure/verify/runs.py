@@ -1,4 +1,4 @@
-"""What Temporal itself says of its executions."""
+"""Reads workflow executions from Temporal."""
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
@@ -8,24 +8,24 @@ from temporalio.client import Client, WorkflowExecution
 
 from perdure.verify.records import Execution
 
-__all__ = ["executions"]
+__all__ = ["list_executions"]
 
-_EVENT_MEMO: Final = "perdure_event_id"  # written here anew: what is read is what lies there, not what a service means
-_ANSWERED_WITHIN: Final = timedelta(seconds=10)
+_EVENT_MEMO: Final = "perdure_event_id"  # repeated here, since the verifier shares no code with the services
+_RPC_TIMEOUT: Final = timedelta(seconds=10)
 
 
-async def executions(client: Client, task_queues: Iterable[str]) -> list[Execution]:
+async def list_executions(client: Client, task_queues: Iterable[str]) -> list[Execution]:
     """Return every execution on these task queues that an event started.
 
     Raises:
         temporalio.service.RPCError: Temporal does not answer.
     """
-    return [execution async for execution in _listed(client, task_queues)]
+    return [execution async for execution in _executions(client, task_queues)]
 
 
-async def _listed(client: Client, task_queues: Iterable[str]) -> AsyncIterator[Execution]:
+async def _executions(client: Client, task_queues: Iterable[str]) -> AsyncIterator[Execution]:
     queues = ", ".join(f"'{queue}'" for queue in sorted(task_queues))
-    async for found in client.list_workflows(f"TaskQueue IN ({queues})", rpc_timeout=_ANSWERED_WITHIN):
+    async for found in client.list_workflows(f"TaskQueue IN ({queues})", rpc_timeout=_RPC_TIMEOUT):
         event_id = await found.memo_value(_EVENT_MEMO, None, type_hint=str)
         if event_id is not None:
             yield Execution(found.id, found.run_id, event_id, _status(found))

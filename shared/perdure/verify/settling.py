@@ -1,4 +1,4 @@
-"""A verdict takes time: what is in flight is no violation yet, so one looks again until all is well, or time is up."""
+"""Waits for a verdict: messages in flight are no violation yet, so the checks repeat until they pass or time is up."""
 
 import asyncio
 import time
@@ -10,42 +10,42 @@ from perdure.verify.judgement import Verdict, judge
 from perdure.verify.records import Expected
 from perdure.verify.sources import Sources
 
-__all__ = ["settled"]
+__all__ = ["wait_for_verdict"]
 
-_LOOK_EVERY: Final = 1.0  # seconds
+_POLL_INTERVAL: Final = 1.0  # seconds
 
 
-async def settled(
+async def wait_for_verdict(
     sources: Sources,
     expected: Sequence[Expected] | None,
     *,
     runs_per_event: int,
     deadline: float,
-    tell: Callable[[Verdict], None],
+    on_verdict: Callable[[Verdict], None],
 ) -> Verdict:
-    """Return the verdict once nothing is wrong and nothing in anybody's hands, else that of the last look.
+    """Return the verdict once all checks pass and no message is outstanding, else the last one before the deadline.
 
     Args:
-        sources: Where to look.
-        expected: What was published; without it, all that lies in EVENTS.
+        sources: The sources to read.
+        expected: The events that were published; None for all events in EVENTS.
         runs_per_event: How many routes each event matches.
-        deadline: When to stop looking, by ``time.monotonic``.
-        tell: Hears what is still wrong, at each look.
+        deadline: When to stop, by ``time.monotonic``.
+        on_verdict: Called with each verdict that is not final.
 
     Raises:
-        Unavailable: A source did not answer at the last look.
+        Unavailable: A source did not answer at the last attempt.
     """
     while True:
         last = time.monotonic() >= deadline
         try:
-            quiet = await sources.quiet()
-            seen = await sources.look()
+            settled = await sources.all_acknowledged()
+            seen = await sources.observe()
             verdict = judge(seen.all_events() if expected is None else expected, seen, runs_per_event=runs_per_event)
         except Unavailable:
             if last:
                 raise
         else:
-            if last or (quiet and not verdict.violations):
+            if last or (settled and not verdict.violations):
                 return verdict
-            tell(verdict)
-        await asyncio.sleep(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic())))
+            on_verdict(verdict)
+        await asyncio.sleep(min(_POLL_INTERVAL, max(0.0, deadline - time.monotonic())))

@@ -1,4 +1,4 @@
-"""The three sources, open at once, and one look at all of them."""
+"""Opens and reads the three sources: JetStream, Temporal and the audit database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,59 +18,65 @@ from perdure.connections.temporal import open_client
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.verify.records import Observations
-from perdure.verify.runs import executions
-from perdure.verify.store import open_store, recorded
+from perdure.verify.runs import list_executions
+from perdure.verify.store import open_store, read_records
 from perdure.verify.streams import Streams
 
 __all__ = ["Sources", "open_sources"]
 
-_AGAIN_AFTER: Final = 0.5  # seconds
+_RETRY_AFTER: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the truth lies."""
+    """The open sources."""
 
     streams: Streams
     temporal: Temporal
     task_queues: frozenset[str]
     store: AsyncEngine
 
-    async def look(self) -> Observations:
-        """Read all; streams first, so that what they hold can be found in Temporal and in the store.
+    async def observe(self) -> Observations:
+        """Read all sources.
+
+        The streams come first, so that Temporal and the audit database can already hold what the streams contain.
 
         Raises:
-            Unavailable: One of them does not answer.
+            Unavailable: A source does not answer.
         """
         streams = self.streams
         try:
             await streams.read()
-            runs = await executions(self.temporal, self.task_queues)
-            rows = await recorded(self.store)
+            runs = await list_executions(self.temporal, self.task_queues)
+            rows = await read_records(self.store)
         except (NatsError, RPCError, SQLAlchemyError, OSError) as error:
             raise Unavailable(f"A source cannot be read: {error!r}") from error
         return Observations(
-            streams.said, streams.published, streams.commands, streams.letters, streams.facts, runs, rows
+            streams.entries, streams.published, streams.commands, streams.letters, streams.facts, runs, rows
         )
 
-    async def quiet(self) -> bool:
-        """Tell whether every consumer has acknowledged all there is: then nothing is in anybody's hands.
+    async def all_acknowledged(self) -> bool:
+        """Return whether the durable consumers have acknowledged every message.
 
         Raises:
             Unavailable: NATS does not answer.
         """
         try:
-            return await self.streams.in_hand() == 0
+            return await self.streams.count_outstanding() == 0
         except (NatsError, OSError) as error:
-            raise Unavailable(f"NATS does not tell of its consumers: {error!r}") from error
+            raise Unavailable(f"NATS did not return its consumers: {error!r}") from error
 
 
 @asynccontextmanager
 async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[Sources]:
-    """Open them: those of the local suite if one runs, else the configured ones.
+    """Open the sources of the running local suite, else the configured ones.
+
+    Args:
+        settings: The configuration.
+        within: How long to try to connect, in seconds.
 
     Raises:
-        Unavailable: NATS or Temporal does not answer within so many seconds.
+        Unavailable: NATS or Temporal did not answer in time.
     """
     bus, engine = discover(settings)
     async with AsyncExitStack() as stack:
@@ -94,7 +100,7 @@ async def _temporal(settings: TemporalSettings, within: float) -> Temporal:
             while True:
                 try:
                     return await open_client(settings)
-                except RuntimeError:  # what temporalio raises when no connection comes about
-                    await asyncio.sleep(_AGAIN_AFTER)
+                except RuntimeError:  # temporalio raises it when it cannot connect
+                    await asyncio.sleep(_RETRY_AFTER)
     except TimeoutError as error:
         raise Unavailable(f"No Temporal answers at {settings.host}:{settings.port}.") from error

@@ -1,4 +1,4 @@
-"""What the audit store holds, read from the database itself; the audit service is not asked."""
+"""Reads the audit database directly, without the audit service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from perdure.config.settings import Settings
 from perdure.verify.records import Recorded
 
-__all__ = ["open_store", "recorded"]
+__all__ = ["open_store", "read_records"]
 
 _RECORDS: Final = table("records", column("stream"), column("sequence"), column("subject"), column("body"))
-_AT_ONCE: Final = 1_000  # rows
+_ROWS_PER_FETCH: Final = 1_000
 
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """Open the store that the configuration names, SQLite only for reading."""
+    """Open the configured audit database; SQLite is opened read-only."""
     engine = create_async_engine(settings.audit.database or _sqlite_in(settings.state))
     try:
         yield engine
@@ -28,22 +28,22 @@ async def open_store(settings: Settings) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-async def recorded(store: AsyncEngine) -> list[Recorded]:
-    """Return all rows.
+async def read_records(store: AsyncEngine) -> list[Recorded]:
+    """Return all audit records.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: The store cannot be read.
+        sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
     """
     found = []
     async with store.connect() as connection:
-        rows = await connection.stream(select(_RECORDS).execution_options(yield_per=_AT_ONCE))
+        rows = await connection.stream(select(_RECORDS).execution_options(yield_per=_ROWS_PER_FETCH))
         async for stream, sequence, subject, body in rows:
             found.append(Recorded(stream, sequence, subject, _digest(body)))
     return found
 
 
 def _digest(body: object) -> str:
-    """Return SHA-256 in hex; SQLite gives back whatever somebody put there, be it text or nothing."""
+    """Return the SHA-256 in hex; SQLite columns are untyped, so the body may also be text or NULL."""
     return sha256(body if isinstance(body, bytes) else str(body).encode()).hexdigest()
 
 

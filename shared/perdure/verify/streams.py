@@ -1,4 +1,4 @@
-"""What JetStream holds, read by plain nats-py: at each look, what came since the one before."""
+"""Reads JetStream with plain nats-py; each read continues after the one before."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, Progress
-from perdure.verify.identity import event_behind, event_id
+from perdure.verify.identity import command_event_id, event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 
 __all__ = ["AUDITED", "Message", "Streams"]
@@ -27,16 +27,16 @@ AUDITED: Final = (
     "NOTIFICATIONS",
     "DLQ",
 )
-"""The streams of which every message must be recorded."""
+"""The streams whose messages must all be in the audit store."""
 
-_AT_ONCE: Final = 512  # messages
-_ANSWERED_WITHIN: Final = 5.0  # seconds
-_FORGOTTEN_AFTER: Final = 30.0  # seconds after which the server drops a reader's place by itself
+_BATCH: Final = 512  # messages
+_FETCH_TIMEOUT: Final = 5.0  # seconds
+_INACTIVE_THRESHOLD: Final = 30.0  # seconds after which the server deletes an unused consumer
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as JetStream gives it."""
+    """A message that was read from a stream."""
 
     stream: str
     sequence: int
@@ -51,30 +51,38 @@ class Message:
 
 
 class Streams:
-    """The records of all messages that were read, in the order of their streams."""
+    """Collects records of the messages in the audited streams.
+
+    Attributes:
+        entries: One record of every message.
+        published: The events in EVENTS.
+        commands: The commands in COMMANDS that name an event.
+        letters: The dead letters in DLQ.
+        facts: The facts in PROGRESS.
+    """
 
     def __init__(self, js: JetStreamContext) -> None:
         self._js = js
-        self._read = dict.fromkeys(AUDITED, 0)
-        self.said: list[StreamEntry] = []
+        self._last_read = dict.fromkeys(AUDITED, 0)
+        self.entries: list[StreamEntry] = []
         self.published: list[Published] = []
         self.commands: list[Command] = []
         self.letters: list[DeadLetterRecord] = []
         self.facts: list[Fact] = []
 
     async def read(self, *streams: str) -> None:
-        """Read on, in these streams or in all.
+        """Read the new messages of these streams, or of all.
 
         Raises:
-            nats.errors.Error: NATS does not answer; what was read so far is kept.
+            nats.errors.Error: NATS does not answer; records collected so far are kept.
         """
         for stream in streams or AUDITED:
-            async for message in self._new(stream):
-                self.take(message)
-                self._read[stream] = message.sequence
+            async for message in self._new_messages(stream):
+                self.add(message)
+                self._last_read[stream] = message.sequence
 
-    async def in_hand(self) -> int:
-        """Count the messages that some consumer has not heard yet, or not acknowledged.
+    async def count_outstanding(self) -> int:
+        """Count the messages that durable consumers have not received or not acknowledged.
 
         Raises:
             nats.errors.Error: NATS does not answer.
@@ -83,58 +91,61 @@ class Streams:
         durable = [info for info in consumers if info.config.durable_name]
         return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in durable)
 
-    def take(self, message: Message) -> None:
-        """Make records of a message."""
-        self.said.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
+    def add(self, message: Message) -> None:
+        """Record a message."""
+        self.entries.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
         match message.stream:
             case "EVENTS":
-                identity = event_id(message.headers, message.body, place=f"EVENTS.{message.sequence}")
+                identity = event_id(message.headers, message.body, position=f"EVENTS.{message.sequence}")
                 self.published.append(Published(message.sequence, message.subject, identity, message.digest))
             case "COMMANDS":
-                if (about := event_behind(message.body)) is not None:
+                if (about := command_event_id(message.body)) is not None:
                     self.commands.append(Command(message.sequence, about))
             case "PROGRESS":
-                self._take_fact(message)
+                self._add_fact(message)
             case "DLQ":
-                self._take_letter(message)
+                self._add_dead_letter(message)
 
-    def _take_fact(self, message: Message) -> None:
+    def _add_fact(self, message: Message) -> None:
         try:
             fact = Progress.model_validate_json(message.body)
         except ValidationError:
-            return  # anybody may write to a subject; what is no fact counts as none, and gaps show
+            return  # any client may publish here: an invalid message is no fact, and the gap is a violation
         self.facts.append(
             Fact(message.sequence, fact.workflow_id, fact.run_id, fact.sequence, fact.kind, fact.event_id)
         )
 
-    def _take_letter(self, message: Message) -> None:
+    def _add_dead_letter(self, message: Message) -> None:
         try:
-            letter = DeadLetter.model_validate_json(message.body)
+            dead_letter = DeadLetter.model_validate_json(message.body)
         except ValidationError:
-            return  # likewise: a letter that cannot be read is none, and its event has no outcome
-        body, place = letter.body or b"", f"{letter.stream}.{letter.stream_sequence}"
-        about = event_id(letter.headers, body, place=place) if letter.stream == "EVENTS" else event_behind(body)
+            return  # likewise: an invalid message is no dead letter, and its event has no outcome
+        body, position = dead_letter.body or b"", f"{dead_letter.stream}.{dead_letter.stream_sequence}"
+        is_event = dead_letter.stream == "EVENTS"
+        about = event_id(dead_letter.headers, body, position=position) if is_event else command_event_id(body)
         self.letters.append(
-            DeadLetterRecord(message.sequence, letter.reason, letter.stream, letter.stream_sequence, about)
+            DeadLetterRecord(
+                message.sequence, dead_letter.reason, dead_letter.stream, dead_letter.stream_sequence, about
+            )
         )
 
-    async def _new(self, stream: str) -> AsyncIterator[Message]:
+    async def _new_messages(self, stream: str) -> AsyncIterator[Message]:
         info = await self._js.stream_info(stream)
-        if info.state.last_seq <= self._read[stream]:
+        if info.state.last_seq <= self._last_read[stream]:
             return
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._read[stream] + 1,
+            opt_start_seq=self._last_read[stream] + 1,
             ack_policy=AckPolicy.NONE,
-            inactive_threshold=_FORGOTTEN_AFTER,
+            inactive_threshold=_INACTIVE_THRESHOLD,
         )
         subscription = await self._js.pull_subscribe(">", stream=stream, config=config)
         consumer = await subscription.consumer_info()
         remaining = consumer.num_pending or 0
         while remaining > 0:
-            for message in await subscription.fetch(min(remaining, _AT_ONCE), timeout=_ANSWERED_WITHIN):
+            for message in await subscription.fetch(min(remaining, _BATCH), timeout=_FETCH_TIMEOUT):
                 remaining -= 1
-                place = message.metadata.sequence.stream
-                yield Message(stream, place, message.subject, message.headers or {}, message.data)
+                sequence = message.metadata.sequence.stream
+                yield Message(stream, sequence, message.subject, message.headers or {}, message.data)
         await subscription.unsubscribe()
         await self._js.delete_consumer(stream, consumer.name)

@@ -46,7 +46,7 @@ class ScriptedApprovers:
             planned.who,
             f"{run_id}.{planned.number}",
             request_digest(title_of(planned.number) if planned.right_digest else "Something else?"),
-            said=planned.choice,
+            decision=planned.choice,
             nonce=f"{planned.nonce}",
             expires_at=None
             if planned.valid_hours is None

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from perdure.approvers import Approver, Directory, escalated, may_answer
+from perdure.approvers import Approver, Directory, escalated, may_vote
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy
 from perdure.flow.ballot import Ballot, ReceivedDecision
 from tests.support.notifier import NOON, request
@@ -38,7 +38,7 @@ def test_those_may_vote_whose_vote_the_run_accepts(policy: Policy, rungs: tuple[
     for count in range(len(rungs) + 1):
         current = escalated(opened, count)
 
-        eligible = {name for name in PEOPLE if may_answer(Directory(approvers=PEOPLE), name, current, NOON)}
+        eligible = {name for name in PEOPLE if may_vote(Directory(approvers=PEOPLE), name, current, NOON)}
 
         assert eligible == {name for name in PEOPLE if is_accepted(opened, count, name)}
         assert (current.digest, current.policy.escalate) == (opened.digest, rungs)

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from perdure.asyncapi import VERSION, contract_files, differences, read_files
 from perdure.asyncapi.channels import CHANNELS
-from perdure.asyncapi.flow import SAID_BY
+from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus import encode
 from perdure.bus.topology import CONSUMERS, STREAMS, matches
 from perdure.contracts import Message
@@ -98,7 +98,7 @@ def test_messages_of_services_require_their_type() -> None:
 def test_every_stream_has_a_channel_and_every_consumer_a_receive_operation() -> None:
     received = {(it["tags"][0]["name"], it["channel"]["$ref"]) for it in operations("receive")}
 
-    assert {channel.stream for channel in CHANNELS} == set(STREAMS) - {"ADVISORIES"} == set(SAID_BY)
+    assert {channel.stream for channel in CHANNELS} == set(STREAMS) - {"ADVISORIES"} == set(PUBLISHERS)
     assert received == {
         (consumer.service, f"#/channels/{channel.name}")
         for consumer in CONSUMERS

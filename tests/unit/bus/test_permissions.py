@@ -1,13 +1,13 @@
 """The permissions agree with the contract, the topology and the inbox prefixes."""
 
-from perdure.asyncapi.flow import SAID_BY
+from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus.permissions import CLIENT_ACCOUNTS, ROLES, nats_permissions
 from perdure.bus.topology import CONSUMERS, QUEUES, STREAMS, matches
 from perdure.connections.nats import inbox_prefix
 
 
 def test_each_service_may_publish_what_the_contract_lists_for_it() -> None:
-    for stream, services in SAID_BY.items():
+    for stream, services in PUBLISHERS.items():
         for service in services:
             subject = f"{stream.lower()}.{service}"
             assert may_publish(service, subject), (stream, service)

@@ -1,4 +1,4 @@
-"""What is asked for wrongly is told in a sentence, with exit code 2."""
+"""Invalid options of ``perdure chaos`` and ``perdure up`` are refused with a message and exit code 2."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_victims_and_replicas_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("replicas", "said"),
+    ("replicas", "message"),
     [
         ("audit=2", "one SQLite file"),
         ("nats=3", "there is no service 'nats'"),
@@ -28,19 +28,19 @@ def test_victims_and_replicas_are_read() -> None:
         ("ingest=many", "1 at least"),
     ],
 )
-def test_replicas_that_cannot_be_are_refused(replicas: str, said: str) -> None:
-    with pytest.raises(typer.BadParameter, match=said):
+def test_invalid_replicas_are_refused(replicas: str, message: str) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
         read_replicas(replicas)
 
 
 @pytest.mark.parametrize("victims", ["", " , ", "postgres", "ingest,nat"])
-def test_victims_that_do_not_exist_are_refused(victims: str) -> None:
+def test_unknown_victims_are_refused(victims: str) -> None:
     with pytest.raises(typer.BadParameter, match="ingest, orchestrator"):
         read_victims(victims)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["chaos", "--kill", "postgres"], "postgres"),
         (["chaos", "--every", "soon"], "no duration"),
@@ -51,11 +51,11 @@ def test_victims_that_do_not_exist_are_refused(victims: str) -> None:
         (["up", "--replicas", "ingest=0"], "1 at least"),
     ],
 )
-def test_a_wrong_call_ends_with_2(
-    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_invalid_options_exit_with_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
 
-    assert answer.exit_code == 2
-    assert said in answer.output
+    assert result.exit_code == 2
+    assert message in result.output

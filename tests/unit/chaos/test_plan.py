@@ -1,4 +1,4 @@
-"""A seed decides what happens."""
+"""A seed determines the plan of a chaos run."""
 
 import json
 from collections import Counter
@@ -7,14 +7,14 @@ from itertools import islice
 from perdure.chaos.plan import VICTIMS, kill_order, plan_given, plan_probes
 
 
-def test_the_same_seed_plans_the_same_events_and_another_others() -> None:
+def test_the_events_depend_on_the_seed_alone() -> None:
     first, again = (plan_probes(500, 7, label="x") for _ in range(2))
 
     assert first == again
     assert first != plan_probes(500, 8, label="x")
 
 
-def test_about_one_event_in_ten_is_bad_and_one_in_ten_comes_twice() -> None:
+def test_about_one_event_in_ten_is_invalid_and_one_in_ten_is_published_twice() -> None:
     planned = plan_probes(2_000, 7, label="x")
     outcomes = Counter(event.outcome for event in planned)
     copies = Counter(event.copies for event in planned if event.outcome == "run")
@@ -25,7 +25,7 @@ def test_about_one_event_in_ten_is_bad_and_one_in_ten_comes_twice() -> None:
     assert len({event.id for event in planned}) == 2_000
 
 
-def test_bad_events_are_no_json_or_do_not_fit_and_good_ones_do() -> None:
+def test_invalid_events_break_json_or_schema_and_valid_ones_fit() -> None:
     def fits(body: bytes) -> bool:
         try:
             data = json.loads(body)
@@ -36,14 +36,14 @@ def test_bad_events_are_no_json_or_do_not_fit_and_good_ones_do() -> None:
     assert all(fits(event.body) == (event.outcome == "run") for event in plan_probes(500, 7, label="x"))
 
 
-def test_a_users_event_is_published_as_it_is_and_may_become_either() -> None:
+def test_a_given_event_is_published_unchanged_with_any_outcome() -> None:
     planned = plan_given(100, 7, label="x", type_="a.b", body=b'{"n": 1}')
 
     assert {(event.type, event.body, event.outcome) for event in planned} == {("a.b", b'{"n": 1}', None)}
     assert {event.copies for event in planned} == {1, 2}
 
 
-def test_the_same_seed_kills_in_the_same_order_and_every_victim_has_its_turn() -> None:
+def test_the_kill_order_depends_on_the_seed_alone_and_each_round_has_every_victim() -> None:
     first, again = (list(islice(kill_order(VICTIMS, 7), 30)) for _ in range(2))
 
     assert first == again

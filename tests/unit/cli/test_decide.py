@@ -1,4 +1,4 @@
-"""Answers by the command line: what it says, and how it ends."""
+"""Deciding approval requests on the command line: output and exit codes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from tests.support.notifier import request
 
 @pytest.fixture
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
-    """A bus on which one request waits, and nobody judges."""
+    """A bus with one open request, on which nobody judges decisions."""
     monkeypatch.chdir(tmp_path)
     SigningKey.new().write(tmp_path / "ada.pem")
     bus = MemoryBus()
@@ -42,55 +42,57 @@ def decisions(bus: MemoryBus) -> list[Decision]:
 
 
 @pytest.mark.parametrize("command", [("approve", "w.1", "--comment"), ("reject", "w.1", "--reason")])
-def test_a_comment_that_is_too_long_is_told_and_not_said(bus: MemoryBus, command: tuple[str, ...]) -> None:
-    told = perdure(*command, "c" * 16_385)
+def test_a_comment_that_is_too_long_is_refused_and_not_published(bus: MemoryBus, command: tuple[str, ...]) -> None:
+    result = perdure(*command, "c" * 16_385)
 
-    assert told.exit_code == 2
-    assert "at most 16,384 characters" in " ".join(told.output.split())
+    assert result.exit_code == 2
+    assert "at most 16,384 characters" in " ".join(result.output.split())
     assert decisions(bus) == []
 
 
-def test_what_is_stored_and_not_judged_yet_is_no_refusal(bus: MemoryBus) -> None:
-    told = perdure("approve", "w.1")
+def test_a_decision_that_is_stored_and_not_judged_yet_is_no_refusal(bus: MemoryBus) -> None:
+    result = perdure("approve", "w.1")
 
-    assert told.exit_code == 3
-    assert "The decision is stored" in told.output
-    assert "`perdure doctor`" in told.output
+    assert result.exit_code == 3
+    assert "The decision is stored" in result.output
+    assert "`perdure doctor`" in result.output
     assert len(decisions(bus)) == 1
 
 
-def test_approvers_that_cannot_be_read_are_named_as_what_a_decision_waits_for(
+def test_an_unreadable_approvers_file_is_named_as_the_reason_to_wait(
     bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERDURE_APPROVALS__APPROVERS", "people.yaml")
     Path("people.yaml").write_text("approvers: [ada]")
 
-    told = perdure("approve", "w.1")
+    result = perdure("approve", "w.1")
 
-    assert told.exit_code == 3
-    assert "The approvers file people.yaml is wrong: approvers" in told.output
+    assert result.exit_code == 3
+    assert "The approvers file people.yaml is wrong: approvers" in result.output
     assert len(decisions(bus)) == 1
 
 
-@pytest.mark.parametrize(("code", "ends"), [("accepted", 0), ("duplicate", 1)])
-def test_a_receipt_says_how_it_ends(
-    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, ends: int
+@pytest.mark.parametrize(("code", "exit_code"), [("accepted", 0), ("duplicate", 1)])
+def test_the_receipt_determines_the_exit_code(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, exit_code: int
 ) -> None:
-    async def judged(_: DecisionClient, spoken: PublishedDecision, *, within: float) -> Receipt:
-        about = {"request_id": spoken.decision.request_id, "decision_id": spoken.decision.message_id}
+    async def receipt(_: DecisionClient, published: PublishedDecision, *, within: float) -> Receipt:
+        about = {"request_id": published.decision.request_id, "decision_id": published.decision.message_id}
         return Receipt(**about, accepted=code == "accepted", code=code, reason=f"within {within} s")
 
-    monkeypatch.setattr(DecisionClient, "receipt", judged)
+    monkeypatch.setattr(DecisionClient, "receipt", receipt)
 
-    assert perdure("approve", "w.1").exit_code == ends
+    assert perdure("approve", "w.1").exit_code == exit_code
     assert len(decisions(bus)) == 1
 
 
-def test_a_bus_that_goes_after_it_is_stored_leaves_it_stored(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gone(_: DecisionClient, spoken: PublishedDecision, *, within: float) -> Receipt:
-        raise Unavailable(f"{spoken.place} waited {within}")
+def test_a_bus_that_is_lost_after_the_decision_is_stored_leaves_it_stored(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(_: DecisionClient, published: PublishedDecision, *, within: float) -> Receipt:
+        raise Unavailable(f"{published.place} waited {within}")
 
-    monkeypatch.setattr(DecisionClient, "receipt", gone)
+    monkeypatch.setattr(DecisionClient, "receipt", unavailable)
 
     assert perdure("approve", "w.1").exit_code == 3
     assert len(decisions(bus)) == 1

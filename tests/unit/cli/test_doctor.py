@@ -1,4 +1,4 @@
-"""What the doctor finds where no suite runs."""
+"""``perdure doctor`` where no suite runs."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,16 @@ from perdure.cli.app import app
 
 
 @pytest.fixture(autouse=True)
-def nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PERDURE_NATS__SERVERS", '["nats://127.0.0.1:1"]')
     monkeypatch.setenv("PERDURE_APPROVALS__APPROVERS", "people.yaml")
 
 
 def findings() -> dict[str, dict[str, Any]]:
-    said = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
-    assert said.exit_code == 1, "there is no NATS"
-    return {finding["what"]: finding for finding in map(json.loads, said.stdout.splitlines())}
+    result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
+    assert result.exit_code == 1, "there is no NATS"
+    return {finding["what"]: finding for finding in map(json.loads, result.stdout.splitlines())}
 
 
 def test_the_approvers_are_counted() -> None:
@@ -29,7 +29,7 @@ def test_the_approvers_are_counted() -> None:
     assert findings()["approvers"] == {"what": "approvers", "good": True, "detail": "people.yaml knows 1"}
 
 
-def test_an_approvers_file_that_cannot_be_read_keeps_everybody_waiting() -> None:
+def test_an_unreadable_approvers_file_is_a_bad_finding() -> None:
     Path("people.yaml").write_text("approvers: [ada]")
 
     found = findings()["approvers"]

@@ -1,4 +1,4 @@
-"""The inbox, as somebody sits before it: a screen, keys, and a bus on which the run answers."""
+"""The inbox screen: rows, keys and notifications, with receipts from a simulated run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ KEY = SigningKey.new()
 
 
 @asynccontextmanager
-async def sitting_at(bus: MemoryBus, *titles: str) -> AsyncIterator[Pilot[None]]:
+async def inbox_with(bus: MemoryBus, *titles: str) -> AsyncIterator[Pilot[None]]:
     for number, title in enumerate(titles, 1):
         await bus.publish(request(number, title=title, details=f"All about {number}."))
     async with Inbox(bus, "ada", KEY).run_test(size=(140, 40)) as pilot:
@@ -33,9 +33,9 @@ async def until_rows(pilot: Pilot[None], count: int) -> None:
 
 
 async def judge(bus: MemoryBus, *, accepted: bool, reason: str) -> Decision:
-    """Do what the run does: say a receipt for the next decision."""
-    async for heard in bus.subscribe("decisions.>", replay=True):
-        decision = decode(heard.raw)
+    """Publish a receipt for the next decision, as the run would."""
+    async for message in bus.subscribe("decisions.>", replay=True):
+        decision = decode(message.raw)
         assert isinstance(decision, Decision)
         code = "accepted" if accepted else "duplicate"
         about = {"request_id": decision.request_id, "decision_id": decision.message_id}
@@ -48,45 +48,45 @@ def shown(pilot: Pilot[None]) -> str:
     return str(pilot.app.query_one("#shown Static", Static).visual)
 
 
-async def told(pilot: Pilot[None]) -> str:
+async def notification(pilot: Pilot[None]) -> str:
     async with asyncio.timeout(10):
-        while not (notes := list(pilot.app._notifications)):  # noqa: SLF001 (what is shown for a moment)
+        while not (notes := list(pilot.app._notifications)):  # noqa: SLF001 (Textual has no public list of them)
             await pilot.pause(0.02)
     (note,) = notes
     return f"{note.severity}: {note.message}"
 
 
-async def test_a_key_and_a_comment_approve_what_is_on_the_screen() -> None:
+async def test_a_key_and_a_comment_approve_the_request_on_the_screen() -> None:
     bus = MemoryBus()
-    async with sitting_at(bus, "Pay 1?", "Pay 2?") as pilot:
+    async with inbox_with(bus, "Pay 1?", "Pay 2?") as pilot:
         await pilot.press("down")
         assert "All about 2." in shown(pilot)
 
         await pilot.press("a", *"fine", "enter")
         decision = await judge(bus, accepted=True, reason="it counts: 1 of 2")
 
-        assert await told(pilot) == "information: Pay 2?\nit counts: 1 of 2"
-    said = (decision.request_id, decision.decision, decision.approver, decision.comment, decision.digest)
-    assert said == ("w.2", "approve", "ada", "fine", request(2).digest)
+        assert await notification(pilot) == "information: Pay 2?\nit counts: 1 of 2"
+    published = (decision.request_id, decision.decision, decision.approver, decision.comment, decision.digest)
+    assert published == ("w.2", "approve", "ada", "fine", request(2).digest)
     assert decision.key_id == KEY.key_id
 
 
-async def test_who_rejects_says_why() -> None:
+async def test_a_rejection_needs_a_reason() -> None:
     bus = MemoryBus()
-    async with sitting_at(bus, "Pay 1?") as pilot:
+    async with inbox_with(bus, "Pay 1?") as pilot:
         await pilot.press("r", "enter")
         assert not [it for it in bus.published if isinstance(it, Decision)]
 
         await pilot.press(*"no", "enter")
-        decision = await judge(bus, accepted=False, reason="you said approve before")
+        decision = await judge(bus, accepted=False, reason="you approved before")
 
-        assert await told(pilot) == "error: Pay 1?\nyou said approve before"
+        assert await notification(pilot) == "error: Pay 1?\nyou approved before"
     assert (decision.decision, decision.comment) == ("reject", "no")
 
 
-async def test_escape_says_nothing() -> None:
+async def test_escape_publishes_nothing() -> None:
     bus = MemoryBus()
-    async with sitting_at(bus, "Pay 1?") as pilot:
+    async with inbox_with(bus, "Pay 1?") as pilot:
         await pilot.press("a", *"fine", "escape")
         await pilot.pause(0.1)
 
@@ -94,9 +94,9 @@ async def test_escape_says_nothing() -> None:
         assert "All about 1." in shown(pilot)
 
 
-async def test_what_is_decided_leaves_and_what_is_asked_comes_while_the_cursor_stays() -> None:
+async def test_requests_come_and_go_while_the_cursor_stays() -> None:
     bus = MemoryBus()
-    async with sitting_at(bus, "Pay 1?", "Pay 2?") as pilot:
+    async with inbox_with(bus, "Pay 1?", "Pay 2?") as pilot:
         await pilot.press("down")
 
         await bus.publish(decided(1))
@@ -107,16 +107,16 @@ async def test_what_is_decided_leaves_and_what_is_asked_comes_while_the_cursor_s
         assert "All about 2." in shown(pilot)
 
 
-async def test_words_find_requests() -> None:
-    async with sitting_at(MemoryBus(), "Pay 1?", "Delete all?") as pilot:
+async def test_a_search_filters_requests() -> None:
+    async with inbox_with(MemoryBus(), "Pay 1?", "Delete all?") as pilot:
         await pilot.press("slash", *"delete", "enter")
         await until_rows(pilot, 1)
 
         assert "Delete all?" in shown(pilot)
 
 
-async def test_what_a_run_wrote_is_shown_and_not_done() -> None:
-    async with sitting_at(MemoryBus(), "[red]Pay[/] \x1b[2K\u202e1?") as pilot:
+async def test_markup_and_control_characters_of_a_title_are_shown_literally() -> None:
+    async with inbox_with(MemoryBus(), "[red]Pay[/] \x1b[2K\u202e1?") as pilot:
         (row,) = pilot.app.query_one(DataTable).rows
 
         assert str(pilot.app.query_one(DataTable).get_row(row)[0]) == r"[red]Pay[/] \u001b[2K\u202e1?"

@@ -1,4 +1,4 @@
-"""Keys and delegation by the command line, on a file of its own."""
+"""Keys and delegation on the command line, with an approvers file per test."""
 
 import json
 from pathlib import Path
@@ -18,10 +18,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def perdure(*arguments: str, ends: int = 0) -> str:
-    said = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert said.exit_code == ends, said.output
-    return said.output
+def perdure(*arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == exit_code, result.output
+    return result.output
 
 
 def test_a_key_is_made_listed_and_revoked(folder: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_key_is_made_listed_and_revoked(folder: Path) -> None:
         perdure("keys", "revoke", "123")
 
 
-def test_who_is_away_names_who_answers_until_they_are_back() -> None:
+def test_an_absent_approver_names_a_delegate_until_they_are_back() -> None:
     for name in ("ada", "bob"):
         perdure("keys", "new", name)
 
@@ -53,36 +53,36 @@ def test_who_is_away_names_who_answers_until_they_are_back() -> None:
     assert away.to == ("bob",)
     assert "ada answers again." in perdure("delegate", "ada", "--back")
     assert ApproversFile(Path("people.yaml")).current().approvers["ada"].away is None
-    with pytest.raises(PerdureError, match="knows no eve"):
+    with pytest.raises(PerdureError, match="does not know eve"):
         perdure("delegate", "ada", "--to", "eve")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [(("--to", "bob"), "bob cannot answer for bob"), (("--to", "ada", "--until", "2020-01-07"), "is past")],
 )
-def test_who_answers_instead_is_somebody_else_and_for_a_time_to_come(arguments: tuple[str, ...], told: str) -> None:
+def test_a_delegate_is_somebody_else_and_the_end_is_in_the_future(arguments: tuple[str, ...], message: str) -> None:
     for name in ("ada", "bob"):
         perdure("keys", "new", name)
 
-    assert told in perdure("delegate", "bob", *arguments, ends=2)
+    assert message in perdure("delegate", "bob", *arguments, exit_code=2)
     assert ApproversFile(Path("people.yaml")).current().approvers["bob"].away is None
 
 
-def test_a_new_key_names_the_older_ones_that_stay_valid() -> None:
+def test_making_a_key_lists_the_older_ones_that_stay_valid() -> None:
     for _ in range(2):
         perdure("keys", "new", "ada")
     first, second = map(json.loads, perdure("keys", "list", "--json").splitlines())
     perdure("keys", "revoke", first["key_id"])
 
-    told = perdure("keys", "new", "ada")
+    output = perdure("keys", "new", "ada")
 
-    assert f"`perdure keys revoke {second['key_id']}`" in told
-    assert first["key_id"] not in told
+    assert f"`perdure keys revoke {second['key_id']}`" in output
+    assert first["key_id"] not in output
 
 
 @pytest.mark.parametrize("name", ["../eve", "b ob", "bob~1", "", ".bob"])
-def test_a_name_that_nobody_can_type_or_that_names_no_file_is_refused(name: str) -> None:
+def test_a_name_that_nobody_can_type_or_that_is_no_file_name_is_refused(name: str) -> None:
     with pytest.raises(SetupError, match="cannot be the name of an approver"):
         perdure("keys", "new", name)
 
@@ -94,7 +94,7 @@ def test_a_name_may_be_an_address(name: str) -> None:
     assert name in ApproversFile(Path("people.yaml")).current().approvers
 
 
-def test_who_is_known_by_a_name_of_two_words_gets_another_key() -> None:
+def test_an_approver_whose_name_has_two_words_gets_another_key() -> None:
     Path("people.yaml").write_text("approvers: {Ada Lovelace: {}}")
 
     perdure("keys", "new", "Ada Lovelace")

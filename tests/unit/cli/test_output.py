@@ -1,4 +1,4 @@
-"""What a terminal shows."""
+"""Terminal output: usage, progress lines, tables and escaping."""
 
 import json
 from datetime import UTC, datetime
@@ -13,11 +13,11 @@ from perdure.contracts import ApprovalRequested, Progress, RunUsage, Usage
 
 PRICED = Usage(requests=1, input_tokens=11, output_tokens=3, cost_usd=Decimal("0.0025"))
 UNPRICED = Usage(requests=1, input_tokens=11, output_tokens=3, unpriced_requests=1)
-ASKED = RunUsage.of_request("clerk", "gpt-4o", PRICED)
+USED = RunUsage.of_request("clerk", "gpt-4o", PRICED)
 
 
-def test_what_a_run_used_is_told_in_all_by_agent_and_by_model() -> None:
-    used = ASKED + RunUsage.of_request("guard", "house", UNPRICED) + RunUsage(tool_calls=1)
+def test_usage_of_a_run_is_shown_in_total_by_agent_and_by_model() -> None:
+    used = USED + RunUsage.of_request("guard", "house", UNPRICED) + RunUsage(tool_calls=1)
 
     assert list(usage_lines(used)) == [
         "Used: 2 model requests, 1 tool calls, 22 tokens in, 6 out, 0.0025 USD, 1 without a known price",
@@ -28,11 +28,11 @@ def test_what_a_run_used_is_told_in_all_by_agent_and_by_model() -> None:
     ]
 
 
-def test_of_a_run_that_asked_nobody_nothing_is_told() -> None:
+def test_a_run_without_usage_shows_none() -> None:
     assert list(usage_lines(RunUsage())) == []
 
 
-def test_a_request_to_a_model_tells_which_and_what_it_used() -> None:
+def test_a_model_request_shows_the_model_and_its_usage() -> None:
     fact = Progress(
         workflow="W",
         workflow_id="w",
@@ -41,7 +41,7 @@ def test_a_request_to_a_model_tells_which_and_what_it_used() -> None:
         kind="step_completed",
         step="clerk: ask",
         at=datetime.now(UTC),
-        usage=ASKED,
+        usage=USED,
     )
 
     line = progress_line(fact).plain
@@ -52,7 +52,7 @@ def test_a_request_to_a_model_tells_which_and_what_it_used() -> None:
 @pytest.mark.parametrize(
     "trick", ["\x1b[2K", "\x1b]0;title\x07", "\u202e", "\u2066", "\r", "\x9b", "\u2028", "\U000e0001"]
 )
-def test_what_would_act_on_the_terminal_is_spelled_out(trick: str) -> None:
+def test_control_characters_are_escaped(trick: str) -> None:
     with console.capture() as shown:
         console.print(table("request", "title", rows=[("w.1", f"Pay 1 EUR{trick}!")]))
         console.out(f"Pay 1 EUR{trick}!")
@@ -65,7 +65,7 @@ def test_what_would_act_on_the_terminal_is_spelled_out(trick: str) -> None:
 @pytest.mark.parametrize(
     "title", ["[red]fine[/]", "[/]", "[type=missing, input_value={}]", "a\\[b", "日本 ünïcode — ok"]
 )
-def test_what_looks_like_markup_is_shown_as_it_is(title: str) -> None:
+def test_text_that_looks_like_markup_is_shown_literally(title: str) -> None:
     with console.capture() as shown:
         console.print(table("title", rows=[(title,)]))
 
@@ -73,19 +73,19 @@ def test_what_looks_like_markup_is_shown_as_it_is(title: str) -> None:
 
 
 def test_json_with_control_characters_is_still_the_same_json() -> None:
-    said = {"title": "\x1b[2K \u202e \U000e0001 \n \t é"}
+    value = {"title": "\x1b[2K \u202e \U000e0001 \n \t é"}
 
     with console.capture() as shown:
-        console.out(json.dumps(said, ensure_ascii=False))
+        console.out(json.dumps(value, ensure_ascii=False))
 
-    assert json.loads(shown.get()) == said
+    assert json.loads(shown.get()) == value
 
 
-def test_of_a_request_with_any_title_a_line_is_told() -> None:
+def test_a_line_shows_the_title_of_a_request_literally() -> None:
     about = {"workflow": "W", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
-    asked = ApprovalRequested(**about, title="[/] [red]x", digest="0" * 64, opened_at=datetime.now(UTC))
+    approval_request = ApprovalRequested(**about, title="[/] [red]x", digest="0" * 64, opened_at=datetime.now(UTC))
 
     with console.capture() as shown:
-        console.print(line(asked))
+        console.print(line(approval_request))
 
     assert "[/] [red]x" in shown.get()

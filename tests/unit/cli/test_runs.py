@@ -1,4 +1,4 @@
-"""What the commands tell of a run that was renewed: its facts are numbered from 1 again."""
+"""Commands on a run that continued as new, whose facts are numbered from 1 again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,9 +20,9 @@ BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 class Bus(MemoryBus):
-    """Has somebody who answers for Temporal."""
+    """A bus with a responder for run descriptions."""
 
-    async def request(self, _subject: str, _question: bytes) -> bytes:
+    async def request(self, _subject: str, _body: bytes) -> bytes:
         return RunDescription(workflow_id="Endless-1", status="COMPLETED").model_dump_json().encode()
 
 
@@ -38,32 +38,32 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     return bus
 
 
-def say(bus: Bus, run_id: str, *facts: dict[str, Any]) -> None:
+def publish(bus: Bus, run_id: str, *facts: dict[str, Any]) -> None:
     for number, fact in enumerate(facts, start=1):
         at = BEGAN + timedelta(minutes=len(bus.published))
-        this = {"workflow": "Endless", "workflow_id": "Endless-1", "run_id": run_id, "sequence": number, "at": at}
-        asyncio.run(bus.publish(Progress(**this, **fact)))
+        common = {"workflow": "Endless", "workflow_id": "Endless-1", "run_id": run_id, "sequence": number, "at": at}
+        asyncio.run(bus.publish(Progress(**common, **fact)))
 
 
-def asking(tokens: int) -> list[dict[str, Any]]:
+def model_request(tokens: int) -> list[dict[str, Any]]:
     usage = RunUsage.of_request("counter", "m", Usage(requests=1, input_tokens=tokens))
     return [{"kind": "started"}, {"kind": "step_started"}, {"kind": "step_completed", "usage": usage}]
 
 
-def test_what_a_renewed_run_gave_is_what_the_last_one_gave(bus: Bus) -> None:
-    say(bus, "first", *asking(1), {"kind": "note", "result": "long enough"})
-    say(bus, "second", {"kind": "started"}, {"kind": "completed", "result": "stopped"})
+def test_the_result_of_a_continued_run_is_the_result_of_its_last_execution(bus: Bus) -> None:
+    publish(bus, "first", *model_request(1), {"kind": "note", "result": "long enough"})
+    publish(bus, "second", {"kind": "started"}, {"kind": "completed", "result": "stopped"})
 
-    told = CliRunner().invoke(app, ["result", "Endless-1"])
+    result = CliRunner().invoke(app, ["result", "Endless-1"])
 
-    assert (told.exit_code, told.stdout) == (0, '"stopped"\n')
+    assert (result.exit_code, result.stdout) == (0, '"stopped"\n')
 
 
-def test_what_a_renewed_run_used_is_what_all_of_them_used(bus: Bus) -> None:
-    say(bus, "first", *asking(3))
-    say(bus, "second", *asking(4))
+def test_the_usage_of_a_continued_run_is_the_sum_over_its_executions(bus: Bus) -> None:
+    publish(bus, "first", *model_request(3))
+    publish(bus, "second", *model_request(4))
 
-    told = CliRunner().invoke(app, ["status", "Endless-1"])
+    result = CliRunner().invoke(app, ["status", "Endless-1"])
 
-    assert "2 model requests" in told.stdout
-    assert "7 tokens in" in told.stdout
+    assert "2 model requests" in result.stdout
+    assert "7 tokens in" in result.stdout

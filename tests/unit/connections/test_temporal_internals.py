@@ -1,4 +1,4 @@
-"""Each private part of temporalio that Perdure uses: a new version that changes one fails here, with its name."""
+"""Every private part of temporalio that Perdure uses; a version that changes one fails here."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ async def a_dynamic_activity(_: Sequence[RawValue]) -> None: ...
 
 @workflow.defn(name="Probe")
 class ProbeWorkflow:
-    """Tells how its tasks are activated, and takes a signal of any shape."""
+    """Returns how its tasks are activated, and accepts a signal of any shape."""
 
     def __init__(self) -> None:
         self.received: list[Any] = []
@@ -71,25 +71,25 @@ async def _probe(client: Client, *, single_batch: bool) -> list[Any]:
         enable_single_batch_activation(worker)
     async with worker, asyncio.timeout(30):
         run = await client.start_workflow("Probe", id=uuid4().hex, task_queue=queue, task_timeout=timedelta(seconds=5))
-        await run.query("__stack_trace")  # the run has begun: its handlers take anything from now on
+        await run.query("__stack_trace")  # after this the run has started: its handlers accept any argument
         await run.signal("take", "no number")
         result: list[Any] = await run.result()
     return result
 
 
-async def test_the_flag_of_single_batch_activation_is_set_and_read(client: Client) -> None:
+async def test_the_single_batch_activation_flag_is_set_and_read(client: Client) -> None:
     assert (await _probe(client, single_batch=True))[0] is True
     assert (await _probe(client, single_batch=False))[0] is False
 
 
-async def test_a_handler_takes_an_argument_of_another_type(client: Client) -> None:
+async def test_a_handler_accepts_an_argument_of_another_type(client: Client) -> None:
     _, handlers, received = await _probe(client, single_batch=True)
 
     assert handlers == ["take"]
     assert received == "no number"
 
 
-def test_the_marks_of_workflows_and_activities_are_read() -> None:
+def test_the_names_of_workflows_and_activities_are_read() -> None:
     assert workflow_name(ProbeWorkflow) == "Probe"
     assert activity_name(an_activity) == "named"
     assert activity_name(a_dynamic_activity) == "*"
@@ -107,15 +107,15 @@ def test_the_data_converter_is_not_copied_for_each_payload() -> None:
     assert "external_storage" in {field.name for field in fields(DataConverter)}
 
 
-def test_temporalio_is_of_the_minor_version_whose_private_parts_are_used() -> None:
+def test_temporalio_has_the_minor_version_whose_private_parts_are_used() -> None:
     assert version("temporalio").startswith("1.35.")
 
 
-def test_no_other_module_touches_a_private_part_of_temporalio() -> None:
+def test_no_other_module_uses_a_private_part_of_temporalio() -> None:
     root = Path(__file__).parents[3]
     sources = [file for folder in ("shared", "services") for file in (root / folder).rglob("*.py")]
 
     private = re.compile(r"temporalio(?:\.\w+)*\._\w|workflow\._[A-Za-z]|__temporal_")
-    touching = [file.name for file in sources if private.search(file.read_text(encoding="utf-8"))]
+    users = [file.name for file in sources if private.search(file.read_text(encoding="utf-8"))]
 
-    assert touching == ["temporal_internals.py"]
+    assert users == ["temporal_internals.py"]

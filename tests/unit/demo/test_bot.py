@@ -1,4 +1,4 @@
-"""The bot of the demo is what it says it is: a program that knows NATS, and nothing of Perdure."""
+"""The demo's bot uses NATS and imports nothing of Perdure."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from perdure.cli.demo.play import BOT
 
 
 def test_the_bot_imports_nats_and_nothing_of_perdure() -> None:
-    bot = subprocess.run(  # without its arguments it ends as soon as it has imported what it needs
+    bot = subprocess.run(  # without arguments it exits right after its imports
         BOT, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}, capture_output=True, text=True, check=False
     )
 

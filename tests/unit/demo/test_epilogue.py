@@ -1,4 +1,4 @@
-"""The demo's claim, that what was recorded is not done again, is one that can fail."""
+"""The demo detects a completed step that runs again after the kill."""
 
 from datetime import UTC, datetime
 
@@ -28,19 +28,19 @@ def test_a_step_in_flight_at_the_kill_may_run_again() -> None:
     assert ran_again([*BEFORE, *IN_FLIGHT_AGAIN, *NEXT], killed_after=len(BEFORE)) == set()
 
 
-def test_a_recorded_step_that_runs_again_is_found_out() -> None:
+def test_a_completed_step_that_runs_again_is_found() -> None:
     again = fact(2, "step_started", "load", 2)
 
     assert ran_again([*BEFORE, *IN_FLIGHT_AGAIN, again, *NEXT], killed_after=len(BEFORE)) == {"load"}
 
 
-def test_a_recorded_step_that_runs_again_under_new_numbers_is_found_out() -> None:
+def test_a_completed_step_that_runs_again_under_new_numbers_is_found() -> None:
     again = fact(8, "step_started", "load")
 
     assert ran_again([*BEFORE, *NEXT, again], killed_after=len(BEFORE)) == {"load"}
 
 
-def test_what_completes_after_the_kill_is_not_held_to_have_been_recorded_before_it() -> None:
+def test_a_step_that_completes_only_after_the_kill_may_run_again() -> None:
     late = [fact(5, "step_completed", "ask"), fact(4, "step_started", "ask", 2)]
 
     assert ran_again([*BEFORE, *late], killed_after=len(BEFORE)) == set()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perdure.bus.accounts import ENVIRONMENT, key_variable
+from perdure.bus.accounts import KEY_VARIABLES, key_variable
 from perdure.bus.permissions import ROLES
 from perdure.cli.app import app
 from perdure.local.nkeys import public_nkey, seed_file
@@ -25,7 +25,7 @@ def test_the_accounts_file_is_what_the_command_prints() -> None:
 def test_every_role_has_its_nkey_in_the_files_for_nats_server() -> None:
     files = "".join((NATS / name).read_text() for name in ("accounts.conf", "publishers.conf", "bots.conf"))
 
-    assert set(re.findall(r"\$PERDURE_NKEY_\w+", files)) == set(ENVIRONMENT.values())
+    assert set(re.findall(r"\$PERDURE_NKEY_\w+", files)) == set(KEY_VARIABLES.values())
 
 
 def test_the_files_that_nats_conf_includes_are_mounted_beside_it() -> None:

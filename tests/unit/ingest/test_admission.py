@@ -9,13 +9,12 @@ from pydantic import JsonValue
 
 from perdure.bus import RawMessage, read_event
 from perdure.config.routes import Route
-from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow, from_token, to_token
-from perdure.errors import InvalidMessage, SetupError
+from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow
+from perdure.errors import InvalidMessage
 from perdure_ingest.admission import admit
-from perdure_ingest.identity import workflow_id
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.variables import Arrival
-from tests.support.messages import json_values, texts, words
+from tests.support.messages import json_values, texts
 
 HEADERS = ["content-type", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "Nats-Msg-Id"]
 
@@ -131,43 +130,6 @@ def test_of_several_refusals_the_earliest_stage_counts_and_then_the_first_route(
         admit(EVENT, ARRIVAL, rules=rules)
 
 
-@pytest.mark.parametrize(
-    ("routes", "message"),
-    [
-        ([{"on": "a", "start": "A", "when": "data."}], "not CEL"),
-        ([{"on": "a", "start": "A", "when": "dta.x == 1"}], "uses dta, which no event has: did you mean data"),
-        (
-            [{"on": "a", "start": "A", "flow": {"key": "tenant", "max_open": 1}}],
-            "uses tenant, which no event has; there are: data",
-        ),
-        ([{"on": "a", "start": "A", "schema": {"type": "nonsense"}}], "not a JSON Schema"),
-        ([{"on": "a", "start": "A", "schema": "perdure.contracts:Nothing"}], "cannot be loaded"),
-        ([{"on": "a", "start": "A", "schema": "perdure.contracts:to_token"}], "not a pydantic model"),
-        ([{"on": "a", "start": "A"}, {"on": "b", "start": "A"}], "called A"),
-    ],
-)
-def test_a_wrong_route_is_an_error_at_start(routes: list[dict[str, Any]], message: str) -> None:
-    with pytest.raises(SetupError, match=message):
-        compile_rules([Route.model_validate(route) for route in routes])
-
-
-@pytest.mark.parametrize(
-    "route",
-    [
-        {"on": "a"},
-        {"on": "a", "start": "A", "signal": "s"},
-        {"on": "a", "signal": "s"},
-        {"on": "a", "signal": "s", "workflow_id": "x", "flow": {"max_open": 1}},
-        {"on": "a", "signal": "s", "workflow_id": "x", "priority": 1},
-        {"on": "a", "signal_with_start": {"start": "A", "signal": "s"}},
-        {"on": "a", "start": "A", "priority": 6},
-    ],
-)
-def test_a_route_without_an_action_or_with_options_that_do_not_fit_is_refused(route: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"route|run|less than or equal"):
-        Route.model_validate(route)
-
-
 def test_the_input_is_computed_from_the_event_by_expressions() -> None:
     (whole,) = commands(start="A", input="data.path")
     (fields,) = commands(start="A", input={"file": "data.path", "tenant": "headers['x-tenant']", "at": "time"})
@@ -275,24 +237,3 @@ def test_an_events_own_time_is_kept_whatever_it_is(year: int) -> None:
     (command,) = commands(event, start="A", when=f"time.getFullYear() == {year}")
 
     assert command.event.time == event.time
-
-
-@pytest.mark.parametrize("event_id", ["x" * 10_000, "a.b", "a b", "a/b", "🚀" * 500, "a*>", "é\u0000"])
-def test_any_id_makes_a_workflow_id_that_nats_and_temporal_take(event_id: str) -> None:
-    (command,) = commands(EVENT.model_copy(update={"id": event_id}), start="A")
-
-    assert len(command.workflow_id.encode()) <= 1_000
-    assert len(to_token(command.workflow_id)) <= 3_000
-    assert from_token(to_token(command.workflow_id)) == command.workflow_id
-
-
-@given(words, words)
-def test_different_events_start_different_runs(one: str, other: str) -> None:
-    assert (workflow_id("r", one) == workflow_id("r", other)) == (one == other)
-
-
-def test_an_id_of_ten_kilobytes_still_fits() -> None:
-    long = workflow_id("r", "x" * 10_000)
-
-    assert len(to_token(long)) <= 200
-    assert long != workflow_id("r", "x" * 9_999)

@@ -62,7 +62,7 @@ def test_a_rate_is_a_count_and_a_time(text: str, seconds: float) -> None:
     rate = FlowControl.model_validate({"rate": text}).rate
 
     assert rate is not None
-    assert rate.apart == timedelta(seconds=seconds)
+    assert rate.interval == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
 from perdure.local.state import State
 from perdure.local.suite import SERVICES, _service
-from tests.unit.local.test_state import another_suite
+from tests.support.state_holder import another_suite
 
 PORTS = {"nats": 4222, "nats_monitor": 8222}
 
 
-def test_seeds_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+def test_seeds_are_created_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     first = ensure_nkeys(tmp_path / "nkeys", ["ingest", "audit"])
 
     assert ensure_nkeys(tmp_path / "nkeys", ["ingest", "audit"]) == first
@@ -23,21 +23,21 @@ def test_seeds_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> 
     assert (tmp_path / "nkeys").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_file_that_is_no_seed_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_seed_is_refused(tmp_path: Path) -> None:
     seed_file(tmp_path, "ingest").write_text("SUNONSENSE")
 
-    with pytest.raises(SetupError, match="holds no seed of an nkey"):
+    with pytest.raises(SetupError, match="is not an nkey seed"):
         ensure_nkeys(tmp_path, ["ingest"])
 
 
-def test_a_seed_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_seed_is_refused(tmp_path: Path) -> None:
     seed_file(tmp_path, "ingest").mkdir()
 
     with pytest.raises(SetupError, match="cannot be read"):
         ensure_nkeys(tmp_path, ["ingest"])
 
 
-def test_what_an_older_perdure_stored_belongs_to_the_house(tmp_path: Path) -> None:
+def test_streams_of_an_older_perdure_move_to_the_account_of_the_services(tmp_path: Path) -> None:
     (tmp_path / "nats/jetstream/$G/streams/EVENTS").mkdir(parents=True)
 
     nats_program(tmp_path, PORTS)
@@ -56,7 +56,7 @@ def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -
         assert program.environment["PERDURE_NATS__NKEY_SEED_FILE"] == str(seed_file(state.nkeys, "ingest"))
 
 
-def test_the_command_line_is_the_operator_of_the_suite_that_runs_here(tmp_path: Path) -> None:
+def test_the_command_line_connects_to_a_running_suite_as_its_operator(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
     assert discover(settings)[0] == settings.nats
 

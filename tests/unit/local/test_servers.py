@@ -7,9 +7,7 @@ from perdure.errors import SetupError
 from perdure.local.servers import installed
 
 
-def test_a_server_that_is_not_installed_is_told_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_server_is_reported_with_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -17,7 +15,7 @@ def test_a_server_that_is_not_installed_is_told_with_what_to_do(
         installed("nats-server")
 
 
-def test_a_server_on_the_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nats-server"
     program.touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")

@@ -10,12 +10,12 @@ from perdure.local.program import Program
 from perdure.local.state import Endpoints, State, read_endpoints
 from perdure.local.suite import SERVICES, open_suite
 from perdure.local.supervisor import Ready, Supervisor
-from tests.support.programs import Happenings, steady
+from tests.support.programs import EventRecorder, steady
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Those of a suite with its servers elsewhere, whose services are small programs."""
+    """Settings of a suite with external servers, whose services are small shell programs."""
 
     def service(name: str, *_: object, **__: object) -> Program:
         return steady(tmp_path, name)
@@ -24,7 +24,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(state=tmp_path / "state", execution_engine="temporal")
 
 
-def told(settings: Settings) -> Endpoints:
+def published(settings: Settings) -> Endpoints:
     endpoints = read_endpoints(settings.state)
     assert endpoints is not None
     return endpoints
@@ -34,36 +34,38 @@ def running(supervisor: Supervisor) -> dict[str, int]:
     return {name: supervisor.pid(name) for name in SERVICES}
 
 
-async def test_clients_are_told_the_process_ids_of_all_parts(settings: Settings) -> None:
+async def test_the_process_ids_of_all_programs_are_published(settings: Settings) -> None:
     async with open_suite(settings, tell=lambda _: None) as opened:
-        assert told(settings) == opened.endpoints
+        assert published(settings) == opened.endpoints
         assert (opened.endpoints.pid, opened.endpoints.pids) == (os.getpid(), running(opened.supervisor))
 
 
-async def test_clients_are_told_the_new_process_id_of_a_part_that_was_brought_back(settings: Settings) -> None:
-    happenings = Happenings()
-    async with open_suite(settings, tell=happenings.tell) as opened:
-        before = told(settings)
+async def test_the_new_process_id_of_a_restarted_program_is_published(settings: Settings) -> None:
+    recorder = EventRecorder()
+    async with open_suite(settings, tell=recorder.report) as opened:
+        before = published(settings)
 
         opened.supervisor.kill("ingest")
-        await happenings.nth(Ready, len(SERVICES) + 1)
+        await recorder.nth(Ready, len(SERVICES) + 1)
 
-        assert told(settings).pids == running(opened.supervisor)
-        assert told(settings).pids["ingest"] != before.pids["ingest"]
+        assert published(settings).pids == running(opened.supervisor)
+        assert published(settings).pids["ingest"] != before.pids["ingest"]
 
 
-async def test_a_service_may_be_several_processes_and_clients_are_told_of_each(settings: Settings) -> None:
+async def test_a_service_may_have_several_processes_and_each_is_published(settings: Settings) -> None:
     async with open_suite(settings, tell=lambda _: None, replicas={"ingest": 3, "orchestrator": 2}) as opened:
         many = {"ingest-2", "ingest-3", "orchestrator-2"}
 
-        assert told(settings) == opened.endpoints
+        assert published(settings) == opened.endpoints
         assert opened.endpoints.pids.keys() == opened.endpoints.services.keys() == {*SERVICES, *many}
         assert len(set(opened.endpoints.pids.values())) == len(set(opened.endpoints.services.values())) == 7
 
 
-@pytest.mark.parametrize(("replicas", "said"), [({"audit": 2}, "audit cannot be many"), ({"ingest": 0}, "one process")])
-async def test_what_cannot_be_many_is_refused(settings: Settings, replicas: dict[str, int], said: str) -> None:
-    with pytest.raises(SetupError, match=said):
+@pytest.mark.parametrize(
+    ("replicas", "message"), [({"audit": 2}, "audit cannot run as several"), ({"ingest": 0}, "one process")]
+)
+async def test_impossible_replicas_are_refused(settings: Settings, replicas: dict[str, int], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
         async with open_suite(settings, tell=lambda _: None, replicas=replicas):
             pass
 

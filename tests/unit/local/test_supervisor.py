@@ -1,4 +1,4 @@
-"""The supervisor with real programs, small ones."""
+"""The supervisor with small real programs."""
 
 import asyncio
 from dataclasses import replace
@@ -10,45 +10,45 @@ import pytest
 from perdure.cli.up import show
 from perdure.errors import SetupError
 from perdure.local.supervisor import Died, Ready, Stopped, supervised
-from tests.support.programs import Happenings, program, steady
+from tests.support.programs import EventRecorder, program, steady
 from tests.support.suite import left_behind
 
 
-async def test_a_suite_is_open_when_every_part_of_it_is_ready(tmp_path: Path) -> None:
-    happenings = Happenings()
+async def test_a_suite_is_open_when_all_its_programs_are_ready(tmp_path: Path) -> None:
+    recorder = EventRecorder()
     parts = [steady(tmp_path, name) for name in ("nats", "ingest")]
 
-    async with supervised(parts, tmp_path / "logs", happenings.tell) as supervisor:
-        ready = {one.name: one.where for one in happenings.told if isinstance(one, Ready)}
+    async with supervised(parts, tmp_path / "logs", recorder.report) as supervisor:
+        ready = {event.name: event.where for event in recorder.events if isinstance(event, Ready)}
 
         assert ready == {name: f"{tmp_path}/{name}" for name in ("nats", "ingest")}
         assert all(psutil.pid_exists(supervisor.pid(name)) for name in ready)
 
 
-async def test_a_suite_is_stopped_in_reverse_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    happenings = Happenings()
+async def test_a_suite_stops_in_reverse_order_and_leaves_no_process(tmp_path: Path) -> None:
+    recorder = EventRecorder()
     names = ["nats", "temporal", "orchestrator", "ingest"]
 
-    async with supervised([steady(tmp_path, name) for name in names], tmp_path / "logs", happenings.tell):
+    async with supervised([steady(tmp_path, name) for name in names], tmp_path / "logs", recorder.report):
         pass
 
     assert (tmp_path / "ended").read_text().split() == names[::-1]
-    assert [one.name for one in happenings.told if isinstance(one, Stopped)] == names[::-1]
+    assert [event.name for event in recorder.events if isinstance(event, Stopped)] == names[::-1]
     assert left_behind(tmp_path) == []
 
 
-async def test_a_part_that_dies_is_brought_back_and_the_others_stay(
+async def test_a_program_that_dies_is_restarted_and_the_others_stay(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    happenings = Happenings()
+    recorder = EventRecorder()
     async with supervised(
-        [steady(tmp_path, "nats"), steady(tmp_path, "ingest")], tmp_path / "logs", happenings.tell
+        [steady(tmp_path, "nats"), steady(tmp_path, "ingest")], tmp_path / "logs", recorder.report
     ) as supervisor:
         before = {name: supervisor.pid(name) for name in ("nats", "ingest")}
 
         supervisor.kill("ingest")
-        died = await happenings.nth(Died, 1)
-        await happenings.nth(Ready, 3)
+        died = await recorder.nth(Died, 1)
+        await recorder.nth(Ready, 3)
 
         assert isinstance(died, Died)
         assert (died.name, died.how) == ("ingest", "SIGKILL")
@@ -59,22 +59,24 @@ async def test_a_part_that_dies_is_brought_back_and_the_others_stay(
     assert "ingest        died (SIGKILL); back in 0.1 s" in capsys.readouterr().out
 
 
-async def test_a_part_that_dies_again_and_again_comes_back_ever_later(tmp_path: Path) -> None:
-    happenings = Happenings()
+async def test_the_backoff_grows_with_each_death(tmp_path: Path) -> None:
+    recorder = EventRecorder()
     restless = program(tmp_path, "ingest", "if [ -e once ]; then exit 3; fi; touch once ingest; sleep 1000 & wait")
-    async with supervised([restless], tmp_path / "logs", happenings.tell) as supervisor:
+    async with supervised([restless], tmp_path / "logs", recorder.report) as supervisor:
         supervisor.kill("ingest")
 
-        last = await happenings.nth(Died, 4)
+        last = await recorder.nth(Died, 4)
 
-    deaths = [one for one in happenings.told if isinstance(one, Died)][:4]
-    assert [one.how for one in deaths] == ["SIGKILL", "exit 3", "exit 3", "exit 3"]
-    assert [one.seconds for one in deaths] == [0.1, 0.2, 0.4, 0.8]
+    deaths = [event for event in recorder.events if isinstance(event, Died)][:4]
+    assert [event.how for event in deaths] == ["SIGKILL", "exit 3", "exit 3", "exit 3"]
+    assert [event.seconds for event in deaths] == [0.1, 0.2, 0.4, 0.8]
     assert last is deaths[-1]
 
 
 @pytest.mark.parametrize("words", ["no such folder", '{"level": "critical", "event": "no such folder"}'])
-async def test_a_suite_whose_part_cannot_start_gives_up_with_its_last_words(tmp_path: Path, words: str) -> None:
+async def test_a_suite_with_a_program_that_ends_at_once_fails_with_the_end_of_its_log(
+    tmp_path: Path, words: str
+) -> None:
     broken = program(tmp_path, "ingest", f"echo '{words}' >&2; exit 3")
 
     with pytest.raises(SetupError) as given_up:
@@ -82,14 +84,14 @@ async def test_a_suite_whose_part_cannot_start_gives_up_with_its_last_words(tmp_
             pytest.fail("it opened without one of its parts")
 
     log = tmp_path / "logs" / "ingest.log"
-    assert str(given_up.value) == (f"ingest does not start (exit 3). Its last words, from {log}:\nno such folder")
+    assert str(given_up.value) == (f"ingest does not start (exit 3). The end of its log {log}:\nno such folder")
     assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("command", "reason"), [("missing", "No such file or directory"), ("plain.txt", "Permission denied")]
 )
-async def test_a_suite_whose_part_cannot_be_executed_gives_up_at_once(
+async def test_a_suite_with_a_program_that_cannot_be_executed_fails_at_once(
     tmp_path: Path, command: str, reason: str
 ) -> None:
     (tmp_path / "plain.txt").touch(mode=0o644)
@@ -104,36 +106,36 @@ async def test_a_suite_whose_part_cannot_be_executed_gives_up_at_once(
     assert left_behind(tmp_path) == []
 
 
-async def test_a_part_that_cannot_be_executed_again_is_told_and_tried_until_it_can(tmp_path: Path) -> None:
-    happenings, shell = Happenings(), tmp_path / "shell"
+async def test_a_program_that_can_no_longer_be_executed_is_reported_and_retried(tmp_path: Path) -> None:
+    recorder, shell = EventRecorder(), tmp_path / "shell"
     shell.symlink_to("/bin/sh")
     part = steady(tmp_path, "ingest")
     part = replace(part, command=[str(shell), *part.command[1:]])
-    async with supervised([part], tmp_path / "logs", happenings.tell) as supervisor:
+    async with supervised([part], tmp_path / "logs", recorder.report) as supervisor:
         shell.unlink()
         supervisor.kill("ingest")
-        await happenings.nth(Died, 3)
+        await recorder.nth(Died, 3)
         shell.symlink_to("/bin/sh")
-        await happenings.nth(Ready, 2)
+        await recorder.nth(Ready, 2)
 
-    killed, *failed = (one for one in happenings.told if isinstance(one, Died))
+    killed, *failed = (event for event in recorder.events if isinstance(event, Died))
     assert (killed.how, killed.seconds) == ("SIGKILL", 0.1)
-    assert [one.seconds for one in failed][:2] == [0.2, 0.4]
-    assert all(f"No such file or directory: '{shell}'" in one.how for one in failed)
+    assert [event.seconds for event in failed][:2] == [0.2, 0.4]
+    assert all(f"No such file or directory: '{shell}'" in event.how for event in failed)
 
 
-async def test_a_stopped_supervisor_asks_no_more_whether_a_part_is_ready(tmp_path: Path) -> None:
-    happenings = Happenings()
+async def test_a_stopped_supervisor_polls_no_readiness(tmp_path: Path) -> None:
+    recorder = EventRecorder()
     late, broken = program(tmp_path, "nats", "sleep 1000 & wait"), program(tmp_path, "ingest", "exit 3")
 
     with pytest.raises(SetupError):
-        async with supervised([late, broken], tmp_path / "logs", happenings.tell):
+        async with supervised([late, broken], tmp_path / "logs", recorder.report):
             pytest.fail("it opened without one of its parts")
 
     assert [task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}] == []
 
 
-async def test_a_program_is_started_only_after_what_comes_first_and_why_it_cannot_be_is_told(tmp_path: Path) -> None:
+async def test_a_program_whose_precondition_fails_is_not_started_and_the_reason_is_reported(tmp_path: Path) -> None:
     async def impossible() -> None:
         raise SetupError("EVENTS may lose messages: delete it.")
 

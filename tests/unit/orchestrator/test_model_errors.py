@@ -15,7 +15,7 @@ from pydantic_ai.tools import ToolDefinition
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.settings import LlmSettings
-from perdure_orchestrator.agents.model_errors import refusal, translated
+from perdure_orchestrator.agents.model_errors import content_filter_error, to_application_error
 from perdure_orchestrator.agents.models import Models
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
 
@@ -136,7 +136,7 @@ async def test_a_request_that_the_content_filter_refuses_is_not_retried(model: s
 async def test_a_refusal_is_an_error(model: str, behaviour: Behaviour, key_file: Path) -> None:
     async with llm_peer() as peer, created_models(peer, key_file) as models:
         peer.plan = [behaviour]
-        refused = refusal(await ask(models, model))
+        refused = content_filter_error(await ask(models, model))
 
     assert refused is not None
     assert (refused.type, refused.non_retryable) == ("ContentFiltered", True)
@@ -156,7 +156,7 @@ async def test_tool_calls_and_structured_output_are_read(model: str, key_file: P
 
     assert [(call.tool_name, call.args_as_dict()) for call in called.tool_calls] == [("weather", {"city": "Oslo"})]
     assert [call.tool_name for call in answered.tool_calls] == ["final_result"]
-    assert refusal(called) is None
+    assert content_filter_error(called) is None
 
 
 @pytest.mark.parametrize(("model", "variable"), [(CHAT, "OPENAI_API_KEY"), (ANTHROPIC, "ANTHROPIC_API_KEY")])
@@ -211,8 +211,8 @@ async def failure(
         peer.plan, peer.slow, peer.retry_after = [behaviour], 1.5, retry_after
         with pytest.raises(Exception) as failed:  # noqa: PT011 (whatever an SDK raises)
             await ask(models, model)
-        error = translated(failed.value, models.redact(f"{failed.value}"), model)
-    (request,) = peer.asked
+        error = to_application_error(failed.value, models.redact(f"{failed.value}"), model)
+    (request,) = peer.requests
     assert KEY in f"{request['headers']}"
     assert KEY not in f"{error} {error!r} {''.join(traceback.format_exception(error))} {models!r}"
     return error

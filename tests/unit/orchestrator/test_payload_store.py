@@ -69,7 +69,7 @@ async def test_a_changed_payload_is_not_returned() -> None:
     claims = await store.store(TO_STORE, [Payload(data=b"words")])
     await objects.put(claims[0].claim_data["sha256"], b"other words")
 
-    with pytest.raises(NotKept, match="not what it was"):
+    with pytest.raises(NotKept, match="has changed"):
         await store.retrieve(TO_RETRIEVE, claims)
 
 

@@ -121,7 +121,7 @@ def test_the_error_for_two_activities_of_one_name_names_both_modules(write_modul
 def test_the_name_of_a_built_in_activity_is_refused(write_module: WriteModule, name: str) -> None:
     module = write_module("mine", ANOTHER_GREET.format(name=name))
 
-    with pytest.raises(SetupError, match=f"activity {name} of mine has the name of one of Perdure's own steps"):
+    with pytest.raises(SetupError, match=f"activity {name} of mine has the name of one of Perdure's own activities"):
         load_registry([module])
 
 
@@ -142,7 +142,7 @@ def test_the_error_for_a_module_that_fails_to_import_names_the_cause(
 
 @pytest.mark.parametrize("name", ["", ".workflows"])
 def test_an_invalid_module_name_is_refused(name: str) -> None:
-    with pytest.raises(SetupError, match=f"'{name}' names no workflow module"):
+    with pytest.raises(SetupError, match=f"'{name}' is not the name of a module"):
         load_registry([name])
 
 

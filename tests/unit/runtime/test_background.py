@@ -1,4 +1,4 @@
-"""A background task that dies ends the block beside which it runs, and with it the process."""
+"""A failed background task ends its block, and with it the process."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ async def test_a_task_that_fails_ends_the_block_with_its_error() -> None:
         await block()
 
 
-async def test_the_error_of_the_block_goes_out_as_it_is() -> None:
+async def test_an_error_of_the_block_is_raised_unwrapped() -> None:
     cancelled = asyncio.Event()
 
     async def wait() -> None:
@@ -90,7 +90,7 @@ async def test_of_two_errors_the_second_is_logged(caplog: pytest.LogCaptureFixtu
     assert "while it was cancelled" in caplog.text
 
 
-def test_a_service_whose_background_task_dies_ends_with_exit_code_1_and_the_error_in_its_log() -> None:
+def test_a_service_whose_background_task_fails_ends_with_exit_code_1_and_logs_the_error() -> None:
     program = """
 import asyncio
 from perdure.runtime import service
@@ -99,11 +99,11 @@ from perdure.runtime.background import background
 async def fail():
     raise ValueError("a defect in the background")
 
-async def live(*_):
+async def serve(*_):
     async with background(fail()):
         await asyncio.Event().wait()
 
-service._live = live
+service._serve = serve
 service.run("audit", None)
 """
 

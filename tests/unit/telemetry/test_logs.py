@@ -9,7 +9,7 @@ from perdure.telemetry.logs import set_up_logs
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_before() -> object:
+def _restore_logging() -> object:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -17,7 +17,7 @@ def _logs_as_before() -> object:
     root.setLevel(level)
 
 
-def test_a_line_is_json_and_names_service_and_trace(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_is_json_with_service_and_trace(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("ingest")
     with TracerProvider().get_tracer("t").start_as_current_span("s") as span:
         logging.getLogger("anybody").warning("%s came", "it")

@@ -44,7 +44,7 @@ def test_a_batch_is_one_line_of_otlp_json(tmp_path: Path) -> None:
     assert written[0]["attributes"] == [{"key": "n", "value": {"intValue": "7"}}]
 
 
-def test_links_spell_their_ids_in_hex_too(tmp_path: Path) -> None:
+def test_the_ids_of_links_are_hex_too(tmp_path: Path) -> None:
     [target] = spans("target")
     kept = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
@@ -58,7 +58,7 @@ def test_links_spell_their_ids_in_hex_too(tmp_path: Path) -> None:
     assert link["spanId"] == format_span_id(target.context.span_id)
 
 
-def test_a_torn_line_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_a_partial_line_does_not_corrupt_the_next(tmp_path: Path) -> None:
     [span] = spans("survivor")
     path = tmp_path / "s.jsonl"
     path.write_text('{"resourceSpans":[{"scope')
@@ -69,7 +69,7 @@ def test_a_torn_line_does_not_spoil_the_next(tmp_path: Path) -> None:
     assert read.name == "survivor"
 
 
-def test_a_file_that_would_outgrow_its_limit_is_rotated_once(tmp_path: Path) -> None:
+def test_a_file_that_would_exceed_its_limit_is_rotated_once(tmp_path: Path) -> None:
     exporter = SpanFileExporter(tmp_path, "s", limit_bytes=1)
     batches = [spans(name) for name in ("one", "two", "three")]
 
@@ -88,7 +88,7 @@ def export_many(folder: Path, limit: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [10_000_000, 100_000])  # the smaller one is reached once
-def test_processes_that_share_a_file_do_not_harm_each_others_lines(tmp_path: Path, limit: int) -> None:
+def test_processes_that_share_a_file_write_whole_lines(tmp_path: Path, limit: int) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=export_many, args=(tmp_path, limit)) for _ in range(3)]
 
@@ -102,7 +102,7 @@ def test_processes_that_share_a_file_do_not_harm_each_others_lines(tmp_path: Pat
     assert len(written) == 300
 
 
-def test_a_disk_that_refuses_is_logged_and_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_io_error_is_logged_and_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "s.jsonl").mkdir()
 
     with caplog.at_level(logging.WARNING):
@@ -112,7 +112,7 @@ def test_a_disk_that_refuses_is_logged_and_stops_nobody(tmp_path: Path, caplog: 
     assert "1 spans are not in" in caplog.text
 
 
-def test_after_its_shutdown_nothing_is_written(tmp_path: Path) -> None:
+def test_nothing_is_written_after_shutdown(tmp_path: Path) -> None:
     exporter = SpanFileExporter(tmp_path, "s")
     exporter.shutdown()
 

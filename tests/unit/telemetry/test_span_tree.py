@@ -37,7 +37,7 @@ def flat(roots: tuple[SpanNode, ...]) -> list[SpanNode]:
     return found
 
 
-def test_a_trace_is_put_together_from_the_files_of_all_services(tmp_path: Path) -> None:
+def test_a_trace_is_assembled_from_the_files_of_all_services(tmp_path: Path) -> None:
     ingest, orchestrator = tracer(tmp_path, "ingest"), tracer(tmp_path, "orchestrator")
     with ingest.start_as_current_span("accept") as root, orchestrator.start_as_current_span("run"):
         orchestrator.start_span("step").end()
@@ -51,7 +51,7 @@ def test_a_trace_is_put_together_from_the_files_of_all_services(tmp_path: Path) 
     assert tree.duration >= tree.children[0].duration
 
 
-def test_what_was_recorded_is_read_back(tmp_path: Path) -> None:
+def test_written_attributes_status_and_links_are_read_back(tmp_path: Path) -> None:
     target = tracer(tmp_path, "s").start_span("target")
     attributes: dict[str, AttributeValue] = {"text": "é", "whole": 7, "part": 0.5, "flag": True, "list": ("a", "b")}
     span = tracer(tmp_path, "s").start_span("step", attributes=attributes, links=[Link(target.get_span_context())])
@@ -65,7 +65,7 @@ def test_what_was_recorded_is_read_back(tmp_path: Path) -> None:
     assert read.links == (SpanLink(trace_id(target), format_span_id(target.get_span_context().span_id)),)
 
 
-def test_traces_are_found_by_an_attribute_the_newest_first(tmp_path: Path) -> None:
+def test_traces_are_found_by_an_attribute_newest_first(tmp_path: Path) -> None:
     writer = tracer(tmp_path, "s")
     found = []
     for workflow_id in ("a", "b", "a"):
@@ -81,7 +81,7 @@ def test_a_folder_without_files_has_no_spans(tmp_path: Path) -> None:
     assert read_spans(tmp_path / "never made", "0" * 32) == []
 
 
-def test_children_whose_parent_is_missing_share_a_stand_in() -> None:
+def test_children_of_a_missing_parent_share_a_placeholder() -> None:
     roots = build_tree([node("c", "gone", second=2), node("b", "gone", second=1), node("a", second=0)])
 
     assert [root.name for root in roots] == ["span a", MISSING_PARENT]
@@ -90,15 +90,15 @@ def test_children_whose_parent_is_missing_share_a_stand_in() -> None:
     assert (roots[1].start, roots[1].end) == (NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
 
 
-def test_a_chain_longer_than_pythons_stack_is_a_tree_too() -> None:
+def test_a_chain_deeper_than_pythons_stack_becomes_a_tree() -> None:
     chain = [node("0"), *(node(str(number), str(number - 1)) for number in range(1, 5_000))]
 
     assert len(flat(build_tree(chain))) == 5_000
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 5)), max_size=30))
-def test_every_span_has_exactly_one_place(drawn: list[tuple[int, int]]) -> None:
-    # A span's parent is one that came before it, none, or one that nobody knows.
+def test_every_span_is_in_the_tree_exactly_once(drawn: list[tuple[int, int]]) -> None:
+    # A span's parent is an earlier span, none, or an unknown one.
     spans = [
         node(str(number), ["", "gone", str(parent % number)][parent % 3] if number else "", second=second)
         for number, (parent, second) in enumerate(drawn)

@@ -1,4 +1,4 @@
-"""One looks again until all is well, or time is up."""
+"""The verifier repeats its checks until they pass or time is up."""
 
 import time
 from typing import cast
@@ -9,7 +9,7 @@ from perdure.errors import Unavailable
 from perdure.verify import settling
 from perdure.verify.judgement import Verdict
 from perdure.verify.records import DeadLetterRecord, Execution, Expected, Observations, Published
-from perdure.verify.settling import settled
+from perdure.verify.settling import wait_for_verdict
 from perdure.verify.sources import Sources
 
 EVENT = Expected("1", "a")
@@ -21,17 +21,17 @@ TWICE = Observations(
 
 
 class FakeSources:
-    """Shows one thing after the other; the last for ever."""
+    """Returns scripted observations in order, then repeats the last; None stands for a source that is away."""
 
-    def __init__(self, *looks: tuple[bool, Observations | None]) -> None:
-        self._looks = list(looks)
-        self._now = looks[0]
+    def __init__(self, *script: tuple[bool, Observations | None]) -> None:
+        self._script = list(script)
+        self._now = script[0]
 
-    async def quiet(self) -> bool:
-        self._now = self._looks.pop(0) if self._looks else self._now
+    async def all_acknowledged(self) -> bool:
+        self._now = self._script.pop(0) if self._script else self._now
         return self._now[0]
 
-    async def look(self) -> Observations:
+    async def observe(self) -> Observations:
         if self._now[1] is None:
             raise Unavailable("away")
         return self._now[1]
@@ -39,41 +39,41 @@ class FakeSources:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(settling, "_POLL_INTERVAL", 0.01)
 
 
-async def settle(*looks: tuple[bool, Observations | None], seconds: float) -> Verdict:
-    return await settled(
-        cast("Sources", FakeSources(*looks)),
+async def settle(*script: tuple[bool, Observations | None], seconds: float) -> Verdict:
+    return await wait_for_verdict(
+        cast("Sources", FakeSources(*script)),
         [EVENT],
         runs_per_event=1,
         deadline=time.monotonic() + seconds,
-        tell=lambda _: None,
+        on_verdict=lambda _: None,
     )
 
 
-async def test_what_is_in_flight_is_no_violation() -> None:
+async def test_an_event_in_flight_is_no_violation() -> None:
     assert (await settle((True, LOST), (True, DEAD), seconds=60)).violations == []
 
 
-async def test_nothing_is_well_while_a_message_is_in_somebodys_hands() -> None:
+async def test_checks_do_not_pass_while_a_message_is_unacknowledged() -> None:
     found = await settle((False, DEAD), (True, TWICE), seconds=0.2)
 
     assert {it.check for it in found.violations} >= {"outcome"}
 
 
-async def test_what_is_left_when_time_is_up_is_a_violation() -> None:
+async def test_an_event_without_outcome_when_time_is_up_is_a_violation() -> None:
     assert [it.id for it in (await settle((True, LOST), seconds=0.1)).violations] == ["1"]
 
 
-async def test_even_without_time_there_is_one_look() -> None:
+async def test_the_checks_run_once_even_without_time() -> None:
     assert [it.id for it in (await settle((False, LOST), seconds=0)).violations] == ["1"]
 
 
-async def test_a_source_that_is_away_for_a_while_does_not_matter() -> None:
+async def test_a_source_may_be_unavailable_for_a_while() -> None:
     assert (await settle((True, None), (True, DEAD), seconds=60)).violations == []
 
 
-async def test_a_source_that_stays_away_leaves_no_verdict() -> None:
+async def test_a_source_that_stays_unavailable_leaves_no_verdict() -> None:
     with pytest.raises(Unavailable):
         await settle((True, None), seconds=0.1)

@@ -1,4 +1,4 @@
-"""What the verifier makes of messages, by its own means; ours say them, so that both are held against each other."""
+"""Records that the verifier makes of messages that Perdure's own encoder writes, so that the two must agree."""
 
 import json
 from datetime import UTC, datetime
@@ -18,14 +18,14 @@ from perdure.verify.streams import AUDITED, Message, Streams
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def read(stream: str, wire: RawMessage, sequence: int = 7) -> Streams:
+def record(stream: str, raw: RawMessage, sequence: int = 7) -> Streams:
     streams = Streams(cast("JetStreamContext", None))
-    streams.take(Message(stream, sequence, wire.subject, wire.headers, wire.body))
+    streams.add(Message(stream, sequence, raw.subject, raw.headers, raw.body))
     return streams
 
 
 @pytest.mark.parametrize(
-    "wire",
+    "raw",
     [
         write_event(Event(id="é 1/2", type="a.b", source="x")),
         RawMessage("events.a.b", b"{}", {"Nats-Msg-Id": "42"}),
@@ -39,38 +39,38 @@ def read(stream: str, wire: RawMessage, sequence: int = 7) -> Streams:
     ],
     ids=["binary", "message id", "message id in lower case", "bare", "structured"],
 )
-def test_an_event_has_the_id_that_ingest_gives_it(wire: RawMessage) -> None:
-    ours = read_event(wire, fallback_id="EVENTS.7").id
+def test_an_event_has_the_id_that_ingest_gives_it(raw: RawMessage) -> None:
+    ingest_id = read_event(raw, fallback_id="EVENTS.7").id
 
-    assert read("EVENTS", wire).published == [
-        Published(7, "events.a.b", ours, sha256(wire.body).hexdigest()),
+    assert record("EVENTS", raw).published == [
+        Published(7, "events.a.b", ingest_id, sha256(raw.body).hexdigest()),
     ]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff", b"[" * 100_000])
-def test_an_envelope_that_cannot_be_read_leaves_the_place_as_id(body: bytes) -> None:
-    assert event_id({"Content-Type": "application/cloudevents+json"}, body, place="EVENTS.7") == "EVENTS.7"
+def test_an_unreadable_envelope_leaves_the_stream_position_as_id(body: bytes) -> None:
+    assert event_id({"Content-Type": "application/cloudevents+json"}, body, position="EVENTS.7") == "EVENTS.7"
 
 
-def test_every_message_is_remembered_as_said() -> None:
+def test_every_message_is_recorded_as_a_stream_entry() -> None:
     for stream in AUDITED:
-        assert read(stream, RawMessage("a.subject", b"what", {})).said == [
+        assert record(stream, RawMessage("a.subject", b"what", {})).entries == [
             StreamEntry(stream, 7, "a.subject", sha256(b"what").hexdigest())
         ]
 
 
 def test_a_command_names_its_event() -> None:
-    assert read("COMMANDS", RawMessage("commands.start.P", b'{"event": {"id": "42"}}', {})).commands == [
+    assert record("COMMANDS", RawMessage("commands.start.P", b'{"event": {"id": "42"}}', {})).commands == [
         Command(7, "42")
     ]
 
 
-def test_a_fact_is_read() -> None:
+def test_a_progress_message_becomes_a_fact() -> None:
     fact = Progress(
         workflow="P", workflow_id="P-1", run_id="r", sequence=3, kind="completed", event_id="1", at=NOW, result=1
     )
 
-    assert read("PROGRESS", encode(fact, source="x")).facts == [Fact(7, "P-1", "r", 3, "completed", "1")]
+    assert record("PROGRESS", encode(fact, source="x")).facts == [Fact(7, "P-1", "r", 3, "completed", "1")]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,10 @@ def test_a_fact_is_read() -> None:
         ("SIGNALS", {}, b"{}", None),
     ],
 )
-def test_a_letter_repeats_whom_it_is_about(stream: str, headers: dict[str, str], body: bytes, about: str) -> None:
-    letter = DeadLetter(
+def test_a_dead_letter_names_the_event_it_is_about(
+    stream: str, headers: dict[str, str], body: bytes, about: str
+) -> None:
+    dead_letter = DeadLetter(
         service="ingest",
         reason="not_json",
         detail="",
@@ -96,13 +98,13 @@ def test_a_letter_repeats_whom_it_is_about(stream: str, headers: dict[str, str],
         at=NOW,
     )
 
-    assert read("DLQ", encode(letter, source="x")).letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
+    assert record("DLQ", encode(dead_letter, source="x")).letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
 
 
 @pytest.mark.parametrize("stream", ["COMMANDS", "PROGRESS", "DLQ"])
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"{}", b"[]", b"\xff"])
-def test_what_anybody_wrote_to_a_stream_is_only_a_message(stream: str, body: bytes) -> None:
-    streams = read(stream, RawMessage("x", body, {}))
+def test_an_invalid_message_is_only_a_stream_entry(stream: str, body: bytes) -> None:
+    streams = record(stream, RawMessage("x", body, {}))
 
-    assert len(streams.said) == 1
+    assert len(streams.entries) == 1
     assert (streams.commands, streams.facts, streams.letters) == ([], [], [])

@@ -36,7 +36,7 @@ _FETCH_TIMEOUT_SECONDS: Final = 5.0
 async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
     """Run an app for the duration of the block; messages whose handling has begun are settled before it ends."""
     broker = NatsBroker(
-        **connection_options(settings, f"perdure-{app.service}-hears", app.service),
+        **connection_options(settings, f"perdure-{app.service}-subscriptions", app.service),
         ack_policy=AckPolicy.MANUAL,
         decoder=_no_decoding,
         apply_types=False,
@@ -86,7 +86,7 @@ def _add_subscription(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
     broker: NatsBroker, service: str, subscription: Subscription, bus: Bus, pulls: PullContext, metrics: _Metrics
 ) -> None:
     stream = subscription.stream
-    span_name = f"{service} hears {stream}"
+    span_name = f"{service} receives {stream}"
 
     async def on_message(message: StreamMessage[Msg]) -> None:
         started = monotonic()

@@ -73,7 +73,7 @@ class StartLedger:
         found = await self._entries.get(claim)
         return found is not None and _Entry.model_validate_json(found).started
 
-    async def started(self, command: StartWorkflow | SignalWorkflow) -> None:
+    async def mark_started(self, command: StartWorkflow | SignalWorkflow) -> None:
         """Record that a command took effect.
 
         Raises:

@@ -1,4 +1,4 @@
-"""``perdure demo``: the product in one minute, on real servers, with a real kill."""
+"""``perdure demo``: the product in one minute, on real servers, with a killed orchestrator."""
 
 import os
 from pathlib import Path
@@ -17,14 +17,14 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Exit codes: 0 all of it really happened, 1 something did not, and what is said.")
+    @app.command(epilog="Exit codes: 0 every part succeeded, 1 a part failed; the error names it.")
     def demo(
-        config: Annotated[Path | None, typer.Option(help="Take the engine, servers and model from this file.")] = None,
-        state: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".perdure/demo"),
+        config: Annotated[Path | None, typer.Option(help="Take engine, servers and model from this file.")] = None,
+        state: Annotated[Path, typer.Option(help="Keep all files in this folder.")] = Path(".perdure/demo"),
         *,
-        ask: Annotated[bool, typer.Option("--ask", help="Let me answer the approval, not the bot.")] = False,
+        ask: Annotated[bool, typer.Option("--ask", help="Decide the approval request yourself, not the bot.")] = False,
     ) -> None:
-        """Run a document through the whole house, kill the orchestrator midway, and see it finish all the same."""
+        """Analyse a document, kill the orchestrator midway, and watch the run complete."""
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
         run(play(lay_out(state), ask=ask))

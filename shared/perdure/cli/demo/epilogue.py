@@ -1,4 +1,4 @@
-"""What is left when the run has ended, each part checked: report, timeline, executions, trace, record."""
+"""Shows and checks the results of the run: report, timeline, executions, trace and audit records."""
 
 import asyncio
 from collections import Counter
@@ -19,28 +19,35 @@ from perdure.contracts import DocumentReport, Event, Progress
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.errors import PerdureError
 
-__all__ = ["epilogue", "ran_again"]
+__all__ = ["ran_again", "show_results"]
 
-_SETTLED_WITHIN: Final = 15.0  # seconds until traces are flushed and the record is complete
+_COMPLETE_WITHIN: Final = 15.0  # seconds until traces are flushed and the audit records are complete
 _SERVICES: Final = {"demo", "ingest", "orchestrator", "notifier"}
 _STREAMS: Final = {"EVENTS", "COMMANDS", "PROGRESS", "APPROVALS", "DECISIONS", "RECEIPTS", "NOTIFICATIONS"}
 
 Found = TypeVar("Found")
 
 
-async def epilogue(
+async def show_results(
     settings: Settings, bus: NatsBus, event: Event, facts: Sequence[Progress], *, killed_after: int
 ) -> None:
-    """Show all of it; the kill came when so many facts had been heard.
+    """Print the results of the run, and check each.
+
+    Args:
+        settings: The configuration of the demo.
+        bus: Where the audit service answers.
+        event: The event that started the run.
+        facts: The facts of the run, in order.
+        killed_after: How many facts had been received when the orchestrator was killed.
 
     Raises:
-        PerdureError: A part is missing.
+        PerdureError: A result is missing or wrong.
     """
     _report(settings, facts)
     _timeline(facts)
     _executions(facts, killed_after)
     await _trace(settings, facts[0].workflow_id)
-    await _record(bus, event, facts)
+    await _records(bus, event, facts)
 
 
 def _report(settings: Settings, facts: Sequence[Progress]) -> None:
@@ -50,7 +57,7 @@ def _report(settings: Settings, facts: Sequence[Progress]) -> None:
         return
     file = settings.state / "documents" / report.path
     if not file.is_file():
-        raise PerdureError(f"The run says that it wrote {file}, but it is not there.")
+        raise PerdureError(f"The run reported that it wrote {file}, but the file does not exist.")
     console.print(f"Report     [bold]{_short(file)}[/] ({file.stat().st_size} bytes)", soft_wrap=True)
 
 
@@ -65,7 +72,9 @@ def _timeline(facts: Sequence[Progress]) -> None:
     for fact in facts:
         if fact.kind == "step_started":
             end = ends.get((fact.sequence, fact.attempt))
-            rows.append((_since(facts[0].at, fact.at), fact.step or "", f"attempt {fact.attempt}", _ended(fact, end)))
+            rows.append(
+                (_since(facts[0].at, fact.at), fact.step or "", f"attempt {fact.attempt}", _duration(fact, end))
+            )
         elif fact.kind in {"waiting", "resumed"}:
             rows.append((_since(facts[0].at, fact.at), fact.step or "", fact.kind, ""))
     console.print(table("at", "what", "", "", rows=rows))
@@ -75,54 +84,54 @@ def _executions(facts: Sequence[Progress], killed_after: int) -> None:
     runs = Counter(fact.step for fact in facts if fact.kind == "step_started")
     in_flight = {fact.step for fact in facts if fact.attempt > 1}
     if not in_flight:
-        raise PerdureError("No step ran a second time: the kill hit nothing.")
+        raise PerdureError("No step ran a second time: no step was in flight at the kill.")
     console.print("Executions " + ", ".join(f"{step} x{count}" for step, count in runs.items()), soft_wrap=True)
     if again := ran_again(facts, killed_after=killed_after):
-        raise PerdureError(f"Steps that were recorded before the kill ran again: {', '.join(sorted(again))}")
+        raise PerdureError(f"Steps that had completed before the kill ran again: {', '.join(sorted(again))}")
     console.print(f"           only what was in flight at the kill ran twice: {', '.join(sorted(map(str, in_flight)))}")
 
 
 def ran_again(facts: Sequence[Progress], *, killed_after: int) -> set[str]:
-    """Return the steps that had completed when the kill came, after so many facts, and that started once more."""
+    """Return the steps that completed within the first ``killed_after`` facts and started again later."""
     before, after = facts[:killed_after], facts[killed_after:]
-    recorded = {fact.step for fact in before if fact.kind == "step_completed"}
-    return {fact.step for fact in after if fact.kind == "step_started" and fact.step in recorded and fact.step}
+    completed = {fact.step for fact in before if fact.kind == "step_completed"}
+    return {fact.step for fact in after if fact.kind == "step_started" and fact.step in completed and fact.step}
 
 
 async def _trace(settings: Settings, workflow_id: str) -> None:
-    async def look() -> Tree | None:
+    async def find() -> Tree | None:
         found = trace_of(settings.state / "traces", workflow_id)
         return tree(found) if found is not None and found.services >= _SERVICES and found.complete else None
 
     console.print("Trace")
-    console.print(await _settled(look, "The trace lacks a service, or its spans do not hang together"))
+    console.print(await _poll(find, "The trace lacks a service, or spans lack their parent"))
 
 
-async def _record(bus: NatsBus, event: Event, facts: Sequence[Progress]) -> None:
-    async def look() -> Counter[str] | None:
+async def _records(bus: NatsBus, event: Event, facts: Sequence[Progress]) -> None:
+    async def find() -> Counter[str] | None:
         found = await find_records(bus, AuditRecordsQuery(limit=500))
         about = [record for record in found.records if event.id in record.subject or event.id.encode() in record.body]
         about += [record for record in found.records if record.stream == "EVENTS" and event.id in str(record.headers)]
         counts = Counter(record.stream for record in about)
         return counts if set(counts) >= _STREAMS and counts["PROGRESS"] == len(facts) else None
 
-    counts = await _settled(look, "The audit service has not recorded all of it")
+    counts = await _poll(find, "The audit service has not recorded all messages of the run")
     console.print(
         f"Record     {counts.total()} messages about this event: " + ", ".join(f"{n} {s}" for s, n in counts.items())
     )
 
 
-async def _settled(look: Callable[[], Awaitable[Found | None]], complaint: str) -> Found:
+async def _poll(find: Callable[[], Awaitable[Found | None]], problem: str) -> Found:
     try:
-        async with asyncio.timeout(_SETTLED_WITHIN):
-            while (found := await look()) is None:
+        async with asyncio.timeout(_COMPLETE_WITHIN):
+            while (found := await find()) is None:
                 await asyncio.sleep(0.2)
     except TimeoutError as error:
-        raise PerdureError(f"{complaint}, after {_SETTLED_WITHIN:.0f} s.") from error
+        raise PerdureError(f"{problem}, after {_COMPLETE_WITHIN:.0f} s.") from error
     return found
 
 
-def _ended(start: Progress, end: Progress | None) -> str | Text:
+def _duration(start: Progress, end: Progress | None) -> str | Text:
     if end is None:
         return Text("killed", "red")
     return f"{(end.at - start.at).total_seconds():.2f} s"

@@ -1,4 +1,4 @@
-"""What the demo works on: a folder of documents and a configuration of its own."""
+"""Prepares the demo's folder: its documents and its configuration."""
 
 import os
 import shutil
@@ -17,37 +17,39 @@ __all__ = ["DOCUMENT", "lay_out"]
 
 DOCUMENT: Final = "contract.md"
 
-_PACKAGED: Final = Path(__file__).parent / "documents"  # in an installed Perdure; the checkout has them in examples/
+_PACKAGED: Final = Path(__file__).parent / "documents"  # in an installed package; a checkout has them in examples/
 _IN_CHECKOUT: Final = Path(__file__).parents[4] / "examples" / "documents"
 
 
 def lay_out(state: Path) -> Settings:
-    """Copy the documents, write the configuration and return it; servers and model are those of the user's own.
+    """Copy the documents, write the configuration and return it.
+
+    Engine, servers and model come from the user's configuration.
 
     Raises:
-        SetupError: The user's own configuration is wrong.
+        SetupError: The user's configuration is invalid.
     """
-    theirs = load_settings(state=state)
+    user_settings = load_settings(state=state)
     state = state.resolve()
     documents = state / "documents"
-    shutil.copytree(_documents(), documents, dirs_exist_ok=True)
-    ours = theirs.model_dump(mode="json", include={"execution_engine", "temporal", "nats", "llm"}) | {
+    shutil.copytree(_source_folder(), documents, dirs_exist_ok=True)
+    content = user_settings.model_dump(mode="json", include={"execution_engine", "temporal", "nats", "llm"}) | {
         "routes": [
             {"on": "documents.submitted", "start": "DocumentAnalysis", "schema": "perdure.contracts:DocumentSubmitted"}
         ],
-        "mcp": {"servers": {"filesystem": _filesystem(documents)}},
+        "mcp": {"servers": {"filesystem": _filesystem_server(documents)}},
     }
     file = state / "perdure.yaml"
-    file.write_text(yaml.safe_dump(ours, sort_keys=False))
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
     os.environ[CONFIG_VARIABLE] = str(file)
     return load_settings(state=state)
 
 
-def _filesystem(documents: Path) -> dict[str, object]:
+def _filesystem_server(documents: Path) -> dict[str, object]:
     return {"command": sys.executable, "args": ["-m", "perdure_orchestrator.filesystem_server", str(documents)]}
 
 
-def _documents() -> Path:
+def _source_folder() -> Path:
     found = next((folder for folder in (_PACKAGED, _IN_CHECKOUT) if folder.is_dir()), None)
     if found is None:
         raise SetupError("The demo's documents are missing from this installation: reinstall perdure.")
