@@ -66,7 +66,7 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, ap
         folder = Path(name)
         async with asyncio.timeout(_WITHIN):
             if parts & {Part.RUNS, Part.PROGRESS}:
-                found |= await _measure_house(parts, turns, folder / "house")
+                found |= await _measure_runs_and_progress(parts, turns, folder / "house")
             if Part.AGENTS in parts:
                 found[Part.AGENTS] = await measure_agents(folder / "agents", max(2, turns.single // 4), turns.rounds)
             if Part.BURST in parts:
@@ -80,7 +80,7 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, ap
     return Report(found)
 
 
-async def _measure_house(parts: set[Part], turns: Turns, folder: Path) -> dict[str, Found]:
+async def _measure_runs_and_progress(parts: set[Part], turns: Turns, folder: Path) -> dict[str, Found]:
     found: dict[str, Found] = {}
     async with open_house(folder) as house, publishing(house) as contestants:
         if Part.RUNS in parts:

@@ -139,11 +139,11 @@ def shared_world(**configuration: Any) -> Any:
     """Return a fixture that runs one suite for all tests of a module."""
 
     @pytest_asyncio.fixture(scope="module", loop_scope="module")
-    async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-        async with open_world(tmp_path_factory.mktemp("shared"), **configuration) as here:
-            yield here
+    async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+        async with open_world(tmp_path_factory.mktemp("shared"), **configuration) as world:
+            yield world
 
-    return here
+    return shared
 
 
 def gaps(facts: list[Progress]) -> set[int]:

@@ -27,7 +27,7 @@ class Lingering:
 
 
 class Slow(ScriptedModel):
-    async def _answer(self, *_: Any) -> Any:
+    async def _respond(self, *_: Any) -> Any:
         await greeter.linger()
 
 

@@ -11,10 +11,10 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryBus
-from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
+from perdure.contracts import ApprovalDecided, ApprovalExpired, Receipt
 from perdure.flow import Saga, approval, note
 from perdure.flow.run import Run
+from tests.support.gated_bus import Gate, GatedBus
 from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
@@ -36,54 +36,12 @@ async def mark(what: str) -> None:
     done.append(what)
 
 
-class Gate:
-    """Blocks all that wait at it until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.opened = asyncio.Event()
-
-    async def wait(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
-
-    @activity.defn(name="hold")
-    async def hold(self) -> None:
-        await self.wait()
-
-
-class GatedBus(MemoryBus):
-    """A bus that blocks at a gate: when it publishes facts of one kind, or else when a run waits for decisions."""
-
-    def __init__(self, gate: Gate, *, kind: str | None = None) -> None:
-        super().__init__()
-        self._gate, self._kind = gate, kind
-
-    async def publish(self, message: Message) -> int:
-        if isinstance(message, Progress) and message.kind == self._kind:
-            await self._gate.wait()
-        return await super().publish(message)
-
-    async def wait_until_consumed(self, service: str, stream: str) -> None:
-        if self._kind is None:
-            await self._gate.wait()
-        await super().wait_until_consumed(service, stream)
-
-
-def facts(bus: MemoryBus) -> list[tuple[int, str, Any]]:
-    return sorted((it.sequence, it.kind, it.result) for it in bus.published if isinstance(it, Progress))
-
-
 async def ended(run: WorkflowHandle[Any, Any]) -> str:
     """Wait for the end of a run, and return its result or its failure as text."""
     try:
         return str(await run.result())
     except WorkflowFailureError as error:
         return repr(error.cause)
-
-
-def fail() -> None:
-    raise ApplicationError("no", non_retryable=True)
 
 
 @workflow.defn
@@ -93,7 +51,7 @@ class UndoesWithApproval:
         async with Saga() as saga:
             await saga.run(mark, "reserved", undo=mark, undo_args=("released",))
             await saga.run(mark, "paid", undo=self.refund, undo_args=())
-            fail()
+            raise ApplicationError("no", non_retryable=True)
 
     async def refund(self) -> None:
         await approval("Refund?", remind_every=timedelta(days=1))
@@ -153,7 +111,7 @@ async def test_the_approval_request_of_a_handler_stays_open_although_its_run_is_
         await ended(run)
 
     assert set(done) == {"decided"}
-    assert facts(worker.bus)[-1][1] == "cancelled"
+    assert worker.timeline[-1][1] == "cancelled"
 
 
 @workflow.defn
@@ -210,8 +168,8 @@ async def test_pending_facts_are_published_although_a_run_is_cancelled_as_it_con
         gate.opened.set()
         await ended(run)
 
-    assert "before" in [result for _, _, result in facts(bus)]
-    assert facts(bus)[-1][1] == "cancelled"
+    assert "before" in [fact.result for fact in worker.progress]
+    assert worker.timeline[-1][1] == "cancelled"
 
 
 @workflow.defn
@@ -241,15 +199,14 @@ async def test_a_run_that_is_cancelled_repeatedly_publishes_its_end(environment:
         gate.opened.set()
         await ended(run)
 
-    assert facts(bus)[-1][1] == "cancelled"
+    assert worker.timeline[-1][1] == "cancelled"
 
 
 @workflow.defn
 class LeavesARequest:
     @workflow.run
     async def run(self) -> None:
-        request = asyncio.create_task(approval("Sure?"))
-        await asyncio.wait([request], timeout=2)
+        await asyncio.wait([asyncio.create_task(approval("Sure?"))], timeout=2)
 
 
 async def test_a_run_that_ends_as_its_request_is_decided_publishes_its_end_last(
@@ -263,7 +220,7 @@ async def test_a_run_that_ends_as_its_request_is_decided_publishes_its_end_last(
     async with open_scripted_worker(environment, LeavesARequest, queue=worker.queue, bus=worker.bus):
         await ended(run)
 
-    assert facts(worker.bus)[-1][1] == "completed"
+    assert worker.timeline[-1][1] == "completed"
 
 
 @workflow.defn

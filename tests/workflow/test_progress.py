@@ -1,5 +1,4 @@
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus
 from perdure.contracts import Message, Progress
-from perdure.errors import InvalidMessage, Unavailable
+from perdure.errors import InvalidMessage
 from perdure.flow import note
 from tests.support.scripted_worker import open_scripted_worker
 
@@ -185,75 +184,6 @@ class NarrowBus(MemoryBus):
         if isinstance(message, Progress) and message.result is not None:
             raise InvalidMessage("too_large", "too long")
         return await super().publish(message)
-
-
-async def test_a_step_whose_end_cannot_be_published_is_not_run_again(environment: WorkflowEnvironment) -> None:
-    bus = PausedBus()
-    async with open_scripted_worker(environment, Once, activities=[bus.count], bus=bus) as worker:
-        run = await worker.start("Once")
-        result = await run.result()
-        async for message in bus.subscribe("progress.>", replay=True):
-            if message.sequence == 4:
-                break
-
-    assert (result, bus.counted) == (1, 1)
-    assert {number for number, _, _ in worker.timeline} == {1, 2, 3, 4}
-
-
-class PausedBus(MemoryBus):
-    """A bus that is unavailable while a step ends, for longer than the step's timeout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counted = 0
-        self._available_at = 0.0
-
-    @activity.defn
-    async def count(self) -> int:
-        self.counted += 1
-        self._available_at = time.monotonic() + 3
-        return self.counted
-
-    async def publish(self, message: Message) -> int:
-        if time.monotonic() < self._available_at:
-            raise Unavailable("away")
-        return await super().publish(message)
-
-
-class LosingBus(MemoryBus):
-    """A bus that loses the end of a step, as if the publishing process were killed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tries = 0
-
-    async def publish(self, message: Message) -> int:
-        if isinstance(message, Progress) and message.kind == "step_completed" and self.tries == 0:
-            self.tries += 1
-            await asyncio.sleep(60)
-        return await super().publish(message)
-
-
-async def test_a_lost_fact_of_a_step_is_published_before_the_end_of_the_run(environment: WorkflowEnvironment) -> None:
-    async with open_scripted_worker(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as worker:
-        await (await worker.start("Once")).result()
-        timeline = [(fact.sequence, fact.kind, fact.step) for fact in worker.progress]
-
-    assert timeline == [
-        (1, "started", None),
-        (2, "step_started", "count"),
-        (3, "step_completed", "count"),
-        (4, "completed", None),
-    ]
-
-
-@workflow.defn
-class Once:
-    @workflow.run
-    async def run(self) -> int:
-        return await workflow.execute_activity_method(
-            PausedBus.count, start_to_close_timeout=timedelta(seconds=2), retry_policy=ONCE
-        )
 
 
 async def test_a_cancelled_run_publishes_its_cancellation(environment: WorkflowEnvironment) -> None:

@@ -1,0 +1,101 @@
+"""Bridges for tests, the workflows that they start, and the messages that they consume."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio import workflow
+from temporalio.client import Client
+
+from perdure.approvers import ApproversFile
+from perdure.bus import KeyValue, RawMessage, StoredMessage, encode
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.settings import TemporalSettings
+from perdure.contracts import EventReference, SignalWorkflow, StartWorkflow
+from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.registry import Registry
+from tests.support.scripted_worker import ScriptedWorker
+
+
+@workflow.defn
+class Echo:
+    @workflow.run
+    async def run(self, data: dict[str, str]) -> str:
+        return data["word"]
+
+
+@workflow.defn
+class Cart:
+    """Collects items until the item "all"."""
+
+    def __init__(self) -> None:
+        self._items: list[str] = []
+
+    @workflow.run
+    async def run(self, _: dict[str, str]) -> list[str]:
+        await workflow.wait_condition(lambda: "all" in self._items)
+        return self._items
+
+    @workflow.signal
+    def add(self, item: dict[str, str]) -> None:
+        self._items.append(item["word"])
+
+
+def signal_command(event_id: str, word: str, cart: str = "cart") -> StoredMessage:
+    """Return a command that adds a word to a cart, whose run it starts if none is open."""
+    return replace(
+        start_command(event_id),
+        raw=encode(
+            SignalWorkflow(
+                route="Cart-add",
+                event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
+                workflow_id=cart,
+                digest=(word.encode().hex() * 64)[:64],
+                signal="add",
+                argument={"word": word},
+                workflow="Cart",
+                input={},
+            ),
+            source="test",
+        ),
+    )
+
+
+def start_command(event_id: str, word: str = "hello") -> StoredMessage:
+    """Return a command that starts the Echo of a word."""
+    start = StartWorkflow(
+        route="Echo",
+        event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
+        workflow="Echo",
+        workflow_id=f"Echo-{event_id}",
+        digest=(word.encode().hex() * 64)[:64],
+        input={"word": word},
+    )
+    return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
+
+
+def new_bridge(
+    worker: ScriptedWorker, client: Any, entries: KeyValue, approvers: Path = Path("missing.yaml"), bus: Any = None
+) -> Bridge:
+    """Return a bridge to the worker's task queue, with its ledger in these entries."""
+    return Bridge(
+        client,
+        bus or worker.bus,
+        StartLedger(entries),
+        registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
+        approvers=ApproversFile(approvers),
+        settings=TemporalSettings(task_queue=worker.queue),
+    )
+
+
+async def unreachable() -> Client:
+    """Return a client of a Temporal server that does not answer."""
+    return await Client.connect("127.0.0.1:1", lazy=True)
+
+
+def stored_message(subject: str, sequence: int = 1, body: bytes = b"", age: timedelta = timedelta()) -> StoredMessage:
+    """Return a message of the stream that its subject belongs to, stored so long ago."""
+    return StoredMessage(
+        RawMessage(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
+    )

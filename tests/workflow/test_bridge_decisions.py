@@ -1,0 +1,195 @@
+"""A decision counts once and has one receipt, wherever the bridge dies."""
+
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio import workflow
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.approvers import Approver, SigningKey
+from perdure.bus import MemoryKeyValue
+from perdure.contracts import Receipt
+from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow import Approved, Policy, approval
+from perdure.flow.request_digest import request_digest
+from tests.support.binaries import binary
+from tests.support.bridges import Echo, new_bridge, stored_message, unreachable
+from tests.support.fuse import Fuse, Fused, Killed
+from tests.support.people import approvers_file, directory, signed, signed_body
+from tests.support.scripted_worker import open_scripted_worker
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@workflow.defn
+class TwoAgree:
+    """Requires two approvals."""
+
+    @workflow.run
+    async def run(self) -> str:
+        decision = await approval("Agreed?", policy=Policy(quorum=2))
+        return decision.by if isinstance(decision, Approved) else decision.outcome
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def real_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server that keeps the request ids of signals; the test server does not."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), data_converter=pydantic_data_converter
+    ) as environment:
+        yield environment
+
+
+def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
+    return signed_body(key, who, f"{run_id}.1", request_digest("Agreed?"))
+
+
+async def test_a_decision_published_twice_is_one_decision_with_a_receipt_for_each_place(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    ada = SigningKey.new()
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
+        for sequence in (1, 2):
+            answer = signed_body(ada, "ada", "nobody.1", "a" * 64, nonce="n")
+            await bridge.decision(stored_message("decisions.nobody", sequence, answer, age=timedelta(minutes=1)))
+
+    assert [(it.decision_id, it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)] == [
+        ("nobody.1.ada.n", "unknown_run", "DECISIONS.1"),
+        ("nobody.1.ada.n", "unknown_run", "DECISIONS.2"),
+    ]
+
+
+async def test_a_decision_without_a_valid_signature_never_reaches_a_run(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    ada, mallory, old = SigningKey.new(), SigningKey.new(), SigningKey.new()
+    known = directory({"ada": ada, "mallory": mallory, "old": old})
+    revoked = known.approvers["old"].keys[0].model_copy(update={"revoked": datetime.now(UTC)})
+    known.approvers["old"] = Approver(keys=(revoked,))
+    approvers = approvers_file(tmp_path / "approvers.yaml", known).path
+    decision = signed(ada, "ada", "nobody.1", "a" * 64)
+    refused = {
+        "unsigned": decision.model_copy(update={"signature": None}),
+        "forged": decision.model_copy(update={"decision": "reject"}),
+        "unknown_approver": signed(ada, "nobody", "nobody.1", "a" * 64),
+        "unknown_key": signed(mallory, "ada", "nobody.1", "a" * 64),
+        "revoked_key": signed(old, "old", "nobody.1", "a" * 64),
+    }
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers)  # a signal would raise an error
+        for sequence, message in enumerate(refused.values(), 1):
+            await bridge.decision(stored_message("decisions.nobody", sequence, message.model_dump_json().encode()))
+
+    assert [receipt.code for receipt in worker.bus.published if isinstance(receipt, Receipt)] == list(refused)
+    assert len({receipt.message_id for receipt in worker.bus.published}) == len(refused), "no two receipts share an id"
+
+
+async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
+    async with open_scripted_worker(environment, TwoAgree) as worker:
+        for number in itertools.count(1):
+            fuse, run = Fuse(number), await worker.start("TwoAgree", run_id=f"two-{number}")
+            dying = new_bridge(
+                worker, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(worker.bus, fuse)
+            )
+            bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
+            ada = stored_message(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
+            try:
+                await dying.decision(ada)
+            except Killed:
+                await bridge.decision(ada)
+            await bridge.decision(
+                stored_message(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id))
+            )
+
+            assert await run.result() == "ada, bob"
+            receipts = [it for it in worker.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
+            assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
+            if fuse.left > 0:
+                break
+    assert number == 3, "one signal, with a spark before and after"
+
+
+async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": SigningKey.new()})).path
+    stranger = signed_body(SigningKey.new(), "ada", "nobody.1", "a" * 64)
+    async with open_scripted_worker(environment, Echo) as worker:
+        for number in itertools.count(1):
+            fuse, message = Fuse(number), stored_message("decisions.nobody", number, stranger)
+            dying = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers, Fused(worker.bus, fuse))
+            try:
+                await dying.decision(message)
+            except Killed:
+                await new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers).decision(message)
+
+            receipts = [
+                it for it in worker.bus.published if isinstance(it, Receipt) and it.place == f"DECISIONS.{number}"
+            ]
+            assert {(receipt.code, receipt.message_id) for receipt in receipts} == {
+                ("unknown_key", f"receipt.nobody.1.ada.ada-approve.DECISIONS.{number}")
+            }
+            if fuse.left > 0:
+                break
+    assert number == 3, "one receipt, with a spark before and after"
+
+
+async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
+    async with open_scripted_worker(real_server, TwoAgree) as worker:
+        bridge, run = (
+            new_bridge(worker, real_server.client, MemoryKeyValue(), approvers),
+            await worker.start("TwoAgree"),
+        )
+        for place, who in enumerate(keys, 1):
+            await bridge.decision(stored_message(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
+        await run.result()
+        for place in (2, 3):  # redelivered, and published again
+            again = decision_of(keys["bob"], "bob", run.id)
+            await bridge.decision(stored_message(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
+
+    receipts = [(it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)]
+    assert receipts == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
+
+
+async def test_while_the_approvers_file_is_broken_decisions_wait(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    approvers = tmp_path / "approvers.yaml"
+    approvers.write_text("approvers: [ada]")
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, await unreachable(), MemoryKeyValue(), approvers)
+
+        with pytest.raises(Unavailable, match=r"approvers\.yaml is wrong: approvers"):
+            await bridge.decision(
+                stored_message("decisions.x", 1, signed_body(SigningKey.new(), "ada", "x.1", "a" * 64))
+            )
+
+
+async def test_an_unreadable_decision_gets_a_receipt_too(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
+
+        with pytest.raises(InvalidMessage, match="digest"):
+            await bridge.decision(
+                stored_message("decisions.nobody", 3, b'{"request_id": "nobody.1", "decision": "approve"}')
+            )
+
+    (receipt,) = worker.bus.published
+    assert isinstance(receipt, Receipt)
+    assert (receipt.request_id, receipt.accepted) == ("nobody.1", False)
+    assert "digest: Field required" in receipt.reason
