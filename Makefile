@@ -26,7 +26,7 @@ test: $(INSTALLED) $(NPM) ## Run all tests, four at a time, since most of them w
 check: $(INSTALLED) ## Check lint rules, format, types and import layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --num-workers 2
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(INSTALLED) ## Fix lint findings and format the code

@@ -5,7 +5,7 @@ from typing import Any
 from perdure.testing import WorkflowRunner
 from tests.article.selling import Selling
 from tests.support import greeter
-from tests.unit.test_readme import README, blocks
+from tests.support.readme import README, blocks
 
 
 async def test_the_example_of_a_test_passes(run_workflow: WorkflowRunner) -> None:

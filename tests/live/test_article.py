@@ -18,8 +18,8 @@ import yaml
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
 from tests.article import programs
-from tests.live.test_up import running
 from tests.support.command_line import perdure
+from tests.support.perdure_up import running
 from tests.support.ports import SERVERS, free_port
 
 NAMESPACE = "production"

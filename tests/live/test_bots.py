@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.test_up import running, waiting_request
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import running, waiting_request
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv" / "npm" / "node_modules"

@@ -8,15 +8,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.binaries import binary
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import running, waiting_request
 from tests.support.ports import give_ports
 from tests.support.suite import left_behind
 
@@ -27,32 +25,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def folder(tmp_path: Path) -> Path:
     """A user's folder: a configuration and a module, and nothing else of the repository."""
     return shutil.copytree(EXAMPLES / "greeting", tmp_path, dirs_exist_ok=True)
-
-
-@contextmanager
-def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
-    if not (folder / ".perdure").exists():
-        give_ports(folder / ".perdure")
-    up = subprocess.Popen([binary("perdure"), "up", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True)
-    try:
-        assert up.stdout is not None
-        for line in up.stdout:
-            if "services" in json.loads(line):
-                break
-        yield up
-    finally:
-        up.send_signal(ended_by)
-        up.wait(40)
-        assert up.stdout is not None
-        up.stdout.close()
-
-
-def waiting_request(folder: Path) -> str:
-    for _ in range(300):
-        if requests := printed(perdure(folder, "approvals", "--json")):
-            return str(requests[0]["request_id"])
-        time.sleep(0.1)
-    raise AssertionError("no approval was asked for")
 
 
 def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: Path) -> None:
@@ -180,7 +152,7 @@ def test_a_killed_supervisor_takes_everything_with_it(folder: Path) -> None:
     assert left_behind(folder) == []
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
+def test_a_requested_port_that_is_taken_is_reported(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = str(holder.getsockname()[1])
         refused = perdure(folder, "up", "--nats-port", port)
@@ -190,7 +162,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prepare", "said"),
+    ("prepare", "sentence"),
     [
         ("mkdir -p .perdure && echo 99 > .perdure/version", "newer Perdure"),
         ("echo 'natz: {}' >> perdure.yaml", "did you mean nats?"),
@@ -198,14 +170,14 @@ def test_a_port_that_was_asked_for_and_is_taken_is_told(folder: Path) -> None:
         ("sed -i 's/start: Greeting/start: Greeting, when: \"data.\"/' perdure.yaml", "is not CEL"),
     ],
 )
-def test_what_keeps_a_suite_from_starting_is_told_in_a_sentence(folder: Path, prepare: str, said: str) -> None:
+def test_what_keeps_a_suite_from_starting_is_reported_in_a_sentence(folder: Path, prepare: str, sentence: str) -> None:
     give_ports(folder / ".perdure")
     subprocess.run(["sh", "-c", prepare], cwd=folder, check=True)  # noqa: S607 (any shell will do)
 
     refused = perdure(folder, "up")
 
     assert refused.returncode == 1
-    assert said in refused.stderr
+    assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
     assert left_behind(folder) == []
 

@@ -12,18 +12,14 @@ from perdure.cli.app import app
 from perdure.config.loader import load_settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.contracts import Reason
+from tests.support.readme import README, blocks
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     ROOT / "README.md",
     *sorted((ROOT / "examples").rglob("README.md")),
     *sorted((ROOT / "deploy").glob("*.md")),
 ]
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def commands() -> list[str]:

@@ -38,7 +38,7 @@ class ScriptedModel:
 
     def __init__(self, script: Iterable[Line] | Callable[[str], Line] = ()) -> None:
         self._script = script if callable(script) else iter(script)
-        self._model = FunctionModel(self._answer, model_name="scripted")
+        self._model = FunctionModel(self._respond, model_name="scripted")
         self.prompts: list[str] = []
         self.offered: list[str] = []
 
@@ -57,7 +57,7 @@ class ScriptedModel:
         """Return empty settings."""
         return ModelSettings()
 
-    async def _answer(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+    async def _respond(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         self.offered = [tool.name for tool in info.function_tools]
         prompt = _latest_prompt(messages)
         if prompt is not None:

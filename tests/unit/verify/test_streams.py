@@ -98,7 +98,9 @@ def test_a_dead_letter_names_the_event_it_is_about(
         at=NOW,
     )
 
-    assert record("DLQ", encode(dead_letter, source="x")).dead_letters == [DeadLetterRecord(7, "not_json", stream, 5, about)]
+    assert record("DLQ", encode(dead_letter, source="x")).dead_letters == [
+        DeadLetterRecord(7, "not_json", stream, 5, about)
+    ]
 
 
 @pytest.mark.parametrize("stream", ["COMMANDS", "PROGRESS", "DLQ"])
