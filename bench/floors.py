@@ -43,7 +43,7 @@ async def open_floors(temporal: str, folder: Path) -> AsyncIterator[Floors]:
     """
     folder.mkdir()
     names = ("nats", "nats_monitor", "stock-port", "stock-ui-port", "stock-http-port")
-    ports = choose_ports(dict.fromkeys(names, 0), remembered={}, asked={})
+    ports = choose_ports(dict.fromkeys(names, 0), remembered={}, requested={})
     programs = [nats_program(folder, ports), stock_temporal(folder, ports)]
     bus, stock = (it.where for it in programs)
     async with (

@@ -55,7 +55,7 @@ async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
     folder.mkdir()
     configuration = folder / "perdure.yaml"
     configuration.write_text(yaml.safe_dump(_CONFIGURATION))
-    ports = choose_ports({"nats": 0, "nats_monitor": 0, "ingest": 0}, remembered={}, asked={})
+    ports = choose_ports({"nats": 0, "nats_monitor": 0, "ingest": 0}, remembered={}, requested={})
     server = f"nats://127.0.0.1:{ports['nats']}"
     where = f"http://127.0.0.1:{ports['ingest']}"
     ingest = Program(

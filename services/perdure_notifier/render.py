@@ -15,7 +15,7 @@ from perdure.contracts import (
 from perdure.values.printable import as_text, printable
 from perdure_notifier.notice import Notice
 
-__all__ = ["NoticeText", "deadline_text", "render", "render_digest"]
+__all__ = ["NoticeText", "decided_before", "render", "render_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def render_digest(notices: Sequence[Notice]) -> NoticeText:
     return NoticeText(f"{len(texts)} notices about approvals", "\n\n".join(text.joined() for text in texts))
 
 
-def deadline_text(end: datetime | None) -> str:
+def decided_before(end: datetime | None) -> str:
     """Return until when a decision is accepted, such as ``before 2026-12-01 12:00:00 UTC``."""
     return "at any time" if end is None else f"before {end:%Y-%m-%d %H:%M:%S %Z}"
 
@@ -85,7 +85,7 @@ def _request_text(request: ApprovalRequested) -> str:
             *([f"Requested by {request.requester}"] if request.requester else []),
             *([as_text(request.details)] if request.details is not None else []),
             *([f"On approval: {as_text(request.action)}"] if request.action is not None else []),
-            f"Decide {deadline_text(request.expires_at)}:",
+            f"Decide {decided_before(request.expires_at)}:",
             f"  perdure approve {request.request_id}",
             f"  perdure reject {request.request_id} --reason '...'",
         ]

@@ -8,7 +8,7 @@ from perdure_offline.analysis import Analysis
 from perdure_offline.entities import Kind
 from perdure_offline.language import language_of, words
 from perdure_offline.report import report
-from perdure_offline.task import Task
+from perdure_offline.task import OfflineTask
 
 __all__ = ["Facts", "Grade", "Listing", "normalised"]
 
@@ -42,12 +42,14 @@ class Facts:
     """The facts about a text: all that the tasks name, and single facts by field name."""
 
     analysis: Analysis
-    tasks: tuple[Task, ...]
+    tasks: tuple[OfflineTask, ...]
 
     @property
     def items(self) -> tuple[str | dict[str, Any], ...]:
         """The results of the tasks as a list; the sentences of the summary if there are no tasks."""
-        return tuple(item for task in self.tasks or (Task.SUMMARY,) for item in _LISTED[task](self.analysis).items)
+        return tuple(
+            item for task in self.tasks or (OfflineTask.SUMMARY,) for item in _LISTED[task](self.analysis).items
+        )
 
     @property
     def text(self) -> str:
@@ -93,11 +95,11 @@ def _listing(items: Iterable[dict[str, Any]]) -> Listing:
 
 
 _WHOLE: Final = frozenset(("analysis", "answer", "markdown", "output", "report", "response", "result", "text"))
-_LISTED: Final[dict[Task, Callable[[Analysis], Listing]]] = {
-    Task.SUMMARY: _summary,
-    Task.SENTIMENT: _evidence,
-    Task.ENTITIES: _entities,
-    Task.KEY_PHRASES: _key_phrases,
+_LISTED: Final[dict[OfflineTask, Callable[[Analysis], Listing]]] = {
+    OfflineTask.SUMMARY: _summary,
+    OfflineTask.SENTIMENT: _evidence,
+    OfflineTask.ENTITIES: _entities,
+    OfflineTask.KEY_PHRASES: _key_phrases,
 }
 _FINDERS: Final[dict[tuple[str, ...], Callable[[Analysis], Any]]] = {
     ("title", "heading", "headline"): lambda analysis: analysis.title,

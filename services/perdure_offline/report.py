@@ -7,18 +7,18 @@ from typing import Final
 
 from perdure_offline.analysis import Analysis
 from perdure_offline.entities import Entity
-from perdure_offline.task import Task
+from perdure_offline.task import OfflineTask
 
 __all__ = ["report"]
 
 _SHOWN: Final = 12  # entities of one kind
 
 
-def report(analysis: Analysis, tasks: Sequence[Task]) -> str:
+def report(analysis: Analysis, tasks: Sequence[OfflineTask]) -> str:
     """Return the result of one task as it is; of several, or of all if none is named, under headings."""
     if len(tasks) == 1:
         return _SECTIONS[tasks[0]](analysis)
-    sections = [f"## {task.capitalize()}\n\n{_SECTIONS[task](analysis)}" for task in tasks or Task]
+    sections = [f"## {task.capitalize()}\n\n{_SECTIONS[task](analysis)}" for task in tasks or OfflineTask]
     title = f"# Analysis: {analysis.title}" if analysis.title else "# Analysis"
     return "\n\n".join([title, *sections])
 
@@ -53,9 +53,9 @@ def _key_phrases(analysis: Analysis) -> str:
     return ", ".join(phrase.text for phrase in analysis.key_phrases) or "The text has no phrase to choose."
 
 
-_SECTIONS: Final[dict[Task, Callable[[Analysis], str]]] = {
-    Task.SUMMARY: _summary,
-    Task.SENTIMENT: _sentiment,
-    Task.ENTITIES: _entities,
-    Task.KEY_PHRASES: _key_phrases,
+_SECTIONS: Final[dict[OfflineTask, Callable[[Analysis], str]]] = {
+    OfflineTask.SUMMARY: _summary,
+    OfflineTask.SENTIMENT: _sentiment,
+    OfflineTask.ENTITIES: _entities,
+    OfflineTask.KEY_PHRASES: _key_phrases,
 }

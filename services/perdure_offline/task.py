@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Assignment", "Task", "named_tasks", "read_assignment"]
+__all__ = ["Assignment", "OfflineTask", "named_tasks", "read_assignment"]
 
 
-class Task(StrEnum):
+class OfflineTask(StrEnum):
     """The tasks of the offline model, in the order of a report."""
 
     SUMMARY = "summary"
@@ -18,10 +18,10 @@ class Task(StrEnum):
 
 
 _TASK_WORDS: Final = {
-    Task.SUMMARY: re.compile(r"summar|\b(?:abstract|gist|key points?|tl;?dr)\b", re.IGNORECASE),
-    Task.SENTIMENT: re.compile(r"sentiment|\b(?:mood|polarity|tone)\b", re.IGNORECASE),
-    Task.ENTITIES: re.compile(r"\b(?:entity|entities|names|organi[sz]ations?)\b", re.IGNORECASE),
-    Task.KEY_PHRASES: re.compile(r"\b(?:key[ -]?(?:phrase|term|word)s?|tags?|topics?)\b", re.IGNORECASE),
+    OfflineTask.SUMMARY: re.compile(r"summar|\b(?:abstract|gist|key points?|tl;?dr)\b", re.IGNORECASE),
+    OfflineTask.SENTIMENT: re.compile(r"sentiment|\b(?:mood|polarity|tone)\b", re.IGNORECASE),
+    OfflineTask.ENTITIES: re.compile(r"\b(?:entity|entities|names|organi[sz]ations?)\b", re.IGNORECASE),
+    OfflineTask.KEY_PHRASES: re.compile(r"\b(?:key[ -]?(?:phrase|term|word)s?|tags?|topics?)\b", re.IGNORECASE),
 }
 _OPENING_LENGTH: Final = 80  # characters, of a prompt that is all one paragraph
 _OPENING: Final = re.compile(r"(?P<opening>.*?)(?P<ending>:[ \t]*\r?\n|\r?\n[ \t]*\r?\n)", re.DOTALL)
@@ -37,7 +37,7 @@ class Assignment:
         text: The text to work on, including the opening if that is not an instruction.
     """
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[OfflineTask, ...]
     opening: str
     text: str
 
@@ -64,6 +64,6 @@ def _is_instruction(opening: str, ending: str, instruction: str) -> bool:
     return ending.startswith(":") or not instruction.strip() or bool(named_tasks(opening))
 
 
-def named_tasks(words: str) -> tuple[Task, ...]:
+def named_tasks(words: str) -> tuple[OfflineTask, ...]:
     """Return the tasks that an instruction names."""
     return tuple(task for task, pattern in _TASK_WORDS.items() if pattern.search(words))

@@ -54,7 +54,7 @@ async def test_a_document_is_loaded_analysed_and_reported_on(
 
 async def test_moderation_waits_without_limit_for_an_approval(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(programs.ContentModerationWorkflow, "Hi", model=echo) as run:
-        await run.until("step_completed")
+        await run.wait_for("step_completed")
         await run.signal("approve", {"reviewer": "ann", "comments": "shorter"})  # one argument, as over the bus
         outcome = await run.outcome()
 
@@ -102,7 +102,7 @@ async def test_a_disputed_essay_waits_for_the_teacher(
     async with run_workflow.start(
         programs.grade_essay, "text.md", model=disputed, servers={"filesystem": server}
     ) as run:
-        await run.until("step_completed", "analyzer: ask")
+        await run.wait_for("step_completed", "analyzer: ask")
         assert "text.md.report.md" not in folder
         await run.signal("teacher_approval")
         outcome = await run.outcome()

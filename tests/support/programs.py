@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from perdure.local.program import Program
-from perdure.local.supervisor import Happening
+from perdure.local.supervisor import ProgramEvent
 
 
 class EventRecorder:
@@ -15,14 +15,14 @@ class EventRecorder:
     """
 
     def __init__(self) -> None:
-        self.events: list[Happening] = []
+        self.events: list[ProgramEvent] = []
         self._new = asyncio.Event()
 
-    def report(self, event: Happening) -> None:
+    def report(self, event: ProgramEvent) -> None:
         self.events.append(event)
         self._new.set()
 
-    async def nth(self, kind: type[Happening], number: int) -> Happening:
+    async def nth(self, kind: type[ProgramEvent], number: int) -> ProgramEvent:
         """Wait for the event with this number among those of a kind, counted from 1, and return it."""
         async with asyncio.timeout(20):
             while len(found := [event for event in self.events if isinstance(event, kind)]) < number:

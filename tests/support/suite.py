@@ -129,7 +129,7 @@ async def open_world(
         settings = load_settings(state=folder / "state")
         give_ports(settings.state)
         async with AsyncExitStack() as stack:
-            opening = open_suite(settings, tell=lambda _: None, environment=environment, replicas=replicas)
+            opening = open_suite(settings, report=lambda _: None, environment=environment, replicas=replicas)
             suite = await stack.enter_async_context(opening)
             connecting = connect(discover(settings)[0], source="perdure/test", within=5)
             yield World(settings, suite, await stack.enter_async_context(connecting), log)

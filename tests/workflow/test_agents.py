@@ -79,7 +79,7 @@ async def test_a_model_uses_functions_and_tools_alike_each_as_a_step(run_workflo
     outcome = await run_workflow(Asking, "Go", model=model, servers={"shop": greeter.shop()})
 
     assert outcome.result == "done"
-    assert set(model.offered) == {"now", "describe", "add", "refuse", "price", "buy", "steal", "count_stock"}
+    assert set(model.offered_tools) == {"now", "describe", "add", "refuse", "price", "buy", "steal", "count_stock"}
     assert sorted(greeter.calls[:2]) == ["describe Person Ann", "now"]  # at the same time
     assert greeter.calls[2:] == ["add 2 1"]
     assert outcome.steps[0] == "clerk: ask"

@@ -34,7 +34,7 @@ def echo(prompt: str) -> str:
 
 async def test_content_waits_a_year_for_its_approval(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(ContentModeration, CONTENT, model=echo) as run:
-        await run.until("note")
+        await run.wait_for("note")
         await run.sleep(12 * MONTH)
         await run.signal("approve", {"reviewer": "ann", "comments": "less loud"})
         outcome = await run.outcome()
@@ -89,7 +89,7 @@ async def test_a_disputed_essay_waits_for_its_teacher(run_workflow: WorkflowRunn
     servers = {"filesystem": create_server(tmp_path)}
     essay = {"path": "essay.md", "disputed": True}
     async with run_workflow.start(EssayGrading, essay, model=echo, servers=servers) as run:
-        await run.until("note")
+        await run.wait_for("note")
         await run.sleep(MONTH)
         assert not (tmp_path / "essay.md.report.md").exists()
         await run.signal("teacher_approval", "ms lee")

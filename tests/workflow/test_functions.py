@@ -74,7 +74,7 @@ async def test_a_model_sets_only_the_arguments_that_a_partial_left_open(
     outcome = await run_workflow(Asking, model=model)
 
     assert outcome.result == "done"
-    assert model.offered == ["add", "add_to_two", "total", "greet", "open_door"]
+    assert model.offered_tools == ["add", "add_to_two", "total", "greet", "open_door"]
     assert greeter.calls == executed
 
 

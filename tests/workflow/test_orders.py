@@ -84,7 +84,7 @@ async def test_a_cancellation_compensates_midway(run_workflow: WorkflowRunner, b
     """Also within a call, whose effect may arrive after its compensation."""
     server = create_server(books, seconds)
     async with run_workflow.start(OrderProcessing, order(reflection_seconds=3600), servers={"shop": server}) as run:
-        await (run.until("step_started", "shop: pay") if seconds else run.until("note"))
+        await (run.wait_for("step_started", "shop: pay") if seconds else run.wait_for("note"))
         await run.signal("cancel", {"order_id": "7", "reason": "too late"})
         outcome = await run.outcome()
 

@@ -66,7 +66,7 @@ async def test_a_model_is_offered_and_may_use_only_what_the_operator_allows(
     outcome = await run_workflow(Asking, model=model, servers={"shop": greeter.shop()}, settings=settings)
 
     assert outcome.result == "well"
-    assert model.offered == ["add", "price"]
+    assert model.offered_tools == ["add", "price"]
     assert greeter.calls == []
 
 

@@ -107,7 +107,7 @@ async def test_a_signal_that_does_not_fit_becomes_a_note_and_the_run_continues(
     async with run_workflow.start(Waiting) as run:
         await run.signal(name, *args)
         async with asyncio.timeout(20):
-            note = await run.until("note")
+            note = await run.wait_for("note")
         await run.signal("stop")
         outcome = await run.outcome()
 

@@ -18,7 +18,7 @@ from perdure_notifier.channels.slack_text import (
     Block,
     SizedBlock,
     context,
-    header,
+    header_block,
     literal,
     mrkdwn_section,
     value_section,
@@ -64,7 +64,7 @@ def notice_blocks(notice: Notice, mentions: Sequence[str], *, buttons: bool) -> 
     message = notice.message
     if not isinstance(message, ApprovalRequested):
         text = render(notice)
-        headline = header(text.headline)
+        headline = header_block(text.headline)
         mentioned = mentions if isinstance(message, ApprovalReminded | ApprovalEscalated) else ()
         blocks = [headline.block if headline.complete else value_section(text.headline).block]
         blocks += [value_section(text.body).block] if text.body else []
@@ -107,7 +107,9 @@ def reason_dialog(button: ButtonContext) -> Block:
 
 
 def _request_blocks(request: ApprovalRequested) -> Iterator[SizedBlock]:
-    yield header(request.title if request.severity in {"low", "normal"} else f"[{request.severity}] {request.title}")
+    yield header_block(
+        request.title if request.severity in {"low", "normal"} else f"[{request.severity}] {request.title}"
+    )
     if request.details not in (None, ""):
         yield value_section(request.details)
     if request.action not in (None, ""):

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from perdure.values.printable import as_text, printable
 
-__all__ = ["Block", "SizedBlock", "context", "header", "literal", "mrkdwn_section", "value_section"]
+__all__ = ["Block", "SizedBlock", "context", "header_block", "literal", "mrkdwn_section", "value_section"]
 
 _HEADER_LIMIT: Final = 150  # characters, like all limits here
 _SECTION_LIMIT: Final = 3_000
@@ -33,7 +33,7 @@ class SizedBlock:
     complete: bool = True
 
 
-def header(text: str) -> SizedBlock:
+def header_block(text: str) -> SizedBlock:
     """Return a header: one line in large type."""
     line = printable(text)
     return SizedBlock({"type": "header", "text": _plain(_cut(line, _HEADER_LIMIT))}, len(line) <= _HEADER_LIMIT)

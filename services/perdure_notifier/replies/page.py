@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 
 from perdure.contracts import ApprovalRequested
 from perdure.values.printable import as_text, printable
-from perdure_notifier.render import deadline_text
+from perdure_notifier.render import decided_before
 
 __all__ = ["outcome_page", "request_page"]
 
@@ -67,7 +67,7 @@ def request_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
     """Return the page that shows a request and its action on approval, with buttons to approve or reject it."""
     context = [f"Request {request.request_id} of {request.workflow}"]
     context += [f"requested by {request.requester}"] if request.requester else []
-    context += [f"you decide as {approver}", f"decide {deadline_text(request.expires_at)}"]
+    context += [f"you decide as {approver}", f"decide {decided_before(request.expires_at)}"]
     parts = (("Details", request.details), ("On approval", request.action))
     shown = "\n".join(
         f"<h2>{name}</h2>\n<pre>{escape(as_text(value))}</pre>" for name, value in parts if value is not None

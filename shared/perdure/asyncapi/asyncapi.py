@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from perdure.asyncapi.channels import CHANNELS, Channel
+from perdure.asyncapi.channels import CHANNELS, SubjectChannel
 from perdure.asyncapi.flow import PUBLISHERS, subscribers
 from perdure.asyncapi.headers import CLOUD_EVENT, HEADERS, headers_of
 from perdure.asyncapi.schemas import schema_file
@@ -41,7 +41,7 @@ def asyncapi_document() -> dict[str, Any]:
     }
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
+def _channel(channel: SubjectChannel) -> dict[str, Any]:
     return {
         "address": channel.address,
         "description": f"Stored in the stream {channel.stream}.",
@@ -50,7 +50,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _parameter(channel: Channel, name: str) -> dict[str, Any]:
+def _parameter(channel: SubjectChannel, name: str) -> dict[str, Any]:
     if channel.name == "events":
         return {"description": "The event's type, dotted, as in `documents.submitted`."}
     if channel.is_external:
@@ -58,7 +58,7 @@ def _parameter(channel: Channel, name: str) -> dict[str, Any]:
     return {"description": _ESCAPING, "location": f"$message.payload#/{name}"}
 
 
-def _message(channel: Channel) -> dict[str, Any]:
+def _message(channel: SubjectChannel) -> dict[str, Any]:
     return {
         "name": channel.name,
         "title": channel.message,
@@ -69,12 +69,12 @@ def _message(channel: Channel) -> dict[str, Any]:
     }
 
 
-def _payload(channel: Channel) -> dict[str, Any]:
+def _payload(channel: SubjectChannel) -> dict[str, Any]:
     """Refer to the schema; bodies of users' own may be any JSON."""
     return {"$ref": schema_file(channel)} if channel.model else {}
 
 
-def _operation(service: str, action: str, channel: Channel) -> dict[str, Any]:
+def _operation(service: str, action: str, channel: SubjectChannel) -> dict[str, Any]:
     return {
         "action": action,
         "title": f"{service} {action}s {channel.name}",

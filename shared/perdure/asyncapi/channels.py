@@ -10,11 +10,11 @@ from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus.topology import stream_of
 from perdure.contracts import AnyMessage, Event, Message
 
-__all__ = ["CHANNELS", "Channel"]
+__all__ = ["CHANNELS", "SubjectChannel"]
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class SubjectChannel:
     """A subject pattern and the type of its messages.
 
     Attributes:
@@ -47,10 +47,10 @@ class Channel:
         return not PUBLISHERS[self.stream]
 
 
-def _channel(model: type[Message]) -> Channel:
+def _channel(model: type[Message]) -> SubjectChannel:
     fields: dict[str, Any] = {name: name for name in model.model_fields if name != "type"}
     named = model.model_construct(**fields)
-    return Channel(named.type, named.address, model.__name__, _summary(model), model)
+    return SubjectChannel(named.type, named.address, model.__name__, _summary(model), model)
 
 
 def _summary(model: type[BaseModel]) -> str:
@@ -63,8 +63,8 @@ CHANNELS: Final = tuple(
     sorted(
         (
             *map(_channel, get_args(_union)),
-            Channel("events", ("type",), "Event", _summary(Event)),
-            Channel(
+            SubjectChannel("events", ("type",), "Event", _summary(Event)),
+            SubjectChannel(
                 "signals", ("workflow_id", "signal"), "Signal", "A signal to a run; the body is the signal's argument."
             ),
         ),

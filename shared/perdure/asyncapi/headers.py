@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from perdure.asyncapi.channels import Channel
+from perdure.asyncapi.channels import SubjectChannel
 from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION
 
 __all__ = ["CLOUD_EVENT", "HEADERS", "headers_of"]
@@ -35,7 +35,7 @@ HEADERS: Final[dict[str, Any]] = {
 _ALWAYS: Final = ["ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", "content-type", MESSAGE_ID]
 
 
-def headers_of(channel: Channel) -> dict[str, Any]:
+def headers_of(channel: SubjectChannel) -> dict[str, Any]:
     """Return the schema of a channel's headers; messages of users' programs may leave out all of them."""
     common = {"$ref": f"#/components/schemas/{CLOUD_EVENT}"}
     if channel.is_external:

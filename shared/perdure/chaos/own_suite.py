@@ -16,7 +16,7 @@ from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.ports import is_free
 from perdure.local.state import State
 from perdure.local.suite import SERVICES, open_suite
-from perdure.local.supervisor import Happening
+from perdure.local.supervisor import ProgramEvent
 
 __all__ = ["own_suite"]
 
@@ -44,7 +44,7 @@ _PORTS: Final = 100
 
 @asynccontextmanager
 async def own_suite(
-    folder: Path, *, replicas: Mapping[str, int], tell: Callable[[Happening], None]
+    folder: Path, *, replicas: Mapping[str, int], report: Callable[[ProgramEvent], None]
 ) -> AsyncIterator[Settings]:
     """Run a suite in this folder for the duration of the block; the user's own configuration is ignored."""
     file = folder / "perdure.yaml"
@@ -55,7 +55,7 @@ async def own_suite(
     settings = load_settings(state=folder / "state")
     os.environ[f"{PREFIX}STATE"] = str(settings.state)  # the verifier is a process of its own and finds the suite here
     _take_free_ports(settings.state, replicas)
-    async with open_suite(settings, tell=tell, replicas=replicas):
+    async with open_suite(settings, report=report, replicas=replicas):
         yield settings
 
 

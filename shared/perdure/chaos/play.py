@@ -17,7 +17,7 @@ from perdure.config.settings import NatsSettings
 from perdure.connections.nats import plain_client
 from perdure.runtime.background import background
 
-__all__ = ["Counted", "Happening", "play"]
+__all__ = ["ChaosEvent", "Counted", "play_chaos"]
 
 _MAX_RATE: Final = 25  # events a second
 _LAST_KILL_WITHIN: Final = 15.0  # seconds after the last event was published
@@ -33,10 +33,10 @@ class Counted:
     of: int
 
 
-Happening = Killed | Back | Counted
+ChaosEvent = Killed | Back | Counted
 
 
-async def play(  # noqa: PLR0913 (every parameter of a chaos run)
+async def play_chaos(  # noqa: PLR0913 (every parameter of a chaos run)
     events: Sequence[Planned],
     *,
     bus: NatsSettings,
@@ -44,7 +44,7 @@ async def play(  # noqa: PLR0913 (every parameter of a chaos run)
     victims: Sequence[str],
     every: timedelta,
     seed: int,
-    tell: Callable[[Happening], None],
+    report: Callable[[ChaosEvent], None],
 ) -> None:
     """Publish the events while processes of the suite are killed; all of them are ready again at the end.
 
@@ -55,14 +55,14 @@ async def play(  # noqa: PLR0913 (every parameter of a chaos run)
     async with AsyncExitStack() as stack:
         js = (await stack.enter_async_context(plain_client(bus, name="perdure/chaos"))).jetstream()
         load, counter = Load(js, events, seconds=seconds), ProgressCounter(js, events)
-        killer = Killer(state, kill_order(victims, seed), seed=seed, report=tell)
+        killer = Killer(state, kill_order(victims, seed), seed=seed, report=report)
         await stack.enter_async_context(background(counter.count_for_ever()))
-        await stack.enter_async_context(background(_report_for_ever(load, counter, len(events), tell)))
+        await stack.enter_async_context(background(_report_for_ever(load, counter, len(events), report)))
         publishing = asyncio.create_task(load.publish())
         stack.callback(publishing.cancel)
         await _kill_until_done(killer, counter, publishing, every=every, victims=victims, of=len(events))
         await publishing
-        tell(Counted(len(load.published), counter.ended, len(events)))
+        report(Counted(len(load.published), counter.ended, len(events)))
 
 
 async def _kill_until_done(  # noqa: PLR0913 (every input to when the kills end)
@@ -85,7 +85,7 @@ async def _kill_until_done(  # noqa: PLR0913 (every input to when the kills end)
         await killer.kill()
 
 
-async def _report_for_ever(load: Load, counter: ProgressCounter, of: int, report: Callable[[Happening], None]) -> None:
+async def _report_for_ever(load: Load, counter: ProgressCounter, of: int, report: Callable[[ChaosEvent], None]) -> None:
     while True:
         report(Counted(len(load.published), counter.ended, of))
         await asyncio.sleep(_REPORT_EVERY)

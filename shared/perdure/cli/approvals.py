@@ -9,7 +9,7 @@ from rich.text import Text
 from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import decode
 from perdure.bus.views.approval_index import find_request, open_requests
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_time, print_json, table
 from perdure.cli.wording import approvers_text, deadline_text, facts_of, line
 from perdure.config.loader import load_settings
@@ -48,7 +48,7 @@ def list_open(
     now = datetime.now(UTC)
     waiting = [
         request
-        for request in run(_open(workflow))
+        for request in run_command(_open(workflow))
         if (containing or "").lower() in request.title.lower()
         and (person is None or may_vote(known, person, request, now))
     ]
@@ -67,7 +67,7 @@ def list_open(
 @_approvals.command(epilog="Example: perdure approvals show DocumentAnalysis-EVENTS.1.1")
 def show(request_id: RequestId, *, as_json: Json = False) -> None:
     """Show one request: the question, the action, who may answer, and until when."""
-    request = run(_find(request_id))
+    request = run_command(_find(request_id))
     if as_json:
         print_json([request])
         return
@@ -79,7 +79,7 @@ def show(request_id: RequestId, *, as_json: Json = False) -> None:
 @_approvals.command(epilog="Ends with Ctrl-C. Example: perdure approvals watch --json | my-bot")
 def watch(workflow: Workflow = None, *, as_json: Json = False) -> None:
     """Print requests, reminders, escalations and outcomes as they come."""
-    run(_watch(workflow, as_json=as_json))
+    run_command(_watch(workflow, as_json=as_json))
 
 
 async def _open(workflow: str | None) -> list[ApprovalRequested]:

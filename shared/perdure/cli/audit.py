@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from perdure.bus import NatsBus
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_time, print_json
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Print the newest records."""
-        run(_tail(AuditRecordsQuery(subject=subject, limit=number), follow=follow, as_json=as_json))
+        run_command(_tail(AuditRecordsQuery(subject=subject, limit=number), follow=follow, as_json=as_json))
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:

@@ -16,9 +16,9 @@ import typer
 
 from perdure.chaos.own_suite import own_suite
 from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
-from perdure.chaos.play import play
+from perdure.chaos.play import play_chaos
 from perdure.cli.chaos_display import ChaosDisplay
-from perdure.cli.client import Json, run
+from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.verify import VERIFIER, needs_parts
@@ -85,7 +85,7 @@ def register(app: typer.Typer) -> None:
         )
         order = _Order(planned, victims, apart, seed, bound, as_json)
         work = _on_running(order, theirs) if runs else _on_own(order, processes, keep=keep)
-        raise typer.Exit(run(_until_signalled(work)))
+        raise typer.Exit(run_command(_until_signalled(work)))
 
 
 def read_victims(text: str) -> list[str]:
@@ -139,7 +139,7 @@ async def _on_running(order: _Order, settings: Settings) -> int:
 async def _on_own(order: _Order, replicas: dict[str, int], *, keep: bool) -> int:
     async with _folder(keep=keep) as (folder, keeps):
         display = ChaosDisplay(as_json=order.as_json)
-        async with own_suite(folder, replicas=replicas, tell=display.suite) as settings:
+        async with own_suite(folder, replicas=replicas, report=display.suite) as settings:
             display.started = True
             code = await _play(order, settings, folder)
             keeps(code != 0)
@@ -167,14 +167,14 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
     expected = folder / "events.jsonl"
     write_expected(expected, [event.expected for event in order.events])
     with console.status("") as status:
-        await play(
+        await play_chaos(
             order.events,
             bus=discover(settings)[0],
             state=settings.state,
             victims=order.victims,
             every=order.every,
             seed=order.seed,
-            tell=ChaosDisplay(as_json=order.as_json, status=status).chaos,
+            report=ChaosDisplay(as_json=order.as_json, status=status).chaos,
         )
     return await _verified(expected, order)
 

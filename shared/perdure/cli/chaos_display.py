@@ -7,7 +7,7 @@ from typing import Final
 from rich.status import Status
 
 from perdure.chaos.kills import Back, Killed
-from perdure.chaos.play import Counted, Happening
+from perdure.chaos.play import ChaosEvent, Counted
 from perdure.cli.output import console
 from perdure.cli.up import show
 from perdure.local.supervisor import Died, Ready, Stopped
@@ -35,7 +35,7 @@ class ChaosDisplay:
         else:
             show(happening)
 
-    def chaos(self, happening: Happening) -> None:
+    def chaos(self, happening: ChaosEvent) -> None:
         """Print kills, recoveries and the progress of the events."""
         if isinstance(happening, Counted):
             self._counted = happening
@@ -57,5 +57,5 @@ class ChaosDisplay:
         return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
 
     @staticmethod
-    def _print(happening: Happening | Ready | Died | Stopped, **more: int) -> None:
+    def _print(happening: ChaosEvent | Ready | Died | Stopped, **more: int) -> None:
         console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening), **more}))

@@ -14,7 +14,7 @@ from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.telemetry.tracing import tracing
 
-__all__ = ["Json", "RunId", "open_bus", "reach", "run"]
+__all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
@@ -24,7 +24,7 @@ RunId = Annotated[str, typer.Argument(help="The run id, as `perdure runs` lists 
 Result = TypeVar("Result")
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run_command(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's asynchronous part."""
     return asyncio.run(work)
 

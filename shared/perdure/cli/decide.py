@@ -15,13 +15,13 @@ from perdure.bus import Bus
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.bus.views.approval_index import find_request
 from perdure.cli.approvals import RequestId
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import SetupError, Unavailable
 
-__all__ = ["Approver", "Choice", "Key", "NotJudged", "answer", "register", "signer"]
+__all__ = ["Approver", "Choice", "Key", "NotJudged", "decide_request", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
 _NOT_JUDGED: Final = 3
@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
         _conclude(_decide(request_id, "withdraw", "", approver=approver, key=key), as_json=as_json)
 
 
-async def answer(  # noqa: PLR0913 (the parts of a decision)
+async def decide_request(  # noqa: PLR0913 (the parts of a decision)
     bus: Bus, request: ApprovalRequested, choice: Choice, comment: str = "", *, approver: str, key: SigningKey
 ) -> Receipt:
     """Publish a decision on a request, and return its receipt.
@@ -120,7 +120,7 @@ async def _decide(request_id: str, choice: Choice, comment: str, *, approver: st
     who, signing = signer(approver, key)
     async with open_bus() as bus:
         request = await find_request(bus, request_id)
-        return await answer(bus, request, choice, comment, approver=who, key=signing)
+        return await decide_request(bus, request, choice, comment, approver=who, key=signing)
 
 
 def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
@@ -136,7 +136,7 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
 
 def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
     try:
-        receipt = run(deciding)
+        receipt = run_command(deciding)
     except NotJudged as error:
         typer.echo(f"perdure: {error}", err=True)
         raise typer.Exit(_NOT_JUDGED) from error

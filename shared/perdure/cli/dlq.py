@@ -5,7 +5,7 @@ from typing import Annotated, Final, get_args
 
 import typer
 
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letters, resend_dead_letters
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     @dlq.command("list", epilog="Example: perdure dlq list --reason bad_data")
     def list_(reason: OfReason = None, service: OfService = None, *, as_json: Json = False) -> None:
         """List dead letters, oldest first."""
-        dead_letters = run(_found(Choice((), _known(reason), service)))
+        dead_letters = run_command(_found(Choice((), _known(reason), service)))
         if as_json:
             _print_json(dead_letters)
             return
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     @dlq.command(epilog="Example: perdure dlq show 7")
     def show(number: int, *, as_json: Json = False) -> None:
         """Show one dead letter: its reason, original headers and body."""
-        dead_letters = run(_found(Choice((number,))))
+        dead_letters = run_command(_found(Choice((number,))))
         if as_json:
             _print_json(dead_letters)
             return
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
         What did start meanwhile is refused: exit code 1.
         """
         choice = _chosen(numbers, reason, service, everything=everything)
-        if not run(_resend(choice, 1 / per_second, dry_run=dry_run)):
+        if not run_command(_resend(choice, 1 / per_second, dry_run=dry_run)):
             raise typer.Exit(1)
 
     @dlq.command(epilog="Example: perdure dlq drop 7 8")
@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
         dry_run: DryRun = False,
     ) -> None:
         """Delete dead letters; the audit record keeps them."""
-        run(_drop(_chosen(numbers, reason, service, everything=everything), dry_run=dry_run))
+        run_command(_drop(_chosen(numbers, reason, service, everything=everything), dry_run=dry_run))
 
 
 async def _found(choice: Choice) -> dict[int, DeadLetter]:

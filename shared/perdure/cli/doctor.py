@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from perdure.approvers import ApproversFile
 from perdure.bus.topology import STREAMS
-from perdure.cli.client import Json, reach, run
+from perdure.cli.client import Json, reach, run_command
 from perdure.cli.output import console
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="Exit codes: 0 all is well, 1 something is not.")
     def doctor(*, as_json: Json = False) -> None:
         """Look at the installation, the configuration and the running suite."""
-        findings = run(_look())
+        findings = run_command(_look())
         for finding in findings:
             if as_json:
                 console.out(json.dumps(asdict(finding)), highlight=False)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from perdure.cli.approvals import Workflow
-from perdure.cli.client import open_bus, run
+from perdure.cli.client import open_bus, run_command
 from perdure.cli.decide import Approver, Key, signer
 from perdure.errors import SetupError
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
         """Read and answer the requests that wait, as they come, on the whole screen."""
         if not sys.stdout.isatty():
             raise SetupError("An inbox needs a terminal: `perdure approvals list` and `perdure approve` need none.")
-        run(_show(approver, key, workflow))
+        run_command(_show(approver, key, workflow))
 
 
 async def _show(approver: str | None, key: Key, workflow: str | None) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 from perdure.approvers import SigningKey
 from perdure.bus import Bus
 from perdure.bus.views.approval_index import open_requests
-from perdure.cli.decide import Choice, answer
+from perdure.cli.decide import Choice, decide_request
 from perdure.cli.output import plain
 from perdure.cli.wording import deadline_text, facts_of
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
@@ -124,7 +124,7 @@ class Inbox(App[None]):
 
     async def _send(self, request: ApprovalRequested, choice: Choice, comment: str) -> None:
         try:
-            receipt = await answer(self._bus, request, choice, comment, approver=self._approver, key=self._key)
+            receipt = await decide_request(self._bus, request, choice, comment, approver=self._approver, key=self._key)
         except PerdureError as error:
             self._tell(str(error), good=False)
         else:

@@ -8,7 +8,7 @@ import typer
 from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config, key_variable
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.permissions import ROLES
-from perdure.cli.client import open_bus, run
+from perdure.cli.client import open_bus, run_command
 from perdure.cli.output import console
 from perdure.config.loader import load_settings
 from perdure.local.nkeys import ensure_nkeys
@@ -46,7 +46,7 @@ def print_accounts() -> None:
 @_nats.command("declare")
 def declare_streams() -> None:
     """Make what is missing, and change what this version needs to be otherwise; only the operator may."""
-    run(_declare())
+    run_command(_declare())
     console.print("All streams and buckets are there.")
 
 

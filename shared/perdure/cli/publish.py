@@ -11,7 +11,7 @@ from opentelemetry import propagate, trace
 from pydantic import JsonValue
 
 from perdure.bus import NatsBus, RawMessage, write_event
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console
 from perdure.contracts import Event
 from perdure.errors import PerdureError
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
             time=datetime.now(UTC),
             data=parse_data(sys.stdin.read() if data == "-" else data),
         )
-        sequence = run(_publish(event))
+        sequence = run_command(_publish(event))
         if as_json:
             console.out(json.dumps({"id": event.id, "type": event.type, "stream_sequence": sequence}))
         else:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from perdure.bus import NatsKeyValue
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, table
 from perdure.cli.publish import parse_data
 from perdure.config.loader import load_settings
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
             "id": event_id,
             "headers": dict(map(_header, header or [])),
         }
-        outcomes = run(_try(event))
+        outcomes = run_command(_try(event))
         _print(outcomes, as_json=as_json)
         refused = any(it["reason"] is not None for it in outcomes)
         if refused or not any(it["takes"] for it in outcomes):
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
     @routes.command()
     def waiting(*, as_json: Json = False) -> None:
         """Show what waits, and which runs are open, of each route with flow control."""
-        rows = run(_waiting())
+        rows = run_command(_waiting())
         if as_json:
             for row in rows:
                 console.out(json.dumps(row), highlight=False)

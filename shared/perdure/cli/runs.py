@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from perdure.bus import NatsBus
 from perdure.bus.views.run_index import follow_progress, latest_facts, run_progress
-from perdure.cli.client import Json, RunId, open_bus, run
+from perdure.cli.client import Json, RunId, open_bus, run_command
 from perdure.cli.output import console, local_time, print_json, progress_line, table, usage_lines
 from perdure.contracts import ENDINGS, Progress, RunUsage, in_order
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """List runs with their latest progress."""
-        facts = [fact for fact in run(_newest()) if not (open_only and fact.kind in ENDINGS)]
+        facts = [fact for fact in run_command(_newest()) if not (open_only and fact.kind in ENDINGS)]
         if as_json:
             print_json(facts)
         else:
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def status(workflow_id: RunId, *, as_json: Json = False) -> None:
         """Show the status of a run: its progress, and Temporal's view."""
-        facts, engine = run(_status(workflow_id))
+        facts, engine = run_command(_status(workflow_id))
         if as_json:
             print_json([*facts, engine])
             return
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
         wait: Annotated[bool, typer.Option(help="Wait until the run ends.")] = False,
     ) -> None:
         """Print what a run gave, as JSON."""
-        last = run(_last(workflow_id, wait=wait))
+        last = run_command(_last(workflow_id, wait=wait))
         if last.kind == "completed" and last.error is None:
             console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
             return

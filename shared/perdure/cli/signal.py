@@ -8,7 +8,7 @@ import typer
 from pydantic import JsonValue
 
 from perdure.bus import RawMessage
-from perdure.cli.client import Json, RunId, open_bus, run
+from perdure.cli.client import Json, RunId, open_bus, run_command
 from perdure.cli.output import console
 from perdure.cli.publish import parse_data
 from perdure.contracts import to_token
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         """Send a signal to a run; it counts once, also while every service is down."""
         text = sys.stdin.read() if argument == "-" else argument
         body = b"" if text is None else json.dumps(parse_data(text)).encode()
-        sequence = run(_send(workflow_id, name, body))
+        sequence = run_command(_send(workflow_id, name, body))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
             console.out(json.dumps(sent))

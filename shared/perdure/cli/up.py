@@ -10,14 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from perdure.cli.client import Json, run
+from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.suite import Suite, open_suite
-from perdure.local.supervisor import Died, Happening, Ready, Stopped
+from perdure.local.supervisor import Died, ProgramEvent, Ready, Stopped
 
 __all__ = ["register", "show"]
 
@@ -47,12 +47,12 @@ def register(app: typer.Typer) -> None:
         settings = load_settings(**({} if state is None else {"state": state}))
         requested = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
         ports = {name: port for name, port in requested.items() if port is not None}
-        run(_up(settings, ports, processes, as_json=as_json))
+        run_command(_up(settings, ports, processes, as_json=as_json))
 
 
-def show(happening: Happening) -> None:
+def show(event: ProgramEvent) -> None:
     """Print a line for what happened to a part of the suite."""
-    match happening:
+    match event:
         case Ready(name=name, where=where, seconds=seconds):
             console.print(f"[green]✓[/] {name:<{_WIDTH}} {where}  [dim]ready after {seconds:.1f} s[/]", soft_wrap=True)
         case Died(name=name, how=how, seconds=seconds):
@@ -69,7 +69,7 @@ async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int
         loop.add_signal_handler(number, _once, this)
     try:
         tell = _show_json if as_json else show
-        async with open_suite(settings, tell=tell, asked_ports=ports, replicas=replicas) as suite:
+        async with open_suite(settings, report=tell, requested_ports=ports, replicas=replicas) as suite:
             _greet(suite, settings, as_json=as_json)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -93,5 +93,5 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
     )
 
 
-def _show_json(happening: Happening) -> None:
+def _show_json(happening: ProgramEvent) -> None:
     console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening)}), highlight=False)

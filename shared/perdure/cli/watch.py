@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from perdure.bus.views.run_index import follow_progress
-from perdure.cli.client import Json, open_bus, run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json, progress_line
 
 __all__ = ["register"]
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Show progress live; of one run until it ends (exit 0 if it completed, else 1)."""
-        raise typer.Exit(run(_watch(workflow_id, from_start=from_start, as_json=as_json)))
+        raise typer.Exit(run_command(_watch(workflow_id, from_start=from_start, as_json=as_json)))
 
 
 async def _watch(workflow_id: str | None, *, from_start: bool, as_json: bool) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import AwareDatetime, Field, NonNegativeInt
 
 from perdure.contracts import (
     Alert,
@@ -16,6 +16,7 @@ from perdure.contracts import (
     RunUsage,
 )
 from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.payload import Payload
 
 __all__ = [
     "CARRIED_STATE_MEMO",
@@ -54,13 +55,7 @@ Fact = (
 """Everything that a run publishes."""
 
 
-class _Payload(BaseModel):
-    """A value in Temporal's histories. An ``alias`` is the name under which a field was first recorded: it stays."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-
-class EndedStep(_Payload):
+class EndedStep(Payload):
     """A step whose end its worker should have published.
 
     Attributes:
@@ -75,14 +70,14 @@ class EndedStep(_Payload):
     usage: RunUsage | None = None
 
 
-class ExpectedFacts(_Payload):
+class ExpectedFacts(Payload):
     """The facts that workers should have published before the ending of a run."""
 
     beginning: Progress
     steps: tuple[EndedStep, ...]
 
 
-class FactBatch(_Payload):
+class FactBatch(Payload):
     """Facts to publish, in this order.
 
     Attributes:
@@ -93,7 +88,7 @@ class FactBatch(_Payload):
     expected: ExpectedFacts | None = Field(default=None, alias="story")
 
 
-class StepHeader(_Payload):
+class StepHeader(Payload):
     """What a step needs in order to publish its facts.
 
     Attributes:
@@ -108,7 +103,7 @@ class StepHeader(_Payload):
     beginning: Progress | None = None
 
 
-class CarriedState(_Payload):
+class CarriedState(Payload):
     """The state that a continued run starts with.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PositiveInt
+from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 
 from perdure.config.agents import RetrySettings
 from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.flow.payload import Payload
 
 __all__ = [
     "CALL_FUNCTION",
@@ -36,13 +37,7 @@ READ_RULES: Final = "read_rules"
 """The activity that returns the ``OperatorRules`` to a run."""
 
 
-class _Payload(BaseModel):
-    """A value in Temporal's histories. An ``alias`` is the name under which a field was first recorded: it stays."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-
-class FunctionTool(_Payload):
+class FunctionTool(Payload):
     """A Python function, by which a worker finds it.
 
     Attributes:
@@ -60,7 +55,7 @@ class FunctionTool(_Payload):
     named: dict[str, JsonValue] = {}
 
 
-class ToolRequest(_Payload):
+class ToolRequest(Payload):
     """One logical tool call.
 
     Attributes:
@@ -82,7 +77,7 @@ class ToolRequest(_Payload):
     began_at: AwareDatetime | None = None
 
 
-class FunctionCall(_Payload):
+class FunctionCall(Payload):
     """One logical call of a Python function."""
 
     agent: str
@@ -94,7 +89,7 @@ class FunctionCall(_Payload):
     began_at: AwareDatetime | None = None
 
 
-class ToolResult(_Payload):
+class ToolResult(Payload):
     """The result of a tool call.
 
     Attributes:
@@ -121,7 +116,7 @@ class ToolResult(_Payload):
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
 
 
-class ServerQuery(_Payload):
+class ServerQuery(Payload):
     """A query of MCP servers for what they offer; for tools it includes the agent's functions."""
 
     agent: str = ""
@@ -132,7 +127,7 @@ class ServerQuery(_Payload):
     arguments: dict[str, str] = {}
 
 
-class ServerQueryResult(_Payload):
+class ServerQueryResult(Payload):
     """The items found, in MCP's JSON, each with its ``server``; functions have none."""
 
     items: tuple[dict[str, Any], ...]
@@ -142,7 +137,7 @@ class ToolError(Exception):
     """Raised by a Python function that is a tool: the model reads the message, and the call is not retried."""
 
 
-class ModelRequest(_Payload):
+class ModelRequest(Payload):
     """One request to a model.
 
     Attributes:
@@ -176,7 +171,7 @@ class ModelRequest(_Payload):
     output_schema: dict[str, Any] | None = None
 
 
-class ToolCall(_Payload):
+class ToolCall(Payload):
     """A tool call that the model made.
 
     Attributes:
@@ -188,7 +183,7 @@ class ToolCall(_Payload):
     call_id: str
 
 
-class ModelResult(_Payload):
+class ModelResult(Payload):
     """The result of a request to a model.
 
     Attributes:
@@ -208,7 +203,7 @@ class ModelResult(_Payload):
     usage: RunUsage = RunUsage()
 
 
-class OperatorRules(_Payload):
+class OperatorRules(Payload):
     """The part of the configuration that runs use.
 
     Attributes:

@@ -9,14 +9,14 @@ __all__ = ["choose_ports", "is_free"]
 
 
 def choose_ports(
-    standard: Mapping[str, int], *, remembered: Mapping[str, int], asked: Mapping[str, int]
+    standard: Mapping[str, int], *, remembered: Mapping[str, int], requested: Mapping[str, int]
 ) -> dict[str, int]:
     """Return a port for every name in ``standard``, where zero stands for any free port.
 
     Raises:
         SetupError: A requested port is taken, or requested twice.
     """
-    chosen = _check_requested({name: asked[name] for name in standard if name in asked})
+    chosen = _check_requested({name: requested[name] for name in standard if name in requested})
     for name, standard_port in standard.items():
         if name in chosen:
             continue

@@ -20,7 +20,7 @@ from perdure.local.program import Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.state import Endpoints, State
-from perdure.local.supervisor import Happening, Ready, Supervisor, supervised
+from perdure.local.supervisor import ProgramEvent, Ready, Supervisor, supervised
 
 __all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 
@@ -52,8 +52,8 @@ class Suite:
 async def open_suite(
     settings: Settings,
     *,
-    tell: Callable[[Happening], None],
-    asked_ports: Mapping[str, int] | None = None,
+    report: Callable[[ProgramEvent], None],
+    requested_ports: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
     replicas: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Suite]:
@@ -61,8 +61,8 @@ async def open_suite(
 
     Args:
         settings: The configuration; the services read the same.
-        tell: Called with each start, death and stop of a program.
-        asked_ports: Requested ports by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
+        report: Called with each start, death and stop of a program.
+        requested_ports: Requested ports by name: ``nats``, ``temporal``, ``temporal_ui`` or a service.
         environment: Variables added to the services' environment.
         replicas: Number of processes by service, by default one; the second of ingest is ``ingest-2``.
 
@@ -76,7 +76,7 @@ async def open_suite(
         if embedded:
             ensure_approver(settings)
             ensure_notifier(settings)
-        ports = _ports(settings, state, asked_ports or {}, names, embedded=embedded)
+        ports = _ports(settings, state, requested_ports or {}, names, embedded=embedded)
         servers = _servers(settings, state, ports) if embedded else []
         services = [_service(name, state, ports, environment or {}, embedded=embedded) for name in names]
         if embedded:
@@ -85,12 +85,12 @@ async def open_suite(
         programs = [*servers, *services]
         pids: dict[str, int] = {}
 
-        def on_event(event: Happening) -> None:
+        def on_event(event: ProgramEvent) -> None:
             if isinstance(event, Ready):
                 pids[event.name] = event.pid
                 if len(pids) == len(programs):
                     state.write_endpoints(_endpoints(settings, ports, names, pids, embedded=embedded))
-            tell(event)
+            report(event)
 
         async with supervised(programs, state.folder / "logs", on_event) as supervisor:
             yield Suite(supervisor, _endpoints(settings, ports, names, pids, embedded=embedded))
@@ -119,7 +119,7 @@ def _ports(
 ) -> dict[str, int]:
     services = {name: getattr(settings, name).http_port if name in SERVICES else 0 for name in names}
     standard = {**(_SERVERS_PORTS if embedded else {}), **services}
-    ports = choose_ports(standard, remembered=state.remembered_ports(), asked=requested)
+    ports = choose_ports(standard, remembered=state.remembered_ports(), requested=requested)
     state.remember_ports(ports)
     return ports
 

@@ -13,7 +13,7 @@ from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
 
-__all__ = ["Died", "Happening", "Ready", "Stopped", "Supervisor", "supervised"]
+__all__ = ["Died", "ProgramEvent", "Ready", "Stopped", "Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
 _POLL_EVERY: Final = 0.05  # seconds
@@ -52,7 +52,7 @@ class Stopped:
     name: str
 
 
-Happening = Ready | Died | Stopped
+ProgramEvent = Ready | Died | Stopped
 
 
 class Supervisor:
@@ -64,7 +64,7 @@ class Supervisor:
         report: Called with every event of a program.
     """
 
-    def __init__(self, programs: Sequence[Program], logs: Path, report: Callable[[Happening], None]) -> None:
+    def __init__(self, programs: Sequence[Program], logs: Path, report: Callable[[ProgramEvent], None]) -> None:
         self._programs = {program.name: program for program in programs}
         self._logs = logs
         self._report = report
@@ -171,7 +171,7 @@ class Supervisor:
 
 @asynccontextmanager
 async def supervised(
-    programs: Sequence[Program], logs: Path, report: Callable[[Happening], None]
+    programs: Sequence[Program], logs: Path, report: Callable[[ProgramEvent], None]
 ) -> AsyncIterator[Supervisor]:
     """Keep programs running for the duration of the block; none is left afterwards."""
     supervisor = Supervisor(programs, logs, report)

@@ -66,7 +66,7 @@ class LiveRun:
         """Request the cancellation of the run."""
         await self._handle.cancel()
 
-    async def until(self, kind: str, step: str | None = None) -> Progress:
+    async def wait_for(self, kind: str, step: str | None = None) -> Progress:
         """Wait for a fact of this kind, of this step if one is given, and return it."""
         async for message in self._bus.subscribe("progress.>", replay=True):
             fact = decode(message.raw)

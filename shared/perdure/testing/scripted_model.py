@@ -33,14 +33,14 @@ class ScriptedModel:
 
     Attributes:
         prompts: The user prompts, oldest first; requests with only tool results are left out.
-        offered: The names of the tools in the last request.
+        offered_tools: The names of the tools in the last request.
     """
 
     def __init__(self, script: Iterable[Line] | Callable[[str], Line] = ()) -> None:
         self._script = script if callable(script) else iter(script)
         self._model = FunctionModel(self._respond, model_name="scripted")
         self.prompts: list[str] = []
-        self.offered: list[str] = []
+        self.offered_tools: list[str] = []
 
     def named(self, name: str | None) -> Model:  # noqa: ARG002 (one model stands in for all)
         """Return the scripted model for any name."""
@@ -58,7 +58,7 @@ class ScriptedModel:
         return ModelSettings()
 
     async def _respond(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
-        self.offered = [tool.name for tool in info.function_tools]
+        self.offered_tools = [tool.name for tool in info.function_tools]
         prompt = _latest_prompt(messages)
         if prompt is not None:
             self.prompts.append(prompt)

@@ -15,9 +15,9 @@ from perdure.errors import PerdureError, SetupError
 from perdure.runtime.exit import exit_process
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import read_expected
-from perdure.verify.judgement import Verdict
+from perdure.verify.judgement import Comparison
 from perdure.verify.records import Expected
-from perdure.verify.report import show, show_json
+from perdure.verify.report import show_json, show_report
 from perdure.verify.settling import wait_for_verdict
 from perdure.verify.sources import open_sources
 
@@ -41,17 +41,17 @@ def _verify(
     """
     expected, limit = _expected(events), _duration(within)
     verdict = asyncio.run(_verdict(expected, runs_per_event, limit))
-    (show_json if as_json else show)(verdict)
+    (show_json if as_json else show_report)(verdict)
     raise typer.Exit(1 if verdict.violations else 0)
 
 
-async def _verdict(expected: list[Expected] | None, runs_per_event: int, within: timedelta) -> Verdict:
+async def _verdict(expected: list[Expected] | None, runs_per_event: int, within: timedelta) -> Comparison:
     seconds = within.total_seconds()
     deadline = time.monotonic() + seconds
     console = Console(stderr=True)
     with console.status("Checking") as status:
 
-        def update(verdict: Verdict) -> None:
+        def update(verdict: Comparison) -> None:
             remaining = f"{deadline - time.monotonic():.0f} s left"
             status.update(f"{len(verdict.violations)} not settled of {sum(verdict.checked.values())}; {remaining}")
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from perdure.contracts import ENDINGS, ProgressKind
 from perdure.verify.records import DeadLetterRecord, Execution, Expected, Fact, Observations
 
-__all__ = ["CHECKS", "Verdict", "Violation", "judge"]
+__all__ = ["CHECKS", "Comparison", "Violation", "judge"]
 
 CHECKS: Final = {
     "published": "every event is in EVENTS",
@@ -48,7 +48,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """The result of a comparison.
 
     Attributes:
@@ -60,7 +60,7 @@ class Verdict:
     violations: Sequence[Violation]
 
 
-def judge(expected: Sequence[Expected], seen: Observations, *, runs_per_event: int = 1) -> Verdict:
+def judge(expected: Sequence[Expected], seen: Observations, *, runs_per_event: int = 1) -> Comparison:
     """Compare the expected events with the observations.
 
     Only runs that an expected event started are checked; all messages are.
@@ -83,7 +83,7 @@ def judge(expected: Sequence[Expected], seen: Observations, *, runs_per_event: i
         *_audit(seen),
     ]
     checked = (len(expected), len(expected), len(runs), len(workflow_ids), len(seen.stream_entries))
-    return Verdict(dict(zip(CHECKS, checked, strict=True)), violations)
+    return Comparison(dict(zip(CHECKS, checked, strict=True)), violations)
 
 
 def _published(expected: Sequence[Expected], seen: Observations) -> Iterator[Violation]:

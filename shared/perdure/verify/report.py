@@ -9,14 +9,14 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from perdure.verify.judgement import CHECKS, Verdict
+from perdure.verify.judgement import CHECKS, Comparison
 
-__all__ = ["show", "show_json"]
+__all__ = ["show_json", "show_report"]
 
 _PIPE_WIDTH: Final = 160  # columns
 
 
-def show(verdict: Verdict) -> None:
+def show_report(verdict: Comparison) -> None:
     """Print a table of the checks, then the violations."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     violated = Counter(violation.check for violation in verdict.violations)
@@ -30,7 +30,7 @@ def show(verdict: Verdict) -> None:
         console.print(f"{violation.id}: {violation.detail}", soft_wrap=True, markup=False)
 
 
-def show_json(verdict: Verdict) -> None:
+def show_json(verdict: Comparison) -> None:
     """Print one JSON object for each check, then one for each violation."""
     violated = Counter(violation.check for violation in verdict.violations)
     for check, count in verdict.checked.items():

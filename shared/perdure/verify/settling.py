@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from perdure.errors import Unavailable
-from perdure.verify.judgement import Verdict, judge
+from perdure.verify.judgement import Comparison, judge
 from perdure.verify.records import Expected
 from perdure.verify.sources import Sources
 
@@ -21,8 +21,8 @@ async def wait_for_verdict(
     *,
     runs_per_event: int,
     deadline: float,
-    on_verdict: Callable[[Verdict], None],
-) -> Verdict:
+    on_verdict: Callable[[Comparison], None],
+) -> Comparison:
     """Return the verdict once all checks pass and no message is outstanding, else the last one before the deadline.
 
     Args:

@@ -13,7 +13,7 @@ from perdure.contracts import DeadLetter, Progress
 from perdure.verify.identity import command_event_id, event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 
-__all__ = ["AUDITED", "Message", "Streams"]
+__all__ = ["AUDITED", "StreamMessage", "Streams"]
 
 AUDITED: Final = (
     "EVENTS",
@@ -35,7 +35,7 @@ _INACTIVE_THRESHOLD: Final = 30.0  # seconds after which the server deletes an u
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class StreamMessage:
     """A message that was read from a stream."""
 
     stream: str
@@ -91,7 +91,7 @@ class Streams:
         durable = [info for info in consumers if info.config.durable_name]
         return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in durable)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: StreamMessage) -> None:
         """Record a message."""
         self.entries.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
         match message.stream:
@@ -106,7 +106,7 @@ class Streams:
             case "DLQ":
                 self._add_dead_letter(message)
 
-    def _add_fact(self, message: Message) -> None:
+    def _add_fact(self, message: StreamMessage) -> None:
         try:
             fact = Progress.model_validate_json(message.body)
         except ValidationError:
@@ -115,7 +115,7 @@ class Streams:
             Fact(message.sequence, fact.workflow_id, fact.run_id, fact.sequence, fact.kind, fact.event_id)
         )
 
-    def _add_dead_letter(self, message: Message) -> None:
+    def _add_dead_letter(self, message: StreamMessage) -> None:
         try:
             dead_letter = DeadLetter.model_validate_json(message.body)
         except ValidationError:
@@ -129,7 +129,7 @@ class Streams:
             )
         )
 
-    async def _new_messages(self, stream: str) -> AsyncIterator[Message]:
+    async def _new_messages(self, stream: str) -> AsyncIterator[StreamMessage]:
         info = await self._js.stream_info(stream)
         if info.state.last_seq <= self._last_read[stream]:
             return
@@ -146,6 +146,6 @@ class Streams:
             for message in await subscription.fetch(min(remaining, _BATCH), timeout=_FETCH_TIMEOUT):
                 remaining -= 1
                 sequence = message.metadata.sequence.stream
-                yield Message(stream, sequence, message.subject, message.headers or {}, message.data)
+                yield StreamMessage(stream, sequence, message.subject, message.headers or {}, message.data)
         await subscription.unsubscribe()
         await self._js.delete_consumer(stream, consumer.name)

@@ -17,33 +17,33 @@ def taken() -> Iterator[int]:
 @pytest.fixture
 def free() -> list[int]:
     """Three different free ports."""
-    ports = choose_ports(dict.fromkeys(("a", "b", "c"), 0), remembered={}, asked={})
+    ports = choose_ports(dict.fromkeys(("a", "b", "c"), 0), remembered={}, requested={})
     return list(ports.values())
 
 
 def test_the_standard_port_is_the_default(free: list[int]) -> None:
-    assert choose_ports({"nats": free[0]}, remembered={}, asked={}) == {"nats": free[0]}
+    assert choose_ports({"nats": free[0]}, remembered={}, requested={}) == {"nats": free[0]}
 
 
 def test_a_remembered_port_comes_before_the_standard_one(free: list[int]) -> None:
-    assert choose_ports({"nats": free[0]}, remembered={"nats": free[1]}, asked={}) == {"nats": free[1]}
+    assert choose_ports({"nats": free[0]}, remembered={"nats": free[1]}, requested={}) == {"nats": free[1]}
 
 
 def test_a_requested_port_comes_first(free: list[int]) -> None:
-    chosen = choose_ports({"nats": free[0]}, remembered={"nats": free[1]}, asked={"nats": free[2]})
+    chosen = choose_ports({"nats": free[0]}, remembered={"nats": free[1]}, requested={"nats": free[2]})
 
     assert chosen == {"nats": free[2]}
 
 
 def test_a_requested_port_that_is_taken_is_refused(free: list[int], taken: int) -> None:
     with pytest.raises(SetupError, match=f"Port {taken}, requested for nats, is taken"):
-        choose_ports({"nats": free[0]}, remembered={}, asked={"nats": taken})
+        choose_ports({"nats": free[0]}, remembered={}, requested={"nats": taken})
 
 
 def test_a_requested_port_is_not_given_to_another_program_as_its_standard_port(free: list[int]) -> None:
     standard = {"nats": free[0], "temporal": free[1]}
 
-    chosen = choose_ports(standard, remembered={}, asked={"temporal": free[0]})
+    chosen = choose_ports(standard, remembered={}, requested={"temporal": free[0]})
 
     assert chosen["temporal"] == free[0]
     assert chosen["nats"] not in {free[0], free[1]}
@@ -53,15 +53,15 @@ def test_a_port_requested_twice_is_refused_with_both_names(free: list[int]) -> N
     standard = {"nats": free[0], "temporal": free[1]}
 
     with pytest.raises(SetupError, match=f"Port {free[2]} is requested for both nats and temporal"):
-        choose_ports(standard, remembered={}, asked=dict.fromkeys(standard, free[2]))
+        choose_ports(standard, remembered={}, requested=dict.fromkeys(standard, free[2]))
 
 
 def test_a_remembered_port_that_is_taken_is_replaced_by_the_standard_one(free: list[int], taken: int) -> None:
-    assert choose_ports({"nats": free[0]}, remembered={"nats": taken}, asked={}) == {"nats": free[0]}
+    assert choose_ports({"nats": free[0]}, remembered={"nats": taken}, requested={}) == {"nats": free[0]}
 
 
 def test_any_free_port_is_used_if_the_standard_one_is_taken_too(taken: int) -> None:
-    chosen = choose_ports({"nats": taken}, remembered={"nats": taken}, asked={})
+    chosen = choose_ports({"nats": taken}, remembered={"nats": taken}, requested={})
 
     assert chosen["nats"] != taken
     assert is_free(chosen["nats"])
@@ -70,7 +70,7 @@ def test_any_free_port_is_used_if_the_standard_one_is_taken_too(taken: int) -> N
 def test_no_two_programs_get_the_same_port(free: list[int]) -> None:
     standard = {"nats": free[0], "temporal": free[0], "ingest": 0, "audit": 0}
 
-    chosen = choose_ports(standard, remembered=dict.fromkeys(standard, free[1]), asked={})
+    chosen = choose_ports(standard, remembered=dict.fromkeys(standard, free[1]), requested={})
 
     assert chosen["nats"] == free[1]
     assert chosen["temporal"] == free[0]

@@ -35,14 +35,14 @@ def running(supervisor: Supervisor) -> dict[str, int]:
 
 
 async def test_the_process_ids_of_all_programs_are_published(settings: Settings) -> None:
-    async with open_suite(settings, tell=lambda _: None) as opened:
+    async with open_suite(settings, report=lambda _: None) as opened:
         assert published(settings) == opened.endpoints
         assert (opened.endpoints.pid, opened.endpoints.pids) == (os.getpid(), running(opened.supervisor))
 
 
 async def test_the_new_process_id_of_a_restarted_program_is_published(settings: Settings) -> None:
     recorder = EventRecorder()
-    async with open_suite(settings, tell=recorder.report) as opened:
+    async with open_suite(settings, report=recorder.report) as opened:
         before = published(settings)
 
         opened.supervisor.kill("ingest")
@@ -53,7 +53,7 @@ async def test_the_new_process_id_of_a_restarted_program_is_published(settings: 
 
 
 async def test_a_service_may_have_several_processes_and_each_is_published(settings: Settings) -> None:
-    async with open_suite(settings, tell=lambda _: None, replicas={"ingest": 3, "orchestrator": 2}) as opened:
+    async with open_suite(settings, report=lambda _: None, replicas={"ingest": 3, "orchestrator": 2}) as opened:
         many = {"ingest-2", "ingest-3", "orchestrator-2"}
 
         assert published(settings) == opened.endpoints
@@ -66,7 +66,7 @@ async def test_a_service_may_have_several_processes_and_each_is_published(settin
 )
 async def test_impossible_replicas_are_refused(settings: Settings, replicas: dict[str, int], message: str) -> None:
     with pytest.raises(SetupError, match=message):
-        async with open_suite(settings, tell=lambda _: None, replicas=replicas):
+        async with open_suite(settings, report=lambda _: None, replicas=replicas):
             pass
 
 

@@ -120,7 +120,7 @@ async def test_a_closed_connection_makes_the_channel_unavailable(peer: Peer) -> 
 
 
 async def test_an_unreachable_server_makes_the_channel_unavailable() -> None:
-    nobody = choose_ports({"nobody": 0}, remembered={}, asked={})["nobody"]
+    nobody = choose_ports({"nobody": 0}, remembered={}, requested={})["nobody"]
 
     with pytest.raises(Unavailable, match="does not answer"):
         await send(f"http://127.0.0.1:{nobody}/")

@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from perdure_offline.analysis import Analysis
 from perdure_offline.facts import Facts
 from perdure_offline.form import fill
-from perdure_offline.task import Task
+from perdure_offline.task import OfflineTask
 
 
-def filled(shape: Any, text: str, *tasks: Task) -> Any:
+def filled(shape: Any, text: str, *tasks: OfflineTask) -> Any:
     adapter = TypeAdapter[Any](shape)
     return adapter.validate_python(fill(adapter.json_schema(), Facts(Analysis(text), tasks)), strict=True)
 
@@ -128,13 +128,13 @@ class Nested(BaseModel):
 
 
 def test_a_field_called_response_gets_the_results_of_the_tasks() -> None:
-    assert filled(Wrapped, "We met Ann Lee in Paris.", Task.ENTITIES).response == ["Ann Lee", "Paris"]
-    assert filled(Nested, "We met Ann Lee in Paris.", Task.ENTITIES).analysis.response == ["Ann Lee", "Paris"]
+    assert filled(Wrapped, "We met Ann Lee in Paris.", OfflineTask.ENTITIES).response == ["Ann Lee", "Paris"]
+    assert filled(Nested, "We met Ann Lee in Paris.", OfflineTask.ENTITIES).analysis.response == ["Ann Lee", "Paris"]
 
 
 def test_a_schema_without_fields_gets_the_results_of_the_tasks() -> None:
-    assert filled(list[str], "It rained. We stayed.", Task.SUMMARY) == ["It rained.", "We stayed."]
-    assert filled(str, "It rained. We stayed.", Task.SUMMARY) == "It rained. We stayed."
+    assert filled(list[str], "It rained. We stayed.", OfflineTask.SUMMARY) == ["It rained.", "We stayed."]
+    assert filled(str, "It rained. We stayed.", OfflineTask.SUMMARY) == "It rained. We stayed."
 
 
 @pytest.mark.parametrize("schema", [{"type": ["string", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}])

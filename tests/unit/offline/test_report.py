@@ -1,14 +1,14 @@
 from perdure_offline.analysis import Analysis
 from perdure_offline.report import report
-from perdure_offline.task import Task
+from perdure_offline.task import OfflineTask
 
 
 def test_one_task_is_answered_without_a_heading(contract: str) -> None:
-    assert report(Analysis(contract), [Task.SUMMARY]) == Analysis(contract).summary.text
+    assert report(Analysis(contract), [OfflineTask.SUMMARY]) == Analysis(contract).summary.text
 
 
 def test_several_tasks_have_a_heading_each(contract: str) -> None:
-    written = report(Analysis(contract), [Task.SUMMARY, Task.KEY_PHRASES])
+    written = report(Analysis(contract), [OfflineTask.SUMMARY, OfflineTask.KEY_PHRASES])
 
     headings = [line for line in written.splitlines() if line.startswith("#")]
     assert headings == ["# Analysis: Supply Agreement: Optical Encoders", "## Summary", "## Key phrases"]
@@ -17,7 +17,7 @@ def test_several_tasks_have_a_heading_each(contract: str) -> None:
 def test_a_report_has_every_section(contract: str) -> None:
     written = report(Analysis(contract), [])
 
-    assert all(f"## {task.capitalize()}" in written for task in Task)
+    assert all(f"## {task.capitalize()}" in written for task in OfflineTask)
     assert "- **organisation**: Harbour Lane Robotics GmbH (2)" in written
 
 

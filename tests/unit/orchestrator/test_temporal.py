@@ -11,7 +11,7 @@ from tests.support.binaries import binary
 
 
 async def test_temporal_answers_until_it_is_killed_and_again_after_a_restart() -> None:
-    port = choose_ports({"temporal": 0}, remembered={}, asked={})["temporal"]
+    port = choose_ports({"temporal": 0}, remembered={}, requested={})["temporal"]
     async with server(port):
         client = await connect_temporal(TemporalSettings(port=port))
         running = await is_reachable(client)

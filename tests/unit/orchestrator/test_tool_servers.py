@@ -46,7 +46,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
 @pytest.fixture
 def remote() -> Iterator[HttpServer]:
     """The tiny server on a port of its own."""
-    port = choose_ports({"tiny": 0}, remembered={}, asked={})["tiny"]
+    port = choose_ports({"tiny": 0}, remembered={}, requested={})["tiny"]
     with subprocess.Popen([sys.executable, TINY, str(port)], stderr=subprocess.DEVNULL) as process:
         try:
             while not is_listening(port):

@@ -7,7 +7,7 @@ import pytest
 
 from perdure.errors import Unavailable
 from perdure.verify import settling
-from perdure.verify.judgement import Verdict
+from perdure.verify.judgement import Comparison
 from perdure.verify.records import DeadLetterRecord, Execution, Expected, Observations, Published
 from perdure.verify.settling import wait_for_verdict
 from perdure.verify.sources import Sources
@@ -42,7 +42,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_POLL_INTERVAL", 0.01)
 
 
-async def settle(*script: tuple[bool, Observations | None], seconds: float) -> Verdict:
+async def settle(*script: tuple[bool, Observations | None], seconds: float) -> Comparison:
     return await wait_for_verdict(
         cast("Sources", FakeSources(*script)),
         [EVENT],

@@ -13,14 +13,14 @@ from perdure.bus.envelope import RawMessage
 from perdure.contracts import DeadLetter, Event, Progress
 from perdure.verify.identity import event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
-from perdure.verify.streams import AUDITED, Message, Streams
+from perdure.verify.streams import AUDITED, StreamMessage, Streams
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def record(stream: str, raw: RawMessage, sequence: int = 7) -> Streams:
     streams = Streams(cast("JetStreamContext", None))
-    streams.add(Message(stream, sequence, raw.subject, raw.headers, raw.body))
+    streams.add(StreamMessage(stream, sequence, raw.subject, raw.headers, raw.body))
     return streams
 
 

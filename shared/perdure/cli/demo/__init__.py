@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.client import run
+from perdure.cli.client import run_command
 from perdure.cli.demo.folder import lay_out
 from perdure.cli.demo.play import play
 from perdure.config.yaml_file import CONFIG_VARIABLE
@@ -27,4 +27,4 @@ def register(app: typer.Typer) -> None:
         """Analyse a document, kill the orchestrator midway, and watch the run complete."""
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
-        run(play(lay_out(state), ask=ask))
+        run_command(play(lay_out(state), ask=ask))

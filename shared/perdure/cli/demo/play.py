@@ -17,7 +17,7 @@ from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
 from perdure.bus.views.approval_index import open_requests
 from perdure.bus.views.run_index import follow_progress
-from perdure.cli.decide import answer
+from perdure.cli.decide import decide_request
 from perdure.cli.demo.epilogue import show_results
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
@@ -60,7 +60,7 @@ async def play(settings: Settings, *, ask: bool) -> None:
     """
     environment = {"PERDURE_LLM__OFFLINE_LATENCY_SECONDS": _MODEL_LATENCY}
     _heading(1, "Real servers and four services, each in its own process")
-    async with open_suite(settings, tell=show, environment=environment) as suite:
+    async with open_suite(settings, report=show, environment=environment) as suite:
         if suite.endpoints.temporal_ui:
             console.print(f"  Temporal UI   {suite.endpoints.temporal_ui}", soft_wrap=True)
         async with connect(discover(settings)[0], source="perdure/demo") as bus:
@@ -164,4 +164,4 @@ async def _let_user_decide(settings: Settings, bus: NatsBus, workflow_id: str) -
     request = next(request for request in await open_requests(bus) if request.workflow_id == workflow_id)
     console.print(request.details, markup=False)
     approved = await asyncio.to_thread(typer.confirm, f"{request.title} (digest {request.digest[:12]}…)")
-    await answer(bus, request, "approve" if approved else "reject", approver=approver, key=key)
+    await decide_request(bus, request, "approve" if approved else "reject", approver=approver, key=key)
