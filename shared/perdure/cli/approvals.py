@@ -9,9 +9,9 @@ from rich.text import Text
 from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import decode
 from perdure.bus.views.approval_index import find_request, open_requests
+from perdure.cli.approval_text import approvers_text, deadline_text, facts_of, line
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_time, print_json, table
-from perdure.cli.wording import approvers_text, deadline_text, facts_of, line
 from perdure.config.loader import load_settings
 from perdure.contracts import ApprovalRequested, to_pattern
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from rich.markup import escape
 
+from perdure.cli.approval_text import line
 from perdure.cli.output import console, progress_line, table, usage_lines
-from perdure.cli.wording import line
 from perdure.contracts import ApprovalRequested, Progress, RunUsage, Usage
 
 PRICED = Usage(requests=1, input_tokens=11, output_tokens=3, cost_usd=Decimal("0.0025"))
