@@ -1,6 +1,8 @@
 """The layout that CONTRIBUTING describes: short files, one noun each, and no module outside of its room."""
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -41,6 +43,14 @@ def test_no_module_lies_loose_in_perdure_but_the_public_ones() -> None:
         "errors.py",
         "history.py",
     ]
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in SOURCES]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    shared = {name for name, count in names.items() if count > 1 and not name.startswith("_")}
+
+    assert shared == {"Agent"}  # `perdure.flow.mcp_agent` has mcp-agent's names
 
 
 def test_the_old_vocabulary_is_gone() -> None:
