@@ -52,7 +52,7 @@ class FunctionTool(Payload):
     module: str
     path: str
     args: tuple[JsonValue, ...] = ()
-    named: dict[str, JsonValue] = {}
+    named: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class ToolRequest(Payload):
@@ -124,7 +124,7 @@ class ServerQuery(Payload):
     functions: tuple[FunctionTool, ...] = ()
     about: Literal["tools", "resources", "resource", "prompts", "prompt"]
     name: str = ""
-    arguments: dict[str, str] = {}
+    arguments: dict[str, str] = Field(default_factory=dict)
 
 
 class ServerQueryResult(Payload):
@@ -160,7 +160,7 @@ class ModelRequest(Payload):
     spent: Usage = Usage()
     began_at: AwareDatetime | None = None
     model: str | None = None
-    model_settings: dict[str, JsonValue] = {}
+    model_settings: dict[str, JsonValue] = Field(default_factory=dict)
     instruction: str = ""
     earlier: str | None = None
     recent: tuple[dict[str, Any], ...] = ()
@@ -217,5 +217,5 @@ class OperatorRules(Payload):
     servers: tuple[str, ...] = ()
     requests: RetrySettings | None = None
     calls: RetrySettings | None = None
-    agents: dict[str, RetrySettings] = {}
-    approvals: dict[str, Policy] = {}
+    agents: dict[str, RetrySettings] = Field(default_factory=dict)
+    approvals: dict[str, Policy] = Field(default_factory=dict)
