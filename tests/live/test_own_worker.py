@@ -4,35 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from perdure.contracts import ENDINGS
-from tests.support.binaries import binary
 from tests.support.command_line import perdure, printed
-from tests.support.ports import give_ports
+from tests.support.perdure_up import running, waiting_request
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_worker"
-
-
-@contextmanager
-def suite(folder: Path) -> Iterator[None]:
-    give_ports(folder / ".perdure")
-    up = subprocess.Popen([binary("perdure"), "up", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True)
-    try:
-        assert up.stdout is not None
-        for line in up.stdout:
-            if "services" in json.loads(line):
-                break
-        yield
-    finally:
-        up.terminate()
-        up.wait(40)
-        assert up.stdout is not None
-        up.stdout.close()
 
 
 @contextmanager
@@ -49,21 +29,13 @@ def worker(folder: Path) -> Iterator[None]:
         process.stdout.close()
 
 
-def waiting_request(folder: Path) -> dict[str, Any]:
-    for _ in range(300):
-        if requests := printed(perdure(folder, "approvals", "--json")):
-            return dict(requests[0])
-        time.sleep(0.1)
-    raise AssertionError("no approval was requested")
-
-
 def test_a_worker_written_by_hand_runs_an_agent_and_an_approval(tmp_path: Path) -> None:
     folder = shutil.copytree(EXAMPLE, tmp_path / "own_worker")
-    with suite(folder):
+    with running(folder):
         event = (folder / "event.json").read_text()
         assert perdure(folder, "publish", "refunds.requested", event, "--id", "1").returncode == 0
         with worker(folder):
-            request = waiting_request(folder)
+            (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
         with worker(folder):  # the first one was killed while the run waited
             approved = perdure(folder, "approve", str(request["request_id"]))
             result = perdure(folder, "result", "Refund-1", "--wait")
