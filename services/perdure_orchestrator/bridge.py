@@ -136,7 +136,7 @@ class Bridge:
             raise InvalidMessage("unknown_workflow", f"No workflow is called {workflow}; registered are: {known}")
 
     async def _was_received(self, workflow_id: str, request_id: str) -> bool:
-        """Tell whether a run that has ended received this before: then it published the receipt."""
+        """Return whether a run that has ended received this before: then it published the receipt."""
         try:
             return await self._runs.was_signalled(workflow_id, request_id=request_id)
         except RPCError as error:
@@ -159,7 +159,7 @@ def _place(message: StoredMessage) -> str:
 
 
 def _never_began(error: RPCError) -> bool:
-    """Tell whether Temporal knows no run of this id at all: it calls a run that has ended completed."""
+    """Return whether Temporal knows no run of this id at all: it calls a run that has ended completed."""
     return is_no_run(error) and "completed" not in error.message.lower()
 
 

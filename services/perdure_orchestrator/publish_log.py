@@ -29,7 +29,7 @@ class PublishLog:
             self._runs.popitem(last=False)
 
     def has_all(self, facts: Iterable[Progress]) -> bool:
-        """Tell whether all of these facts are known to be stored, by whichever attempt of a step."""
+        """Return whether all of these facts are known to be stored, by whichever attempt of a step."""
         return all((fact.sequence, fact.kind) in self._runs.get(fact.run_id, ()) for fact in facts)
 
     def forget(self, run_id: str) -> None:

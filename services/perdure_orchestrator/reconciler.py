@@ -69,7 +69,7 @@ class Reconciler:
         return [fact for fact in facts if isinstance(fact, Progress)]
 
     async def _is_the_newest(self, execution: WorkflowExecution) -> bool:
-        """Tell whether no later run has this id, as after a reset: that one would publish the ending."""
+        """Return whether no later run has this id, as after a reset: that one would publish the ending."""
         newest = await self._client.get_workflow_handle(execution.id).describe()
         return newest.run_id == execution.run_id
 
@@ -126,5 +126,5 @@ def missing_facts(facts: Sequence[Progress], ending: Progress) -> Iterator[Progr
 
 
 def _ended(facts: Sequence[Progress], run_id: str) -> bool:
-    """Tell whether the facts hold the ending of this very run; after a reset they may hold that of another."""
+    """Return whether the facts hold the ending of this very run; after a reset they may hold that of another."""
     return any(fact.kind in ENDINGS and fact.run_id == run_id for fact in facts)

@@ -84,7 +84,7 @@ def _named(values: Mapping[str, Any], name_of: Callable[[Any], str | None]) -> l
 
 
 def _has_tools(module: ModuleType) -> bool:
-    """Tell whether the module defines functions: agents may use them as tools."""
+    """Return whether the module defines functions: agents may use them as tools."""
     return any(isfunction(value) and value.__module__ == module.__name__ for value in vars(module).values())
 
 

@@ -94,7 +94,7 @@ class RunClient:
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
 
     async def was_signalled(self, workflow_id: str, *, request_id: str) -> bool:
-        """Tell whether the newest run of this id, open or ended, received the signal of this request."""
+        """Return whether the newest run of this id, open or ended, received the signal of this request."""
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             async for event in handle.fetch_history_events():
@@ -118,7 +118,7 @@ class RunClient:
 
 
 def is_no_run(error: RPCError) -> bool:
-    """Tell whether Temporal knows no open run of this id."""
+    """Return whether Temporal knows no open run of this id."""
     return error.status is RPCStatusCode.NOT_FOUND and not error.message.lower().startswith("namespace")
 
 

@@ -33,7 +33,7 @@ async def connect_temporal(settings: TemporalSettings, *plugins: Plugin) -> Clie
 
 
 async def is_reachable(client: Client) -> bool:
-    """Tell whether Temporal answers right now."""
+    """Return whether Temporal answers right now."""
     try:
         return await client.service_client.check_health(timeout=_ANSWERS_WITHIN)
     except RPCError:

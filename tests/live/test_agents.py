@@ -130,7 +130,9 @@ async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_reque
 async def test_fifty_runs_on_two_workers_reach_their_own_servers_though_one_worker_is_killed(
     world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "_FIRST_WAIT", 600)  # the killed worker is not restarted: the other one takes over
+    monkeypatch.setattr(
+        supervisor, "_FIRST_BACKOFF", 600
+    )  # the killed worker is not restarted: the other one takes over
     servers = [f"ledger{number}" for number in range(5)]
     async with (
         llm_peer() as peer,

@@ -1,4 +1,4 @@
-"""Dead letters as an operator handles them: looked at, mended, said again."""
+"""Dead letters as an operator handles them: listed, resent, dropped."""
 
 import subprocess
 from typing import Any
@@ -26,30 +26,30 @@ async def listed(here: World, *arguments: str) -> list[dict[str, Any]]:
     return printed(await dlq(here, "list", "--json", *arguments))
 
 
-async def test_a_letter_is_said_again_as_the_same_event_and_leaves_the_dead_letters(here: World) -> None:
-    await here.publish("work.quick", b"{}", Nats_Msg_Id="mended later")
+async def test_a_dead_letter_is_resent_as_the_same_event_and_leaves_the_dlq(here: World) -> None:
+    await here.publish("work.quick", b"{}", Nats_Msg_Id="fixed later")
     await here.publish("work.lost", b"{}", Nats_Msg_Id="lost")
     await here.dead_letters(2)
 
     (bad_data,) = await listed(here, "--reason", "bad_data")
     shown = (await dlq(here, "show", str(bad_data["number"]))).stdout
-    dry = await dlq(here, "replay", "--all", "--dry-run")
+    dry = await dlq(here, "resend", "--all", "--dry-run")
     still = await listed(here)
-    again = await dlq(here, "replay", str(bad_data["number"]))
-    letters = await here.dead_letters(3)
+    again = await dlq(here, "resend", str(bad_data["number"]))
+    dead_letters = await here.dead_letters(3)
     dropped = await dlq(here, "drop", "--all", "--service", "orchestrator")
     left = await listed(here)
 
     assert "'steps' is a required property" in shown
     assert (dry.returncode, len(still)) == (0, 2)
     assert again.stdout == f"{bad_data['number']} went to events.work.quick\n"
-    assert letters[-1].reason == "bad_data"
-    assert letters[-1].headers["ce-id"] == "mended%20later"
+    assert dead_letters[-1].reason == "bad_data"
+    assert dead_letters[-1].headers["ce-id"] == "fixed%20later"
     assert dropped.returncode == 0
     assert [it["number"] for it in left] == [3]
 
 
-async def test_what_did_start_is_not_started_again_by_a_replay(here: World) -> None:
+async def test_an_event_whose_run_has_started_is_not_resent(here: World) -> None:
     after = await here.last("DLQ")
     for extra in (b'{"steps": 1}', b'{"steps": 2}'):
         cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.quick", "ce_source": "test"}
@@ -57,7 +57,7 @@ async def test_what_did_start_is_not_started_again_by_a_replay(here: World) -> N
     await here.dead_letters(1, after=after)
     await here.stories("Quick-e1")
 
-    refused = await dlq(here, "replay", "--all", "--reason", "duplicate_id")
+    refused = await dlq(here, "resend", "--all", "--reason", "duplicate_id")
     left = await listed(here, "--reason", "duplicate_id")
 
     assert refused.returncode == 1
@@ -65,12 +65,12 @@ async def test_what_did_start_is_not_started_again_by_a_replay(here: World) -> N
     assert len(left) == 1
 
 
-async def test_a_wrong_call_says_what_is_right(here: World) -> None:
-    neither = await dlq(here, "replay")
+async def test_a_wrong_call_names_the_right_one(here: World) -> None:
+    neither = await dlq(here, "resend")
     unknown = await dlq(here, "list", "--reason", "boredom")
     missing = await dlq(here, "show", "99")
 
     assert (neither.returncode, unknown.returncode, missing.returncode) == (2, 2, 1)
-    assert "say --all" in neither.stderr
+    assert "use --all" in neither.stderr
     assert "duplicate_id" in unknown.stderr
     assert "There is no dead letter 99" in missing.stderr

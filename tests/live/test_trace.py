@@ -1,4 +1,4 @@
-"""One event's way through the house is one trace: from the publisher, through every step, to those who tell people."""
+"""One event leaves one trace: from the publisher, through every step, to the notifications."""
 
 import asyncio
 import os
@@ -57,9 +57,9 @@ async def test_a_run_leaves_one_whole_trace(world: OpenWorld, tmp_path: Path) ->
     async with world(routes=routes, mcp={"servers": {"filesystem": filesystem}}) as here:
         traces = here.settings.state / "traces"
         await published(here)
-        await told(here, 1)
+        await notified(here, 1)
         await approved(here)
-        await told(here, 2)
+        await notified(here, 2)
         await written(traces)
 
     trace = trace_of(traces, RUN)
@@ -76,7 +76,7 @@ async def published(here: World) -> None:
 
 
 async def approved(here: World) -> None:
-    """The answer comes from a process that knows NATS and nothing else."""
+    """The decision comes from a process that knows NATS and nothing else."""
     (key,) = here.settings.keys_folder.glob("*.pem")
     command = [sys.executable, "-m", "perdure.cli.demo.bot", here.suite.endpoints.nats, RUN, str(key)]
     seed = str(here.settings.state / "nkeys" / "bot.nk")
@@ -84,16 +84,16 @@ async def approved(here: World) -> None:
     assert await bot.wait() == 0
 
 
-async def told(here: World, count: int) -> None:
-    """Wait until people were told so many things."""
+async def notified(here: World, count: int) -> None:
+    """Wait until so many notifications are recorded."""
     async with asyncio.timeout(60):
-        async for heard in here.bus.subscribe("notifications.>", replay=True):
-            if heard.sequence >= count:
+        async for message in here.bus.subscribe("notifications.>", replay=True):
+            if message.sequence >= count:
                 return
 
 
 async def written(traces: Path) -> None:
-    """Wait until the run has ended and its own span is on disk: before that, its steps hang in the air."""
+    """Wait until the run has ended and its own span is on disk: before that, its steps have no parent."""
     async with asyncio.timeout(60):
         while (trace := trace_of(traces, RUN)) is None or not trace.complete:
             await asyncio.sleep(0.1)

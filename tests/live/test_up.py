@@ -83,7 +83,7 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         "minutes.txt": "minutes.txt.report.md",
         "offer.pdf": "offer.pdf.report.md",
     }
-    assert "no PDF that pypdf understands" in batch["failed"]["broken.pdf"]
+    assert "pypdf cannot read it as a PDF" in batch["failed"]["broken.pdf"]
     assert "Norrvik" in (documents / "offer.pdf.report.md").read_text()
     assert {fact["event_id"] for fact in part} == {"all"}
 

@@ -136,7 +136,7 @@ async def test_a_run_may_wait_for_the_first_of_several_requests_and_the_others_a
 
         assert await run.result() == "bob"
     (closed,) = published(worker, ApprovalExpired)
-    assert (closed.request_id, closed.reason) == (left.request_id, "the run no longer asks this")
+    assert (closed.request_id, closed.reason) == (left.request_id, "the run closed this request")
 
 
 async def test_a_run_may_wait_for_several_requests(environment: WorkflowEnvironment) -> None:

@@ -19,7 +19,7 @@ def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], con
     """Return the handler's arguments in the types that it declares; one object may hold all of them by name.
 
     Raises:
-        UnfitSignal: They do not fit.
+        SignalMismatch: They do not fit.
     """
     signature = inspect.signature(handler)
     hints = typing.get_type_hints(handler.func if isinstance(handler, partial) else handler)

@@ -150,7 +150,7 @@ QUEUES: Final = {
 }
 """Streams that one service uses as its own queue, by name; it deletes a message once it is done.
 
-WAITING and LATEST hold the starts that ingest may not release yet, NOTICES the notifications that are still to be sent.
+WAITING and LATEST hold the starts that ingest may not release yet, NOTICES the notices that are still to be sent.
 """
 
 CONSUMERS: Final = (

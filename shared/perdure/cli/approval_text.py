@@ -55,7 +55,7 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
 
 
 def approvers_text(policy: Policy) -> str:
-    """Return who may answer, and how many votes it takes."""
+    """Return who may vote, and the quorum."""
     who = [*policy.people, *(f"role {role}" for role in policy.roles)]
     return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
 

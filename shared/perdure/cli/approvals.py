@@ -66,7 +66,7 @@ def list_open(
 
 @_approvals.command(epilog="Example: perdure approvals show DocumentAnalysis-EVENTS.1.1")
 def show(request_id: RequestId, *, as_json: Json = False) -> None:
-    """Show one request: the question, the action, who may answer, and until when."""
+    """Show one request: its text, action, approvers and deadline."""
     request = run_command(_find(request_id))
     if as_json:
         print_json([request])

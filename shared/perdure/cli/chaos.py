@@ -36,7 +36,7 @@ _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _ChaosOptions:
     """The options of one chaos run."""
 
     events: Sequence[Planned]
@@ -51,40 +51,42 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Exit codes: 0 all of it holds, 1 something is violated, with the ids, 2 wrong usage. "
+        epilog="Exit codes: 0 every check holds, 1 a check fails, with the ids, 2 wrong usage. "
         "Example: perdure chaos --events 500 --kill ingest,nats --every 3s --seed 7"
     )
     def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
-        events: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 200,
-        kill: Annotated[str, typer.Option(help=f"Whom to kill; of: {', '.join(VICTIMS)}.")] = _USUAL_VICTIMS,
-        every: Annotated[str, typer.Option(help="From one kill to the next, as 3s or 500ms.")] = "3s",
-        seed: Annotated[int, typer.Option(help="Decides all that is random.")] = 1,
+        events: Annotated[int, typer.Option(min=1, max=100_000, help="Number of events.")] = 200,
+        kill: Annotated[
+            str, typer.Option(help=f"Parts to kill, separated by commas: {', '.join(VICTIMS)}.")
+        ] = _USUAL_VICTIMS,
+        every: Annotated[str, typer.Option(help="Time between two kills, as 3s or 500ms.")] = "3s",
+        seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 1,
         type_: Annotated[str | None, typer.Option("--type", help="On a running suite: the events' type.")] = None,
         data: Annotated[str | None, typer.Option(help="On a running suite: the events' data, JSON.")] = None,
-        within: Annotated[str, typer.Option(help="How long all may take to settle after the last kill.")] = "120s",
+        within: Annotated[str, typer.Option(help="Longest wait for all runs to end after the last kill.")] = "120s",
         replicas: Replicas = "",
         *,
         keep: Annotated[bool, typer.Option("--keep", help="Keep the folder of the suite.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Publish events while parts are killed at random, then verify that every one had exactly one outcome.
+        """Publish events, kill parts at random, and verify every outcome.
 
-        Works on the local suite of this state folder if one runs, else on one of its own that is removed afterwards.
+        Uses the suite that runs on this state folder, or else starts one and removes it afterwards.
         """
         needs_parts()
         processes, victims = read_replicas(replicas), read_victims(kill)
         apart, bound = _duration(every, "--every"), _duration(within, "--within")
-        theirs = load_settings()
-        runs = read_endpoints(theirs.state) is not None
-        _check(theirs, victims, runs=runs, given=(type_, data), replicas=replicas)
+        settings = load_settings()
+        runs = read_endpoints(settings.state) is not None
+        _check(settings, victims, runs=runs, given=(type_, data), replicas=replicas)
         label = f"chaos-{datetime.now(UTC):%Y%m%dT%H%M%S}-{seed}"
         planned = (
             plan_given(events, seed, label=label, type_=type_ or "", body=(data or "").encode())
             if runs
             else plan_probes(events, seed, label=label)
         )
-        order = _Order(planned, victims, apart, seed, bound, as_json)
-        work = _on_running(order, theirs) if runs else _on_own(order, processes, keep=keep)
+        order = _ChaosOptions(planned, victims, apart, seed, bound, as_json)
+        work = _on_running(order, settings) if runs else _on_own(order, processes, keep=keep)
         raise typer.Exit(run_command(_until_signalled(work)))
 
 
@@ -98,7 +100,7 @@ def read_victims(text: str) -> list[str]:
     if unknown := [name for name in victims if name not in VICTIMS]:
         raise typer.BadParameter(f"there is no {unknown[0]!r} to kill; there are: {', '.join(VICTIMS)}")
     if not victims:
-        raise typer.BadParameter(f"name whom to kill, of: {', '.join(VICTIMS)}")
+        raise typer.BadParameter(f"name at least one of: {', '.join(VICTIMS)}")
     return victims
 
 
@@ -110,33 +112,33 @@ def _duration(text: str, option: str) -> timedelta:
 
 
 def _check(
-    theirs: Settings, victims: Sequence[str], *, runs: bool, given: tuple[str | None, str | None], replicas: str
+    settings: Settings, victims: Sequence[str], *, runs: bool, given: tuple[str | None, str | None], replicas: str
 ) -> None:
     type_, data = given
     if not runs:
         if type_ is not None or data is not None:
-            raise typer.BadParameter(f"--type and --data are for a running suite, and none runs on {theirs.state}")
+            raise typer.BadParameter(f"--type and --data are for a running suite, and none runs on {settings.state}")
         return
     if type_ is None or data is None:
-        raise typer.BadParameter(f"a suite runs on {theirs.state}: name an event with --type and --data")
+        raise typer.BadParameter(f"a suite runs on {settings.state}: name an event with --type and --data")
     try:
         json.loads(data)
     except ValueError as error:
         raise typer.BadParameter(f"it is not JSON: {error}", param_hint="--data") from error
     if replicas:
         raise typer.BadParameter("the suite runs already: `perdure up --replicas` sets the number of its processes")
-    endpoints = read_endpoints(theirs.state)
+    endpoints = read_endpoints(settings.state)
     parts = {service_of(name) for name in endpoints.pids} if endpoints else set()
     if missing := [name for name in victims if name not in parts]:
-        raise typer.BadParameter(f"{missing[0]} is no part of the suite that runs: it is not ours to kill")
+        raise typer.BadParameter(f"{missing[0]} is not a process of the running suite, so it cannot be killed")
 
 
-async def _on_running(order: _Order, settings: Settings) -> int:
+async def _on_running(order: _ChaosOptions, settings: Settings) -> int:
     with tempfile.TemporaryDirectory(prefix="perdure-chaos-") as folder:
         return await _play(order, settings, Path(folder))
 
 
-async def _on_own(order: _Order, replicas: dict[str, int], *, keep: bool) -> int:
+async def _on_own(order: _ChaosOptions, replicas: dict[str, int], *, keep: bool) -> int:
     async with _folder(keep=keep) as (folder, keeps):
         display = ChaosDisplay(as_json=order.as_json)
         async with own_suite(folder, replicas=replicas, report=display.suite) as settings:
@@ -163,7 +165,7 @@ async def _folder(*, keep: bool) -> AsyncIterator[tuple[Path, Callable[[bool], N
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _play(order: _Order, settings: Settings, folder: Path) -> int:
+async def _play(order: _ChaosOptions, settings: Settings, folder: Path) -> int:
     expected = folder / "events.jsonl"
     write_expected(expected, [event.expected for event in order.events])
     with console.status("") as status:
@@ -179,7 +181,7 @@ async def _play(order: _Order, settings: Settings, folder: Path) -> int:
     return await _verified(expected, order)
 
 
-async def _verified(expected: Path, order: _Order) -> int:
+async def _verified(expected: Path, order: _ChaosOptions) -> int:
     arguments = ["--events", str(expected), "--within", f"{order.within.total_seconds()}s"]
     arguments += ["--json"] if order.as_json else []
     verifier = await asyncio.create_subprocess_exec(*VERIFIER, *arguments)
@@ -195,14 +197,14 @@ async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
     """Do the work; a signal cancels it, and what it opened is closed before this ends."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _once, task)
+        loop.add_signal_handler(number, _stop_once, task)
     try:
         return await task
     except asyncio.CancelledError:
         return 130
 
 
-def _once(task: asyncio.Task[int]) -> None:
-    """Stop at the first signal; impatience must not leave half of the suite behind."""
+def _stop_once(task: asyncio.Task[int]) -> None:
+    """Stop at the first signal; ignore further ones, so that the whole suite stops."""
     if not task.cancelling():
         task.cancel()

@@ -31,7 +31,7 @@ class Choice:
     service: str | None = None
 
     def holds(self, number: int, dead_letter: DeadLetter) -> bool:
-        """Tell whether a dead letter is selected."""
+        """Return whether a dead letter is selected."""
         return (
             (not self.numbers or number in self.numbers)
             and self.reason in {None, dead_letter.reason}

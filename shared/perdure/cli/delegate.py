@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         if back == bool(to):
             raise typer.BadParameter("name a delegate with --to, or use --back")
         if name in (to or ()):
-            raise typer.BadParameter(f"{name} cannot answer for {name}: name somebody else with --to")
+            raise typer.BadParameter(f"{name} cannot vote for {name}: name somebody else with --to")
         end = until and until.replace(tzinfo=UTC)
         if end and end <= datetime.now(UTC):
             raise typer.BadParameter(f"{end:%Y-%m-%d %H:%M} UTC is past: name a later day with --until")
@@ -42,4 +42,4 @@ def register(app: typer.Typer) -> None:
             person = known.approvers[name].model_copy(update={"away": away})
             changed.append(known.model_copy(update={"approvers": {**known.approvers, name: person}}))
         how_long = f" until {end:%Y-%m-%d %H:%M} UTC" if end else ""
-        console.print(f"{', '.join(to)} may answer for {name}{how_long}." if to else f"{name} answers again.")
+        console.print(f"{', '.join(to)} may vote for {name}{how_long}." if to else f"{name} votes again.")

@@ -40,7 +40,9 @@ def register(app: typer.Typer) -> None:
         console.print(table("#", "at", "service", "reason", "subject", "detail", rows=rows))
 
     @dlq.command(epilog="Example: perdure dlq show 7")
-    def show(number: int, *, as_json: Json = False) -> None:
+    def show(
+        number: Annotated[int, typer.Argument(help="As `perdure dlq list` shows it.")], *, as_json: Json = False
+    ) -> None:
         """Show one dead letter: its reason, original headers and body."""
         dead_letters = run_command(_found(Choice((number,))))
         if as_json:
@@ -73,7 +75,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Resend dead letters to their original subjects, as the same events.
 
-        What did start meanwhile is refused: exit code 1.
+        A message whose run was started since is not resent: exit code 1.
         """
         choice = _chosen(numbers, reason, service, everything=everything)
         if not run_command(_resend(choice, 1 / per_second, dry_run=dry_run)):

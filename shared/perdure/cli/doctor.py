@@ -35,7 +35,7 @@ _PARTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One check and its result."""
 
     what: str
     good: bool
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="Exit codes: 0 all is well, 1 something is not.")
     def doctor(*, as_json: Json = False) -> None:
         """Look at the installation, the configuration and the running suite."""
-        findings = run_command(_look())
+        findings = run_command(_check_all())
         for finding in findings:
             if as_json:
                 console.out(json.dumps(asdict(finding)), highlight=False)
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(0 if all(finding.good for finding in findings) else 1)
 
 
-async def _look() -> list[Finding]:
+async def _check_all() -> list[Finding]:
     findings = [_python(), *(_extra(name) for name in SERVICES)]
     try:
         settings = load_settings()
@@ -94,8 +94,8 @@ def _approvers(settings: Settings) -> Finding:
         known = file.current().approvers
     except SetupError as error:
         wrong = str(error).rstrip(".\n ")
-        advice = "Mend the file; `perdure keys list` shows whether it is read."
-        kept = "While it is so, no answer is judged and no request expires."
+        advice = "Fix the file; `perdure keys list` shows whether it is read."
+        kept = "Until then no decision is judged and no request expires."
         return Finding("approvers", good=False, detail=f"{wrong}. {kept} {advice}")
     return Finding("approvers", good=True, detail=f"{file.path} knows {len(known)}")
 

@@ -15,6 +15,6 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: perdure history DocumentAnalysis-42 > history.json")
     def history(workflow_id: RunId) -> None:
-        """Print the whole history of a run, in the JSON that Temporal's UI and replayers read."""
+        """Print the history of a run as JSON, as Temporal's replayers read it."""
         exported = subprocess.run([sys.executable, "-m", "perdure.history", workflow_id], check=False)  # noqa: S603
         raise typer.Exit(exported.returncode)

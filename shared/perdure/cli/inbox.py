@@ -1,4 +1,4 @@
-"""``perdure inbox``: what waits for a human, on the whole screen, answered by a key."""
+"""``perdure inbox``: shows open approval requests on the whole screen, and decides them."""
 
 import sys
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: perdure inbox --as ada")
     def inbox(approver: Approver = None, key: Key = None, workflow: Workflow = None) -> None:
-        """Read and answer the requests that wait, as they come, on the whole screen."""
+        """Decide open approval requests on the whole screen."""
         if not sys.stdout.isatty():
             raise SetupError("An inbox needs a terminal: `perdure approvals list` and `perdure approve` need none.")
         run_command(_show(approver, key, workflow))

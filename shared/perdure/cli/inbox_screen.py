@@ -1,4 +1,4 @@
-"""The inbox: on the left what waits, on the right all of the one that is looked at, below what can be done."""
+"""The inbox: open approval requests on the left, details of the selected one on the right, keys below."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ _AT_LEAST_EVERY: Final = 15.0  # seconds: a terminated run publishes nothing abo
 
 
 class Inbox(App[None]):
-    """What is shown is what is answered: the digest that is signed is that of the request on the screen."""
+    """A list of open requests. A decision signs the digest of the request on the screen."""
 
     TITLE = "Inbox"
     ENABLE_COMMAND_PALETTE = False
@@ -66,18 +66,18 @@ class Inbox(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to listen."""
+        """Start to watch for approval messages."""
         self._table.add_columns("title", "workflow", "until")
         self._table.focus()
-        self.run_worker(self._hear())
-        self.run_worker(self._look())
+        self.run_worker(self._watch_approvals())
+        self.run_worker(self._reload_on_change())
 
     def on_data_table_row_highlighted(self) -> None:
         """Show the request under the cursor."""
         self._show_one()
 
     def on_input_changed(self) -> None:
-        """Show what contains the words."""
+        """Show only requests that contain the text."""
         self._fill()
 
     def on_input_submitted(self) -> None:
@@ -90,7 +90,7 @@ class Inbox(App[None]):
 
     def action_answer(self, choice: Choice) -> None:
         """Decide the selected request, after a prompt for a comment or a reason."""
-        request = self._looked_at()
+        request = self._selected()
         if request is None:
             return
 
@@ -100,12 +100,12 @@ class Inbox(App[None]):
 
         self.push_screen(_Comment(request, choice), send)
 
-    async def _hear(self) -> None:
+    async def _watch_approvals(self) -> None:
         self._changed.set()
         async for _ in self._bus.subscribe("approvals.>"):
             self._changed.set()
 
-    async def _look(self) -> None:
+    async def _reload_on_change(self) -> None:
         """Reload the requests whenever a message about one arrives."""
         while True:
             with suppress(TimeoutError):
@@ -116,7 +116,7 @@ class Inbox(App[None]):
             try:
                 waiting = await open_requests(self._bus, self._workflow)
             except PerdureError as error:
-                self._tell(str(error), good=False)
+                self._notify(str(error), good=False)
             else:
                 self._waiting = {request.request_id: request for request in waiting}
                 self._fill()
@@ -126,13 +126,13 @@ class Inbox(App[None]):
         try:
             receipt = await decide_request(self._bus, request, choice, comment, approver=self._approver, key=self._key)
         except PerdureError as error:
-            self._tell(str(error), good=False)
+            self._notify(str(error), good=False)
         else:
-            self._tell(f"{request.title}\n{receipt.reason}", good=receipt.accepted)
+            self._notify(f"{request.title}\n{receipt.reason}", good=receipt.accepted)
 
     def _fill(self) -> None:
         """Fill the list anew and leave the cursor on its request."""
-        table, looked_at = self._table, self._looked_at()
+        table, selected = self._table, self._selected()
         wanted = self.query_one("#search", Input).value.lower()
         found = [it for it in self._waiting.values() if wanted in f"{it.title} {it.request_id}".lower()]
         table.clear()
@@ -140,23 +140,23 @@ class Inbox(App[None]):
             table.add_row(
                 *map(plain, (request.title, request.workflow, deadline_text(request))), key=request.request_id
             )
-        if looked_at in found:
-            table.move_cursor(row=table.get_row_index(looked_at.request_id))
+        if selected in found:
+            table.move_cursor(row=table.get_row_index(selected.request_id))
         self._show_one()
 
     def _show_one(self) -> None:
-        request = self._looked_at()
-        shown = _facts(facts_of(request)) if request else Text("Nothing waits for an approval.", "dim")
+        request = self._selected()
+        shown = _facts(facts_of(request)) if request else Text("No approval request is open.", "dim")
         self.query_one("#shown Static", Static).update(shown)
 
-    def _looked_at(self) -> ApprovalRequested | None:
+    def _selected(self) -> ApprovalRequested | None:
         if not self._table.row_count:
             return None
         key = self._table.coordinate_to_cell_key(self._table.cursor_coordinate).row_key
         return self._waiting.get(key.value or "")
 
-    def _tell(self, words: str, *, good: bool) -> None:
-        self.notify(printable(words), severity="information" if good else "error", markup=False)
+    def _notify(self, text: str, *, good: bool) -> None:
+        self.notify(printable(text), severity="information" if good else "error", markup=False)
 
     @property
     def _table(self) -> DataTable[Text]:
@@ -164,7 +164,7 @@ class Inbox(App[None]):
 
 
 class _Comment(ModalScreen[str | None]):
-    """The prompt for a comment: no single key decides anything."""
+    """The prompt for a comment, which is a decision's second step."""
 
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "Back")]
     CSS = """

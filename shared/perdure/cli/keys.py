@@ -1,4 +1,4 @@
-"""``perdure keys``: who may sign decisions, and with what."""
+"""``perdure keys``: manages approvers and their signing keys."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def new(
     *,
     proxy: Annotated[bool, typer.Option("--proxy", help="It is a program's that signs for people.")] = False,
 ) -> None:
-    """Make a key, also to rotate one: the old key stays valid until it is revoked."""
+    """Create a key; older keys stay valid until they are revoked."""
     approvers = approvers_file(file)
     known = approvers.current()
     if not (name in known.approvers or name in known.proxies or _TYPED.fullmatch(name)):
@@ -60,8 +60,8 @@ def new(
         )
     keys = folder or load_settings().keys_folder
     key, private = enrol(approvers, keys, name, roles=roles or (), proxy=proxy)
-    console.print(f"{name} signs with the key {key.key_id}, which lies in {private}: keep it from others.")
-    console.print(f"{approvers.path} knows its public half; services read the file again by themselves.")
+    console.print(f"{name} signs with the key {key.key_id}, which is in {private}: keep it secret.")
+    console.print(f"{approvers.path} holds its public key; services reload the file.")
     for line in _lines(known):
         if (line.owner, line.proxy, line.revoked) == (name, proxy, None):
             console.print(f"The older key {line.key_id} stays valid until `perdure keys revoke {line.key_id}`.")
@@ -104,7 +104,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="As `perdure keys list` names it.", show_default=False)],
     file: File = None,
 ) -> None:
-    """Refuse from now on what arrives with this key; what was counted before stays."""
+    """Revoke a key: later decisions with it are refused."""
     approvers = approvers_file(file)
     with approvers.changing() as (known, changed):
         line = next((line for line in _lines(known) if line.key_id == key_id), None)

@@ -33,7 +33,7 @@ def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] =
     public = ensure_nkeys(to, ROLES)
     file = to / _PUBLIC
     file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))
-    console.print(f"The seeds of {', '.join(ROLES)} lie in {to}: each is for its role alone.", soft_wrap=True)
+    console.print(f"The seeds of {', '.join(ROLES)} are in {to}: give each service only its own.", soft_wrap=True)
     console.print(f"{file} holds the public nkeys, as variables for nats-server.", soft_wrap=True)
 
 
@@ -45,7 +45,7 @@ def print_accounts() -> None:
 
 @_nats.command("declare")
 def declare_streams() -> None:
-    """Make what is missing, and change what this version needs to be otherwise; only the operator may."""
+    """Create or update streams, buckets and consumers, as operator."""
     run_command(_declare())
     console.print("All streams and buckets are there.")
 

@@ -1,4 +1,4 @@
-"""``perdure routes``: what would become of an event, and what waits."""
+"""``perdure routes``: tests an event against the routes, and lists waiting starts."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
     @routes.command()
     def waiting(*, as_json: Json = False) -> None:
-        """Show what waits, and which runs are open, of each route with flow control."""
+        """Show waiting starts and open runs of each route with flow control."""
         rows = run_command(_waiting())
         if as_json:
             for row in rows:

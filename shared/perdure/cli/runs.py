@@ -1,4 +1,4 @@
-"""``perdure runs``, ``status`` and ``result``: which runs there are, how one stands, what it gave."""
+"""``perdure runs``, ``status`` and ``result``: list runs, show the status of one, print its result."""
 
 import json
 from datetime import datetime
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
         *,
         wait: Annotated[bool, typer.Option(help="Wait until the run ends.")] = False,
     ) -> None:
-        """Print what a run gave, as JSON."""
+        """Print the result of a run as JSON."""
         last = run_command(_last(workflow_id, wait=wait))
         if last.kind == "completed" and last.error is None:
             console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
@@ -74,7 +74,7 @@ def _print_status(facts: list[Progress], engine: RunDescription) -> None:
         console.print(progress_line(fact))
     for line in usage_lines(_used(facts)):
         console.print(line, markup=False)
-    console.print(f"Temporal: {engine.status or 'knows no such run'}")
+    console.print(f"Temporal: {engine.status or 'has no such run'}")
     for step in engine.pending:
         console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}", markup=False)
     if engine.task_attempt > 1:

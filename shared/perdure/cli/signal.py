@@ -1,4 +1,4 @@
-"""``perdure signal``: something that a run is to know, over the bus."""
+"""``perdure signal``: sends a signal to a run over the bus."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Send a signal to a run; it counts once, also while every service is down."""
+        """Send a signal to a run, which receives it once."""
         text = sys.stdin.read() if argument == "-" else argument
         body = b"" if text is None else json.dumps(parse_data(text)).encode()
         sequence = run_command(_send(workflow_id, name, body))

@@ -1,4 +1,4 @@
-"""``perdure trace``: one event's way through the house, as a tree."""
+"""``perdure trace``: prints the spans of one trace as a tree."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="With OTEL_EXPORTER_OTLP_ENDPOINT set, the same spans also go to your own collector.")
     def trace(workflow_id: RunId, *, as_json: Json = False) -> None:
-        """Draw the trace of a run, from the publisher to the last notification; for suites of `perdure up`."""
+        """Draw the trace of a run of `perdure up`, from publisher to notice."""
         folder = load_settings().state / "traces"
         found = trace_of(folder, workflow_id)
         if found is None:

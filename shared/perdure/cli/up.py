@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Start NATS, Temporal and the four services, and keep them running until Ctrl-C or SIGTERM."""
+        """Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."""
         processes = read_replicas(replicas)
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
@@ -66,7 +66,7 @@ async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int
     loop, this = asyncio.get_running_loop(), asyncio.current_task()
     assert this is not None  # noqa: S101 (we are a coroutine, so there is a task)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _once, this)
+        loop.add_signal_handler(number, _stop_once, this)
     try:
         tell = _show_json if as_json else show
         async with open_suite(settings, report=tell, requested_ports=ports, replicas=replicas) as suite:
@@ -76,8 +76,8 @@ async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int
         return
 
 
-def _once(task: asyncio.Task[None]) -> None:
-    """Stop at the first signal; impatience must not leave half of the suite behind."""
+def _stop_once(task: asyncio.Task[None]) -> None:
+    """Stop at the first signal; ignore further ones, so that the whole suite stops."""
     if not task.cancelling():
         task.cancel()
 

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         from_start: Annotated[bool, typer.Option(help="Print earlier progress first.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Show progress live; of one run until it ends (exit 0 if it completed, else 1)."""
+        """Show progress live; of one run, until it ends."""
         raise typer.Exit(run_command(_watch(workflow_id, from_start=from_start, as_json=as_json)))
 
 

@@ -51,7 +51,7 @@ def enable_single_batch_activation(worker: Worker) -> None:
 
 
 def is_single_batch_activation() -> bool:
-    """Tell whether the current workflow task is processed as a single batch."""
+    """Return whether the current workflow task is processed as a single batch."""
     return bool(_instance()._single_batch_activation)  # noqa: SLF001 (no public getter in 1.35)
 
 

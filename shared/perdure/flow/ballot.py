@@ -128,11 +128,11 @@ class Ballot:
         decision, request = received.decision, self.request
         before = self._votes.get(decision.approver)
         if decision.first_run_id is not None and decision.first_run_id != request.first_run_id:
-            return "replayed", "it answers another run of this workflow id"
+            return "replayed", "it names another run of this workflow id"
         if decision.digest != request.digest:
             return (
                 "wrong_digest",
-                "it names another digest than the request: it was made on something else",
+                "its digest is not the request's: the approver saw other content",
             )
         if decision.expires_at is not None and decision.expires_at < now:
             return "decision_expired", "the decision itself had expired when it arrived"

@@ -12,7 +12,7 @@ from perdure.flow.ballot import Ballot, Conclusion, ReceivedDecision
 
 __all__ = ["OpenRequests"]
 
-_WITHDRAWN: Final = "the run no longer asks this"
+_WITHDRAWN: Final = "the run closed this request"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class FactPublisher:
     async def publish(self, facts: Sequence[Fact], *, after: ExpectedFacts | None = None) -> None:
         """Publish facts in order, and return when they are stored.
 
-        A cancellation does not stop it: the facts have their numbers, and other facts rest on them.
+        A cancellation does not stop it: the facts have their numbers, and later facts continue them.
 
         Args:
             facts: What to publish.
@@ -120,7 +120,7 @@ class FactPublisher:
         self._publishing.append(asyncio.create_task(self.publish(facts)))
 
     def publish_in_next_task(self, facts: Sequence[Fact]) -> None:
-        """Publish facts from the next workflow task on, so that no repetition of this task unmakes them."""
+        """Publish facts from the next workflow task on, so that a retried workflow task cannot discard them."""
         self._publishing.append(asyncio.create_task(self._publish_in_next_task(facts)))
 
     async def all_published(self) -> None:

@@ -36,5 +36,5 @@ def test_an_unreadable_approvers_file_is_a_bad_finding() -> None:
 
     assert not found["good"]
     assert "people.yaml is wrong: approvers" in found["detail"]
-    assert ". While it is so, no answer is judged and no request expires. Mend the file" in found["detail"]
+    assert ". Until then no decision is judged and no request expires. Fix the file" in found["detail"]
     assert ".. " not in found["detail"]

@@ -45,13 +45,13 @@ def test_an_absent_approver_names_a_delegate_until_they_are_back() -> None:
     for name in ("ada", "bob"):
         perdure("keys", "new", name)
 
-    assert "bob may answer for ada until 2099-01-07 00:00 UTC." in perdure(
+    assert "bob may vote for ada until 2099-01-07 00:00 UTC." in perdure(
         "delegate", "ada", "--to", "bob", "--until", "2099-01-07"
     )
     away = ApproversFile(Path("people.yaml")).current().approvers["ada"].away
     assert away is not None
     assert away.to == ("bob",)
-    assert "ada answers again." in perdure("delegate", "ada", "--back")
+    assert "ada votes again." in perdure("delegate", "ada", "--back")
     assert ApproversFile(Path("people.yaml")).current().approvers["ada"].away is None
     with pytest.raises(PerdureError, match="does not know eve"):
         perdure("delegate", "ada", "--to", "eve")
@@ -59,7 +59,7 @@ def test_an_absent_approver_names_a_delegate_until_they_are_back() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("--to", "bob"), "bob cannot answer for bob"), (("--to", "ada", "--until", "2020-01-07"), "is past")],
+    [(("--to", "bob"), "bob cannot vote for bob"), (("--to", "ada", "--until", "2020-01-07"), "is past")],
 )
 def test_a_delegate_is_somebody_else_and_the_end_is_in_the_future(arguments: tuple[str, ...], message: str) -> None:
     for name in ("ada", "bob"):

@@ -63,8 +63,8 @@ def outcome(ballot: Ballot) -> str | None:
 @pytest.mark.parametrize(
     ("fields", "at", "code", "reason"),
     [
-        ({"digest": "b" * 64}, NOW, "wrong_digest", "another digest"),
-        ({"first_run_id": "before"}, NOW, "replayed", "answers another run"),
+        ({"digest": "b" * 64}, NOW, "wrong_digest", "its digest is not the request"),
+        ({"first_run_id": "before"}, NOW, "replayed", "names another run"),
         ({"expires_at": NOW - timedelta(seconds=1)}, NOW, "decision_expired", "decision itself had expired"),
         ({}, NOW + timedelta(days=2), "request_expired", "request had expired"),
         ({"choice": "withdraw"}, NOW, "nothing_to_withdraw", "no vote"),

@@ -102,7 +102,7 @@ async def test_a_request_that_is_open_when_the_run_ends_is_withdrawn() -> None:
     receipt = requests.receive(decision(), NOW)
 
     assert isinstance(withdrawn, ApprovalExpired)
-    assert (withdrawn.request_id, withdrawn.reason) == ("w.1", "the run no longer asks this")
+    assert (withdrawn.request_id, withdrawn.reason) == ("w.1", "the run closed this request")
     assert requests.withdraw("w.1", NOW) == []
     assert receipt is not None
     assert receipt.code == "no_longer_asked"

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         *,
         ask: Annotated[bool, typer.Option("--ask", help="Decide the approval request yourself, not the bot.")] = False,
     ) -> None:
-        """Analyse a document, kill the orchestrator midway, and watch the run complete."""
+        """Kill the orchestrator in the middle of a run and watch it complete."""
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
         run_command(play(lay_out(state), ask=ask))
