@@ -3,14 +3,13 @@
 import asyncio
 import json
 import shutil
-import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +20,7 @@ from perdure.cli.chaos_display import ChaosDisplay
 from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
+from perdure.cli.signals import cancel_on_signal
 from perdure.cli.verify import VERIFIER, needs_parts
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
@@ -32,6 +32,7 @@ from perdure.verify.expectation import write_expected
 
 __all__ = ["read_victims", "register"]
 
+_CANCELLED: Final = 130  # exit code of a program that a signal ended
 _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
 
 
@@ -87,7 +88,8 @@ def register(app: typer.Typer) -> None:
         )
         order = _ChaosOptions(planned, victims, apart, seed, bound, as_json)
         work = _on_running(order, settings) if runs else _on_own(order, processes, keep=keep)
-        raise typer.Exit(run_command(_until_signalled(work)))
+        code = run_command(cancel_on_signal(work))
+        raise typer.Exit(_CANCELLED if code is None else code)
 
 
 def read_victims(text: str) -> list[str]:
@@ -191,20 +193,3 @@ async def _verified(expected: Path, order: _ChaosOptions) -> int:
         if verifier.returncode is None:
             verifier.kill()
             await verifier.wait()
-
-
-async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
-    """Do the work; a signal cancels it, and what it opened is closed before this ends."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop_once, task)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return 130
-
-
-def _stop_once(task: asyncio.Task[int]) -> None:
-    """Stop at the first signal; ignore further ones, so that the whole suite stops."""
-    if not task.cancelling():
-        task.cancel()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +12,7 @@ import typer
 from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
+from perdure.cli.signals import cancel_on_signal
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         settings = load_settings(**({} if state is None else {"state": state}))
         requested = {"nats": nats_port, "temporal": temporal_port, "temporal_ui": temporal_ui_port}
         ports = {name: port for name, port in requested.items() if port is not None}
-        run_command(_up(settings, ports, processes, as_json=as_json))
+        run_command(cancel_on_signal(_up(settings, ports, processes, as_json=as_json)))
 
 
 def show(event: ProgramEvent) -> None:
@@ -62,24 +62,11 @@ def show(event: ProgramEvent) -> None:
 
 
 async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int], *, as_json: bool) -> None:
-    """Run until a signal cancels this, in whatever it is doing; then all is stopped in order."""
-    loop, this = asyncio.get_running_loop(), asyncio.current_task()
-    assert this is not None  # noqa: S101 (we are a coroutine, so there is a task)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop_once, this)
-    try:
-        tell = _show_json if as_json else show
-        async with open_suite(settings, report=tell, requested_ports=ports, replicas=replicas) as suite:
-            _greet(suite, settings, as_json=as_json)
-            await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        return
-
-
-def _stop_once(task: asyncio.Task[None]) -> None:
-    """Stop at the first signal; ignore further ones, so that the whole suite stops."""
-    if not task.cancelling():
-        task.cancel()
+    """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
+    report = _show_json if as_json else show
+    async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
+        _greet(suite, settings, as_json=as_json)
+        await asyncio.Event().wait()
 
 
 def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
