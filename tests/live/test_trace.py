@@ -54,7 +54,8 @@ async def test_a_run_leaves_one_whole_trace(world: OpenWorld, tmp_path: Path) ->
     folder = shutil.copytree(DOCUMENTS, tmp_path / "documents")
     filesystem = {"command": sys.executable, "args": ["-m", "perdure_orchestrator.filesystem_server", str(folder)]}
     routes = [{"on": "documents.submitted", "start": "DocumentAnalysis"}]
-    async with world(routes=routes, mcp={"servers": {"filesystem": filesystem}}) as here:
+    patient = {"task_timeout_seconds": 60}  # a slow machine must not repeat a step: its span would be there twice
+    async with world(routes=routes, mcp={"servers": {"filesystem": filesystem}}, temporal=patient) as here:
         traces = here.settings.state / "traces"
         await published(here)
         await notified(here, 1)

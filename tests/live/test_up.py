@@ -46,7 +46,8 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         assert json.loads(result.stdout) == "Hello, Ada!"
         story = printed(perdure(folder, "watch", "Greeting-ada", "--from-start", "--json"))
         assert [fact["kind"] for fact in story][-1] == "completed"
-        assert perdure(folder, "doctor").returncode == 0
+        checked = perdure(folder, "doctor")
+        assert checked.returncode == 0, [line for line in checked.stdout.splitlines() if not line.startswith("✓")]
         spans = printed(perdure(folder, "trace", "Greeting-ada", "--json"))
         assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
         records = printed(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Final
 
+import httpx2
 import typer
 from rich.markup import escape
 
@@ -18,13 +19,13 @@ from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError, Unavailable
 from perdure.local.discovery import discover
-from perdure.local.program import http_ready
 from perdure.local.servers import installed
 from perdure.local.state import read_endpoints
 from perdure.local.suite import SERVICES
 
 __all__ = ["register"]
 
+_PATIENCE: Final = 5.0
 _PARTS: Final = {
     "ingest": ("cel", "faststream"),
     "orchestrator": ("temporalio", "mcp", "pydantic_ai"),
@@ -115,7 +116,15 @@ async def _service(name: str, settings: Settings) -> Finding:
     endpoints = read_endpoints(settings.state)
     own = getattr(settings, name)
     url = endpoints.services[name] if endpoints else f"http://{own.http_host}:{own.http_port}"
-    ready = await http_ready(f"{url}/readyz")()
-    return Finding(
-        f"service {name}", good=ready, detail=f"ready at {url}" if ready else f"not ready at {url}: perdure up"
-    )
+    async with httpx2.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
+        try:
+            response = await client.get(f"{url}/readyz")
+        except httpx2.TimeoutException:
+            detail = f"no answer from {url} within {_PATIENCE:g} s: the process hangs or the machine is overloaded"
+            return Finding(f"service {name}", good=False, detail=detail)
+        except httpx2.HTTPError:
+            return Finding(f"service {name}", good=False, detail=f"nothing listens at {url}: perdure up")
+    if response.status_code == httpx2.codes.OK:
+        return Finding(f"service {name}", good=True, detail=f"ready at {url}")
+    missing = ", ".join(response.json()["missing"])
+    return Finding(f"service {name}", good=False, detail=f"not ready at {url}, it waits for: {missing}")
