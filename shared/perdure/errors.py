@@ -4,12 +4,13 @@ PerdureError
 ├── SetupError          the operator must fix it before the program can start: printed, exit code 1
 ├── InvalidMessage      the sender's fault: never retried, becomes a dead letter with its reason
 ├── NotKept             referenced data is gone or has changed: waits for the operator
+├── NotFound            there is no such run, request, event, key or dead letter
 └── Unavailable         an outside system's fault: retried with jittered backoff
 """
 
 from perdure.contracts.dead_letters import Reason
 
-__all__ = ["InvalidMessage", "NotKept", "PerdureError", "SetupError", "Unavailable"]
+__all__ = ["InvalidMessage", "NotFound", "NotKept", "PerdureError", "SetupError", "Unavailable"]
 
 
 class PerdureError(Exception):
@@ -36,6 +37,10 @@ class InvalidMessage(PerdureError):
 
 class NotKept(PerdureError):
     """Referenced data is gone, or has changed since the reference was made."""
+
+
+class NotFound(PerdureError):
+    """Nothing has the given id: no run, request, event, key or dead letter."""
 
 
 class Unavailable(PerdureError):

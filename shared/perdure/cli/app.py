@@ -1,21 +1,22 @@
-"""The command line: all commands, and their exit codes: 0 done, 1 failed, 2 wrong usage."""
+"""The command line: all commands."""
 
-import sys
 from importlib import import_module
 from typing import Final
 
 import typer
 
-from perdure.errors import PerdureError
+from perdure.cli.command_group import CommandGroup
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="perdure",
+    cls=CommandGroup,
     help="Events on NATS become AI workflows that do not break.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 _COMMANDS: Final = (
@@ -47,10 +48,4 @@ for _command in _COMMANDS:
 
 def main() -> None:
     """Run the command line."""
-    try:
-        app()
-    except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (a command line prints)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app()

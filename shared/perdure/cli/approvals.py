@@ -11,6 +11,7 @@ from perdure.bus import decode
 from perdure.bus.views.approval_index import find_request, open_requests
 from perdure.cli.approval_text import approvers_text, deadline_text, facts_of, line
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console, local_time, print_json, table
 from perdure.config.loader import load_settings
 from perdure.contracts import ApprovalRequested, to_pattern
@@ -24,7 +25,7 @@ Mine = Annotated[
     str | None, typer.Option("--for", help="Only requests that this person may answer.", show_default=False)
 ]
 
-_approvals = typer.Typer(help="List, show and watch approval requests.")
+_approvals = new_group("List, show and watch approval requests.")
 
 
 def register(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from perdure.bus import NatsBus
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console, local_time, print_json
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
@@ -19,7 +20,7 @@ _POLL_EVERY: Final = 0.5  # seconds
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    audit = typer.Typer(no_args_is_help=True, help="Read the audit record.")
+    audit = new_group("Read the audit record.")
     app.add_typer(audit, name="audit")
 
     @audit.callback()

@@ -10,6 +10,7 @@ import typer
 
 from perdure.asyncapi import VERSION, Difference, contract_files, differences, read_files
 from perdure.cli.client import Json
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console
 
 __all__ = ["register"]
@@ -22,7 +23,7 @@ _NEW_VERSION: Final = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    contracts = typer.Typer(no_args_is_help=True, help="Write or check the JSON Schemas and the AsyncAPI document.")
+    contracts = new_group("Write or check the JSON Schemas and the AsyncAPI document.")
     app.add_typer(contracts, name="contracts")
 
     @contracts.command(epilog="Example: perdure contracts export --to deploy/contracts")

@@ -16,15 +16,15 @@ from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.bus.views.approval_index import find_request
 from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.exit_codes import NotJudged
 from perdure.cli.output import console, print_json
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
 from perdure.errors import SetupError, Unavailable
 
-__all__ = ["Approver", "Choice", "Key", "NotJudged", "decide_request", "register", "signer"]
+__all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
-_NOT_JUDGED: Final = 3
 _EXIT_CODES: Final = (
     "Exit codes: 0 the decision counts, 1 it does not (see the reason), 3 it is stored, not judged yet: do not repeat."
 )
@@ -32,10 +32,6 @@ _EXIT_CODES: Final = (
 Choice = Literal["approve", "reject", "withdraw"]
 Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
 Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
-
-
-class NotJudged(Unavailable):
-    """A decision is stored, and has no receipt yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -135,11 +131,7 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
 
 
 def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
-    try:
-        receipt = run_command(deciding)
-    except NotJudged as error:
-        typer.echo(f"perdure: {error}", err=True)
-        raise typer.Exit(_NOT_JUDGED) from error
+    receipt = run_command(deciding)
     if as_json:
         print_json([receipt])
     else:

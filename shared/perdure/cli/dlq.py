@@ -6,6 +6,7 @@ from typing import Annotated, Final, get_args
 import typer
 
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.command_group import new_group
 from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letters, resend_dead_letters
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
@@ -23,7 +24,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be don
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    dlq = typer.Typer(no_args_is_help=True, help="List, show, resend and drop dead letters.")
+    dlq = new_group("List, show, resend and drop dead letters.")
     app.add_typer(dlq, name="dlq")
 
     @dlq.command("list", epilog="Example: perdure dlq list --reason bad_data")

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from perdure.approvers import Approver, ApproversFile, Directory, Proxy, PublicKey
 from perdure.approvers.enrolment import enrol
 from perdure.cli.client import Json
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console, print_json, table
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError, SetupError
@@ -22,7 +23,7 @@ _Owner = TypeVar("_Owner", Approver, Proxy)
 
 _TYPED: Final = re.compile(r"[\w@+][\w.@+-]*")  # what nobody need quote in a shell; who is known otherwise stays known
 
-_keys = typer.Typer(help="Make, list and revoke the keys that sign decisions.", no_args_is_help=True)
+_keys = new_group("Make, list and revoke the keys that sign decisions.")
 
 File = Annotated[
     Path | None, typer.Option("--file", help="The approvers file, if not the configured one.", show_default=False)

@@ -9,6 +9,7 @@ from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config, 
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.permissions import ROLES
 from perdure.cli.client import open_bus, run_command
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console
 from perdure.config.loader import load_settings
 from perdure.local.nkeys import ensure_nkeys
@@ -19,7 +20,7 @@ _FOLDER: Final = Path("deploy/nats/nkeys")
 _PUBLIC: Final = "public.env"
 _HEAD: Final = "# Made by `perdure nats accounts` from perdure/bus/permissions.py.\n"
 
-_nats = typer.Typer(help="Keys and permissions for a NATS server of your own.", no_args_is_help=True)
+_nats = new_group("Keys and permissions for a NATS server of your own.")
 
 
 def register(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.command_group import new_group
 from perdure.cli.output import console, table
 from perdure.cli.publish import parse_data
 from perdure.config.loader import load_settings
@@ -23,7 +24,7 @@ _TRIAL: Final = "perdure_ingest.dry_run"  # the command line imports no service:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    routes = typer.Typer(no_args_is_help=True, help="Try events on the routes, and see what waits.")
+    routes = new_group("Try events on the routes, and see what waits.")
     app.add_typer(routes, name="routes")
 
     @routes.command(epilog='Example: perdure routes check documents.submitted \'{"path": "contract.md"}\'')

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.contracts import ENDINGS, Progress, to_pattern, to_token
-from perdure.errors import PerdureError
+from perdure.errors import NotFound
 
 __all__ = ["UnknownRun", "follow_progress", "latest_facts", "run_progress"]
 
 
-class UnknownRun(PerdureError):
+class UnknownRun(NotFound):
     """The PROGRESS stream holds no fact of the run."""
 
 
