@@ -1,29 +1,11 @@
 """Help texts of all commands: one style, one short line each."""
 
-from collections.abc import Iterator
-
 import pytest
-from typer import Context
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
-from perdure.cli.app import app
+from tests.support.commands import COMMANDS
 
 LONGEST = 70  # characters
 
-Command = TyperCommand | TyperGroup
-
-
-def walk(command: object, path: str = "perdure") -> Iterator[tuple[str, Command]]:
-    assert isinstance(command, TyperCommand | TyperGroup)
-    yield path, command
-    if isinstance(command, TyperGroup):
-        context = Context(command)
-        for name in command.list_commands(context):
-            yield from walk(command.get_command(context, name), f"{path} {name}")
-
-
-COMMANDS = dict(walk(get_command(app)))
 PARAMETERS = {
     f"{path} {parameter.name}": getattr(parameter, "help", None) or ""
     for path, command in COMMANDS.items()
