@@ -13,6 +13,8 @@ from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json, shell_word, table
 from perdure.config.loader import load_settings
 from perdure.contracts import ApprovalRequested
+from perdure.errors import NotFound
+from perdure.values.nearest import nearest
 
 __all__ = ["register"]
 
@@ -30,7 +32,10 @@ def register(app: typer.Typer) -> None:
         workflow: Workflow = None, containing: Containing = None, person: Mine = None, *, as_json: Json = False
     ) -> None:
         """List the open approval requests, oldest first."""
-        known = ApproversFile(load_settings().approvers_file).current()
+        file = ApproversFile(load_settings().approvers_file)
+        known = file.current()
+        if person is not None and person not in known.approvers:
+            raise NotFound(f"{file.path} knows no approver {person}{nearest(person, known.approvers)}")
         now = datetime.now(UTC)
         waiting = [
             request
