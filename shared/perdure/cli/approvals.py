@@ -8,7 +8,8 @@ from rich.text import Text
 
 from perdure.approvers import ApproversFile, may_vote
 from perdure.bus import decode
-from perdure.bus.views.approval_index import find_request, open_requests
+from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.requests import find_request
 from perdure.cli.approval_text import approvers_text, deadline_text, facts_of, line
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
@@ -90,7 +91,7 @@ async def _open(workflow: str | None) -> list[ApprovalRequested]:
 
 async def _find(request_id: str) -> ApprovalRequested:
     async with open_bus() as bus:
-        return await find_request(bus, request_id)
+        return (await find_request(bus, request_id)).request
 
 
 async def _watch(workflow: str | None, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
-from perdure.bus.views.approval_index import find_request
+from perdure.bus.views.requests import find_open_request
 from perdure.cli.approvals import RequestId
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NotJudged
@@ -115,7 +115,7 @@ def _short_enough(comment: str) -> str:
 async def _decide(request_id: str, choice: Choice, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
     who, signing = signer(approver, key)
     async with open_bus() as bus:
-        request = await find_request(bus, request_id)
+        request = await find_open_request(bus, request_id)
         return await decide_request(bus, request, choice, comment, approver=who, key=signing)
 
 

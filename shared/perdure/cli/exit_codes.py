@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perdure.errors import NotFound, PerdureError, Unavailable
+from perdure.errors import NotFound, Pending, PerdureError, Unavailable
 
 __all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "NotJudged", "code_of"]
 
@@ -20,7 +20,7 @@ INTERRUPTED: Final = 130
 """Ctrl-C (128 + SIGINT)."""
 
 
-class NotJudged(PerdureError):
+class NotJudged(Pending):
     """A decision or signal is stored, and has no receipt yet."""
 
 
@@ -29,7 +29,7 @@ def code_of(error: PerdureError) -> int:
     match error:
         case NotFound():
             return NOT_FOUND
-        case NotJudged():
+        case Pending():
             return PENDING
         case Unavailable():
             return UNREACHABLE
