@@ -7,6 +7,8 @@ from perdure.bus import Bus, RawMessage, StoredMessage, decode
 from perdure.bus.views.newest import newest_headers
 from tests.support.facts import fact
 
+MILLISECOND = timedelta(milliseconds=1)
+
 
 async def sequences(bus: Bus, subject: str, first: int, last: int) -> list[int]:
     return [message.sequence async for message in bus.read_range(subject, first=first, last=last)]
@@ -46,10 +48,10 @@ async def test_the_newest_message_of_a_pattern_is_found(bus: Bus) -> None:
 async def test_the_first_message_since_a_time_is_found(bus: Bus) -> None:
     for number in (1, 2):
         await bus.publish(fact(number))
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.01)
     stored = [message async for message in bus.read("progress.>")]
 
-    since = [await bus.first_since("progress.>", message.stored_at) for message in stored]
+    since = [await bus.first_since("progress.>", message.stored_at - MILLISECOND) for message in stored]
 
     assert [message and message.sequence for message in since] == [1, 2]
     assert await bus.first_since("progress.>", datetime.now(UTC) + timedelta(hours=1)) is None

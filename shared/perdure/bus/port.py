@@ -132,6 +132,8 @@ class Bus(Protocol):
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
         """Return the oldest message of one stream whose subject matches and that was stored since (UTC), or None.
 
+        The time is exact to a millisecond.
+
         Raises:
             Unavailable: The server does not answer.
         """

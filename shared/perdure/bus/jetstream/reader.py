@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from perdure.bus.jetstream.drain import drain_consumer
 from perdure.bus.jetstream.messages import delivered_message, found_message
 from perdure.bus.port import StoredMessage
 from perdure.bus.topology import stream_of
@@ -117,23 +118,10 @@ class StreamReader:
             async for message in found:
                 yield message
 
-    async def _drained(
+    def _drained(
         self, stream: str, subject: str, config: ConsumerConfig, *, limit: int | None = None
     ) -> AsyncGenerator[StoredMessage]:
-        """Yield what a new consumer has to deliver now, at most so many messages, and delete the consumer."""
-        try:
-            subscription = await self._js.pull_subscribe(subject, stream=stream, config=config)
-            try:
-                left = (await subscription.consumer_info()).num_pending or 0
-                left = left if limit is None else min(left, limit)
-                while left > 0:
-                    for message in await subscription.fetch(min(left, _FETCH_SIZE), timeout=_FETCH_TIMEOUT_SECONDS):
-                        yield delivered_message(message)
-                        left = min(left - 1, message.metadata.num_pending)
-            finally:
-                await self._discard(subscription)
-        except (NatsError, OSError) as error:
-            raise _unavailable(stream, subject, error) from error
+        return drain_consumer(self._client, self._js, stream, config.evolve(filter_subject=subject), limit=limit)
 
     async def _last(self, stream: str, subject: str) -> StoredMessage | None:
         """Return the newest message from the stream's leader, as its followers may lag."""
@@ -172,13 +160,6 @@ class StreamReader:
                     yield message
         finally:  # a subscription that is left would delay the drain of the connection
             await self._unsubscribe(subscription)
-
-    async def _discard(self, subscription: JetStreamContext.PullSubscription) -> None:
-        """Unsubscribe, and delete the consumer; the server deletes one that is left within half a minute."""
-        if self._client.is_connected and not self._client.is_draining:
-            consumer = await subscription.consumer_info()
-            await subscription.unsubscribe()
-            await self._js.delete_consumer(consumer.stream_name, consumer.name)
 
     async def _unsubscribe(
         self, subscription: JetStreamContext.PushSubscription | JetStreamContext.PullSubscription
