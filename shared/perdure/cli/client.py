@@ -14,12 +14,11 @@ from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.telemetry.tracing import tracing
 
-__all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
+__all__ = ["Json", "open_bus", "reach", "run_command"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="A run, event or request id, or its start.", show_default=False)]
 
 Result = TypeVar("Result")
 
