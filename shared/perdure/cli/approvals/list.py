@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
             for record in found:
                 console.out(record_json(record), highlight=False)
         elif found:
-            console.print(table("request", "title", "state", "votes", "age", "until", rows=map(_row, found)))
+            console.print(table("request", "title", "state", "votes", "needs", "age", "until", rows=map(_row, found)))
         else:
             console.print("Nothing waits for an approval." if state == "open" else "There are no such requests.")
 
@@ -81,6 +81,14 @@ async def _list(selection: RequestFilter, known: Directory | None) -> list[Reque
 
 def _row(record: RequestRecord) -> tuple[str, ...]:
     request = record.request
+    needs = approvers_text(request.policy)
     until = local_day(record.settled_at) if record.settled_at else deadline_text(request)
-    votes = votes_text(record) or f"none of {approvers_text(request.policy)}"
-    return shell_word(request.request_id), request.title, record.state, votes, age(request.opened_at), until
+    return (
+        shell_word(request.request_id),
+        request.title,
+        record.state,
+        votes_text(record) or "none",
+        needs,
+        age(request.opened_at),
+        until,
+    )
