@@ -28,7 +28,7 @@ async def theirs(tmp_path: Path) -> AsyncIterator[str]:
 async def test_it_is_told_that_a_server_answers_whose_it_may_be_and_what_to_do(theirs: str, tmp_path: Path) -> None:
     elsewhere = {"PERDURE_NATS__SERVERS": json.dumps([theirs])}
 
-    asked = await asyncio.to_thread(perdure, tmp_path, "approvals", environment=elsewhere)
+    asked = await asyncio.to_thread(perdure, tmp_path, "approvals", "list", environment=elsewhere)
     looked = await asyncio.to_thread(perdure, tmp_path, "doctor", "--json", environment=elsewhere)
 
     nats = next(it for it in map(json.loads, looked.stdout.splitlines()) if it["what"] == "nats")

@@ -43,7 +43,7 @@ def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> No
         approve(folder, "Sending-waiting.1")  # it began once there was room
         assert result_of(folder, "Sending-waiting") == SENT
 
-        signalled = perdure(folder, "signal", "Pickup-one", "collected", '"bob"')
+        signalled = perdure(folder, "runs", "signal", "Pickup-one", "collected", '"bob"')
         assert signalled.returncode == 0, signalled.stderr
         assert result_of(folder, "Pickup-one") == "collected by bob"
 
@@ -64,7 +64,7 @@ def streams(folder: Path, run: str) -> set[str]:
 
 def known(folder: Path) -> dict[str, str]:
     """The newest fact of each run."""
-    return {fact["workflow_id"]: fact["kind"] for fact in printed(perdure(folder, "runs", "--json"))}
+    return {fact["workflow_id"]: fact["kind"] for fact in printed(perdure(folder, "runs", "list", "--json"))}
 
 
 def result_of(folder: Path, run: str) -> Any:
@@ -76,7 +76,7 @@ def result_of(folder: Path, run: str) -> Any:
 def approve(folder: Path, request: str) -> None:
     """Say yes with the key that lies in the folder, as soon as it is asked."""
     for _ in range(300):
-        if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "--json"))}:
+        if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "list", "--json"))}:
             break
         time.sleep(0.1)
     [receipt] = printed(perdure(folder, "approve", request, "--as", WHO, "--json"))

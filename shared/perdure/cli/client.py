@@ -19,7 +19,7 @@ __all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="The run id, as `perdure runs` lists it.", show_default=False)]
+RunId = Annotated[str, typer.Argument(help="A run, event or request id, or its start.", show_default=False)]
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.views.requests import find_open_request
-from perdure.cli.approvals import RequestId
+from perdure.cli.approvals.options import RequestId
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NotJudged
 from perdure.cli.output import console, print_json
