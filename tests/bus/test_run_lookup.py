@@ -1,5 +1,6 @@
 """A run is found by its id, a unique beginning of it, its event's id, or the id of a request."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.bus import Bus, RawMessage
-from perdure.bus.views.run_lookup import DeadLettered, RunNotBegun, find_run
+from perdure.bus.views.run_lookup import DeadLettered, RunNotBegun, find_run, wait_for_run
 from perdure.contracts import DeadLetter, EventReference, Progress, StartWorkflow
 from perdure.errors import Ambiguous, NotFound
 from tests.support.notifier import request
@@ -142,3 +143,14 @@ async def test_structured_and_bare_events_are_found_by_their_ids(bus: Bus) -> No
     for number, event_id in enumerate(("s1", "b1"), 1):
         with pytest.raises(DeadLettered, match=rf"{event_id} \(EVENTS {number}\) became dead letter {number}"):
             await find_run(bus, event_id)
+
+
+async def test_a_run_that_has_not_begun_is_waited_for_and_what_nothing_has_is_not(bus: Bus) -> None:
+    sequence = await publish_event(bus, "42")
+    waiting = asyncio.create_task(wait_for_run(bus, "42", every=0.01))
+    await start(bus, "42", sequence, "order-7")
+    await begin(bus, "order-7", "42")
+
+    assert await waiting == "order-7"
+    with pytest.raises(NotFound):
+        await wait_for_run(bus, "43", every=0.01)

@@ -85,7 +85,7 @@ def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
     if outcome.is_settled:
         raise typer.Exit(1)
     raise Pending(
-        f"The event {event.id} is stored, and its run has not ended: wait on with `perdure result {event.id} --wait`."
+        f"The event {event.id} is stored, and its run has not ended: go on with `perdure result {event.id} --wait`."
     )
 
 

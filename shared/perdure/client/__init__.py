@@ -15,7 +15,7 @@ A program in another language does the same: it publishes to ``events.<type>``, 
 from perdure.client.client import Client, Role, connect
 from perdure.client.published import PublishedEvent
 from perdure.contracts import Progress, Receipt
-from perdure.contracts.outcomes import EventOutcome, EventState, RefusedEvent, RunOutcome
+from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
 from perdure.errors import Ambiguous, Conflict, NotConfirmed, NotFound, Pending, PerdureError, SetupError, Unavailable
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Client",
     "Conflict",
     "EventOutcome",
+    "EventRun",
     "EventState",
     "NotConfirmed",
     "NotFound",
@@ -33,7 +34,6 @@ __all__ = [
     "Receipt",
     "RefusedEvent",
     "Role",
-    "RunOutcome",
     "SetupError",
     "Unavailable",
     "connect",

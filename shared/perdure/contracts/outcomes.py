@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt, model_valida
 from perdure.contracts.dead_letters import Reason
 from perdure.contracts.progress import ProgressKind
 
-__all__ = ["EVENT_OUTCOME", "EventOutcome", "EventQuery", "EventState", "RefusedEvent", "RunOutcome"]
+__all__ = ["EVENT_OUTCOME", "EventOutcome", "EventQuery", "EventRun", "EventState", "RefusedEvent"]
 
 EVENT_OUTCOME: Final = "queries.events.outcome"
 """Start of the request subject, which the event's type follows: ``queries.events.outcome.documents.submitted``.
@@ -52,7 +52,7 @@ class EventQuery(_Body):
         return self
 
 
-class RunOutcome(_Body):
+class EventRun(_Body):
     """A run that the event started or signalled.
 
     Attributes:
@@ -105,7 +105,7 @@ class EventOutcome(_Body):
     state: EventState
     stream_sequence: int | None = None
     data_digest: str | None = None
-    runs: tuple[RunOutcome, ...] = ()
+    runs: tuple[EventRun, ...] = ()
     refused: RefusedEvent | None = None
     problem: str | None = None
 

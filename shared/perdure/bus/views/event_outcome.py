@@ -11,7 +11,7 @@ from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, fallback_id, runs_of_event
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import ENDINGS, DeadLetter, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
-from perdure.contracts.outcomes import EventOutcome, EventState, RefusedEvent, RunOutcome
+from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
 from perdure.errors import InvalidMessage
 
 __all__ = ["event_outcome"]
@@ -54,7 +54,7 @@ async def event_outcome(bus: Bus, message: StoredMessage, *, ledger: StartLedger
     )
 
 
-def _state(runs: list[RunOutcome], refused: RefusedEvent | None) -> EventState:
+def _state(runs: list[EventRun], refused: RefusedEvent | None) -> EventState:
     kinds = [run.kind for run in runs]
     if refused is not None:
         return "dead_letter"
@@ -113,7 +113,7 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     return list(found.values())
 
 
-async def _run(bus: Bus, command: Command) -> RunOutcome:
+async def _run(bus: Bus, command: Command) -> EventRun:
     newest = await bus.last(f"progress.{to_pattern(command.workflow)}.{to_token(command.workflow_id)}")
     outcome = _outcome(command.workflow_id, newest)
     if isinstance(command, SignalWorkflow):
@@ -121,9 +121,9 @@ async def _run(bus: Bus, command: Command) -> RunOutcome:
     return outcome.model_copy(update={"workflow": command.workflow})
 
 
-def _outcome(run: str, newest: StoredMessage | None) -> RunOutcome:
+def _outcome(run: str, newest: StoredMessage | None) -> EventRun:
     fact = None if newest is None else decode(newest.raw)
     if not isinstance(fact, Progress):
-        return RunOutcome(workflow_id=run)
+        return EventRun(workflow_id=run)
     result = fact.result if fact.kind == "completed" else None
-    return RunOutcome(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)
+    return EventRun(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)

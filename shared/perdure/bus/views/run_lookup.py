@@ -1,5 +1,6 @@
 """Finds a run by what people have at hand: its id, a unique prefix of it, its event's id, or the id of a request."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,7 +12,7 @@ from perdure.contracts import AboutRequest, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
 
-__all__ = ["DeadLettered", "RunNotBegun", "ambiguous", "find_run"]
+__all__ = ["DeadLettered", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
 
 _SHOWN: Final = 5
 
@@ -59,6 +60,27 @@ async def find_run(bus: Bus, text: str) -> str:
     raise NotFound(
         f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
     )
+
+
+async def wait_for_run(bus: Bus, text: str, *, every: float = 0.5) -> str:
+    """Return the id of a run as ``find_run`` does; if it is that of an event whose run has not begun, wait for that.
+
+    Args:
+        bus: The bus.
+        text: As in ``find_run``.
+        every: Seconds between two looks.
+
+    Raises:
+        NotFound: Nothing has this id.
+        Ambiguous: Several runs have it.
+        DeadLettered: It is an event that became a dead letter.
+        Unavailable: NATS does not answer.
+    """
+    while True:
+        try:
+            return await find_run(bus, text)
+        except RunNotBegun:
+            await asyncio.sleep(every)
 
 
 def ambiguous(beginning: str, noun: str, found: Sequence[str]) -> Ambiguous:
