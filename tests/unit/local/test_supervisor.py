@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from perdure.cli.up import show
+from perdure.cli.up_display import show
 from perdure.errors import SetupError
 from perdure.local.supervisor import Died, Ready, Stopped, supervised
 from tests.support.programs import EventRecorder, program, steady

@@ -22,7 +22,7 @@ from perdure.cli.demo.epilogue import show_results
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
 from perdure.cli.publish import publish_event
-from perdure.cli.up import show
+from perdure.cli.up_display import show
 from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
