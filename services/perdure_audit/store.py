@@ -89,6 +89,12 @@ class Store:
             rows = rows.where(_records.c.subject.contains(query.subject, autoescape=True))
         if query.stream is not None:
             rows = rows.where(_records.c.stream == query.stream)
+        for token in query.tokens:
+            rows = rows.where(("." + _records.c.subject + ".").contains(f".{token}.", autoescape=True))
+        if query.since is not None:
+            rows = rows.where(_records.c.said_at >= query.since)
+        if query.until is not None:
+            rows = rows.where(_records.c.said_at < query.until)
         if query.after is None:
             rows = rows.order_by(_records.c.position.desc())
         else:

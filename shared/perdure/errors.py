@@ -8,7 +8,10 @@ PerdureError
 └── Unavailable         an outside system's fault: retried with jittered backoff
 """
 
-from perdure.contracts.dead_letters import Reason
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a command that fails at once need not import every message
+    from perdure.contracts.dead_letters import Reason
 
 __all__ = ["InvalidMessage", "NotFound", "NotKept", "PerdureError", "SetupError", "Unavailable"]
 
@@ -29,7 +32,7 @@ class InvalidMessage(PerdureError):
         detail: What is wrong and what to do, for people.
     """
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: "Reason", detail: str) -> None:
         super().__init__(detail)
         self.reason: Reason = reason
         self.detail = detail

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Path) -> None:
     with running(folder):
-        assert perdure(folder, "keys", "new", "bot").returncode == 0
+        assert perdure(folder, "approvers", "add", "bot").returncode == 0
         results = {}
         for language, verb in (("python", "approve"), ("javascript", "reject")):
             assert bot(folder, language, "list").stdout == ""

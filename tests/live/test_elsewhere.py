@@ -28,7 +28,7 @@ async def theirs(tmp_path: Path) -> AsyncIterator[str]:
 async def test_a_command_says_that_a_server_answers_whose_it_may_be_and_what_to_do(theirs: str, tmp_path: Path) -> None:
     elsewhere = {"PERDURE_NATS__SERVERS": json.dumps([theirs])}
 
-    asked = await asyncio.to_thread(perdure, tmp_path, "approvals", environment=elsewhere)
+    asked = await asyncio.to_thread(perdure, tmp_path, "approvals", "list", environment=elsewhere)
     watched = await asyncio.to_thread(perdure, tmp_path, "watch", environment=elsewhere)
     looked = await asyncio.to_thread(perdure, tmp_path, "doctor", "--json", environment=elsewhere)
 

@@ -422,7 +422,9 @@ async def test_only_the_operator_changes_an_existing_stream(server: Server) -> N
         config = (await operator.js.stream_info("SIGNALS")).config
         await operator.js.update_stream(config, allow_direct=False)
         async with connect(server.settings("audit"), source="perdure/audit", role="audit", within=5) as bus:
-            with pytest.raises(SetupError, match="Only the operator may change a stream: run `perdure nats declare`"):
+            with pytest.raises(
+                SetupError, match="Only the operator may change a stream: run `perdure admin nats provision`"
+            ):
                 await provision(bus.js, "audit")
             await provision(operator.js, "operator")
             await provision(bus.js, "audit")

@@ -138,7 +138,7 @@ def test_changed_code_is_reloaded_and_broken_code_is_reported_while_the_old_runs
         assert "perdure.yaml:1" in refused["why"]
 
 
-@pytest.mark.parametrize("command", [["runs"], ["watch"], ["publish", "people.arrived"], ["dlq", "list"]])
+@pytest.mark.parametrize("command", [["runs", "list"], ["watch"], ["publish", "people.arrived"], ["dlq", "list"]])
 def test_without_a_suite_a_command_says_so_in_one_sentence(tmp_path: Path, command: list[str]) -> None:
     refused = perdure(tmp_path, *command)
 
@@ -150,7 +150,7 @@ def test_without_a_suite_a_command_says_so_in_one_sentence(tmp_path: Path, comma
 def test_where_nothing_listens_a_command_says_only_that(tmp_path: Path) -> None:
     server = f"nats://127.0.0.1:{free_port()}"
 
-    refused = perdure(tmp_path, "runs", environment={"PERDURE_NATS__SERVERS": json.dumps([server])})
+    refused = perdure(tmp_path, "runs", "list", environment={"PERDURE_NATS__SERVERS": json.dumps([server])})
 
     assert refused.returncode == 75
     assert refused.stderr == f"perdure: No NATS server answers at {server}. Start one with `perdure up`.\n"

@@ -71,7 +71,7 @@ def test_two_suites_that_start_in_the_same_moment_both_run_and_each_doctor_is_ri
                 assert published.returncode == 0, published.stderr
     for folder in folders:
         with running(folder):
-            runs = {run["workflow_id"] for run in printed(perdure(folder, "runs", "--json"))}
+            runs = {run["workflow_id"] for run in printed(perdure(folder, "runs", "list", "--json"))}
 
         assert runs == {f"Greeting-{folder.name}-{number}" for number in range(ROUNDS)}
 

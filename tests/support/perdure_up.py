@@ -56,7 +56,7 @@ def next_event(up: subprocess.Popen[str], matches: Callable[[dict[str, Any]], bo
 def waiting_request(folder: Path) -> str:
     """Return the ID of the first open approval request, waiting up to a minute for one."""
     for _ in range(300):
-        if requests := printed(perdure(folder, "approvals", "--json")):
+        if requests := printed(perdure(folder, "approvals", "list", "--json")):
             return str(requests[0]["request_id"])
         time.sleep(0.1)
     raise AssertionError("no approval was asked for")

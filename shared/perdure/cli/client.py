@@ -22,7 +22,7 @@ _ANSWERED_WITHIN: Final = 5.0  # seconds
 _GREETS_WITHIN: Final = 1.0  # seconds, of a server on this machine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="The run id, as `perdure runs` lists it.", show_default=False)]
+RunId = Annotated[str, typer.Argument(help="A run, event or request id, or its start.", show_default=False)]
 
 Result = TypeVar("Result")
 

@@ -33,7 +33,7 @@ BOT: Final = {"request_id": "r.1", "decision": "approve", "approver": "ada", "di
 def test_the_published_contract_is_what_the_code_gives() -> None:
     published = read_files(PUBLISHED)
 
-    assert differences(published, contract_files()) == [], "see perdure contracts check"
+    assert differences(published, contract_files()) == [], "see perdure admin contracts check"
     assert published == contract_files()
 
 

@@ -17,7 +17,7 @@ from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import NatsBus, connect
 from perdure.bus.views.approval_index import open_requests
 from perdure.bus.views.run_index import follow_progress
-from perdure.cli.decide import decide_request
+from perdure.cli.approvals.decide import decide_request
 from perdure.cli.demo.epilogue import show_results
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line

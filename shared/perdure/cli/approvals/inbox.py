@@ -4,9 +4,9 @@ import sys
 
 import typer
 
-from perdure.cli.approvals import Workflow
+from perdure.cli.approvals.decide import Approver, Key, signer
+from perdure.cli.approvals.options import Workflow
 from perdure.cli.client import open_bus, run_command
-from perdure.cli.decide import Approver, Key, signer
 from perdure.errors import SetupError
 
 __all__ = ["register"]
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 async def _show(approver: str | None, key: Key, workflow: str | None) -> None:
     try:
-        from perdure.cli.inbox_screen import Inbox  # noqa: PLC0415 (an extra, and slow to import)
+        from perdure.cli.approvals.inbox_screen import Inbox  # noqa: PLC0415 (an extra, and slow to import)
     except ModuleNotFoundError as error:
         raise SetupError("The inbox is drawn by Textual: pip install 'perdure[inbox]'.") from error
     who, signing = signer(approver, key)

@@ -1,4 +1,4 @@
-"""``perdure verify``: the verifier is a program of its own, so that it shares nothing with what it judges."""
+"""``perdure admin check``: the verifier is a program of its own, so that it shares nothing with what it judges."""
 
 import subprocess
 import sys
@@ -22,9 +22,9 @@ def register(app: typer.Typer) -> None:
     @app.command(
         add_help_option=False,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        epilog="Example: perdure verify --within 2m",
+        epilog="Example: perdure admin check --within 2m",
     )
-    def verify(context: typer.Context) -> None:
+    def check(context: typer.Context) -> None:
         """Check that each event became one run or one dead letter."""
         needs_parts()
         ended = subprocess.run([*VERIFIER, *context.args], check=False)  # noqa: S603 (our own program)

@@ -1,4 +1,4 @@
-"""``perdure watch``: prints the progress of runs as it is published."""
+"""``perdure runs watch``: prints the progress of runs as it is published."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: perdure watch DocumentAnalysis-42 --from-start")
+    @app.command(epilog="Example: perdure runs watch DocumentAnalysis-42 --from-start")
     def watch(
         workflow_id: Annotated[str | None, typer.Argument(help="Only this run, until it ends.")] = None,
         *,

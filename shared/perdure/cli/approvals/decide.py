@@ -14,7 +14,7 @@ from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.bus.views.approval_index import find_request
-from perdure.cli.approvals import RequestId
+from perdure.cli.approvals.options import RequestId
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NotJudged
 from perdure.cli.output import console, print_json

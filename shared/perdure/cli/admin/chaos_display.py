@@ -1,4 +1,4 @@
-"""What ``perdure chaos`` prints while it runs."""
+"""What ``perdure admin chaos`` prints while it runs."""
 
 import json
 from dataclasses import asdict

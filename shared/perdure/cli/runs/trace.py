@@ -1,4 +1,4 @@
-"""``perdure trace``: prints the spans of one trace as a tree."""
+"""``perdure runs trace``: prints the spans of one trace as a tree."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""``perdure nats``: the permissions of all roles, for a NATS server of your own."""
+"""``perdure admin nats``: the permissions of all roles, for a NATS server of your own."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ __all__ = ["register"]
 
 _FOLDER: Final = Path("deploy/nats/nkeys")
 _PUBLIC: Final = "public.env"
-_HEAD: Final = "# Made by `perdure nats accounts` from perdure/bus/permissions.py.\n"
+_HEAD: Final = "# Made by `perdure admin nats accounts` from perdure/bus/permissions.py.\n"
 
 _nats = new_group("Keys and permissions for a NATS server of your own.")
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_nats, name="nats")
 
 
-@_nats.command(epilog="Example: perdure nats keys --to deploy/nats/nkeys")
+@_nats.command(epilog="Example: perdure admin nats keys --to deploy/nats/nkeys")
 def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] = _FOLDER) -> None:
     """Make missing nkey seeds, and print variables for nats-server."""
     public = ensure_nkeys(to, ROLES)
@@ -38,19 +38,19 @@ def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] =
     console.print(f"{file} holds the public nkeys, as variables for nats-server.", soft_wrap=True)
 
 
-@_nats.command("accounts", epilog="Example: perdure nats accounts > deploy/nats/accounts.conf")
+@_nats.command("accounts", epilog="Example: perdure admin nats accounts > deploy/nats/accounts.conf")
 def print_accounts() -> None:
     """Print the accounts and permissions as nats-server reads them."""
     typer.echo(_HEAD + accounts_config(KEY_VARIABLES, USER_INCLUDES), nl=False)
 
 
-@_nats.command("declare")
-def declare_streams() -> None:
+@_nats.command("provision")
+def provision_streams() -> None:
     """Create or update streams, buckets and consumers, as operator."""
-    run_command(_declare())
+    run_command(_provision())
     console.print("All streams and buckets are there.")
 
 
-async def _declare() -> None:
+async def _provision() -> None:
     async with open_bus() as bus:
         await provision(bus.js, "operator", replicas=load_settings().nats.replicas)

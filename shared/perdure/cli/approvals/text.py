@@ -1,8 +1,11 @@
 """Text for terminals about approval requests and their outcomes."""
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 from rich.text import Text
 
+from perdure.cli.output import local_day
 from perdure.contracts import (
     ApprovalDecided,
     ApprovalEscalated,
@@ -12,9 +15,10 @@ from perdure.contracts import (
     Message,
     Policy,
 )
+from perdure.values.duration import duration_text
 from perdure.values.printable import as_text
 
-__all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
+__all__ = ["approvers_text", "deadline_text", "facts_of", "line", "policy_facts"]
 
 
 def line(message: Message) -> Text | None:
@@ -48,21 +52,42 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
         ("approvers", approvers_text(request.policy)),
+        *policy_facts(request.policy),
         ("until", deadline_text(request)),
         ("digest", request.digest),
     ]
     return [(name, value) for name, value in facts if value]
 
 
+def policy_facts(policy: Policy) -> list[tuple[str, str]]:
+    """Name the rules of a policy beside who may vote; empty texts for those that it does not have."""
+    ladder = (
+        f"after {duration_text(step.after)}: {'only ' if step.instead else 'also '}{_names(step.people, step.roles)}"
+        for step in policy.rungs
+    )
+    silence = f"{policy.silence}s the request" if policy.timeout else ""
+    return [
+        ("rejection", f"{policy.rejections} rejections reject" if policy.rejections > 1 else ""),
+        ("veto", f"one rejection by {_names((), policy.veto_roles)} rejects" if policy.veto_roles else ""),
+        ("reminder", f"every {duration_text(policy.remind_every)}" if policy.remind_every else ""),
+        ("escalation", "; ".join(ladder)),
+        ("silence", silence),
+        ("proxies", "" if policy.proxies else "no: each person signs with their own key"),
+    ]
+
+
 def approvers_text(policy: Policy) -> str:
     """Return who may vote, and the quorum."""
-    who = [*policy.people, *(f"role {role}" for role in policy.roles)]
-    return f"{policy.quorum} of {', '.join(who) or 'all approvers'}"
+    return f"{policy.quorum} of {_names(policy.people, policy.roles) or 'all approvers'}"
 
 
 def deadline_text(request: ApprovalRequested) -> str:
     """Return until when a decision counts."""
-    return f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC" if request.expires_at else "no end"
+    return local_day(request.expires_at) if request.expires_at else "no end"
+
+
+def _names(people: Sequence[str], roles: Sequence[str]) -> str:
+    return ", ".join([*people, *(f"role {role}" for role in roles)])
 
 
 def _shown(value: JsonValue) -> str:

@@ -1,4 +1,4 @@
-"""``perdure chaos``: load while parts are killed at random, and a verdict from outside."""
+"""``perdure admin chaos``: load while parts are killed at random, and a verdict from outside."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ import typer
 from perdure.chaos.own_suite import own_suite
 from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
 from perdure.chaos.play import play_chaos
-from perdure.cli.chaos_display import ChaosDisplay
+from perdure.cli.admin.chaos_display import ChaosDisplay
+from perdure.cli.admin.check import VERIFIER, needs_parts
 from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.signals import cancel_on_signal
-from perdure.cli.verify import VERIFIER, needs_parts
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.local.discovery import discover
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(
         epilog="Exit codes: 0 every check holds, 1 a check fails, with the ids, 2 wrong usage. "
-        "Example: perdure chaos --events 500 --kill ingest,nats --every 3s --seed 7"
+        "Example: perdure admin chaos --events 500 --kill ingest,nats --every 3s --seed 7"
     )
     def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
         events: Annotated[int, typer.Option(min=1, max=100_000, help="Number of events.")] = 200,
@@ -184,7 +184,7 @@ async def _play(order: _ChaosOptions, settings: Settings, folder: Path) -> int:
 
 
 async def _verified(expected: Path, order: _ChaosOptions) -> int:
-    arguments = ["--events", str(expected), "--within", f"{order.within.total_seconds()}s"]
+    arguments = ["--events", str(expected), "--ended", "--within", f"{order.within.total_seconds()}s"]
     arguments += ["--json"] if order.as_json else []
     verifier = await asyncio.create_subprocess_exec(*VERIFIER, *arguments)
     try:

@@ -1,4 +1,4 @@
-"""``perdure signal``: sends a signal to a run over the bus."""
+"""``perdure runs signal``: sends a signal to a run over the bus."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog='Example: perdure signal content-42 approve \'{"reviewer": "ann"}\'')
+    @app.command(epilog='Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\'')
     def signal(
         workflow_id: RunId,
         name: Annotated[str, typer.Argument(help="The signal, as the workflow names it.")],

@@ -15,8 +15,8 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 from perdure.approvers import SigningKey
 from perdure.bus import Bus
 from perdure.bus.views.approval_index import open_requests
-from perdure.cli.approval_text import deadline_text, facts_of
-from perdure.cli.decide import Choice, decide_request
+from perdure.cli.approvals.decide import Choice, decide_request
+from perdure.cli.approvals.text import deadline_text, facts_of
 from perdure.cli.output import plain
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError

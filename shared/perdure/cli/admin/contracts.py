@@ -1,4 +1,4 @@
-"""``perdure contracts``: exports the schemas of all messages, and compares them with the code."""
+"""``perdure admin contracts``: exports the schemas of all messages, and compares them with the code."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     contracts = new_group("Write or check the JSON Schemas and the AsyncAPI document.")
     app.add_typer(contracts, name="contracts")
 
-    @contracts.command(epilog="Example: perdure contracts export --to deploy/contracts")
+    @contracts.command(epilog="Example: perdure admin contracts export --to deploy/contracts")
     def export(
         to: Annotated[Path, typer.Option(help="The folder that holds the versions.")] = _FOLDER,
         *,
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(code[file], "utf-8")
 
-    @contracts.command(epilog="Exit codes: 0 they are the same, 1 they differ. Example: perdure contracts check --json")
+    @contracts.command(epilog="Exit codes: 0 the same, 1 different. Example: perdure admin contracts check --json")
     def check(
         against: Annotated[Path, typer.Option(help="The folder that holds the versions.")] = _FOLDER,
         *,
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Compare the published contract with the code."""
         if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
-            typer.echo("The code differs from the published contract: perdure contracts export", err=True)
+            typer.echo("The code differs from the published contract: perdure admin contracts export", err=True)
             raise typer.Exit(1)
 
 
