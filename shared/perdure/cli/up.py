@@ -34,8 +34,10 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: perdure up --state /srv/perdure --nats-port 4222")
     def up(  # noqa: PLR0913, PLR0917 (each is a flag)
-        config: Annotated[Path | None, typer.Option(help="The configuration; by default ./perdure.yaml.")] = None,
-        state: Annotated[Path | None, typer.Option(help="Where everything is kept; by default .perdure.")] = None,
+        config: Annotated[Path | None, typer.Option(help="By default perdure.yaml of this folder or a parent.")] = None,
+        state: Annotated[
+            Path | None, typer.Option(help="Where everything is kept; by default .perdure beside it.")
+        ] = None,
         nats_port: Port = None,
         temporal_port: Port = None,
         temporal_ui_port: Port = None,

@@ -46,7 +46,9 @@ async def open_client(
 @cache
 def _runtime() -> Runtime:
     """Return the SDK's runtime of this process, whose Rust core logs through Python, in the form of all other lines."""
-    forwarding = LogForwardingConfig(_CORE_LOG, append_target_to_name=False)
+    forwarding = LogForwardingConfig(
+        _CORE_LOG, append_target_to_name=False, prepend_target_on_message=False, append_log_fields_to_message=False
+    )
     logs = LoggingConfig(filter=LoggingConfig.default.filter, forwarding=forwarding)
     return Runtime(telemetry=TelemetryConfig(logging=logs))
 
