@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
+from perdure.values.encodable import encodable
 from perdure.values.printable import printable
 
 __all__ = ["age", "console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
@@ -21,11 +22,14 @@ _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that bre
 
 
 class _Console(Console):
-    """A console that prints text of others without interpreting it."""
+    """A console that prints text of others without interpreting it, and what its encoding lacks in another form."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=printable(segment.text))
+            yield segment if segment.control else segment._replace(text=self._shown(printable(segment.text)))
+
+    def _shown(self, text: str) -> str:
+        return encodable(text, self.encoding)
 
 
 console: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
