@@ -14,7 +14,6 @@ from perdure.config.settings import NatsSettings
 from perdure.connections.nats_greeting import Refused, is_loopback, server_name
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.telemetry.tracing import tracing
 
 __all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
 
@@ -41,8 +40,11 @@ async def open_bus() -> AsyncIterator[NatsBus]:
         Unavailable: As in ``reach``.
     """
     settings = load_settings()
+    nats = discover(settings)[0]
+    from perdure.telemetry.tracing import tracing  # noqa: PLC0415 (slow import, for nothing if no suite runs)
+
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with reach(discover(settings)[0], source="perdure/cli") as bus:
+        async with reach(nats, source="perdure/cli") as bus:
             yield bus
 
 
