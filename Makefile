@@ -9,7 +9,7 @@ NPM := $(VENV)/npm/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench up clean
+.PHONY: help demo test rounds check format bench up clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ up: $(INSTALLED) ## Run NATS, Temporal and the four services until interrupted
 
 test: $(INSTALLED) $(NPM) ## Run all tests, four at a time, since most of them wait
 	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+
+rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
+	PERDURE_ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)
 
 check: $(INSTALLED) ## Check lint rules, format, types and import layers
 	$(BIN)/ruff check

@@ -11,10 +11,9 @@ import typer
 from perdure.bus import NatsBus, connect
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats_greeting import Refused, is_loopback, server_name
+from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.telemetry.tracing import tracing
 
 __all__ = ["Json", "open_bus", "reach", "run_command"]
 
@@ -40,8 +39,11 @@ async def open_bus() -> AsyncIterator[NatsBus]:
         Unavailable: As in ``reach``.
     """
     settings = load_settings()
+    nats = discover(settings)[0]
+    from perdure.telemetry.tracing import tracing  # noqa: PLC0415 (slow import, for nothing if no suite runs)
+
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with reach(discover(settings)[0], source="perdure/cli") as bus:
+        async with reach(nats, source="perdure/cli") as bus:
             yield bus
 
 
@@ -73,7 +75,7 @@ async def _refuse_silence(nats: NatsSettings) -> None:
     for server in nats.servers:
         try:
             await server_name(server, within=_GREETS_WITHIN)
-        except Refused:
+        except NothingListens:
             continue
         return
     raise Unavailable(f"No NATS server answers at {', '.join(nats.servers)}. Start one with `perdure up`.")

@@ -10,13 +10,13 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["Refused", "is_loopback", "is_of_a_suite", "server_name", "suite_server_name"]
+__all__ = ["NothingListens", "is_loopback", "is_of_a_suite", "server_name", "suite_server_name"]
 
 _PREFIX: Final = "perdure"  # the whole name under 0.1
 _PORT: Final = 4222
 
 
-class Refused(ConnectionError):
+class NothingListens(ConnectionError):
     """Nothing listens at an address."""
 
 
@@ -38,14 +38,14 @@ async def server_name(url: str, *, within: float) -> str | None:
         within: Seconds to wait for the connection and the greeting, each.
 
     Raises:
-        Refused: Nothing listens there.
+        NothingListens: Nothing listens there.
     """
     host, port = _address(url)
     try:
         async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError) as error:
-        raise Refused(f"{host}:{port}") from error
+        raise NothingListens(f"{host}:{port}") from error
     try:
         async with asyncio.timeout(within):
             verb, _, content = (await reader.readline()).decode().partition(" ")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import httpx2
 
-from perdure.connections.nats_greeting import Refused, is_of_a_suite, server_name, suite_server_name
+from perdure.connections.nats_greeting import NothingListens, is_of_a_suite, server_name, suite_server_name
 
 __all__ = ["House", "ServiceState", "nats_house", "service_state"]
 
@@ -37,7 +37,7 @@ async def nats_house(url: str, instance: str | None, *, within: float) -> House:
     """
     try:
         name = await server_name(url, within=within)
-    except Refused:
+    except NothingListens:
         return "nothing"
     if name is None:
         return "unknown"

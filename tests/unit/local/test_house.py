@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from perdure.connections.nats_greeting import Refused, is_loopback, server_name
+from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
 from perdure.local.house import ServiceState, nats_house, service_state
 from perdure.local.program import http_ready
 from tests.support.ports import free_port
@@ -68,7 +68,7 @@ async def test_nothing_greets_where_nothing_listens() -> None:
     url = f"nats://127.0.0.1:{free_port()}"
 
     assert await nats_house(url, "ours", within=WITHIN) == "nothing"
-    with pytest.raises(Refused):
+    with pytest.raises(NothingListens):
         await server_name(url, within=WITHIN)
 
 
