@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.command_line import perdure
 from tests.support.documents import ROOT, block
-from tests.support.perdure_up import running
+from tests.support.perdure_up import running, waiting_request
 
 SECONDS = 60
 
@@ -26,6 +26,7 @@ SECONDS = 60
 def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples" / "greeting", tmp_path, dirs_exist_ok=True)
     (tmp_path / "follow.py").write_text(block("docs/publishing.md", "async def follow"))
+    (tmp_path / "wait.py").write_text(block("docs/publishing.md", "async def publish_and_wait"))
     (tmp_path / "pyproject.toml").write_text(block("docs/testing.md", "[tool.pytest.ini_options]"))
     (tmp_path / "test_replay.py").write_text(block("docs/upgrading.md", "Replayer("))
     return tmp_path
@@ -50,6 +51,15 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
     assert "1 failed" in replay(folder)
 
 
+def test_a_program_publishes_and_waits_for_the_result(folder: Path) -> None:
+    command = [sys.executable, "wait.py"]
+    with running(folder), subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as program:
+        assert perdure(folder, "approve", waiting_request(folder)).returncode == 0
+        output, _ = program.communicate(timeout=SECONDS)
+
+    assert output == "completed [('Greeting-43', 'Hello, Ada!')]\n"
+
+
 @contextmanager
 def following(folder: Path) -> Iterator[SimpleQueue[str]]:
     """Run the subscriber, and collect the lines that it prints."""
@@ -58,13 +68,18 @@ def following(folder: Path) -> Iterator[SimpleQueue[str]]:
     command = [sys.executable, "follow.py"]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
-        reader = Thread(target=lambda output: [lines.put(line.strip()) for line in output], args=(follower.stdout,))
+        reader = Thread(target=collect, args=(follower.stdout, lines))
         reader.start()
         try:
             yield lines
         finally:
             follower.terminate()
             reader.join()
+
+
+def collect(output: Iterable[str], lines: SimpleQueue[str]) -> None:
+    for line in output:
+        lines.put(line.strip())
 
 
 def wait_until_it_follows(folder: Path, lines: SimpleQueue[str]) -> None:

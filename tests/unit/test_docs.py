@@ -75,7 +75,7 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
 
 def test_the_retention_of_every_stream_and_bucket_is_listed() -> None:
     rows = (ROOT / "docs" / "operating.md").read_text().partition("| what | kept |")[2].partition("\n\n")[0]
-    listed = {}
+    listed: dict[str, str] = {}
     for row in rows.splitlines()[2:]:
         _, what, kept, _ = row.split("|")
         listed |= dict.fromkeys(re.findall(r"(?:bucket )?\b[A-Z]{3,}\b", what), kept.strip())

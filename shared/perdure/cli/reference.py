@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 import typer
+from typer import Context
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -30,7 +31,13 @@ _Parameter = TyperArgument | TyperOption
 
 def command_reference(app: typer.Typer) -> str:
     """Return a section for each command that is not hidden, in the order of the command line's own help."""
-    parts = [_HEAD, _exit_codes(), *_sections(_known(get_command(app)), "perdure")]
+    shown: dict[str, str] = {}
+    parts = [_HEAD, _exit_codes()]
+    for path, command in _walk(get_command(app), "perdure"):
+        body = _body(command)
+        full = shown.setdefault(body, path)
+        usage = "" if isinstance(command, TyperGroup) else f"```\n{_usage(command, path)}\n```\n\n"
+        parts.append(f"## {path}\n\n" + (f"Short for `{full}`.\n" if full != path else usage + body))
     return "\n".join(parts)
 
 
@@ -49,22 +56,23 @@ def _exit_codes() -> str:
     return "\n".join(["## Exit codes", "", "| code | meaning |", "| --- | --- |", *cells, ""])
 
 
-def _sections(command: _Command, path: str) -> Iterator[str]:
-    if path != "perdure":
-        yield _section(command, path)
-    if isinstance(command, TyperGroup):
-        for name, child in command.commands.items():
-            if not child.hidden:
-                yield from _sections(_known(child), f"{path} {name}")
-
-
-def _section(command: _Command, path: str) -> str:
-    shown = [it for it in command.params if isinstance(it, _Parameter) and not it.hidden]
-    usage = " ".join([path, *(_usage(it) for it in shown if isinstance(it, TyperArgument))])
-    lines = [f"## {path}", "", inspect.cleandoc(command.help or ""), ""]
+def _walk(command: object, path: str) -> Iterator[tuple[str, _Command]]:
+    """Yield all commands below one, parents first."""
     if not isinstance(command, TyperGroup):
-        lines += ["```", f"{usage} [OPTIONS]" if any(isinstance(it, TyperOption) for it in shown) else usage, "```", ""]
+        return
+    context = Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        if isinstance(child, TyperCommand | TyperGroup) and not child.hidden:
+            yield f"{path} {name}", child
+            yield from _walk(child, f"{path} {name}")
+
+
+def _body(command: _Command) -> str:
+    """Return the help of a command, its parameters and its example."""
     note, _, example = (command.epilog or "").partition(_EXAMPLE)
+    shown = [it for it in command.params if isinstance(it, _Parameter) and not it.hidden]
+    lines = [inspect.cleandoc(command.help or ""), ""]
     if note:
         lines += [note.strip(), ""]
     if shown:
@@ -74,9 +82,11 @@ def _section(command: _Command, path: str) -> str:
     return "\n".join(lines)
 
 
-def _usage(argument: TyperArgument) -> str:
-    name = _name(argument) + ("..." if argument.nargs != 1 else "")
-    return name if argument.required else f"[{name}]"
+def _usage(command: _Command, path: str) -> str:
+    arguments = [it for it in command.params if isinstance(it, TyperArgument)]
+    names = [_name(it) + ("..." if it.nargs != 1 else "") for it in arguments]
+    words = [name if it.required else f"[{name}]" for name, it in zip(names, arguments, strict=True)]
+    return " ".join([path, *words, *(["[OPTIONS]"] if len(command.params) > len(arguments) else [])])
 
 
 def _row(parameter: _Parameter) -> str:
@@ -98,12 +108,6 @@ def _name(parameter: _Parameter) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("``", "`").split())
-
-
-def _known(command: object) -> _Command:
-    if not isinstance(command, TyperCommand | TyperGroup):
-        raise TypeError(f"{command!r} is no command of typer")
-    return command
 
 
 if __name__ == "__main__":
