@@ -36,6 +36,7 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
     patched = block("docs/upgrading.md", "class Greeting")
     with running(folder):
         assert "permissions violation" in asyncio.run(refusal_without_a_key(server_of(folder)))
+        assert "Subscription Violation" in (folder / ".perdure" / "logs" / "nats.log").read_text()
         with following(folder) as lines:
             wait_until_it_follows(folder, lines)
             publish(folder, "42")
