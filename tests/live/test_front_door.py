@@ -70,7 +70,7 @@ async def test_a_second_event_with_the_same_id_and_other_data_is_a_dead_letter_a
 
 async def test_the_publisher_of_the_documents_publishes_also_while_nats_is_down(here: World) -> None:
     names: dict[str, Any] = {}
-    exec(block("docs/publishing.md", "async def publish"), names)  # noqa: S102 (code from this repository)
+    exec(block("docs/publishing.md", "async def publish("), names)  # noqa: S102 (code from this repository)
     here.suite.supervisor.kill("nats")
     await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
 
