@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -30,6 +31,7 @@ SOURCES: Final = [
         if file.suffix in {".py", ".yaml", ".conf"}
     ),
 ]
+_FIELD: Final = re.compile(r"\{[^{}\n]*\}")  # of an f-string: some argument
 _OF_APPROVERS: Final = {"approvers", "proxies"}
 _INCOMPLETE: Final = {"BadOptionUsage", "MissingParameter", "NoArgsIsHelpError"}
 
@@ -58,7 +60,7 @@ def test_every_command_in_a_sentence_exists(document: Path) -> None:
 
 @pytest.mark.parametrize("file", [it for it in SOURCES if "`perdure " in it.read_text()], ids=named)
 def test_every_command_that_the_code_names_exists(file: Path) -> None:
-    for words in inline_commands(file.read_text()):
+    for words in inline_commands(_FIELD.sub("1", file.read_text())):
         parse(words, complete=False)
 
 

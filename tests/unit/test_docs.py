@@ -46,7 +46,7 @@ def test_a_first_page_is_short_enough_to_be_read(name: str) -> None:
     assert len((ROOT / name).read_text().splitlines()) <= _MOST_LINES[name]
 
 
-@pytest.mark.parametrize("document", [README, *PAGES], ids=named)
+@pytest.mark.parametrize("document", [README, *WRITTEN], ids=named)
 def test_no_line_of_prose_is_wider_than_an_editor(document: Path) -> None:
     lines = document.read_text().splitlines()
     in_table = {number for number, line in enumerate(lines) if line.startswith("|")}
