@@ -22,6 +22,8 @@ app = typer.Typer(
 _COMMANDS: Final = (
     "up",
     "demo",
+    "init",
+    "config",
     "publish",
     "signal",
     "watch",

@@ -16,6 +16,7 @@ from perdure.cli.signals import cancel_on_signal
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
+from perdure.local.check import refuse_problems
 from perdure.local.suite import Suite, open_suite
 from perdure.local.supervisor import Died, ProgramEvent, Ready, Stopped
 
@@ -63,6 +64,7 @@ def show(event: ProgramEvent) -> None:
 
 async def _up(settings: Settings, ports: dict[str, int], replicas: dict[str, int], *, as_json: bool) -> None:
     """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
+    await refuse_problems(settings)
     report = _show_json if as_json else show
     async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
         _greet(suite, settings, as_json=as_json)
