@@ -105,6 +105,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
             if cancellation_count():
                 raise  # otherwise temporalio cancelled a waiting handler with the run: the run publishes its own end
         except Exception as error:  # noqa: BLE001 (likewise)
+            log_failure(placed_error_text(error), error)
             _fail(error)
 
     def _refuse(self, signal: str, reason: SignalMismatch) -> None:
