@@ -46,7 +46,7 @@ def _key(settings: Settings) -> SigningKey:
     if not settings.notifier_key.exists():
         raise SetupError(
             f"Channels accept decisions, but the notifier's signing key {settings.notifier_key} does not exist. "
-            f"Create it: `perdure keys new notifier --proxy --folder {settings.notifier_key.parent}`."
+            f"Create it: `perdure approvers add notifier --proxy --folder {settings.notifier_key.parent}`."
         )
     return SigningKey.read(settings.notifier_key)
 

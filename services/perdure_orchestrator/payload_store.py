@@ -65,7 +65,7 @@ class PayloadStore(StorageDriver):
         """Return the payloads of these references.
 
         Raises:
-            NotKept: It is gone or has changed. Temporal tries again, and ``perdure status`` shows it.
+            NotKept: It is gone or has changed. Temporal tries again, and ``perdure runs show`` shows it.
             Unavailable: The object store is away for long. Temporal tries the task or activity again.
         """
         return [await self._retrieve(claim.claim_data["sha256"]) for claim in claims]

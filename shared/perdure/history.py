@@ -1,4 +1,4 @@
-"""Exports a run's Temporal history; ``python -m perdure.history RUN`` does the same as ``perdure history RUN``."""
+"""Exports a run's Temporal history; ``python -m perdure.history RUN`` does the same as ``perdure runs history RUN``."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
 
     Args:
         workflow: The expected name of its workflow; None accepts any.
-        workflow_id: The id of the run, as listed by ``perdure runs``.
+        workflow_id: The id of the run, as listed by ``perdure runs list``.
 
     Raises:
         PerdureError: There is no such run, or its workflow has another name.
@@ -39,7 +39,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise Unavailable(f"Temporal cannot return the history of {workflow_id}: {error}") from error
         raise PerdureError(
-            f"Temporal has no history of {workflow_id}, or no longer: `perdure runs` lists the known runs."
+            f"Temporal has no history of {workflow_id}, or no longer: `perdure runs list` lists the known runs."
         ) from error
     except RuntimeError as error:  # temporalio's error when it cannot connect
         raise Unavailable(f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.") from error

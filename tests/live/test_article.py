@@ -96,10 +96,10 @@ async def development(_: Path) -> AsyncIterator[dict[str, Any]]:
 def moderated(folder: Path) -> str:
     """Send an event, an invalid signal and a valid one by the command line, and return the result."""
     perdure(folder, "publish", "content.submitted", '{"text": "Ann likes Leeds."}', "--id", "2")
-    perdure(folder, "signal", MODERATION, "reject")
-    perdure(folder, "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}')
+    perdure(folder, "runs", "signal", MODERATION, "reject")
+    perdure(folder, "runs", "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}')
     result = perdure(folder, "result", MODERATION, "--wait")
-    assert "The signal reject does not fit" in perdure(folder, "status", MODERATION).stdout
+    assert "The signal reject does not fit" in perdure(folder, "runs", "show", MODERATION).stdout
     return result.stdout
 
 
@@ -109,7 +109,7 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
         published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
         assert published.returncode == 0, published.stderr
         result = perdure(folder, "result", "DocumentAnalysisWorkflow-1", "--wait")
-        history = perdure(folder, "history", "DocumentAnalysisWorkflow-1")
+        history = perdure(folder, "runs", "history", "DocumentAnalysisWorkflow-1")
         improved = moderated(folder)
         exported = subprocess.run(
             [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False

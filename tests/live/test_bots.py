@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Path) -> None:
     with running(folder):
-        assert perdure(folder, "keys", "new", "bot").returncode == 0
+        assert perdure(folder, "approvers", "add", "bot").returncode == 0
         results = {}
         for language, verb in (("python", "approve"), ("javascript", "reject")):
             assert bot(folder, language, "list").stdout == ""
@@ -73,7 +73,7 @@ def test_a_bot_that_cannot_start_prints_one_sentence(
 
 
 def decide_with_openssl(folder: Path) -> object:
-    """Do what the README's shell commands do, with Python in place of ``nats`` and ``jq``."""
+    """Do what the shell commands of the bot's README do, with Python in place of ``nats`` and ``jq``."""
     perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
     (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
     pem, unsigned = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "unsigned"

@@ -23,7 +23,7 @@ USUAL = ("ingest", "orchestrator", "nats", "temporal")
 
 def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [binary("perdure"), "chaos", *arguments],
+        [binary("perdure"), "admin", "chaos", *arguments],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
@@ -51,7 +51,7 @@ def test_whoever_is_killed_every_event_has_exactly_one_outcome(tmp_path: Path) -
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [binary("perdure"), "chaos", "--json", "--every", "500ms"],
+        [binary("perdure"), "admin", "chaos", "--json", "--every", "500ms"],
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 async def verify(here: World, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Run it on the suite; returns the exit code and what was violated."""
-    answer = await perdure_of(here.settings.state, "verify", "--json", *arguments)
+    answer = await perdure_of(here.settings.state, "admin", "check", "--json", *arguments)
     told = [json.loads(line) for line in answer.stdout.splitlines()]
     assert told, answer.stderr
     return answer.returncode, [line for line in told if "violation" in line]
@@ -114,5 +114,5 @@ async def start_once_more(here: World, event_id: str) -> None:
 
 def test_a_wrong_call_of_the_verifier_ends_with_2(tmp_path: Path) -> None:
     for arguments in (["--events", "nowhere"], ["--within", "soon"]):
-        answer = perdure(tmp_path, "verify", *arguments)
+        answer = perdure(tmp_path, "admin", "check", *arguments)
         assert (answer.returncode, answer.stdout) == (2, ""), arguments

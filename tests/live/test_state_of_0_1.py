@@ -6,7 +6,6 @@ they have for ever, its requests do not expire, and the timer that was due has b
 
 import json
 import time
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> No
         approve(folder, "Sending-waiting.1")  # it began once there was room
         assert result_of(folder, "Sending-waiting") == SENT
 
-        signalled = perdure(folder, "signal", "Pickup-one", "collected", '"bob"')
+        signalled = perdure(folder, "runs", "signal", "Pickup-one", "collected", '"bob"')
         assert signalled.returncode == 0, signalled.stderr
         assert result_of(folder, "Pickup-one") == "collected by bob"
 
@@ -64,7 +63,7 @@ def streams(folder: Path, run: str) -> set[str]:
 
 def known(folder: Path) -> dict[str, str]:
     """The newest fact of each run."""
-    return {fact["workflow_id"]: fact["kind"] for fact in printed(perdure(folder, "runs", "--json"))}
+    return {fact["workflow_id"]: fact["kind"] for fact in printed(perdure(folder, "runs", "list", "--json"))}
 
 
 def result_of(folder: Path, run: str) -> Any:
@@ -76,7 +75,7 @@ def result_of(folder: Path, run: str) -> Any:
 def approve(folder: Path, request: str) -> None:
     """Say yes with the key that lies in the folder, as soon as it is asked."""
     for _ in range(300):
-        if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "--json"))}:
+        if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "list", "--json"))}:
             break
         time.sleep(0.1)
     [receipt] = printed(perdure(folder, "approve", request, "--as", WHO, "--json"))
@@ -93,7 +92,7 @@ def recorded(folder: Path, run: str, last: int) -> list[dict[str, Any]]:
     """The same as the audit has it, once it has all."""
     for _ in range(300):
         records = printed(perdure(folder, "audit", "tail", "-n", "500", "--subject", f".{run}", "--json"))
-        facts = [json.loads(b64decode(it["body"])) for it in records if it["stream"] == "PROGRESS"]
+        facts = [it["data"] for it in records if it["stream"] == "PROGRESS"]
         by_number = {fact["sequence"]: fact for fact in facts}
         if len(by_number) == last:
             break

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from perdure.cli.trace import trace_of
+from perdure.cli.runs.trace import trace_of
 from perdure.telemetry.span_tree import SpanNode
 from tests.support.command_line import perdure_of
 from tests.support.suite import World

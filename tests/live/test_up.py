@@ -33,9 +33,11 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         assert "Published" in published.stdout, published.stderr
         request = waiting_request(folder)
 
-        assert [run["workflow_id"] for run in printed(perdure(folder, "runs", "--open", "--json"))] == ["Greeting-ada"]
+        assert [run["workflow_id"] for run in printed(perdure(folder, "runs", "list", "--open", "--json"))] == [
+            "Greeting-ada"
+        ]
         assert perdure(folder, "result", "Greeting-ada").returncode == 3
-        status = printed(perdure(folder, "status", "Greeting-ada", "--json"))
+        status = printed(perdure(folder, "runs", "show", "Greeting-ada", "--json"))
         assert status[-1]["status"] == "RUNNING"
 
         approved = printed(perdure(folder, "approve", request, "--json"))
@@ -48,7 +50,7 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         assert [fact["kind"] for fact in story][-1] == "completed"
         checked = perdure(folder, "doctor")
         assert checked.returncode == 0, [line for line in checked.stdout.splitlines() if not line.startswith("✓")]
-        spans = printed(perdure(folder, "trace", "Greeting-ada", "--json"))
+        spans = printed(perdure(folder, "runs", "trace", "Greeting-ada", "--json"))
         assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
         records = printed(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
         assert [record["subject"] for record in records] == ["decisions.Greeting-ada"]
@@ -106,14 +108,14 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
         for type_, name in events.items():
             data = (EXAMPLES / name / "event.json").read_text()
             assert perdure(folder, "publish", type_, data, "--id", "one").returncode == 0
-        perdure(folder, "signal", "essay-one", "teacher_approval", '"ms lee"')
-        perdure(folder, "signal", "content-one", "approve", '{"reviewer": "ann", "comments": "less loud"}')
+        perdure(folder, "runs", "signal", "essay-one", "teacher_approval", '"ms lee"')
+        perdure(folder, "runs", "signal", "content-one", "approve", '{"reviewer": "ann", "comments": "less loud"}')
 
         graded, moderated, analysed = (
             json.loads(perdure(folder, "result", run, "--wait").stdout)
             for run in ("essay-one", "content-one", "MultiAgentAnalysis-one")
         )
-        status = perdure(folder, "status", "MultiAgentAnalysis-one").stdout
+        status = perdure(folder, "runs", "show", "MultiAgentAnalysis-one").stdout
 
     assert graded == {"report": "essay.md.report.md", "approved_by": "ms lee"}
     assert (folder / "essay.md.report.md").read_text()

@@ -26,6 +26,7 @@ from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["StepInterceptor"]
 
+_LONGEST_ERROR: Final = 2_000  # characters of a tool's error in a fact; the model gets the whole text
 _tracer: Final = trace.get_tracer("perdure.steps")
 
 
@@ -61,9 +62,7 @@ class StepInterceptor(ActivityInboundInterceptor):
                 failed = _fact(header, "step_failed", _error_text(error))
                 await self._wait_safely(self._publish_after(started, failed), began)
                 raise
-            usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
-            completed = _fact(header, "step_completed", usage=usage)
-            await self._wait_safely(self._publish_after(started, completed), began)
+            await self._wait_safely(self._publish_after(started, _end(header, result)), began)
             return result
 
     def _notes(self, header: StepHeader) -> StepNotes:
@@ -100,6 +99,15 @@ class StepInterceptor(ActivityInboundInterceptor):
             else:
                 self._log.record(fact)
                 return
+
+
+def _end(header: StepHeader, result: object) -> Progress:
+    """Return the fact about a step that returned; the error of a tool is what it returned to the model."""
+    usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
+    error = None
+    if isinstance(result, ToolResult) and result.is_error:
+        error = result.text[:_LONGEST_ERROR] or "the tool gave no reason"
+    return _fact(header, "step_completed", error, usage=usage)
 
 
 def _half_of_time_left(began: float) -> float | None:

@@ -36,7 +36,7 @@ FAILURE_TYPES: Final = (RuntimeError,)
 """What fails a run, besides errors raised in it: input that its workflow cannot take, found before any interceptor.
 
 Never ``Exception``: that includes temporalio's ``NondeterminismError``, and one bad deploy would fail every open run.
-As it is, such runs wait, ``perdure status`` shows the reason, and they go on when the code fits again.
+As it is, such runs wait, ``perdure runs show`` shows the reason, and they go on when the code fits again.
 """
 
 # Patch ids: histories hold them.

@@ -145,7 +145,7 @@ class Directory(_Entry):
         """
         who, key_id = str(body.get("approver")), body.get("key_id")
         if not body.get("signature") or not key_id:
-            raise NotVerified("unsigned", "it carries no signature and key_id: `perdure keys new` makes a key")
+            raise NotVerified("unsigned", "it carries no signature and key_id: `perdure approvers add` makes a key")
         if who not in self.approvers:
             raise NotVerified("unknown_approver", f"the approvers file knows no {who}")
         found = next(((key, proxy) for key, proxy in self._keys_of(who) if key.key_id == key_id), None)

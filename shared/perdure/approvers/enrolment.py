@@ -37,7 +37,9 @@ def find_key(folder: Path, name: str | None) -> tuple[str, SigningKey]:
         return name, SigningKey.read(key_file(folder, name))
     names = sorted(file.stem for file in folder.glob("*.pem") if "~" not in file.stem)
     if not names:
-        raise SetupError(f"{folder} holds no key, and a decision must be signed: `perdure keys new NAME` makes one.")
+        raise SetupError(
+            f"{folder} holds no key, and a decision must be signed: `perdure approvers add NAME` makes one."
+        )
     if len(names) > 1:
         raise SetupError(f"{folder} holds the keys of {', '.join(names)}: choose one with --as.")
     return names[0], SigningKey.read(key_file(folder, names[0]))

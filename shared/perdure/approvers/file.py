@@ -15,7 +15,7 @@ from perdure.errors import SetupError
 
 __all__ = ["ApproversFile"]
 
-_HEAD: Final = "# Who may vote on approval requests. `perdure keys` and `perdure delegate` write this file too.\n"
+_HEAD: Final = "# Who may vote on approval requests. `perdure approvers` writes this file too.\n"
 
 
 class ApproversFile:

@@ -59,7 +59,7 @@ class SigningKey:
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise SetupError(f"{file} is not a private key in PEM without a password: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
-            raise SetupError(f"{file} holds a key that is not Ed25519; `perdure keys new` makes Ed25519 keys.")
+            raise SetupError(f"{file} holds a key that is not Ed25519; `perdure approvers add` makes Ed25519 keys.")
         return cls(private)
 
     def write(self, file: Path) -> None:

@@ -1,1 +1,1 @@
-"""``perdure chaos``: a bounded load while processes are killed at random; the verifier then checks the records."""
+"""``perdure admin chaos``: bounded load while processes are killed at random; then the verifier checks the records."""

@@ -1,16 +1,21 @@
 """``perdure audit``: the messages that the audit service recorded."""
 
 import asyncio
+import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
-from rich.markup import escape
 
-from perdure.bus import NatsBus
+from perdure.bus import NatsBus, RawMessage
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
-from perdure.cli.output import console, local_time, print_json
+from perdure.cli.completion import complete_run
+from perdure.cli.message_text import describe
+from perdure.cli.output import console, local_time
+from perdure.cli.times import Since, Until
+from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
 __all__ = ["find_records", "register"]
@@ -27,16 +32,29 @@ def register(app: typer.Typer) -> None:
     def group() -> None:
         """Read the audit record."""
 
-    @audit.command(epilog="Example: perdure audit tail --subject decisions -f")
-    def tail(
-        number: Annotated[int, typer.Option("--number", "-n", min=1, max=500, help="How many records.")] = 20,
+    @audit.command(epilog="Example: perdure audit tail --subject decisions --since 2h")
+    def tail(  # noqa: PLR0913, PLR0917 (each is a flag)
+        number: Annotated[int, typer.Option("--limit", "--number", "-n", min=1, max=500, help="How many.")] = 20,
         subject: Annotated[str | None, typer.Option(help="Only subjects that contain this.")] = None,
+        stream: Annotated[str | None, typer.Option(help="Only of this stream, as DECISIONS.")] = None,
+        workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
+        run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
+        since: Since = None,
+        until: Until = None,
         *,
         follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new records.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Print the newest records."""
-        run_command(_tail(AuditRecordsQuery(subject=subject, limit=number), follow=follow, as_json=as_json))
+        """Print the newest records: when, where, who and what."""
+        query = AuditRecordsQuery(
+            subject=subject,
+            stream=stream,
+            tokens=tuple(to_token(name) for name in (workflow, run) if name is not None),
+            since=since,
+            until=until,
+            limit=number,
+        )
+        run_command(_tail(query, follow=follow, as_json=as_json))
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
@@ -57,10 +75,22 @@ async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> Non
 
 
 def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
-    if as_json:
-        print_json(records)
-        return
     for record in records:
-        console.print(
-            f"{record.position:>6} [dim]{local_time(record.stored_at)}[/] {escape(record.subject)}", soft_wrap=True
-        )
+        if as_json:
+            console.out(_json(record), highlight=False)
+        else:
+            where = f"{record.position:>6} {local_time(record.stored_at)} {record.subject}"
+            console.print(f"{where}  {describe(_raw(record))}", soft_wrap=True, markup=False)
+
+
+def _json(record: AuditRecord) -> str:
+    """Return a record with its body as JSON, or in base64 if it is none."""
+    fields = json.loads(record.model_dump_json())
+    with suppress(ValueError):
+        fields["data"] = json.loads(record.body)
+        del fields["body"]
+    return json.dumps({**fields, "text": describe(_raw(record))})
+
+
+def _raw(record: AuditRecord) -> RawMessage:
+    return RawMessage(record.subject, record.body, record.headers)

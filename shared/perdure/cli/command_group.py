@@ -1,26 +1,49 @@
-"""A group of commands: options before or after the sub-command, and every error in one form."""
+"""A group of commands: loaded when needed, options on either side of the sub-command, errors in one form."""
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any, ClassVar, Final
 
 import typer
-from typer._click import ClickException, Command  # typer's own copy of click
+from typer._click import ClickException, Command, Context  # typer's own copy of click
 from typer.core import TyperGroup, TyperOption
+from typer.main import get_group
 
 from perdure.cli.exit_codes import INTERRUPTED, code_of
 from perdure.errors import PerdureError
 
 __all__ = ["CommandGroup", "new_group"]
 
-_JSON = "--json"
+_JSON: Final = "--json"
 
 
 class CommandGroup(TyperGroup):
-    """Moves options that stand before a sub-command behind it, and prints errors as text or as JSON."""
+    """A group whose commands are imported one by one, when they are called or listed.
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    Options that stand before a sub-command are moved behind it. Errors are printed as text, or as JSON with ``--json``.
+
+    Attributes:
+        modules: The module of each command, by the command's name, in the order of the help. Each has a function
+            ``register(app)`` that adds the command.
+    """
+
+    modules: ClassVar[Mapping[str, str]] = {}
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 (of the base class)
+        """Return the names of all commands."""
+        return list({**self.modules, **self.commands})
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Import a command, or return None if there is none of this name."""
+        if cmd_name in self.modules:
+            return self._load(cmd_name)
+        if cmd_name not in self.commands:
+            self.commands = {name: self._load(name) for name in self.list_commands(ctx)}  # the error suggests others
+        return self.commands.get(cmd_name)
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse the arguments of this group, and leave those of the sub-command."""
         return super().parse_args(ctx, self._reordered(args))
 
@@ -51,25 +74,32 @@ class CommandGroup(TyperGroup):
         if not args or not args[0].startswith("-") or self._takes(args[:1]):
             return args
         for place, word in enumerate(args):
-            command = self.commands.get(word)
-            if command is not None and _takes(command, args[:place]):
+            if (word in self.modules or word in self.commands) and _takes(self._load(word), args[:place]):
                 return [word, *args[:place], *args[place + 1 :]]
         return args
+
+    def _load(self, name: str) -> Command:
+        if name not in self.commands:
+            app = typer.Typer(rich_markup_mode=None)
+            import_module(self.modules[name]).register(app)
+            self.commands[name] = get_group(app).commands[name]
+        return self.commands[name]
 
     def _takes(self, words: list[str]) -> bool:
         own = {name for option in self.params for name in (*option.opts, *option.secondary_opts)}
         return words[0].partition("=")[0] in own | {"-h", "--help"}
 
 
-def new_group(help_: str) -> typer.Typer:
-    """Return an empty group of commands that prints its help if it is called alone."""
-    return typer.Typer(cls=CommandGroup, no_args_is_help=True, help=help_, rich_markup_mode=None)
+def new_group(help_: str, modules: Mapping[str, str] | None = None) -> typer.Typer:
+    """Return a group that prints its help if it is called alone, with commands by name and module."""
+    own = type("CommandGroup", (CommandGroup,), {"modules": modules or {}})
+    return typer.Typer(cls=own, no_args_is_help=True, help=help_, rich_markup_mode=None)
 
 
 def _takes(command: Command, words: list[str]) -> bool:
     """Return whether the words are options of this command, or of one below it, with their values."""
     if isinstance(command, TyperGroup):
-        return any(_takes(below, words) for below in command.commands.values())
+        return any(_takes(below, words) for below in _commands_of(command))
     known = {
         name: option
         for option in command.params
@@ -84,6 +114,14 @@ def _takes(command: Command, words: list[str]) -> bool:
         if not equals and not known[name].is_flag:
             del waiting[:1]
     return True
+
+
+def _commands_of(group: TyperGroup) -> Iterator[Command]:
+    context = Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            yield command
 
 
 def _print_json_error(kind: str, message: str, code: int) -> None:

@@ -11,7 +11,7 @@ from perdure.bus import NatsBus, NatsKeyValue, decode
 from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
-from perdure.errors import PerdureError
+from perdure.errors import NotFound
 
 __all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
@@ -43,7 +43,7 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
     """Return dead letters by their sequence in the stream.
 
     Raises:
-        PerdureError: One that is named is not there.
+        NotFound: One that is named is not there.
     """
     found: dict[int, DeadLetter] = {}
     async for message in bus.read("dlq.>"):
@@ -51,7 +51,7 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
         if isinstance(dead_letter, DeadLetter) and choice.holds(message.sequence, dead_letter):
             found[message.sequence] = dead_letter
     if missing := sorted(set(choice.numbers) - set(found)):
-        raise PerdureError(f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there.")
+        raise NotFound(f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there.")
     return found
 
 
@@ -96,4 +96,4 @@ async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) 
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
-    return f"the run {command.workflow_id} {did}; `perdure status {command.workflow_id}` shows its status"
+    return f"the run {command.workflow_id} {did}; `perdure runs show {command.workflow_id}` shows its status"

@@ -4,10 +4,12 @@ import json
 from typing import Annotated, Final, get_args
 
 import typer
+from pydantic import JsonValue
 
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letters, resend_dead_letters
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
 
@@ -73,26 +75,29 @@ def register(app: typer.Typer) -> None:
         *,
         everything: OfAll = False,
         dry_run: DryRun = False,
+        as_json: Json = False,
     ) -> None:
         """Resend dead letters to their original subjects, as the same events.
 
         A message whose run was started since is not resent: exit code 1.
         """
         choice = _chosen(numbers, reason, service, everything=everything)
-        if not run_command(_resend(choice, 1 / per_second, dry_run=dry_run)):
-            raise typer.Exit(1)
+        if not run_command(_resend(choice, 1 / per_second, dry_run=dry_run, as_json=as_json)):
+            raise typer.Exit(NO)
 
     @dlq.command(epilog="Example: perdure dlq drop 7 8")
-    def drop(
+    def drop(  # noqa: PLR0913 (each is a flag)
         numbers: Numbers = None,
         reason: OfReason = None,
         service: OfService = None,
         *,
         everything: OfAll = False,
         dry_run: DryRun = False,
+        as_json: Json = False,
     ) -> None:
         """Delete dead letters; the audit record keeps them."""
-        run_command(_drop(_chosen(numbers, reason, service, everything=everything), dry_run=dry_run))
+        choice = _chosen(numbers, reason, service, everything=everything)
+        run_command(_drop(choice, dry_run=dry_run, as_json=as_json))
 
 
 async def _found(choice: Choice) -> dict[int, DeadLetter]:
@@ -100,22 +105,40 @@ async def _found(choice: Choice) -> dict[int, DeadLetter]:
         return await find_dead_letters(bus, choice)
 
 
-async def _resend(choice: Choice, pause: float, *, dry_run: bool) -> bool:
+async def _resend(choice: Choice, pause: float, *, dry_run: bool, as_json: bool) -> bool:
     refused = False
     async with open_bus() as bus:
-        async for place, dead_letter, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
+        async for number, dead_letter, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
             refused |= against is not None
             goes = f"{'would go' if dry_run else 'went'} to {dead_letter.original_subject}"
-            console.print(f"{place} {goes if against is None else f'refused: {against}'}", soft_wrap=True, markup=False)
+            _report(
+                f"{number} {goes if against is None else f'refused: {against}'}",
+                {
+                    "number": number,
+                    "resent": against is None and not dry_run,
+                    "subject": dead_letter.original_subject,
+                    "refused": against,
+                },
+                as_json=as_json,
+            )
     return not refused
 
 
-async def _drop(choice: Choice, *, dry_run: bool) -> None:
+async def _drop(choice: Choice, *, dry_run: bool, as_json: bool) -> None:
     async with open_bus() as bus:
-        for place, dead_letter in (await drop_dead_letters(bus, choice, dry_run=dry_run)).items():
-            console.print(
-                f"{place} {'would be dropped' if dry_run else 'dropped'}: {dead_letter.reason}", soft_wrap=True
+        for number, dead_letter in (await drop_dead_letters(bus, choice, dry_run=dry_run)).items():
+            _report(
+                f"{number} {'would be dropped' if dry_run else 'dropped'}: {dead_letter.reason}",
+                {"number": number, "dropped": not dry_run, "reason": dead_letter.reason},
+                as_json=as_json,
             )
+
+
+def _report(text: str, fields: dict[str, JsonValue], *, as_json: bool) -> None:
+    if as_json:
+        console.out(json.dumps(fields), highlight=False)
+    else:
+        console.print(text, soft_wrap=True, markup=False)
 
 
 def _chosen(numbers: list[int] | None, reason: str | None, service: str | None, *, everything: bool) -> Choice:

@@ -11,9 +11,11 @@ import typer
 from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
-from perdure.cli.output import console, table
+from perdure.cli.output import console, print_json, table
 from perdure.cli.publish import parse_data
 from perdure.config.loader import load_settings
+from perdure.config.project import project_folder
+from perdure.config.routes import Route
 from perdure.contracts import from_token, to_token
 from perdure.errors import PerdureError
 
@@ -54,6 +56,17 @@ def register(app: typer.Typer) -> None:
         if refused or not any(it["takes"] for it in outcomes):
             raise typer.Exit(1)
 
+    @routes.command("list", epilog="Example: perdure routes list --json")
+    def list_(*, as_json: Json = False) -> None:
+        """List the configured routes: what each takes and does."""
+        configured = load_settings().routes
+        if as_json:
+            print_json(configured)
+            return
+        rows = [(route.label, route.on, _does(route), route.when or "") for route in configured]
+        shown = table("route", "on", "does", "when", rows=rows)
+        console.print(shown if rows else "There are no routes: `routes:` of perdure.yaml holds them.")
+
     @routes.command()
     def waiting(*, as_json: Json = False) -> None:
         """Show waiting starts and open runs of each route with flow control."""
@@ -66,6 +79,12 @@ def register(app: typer.Typer) -> None:
             console.print(table("route", "waiting", "in a batch to be", "open", rows=shown))
 
 
+def _does(route: Route) -> str:
+    if route.signal_with_start:
+        return f"signals {route.signal_with_start.signal}, or starts {route.workflow}"
+    return f"starts {route.workflow}" if route.workflow else f"signals {route.signal}"
+
+
 async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
     trial = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -74,6 +93,7 @@ async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=project_folder(),
     )
     output, errors = await trial.communicate(json.dumps(event).encode())
     if trial.returncode != 0:

@@ -15,8 +15,8 @@ class NatsSettings(Section):
         servers: The URLs of the servers of one cluster. A local engine sets them itself.
         replicas: Replicas of each stream and bucket that is created: with 3 one server of the cluster may fail, with 5
             two. Existing ones stay as their operator set them.
-        nkey_seed_file: Holds the seed of a user's nkey, as `perdure nats keys` writes it; `{role}` in its name stands
-            for the service, or for `operator`, which is the command line.
+        nkey_seed_file: Holds the seed of a user's nkey, as `perdure admin nats keys` writes it; `{role}` in its name
+            stands for the service, or for `operator`, which is the command line.
         credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
         inbox_prefix: The subject prefix for replies, if it is not the role's own, such as `_INBOX_ingest`.
     """

@@ -22,12 +22,18 @@ class AuditRecordsQuery(_Body):
     Attributes:
         subject: Only subjects that contain this text.
         stream: Only messages of this stream.
+        tokens: Only subjects that have each of these as a whole token, such as a workflow or an escaped run id.
+        since: Only messages that were stored at this instant or later (UTC).
+        until: Only messages that were stored before this instant (UTC).
         after: Only records after this position, oldest first; absent: the newest records.
         limit: At most this many records.
     """
 
     subject: str | None = None
     stream: str | None = None
+    tokens: tuple[str, ...] = ()
+    since: Instant | None = None
+    until: Instant | None = None
     after: int | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 

@@ -128,18 +128,20 @@ class SignalWorkflow(Message):
 
 
 class CancelWorkflow(Message):
-    """Cancel a run, because the run of a newer event replaces it.
+    """Cancel a run: the run of a newer event replaces it, or an operator ends it.
 
     Attributes:
         workflow: Name of the workflow type.
         workflow_id: The run to cancel.
-        instead: Workflow id of the run that starts once this one has ended.
+        instead: Workflow id of the run that starts once this one has ended; empty if an operator cancels it.
+        run_id: Temporal's run id that the operator saw; absent if another run replaces it.
     """
 
     type: Literal["commands.cancel"] = "commands.cancel"
     workflow: str
     workflow_id: str
     instead: str
+    run_id: str | None = None
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -149,4 +151,4 @@ class CancelWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each run and successor."""
-        return f"cancel.{self.workflow_id}.{self.instead}"
+        return f"cancel.{self.workflow_id}.{self.instead or self.run_id}"

@@ -46,7 +46,7 @@ class Progress(Message):
         event_id: The event that started the run.
         at: When it happened, by the worker's clock (UTC).
         result: The run's result, in ``completed``; the result of the wait, in ``resumed``.
-        error: What went wrong, for people.
+        error: What went wrong, for people. In ``step_completed``: the error of a tool, which its model was given.
         usage: What a model request or tool call used, in ``step_completed``; the run's total, in its last fact.
     """
 

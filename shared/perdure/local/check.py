@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from perdure.config.problem import InvalidConfiguration, Problem
+from perdure.config.project import project_folder
 from perdure.config.settings import Settings
 
 __all__ = ["check_configuration", "refuse_problems"]
@@ -54,6 +55,7 @@ async def _run(program: str, settings: Settings) -> list[Problem]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PERDURE_STATE": str(settings.state)},
+        cwd=project_folder(),
     )
     try:
         async with asyncio.timeout(_WITHIN):

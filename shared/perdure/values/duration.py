@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
 
-__all__ = ["Duration", "parse_duration"]
+__all__ = ["Duration", "duration_text", "parse_duration"]
 
 _UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _PATTERN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*")
@@ -27,6 +27,15 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
         return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
     except OverflowError as error:
         raise ValueError(f"{text!r} is longer than a million years") from error
+
+
+def duration_text(duration: timedelta) -> str:
+    """Write a duration in its largest whole unit, as ``parse_duration`` reads it."""
+    seconds = duration.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 def _parse(value: Any) -> timedelta:

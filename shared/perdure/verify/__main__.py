@@ -1,4 +1,4 @@
-"""The command line of the verifier: ``python -m perdure.verify``, or ``perdure verify``."""
+"""The command line of the verifier: ``python -m perdure.verify``, or ``perdure admin check``."""
 
 import asyncio
 import sys
@@ -21,7 +21,12 @@ from perdure.verify.report import show_json, show_report
 from perdure.verify.settling import wait_for_verdict
 from perdure.verify.sources import open_sources
 
-_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+_app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @_app.command(epilog="Exit codes: 0 all checks passed, 1 something is violated, 2 wrong usage.")
@@ -32,20 +37,23 @@ def _verify(
     runs_per_event: Annotated[int, typer.Option(min=1, help="Expect this many matching routes per event.")] = 1,
     within: Annotated[str, typer.Option(help="Wait this long until all checks pass, e.g. 30s or 2m.")] = "30s",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="An open run is a violation, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
     """Check that every event became exactly one run or one dead letter.
 
-    Also checks that progress and audit records are complete. Reads JetStream, Temporal and the audit database directly,
-    without the services.
+    An open run is counted, and checked as far as it got. Progress and audit records must be complete. Reads JetStream,
+    Temporal and the audit database directly, without the services.
     """
     expected, limit = _expected(events), _duration(within)
-    verdict = asyncio.run(_verdict(expected, runs_per_event, limit))
+    verdict = asyncio.run(_verdict(expected, runs_per_event, limit, ended=ended))
     (show_json if as_json else show_report)(verdict)
     raise typer.Exit(1 if verdict.violations else 0)
 
 
-async def _verdict(expected: list[Expected] | None, runs_per_event: int, within: timedelta) -> Comparison:
+async def _verdict(
+    expected: list[Expected] | None, runs_per_event: int, within: timedelta, *, ended: bool
+) -> Comparison:
     seconds = within.total_seconds()
     deadline = time.monotonic() + seconds
     console = Console(stderr=True)
@@ -57,7 +65,7 @@ async def _verdict(expected: list[Expected] | None, runs_per_event: int, within:
 
         async with open_sources(load_settings(), within=max(seconds, 1.0)) as sources:
             return await wait_for_verdict(
-                sources, expected, runs_per_event=runs_per_event, deadline=deadline, on_verdict=update
+                sources, expected, runs_per_event=runs_per_event, ended=ended, deadline=deadline, on_verdict=update
             )
 
 
@@ -77,7 +85,7 @@ def _duration(text: str) -> timedelta:
 
 def _main() -> object:
     try:
-        _app(prog_name="perdure verify")
+        _app(prog_name="perdure admin check")
     except SystemExit as exit_:
         return exit_.code
     except PerdureError as error:

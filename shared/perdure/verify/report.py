@@ -25,6 +25,8 @@ def show_report(verdict: Comparison) -> None:
         state = f"[red]{violated[check]} violated[/]" if violated[check] else "[green]ok[/]"
         checks.add_row(check, str(verdict.checked[check]), state, what)
     console.print(checks)
+    if verdict.open_runs:
+        console.print(f"{len(verdict.open_runs)} runs are open and were checked as far as they got.")
     for violation in verdict.violations:
         console.print(f"[red]✗[/] {violation.check:<9} ", end="")
         console.print(f"{violation.id}: {violation.detail}", soft_wrap=True, markup=False)
@@ -34,9 +36,13 @@ def show_json(verdict: Comparison) -> None:
     """Print one JSON object for each check, then one for each violation."""
     violated = Counter(violation.check for violation in verdict.violations)
     for check, count in verdict.checked.items():
-        print(json.dumps({"check": check, "of": count, "violated": violated[check]}))  # noqa: T201 (the output)
+        print(json.dumps({"check": check, "of": count, "violated": violated[check], **_open(check, verdict)}))  # noqa: T201 (the output)
     for violation in verdict.violations:
         print(json.dumps({"violation": violation.check, **_without_check(asdict(violation))}))  # noqa: T201 (likewise)
+
+
+def _open(check: str, verdict: Comparison) -> dict[str, int]:
+    return {"open": len(verdict.open_runs)} if check == "ending" else {}
 
 
 def _without_check(fields: dict[str, str]) -> dict[str, str]:

@@ -15,11 +15,12 @@ __all__ = ["wait_for_verdict"]
 _POLL_INTERVAL: Final = 1.0  # seconds
 
 
-async def wait_for_verdict(
+async def wait_for_verdict(  # noqa: PLR0913 (what to check, and how long)
     sources: Sources,
     expected: Sequence[Expected] | None,
     *,
     runs_per_event: int,
+    ended: bool,
     deadline: float,
     on_verdict: Callable[[Comparison], None],
 ) -> Comparison:
@@ -29,6 +30,7 @@ async def wait_for_verdict(
         sources: The sources to read.
         expected: The events that were published; None for all events in EVENTS.
         runs_per_event: How many routes each event matches.
+        ended: Whether every run must have ended.
         deadline: When to stop, by ``time.monotonic``.
         on_verdict: Called with each verdict that is not final.
 
@@ -40,7 +42,8 @@ async def wait_for_verdict(
         try:
             settled = await sources.all_acknowledged()
             seen = await sources.observe()
-            verdict = judge(seen.all_events() if expected is None else expected, seen, runs_per_event=runs_per_event)
+            events = seen.all_events() if expected is None else expected
+            verdict = judge(events, seen, runs_per_event=runs_per_event, ended=ended)
         except Unavailable:
             if last:
                 raise

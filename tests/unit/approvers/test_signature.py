@@ -82,7 +82,7 @@ def test_only_its_owner_reads_a_key_file_and_a_rotated_key_stays_valid(tmp_path:
 
 def test_without_a_key_or_with_several_the_error_names_the_command_or_option(tmp_path: Path) -> None:
     file, folder = ApproversFile(tmp_path / "approvers.yaml"), tmp_path / "keys"
-    with pytest.raises(SetupError, match="perdure keys new NAME"):
+    with pytest.raises(SetupError, match="perdure approvers add NAME"):
         find_key(folder, None)
     for name in ("ada", "bob"):
         enrol(file, folder, name)

@@ -86,7 +86,7 @@ def test_a_file_that_is_not_json_is_reported() -> None:
 
 
 def run_contracts(*arguments: str | Path) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["contracts", *map(str, arguments)])
+    done = CliRunner().invoke(app, ["admin", "contracts", *map(str, arguments)])
     return done.exit_code, done.output
 
 
@@ -113,7 +113,7 @@ def test_the_check_fails_when_the_code_has_more_fields(tmp_path: Path) -> None:
 
     assert exit_code == 1
     assert "progress.json: attempt is new." in output
-    assert "perdure contracts export" in output
+    assert "perdure admin contracts export" in output
 
 
 def test_a_breaking_change_is_not_written_without_a_new_version(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Invalid options of ``perdure chaos`` and ``perdure up`` are refused with a message and exit code 2."""
+"""Invalid options of ``perdure admin chaos`` and ``perdure up`` are refused with a message and exit code 2."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from perdure.cli.admin.chaos import read_victims
 from perdure.cli.app import app
-from perdure.cli.chaos import read_victims
 from perdure.cli.replicas import read_replicas
 
 
@@ -42,12 +42,12 @@ def test_unknown_victims_are_refused(victims: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["chaos", "--kill", "postgres"], "postgres"),
-        (["chaos", "--every", "soon"], "no duration"),
-        (["chaos", "--within", "1y"], "no duration"),
-        (["chaos", "--events", "0"], "greater than or equal to 1"),
-        (["chaos", "--type", "a.b"], "running suite"),
-        (["chaos", "--replicas", "audit=2"], "SQLite"),
+        (["admin", "chaos", "--kill", "postgres"], "postgres"),
+        (["admin", "chaos", "--every", "soon"], "no duration"),
+        (["admin", "chaos", "--within", "1y"], "no duration"),
+        (["admin", "chaos", "--events", "0"], "greater than or equal to 1"),
+        (["admin", "chaos", "--type", "a.b"], "running suite"),
+        (["admin", "chaos", "--replicas", "audit=2"], "SQLite"),
         (["up", "--replicas", "ingest=0"], "1 at least"),
     ],
 )

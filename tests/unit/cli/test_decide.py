@@ -28,8 +28,8 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
         await bus.publish(request())
         yield bus
 
-    monkeypatch.setattr("perdure.cli.decide.open_bus", opened)
-    monkeypatch.setattr("perdure.cli.decide._RECEIPT_WITHIN", 0.05)
+    monkeypatch.setattr("perdure.cli.approvals.decide.open_bus", opened)
+    monkeypatch.setattr("perdure.cli.approvals.decide._RECEIPT_WITHIN", 0.05)
     return bus
 
 

@@ -1,27 +1,11 @@
 """Help texts of all commands: one style, one short line each."""
 
-from collections.abc import Iterator
-
 import pytest
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
-from perdure.cli.app import app
+from tests.support.commands import COMMANDS
 
 LONGEST = 70  # characters
 
-Command = TyperCommand | TyperGroup
-
-
-def walk(command: object, path: str = "perdure") -> Iterator[tuple[str, Command]]:
-    assert isinstance(command, TyperCommand | TyperGroup)
-    yield path, command
-    if isinstance(command, TyperGroup):
-        for name, child in command.commands.items():
-            yield from walk(child, f"{path} {name}")
-
-
-COMMANDS = dict(walk(get_command(app)))
 PARAMETERS = {
     f"{path} {parameter.name}": getattr(parameter, "help", None) or ""
     for path, command in COMMANDS.items()
@@ -48,4 +32,4 @@ def test_every_option_and_argument_has_a_help_text(parameter: str) -> None:
 
 
 def test_the_commands_of_groups_are_included() -> None:
-    assert {"perdure up", "perdure dlq resend", "perdure keys new"} <= COMMANDS.keys()
+    assert {"perdure up", "perdure dlq resend", "perdure approvers add"} <= COMMANDS.keys()

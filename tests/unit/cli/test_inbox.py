@@ -9,7 +9,7 @@ from textual.widgets import DataTable, Static
 
 from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus, decode
-from perdure.cli.inbox_screen import Inbox
+from perdure.cli.approvals.inbox_screen import Inbox
 from perdure.contracts import Decision, Receipt
 from tests.support.notifier import decided, request
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from rich.markup import escape
 
-from perdure.cli.approval_text import line
+from perdure.cli.approvals.text import line
 from perdure.cli.output import console, progress_line, table, usage_lines
 from perdure.contracts import ApprovalRequested, Progress, RunUsage, Usage
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from perdure.bus import MemoryBus
-from perdure.cli import runs
 from perdure.cli.app import app
+from perdure.cli.runs import result, show
 from perdure.contracts import Progress, RunUsage
 from perdure.contracts.runs import RunDescription
 from perdure.contracts.usage import Usage
@@ -34,7 +34,8 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     async def open_bus() -> AsyncIterator[MemoryBus]:
         yield bus
 
-    monkeypatch.setattr(runs, "open_bus", open_bus)
+    for module in (result, show):
+        monkeypatch.setattr(module, "open_bus", open_bus)
     return bus
 
 
@@ -54,16 +55,16 @@ def test_the_result_of_a_continued_run_is_the_result_of_its_last_execution(bus: 
     publish(bus, "first", *model_request(1), {"kind": "note", "result": "long enough"})
     publish(bus, "second", {"kind": "started"}, {"kind": "completed", "result": "stopped"})
 
-    result = CliRunner().invoke(app, ["result", "Endless-1"])
+    printed = CliRunner().invoke(app, ["result", "Endless-1"])
 
-    assert (result.exit_code, result.stdout) == (0, '"stopped"\n')
+    assert (printed.exit_code, printed.stdout) == (0, '"stopped"\n')
 
 
 def test_the_usage_of_a_continued_run_is_the_sum_over_its_executions(bus: Bus) -> None:
     publish(bus, "first", *model_request(3))
     publish(bus, "second", *model_request(4))
 
-    result = CliRunner().invoke(app, ["status", "Endless-1"])
+    printed = CliRunner().invoke(app, ["runs", "show", "Endless-1"])
 
-    assert "2 model requests" in result.stdout
-    assert "7 tokens in" in result.stdout
+    assert "2 model requests" in printed.stdout
+    assert "7 tokens in" in printed.stdout

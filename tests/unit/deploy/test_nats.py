@@ -17,9 +17,9 @@ NATS = DEPLOY / "nats"
 
 
 def test_the_accounts_file_is_what_the_command_prints() -> None:
-    printed = CliRunner().invoke(app, ["nats", "accounts"]).output
+    printed = CliRunner().invoke(app, ["admin", "nats", "accounts"]).output
 
-    assert printed == (NATS / "accounts.conf").read_text(), "perdure nats accounts > deploy/nats/accounts.conf"
+    assert printed == (NATS / "accounts.conf").read_text(), "perdure admin nats accounts > deploy/nats/accounts.conf"
 
 
 def test_every_role_has_its_nkey_in_the_files_for_nats_server() -> None:
@@ -41,7 +41,7 @@ def test_the_command_makes_the_secrets_of_compose_and_never_replaces_a_key(tmp_p
     (public,) = compose()["services"]["nats"]["env_file"]
     folder = tmp_path / Path(public).parent
     for _ in range(2):
-        assert CliRunner().invoke(app, ["nats", "keys"]).exit_code == 0
+        assert CliRunner().invoke(app, ["admin", "nats", "keys"]).exit_code == 0
         lines = dict(line.split("=") for line in (tmp_path / public).read_text().splitlines())
 
         assert lines == {key_variable(role): public_nkey(seed_file(folder, role)) for role in ROLES}

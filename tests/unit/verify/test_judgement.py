@@ -162,10 +162,20 @@ def test_every_ending_that_is_temporals_is_valid(status: str, kind: ProgressKind
     assert violations(replace(VALID, executions=[replace(RUN, status=status)], facts=published)) == []
 
 
-def test_a_run_that_has_not_ended_is_found() -> None:
+def test_an_open_run_is_no_violation_unless_all_runs_must_have_ended() -> None:
     seen = replace(VALID, executions=[replace(RUN, status="RUNNING")], facts=facts()[:2])
 
-    assert only(seen) == ("ending", "Probe-good", "run r1 has not ended: RUNNING")
+    verdict = judge([GOOD, BAD], seen)
+    (violation,) = judge([GOOD, BAD], seen, ended=True).violations
+
+    assert (verdict.violations, verdict.open_runs) == ([], ["Probe-good"])
+    assert violation == Violation("ending", "Probe-good", "run r1 has not ended: RUNNING")
+
+
+def test_an_open_run_that_published_an_ending_is_found() -> None:
+    seen = replace(VALID, executions=[replace(RUN, status="RUNNING")])
+
+    assert only(seen) == ("ending", "Probe-good", "run r1 is RUNNING in Temporal, but published completed")
 
 
 def test_a_missing_ending_is_found() -> None:

@@ -47,6 +47,7 @@ async def settle(*script: tuple[bool, Observations | None], seconds: float) -> C
         cast("Sources", FakeSources(*script)),
         [EVENT],
         runs_per_event=1,
+        ended=True,
         deadline=time.monotonic() + seconds,
         on_verdict=lambda _: None,
     )

@@ -58,7 +58,7 @@ def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> No
         return
     text = f"{service} cannot create or check its streams and consumers. {denied}"
     if "$js.api.stream.update." in str(last_error):
-        text += " Only the operator may change a stream: run `perdure nats declare` with the operator's nkey."
+        text += " Only the operator may change a stream: run `perdure admin nats provision` with the operator's nkey."
     raise SetupError(text) from error
 
 

@@ -29,7 +29,7 @@ async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
     """
     facts = {fact.message_id: fact async for fact in _facts(bus.read(_subject(workflow_id)))}
     if not facts:
-        raise UnknownRun(f"There is no progress of a run {workflow_id}. List the known runs with `perdure runs`.")
+        raise UnknownRun(f"There is no progress of a run {workflow_id}. List the known runs with `perdure runs list`.")
     return sorted(facts.values(), key=lambda fact: (fact.at, fact.sequence))
 
 

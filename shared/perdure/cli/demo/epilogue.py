@@ -13,7 +13,7 @@ from rich.tree import Tree
 from perdure.bus import NatsBus
 from perdure.cli.audit import find_records
 from perdure.cli.output import console, table
-from perdure.cli.trace import trace_of, tree
+from perdure.cli.runs.trace import trace_of, tree
 from perdure.config.settings import Settings
 from perdure.contracts import DocumentReport, Event, Progress
 from perdure.contracts.audit import AuditRecordsQuery

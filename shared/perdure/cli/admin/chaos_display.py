@@ -1,0 +1,61 @@
+"""What ``perdure admin chaos`` prints while it runs."""
+
+import json
+from dataclasses import asdict
+from typing import Final
+
+from rich.status import Status
+
+from perdure.chaos.kills import Back, Killed
+from perdure.chaos.play import ChaosEvent, Counted
+from perdure.cli.output import console
+from perdure.cli.up_display import show
+from perdure.local.supervisor import Died, ProgramEvent
+
+__all__ = ["ChaosDisplay"]
+
+_WIDTH: Final = 15
+
+
+class ChaosDisplay:
+    """Prints what happens, for people or as JSON."""
+
+    def __init__(self, *, as_json: bool, status: Status | None = None) -> None:
+        self._as_json = as_json
+        self._status = status
+        self._counted = Counted(0, 0, 0)
+        self.started = False
+
+    def suite(self, happening: ProgramEvent) -> None:
+        """Print how the suite starts, and which part dies by itself."""
+        if self.started and (not isinstance(happening, Died) or happening.how == "SIGKILL"):
+            return
+        if self._as_json:
+            self._print(happening)
+        else:
+            show(happening)
+
+    def chaos(self, happening: ChaosEvent) -> None:
+        """Print kills, recoveries and the progress of the events."""
+        if isinstance(happening, Counted):
+            self._counted = happening
+            if self._status is not None:
+                self._status.update(self._progress())
+        elif self._as_json:
+            self._print(happening, **asdict(self._counted))
+        else:
+            console.print(self._line(happening), soft_wrap=True)
+
+    def _line(self, happening: Killed | Back) -> str:
+        match happening:
+            case Killed(name=name, pid=pid, seconds=seconds):
+                return f"[red]✗[/] {seconds:6.1f} s  kill -9 {name:<{_WIDTH}} {pid:<8} [dim]{self._progress()}[/]"
+            case Back(name=name, pid=pid, seconds=seconds):
+                return f"[green]✓[/] {'':10}back    {name:<{_WIDTH}} {pid:<8} [dim]after {seconds:.1f} s[/]"
+
+    def _progress(self) -> str:
+        return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
+
+    @staticmethod
+    def _print(happening: ChaosEvent | ProgramEvent, **more: int) -> None:
+        console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening), **more}))

@@ -1,0 +1,56 @@
+"""``perdure admin nats``: the permissions of all roles, for a NATS server of your own."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config, key_variable
+from perdure.bus.jetstream.provision import provision
+from perdure.bus.permissions import ROLES
+from perdure.cli.client import open_bus, run_command
+from perdure.cli.command_group import new_group
+from perdure.cli.output import console
+from perdure.config.loader import load_settings
+from perdure.local.nkeys import ensure_nkeys
+
+__all__ = ["register"]
+
+_FOLDER: Final = Path("deploy/nats/nkeys")
+_PUBLIC: Final = "public.env"
+_HEAD: Final = "# Made by `perdure admin nats accounts` from perdure/bus/permissions.py.\n"
+
+_nats = new_group("Keys and permissions for a NATS server of your own.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(_nats, name="nats")
+
+
+@_nats.command(epilog="Example: perdure admin nats keys --to deploy/nats/nkeys")
+def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] = _FOLDER) -> None:
+    """Make missing nkey seeds, and print variables for nats-server."""
+    public = ensure_nkeys(to, ROLES)
+    file = to / _PUBLIC
+    file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))
+    console.print(f"The seeds of {', '.join(ROLES)} are in {to}: give each service only its own.", soft_wrap=True)
+    console.print(f"{file} holds the public nkeys, as variables for nats-server.", soft_wrap=True)
+
+
+@_nats.command("accounts", epilog="Example: perdure admin nats accounts > deploy/nats/accounts.conf")
+def print_accounts() -> None:
+    """Print the accounts and permissions as nats-server reads them."""
+    typer.echo(_HEAD + accounts_config(KEY_VARIABLES, USER_INCLUDES), nl=False)
+
+
+@_nats.command("provision")
+def provision_streams() -> None:
+    """Create or update streams, buckets and consumers, as operator."""
+    run_command(_provision())
+    console.print("All streams and buckets are there.")
+
+
+async def _provision() -> None:
+    async with open_bus() as bus:
+        await provision(bus.js, "operator", replicas=load_settings().nats.replicas)

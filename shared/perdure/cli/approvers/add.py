@@ -1,0 +1,59 @@
+"""``perdure approvers add``: adds an approver, with a first key."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from perdure.approvers import ApproversFile
+from perdure.approvers.enrolment import enrol
+from perdure.cli.approvers.file import File, approvers_file, key_lines
+from perdure.cli.output import console
+from perdure.config.loader import load_settings
+from perdure.errors import SetupError
+
+__all__ = ["Folder", "enrol_key", "register"]
+
+_TYPED: Final = re.compile(r"[\w@+][\w.@+-]*")  # what nobody need quote in a shell; who is known otherwise stays known
+
+Folder = Annotated[
+    Path | None, typer.Option(help="Where the private key goes, if not `approvals.keys`.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure approvers add ada --role editor")
+    def add(
+        name: Annotated[str, typer.Argument(help="The name, as policies name it.", show_default=False)],
+        roles: Annotated[list[str] | None, typer.Option("--role", help="A role; may be repeated.")] = None,
+        folder: Folder = None,
+        file: File = None,
+        *,
+        proxy: Annotated[bool, typer.Option("--proxy", help="A program that signs for people.")] = False,
+    ) -> None:
+        """Add an approver with a key, or roles and a key to a known one."""
+        approvers = approvers_file(file)
+        known = approvers.current()
+        if not (name in known.approvers or name in known.proxies or _TYPED.fullmatch(name)):
+            raise SetupError(
+                f"{name!r} cannot be the name of an approver: it is made of letters, digits and . _ - @ +, and begins "
+                "with neither . nor -"
+            )
+        enrol_key(approvers, folder, name, roles or [], proxy=proxy)
+
+
+def enrol_key(approvers: ApproversFile, folder: Path | None, name: str, roles: list[str], *, proxy: bool) -> None:
+    """Make a key, and print where its halves are and which older keys stay valid."""
+    older = [
+        line.key_id
+        for line in key_lines(approvers.current())
+        if (line.owner, line.proxy, line.revoked) == (name, proxy, None) and line.key_id
+    ]
+    key, private = enrol(approvers, folder or load_settings().keys_folder, name, roles=roles, proxy=proxy)
+    console.print(f"{name} signs with the key {key.key_id}, which is in {private}: keep it secret.")
+    console.print(f"{approvers.path} holds its public key; services reload the file.")
+    for key_id in older:
+        console.print(f"The older key {key_id} stays valid until `perdure approvers revoke {key_id}`.")

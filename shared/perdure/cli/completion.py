@@ -1,0 +1,56 @@
+"""Completes ids and names in the shell; without a suite there is nothing to complete."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+from perdure.bus import NatsBus
+from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.run_list import RunFilter, list_runs
+from perdure.cli.client import open_bus
+from perdure.config.loader import load_settings
+from perdure.errors import PerdureError
+
+__all__ = ["complete_request", "complete_route", "complete_run"]
+
+_SHOWN: Final = 200  # names that a shell can show
+_WITHIN: Final = 2.0  # seconds
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Return the ids of runs that begin with a text."""
+    return _complete(incomplete, _runs)
+
+
+def complete_request(incomplete: str) -> list[str]:
+    """Return the ids of open requests that begin with a text."""
+    return _complete(incomplete, _requests)
+
+
+def complete_route(incomplete: str) -> list[str]:
+    """Return the names of routes that begin with a text."""
+    names: list[str] = []
+    with suppress(PerdureError):
+        names = [route.label for route in load_settings().routes]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _complete(incomplete: str, find: Callable[[NatsBus], Coroutine[Any, Any, list[str]]]) -> list[str]:
+    async def found() -> list[str]:
+        async with asyncio.timeout(_WITHIN), open_bus() as bus:
+            return await find(bus)
+
+    names: list[str] = []
+    with suppress(PerdureError, TimeoutError):  # a shell has no place for an error
+        names = asyncio.run(found())
+    return [name for name in names if name.startswith(incomplete)][:_SHOWN]
+
+
+async def _runs(bus: NatsBus) -> list[str]:
+    newest = await list_runs(bus, RunFilter(limit=_SHOWN))
+    return [fact.workflow_id for fact in newest.runs]
+
+
+async def _requests(bus: NatsBus) -> list[str]:
+    return [request.request_id for request in await open_requests(bus)]

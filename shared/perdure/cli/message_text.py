@@ -1,0 +1,65 @@
+"""One line about any message of the bus: who did what."""
+
+from perdure.bus import RawMessage, decode
+from perdure.cli.approvals.text import line
+from perdure.contracts import (
+    Alert,
+    CancelWorkflow,
+    DeadLetter,
+    Decision,
+    Message,
+    Notification,
+    Progress,
+    Receipt,
+    SignalWorkflow,
+    StartWorkflow,
+)
+from perdure.errors import InvalidMessage
+from perdure.values.printable import as_text
+
+__all__ = ["describe"]
+
+_LONGEST = 120  # characters of a body that is no message of Perdure's
+
+
+def describe(raw: RawMessage) -> str:
+    """Return what a recorded message says, in one line."""
+    try:
+        message = decode(raw)
+    except InvalidMessage:
+        return _event(raw)
+    approval = line(message)
+    return approval.plain if approval else _describe(message)
+
+
+def _describe(message: Message) -> str:  # noqa: PLR0911 (one sentence for each kind)
+    match message:
+        case Progress():
+            parts = [message.kind, message.step, message.error]
+            return " ".join(part for part in parts if part)
+        case Decision():
+            return f"{message.approver}: {message.decision} {message.request_id}  {message.comment}".rstrip()
+        case Receipt():
+            return f"{'accepted' if message.accepted else 'refused'} {message.decision_id}: {message.reason}"
+        case StartWorkflow():
+            return f"start {message.workflow} {message.workflow_id} for event {message.event.id}"
+        case SignalWorkflow():
+            return f"signal {message.signal} to {message.workflow_id} for event {message.event.id}"
+        case CancelWorkflow():
+            return f"cancel {message.workflow_id}"
+        case DeadLetter():
+            return f"{message.reason}: {message.detail}"
+        case Notification():
+            return f"{message.outcome} by {message.channel}: {message.about}  {message.detail}".rstrip()
+        case Alert():
+            return f"{message.severity} alert: {message.title}"
+        case _:
+            return message.type
+
+
+def _event(raw: RawMessage) -> str:
+    headers = {name.lower(): value for name, value in raw.headers.items()}
+    event_id = headers.get("ce-id") or headers.get("nats-msg-id")
+    source = headers.get("ce-source")
+    body = as_text(raw.body.decode(errors="replace"))[:_LONGEST]
+    return "  ".join(part for part in (event_id, f"from {source}" if source else None, body) if part)

@@ -1,0 +1,59 @@
+"""``perdure runs cancel``: asks a run to end."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from perdure.bus import NatsBus
+from perdure.bus.views.run_index import follow_progress, run_progress
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.output import console, print_json, progress_line
+from perdure.cli.runs.options import RunId
+from perdure.contracts import ENDINGS, CancelWorkflow, Progress, in_order
+from perdure.errors import PerdureError
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Exit codes: 0 requested, or ended with --wait; 1 it had ended before; 4 no such run.")
+    def cancel(
+        run: RunId,
+        *,
+        wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Request the cancellation of a run; it undoes its steps and ends."""
+        run_command(_cancel(run, wait=wait, as_json=as_json))
+
+
+async def _cancel(run: str, *, wait: bool, as_json: bool) -> None:
+    async with open_bus() as bus:
+        newest = in_order(await run_progress(bus, await find_run(bus, run)))[-1]
+        if newest.kind in ENDINGS:
+            raise PerdureError(f"{newest.workflow_id} has ended before: {newest.kind}.")
+        sequence = await bus.publish(
+            CancelWorkflow(workflow=newest.workflow, workflow_id=newest.workflow_id, instead="", run_id=newest.run_id)
+        )
+        if wait:
+            _print_ending(await _ending(bus, newest.workflow_id), as_json=as_json)
+        elif as_json:
+            console.out(json.dumps({"workflow_id": newest.workflow_id, "stream_sequence": sequence}))
+        else:
+            console.print(f"Requested the cancellation of {newest.workflow_id} (COMMANDS {sequence}).", markup=False)
+
+
+async def _ending(bus: NatsBus, workflow_id: str) -> Progress:
+    facts = [fact async for fact in follow_progress(bus, workflow_id, replay=True)]
+    return facts[-1]
+
+
+def _print_ending(fact: Progress, *, as_json: bool) -> None:
+    if as_json:
+        print_json([fact])
+    else:
+        console.print(progress_line(fact))

@@ -1,0 +1,28 @@
+"""``perdure runs history``: a run as Temporal recorded it."""
+
+import subprocess
+import sys
+
+import typer
+
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import open_bus, run_command
+from perdure.cli.runs.options import RunId
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure runs history DocumentAnalysis-42 > history.json")
+    def history(run: RunId) -> None:
+        """Print a run's history as JSON, for Temporal's replayers."""
+        workflow_id = run_command(_find(run))
+        exported = subprocess.run([sys.executable, "-m", "perdure.history", workflow_id], check=False)  # noqa: S603
+        raise typer.Exit(exported.returncode)
+
+
+async def _find(run: str) -> str:
+    async with open_bus() as bus:
+        return await find_run(bus, run)

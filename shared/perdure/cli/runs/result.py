@@ -1,0 +1,47 @@
+"""``perdure runs result``: prints the result of a run."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from perdure.bus.views.run_index import follow_progress, run_progress
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.exit_codes import NO, PENDING
+from perdure.cli.output import console, print_json
+from perdure.cli.runs.options import RunId
+from perdure.contracts import ENDINGS, Progress, in_order
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Exit codes: 0 completed, 1 ended otherwise or too large to publish, 3 still running.")
+    def result(
+        run: RunId,
+        *,
+        wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Print the result of a run as JSON; with --json, its last fact."""
+        last = run_command(_last(run, wait=wait))
+        completed = last.kind == "completed" and last.error is None
+        if as_json:
+            print_json([last])
+        elif completed:
+            console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
+        else:
+            typer.echo(f"{last.workflow_id}: {last.kind}{f': {last.error}' if last.error else ''}", err=True)
+        if not completed:
+            raise typer.Exit(NO if last.kind in ENDINGS else PENDING)
+
+
+async def _last(run: str, *, wait: bool) -> Progress:
+    async with open_bus() as bus:
+        last = in_order(await run_progress(bus, await find_run(bus, run)))[-1]
+        if wait and last.kind not in ENDINGS:
+            return [fact async for fact in follow_progress(bus, last.workflow_id, replay=True)][-1]
+        return last

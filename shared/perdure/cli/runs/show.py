@@ -1,0 +1,88 @@
+"""``perdure runs show``: everything that the bus and Temporal know of one run."""
+
+from collections.abc import Iterable
+
+import typer
+from rich.markup import escape
+from rich.text import Text
+
+from perdure.bus import NatsBus, StoredMessage, decode
+from perdure.bus.views.run_index import run_progress
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.approvals.text import line
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.output import console, local_time, plain, print_json, progress_line, usage_lines
+from perdure.cli.runs.options import RunId
+from perdure.contracts import ENDINGS, Alert, Message, Progress, RunUsage, in_order, to_token
+from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog="Example: perdure runs show DocumentAnalysis-42")
+    def show(run: RunId, *, as_json: Json = False) -> None:
+        """Show a run: progress, votes, alerts, usage and Temporal's view."""
+        facts, around, engine = run_command(_show(run))
+        if as_json:
+            print_json([*facts, *(message for _, message in around), engine])
+        else:
+            _print(facts, around, engine)
+
+
+_Around = list[tuple[StoredMessage, Message]]
+
+
+async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription]:
+    async with open_bus() as bus:
+        facts = in_order(await run_progress(bus, await find_run(bus, run)))
+        workflow_id = facts[0].workflow_id
+        return facts, await _around(bus, workflow_id), await _describe(bus, workflow_id)
+
+
+async def _around(bus: NatsBus, workflow_id: str) -> _Around:
+    """Return the messages about the run's approval requests, and its alerts, by time."""
+    token = to_token(workflow_id)
+    found = [
+        (message, decode(message.raw))
+        for subject in (f"approvals.*.*.{token}", f"alerts.*.{token}")
+        async for message in bus.read(subject)
+    ]
+    return sorted(found, key=lambda pair: pair[0].stored_at)
+
+
+async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
+    query = RunQuery(workflow_id=workflow_id)
+    return RunDescription.model_validate_json(await bus.request(DESCRIBE_RUN, query.model_dump_json().encode()))
+
+
+def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> None:
+    for fact in facts:
+        console.print(progress_line(fact))
+    for received, message in around:
+        if text := _line(message):
+            console.print(Text.assemble((f"{local_time(received.stored_at)} ", "dim"), text))
+    for words in usage_lines(_used(facts)):
+        console.print(words, markup=False)
+    console.print(f"Temporal: {engine.status or 'has no such run'}")
+    for step in engine.pending:
+        console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}", markup=False)
+    if engine.task_attempt > 1:
+        failure = escape(engine.task_failure or "")
+        console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {failure}")
+
+
+def _line(message: Message) -> Text | None:
+    if isinstance(message, Alert):
+        return Text.assemble(("! ", "yellow"), "alert ", plain(message.title))
+    return line(message)
+
+
+def _used(facts: Iterable[Progress]) -> RunUsage:
+    """Return the usage of a run: of its ending, or the sum of its steps, including the runs that it continues."""
+    used = [fact for fact in facts if fact.usage is not None]
+    ending = next((fact.usage for fact in used if fact.kind in ENDINGS), None)
+    steps = {(fact.run_id, fact.sequence): fact.usage for fact in used if fact.usage is not None}
+    return ending or sum(steps.values(), RunUsage())

@@ -1,0 +1,53 @@
+"""``perdure runs signal``: sends a signal to a run over the bus."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+
+from perdure.bus import RawMessage
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.output import console
+from perdure.cli.publish import parse_data
+from perdure.cli.runs.options import RunId
+from perdure.contracts import to_token
+from perdure.errors import NotFound
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog='Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\'')
+    def signal(
+        run: RunId,
+        name: Annotated[str, typer.Argument(help="The signal, as the workflow names it.")],
+        argument: Annotated[
+            str | None, typer.Argument(help="Its argument, JSON; - reads it from standard input.")
+        ] = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Send a signal to a run, which receives it once."""
+        text = sys.stdin.read() if argument == "-" else argument
+        body = b"" if text is None else json.dumps(parse_data(text)).encode()
+        workflow_id, sequence = run_command(_send(run, name, body))
+        if as_json:
+            sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
+            console.out(json.dumps(sent), highlight=False)
+        else:
+            console.print(f"Sent {name} to {workflow_id} (SIGNALS {sequence}).", markup=False)
+
+
+async def _send(run: str, name: str, body: bytes) -> tuple[str, int]:
+    async with open_bus() as bus:
+        try:
+            workflow_id = await find_run(bus, run)
+        except NotFound:
+            workflow_id = run  # a signal may come before its run; a dead letter follows if no run begins in time
+        subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
+        return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))
