@@ -7,12 +7,12 @@ from typing import Final, get_args
 from perdure.config.routes import Route
 from perdure.contracts import Event, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure_ingest.evaluation import Evaluation, Refusal, Stage
+from perdure_ingest.evaluation import Evaluation, Stage
 from perdure_ingest.identity import event_digest
 from perdure_ingest.rules import Rule
 from perdure_ingest.variables import Arrival, EventVariables
 
-__all__ = ["Admitted", "admit", "make_command"]
+__all__ = ["Admission", "Admitted", "admit", "decide"]
 
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
@@ -25,32 +25,57 @@ class Admitted:
     evaluation: Evaluation
 
 
-def admit(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> list[Admitted]:
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What all routes together make of one event: all their commands, or none.
+
+    Attributes:
+        evaluations: One for each route, in order.
+        admitted: The commands; none if the event is refused.
+        refusal: Why the event becomes a dead letter: no route matches, or one that does cannot take it. Of several
+            refusals, the one of the earliest stage counts, then the one of the first route.
+        refused_by: The route that cannot take it.
+    """
+
+    evaluations: Sequence[Evaluation]
+    admitted: Sequence[Admitted] = ()
+    refusal: InvalidMessage | None = None
+    refused_by: str | None = None
+
+
+def admit(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Sequence[Admitted]:
     """Return one command for each rule that matches; all of them, or none.
 
     Raises:
-        InvalidMessage: No rule matches, or one that does cannot take this event. Of several refusals, the one of the
-            earliest stage counts, then the one of the first rule.
+        InvalidMessage: The event is refused; see ``Admission.refusal``.
     """
+    admission = decide(event, arrival, rules=rules)
+    if admission.refusal is not None:
+        raise admission.refusal
+    return admission.admitted
+
+
+def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admission:
+    """Evaluate all rules, and decide whether the event becomes commands or a dead letter."""
     variables = EventVariables(event, arrival)
-    evaluated = [(rule, rule.evaluate(variables)) for rule in rules]
-    refusals = [evaluation.refusal for _, evaluation in evaluated if evaluation.refusal is not None]
+    evaluations = [rule.evaluate(variables) for rule in rules]
+    refusals = [(it.refusal, it.route) for it in evaluations if it.refusal is not None]
     if refusals:
-        first = min(refusals, key=_stage_number)
-        raise InvalidMessage(first.reason, first.detail)
+        first, route = min(refusals, key=lambda refused: _STAGES.index(refused[0].stage))
+        return Admission(evaluations, refusal=InvalidMessage(first.reason, first.detail), refused_by=route)
     admitted = [
-        Admitted(make_command(rule.route, variables, evaluation), evaluation)
-        for rule, evaluation in evaluated
+        Admitted(_command(rule.route, variables, evaluation), evaluation)
+        for rule, evaluation in zip(rules, evaluations, strict=True)
         if evaluation.matched
     ]
     if not admitted:
         known = ", ".join(sorted({rule.route.on for rule in rules})) or "none"
-        raise InvalidMessage("no_route", f"No route takes {event.type}; routes are for: {known}")
-    return admitted
+        none = InvalidMessage("no_route", f"No route takes {event.type}; routes are for: {known}")
+        return Admission(evaluations, refusal=none)
+    return Admission(evaluations, admitted)
 
 
-def make_command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
-    """Return the command for a route that takes the event."""
+def _command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
     event = variables.event
     reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=variables.arrival.stream_sequence)
     digest = event_digest(event.id, event.type, event.data)
@@ -83,7 +108,3 @@ def make_command(route: Route, variables: EventVariables, evaluation: Evaluation
         input=evaluation.start_input,
         options=options,
     )
-
-
-def _stage_number(refusal: Refusal) -> int:
-    return _STAGES.index(refusal.stage)

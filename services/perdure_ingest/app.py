@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from perdure.bus import StoredMessage, read_event
+from perdure.bus import StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.config.settings import Settings
-from perdure.errors import InvalidMessage
 from perdure_ingest.admission import admit
 from perdure_ingest.flow_control import RouteQueues
+from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule
-from perdure_ingest.variables import Arrival
 
 __all__ = ["create_app"]
 
@@ -21,11 +20,7 @@ def create_app(
     limit = settings.ingest.max_payload_bytes
 
     async def accept(message: StoredMessage) -> None:
-        raw = message.raw
-        if len(raw.body) > limit:
-            raise InvalidMessage("too_large", f"{len(raw.body)} bytes; ingest takes at most {limit}")
-        event = read_event(raw, fallback_id=f"{message.stream}.{message.sequence}")
-        arrival = Arrival(message.sequence, message.stored_at, raw.headers)
+        event, arrival = receive(message, max_payload_bytes=limit)
         for admitted in admit(event, arrival, rules=rules):
             await queues.submit(admitted)
 

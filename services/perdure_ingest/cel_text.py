@@ -30,7 +30,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_MACRO_VARIABLE: Final = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*(\w+)\s*,")
+_MACROS: Final = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _PLAIN_STRING: Final = re.compile(r"""(["'])([^"'\\]+)\1""")
 
 
@@ -77,14 +77,27 @@ def split_conjuncts(text: str) -> tuple[str, ...]:
 
 def macro_variables(text: str) -> set[str]:
     """Return the variables that macros of an expression define, such as ``x`` in ``data.items.exists(x, x > 1)``."""
-    return set(_MACRO_VARIABLE.findall(text))
+    tokens = _tokens(text)
+    return {
+        tokens[start + 3][0]
+        for start in range(len(tokens) - 4)
+        if tokens[start][0] == "."
+        and tokens[start + 1][0] in _MACROS
+        and tokens[start + 2][0] == "("
+        and tokens[start + 3].lastgroup == "name"
+        and tokens[start + 4][0] == ","
+    }
 
 
 def variable_paths(text: str) -> tuple[VariablePath, ...]:
     """Return the paths into the event that an expression reads, each once, in the order of the text."""
-    tokens = [token for token in _TOKEN.finditer(text) if token.lastgroup != "skipped"]
+    tokens = _tokens(text)
     names = set(VARIABLES) - macro_variables(text)
     return tuple(dict.fromkeys(_paths(tokens, names)))
+
+
+def _tokens(text: str) -> list[re.Match[str]]:
+    return [token for token in _TOKEN.finditer(text) if token.lastgroup != "skipped"]
 
 
 def _paths(tokens: list[re.Match[str]], names: set[str]) -> Iterator[VariablePath]:
@@ -98,7 +111,8 @@ def _path_at(tokens: list[re.Match[str]], start: int) -> VariablePath:
     steps: list[str | int] = [tokens[start][0]]
     end = start + 1
     while end < len(tokens) - 1:
-        if tokens[end][0] == "." and _text(tokens, end + 2) != "(":  # a name before ( is a method
+        is_name = tokens[end + 1].lastgroup == "name"
+        if tokens[end][0] == "." and is_name and _text(tokens, end + 2) != "(":  # a name before ( is a method
             steps.append(tokens[end + 1][0])
             end += 2
         elif tokens[end][0] == "[" and _text(tokens, end + 2) == "]" and (key := _key(tokens[end + 1][0])) is not None:

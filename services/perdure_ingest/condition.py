@@ -48,10 +48,7 @@ class Condition:
         Raises:
             InvalidMessage: The condition fails for this event, or is neither true nor false.
         """
-        value = self._whole.value(variables)
-        if not isinstance(value, bool):
-            raise self._whole.refusal(f"gives {value!r}, not true or false")
-        return "" if value else _explain(self._first_false(variables), variables)
+        return "" if self._whole.holds(variables) else _explain(self._first_false(variables), variables)
 
     def _first_false(self, variables: EventVariables) -> _Conjunct:
         """Return the first conjunct that is false; those after it are not evaluated."""

@@ -1,92 +1,137 @@
 """Shows what would become of an event, and publishes nothing: ``python -m perdure_ingest.dry_run``.
 
-Standard input holds the event, as ``{"type": ..., "data": ..., "id": ..., "headers": {...}}``. Standard output gets
-each route's outcome, one JSON object a line. A wrong configuration is reported on standard error, with exit code 1.
+Standard input holds a ``TrialEvent`` as JSON, its body in base64. Standard output gets one ``RouteOutcome`` a line. A
+wrong configuration is reported on standard error, with exit code 1.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from perdure.bus import RawMessage, StoredMessage, write_event
+from perdure.bus.envelope import describe_errors
 from perdure.config.loader import load_settings
 from perdure.config.routes import Route
 from perdure.contracts import Event, Reason
-from perdure.errors import SetupError
-from perdure_ingest.admission import make_command
+from perdure.errors import InvalidMessage, SetupError
+from perdure_ingest.admission import Admission, decide
+from perdure_ingest.evaluation import Evaluation
+from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule, compile_rules
-from perdure_ingest.variables import Arrival, EventVariables
 
 __all__ = ["RouteOutcome", "TrialEvent", "try_event"]
 
 
 class TrialEvent(BaseModel):
-    """The event to try."""
+    """The event to try: what ``perdure publish`` would send, with this body.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        time: RFC 3339 text; by default the time of the trial.
+        headers: Further NATS headers; they win over those of the same name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", val_json_bytes="base64")
 
     type: str
-    data: JsonValue = None
+    body: bytes = b"{}"
     id: str = "example"
+    source: str = "perdure/cli"
+    subject: str | None = None
+    time: str | None = None
     headers: dict[str, str] = {}
+
+    def stored(self, now: datetime) -> StoredMessage:
+        """Return the message as NATS would store it now (UTC)."""
+        event = Event(id=self.id, type=self.type, source=self.source, subject=self.subject)
+        written = write_event(event)
+        own = {name.lower() for name in self.headers}
+        usual = {**written.headers, "ce-time": self.time or now.isoformat()}
+        headers = {name: value for name, value in usual.items() if name.lower() not in own} | self.headers
+        return StoredMessage(RawMessage(written.subject, self.body, headers), "EVENTS", 1, now, pending=0)
 
 
 class RouteOutcome(BaseModel):
     """What one route would do.
 
     Attributes:
-        takes: Whether the event is for the route, and fits.
+        route: Its name; None if the event is refused before any route sees it.
+        takes: Whether the event becomes the command.
         why: Why not, or what would happen.
-        reason: The reason of the dead letter that the event would become.
+        reason: The reason of the dead letter that the event would become because of this route.
         command: The command that ingest would publish.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    route: str
+    route: str | None
     takes: bool
     why: str
     reason: Reason | None = None
     command: JsonValue = None
 
 
-def try_event(trial: TrialEvent, *, rules: Sequence[Rule], now: datetime) -> Iterator[RouteOutcome]:
-    """Evaluate each route by itself for an event that NATS would store now (UTC)."""
-    event = Event(id=trial.id, type=trial.type, source="trial", data=trial.data)
-    variables = EventVariables(event, Arrival(1, now, trial.headers))
-    for rule in rules:
-        yield _outcome(rule, variables)
+def try_event(
+    trial: TrialEvent, *, rules: Sequence[Rule], now: datetime, max_payload_bytes: int
+) -> Iterator[RouteOutcome]:
+    """Yield what would become of an event that NATS would store now (UTC), as ingest itself decides it."""
+    try:
+        event, arrival = receive(trial.stored(now), max_payload_bytes=max_payload_bytes)
+    except InvalidMessage as error:
+        yield RouteOutcome(route=None, takes=False, why=error.detail, reason=error.reason)
+        return
+    admission = decide(event, arrival, rules=rules)
+    commands: dict[str, JsonValue] = {
+        it.evaluation.route: it.command.model_dump(mode="json") for it in admission.admitted
+    }
+    for rule, evaluation in zip(rules, admission.evaluations, strict=True):
+        yield _outcome(rule.route, evaluation, admission, commands.get(rule.name))
 
 
-def _outcome(rule: Rule, variables: EventVariables) -> RouteOutcome:
-    evaluation = rule.evaluate(variables)
-    if evaluation.refusal is not None:
-        refusal = evaluation.refusal
-        return RouteOutcome(route=rule.name, takes=False, why=refusal.detail, reason=refusal.reason)
+def _outcome(route: Route, evaluation: Evaluation, admission: Admission, command: JsonValue) -> RouteOutcome:
+    name, refusal = evaluation.route, evaluation.refusal
+    if refusal is not None:
+        return RouteOutcome(route=name, takes=False, why=refusal.detail, reason=refusal.reason)
     if not evaluation.matched:
-        return RouteOutcome(route=rule.name, takes=False, why=evaluation.reason)
-    command: JsonValue = make_command(rule.route, variables, evaluation).model_dump(mode="json")
-    return RouteOutcome(route=rule.name, takes=True, why=_action(rule.route, evaluation.key), command=command)
+        return RouteOutcome(route=name, takes=False, why=evaluation.reason)
+    if admission.refused_by is not None:
+        why = (
+            f"{_action(route, would=True)}, but the event becomes a dead letter because of route {admission.refused_by}"
+        )
+        return RouteOutcome(route=name, takes=False, why=why)
+    why = _action(route)
+    if route.flow is not None or route.window is not None:
+        why += f", after its flow control{f' (key {evaluation.key})' if evaluation.key else ''}"
+    return RouteOutcome(route=name, takes=True, why=why, command=command)
 
 
-def _action(route: Route, key: str) -> str:
-    action = f"starts {route.workflow}" if route.workflow else f"signals {route.signal}"
-    if route.signal_with_start:
-        action = f"signals {route.signal_with_start.signal}, and starts {route.workflow} if it is not open"
-    if route.flow is None and route.window is None:
-        return action
-    return f"{action}, after its flow control{f' (key {key})' if key else ''}"
+def _action(route: Route, *, would: bool = False) -> str:
+    starts, signals = ("would start", "would signal") if would else ("starts", "signals")
+    if both := route.signal_with_start:
+        return f"{signals} {both.signal}, and {starts} {both.start} if it is not open"
+    return f"{starts} {route.start}" if route.start else f"{signals} {route.signal}"
 
 
 def _main() -> None:
+    with redirect_stdout(sys.stderr):  # schemas are the user's code, and may print
+        outcomes = [outcome.model_dump_json() for outcome in _tried(sys.stdin.read())]
+    print("\n".join(outcomes))  # noqa: T201 (its output)
+
+
+def _tried(text: str) -> list[RouteOutcome]:
     try:
-        rules = compile_rules(load_settings().routes)
+        settings = load_settings()
+        rules = compile_rules(settings.routes)
     except SetupError as error:
         sys.exit(str(error))
-    trial = TrialEvent.model_validate_json(sys.stdin.read())
-    for outcome in try_event(trial, rules=rules, now=datetime.now(UTC)):
-        print(outcome.model_dump_json())  # noqa: T201 (its output)
+    try:
+        trial = TrialEvent.model_validate_json(text)
+    except ValidationError as error:
+        sys.exit(f"The event cannot be tried: {describe_errors(error)}.")
+    limit = settings.ingest.max_payload_bytes
+    return list(try_event(trial, rules=rules, now=datetime.now(UTC), max_payload_bytes=limit))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
-"""CEL expressions and templates of a route: compiled at start, evaluated for each event."""
+"""CEL expressions of a route: compiled at start, evaluated for each event."""
 
 import json
-import re
-from typing import Any, Final
+from typing import Any
 
 import cel
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import InvalidMessage, SetupError
 from perdure.values.nearest import nearest
-from perdure_ingest.cel_text import macro_variables
+from perdure_ingest.cel_text import VariablePath, macro_variables, variable_paths
+from perdure_ingest.exact_integers import inexact
 from perdure_ingest.variables import VARIABLES, EventVariables
 
-__all__ = ["Expression", "Template"]
-
-_FIELD: Final = re.compile(r"\{([^{}]*)\}")
+__all__ = ["Expression"]
 
 
 class Expression:
@@ -31,20 +29,34 @@ class Expression:
             self._program = cel.compile(text)
         except ValueError as error:
             raise SetupError(f"`{field}` is not CEL: {error}") from error
-        for name in set(self._program.variables()) - macro_variables(text):
+        defined = macro_variables(text)
+        for name in set(self._program.variables()) - defined:
             if name not in VARIABLES:
-                raise SetupError(f"`{field}` uses {name}, which no event has{_near(name)}")
+                raise SetupError(f"`{field}` uses {name}, which no event has{nearest(name, VARIABLES)}")
+        shadowed = (VariablePath(name, (name,)) for name in VARIABLES if name in defined)
+        self._paths = (*variable_paths(text), *shadowed)
+
+    def holds(self, variables: EventVariables) -> bool:
+        """Evaluate the expression as a condition; integers beyond CEL's are compared as doubles.
+
+        Raises:
+            InvalidMessage: It fails for this event, or is neither true nor false.
+        """
+        value = self._evaluate(variables)
+        if not isinstance(value, bool):
+            raise self.refusal(f"gives {value!r}, not true or false")
+        return value
 
     def value(self, variables: EventVariables) -> Any:
         """Evaluate the expression for an event.
 
         Raises:
-            InvalidMessage: It fails for this event.
+            InvalidMessage: It fails for this event, or reads an integer whose digits CEL would lose.
         """
-        try:
-            return self._program.execute(variables.context)
-        except Exception as error:  # CEL raises whatever Python type fits what the expression did wrong
-            raise self.refusal(f"fails: {error!r}") from error
+        for path in self._paths if variables.holds_inexact else ():
+            if (number := inexact(path.value_in(variables.values))) is not None:
+                raise self.refusal(f"reads {path.text}: {number} is beyond the integers of CEL; send it as text")
+        return self._evaluate(variables)
 
     def json(self, variables: EventVariables) -> Any:
         """Evaluate the expression for an event, and return a JSON value.
@@ -64,44 +76,8 @@ class Expression:
         """Return the error for an event on which this expression has a problem."""
         return InvalidMessage("bad_expression", f"{self._label} {problem}")
 
-
-class Template:
-    """Text with fields of an event in braces, such as ``order-{data.order_id}``."""
-
-    def __init__(self, route: str, field: str, text: str) -> None:
-        """Check the template.
-
-        Raises:
-            SetupError: A brace has no partner, or a field names what no event has.
-        """
-        self._route = route
-        self._text = text
-        if brace := re.search("[{}]", _FIELD.sub("", text)):
-            partner = "is not closed" if brace[0] == "{" else "was not opened"
-            raise SetupError(f"`{field}: {text}`: a `{brace[0]}` {partner}; write a field as {{data.order_id}}")
-        for path in _FIELD.findall(text):
-            name = path.strip().partition(".")[0]
-            if name not in VARIABLES:
-                raise SetupError(f"`{field}: {text}` uses {name or 'an empty field'}, which no event has{_near(name)}")
-
-    def fill(self, variables: EventVariables) -> str:
-        """Replace each field by its value.
-
-        Raises:
-            InvalidMessage: The event has no such field.
-        """
-        return _FIELD.sub(lambda field: str(self._look_up(variables, field[1].strip())), self._text)
-
-    def _look_up(self, variables: EventVariables, path: str) -> Any:
-        value: Any = variables.values
-        for part in path.split("."):
-            if not isinstance(value, dict) or part not in value:
-                raise InvalidMessage(
-                    "bad_data", f"Route {self._route} needs the field {path}, which this event does not have"
-                )
-            value = value[part]
-        return value
-
-
-def _near(name: str) -> str:
-    return nearest(name, VARIABLES)
+    def _evaluate(self, variables: EventVariables) -> Any:
+        try:
+            return self._program.execute(variables.context)
+        except Exception as error:  # CEL raises whatever Python type fits what the expression did wrong
+            raise self.refusal(f"fails: {error!r}") from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from perdure.bus.topology import matches
 from perdure.config.problem import InvalidConfiguration, Problem
@@ -13,16 +13,18 @@ from perdure.config.yaml_file import source_position
 from perdure.errors import InvalidMessage, SetupError
 from perdure_ingest.condition import Condition
 from perdure_ingest.evaluation import Evaluation, Refusal, Stage
-from perdure_ingest.expressions import Expression, Template
+from perdure_ingest.expressions import Expression
 from perdure_ingest.identity import fit_workflow_id, workflow_id
+from perdure_ingest.instants import read_instant
+from perdure_ingest.plain_text import plain_text
 from perdure_ingest.schemas import load_check
+from perdure_ingest.templates import Template
 from perdure_ingest.variables import EventVariables
 
 __all__ = ["Rule", "compile_rule", "compile_rules"]
 
 _MOST_URGENT, _LEAST_URGENT = 1, 5
 _LONGEST_FAIRNESS_KEY: Final = 64  # bytes; Temporal's own limit
-_TIME: Final = TypeAdapter(AwareDatetime)
 
 Input = Expression | dict[str, Expression] | None
 
@@ -85,13 +87,25 @@ class Rule:
             not_before=self._not_before_time(variables),
             input=_input_value(self._input, variables),
             start_input=_input_value(self._start_input, variables) if self.route.signal_with_start else None,
-            key="" if self._key is None else str(self._key.json(variables)),
+            key=self._key_value(variables),
         )
 
     def _run_id(self, variables: EventVariables) -> str:
         if self._workflow_id is None:
             return workflow_id(self.name, variables.event.id)
-        return fit_workflow_id(self._workflow_id.fill(variables))
+        text = self._workflow_id.fill(variables)
+        if not text:
+            raise self._workflow_id.refusal("is empty for this event, and a run needs an id")
+        return fit_workflow_id(text)
+
+    def _key_value(self, variables: EventVariables) -> str:
+        if self._key is None:
+            return ""
+        try:
+            return plain_text(self._key.json(variables))
+        except ValueError as error:
+            problem = f"Route {self.name}: `flow.key` needs text, a number, true or false, but gives {error}"
+            raise InvalidMessage("bad_data", problem) from error
 
     def _priority_value(self, variables: EventVariables) -> int | None:
         if self._priority is None:
@@ -114,9 +128,9 @@ class Rule:
             return delayed
         value = self._not_before.value(variables)
         try:
-            not_before = _TIME.validate_python(value)
-        except ValidationError as error:
-            raise self._not_before.refusal(f"gives {value!r}, not a time with its zone") from error
+            not_before = read_instant(value)
+        except ValueError as error:
+            raise self._not_before.refusal(f"gives {value!r}: {error}") from error
         return max(not_before, delayed) if delayed else not_before
 
     def _compile(self, field: str, text: str | None) -> Expression | None:

@@ -24,12 +24,30 @@ def load_check(schema: str | dict[str, Any]) -> Check:
         SetupError: It is neither a JSON Schema nor the path of a pydantic model.
     """
     if isinstance(schema, str):
-        return _model_check(schema)
+        return _guarded(_model_check(schema))
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise SetupError(f"`schema` is not a JSON Schema: {error.message}") from error
-    return _schema_check(Draft202012Validator(schema))
+    return _guarded(_schema_check(Draft202012Validator(schema)))
+
+
+def _guarded(check: Check) -> Check:
+    """Refuse data on which the schema itself fails: an author's validator, or a reference that leads nowhere."""
+
+    def guarded(data: JsonValue) -> None:
+        try:
+            check(data)
+        except InvalidMessage:
+            raise
+        except Exception as error:  # the code is the user's: it may raise anything
+            place = author_place(error)
+            at = f" ({place})" if place else ""
+            raise InvalidMessage(
+                "bad_data", f"`schema` fails on this data: {type(error).__name__}: {error}{at}"
+            ) from error
+
+    return guarded
 
 
 def _model_check(path: str) -> Check:

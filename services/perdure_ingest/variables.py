@@ -9,6 +9,7 @@ from typing import Any, Final
 import cel
 
 from perdure.contracts import Event
+from perdure_ingest.exact_integers import inexact
 
 __all__ = ["VARIABLES", "Arrival", "EventVariables"]
 
@@ -57,3 +58,8 @@ class EventVariables:
             Exception: CEL cannot hold a value.
         """
         return cel.Context(self.values)
+
+    @cached_property
+    def holds_inexact(self) -> bool:
+        """Whether CEL would lose digits of an integer in the data."""
+        return inexact(self.event.data) is not None

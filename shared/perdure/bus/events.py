@@ -6,6 +6,7 @@ Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format 
 import json
 import math
 from base64 import b64decode
+from collections.abc import Iterable
 from typing import Any, Final, Never
 
 from pydantic import JsonValue, ValidationError
@@ -18,6 +19,10 @@ __all__ = ["PREFIX", "STRUCTURED", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
+
+_DEEPEST: Final = (
+    128  # levels; pydantic reads at most 200, and commands and results put the data into objects of theirs
+)
 
 
 def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
@@ -87,6 +92,8 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
 
 
 def _validated(fields: dict[str, Any]) -> Event:
+    if _is_deep(fields.get("data")):
+        raise InvalidMessage("not_json", f"The data is nested too deeply: more than {_DEEPEST} levels.")
     try:
         event = Event.model_validate(fields)
     except ValidationError as error:
@@ -113,6 +120,25 @@ def _json(body: bytes) -> JsonValue:
     except ValueError as error:
         raise InvalidMessage("not_json", f"The body is not JSON: {error}.") from error
     return value
+
+
+def _is_deep(data: JsonValue) -> bool:
+    level = [data]
+    for _ in range(_DEEPEST + 1):
+        if not level:
+            return False
+        level = [inner for value in level for inner in _inner(value)]
+    return bool(level)
+
+
+def _inner(value: JsonValue) -> Iterable[JsonValue]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 def _refuse_constant(name: str) -> Never:

@@ -115,6 +115,8 @@ def parse_data(text: str) -> JsonValue:
     """
     try:
         data: JsonValue = json.loads(text)
+    except RecursionError as error:
+        raise PerdureError("The data is nested too deeply.") from error
     except ValueError as error:
         raise PerdureError(f'The data is not JSON: {error}. Quote it for the shell: \'{{"key": "value"}}\'') from error
     return data

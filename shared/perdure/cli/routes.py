@@ -3,21 +3,25 @@
 import asyncio
 import json
 import sys
+from base64 import b64encode
 from collections import Counter
 from typing import Annotated, Any, Final
 
 import typer
+from rich.text import Text
 
 from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.output import console, print_json, table
 from perdure.cli.publish import parse_data
+from perdure.client.publishing import check_type
 from perdure.config.loader import load_settings
 from perdure.config.project import project_folder
 from perdure.config.routes import Route
 from perdure.contracts import from_token, to_token
 from perdure.errors import PerdureError
+from perdure.values.printable import printable
 
 __all__ = ["register"]
 
@@ -30,10 +34,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(routes, name="routes")
 
     @routes.command(epilog='Example: perdure routes check documents.submitted \'{"path": "contract.md"}\'')
-    def check(
+    def check(  # noqa: PLR0913, PLR0917 (each is a flag)
         type_: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as documents.submitted.")],
         data: Annotated[str, typer.Argument(help="The event's data, JSON; - reads it from standard input.")] = "{}",
         event_id: Annotated[str, typer.Option("--id", help="The event's id.")] = "example",
+        source: Annotated[str, typer.Option(help="The CloudEvents source.")] = "perdure/cli",
+        subject: Annotated[str | None, typer.Option(help="The CloudEvents subject.")] = None,
+        time: Annotated[str | None, typer.Option(help="The event's own time, RFC 3339; by default now.")] = None,
         header: Annotated[list[str] | None, typer.Option(help="A NATS header, as name=value.")] = None,
         *,
         as_json: Json = False,
@@ -44,10 +51,16 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
+        check_type(type_)
+        text = sys.stdin.read() if data == "-" else data
+        parse_data(text)
         event = {
             "type": type_,
-            "data": parse_data(sys.stdin.read() if data == "-" else data),
+            "body": b64encode(text.encode(errors="surrogateescape")).decode(),
             "id": event_id,
+            "source": source,
+            "subject": subject,
+            "time": time,
             "headers": dict(map(_header, header or [])),
         }
         outcomes = run_command(_try(event))
@@ -106,10 +119,11 @@ def _print(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
         if as_json:
             console.out(json.dumps(outcome), highlight=False)
             continue
-        sign = "[green]✓[/]" if outcome["takes"] else "[red]✗[/]" if outcome["reason"] else "[dim]·[/]"
+        sign, style = ("✓", "green") if outcome["takes"] else ("✗", "red") if outcome["reason"] else ("·", "dim")
         why = f"dead letter, {outcome['reason']}: {outcome['why']}" if outcome["reason"] else outcome["why"]
-        console.print(f"{sign} [bold]{outcome['route']}[/]", end="  ")
-        console.print(why, soft_wrap=True, markup=False)
+        route = f"{outcome['route']}  " if outcome["route"] else ""
+        line = Text.assemble((f"{sign} ", style), (printable(route), "bold"), printable(why))
+        console.print(line, soft_wrap=True)
         if outcome["takes"]:
             console.print(f"    run {outcome['command']['workflow_id']}", soft_wrap=True, markup=False)
     if not as_json and not any(it["takes"] or it["reason"] for it in outcomes):

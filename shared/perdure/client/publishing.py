@@ -16,7 +16,7 @@ from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 from perdure.errors import Conflict, NotConfirmed, PerdureError, Unavailable
 
-__all__ = ["new_event", "publish_event"]
+__all__ = ["check_type", "new_event", "publish_event"]
 
 _NOT_IN_A_TYPE: Final = frozenset(" \t\r\n*>")
 
@@ -34,11 +34,7 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
     Raises:
         PerdureError: The type cannot be a NATS subject, or an attribute or the data is wrong.
     """
-    if not all(type_.split(".")) or _NOT_IN_A_TYPE & set(type_):
-        raise PerdureError(
-            f"{type_!r} cannot be an event type: write words separated by dots, such as documents.submitted, without "
-            "spaces, * and >."
-        )
+    check_type(type_)
     if id_ == "":
         raise PerdureError("An event's id may not be empty: leave it out, or name one.")
     try:
@@ -55,6 +51,19 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
         raise PerdureError(f"The event is wrong: {describe_errors(error)}.") from error
     except (TypeError, ValueError) as error:
         raise PerdureError(f"The event's data is not JSON: {error}.") from error
+
+
+def check_type(type_: str) -> None:
+    """Refuse an event type that cannot be a NATS subject.
+
+    Raises:
+        PerdureError: It holds an empty word, a space or a wildcard.
+    """
+    if not all(type_.split(".")) or _NOT_IN_A_TYPE & set(type_):
+        raise PerdureError(
+            f"{type_!r} cannot be an event type: write words separated by dots, such as documents.submitted, without "
+            "spaces, * and >."
+        )
 
 
 async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:

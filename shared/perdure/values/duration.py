@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 __all__ = ["Duration", "duration_text", "parse_duration"]
 
+_LONGEST: Final = timedelta(days=36_500)  # Temporal's server counts in nanoseconds, which end after 292 years
 _UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _PATTERN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*")
 
@@ -16,17 +17,13 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
     """Read a duration; a bare number is in seconds.
 
     Raises:
-        ValueError: The text is no duration; the message shows how to write one.
+        ValueError: The text is no duration, or longer than 100 years; the message shows how to write one.
     """
-    if isinstance(text, timedelta):
-        return text
-    match = _PATTERN.fullmatch(str(text))
-    if match is None:
-        raise ValueError(f"{text!r} is no duration: write 500ms, 90s, 15m, 2h or 7d")
-    try:
-        return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is longer than a million years") from error
+    if not isinstance(text, timedelta):
+        return parse_duration(_read(str(text)))
+    if text > _LONGEST:
+        raise ValueError(f"{duration_text(text)} is too long: a duration is at most 36500d (100 years)")
+    return text
 
 
 def duration_text(duration: timedelta) -> str:
@@ -36,6 +33,16 @@ def duration_text(duration: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:g}s"
+
+
+def _read(text: str) -> timedelta:
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write 500ms, 90s, 15m, 2h or 7d")
+    try:
+        return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+    except OverflowError:
+        return timedelta.max
 
 
 def _parse(value: Any) -> timedelta:

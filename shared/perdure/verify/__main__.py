@@ -34,7 +34,7 @@ def _verify(
     events: Annotated[
         Path | None, typer.Option(help='File of lines {"id": …, "type": …}; default: all in EVENTS.')
     ] = None,
-    runs_per_event: Annotated[int, typer.Option(min=1, help="Expect this many matching routes per event.")] = 1,
+    runs_per_event: Annotated[int, typer.Option(min=1, help="Expect at least so many matching routes per event.")] = 1,
     within: Annotated[str, typer.Option(help="Wait this long until all checks pass, e.g. 30s or 2m.")] = "30s",
     *,
     ended: Annotated[bool, typer.Option("--ended", help="An open run is a violation, too.")] = False,

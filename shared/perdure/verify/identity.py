@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["command_event_id", "event_id"]
+__all__ = ["command_event_id", "command_route", "event_id"]
 
 
 def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
@@ -30,6 +30,11 @@ def command_event_id(body: bytes) -> str | None:
     """Return the id of the event that a command names, or None."""
     event = _object(body).get("event")
     return str(event["id"]) if isinstance(event, dict) and "id" in event else None
+
+
+def command_route(body: bytes) -> str:
+    """Return the name of the route that a command comes from; empty if it names none."""
+    return str(_object(body).get("route") or "")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def judge(
     Args:
         expected: The events that were published.
         seen: What the sources hold.
-        runs_per_event: How many routes each event matches.
+        runs_per_event: How many routes each event matches at least; more count if COMMANDS holds a command of each.
         ended: Whether every run must have ended.
     """
     ids = {event.id for event in expected}
@@ -106,13 +106,15 @@ def _outcomes(
     expected: Sequence[Expected], seen: Observations, runs: Sequence[Execution], runs_per_event: int
 ) -> Iterator[Violation]:
     runs_of, dead_letters_of = _group_by(runs, lambda run: run.event_id), _dead_letters_by_event(seen)
+    commands_of = _group_by(seen.commands, lambda command: command.event_id)
     for event in expected:
         ran, dead = runs_of.get(event.id, ()), dead_letters_of.get(event.id, ())
         by_ingest = sum(it.stream == "EVENTS" for it in dead)
         downstream = len(dead) - by_ingest
         found = f"{_list_runs(ran)}, {_list_dead_letters(dead)}"
         refused = by_ingest == 1 and not downstream and not ran
-        routed = not by_ingest and len(ran) + downstream == runs_per_event
+        routes = {it.route for it in commands_of.get(event.id, ())}
+        routed = not by_ingest and len(ran) + downstream == max(runs_per_event, len(routes))
         if not (refused or routed):
             yield Violation("outcome", event.id, found)
         elif (event.outcome == "run" and dead) or (event.outcome == "dead_letter" and ran):

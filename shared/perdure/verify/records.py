@@ -67,10 +67,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command in COMMANDS, with the id of its event."""
+    """A command in COMMANDS, with the id of its event and the name of its route."""
 
     sequence: int
     event_id: str
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

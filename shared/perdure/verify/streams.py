@@ -10,7 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, Progress
-from perdure.verify.identity import command_event_id, event_id
+from perdure.verify.identity import command_event_id, command_route, event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 
 __all__ = ["AUDITED", "StreamMessage", "Streams"]
@@ -100,7 +100,7 @@ class Streams:
                 self.published.append(Published(message.sequence, message.subject, identity, message.digest))
             case "COMMANDS":
                 if (about := command_event_id(message.body)) is not None:
-                    self.commands.append(Command(message.sequence, about))
+                    self.commands.append(Command(message.sequence, about, command_route(message.body)))
             case "PROGRESS":
                 self._add_fact(message)
             case "DLQ":

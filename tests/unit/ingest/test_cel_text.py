@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure_ingest.cel_text import split_conjuncts, variable_paths
+from perdure_ingest.cel_text import macro_variables, split_conjuncts, variable_paths
 
 LITERALS = ["'&&'", '"("', "r'\\'", '"""a " && """', "'''b ' ('''", r"'it\'s && so'", 'r"""\\"""', "b'&&'", "[1, 2]"]
 
@@ -57,3 +57,15 @@ def test_every_conjunct_is_an_expression_of_its_own(parts: list[tuple[str, bool]
 )
 def test_the_variables_that_an_expression_reads_are_found(text: str, paths: list[str]) -> None:
     assert [path.text for path in variable_paths(text)] == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("data.items.exists (x, x > 1)", {"x"}),
+        ("data.items . all( // each\n y, y > 1)", {"y"}),
+        ("data.x == '.exists(z, z)'", set()),
+    ],
+)
+def test_the_variables_that_macros_define_are_found(text: str, variables: set[str]) -> None:
+    assert macro_variables(text) == variables

@@ -138,6 +138,15 @@ def test_each_of_two_routes_becomes_a_run_or_a_dead_letter() -> None:
     assert only(VALID, runs_per_event=2)[:2] == ("outcome", "good")
 
 
+def test_the_routes_of_an_event_are_counted_in_its_commands() -> None:
+    dead = [DeadLetterRecord(number, "unknown_workflow", "COMMANDS", number, None) for number in (2, 3)]
+    commands = [*VALID.commands, Command(2, "bad", "A"), Command(3, "bad", "B")]
+    both = replace(VALID, commands=commands, dead_letters=dead)
+
+    assert violations(both) == []
+    assert only(replace(both, dead_letters=dead[:1]))[:2] == ("outcome", "bad")
+
+
 def test_a_continued_run_counts_once() -> None:
     first = replace(RUN, run_id="r0", status="CONTINUED_AS_NEW")
 

@@ -1,0 +1,21 @@
+"""Reads a stored message of EVENTS as an event."""
+
+from perdure.bus import StoredMessage, read_event
+from perdure.contracts import Event
+from perdure.errors import InvalidMessage
+from perdure_ingest.variables import Arrival
+
+__all__ = ["receive"]
+
+
+def receive(message: StoredMessage, *, max_payload_bytes: int) -> tuple[Event, Arrival]:
+    """Return the event, and how NATS received it.
+
+    Raises:
+        InvalidMessage: The body is larger than ``max_payload_bytes``, or the message is no event.
+    """
+    raw = message.raw
+    if len(raw.body) > max_payload_bytes:
+        raise InvalidMessage("too_large", f"{len(raw.body)} bytes; ingest takes at most {max_payload_bytes}")
+    event = read_event(raw, fallback_id=f"{message.stream}.{message.sequence}")
+    return event, Arrival(message.sequence, message.stored_at, raw.headers)
