@@ -1,6 +1,7 @@
 """The example workflows with scripted models: waiting, failures and refusals."""
 
 import asyncio
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,9 +129,10 @@ def test_a_single_essay_has_priority_over_bulk_essays_which_may_wait_for_the_nig
     window = re.findall(r"`(window: .*?)`", shown)[0]
     (tmp_path / "perdure.yaml").write_text(shown.replace("priority: 5", f"priority: 5, {window}"))
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "perdure.yaml"))
-    event = TrialEvent(type="essays.submitted", data={"path": "essay.md", **data})
+    event = TrialEvent(type="essays.submitted", body=json.dumps({"path": "essay.md", **data}).encode())
 
-    outcomes = try_event(event, rules=compile_rules(load_settings().routes), now=datetime.now(UTC))
+    rules = compile_rules(load_settings().routes)
+    outcomes = try_event(event, rules=rules, now=datetime.now(UTC), max_payload_bytes=100_000)
 
     (taken,) = [outcome for outcome in outcomes if outcome.takes]
     command = StartWorkflow.model_validate(taken.command)
