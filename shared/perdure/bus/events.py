@@ -124,11 +124,11 @@ def _json(body: bytes) -> JsonValue:
 
 def _is_deep(data: JsonValue) -> bool:
     level = [data]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inner(value)]
         if not level:
             return False
-        level = [inner for value in level for inner in _inner(value)]
-    return bool(level)
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def _inner(value: JsonValue) -> Iterable[JsonValue]:
