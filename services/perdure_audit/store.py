@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import URL, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -130,7 +130,7 @@ def _record(row: RowMapping) -> AuditRecord:
     return AuditRecord.model_validate({**row, "stored_at": stored_at})
 
 
-def _sqlite_url(state: Path) -> str:
+def _sqlite_url(state: Path) -> URL:
     folder = state.resolve() / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite+aiosqlite:///{folder / 'audit.db'}"
+    return URL.create("sqlite+aiosqlite", database=str(folder / "audit.db"))  # as text, `?` would end the path

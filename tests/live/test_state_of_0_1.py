@@ -6,7 +6,6 @@ they have for ever, its requests do not expire, and the timer that was due has b
 
 import json
 import time
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ def recorded(folder: Path, run: str, last: int) -> list[dict[str, Any]]:
     """The same as the audit has it, once it has all."""
     for _ in range(300):
         records = printed(perdure(folder, "audit", "tail", "-n", "500", "--subject", f".{run}", "--json"))
-        facts = [json.loads(b64decode(it["body"])) for it in records if it["stream"] == "PROGRESS"]
+        facts = [it["data"] for it in records if it["stream"] == "PROGRESS"]
         by_number = {fact["sequence"]: fact for fact in facts}
         if len(by_number) == last:
             break

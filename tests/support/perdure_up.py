@@ -4,9 +4,10 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.binaries import binary
 from tests.support.command_line import perdure, printed
@@ -14,22 +15,42 @@ from tests.support.ports import give_ports
 
 
 @contextmanager
-def running(folder: Path, *, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, *options: str, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
     """Run ``perdure up`` in ``folder`` with ports of its own, from when its services are ready."""
     if not (folder / ".perdure").exists():
         give_ports(folder / ".perdure")
-    up = subprocess.Popen([binary("perdure"), "up", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True)
+    with starting(folder, *options, ended_by=ended_by) as up:
+        wait_until_up(up)
+        yield up
+
+
+@contextmanager
+def starting(folder: Path, *options: str, ended_by: signal.Signals = signal.SIGINT) -> Iterator[subprocess.Popen[str]]:
+    """Run ``perdure up`` in ``folder``, from its first moment."""
+    command = [binary("perdure"), "up", "--json", *options]
+    up = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
-        assert up.stdout is not None
-        for line in up.stdout:
-            if "services" in json.loads(line):
-                break
         yield up
     finally:
         up.send_signal(ended_by)
         up.wait(40)
         assert up.stdout is not None
         up.stdout.close()
+
+
+def wait_until_up(up: subprocess.Popen[str]) -> None:
+    """Wait until all services of a starting suite are ready."""
+    next_event(up, lambda event: "services" in event)
+
+
+def next_event(up: subprocess.Popen[str], matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the next matching line of ``perdure up --json``."""
+    assert up.stdout is not None
+    for line in up.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if matches(event):
+            return event
+    raise AssertionError("perdure up has ended")
 
 
 def waiting_request(folder: Path) -> str:

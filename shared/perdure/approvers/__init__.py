@@ -4,6 +4,7 @@ from perdure.approvers.directory import Approver, Away, Directory, Identity, Not
 from perdure.approvers.eligibility import escalated, may_vote
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
+from perdure.approvers.policy_check import policy_problems
 from perdure.approvers.signature import canonical, sign, verifies
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "escalated",
     "key_id_of",
     "may_vote",
+    "policy_problems",
     "sign",
     "verifies",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from perdure.approvers.directory import Directory
 from perdure.contracts import ApprovalRequested, Escalation, Policy
 
-__all__ = ["escalated", "may_vote"]
+__all__ = ["escalated", "is_asked", "may_vote"]
 
 
 def may_vote(
@@ -21,9 +21,14 @@ def may_vote(
         now: The current time (UTC); it decides which delegations hold.
         also: Names of people and roles that an escalation has added, if ``request`` is as opened.
     """
-    policy, (names, roles) = request.policy, known.represented(person, now)
-    if request.requester in names and not policy.requester_may_answer:
+    if request.requester in known.represented(person, now)[0] and not request.policy.requester_may_answer:
         return False
+    return is_asked(known, person, request.policy, now, also=also)
+
+
+def is_asked(known: Directory, person: str, policy: Policy, now: datetime, *, also: Collection[str] = ()) -> bool:
+    """Return whether a policy lets a person vote, whoever the requester is; see ``may_vote``."""
+    names, roles = known.represented(person, now)
     if not (policy.people or policy.roles):
         return person in known.approvers
     eligible_names, eligible_roles = {*policy.people, *also}, {*policy.roles, *policy.veto_roles, *also}

@@ -1,6 +1,7 @@
 """The connection of commands to the bus, and the options that they share."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, TypeVar
@@ -10,35 +11,39 @@ import typer
 from perdure.bus import NatsBus, connect
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
+from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.telemetry.tracing import tracing
 
-__all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
+__all__ = ["Json", "open_bus", "reach", "run_command"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
+_GREETS_WITHIN: Final = 1.0  # seconds, of a server on this machine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="A run, event or request id, or its start.", show_default=False)]
 
 Result = TypeVar("Result")
 
 
 def run_command(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's asynchronous part."""
+    """Run a command's asynchronous part; what it logs beside its errors is not printed."""
+    logging.getLogger("perdure").addHandler(logging.NullHandler())
     return asyncio.run(work)
 
 
 @asynccontextmanager
 async def open_bus() -> AsyncIterator[NatsBus]:
-    """Connect to the local suite of this state folder if one runs, else to the configured servers.
+    """Connect to the suite of this folder or of the nearest parent, else to the servers that the user configured.
 
     Raises:
         Unavailable: As in ``reach``.
     """
     settings = load_settings()
+    nats = discover(settings)[0]
+    from perdure.telemetry.tracing import tracing  # noqa: PLC0415 (slow import, for nothing if no suite runs)
+
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with reach(discover(settings)[0], source="perdure/cli") as bus:
+        async with reach(nats, source="perdure/cli") as bus:
             yield bus
 
 
@@ -49,6 +54,7 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
     Raises:
         Unavailable: No server answers, or it refuses this folder.
     """
+    await _refuse_silence(nats)
     async with connect(nats, source=source, within=_ANSWERED_WITHIN) as bus:
         try:
             yield bus
@@ -60,3 +66,16 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
                 "suite of another folder, or wants a key (`nats.nkey_seed_file`). Go to that folder, or run "
                 "`perdure up` here."
             ) from error
+
+
+async def _refuse_silence(nats: NatsSettings) -> None:
+    """Fail at once if all servers are on this machine and nothing listens at any of them."""
+    if not all(map(is_loopback, nats.servers)):
+        return
+    for server in nats.servers:
+        try:
+            await server_name(server, within=_GREETS_WITHIN)
+        except NothingListens:
+            continue
+        return
+    raise Unavailable(f"No NATS server answers at {', '.join(nats.servers)}. Start one with `perdure up`.")

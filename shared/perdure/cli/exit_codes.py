@@ -4,7 +4,7 @@ from typing import Final
 
 from perdure.errors import NotFound, Pending, PerdureError, Unavailable
 
-__all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "NotJudged", "code_of"]
+__all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "code_of"]
 
 NO: Final = 1
 """The answer is no: the run failed, the vote was refused, a check found something, the configuration is wrong."""
@@ -18,10 +18,6 @@ UNREACHABLE: Final = 75
 """A server does not answer, and repeating the command is safe (``EX_TEMPFAIL`` of sysexits.h)."""
 INTERRUPTED: Final = 130
 """Ctrl-C (128 + SIGINT)."""
-
-
-class NotJudged(Pending):
-    """A decision or signal is stored, and has no receipt yet."""
 
 
 def code_of(error: PerdureError) -> int:

@@ -13,19 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
+from perdure.values.encodable import encodable
 from perdure.values.printable import printable
 
-__all__ = ["console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
+__all__ = ["age", "console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
 
 _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
 
 
 class _Console(Console):
-    """A console that prints text of others without interpreting it."""
+    """A console that prints text of others without interpreting it, and what its encoding lacks in another form."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=printable(segment.text))
+            yield segment if segment.control else segment._replace(text=self._shown(printable(segment.text)))
+
+    def _shown(self, text: str) -> str:
+        return encodable(text, self.encoding)
 
 
 console: Final = _Console(highlight=False, width=None if sys.stdout.isatty() else _IN_A_PIPE)
@@ -104,6 +108,15 @@ def local_time(time: datetime) -> str:
 def local_day(time: datetime) -> str:
     """Write an instant in the reader's zone, with date, seconds and offset from UTC."""
     return _local(time).isoformat(" ", "seconds")
+
+
+def age(since: datetime) -> str:
+    """Write how long ago an instant was, in its largest unit: 40s, 5m, 3h or 2d."""
+    seconds = max(0, (datetime.now(UTC) - since.replace(tzinfo=since.tzinfo or UTC)).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
 
 
 def _local(time: datetime) -> datetime:

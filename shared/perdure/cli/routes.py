@@ -14,6 +14,7 @@ from perdure.cli.command_group import new_group
 from perdure.cli.output import console, print_json, table
 from perdure.cli.publish import parse_data
 from perdure.config.loader import load_settings
+from perdure.config.project import project_folder
 from perdure.config.routes import Route
 from perdure.contracts import from_token, to_token
 from perdure.errors import PerdureError
@@ -92,6 +93,7 @@ async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=project_folder(),
     )
     output, errors = await trial.communicate(json.dumps(event).encode())
     if trial.returncode != 0:

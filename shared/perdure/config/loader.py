@@ -1,11 +1,14 @@
 """Reads the configuration once, at start, and reports what is wrong in it with its key."""
 
 import os
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
+from perdure.config.instance import INSTANCE_VARIABLE
+from perdure.config.project import anchored, project_folder
 from perdure.config.settings import PREFIX, Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError
@@ -13,11 +16,13 @@ from perdure.values.nearest import nearest
 
 __all__ = ["load_settings"]
 
-_NO_SETTINGS: Final = {CONFIG_VARIABLE}
+_NO_SETTINGS: Final = {CONFIG_VARIABLE, INSTANCE_VARIABLE}
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the configuration.
+    """Read the configuration, of this folder or of the nearest parent that has one.
+
+    Relative paths are relative to the folder of the project, those of ``overrides`` to the working folder.
 
     Args:
         overrides: Values by section; they win over variables and the file.
@@ -29,13 +34,17 @@ def load_settings(**overrides: Any) -> Settings:
     if file is not None and not file.is_file():
         raise SetupError(f"The configuration file {file} does not exist: correct {CONFIG_VARIABLE} or --config.")
     _refuse_unknown_variables()
+    here, folder = Path.cwd(), project_folder()
     try:
-        return Settings(**overrides)
+        if folder == here:
+            return Settings(**overrides)
+        settings: Settings = anchored(Settings(**anchored(overrides, here)), folder)
     except ValidationError as error:
         where = f"{file} or a {PREFIX} variable" if file else f"A {PREFIX} variable"
         raise SetupError("\n  ".join([f"{where} is wrong:", *_problems(error)])) from error
     except YAMLError as error:
         raise SetupError(f"{file} is not YAML: {error}") from error
+    return settings
 
 
 def _refuse_unknown_variables() -> None:

@@ -14,6 +14,7 @@ from perdure.config.approvals import ApprovalSettings
 from perdure.config.llm import LlmSettings, ProviderSettings
 from perdure.config.mcp import HttpServer, McpSettings, StdioServer
 from perdure.config.nats import NatsSettings
+from perdure.config.project import DEFAULT_STATE
 from perdure.config.routes import Route
 from perdure.config.services import (
     AuditSettings,
@@ -66,12 +67,11 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         frozen=True,
-        extra="forbid",
-        nested_model_default_partial_update=True,
+        extra="forbid",  # a section knows which of its keys were configured: `model_fields_set`
     )
 
     execution_engine: Annotated[Literal["local", "temporal"], BeforeValidator(_engine)] = "local"
-    state: Path = Path(".perdure")
+    state: Path = DEFAULT_STATE
     temporal: TemporalSettings = TemporalSettings()
     nats: NatsSettings = NatsSettings()
     llm: LlmSettings = LlmSettings()

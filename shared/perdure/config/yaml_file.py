@@ -7,15 +7,14 @@ import os
 import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from pydantic_settings import YamlConfigSettingsSource
 
-__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "read_yaml", "source_position"]
+from perdure.config.project import CONFIG_VARIABLE, DEFAULT_FILE, project_folder
 
-CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
-_DEFAULT_FILE: Final = Path("perdure.yaml")
+__all__ = ["CONFIG_VARIABLE", "Yaml12Source", "config_file", "read_yaml", "source_position"]
 
 
 class _Loader(yaml.SafeLoader):
@@ -43,10 +42,12 @@ def read_yaml(text: str) -> Any:
 
 
 def config_file() -> Path | None:
-    """Return the file that ``PERDURE_CONFIG`` names, else ``perdure.yaml`` of the working folder if it exists."""
+    """Return the file that ``PERDURE_CONFIG`` names, else ``perdure.yaml`` of the project's folder if it exists."""
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
-    return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
+    folder = project_folder()
+    file = DEFAULT_FILE if folder == Path.cwd() else folder / DEFAULT_FILE
+    return file if file.exists() else None
 
 
 def source_position(*location: str | int) -> str:

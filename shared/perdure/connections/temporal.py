@@ -1,16 +1,22 @@
 """Temporal clients with Perdure's address, credentials and data converter."""
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 from temporalio.client import Client, Plugin, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 
 from perdure.config.settings import TemporalSettings, TlsSettings
 from perdure.connections.temporal_internals import LeanDataConverter
 
 __all__ = ["converter", "open_client"]
+
+_CORE_LOG: Final = logging.getLogger("temporalio.core")
 
 
 async def open_client(
@@ -33,7 +39,18 @@ async def open_client(
         api_key=settings.api_key_file.read_text().strip() if settings.api_key_file else None,
         data_converter=converter(storage),
         plugins=plugins,
+        runtime=_runtime(),
     )
+
+
+@cache
+def _runtime() -> Runtime:
+    """Return the SDK's runtime of this process, whose Rust core logs through Python, in the form of all other lines."""
+    forwarding = LogForwardingConfig(
+        _CORE_LOG, append_target_to_name=False, prepend_target_on_message=False, append_log_fields_to_message=False
+    )
+    logs = LoggingConfig(filter=LoggingConfig.default.filter, forwarding=forwarding)
+    return Runtime(telemetry=TelemetryConfig(logging=logs))
 
 
 def converter(storage: ExternalStorage | None = None) -> DataConverter:

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from perdure.local.program import Program
 __all__ = ["Process"]
 
 _STOPPED_WITHIN: Final = 15.0  # seconds from SIGTERM to SIGKILL
-_MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated, once, at the next start
+_MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
 
@@ -31,8 +32,7 @@ class Process:
         """Start a program in its own session, so that Ctrl-C reaches only the supervisor, which stops it in order."""
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{program.name}.log"
-        if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
+        _rotate(log)
         with log.open("ab") as out:
             child = await asyncio.create_subprocess_exec(
                 *program.command,
@@ -40,6 +40,7 @@ class Process:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **program.environment},
+                cwd=program.folder,
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -50,6 +51,11 @@ class Process:
         """The id of the process and of its process group."""
         return self._child.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._child.returncode is None
+
     async def wait(self) -> int:
         """Wait for the end, kill the rest of the group, and return the exit code, or minus the signal number."""
         code = await self._child.wait()
@@ -58,7 +64,7 @@ class Process:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, not to its group."""
-        if self._child.returncode is None:
+        if self.is_running:
             self._child.send_signal(number)
 
     async def stop(self) -> None:
@@ -77,11 +83,22 @@ class Process:
             log.seek(max(0, self._log.stat().st_size - 4_096))
             return "\n".join(map(_message, log.read().decode(errors="replace").splitlines()[-lines:]))
 
+    def rotate_log(self) -> None:
+        """Move the content of a log that has become too large to ``<name>.log.1``."""
+        _rotate(self._log)
+
     def _kill_group(self) -> None:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return  # the group has ended
+
+
+def _rotate(log: Path) -> None:
+    """Copy and truncate, because a running process goes on writing to the same file; it appends, so to its new end."""
+    if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
 
 
 def _message(line: str) -> str:

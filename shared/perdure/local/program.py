@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -17,6 +19,7 @@ class Program:
         ready: Returns whether it can do its work now.
         environment: Variables added to the supervisor's own environment.
         first: Awaited before each start; a ``SetupError`` from it prevents the start.
+        folder: Its working folder; by default that of the supervisor.
     """
 
     name: str
@@ -25,16 +28,23 @@ class Program:
     ready: Callable[[], Awaitable[bool]]
     environment: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[], Awaitable[None]] | None = None
+    folder: Path | None = None
 
 
-def http_ready(url: str) -> Callable[[], Awaitable[bool]]:
-    """Return a readiness check that requires status 200 from a URL."""
+def http_ready(url: str, *, is_ours: Callable[[Any], bool] | None = None) -> Callable[[], Awaitable[bool]]:
+    """Return a readiness check that requires status 200 from a URL.
+
+    Args:
+        url: What is requested.
+        is_ours: Returns whether the JSON of the answer comes from our own process; by default any answer is accepted.
+    """
 
     async def ready() -> bool:
         async with httpx2.AsyncClient(timeout=1.0, trust_env=False) as client:
             try:
-                return (await client.get(url)).status_code == httpx2.codes.OK
-            except httpx2.HTTPError:
+                response = await client.get(url)
+                return response.status_code == httpx2.codes.OK and (is_ours is None or is_ours(response.json()))
+            except (httpx2.HTTPError, ValueError):  # not HTTP, or not JSON: another program answers
                 return False
 
     return ready

@@ -1,6 +1,7 @@
 """Creates and migrates the JetStream streams as the operator, once, before any service starts."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from perdure.bus import connect
@@ -14,9 +15,15 @@ _POLL_EVERY: Final = 0.02  # seconds
 
 
 class Provisioner:
-    """Provisions the streams when the first service waits for it; the others wait for the same."""
+    """Provisions the streams when the first service waits for it; the others wait for the same.
 
-    def __init__(self, nats: Program, operator: NatsSettings, *, replicas: int) -> None:
+    Args:
+        nats: Returns the server; it may move to another port while services wait.
+        operator: Returns the settings of the operator's connection to it.
+        replicas: Replicas of each stream.
+    """
+
+    def __init__(self, nats: Callable[[], Program], operator: Callable[[], NatsSettings], *, replicas: int) -> None:
         self._nats = nats
         self._operator = operator
         self._replicas = replicas
@@ -31,8 +38,8 @@ class Provisioner:
         """
         async with self._lock:
             if not self._done:
-                while not await self._nats.ready():
+                while not await self._nats().ready():
                     await asyncio.sleep(_POLL_EVERY)
-                async with connect(self._operator, source="perdure/up") as bus:
+                async with connect(self._operator(), source="perdure/up") as bus:
                     await provision(bus.js, "operator", replicas=self._replicas)
                 self._done = True

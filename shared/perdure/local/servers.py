@@ -1,18 +1,24 @@
 """The embedded servers: NATS and Temporal from wheels, tuned, with their data on disk."""
 
+import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
+from perdure.connections.nats_greeting import NothingListens, server_name
 from perdure.errors import SetupError
 from perdure.local.program import Program, http_ready
 
 __all__ = ["installed", "nats_program", "temporal_program"]
 
+_DATABASE: Final = "temporal.db"
+_GREETS_WITHIN: Final = 1.0  # seconds
 _MAX_PAYLOAD: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
 
 # By default (20 polls a second), each task may wait up to 50 ms once a burst is used up.
@@ -21,7 +27,9 @@ _FAST_POLLS: Final = ("history.transferProcessorMaxPollRPS=2000", "history.timer
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
 
 
-def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str] | None = None) -> Program:
+def nats_program(
+    folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str] | None = None, *, name: str = "perdure"
+) -> Program:
     """Return a nats-server program with JetStream on disk.
 
     Args:
@@ -29,6 +37,7 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
         ports: ``nats`` and ``nats_monitor``.
         nkeys: The public nkey of each role: each role has its own permissions, and a client without an nkey is a
             publisher. Without nkeys, every client may do everything.
+        name: The server's name, by which its readiness tells it apart from the server of another suite.
 
     Raises:
         SetupError: The server is not installed.
@@ -37,20 +46,29 @@ def nats_program(folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "nats.conf"
     configuration.write_text(
-        f"server_name: perdure\n"
+        f"server_name: {name}\n"
         f"listen: 127.0.0.1:{ports['nats']}\n"
         f"http: 127.0.0.1:{ports['nats_monitor']}\n"
         f"max_payload: {_MAX_PAYLOAD}\n"
-        f'jetstream {{ store_dir: "{folder}" }}\n'
+        f"jetstream {{ store_dir: {json.dumps(str(folder), ensure_ascii=False)} }}\n"
         + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
     )
     if nkeys:
         _adopt_default_account(folder / "jetstream")
+    where = f"nats://127.0.0.1:{ports['nats']}"
+    is_healthy = http_ready(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true")
+
+    async def ready() -> bool:
+        try:
+            return await server_name(where, within=_GREETS_WITHIN) == name and await is_healthy()
+        except NothingListens:
+            return False
+
     return Program(
         name="nats",
         command=[installed("nats-server"), "-c", str(configuration)],
-        where=f"nats://127.0.0.1:{ports['nats']}",
-        ready=http_ready(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true"),
+        where=where,
+        ready=ready,
     )
 
 
@@ -70,7 +88,8 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
     folder = folder / "temporal"
     folder.mkdir(parents=True, exist_ok=True)
     command = [installed("temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
-    command += ["--db-filename", str(folder / "temporal.db"), "--namespace", namespace]
+    # The server pastes this path into a URL, where `?` would end it: its working folder is named instead.
+    command += ["--db-filename", _DATABASE, "--namespace", namespace]
     for flag in ("port", "ui-port", "http-port", "metrics-port"):
         command += [f"--{flag}", str(ports[_port_name(flag)])]
     for value in _FAST_POLLS:
@@ -81,8 +100,31 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
         name="temporal",
         command=command,
         where=f"127.0.0.1:{ports['temporal']}",
-        ready=http_ready(f"http://127.0.0.1:{ports['temporal_http']}/api/v1/namespaces/{namespace}"),
+        ready=http_ready(
+            f"http://127.0.0.1:{ports['temporal_http']}/api/v1/namespaces/{namespace}",
+            is_ours=lambda answer: _namespace_id(answer) == _stored_id(folder / _DATABASE, namespace),
+        ),
+        folder=folder,
     )
+
+
+def _namespace_id(answer: Any) -> str | None:
+    """Return the id of the namespace that a Temporal server describes; None if the answer is of another kind."""
+    try:
+        return str(answer["namespaceInfo"]["id"]).replace("-", "")
+    except (KeyError, TypeError):
+        return None
+
+
+def _stored_id(database: Path, namespace: str) -> str:
+    """Return the id that this database has drawn at random for a namespace; empty until it has."""
+    query = "SELECT lower(hex(id)) FROM namespaces WHERE name = ?"
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(query, (namespace,)).fetchone()
+    except sqlite3.Error:  # the server has not created it yet, or holds its lock
+        return ""
+    return str(found[0]) if found else ""
 
 
 def _port_name(flag: str) -> str:

@@ -5,10 +5,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from perdure.errors import SetupError
 
@@ -17,6 +18,7 @@ __all__ = ["STATE_VERSION", "Endpoints", "State", "read_endpoints"]
 STATE_VERSION: Final = 1
 
 _ENDPOINTS: Final = "endpoints.json"
+_PORTS: Final = TypeAdapter(dict[str, int])
 
 
 class Endpoints(BaseModel):
@@ -24,6 +26,7 @@ class Endpoints(BaseModel):
 
     Attributes:
         pid: Process id of the supervisor.
+        instance: Id of this start, which each service returns in ``/readyz`` and which names the NATS server.
         temporal: ``host:port`` of the gRPC front end.
         services: Base URL of each service, by name.
         pids: Process ids of servers and services, by name.
@@ -33,6 +36,7 @@ class Endpoints(BaseModel):
 
     version: int = STATE_VERSION
     pid: int
+    instance: str | None = None
     nats: str
     temporal: str
     temporal_ui: str | None = None
@@ -51,10 +55,9 @@ class State:
         """Lock the folder for the duration of the block; the kernel releases the lock of a killed process.
 
         Raises:
-            SetupError: Another supervisor holds the lock, or a newer Perdure wrote the folder.
+            SetupError: Another supervisor holds the lock, a newer Perdure wrote the folder, or it cannot be used.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a+") as lock:
+        with self._lock_file() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -63,14 +66,35 @@ class State:
                     f"A suite already runs on {self.folder} (process {lock.read().strip()}). Use it, stop it, or "
                     "choose another folder with --state."
                 ) from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            self._check_version()
+            self._occupy(lock)
             try:
                 yield
             finally:
                 (self.folder / _ENDPOINTS).unlink(missing_ok=True)
+
+    def _lock_file(self) -> TextIOWrapper:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return (self.folder / "lock").open("a+")
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _occupy(self, lock: TextIOWrapper) -> None:
+        try:
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            self._check_version()
+            (self.folder / "logs").mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> SetupError:
+        reason = "a file of this name exists" if isinstance(error, FileExistsError) else str(error.strerror).lower()
+        return SetupError(
+            f"The state folder {self.folder} cannot be used: {reason} ({error.filename}). Mend that, or choose another "
+            "folder with --state."
+        )
 
     @property
     def nkeys(self) -> Path:
@@ -78,10 +102,16 @@ class State:
         return self.folder / "nkeys"
 
     def remembered_ports(self) -> dict[str, int]:
-        """Return the ports of the last start."""
+        """Return the ports of the last start.
+
+        Raises:
+            SetupError: The file that holds them is damaged.
+        """
         file = self.folder / "ports.json"
-        ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        return ports
+        try:
+            return _PORTS.validate_json(file.read_bytes()) if file.exists() else {}
+        except ValidationError as error:
+            raise SetupError(f"{file} is damaged. Delete it: the suite then chooses its ports anew.") from error
 
     def remember_ports(self, ports: Mapping[str, int]) -> None:
         """Store the ports, so that the next start uses the same."""
@@ -93,7 +123,12 @@ class State:
 
     def _check_version(self) -> None:
         file = self.folder / "version"
-        found = int(file.read_text()) if file.exists() else STATE_VERSION
+        text = file.read_text().strip() if file.exists() else str(STATE_VERSION)
+        found = int(text) if text.isdecimal() else 0
+        if not found:
+            raise SetupError(
+                f"{file} is damaged: write {STATE_VERSION} into it, or choose another folder with --state."
+            )
         if found > STATE_VERSION:
             raise SetupError(
                 f"{self.folder} was written by a newer Perdure (state version {found}, this one supports "
@@ -107,7 +142,7 @@ def read_endpoints(folder: Path) -> Endpoints | None:
     try:
         endpoints = Endpoints.model_validate_json((folder / _ENDPOINTS).read_bytes())
         os.kill(endpoints.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, ValidationError):
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValidationError):
         return None
     except PermissionError:
         pass  # the process exists and belongs to another user

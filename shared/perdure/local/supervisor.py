@@ -13,13 +13,14 @@ from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
 
-__all__ = ["Died", "ProgramEvent", "Ready", "Stopped", "Supervisor", "supervised"]
+__all__ = ["Died", "ProgramEvent", "Ready", "Restarting", "Stopped", "Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
 _POLL_EVERY: Final = 0.05  # seconds
 _FIRST_BACKOFF: Final = 0.1  # seconds before a restart; doubled each time
 _LONGEST_BACKOFF: Final = 10.0  # seconds
 _HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
+_ROTATE_EVERY: Final = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,21 @@ class Died:
 
     Attributes:
         how: The name of the signal, ``exit`` with the code, or why it could not be executed.
+        why: The last message of its log if it ended by itself.
     """
 
     name: str
     how: str
     seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarting:
+    """The supervisor stops a program and starts it again at once."""
+
+    name: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Stopped:
     name: str
 
 
-ProgramEvent = Ready | Died | Stopped
+ProgramEvent = Ready | Died | Restarting | Stopped
 
 
 class Supervisor:
@@ -62,12 +73,22 @@ class Supervisor:
         programs: In start order.
         logs: The folder of their log files.
         report: Called with every event of a program.
+        moved: Called with the name of a program that ended. Returns the programs that must run anew, on other ports; a
+            ``SetupError`` from it says why that cannot be.
     """
 
-    def __init__(self, programs: Sequence[Program], logs: Path, report: Callable[[ProgramEvent], None]) -> None:
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        logs: Path,
+        report: Callable[[ProgramEvent], None],
+        moved: Callable[[str], Sequence[Program]],
+    ) -> None:
         self._programs = {program.name: program for program in programs}
         self._logs = logs
         self._report = report
+        self._moved = moved
+        self._planned: set[str] = set()
         self._running: dict[str, Process] = {}
         self._ready = {name: asyncio.Event() for name in self._programs}
         self._restarts = dict.fromkeys(self._programs, 0)
@@ -81,6 +102,7 @@ class Supervisor:
             SetupError: A program ends, takes too long or cannot be executed; the message has its last log lines.
         """
         self._keepers = [asyncio.create_task(self._keep(name)) for name in self._programs]
+        self._keepers.append(asyncio.create_task(self._rotate_logs()))
         all_ready = asyncio.create_task(self._all_ready())
         both: set[asyncio.Future[Any]] = {all_ready, self._failed}
         await asyncio.wait(both, timeout=_READY_WITHIN, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +138,14 @@ class Supervisor:
         self._ready[name].clear()
         self._running[name].send(signal.SIGKILL)
 
+    async def restart(self, name: str, why: str) -> None:
+        """Stop a program, which then starts again at once; one that does not run starts soon by itself."""
+        process = self._running.get(name)
+        if process is not None and process.is_running:
+            self._planned.add(name)
+            self._report(Restarting(name, why))
+            await process.stop()
+
     async def ready(self, name: str) -> None:
         """Wait until a program is ready."""
         await self._ready[name].wait()
@@ -129,22 +159,45 @@ class Supervisor:
         while True:
             began = time.monotonic()
             how = await self._run_once(name)
-            if not self._failed.done():
+            if name in self._planned:
+                self._planned.remove(name)
+                continue
+            moved, how = self._where_to(name, how)
+            if not moved and not self._failed.done():
                 self._failed.set_result(self._failure(name, f"does not start ({how})"))
                 return
             backoff = _FIRST_BACKOFF if time.monotonic() - began > _HEALTHY_AFTER else backoff
-            self._report(Died(name, how, backoff))
+            self._report(Died(name, how, backoff, self._last_message(name, how)))
+            await self._replace(moved, name)
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
             self._restarts[name] += 1
 
+    def _where_to(self, name: str, how: str) -> tuple[Sequence[Program], str]:
+        """Return the programs that run anew if a program lost its port, and how it ended, with what is known of why."""
+        try:
+            moved = self._moved(name)
+        except SetupError as error:
+            return (), f"{how}: {error}"
+        return moved, f"{how}: another program took its port, so it moves" if moved else how
+
+    async def _replace(self, programs: Sequence[Program], name: str) -> None:
+        self._programs |= {program.name: program for program in programs}
+        others = [program.name for program in programs if program.name != name]
+        await asyncio.gather(*(self.restart(other, f"{name} moves to another port") for other in others))
+
+    async def _rotate_logs(self) -> None:
+        while True:
+            await asyncio.sleep(_ROTATE_EVERY)
+            for process in self._running.values():
+                process.rotate_log()
+
     async def _run_once(self, name: str) -> str:
         """Start a program, wait until it ends, and return how it ended."""
-        program = self._programs[name]
         try:
-            if program.first is not None:
-                await program.first()
-            process = self._running[name] = await Process.start(program, self._logs)
+            if (first := self._programs[name].first) is not None:
+                await first()
+            process = self._running[name] = await Process.start(self._programs[name], self._logs)
         except SetupError as error:
             return str(error)
         except OSError as error:
@@ -163,6 +216,9 @@ class Supervisor:
         self._ready[name].set()
         self._report(Ready(name, program.where, time.monotonic() - began, self.pid(name)))
 
+    def _last_message(self, name: str, how: str) -> str:
+        return self._running[name].last_output(1) if name in self._running and how.startswith("exit") else ""
+
     def _failure(self, name: str, what: str) -> str:
         if name not in self._running:
             return f"{name} {what}."
@@ -171,10 +227,14 @@ class Supervisor:
 
 @asynccontextmanager
 async def supervised(
-    programs: Sequence[Program], logs: Path, report: Callable[[ProgramEvent], None]
+    programs: Sequence[Program],
+    logs: Path,
+    report: Callable[[ProgramEvent], None],
+    *,
+    moved: Callable[[str], Sequence[Program]] = lambda _: (),
 ) -> AsyncIterator[Supervisor]:
     """Keep programs running for the duration of the block; none is left afterwards."""
-    supervisor = Supervisor(programs, logs, report)
+    supervisor = Supervisor(programs, logs, report, moved)
     try:
         await supervisor.start()
         yield supervisor

@@ -12,6 +12,7 @@ import uvicorn
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import CollectorRegistry, make_asgi_app
 
+from perdure.config.instance import current_instance
 from perdure.config.settings import ServiceSettings
 from perdure.errors import SetupError
 
@@ -25,11 +26,13 @@ class Health:
     """The readiness of a service.
 
     Attributes:
+        service: Its name.
         open: Start-up is complete.
         checks: Readiness checks of its dependencies, by name.
         front: An ASGI app that serves all other paths on the port, once set.
     """
 
+    service: str
     open: bool = False
     checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
     front: ASGIApp | None = None
@@ -47,7 +50,7 @@ async def endpoints(own: ServiceSettings, health: Health, registry: CollectorReg
     Raises:
         SetupError: The port is taken.
     """
-    listening = _listen(own)
+    listening = _listen(health.service, own)
     config = uvicorn.Config(_app(health, registry), log_config=None, access_log=False, lifespan="off")
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -66,12 +69,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(own: ServiceSettings) -> socket.socket:
+def _listen(service: str, own: ServiceSettings) -> socket.socket:
     try:
-        return socket.create_server((own.http_host, own.http_port))
+        family = socket.AF_INET6 if ":" in own.http_host else socket.AF_INET
+        return socket.create_server((own.http_host, own.http_port), family=family)
     except OSError as error:
         where = f"{own.http_host}:{own.http_port}"
-        raise SetupError(f"Cannot listen on {where} ({error.strerror}): set another `http_port`.") from error
+        raise SetupError(
+            f"Cannot listen on {where} ({error.strerror}): set another `{service}.http_port` or `{service}.http_host`."
+        ) from error
 
 
 def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
@@ -82,7 +88,8 @@ def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
     @get
     async def readyz(_: dict[str, Any]) -> AsgiResponse:
         missing = await health.missing()
-        return AsgiResponse(json.dumps({"missing": missing}).encode(), status_code=503 if missing else 200)
+        answer = {"service": health.service, "instance": current_instance(), "missing": missing}
+        return AsgiResponse(json.dumps(answer).encode(), status_code=503 if missing else 200)
 
     routes: dict[str, Any] = {"/healthz": healthz, "/readyz": readyz, "/metrics": make_asgi_app(registry)}
     own = AsgiFastStream(asgi_routes=list(routes.items()))

@@ -66,7 +66,7 @@ async def _until_signalled(work: Coroutine[None, None, None]) -> None:
 
 
 async def _serve(service: str, settings: Settings, open_service: OpenService) -> None:
-    health, registry = Health(), CollectorRegistry()
+    health, registry = Health(service), CollectorRegistry()
     own: ServiceSettings = getattr(settings, service)
     async with (
         endpoints(own, health, registry),

@@ -19,6 +19,7 @@ def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _add_core_fields,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace_ids,
         lambda _logger, _method, event: {"service": service, **event},
@@ -37,6 +38,12 @@ def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_core_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace the record of the Temporal SDK's Rust core by what it holds: its module and its fields."""
+    record = event.pop("temporal_log", None)
+    return event if record is None else {**record.fields, **event, "target": record.target}
 
 
 def _add_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

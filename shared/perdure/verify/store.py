@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from sqlalchemy import column, select, table
+from sqlalchemy import URL, column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perdure.config.settings import Settings
@@ -47,5 +48,6 @@ def _digest(body: object) -> str:
     return sha256(body if isinstance(body, bytes) else str(body).encode()).hexdigest()
 
 
-def _sqlite_in(state: Path) -> str:
-    return f"sqlite+aiosqlite:///file:{state.resolve() / 'audit' / 'audit.db'}?mode=ro&uri=true"
+def _sqlite_in(state: Path) -> URL:
+    database = quote(f"{state.resolve() / 'audit' / 'audit.db'}")
+    return URL.create("sqlite+aiosqlite", database=f"file:{database}", query={"mode": "ro", "uri": "true"})

@@ -99,7 +99,7 @@ async def test_the_healthcheck_fails_until_the_service_is_ready() -> None:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     *_, code = compose()["services"]["ingest"]["healthcheck"]["test"]
-    health = Health()
+    health = Health("ingest")
 
     async with endpoints(ServiceSettings(http_port=port), health, CollectorRegistry()):
         before = await exit_code(code.replace(str(PORTS["ingest"]), str(port)))

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from perdure.config.settings import Settings
-from perdure.errors import SetupError
+from perdure.errors import SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
 from perdure.local.state import State
-from perdure.local.suite import SERVICES, _service
+from perdure.local.suite import SERVICES
 from tests.support.state_holder import another_suite
+from tests.support.suite_programs import suite_programs
 
 PORTS = {"nats": 4222, "nats_monitor": 8222}
 
@@ -48,17 +49,25 @@ def test_streams_of_an_older_perdure_move_to_the_account_of_the_services(tmp_pat
 
 
 def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -> None:
-    ports = {"nats": 1, "temporal": 2, "ingest": 3, "ingest-2": 4}
-    state = State(tmp_path)
-    for name in ("ingest", "ingest-2"):
-        program = _service(name, state, ports, {}, embedded=True)
+    with suite_programs(Settings(state=tmp_path), "ingest", "ingest-2") as programs:
+        seeds = {it.name: it.environment.get("PERDURE_NATS__NKEY_SEED_FILE") for it in programs.all()}
 
-        assert program.environment["PERDURE_NATS__NKEY_SEED_FILE"] == str(seed_file(state.nkeys, "ingest"))
+    seed = str(seed_file(State(tmp_path).nkeys, "ingest"))
+    assert seeds == {"nats": None, "temporal": None, "ingest": seed, "ingest-2": seed}
 
 
 def test_the_command_line_connects_to_a_running_suite_as_its_operator(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
-    assert discover(settings)[0] == settings.nats
 
     with another_suite(tmp_path):
         assert discover(settings)[0].nkey_seed_file == seed_file(State(tmp_path).nkeys, "operator")
+
+
+def test_without_a_suite_the_command_line_uses_only_a_server_that_the_user_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Unavailable, match="No suite runs on"):
+        discover(Settings(state=tmp_path))
+    monkeypatch.setenv("PERDURE_NATS__SERVERS", '["nats://127.0.0.1:4222"]')
+
+    assert discover(Settings(state=tmp_path))[0].servers == ("nats://127.0.0.1:4222",)

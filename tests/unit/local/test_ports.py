@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from perdure.errors import SetupError
-from perdure.local.ports import choose_ports, is_free
+from perdure.local.ports import Requested, choose_ports, is_free
 
 
 @pytest.fixture
@@ -30,20 +30,22 @@ def test_a_remembered_port_comes_before_the_standard_one(free: list[int]) -> Non
 
 
 def test_a_requested_port_comes_first(free: list[int]) -> None:
-    chosen = choose_ports({"nats": free[0]}, remembered={"nats": free[1]}, requested={"nats": free[2]})
+    chosen = choose_ports(
+        {"nats": free[0]}, remembered={"nats": free[1]}, requested={"nats": Requested(free[2], "--nats-port")}
+    )
 
     assert chosen == {"nats": free[2]}
 
 
 def test_a_requested_port_that_is_taken_is_refused(free: list[int], taken: int) -> None:
-    with pytest.raises(SetupError, match=f"Port {taken}, requested for nats, is taken"):
-        choose_ports({"nats": free[0]}, remembered={}, requested={"nats": taken})
+    with pytest.raises(SetupError, match=f"Port {taken}, requested for nats by --nats-port, is taken"):
+        choose_ports({"nats": free[0]}, remembered={}, requested={"nats": Requested(taken, "--nats-port")})
 
 
 def test_a_requested_port_is_not_given_to_another_program_as_its_standard_port(free: list[int]) -> None:
     standard = {"nats": free[0], "temporal": free[1]}
 
-    chosen = choose_ports(standard, remembered={}, requested={"temporal": free[0]})
+    chosen = choose_ports(standard, remembered={}, requested={"temporal": Requested(free[0], "--temporal-port")})
 
     assert chosen["temporal"] == free[0]
     assert chosen["nats"] not in {free[0], free[1]}
@@ -52,8 +54,8 @@ def test_a_requested_port_is_not_given_to_another_program_as_its_standard_port(f
 def test_a_port_requested_twice_is_refused_with_both_names(free: list[int]) -> None:
     standard = {"nats": free[0], "temporal": free[1]}
 
-    with pytest.raises(SetupError, match=f"Port {free[2]} is requested for both nats and temporal"):
-        choose_ports(standard, remembered={}, requested=dict.fromkeys(standard, free[2]))
+    with pytest.raises(SetupError, match=rf"Port {free[2]} is requested for both nats \(a\) and temporal \(a\)"):
+        choose_ports(standard, remembered={}, requested=dict.fromkeys(standard, Requested(free[2], "a")))
 
 
 def test_a_remembered_port_that_is_taken_is_replaced_by_the_standard_one(free: list[int], taken: int) -> None:

@@ -81,3 +81,28 @@ def test_endpoints_that_are_invalid_json_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "endpoints.json").write_text('{"pid": ')
 
     assert read_endpoints(tmp_path) is None
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/dev/null/x", "/proc/self/fdinfo/x"])
+def test_a_folder_that_cannot_be_used_is_reported_in_a_sentence(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+
+    with (
+        pytest.raises(SetupError, match=r"The state folder .* cannot be used: .* --state"),
+        State(tmp_path / folder).locked(),
+    ):
+        pytest.fail("it was used")
+
+
+@pytest.mark.parametrize("name", ["version", "ports.json"])
+def test_a_damaged_file_of_the_state_is_reported_in_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{")
+
+    with pytest.raises(SetupError, match=f"{name} is damaged"), State(tmp_path).locked():
+        State(tmp_path).remembered_ports()
+
+
+def test_commands_take_a_file_in_place_of_the_state_folder_for_no_suite(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert read_endpoints(tmp_path / "file") is None

@@ -5,22 +5,23 @@ import pytest
 
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.local import suite
 from perdure.local.program import Program
-from perdure.local.state import Endpoints, State, read_endpoints
+from perdure.local.programs import SuitePrograms
+from perdure.local.state import Endpoints, read_endpoints
 from perdure.local.suite import SERVICES, open_suite
 from perdure.local.supervisor import Ready, Supervisor
 from tests.support.programs import EventRecorder, steady
+from tests.support.suite_programs import suite_programs
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a suite with external servers, whose services are small shell programs."""
 
-    def service(name: str, *_: object, **__: object) -> Program:
+    def service(_: SuitePrograms, name: str) -> Program:
         return steady(tmp_path, name)
 
-    monkeypatch.setattr(suite, "_service", service)
+    monkeypatch.setattr(SuitePrograms, "_service", service)
     return Settings(state=tmp_path / "state", execution_engine="temporal")
 
 
@@ -71,9 +72,10 @@ async def test_impossible_replicas_are_refused(settings: Settings, replicas: dic
 
 
 def test_each_process_of_a_service_reads_its_own_port(tmp_path: Path) -> None:
-    ports = {"ingest": 8701, "ingest-2": 40_001}
-
-    second = suite._service("ingest-2", State(tmp_path), ports, {}, embedded=False)  # noqa: SLF001
+    with suite_programs(Settings(state=tmp_path, execution_engine="temporal"), "ingest", "ingest-2") as programs:
+        first, second = programs.all()
+        urls = programs.endpoints({}).services
 
     assert second.command[1:] == ["-m", "perdure_ingest"]
-    assert second.environment["PERDURE_INGEST__HTTP_PORT"] == "40001"
+    assert f"http://127.0.0.1:{second.environment['PERDURE_INGEST__HTTP_PORT']}" == urls["ingest-2"] == second.where
+    assert first.where != second.where

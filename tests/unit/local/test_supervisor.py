@@ -7,9 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from perdure.cli.up import show
+from perdure.cli.up_display import show
 from perdure.errors import SetupError
-from perdure.local.supervisor import Died, Ready, Stopped, supervised
+from perdure.local.process import Process
+from perdure.local.program import Program
+from perdure.local.supervisor import Died, Ready, Restarting, Stopped, supervised
 from tests.support.programs import EventRecorder, program, steady
 from tests.support.suite import left_behind
 
@@ -143,3 +145,81 @@ async def test_a_program_whose_precondition_fails_is_not_started_and_the_reason_
     with pytest.raises(SetupError, match=r"second does not start \(EVENTS may lose messages"):
         async with supervised(programs, tmp_path / "logs", lambda _: None):
             pytest.fail("it was started")
+
+
+async def test_a_program_is_restarted_on_request_at_once_and_does_not_count_as_dead(tmp_path: Path) -> None:
+    recorder = EventRecorder()
+    async with supervised([steady(tmp_path, "ingest")], tmp_path / "logs", recorder.report) as supervisor:
+        before = supervisor.pid("ingest")
+
+        await supervisor.restart("ingest", "flow.py has changed")
+        await recorder.nth(Ready, 2)
+
+        assert (supervisor.pid("ingest") != before, supervisor.restarts("ingest")) == (True, 0)
+    assert [event for event in recorder.events if isinstance(event, Died | Restarting)] == [
+        Restarting("ingest", "flow.py has changed")
+    ]
+
+
+async def test_a_program_that_loses_its_port_moves_and_takes_along_those_that_know_its_address(tmp_path: Path) -> None:
+    recorder = EventRecorder()
+    old, other, new = (steady(tmp_path, name) for name in ("nats", "ingest", "nats"))
+    new = replace(new, where="elsewhere")
+
+    def moved(name: str) -> list[Program]:
+        return [new, other] if name == "nats" and supervisor.restarts("nats") == 0 else []
+
+    async with supervised([old, other], tmp_path / "logs", recorder.report, moved=moved) as supervisor:
+        supervisor.kill("nats")
+        await recorder.nth(Restarting, 1)
+        await recorder.nth(Ready, 4)
+
+    ready = [(event.name, event.where) for event in recorder.events if isinstance(event, Ready)]
+    assert sorted(ready[2:]) == [("ingest", other.where), ("nats", "elsewhere")]
+    (died,) = (event for event in recorder.events if isinstance(event, Died))
+    assert died.how == "SIGKILL: another program took its port, so it moves"
+
+
+async def test_a_program_that_may_not_move_is_reported_with_the_key_of_its_port(tmp_path: Path) -> None:
+    def moved(_: str) -> list[Program]:
+        raise SetupError("Port 8701, requested for ingest by ingest.http_port, is taken.")
+
+    recorder = EventRecorder()
+    async with supervised([steady(tmp_path, "ingest")], tmp_path / "logs", recorder.report, moved=moved) as supervisor:
+        supervisor.kill("ingest")
+        died = await recorder.nth(Died, 1)
+
+    assert isinstance(died, Died)
+    assert died.how == "SIGKILL: Port 8701, requested for ingest by ingest.http_port, is taken."
+
+
+async def test_a_program_that_ends_by_itself_is_reported_with_the_last_message_of_its_log(tmp_path: Path) -> None:
+    recorder = EventRecorder()
+    says = """echo '{"event": "no such folder"}' >&2"""
+    script = f"if [ -e once ]; then {says}; exit 3; fi; touch once ingest; sleep 1000 & wait"
+    async with supervised([program(tmp_path, "ingest", script)], tmp_path / "logs", recorder.report) as supervisor:
+        supervisor.kill("ingest")
+        died = await recorder.nth(Died, 2)
+
+    assert isinstance(died, Died)
+    assert (died.how, died.why) == ("exit 3", "no such folder")
+
+
+async def test_the_log_of_a_running_program_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.local.process._MAX_LOG_BYTES", 1_000)
+    log = tmp_path / "ingest.log"
+    process = await Process.start(
+        program(tmp_path, "ingest", "while :; do echo 0123456789; sleep 0.001; done"), tmp_path
+    )
+    try:
+        async with asyncio.timeout(30):
+            while log.stat().st_size <= 1_000:
+                await asyncio.sleep(0.01)
+            process.rotate_log()
+            while not log.stat().st_size:
+                await asyncio.sleep(0.01)
+    finally:
+        await process.stop()
+
+    assert (tmp_path / "ingest.log.1").stat().st_size > 1_000
+    assert set(log.read_text().split()) == {"0123456789"}

@@ -72,7 +72,7 @@ async def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await bus.publish(REQUEST)
     with slack_peer() as peer:
         settings = configured(peer)
-        app, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health()
+        app, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health("notifier")
         serving = endpoints(settings.notifier, health, CollectorRegistry())
         async with serving, app as health.front, httpx2.AsyncClient() as client:
             yield Front(str(settings.notifier.url).rstrip("/"), bus, entries, people, peer, client)

@@ -20,7 +20,7 @@ from perdure.bus.jetstream.drain import drain_consumer
 from perdure.bus.jetstream.messages import delivered_message, found_message
 from perdure.bus.port import StoredMessage
 from perdure.bus.topology import stream_of
-from perdure.connections.nats import RECONNECT_SECONDS
+from perdure.connections.nats import RECONNECT_SECONDS, refusal
 from perdure.errors import Unavailable
 
 __all__ = ["StreamReader"]
@@ -40,17 +40,25 @@ class StreamReader:
         self._js = js
 
     async def subscribe(self, subject: str, *, replay: bool) -> AsyncIterator[StoredMessage]:
-        """Yield matching messages in order and without gaps, also across restarts of the server."""
+        """Yield matching messages in order and without gaps, also across restarts of the server.
+
+        Raises:
+            Unavailable: The server denies it.
+        """
         stream = stream_of(subject).name
         last: int | None = 0 if replay else None
         while True:
+            earlier = self._client.last_error
             try:
                 if last is None:
                     last = (await self._js.stream_info(stream)).state.last_seq
                 async for message in self._ordered(subject, stream, last + 1):
                     last = message.metadata.sequence.stream
                     yield delivered_message(message)
-            except (NatsError, OSError):
+            except (NatsError, OSError) as error:
+                latest = self._client.last_error
+                if latest is not earlier and (denied := refusal(latest)):
+                    raise Unavailable(denied) from error
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _ordered(self, subject: str, stream: str, first: int) -> AsyncIterator[Msg]:

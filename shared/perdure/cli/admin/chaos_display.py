@@ -9,8 +9,8 @@ from rich.status import Status
 from perdure.chaos.kills import Back, Killed
 from perdure.chaos.play import ChaosEvent, Counted
 from perdure.cli.output import console
-from perdure.cli.up import show
-from perdure.local.supervisor import Died, Ready, Stopped
+from perdure.cli.up_display import show
+from perdure.local.supervisor import Died, ProgramEvent
 
 __all__ = ["ChaosDisplay"]
 
@@ -26,7 +26,7 @@ class ChaosDisplay:
         self._counted = Counted(0, 0, 0)
         self.started = False
 
-    def suite(self, happening: Ready | Died | Stopped) -> None:
+    def suite(self, happening: ProgramEvent) -> None:
         """Print how the suite starts, and which part dies by itself."""
         if self.started and (not isinstance(happening, Died) or happening.how == "SIGKILL"):
             return
@@ -57,5 +57,5 @@ class ChaosDisplay:
         return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
 
     @staticmethod
-    def _print(happening: ChaosEvent | Ready | Died | Stopped, **more: int) -> None:
+    def _print(happening: ChaosEvent | ProgramEvent, **more: int) -> None:
         console.out(json.dumps({"event": type(happening).__name__.lower(), **asdict(happening), **more}))

@@ -13,7 +13,7 @@ from perdure.bus import Bus
 from perdure.bus.views.requests import find_open_request
 from perdure.cli.approvals.options import RequestId
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.exit_codes import NotJudged
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json
 from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
@@ -70,7 +70,7 @@ async def decide_request(  # noqa: PLR0913 (the parts of a decision)
     """Publish a decision on a request, and return its receipt.
 
     Raises:
-        NotJudged: No receipt came in time; the decision is stored and will be judged.
+        Pending: No receipt came in time; the decision is stored and will be judged.
         Unavailable: NATS does not confirm that it is stored.
     """
     try:
@@ -78,7 +78,7 @@ async def decide_request(  # noqa: PLR0913 (the parts of a decision)
             bus, request, choice, approver=approver, key=key, comment=comment, within=_RECEIPT_WITHIN
         )
     except Pending as error:
-        raise NotJudged(f"{error} {_why()}") from error
+        raise Pending(f"{error} {_why()}") from error
 
 
 def _why() -> str:
@@ -120,4 +120,5 @@ def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
         print_json([receipt])
     else:
         console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(receipt.reason), sep=": ")
-    raise typer.Exit(0 if receipt.accepted else 1)
+    if not receipt.accepted:
+        raise typer.Exit(NO)

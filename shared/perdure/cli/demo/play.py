@@ -21,7 +21,7 @@ from perdure.cli.approvals.decide import decide_request
 from perdure.cli.demo.epilogue import show_results
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
-from perdure.cli.up import show
+from perdure.cli.up_display import show
 from perdure.client.publishing import publish_event
 from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress

@@ -1,0 +1,92 @@
+"""``perdure doctor`` on what runs: NATS and the services, and whose they are."""
+
+import asyncio
+import json
+from typing import Final
+
+from perdure.bus.topology import STREAMS
+from perdure.cli.client import reach
+from perdure.cli.finding import Finding
+from perdure.config.settings import Settings
+from perdure.errors import Unavailable
+from perdure.local.discovery import discover
+from perdure.local.house import House, nats_house, service_state
+from perdure.local.state import Endpoints, read_endpoints
+from perdure.local.suite import SERVICES
+
+__all__ = ["check_suite"]
+
+_PATIENCE: Final = 5.0  # seconds
+_GREETS_WITHIN: Final = 2.0  # seconds
+
+
+async def check_suite(settings: Settings) -> list[Finding]:
+    """Check NATS and each service of this folder's suite, or of the servers that are configured."""
+    endpoints = read_endpoints(settings.state)
+    urls = endpoints.services if endpoints else {name: _configured(settings, name) for name in SERVICES}
+    services = [_service(name, url, settings, endpoints) for name, url in urls.items()]
+    return list(await asyncio.gather(_nats(settings, endpoints), *services))
+
+
+def _configured(settings: Settings, name: str) -> str:
+    own = getattr(settings, name)
+    return f"http://{own.http_host}:{own.http_port}"
+
+
+async def _nats(settings: Settings, endpoints: Endpoints | None) -> Finding:
+    try:
+        nats = discover(settings)[0]
+    except Unavailable as error:
+        return Finding("nats", good=False, detail=f"{error}{await _neighbour(settings.nats.servers[0])}")
+    instance = endpoints.instance if endpoints and settings.execution_engine == "local" else None
+    house = await nats_house(nats.servers[0], instance, within=_GREETS_WITHIN)
+    if instance is not None and house not in {"ours", "nothing"}:
+        detail = (
+            f"what answers at {nats.servers[0]} is not this suite's server ({house}): stop it, or `perdure up` again"
+        )
+        return Finding("nats", good=False, detail=detail)
+    try:
+        async with reach(nats, source="perdure/doctor") as bus:
+            listed = json.loads(await bus.request("$JS.API.STREAM.LIST", b""))
+    except Unavailable as error:
+        return Finding("nats", good=False, detail=str(error))
+    missing = sorted(set(STREAMS) - {stream["config"]["name"] for stream in listed.get("streams") or ()})
+    owner = {"ours": "of this suite", "another suite": "of another suite"}.get(house, "of no suite")
+    detail = f"streams missing: {', '.join(missing)}; any service makes them" if missing else f"{len(STREAMS)} streams"
+    return Finding("nats", good=not missing, detail=f"{detail}, on a server {owner} at {nats.servers[0]}")
+
+
+async def _neighbour(url: str) -> str:
+    """Return the end of a sentence on who holds the default address, if somebody does."""
+    match await nats_house(url, None, within=_GREETS_WITHIN):
+        case "another suite":
+            return f" The NATS server at {url} belongs to the suite of another folder."
+        case "no suite":
+            return f" The NATS server at {url} belongs to no suite."
+        case _:
+            return ""
+
+
+async def _service(name: str, url: str, settings: Settings, endpoints: Endpoints | None) -> Finding:
+    found = await service_state(url, endpoints.instance if endpoints else None, within=_PATIENCE)
+    is_ours = found.house == "ours" and (endpoints is not None or settings.execution_engine == "temporal")
+    if is_ours and not found.missing:
+        return Finding(f"service {name}", good=True, detail=f"ready at {url}")
+    if is_ours:
+        detail = f"not ready at {url}, it waits for: {', '.join(found.missing)}"
+    else:
+        log = None if endpoints is None else settings.state / "logs" / f"{name}.log"
+        detail = _not_ours(found.house, url, f"see {log}" if log else "perdure up")
+    return Finding(f"service {name}", good=False, detail=detail)
+
+
+def _not_ours(house: House, url: str, advice: str) -> str:
+    match house:
+        case "nothing":
+            return f"nothing listens at {url}: {advice}"
+        case "silent":
+            return f"no answer from {url} within {_PATIENCE:g} s: the process hangs or the machine is overloaded"
+        case "unknown":
+            return f"what answers at {url} is no service of Perdure: {advice}"
+        case _:
+            return f"a service answers at {url}, and it is not this suite's but that of another folder: {advice}"

@@ -1,0 +1,40 @@
+"""Prints what happens to the programs of ``perdure up``."""
+
+import json
+from dataclasses import asdict
+from typing import Final
+
+from perdure.cli.output import console, plain
+from perdure.local.reload import NotReloaded
+from perdure.local.supervisor import Died, ProgramEvent, Ready, Restarting, Stopped
+
+__all__ = ["WIDTH", "show", "show_json"]
+
+WIDTH: Final = 13
+"""Columns of a program's name."""
+
+
+def show(event: ProgramEvent | NotReloaded) -> None:
+    """Print a line for what happened to a part of the suite."""
+    match event:
+        case Ready(name=name, where=where, seconds=seconds):
+            console.print(f"[green]✓[/] {name:<{WIDTH}} {where}  [dim]ready after {seconds:.1f} s[/]", soft_wrap=True)
+        case Died(name=name, how=how, seconds=seconds, why=why):
+            line = f"[red]✗[/] {name:<{WIDTH}} died ("
+            console.print(line, end="", soft_wrap=True)
+            console.print(plain(f"{how}); back in {seconds:.1f} s"), soft_wrap=True)
+            if why:
+                console.print(plain(f"  {why}"), soft_wrap=True)
+        case Restarting(name=name, why=why):
+            console.print(f"[yellow]▶[/] {name:<{WIDTH}} ", end="", soft_wrap=True)
+            console.print(plain(f"restarts: {why}"), soft_wrap=True)
+        case NotReloaded(files=files, why=why):
+            console.print("[red]✗[/] ", end="", soft_wrap=True)
+            console.print(plain(f"{files}: not loaded, the suite goes on with what it had. {why}"), soft_wrap=True)
+        case Stopped(name=name):
+            console.print(f"[dim]■ {name:<{WIDTH}} stopped[/]", soft_wrap=True)
+
+
+def show_json(event: ProgramEvent | NotReloaded) -> None:
+    """Print an event as one JSON object, on a line of its own."""
+    console.out(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}), highlight=False)

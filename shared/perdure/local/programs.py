@@ -1,0 +1,185 @@
+"""The programs of one suite, on the ports that it holds."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from perdure.bus.permissions import ROLES
+from perdure.config.instance import INSTANCE_VARIABLE
+from perdure.config.project import CONFIG_VARIABLE, project_folder
+from perdure.config.settings import NatsSettings, Settings
+from perdure.config.yaml_file import config_file
+from perdure.connections.nats_greeting import suite_server_name
+from perdure.errors import SetupError
+from perdure.local.leases import PortLeases
+from perdure.local.nkeys import ensure_nkeys, seed_file
+from perdure.local.ports import Requested, choose_ports, is_free, taken
+from perdure.local.program import Program, http_ready
+from perdure.local.provision import Provisioner
+from perdure.local.servers import nats_program, temporal_program
+from perdure.local.state import Endpoints, State
+
+__all__ = ["SERVICES", "SuitePrograms", "service_of"]
+
+SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
+"""The services in start order; they stop in reverse, ingest first."""
+
+_SERVER_PORTS: Final = {
+    "nats": {"nats": 4222, "nats_monitor": 0},
+    "temporal": {"temporal": 7233, "temporal_ui": 8233, "temporal_http": 0, "temporal_metrics": 0},
+}
+_LOCALHOST: Final = "127.0.0.1"
+_EVERY_INTERFACE: Final = {"": _LOCALHOST, "0.0.0.0": _LOCALHOST, "::": "::1"}  # noqa: S104 (it is recognised, not bound)
+
+
+def service_of(name: str) -> str:
+    """Return the service of a process: ``ingest`` for ``ingest-2``."""
+    return name.split("-", maxsplit=1)[0]
+
+
+class SuitePrograms:
+    """Builds the programs of a suite, and builds them anew where a port is lost to a stranger.
+
+    Args:
+        settings: The configuration; the services read the same.
+        state: The state folder, whose lock is held.
+        leases: Keeps the ports from other suites.
+        names: The processes of services.
+        options: Ports that the command line requests, by name.
+        environment: Variables added to the services' environment.
+        instance: The id of this start of the suite.
+
+    Raises:
+        SetupError: A requested port is taken, or a server is not installed.
+    """
+
+    def __init__(  # noqa: PLR0913 (what a suite is made of)
+        self,
+        settings: Settings,
+        state: State,
+        leases: PortLeases,
+        *,
+        names: Sequence[str],
+        options: Mapping[str, int],
+        environment: Mapping[str, str],
+        instance: str,
+    ) -> None:
+        self._settings, self._state, self._leases, self._names = settings, state, leases, names
+        self._environment, self._instance = environment, instance
+        self._embedded = settings.execution_engine == "local"
+        self._requested = _requested(settings, names, options)
+        self._ports: dict[str, int] = {}
+        self._choose()
+        self._nkeys = ensure_nkeys(state.nkeys, ROLES) if self._embedded else {}
+        self._provisioner = Provisioner(self._nats, self._operator, replicas=settings.nats.replicas)
+
+    def all(self) -> list[Program]:
+        """Return all programs, in start order."""
+        servers = [self._nats(), self._temporal()] if self._embedded else []
+        return [*servers, *map(self._service, self._names)]
+
+    def moved(self, name: str) -> list[Program]:
+        """Return the programs that must run anew because a program that ended has lost a port to a stranger.
+
+        Raises:
+            SetupError: The port was requested, so no other may be used.
+        """
+        lost = [it for it in self._ports_of(name) if not is_free(self._ports[it])]
+        for it in lost:
+            if it in self._requested:
+                raise SetupError(taken(it, self._requested[it]))
+        if not lost:
+            return []
+        self._leases.release([self._ports.pop(it) for it in lost])
+        self._choose()
+        return self.all() if name in _SERVER_PORTS else [self._service(name)]
+
+    def endpoints(self, pids: Mapping[str, int]) -> Endpoints:
+        """Return the addresses of all programs."""
+        temporal, ports = self._settings.temporal, self._ports
+        return Endpoints(
+            pid=os.getpid(),
+            instance=self._instance,
+            nats=f"nats://{_LOCALHOST}:{ports['nats']}" if self._embedded else self._settings.nats.servers[0],
+            temporal=f"{_LOCALHOST}:{ports['temporal']}" if self._embedded else f"{temporal.host}:{temporal.port}",
+            temporal_ui=f"http://{_LOCALHOST}:{ports['temporal_ui']}" if self._embedded else None,
+            services={name: self._url(name) for name in self._names},
+            pids=dict(pids),
+        )
+
+    def _choose(self) -> None:
+        """Choose a port for each program that has none."""
+        servers = [ports for ports in _SERVER_PORTS.values() if self._embedded]
+        services = {it: getattr(self._settings, it).http_port if it in SERVICES else 0 for it in self._names}
+        standard = {name: port for part in (*servers, services) for name, port in part.items()}
+        chosen = choose_ports(
+            {name: port for name, port in standard.items() if name not in self._ports},
+            remembered=self._state.remembered_ports(),
+            requested=self._requested,
+            take=self._leases.take,
+            holder_of=self._leases.holder_of,
+        )
+        self._ports |= chosen
+        self._state.remember_ports(self._ports)
+
+    def _ports_of(self, name: str) -> list[str]:
+        return list(_SERVER_PORTS.get(name, {name: 0}))
+
+    def _nats(self) -> Program:
+        return nats_program(self._state.folder, self._ports, self._nkeys, name=suite_server_name(self._instance))
+
+    def _temporal(self) -> Program:
+        return temporal_program(self._state.folder, self._ports, self._settings.temporal.namespace)
+
+    def _operator(self) -> NatsSettings:
+        where = f"nats://{_LOCALHOST}:{self._ports['nats']}"
+        return NatsSettings(servers=(where,), nkey_seed_file=seed_file(self._state.nkeys, "operator"))
+
+    def _service(self, name: str) -> Program:
+        service = service_of(name)
+        variables = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PERDURE_STATE": str(self._state.folder),
+            f"PERDURE_{service.upper()}__HTTP_PORT": str(self._ports[name]),
+            INSTANCE_VARIABLE: self._instance,
+        }
+        if file := config_file():
+            variables[CONFIG_VARIABLE] = str(file.resolve())
+        if self._embedded:
+            variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://{_LOCALHOST}:{self._ports['nats']}"])
+            variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(seed_file(self._state.nkeys, service))
+            variables["PERDURE_TEMPORAL__HOST"] = _LOCALHOST
+            variables["PERDURE_TEMPORAL__PORT"] = str(self._ports["temporal"])
+        where = self._url(name)
+        program = Program(
+            name=name,
+            command=[sys.executable, "-m", f"perdure_{service}"],
+            where=where,
+            ready=http_ready(f"{where}/readyz", is_ours=self._is_ours),
+            environment={**variables, **self._environment},
+            folder=project_folder(),
+        )
+        return replace(program, first=self._provisioner.wait) if self._embedded else program
+
+    def _url(self, name: str) -> str:
+        host = getattr(self._settings, service_of(name)).http_host
+        host = _EVERY_INTERFACE.get(host, host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._ports[name]}"
+
+    def _is_ours(self, answer: Any) -> bool:
+        return isinstance(answer, dict) and answer.get("instance") == self._instance
+
+
+def _requested(settings: Settings, names: Sequence[str], options: Mapping[str, int]) -> dict[str, Requested]:
+    """Return the ports that the command line and the configuration request; the command line wins."""
+    sections = {name: getattr(settings, name) for name in names if name in SERVICES}
+    configured = {
+        name: Requested(section.http_port, f"{name}.http_port")
+        for name, section in sections.items()
+        if "http_port" in section.model_fields_set and section.http_port
+    }
+    return configured | {name: Requested(port, f"--{name.replace('_', '-')}-port") for name, port in options.items()}

@@ -1,0 +1,70 @@
+"""Restarts services when the code or the configuration of the project changes, unless the new state is broken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perdure.config.loader import load_settings
+from perdure.config.project import project_folder
+from perdure.config.settings import Settings
+from perdure.config.yaml_file import config_file
+from perdure.errors import SetupError
+from perdure.local.changes import changes
+from perdure.local.programs import SERVICES, service_of
+from perdure.local.suite import Suite
+from perdure.local.supervisor import ProgramEvent
+
+__all__ = ["NotReloaded", "reload_on_change"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReloaded:
+    """Files have changed and what they hold does not work: the services go on with what they had.
+
+    Attributes:
+        files: The changed files.
+        why: What is wrong, with file and line where that is known.
+    """
+
+    files: str
+    why: str
+
+
+async def reload_on_change(
+    suite: Suite,
+    *,
+    check: Callable[[Settings], Awaitable[object]],
+    report: Callable[[ProgramEvent | NotReloaded], None],
+) -> None:
+    """Restart, for ever, what needs the changed files; the suite's ports and servers stay as they are.
+
+    Args:
+        suite: The running suite.
+        check: Raises ``SetupError`` if the services would not start with a configuration or its modules.
+        report: Called with each restart, and with each change that was not applied.
+    """
+    folder, configuration = project_folder(), config_file()
+    configuration = configuration.absolute() if configuration else None
+    async for files in changes(folder, configuration):
+        names = ", ".join(_short(file, folder) for file in files)
+        try:
+            settings = load_settings()
+            await check(settings)
+        except SetupError as error:
+            report(NotReloaded(names, str(error)))
+            continue
+        services = SERVICES if configuration in files else _services_with_code(settings)
+        processes = [name for name in suite.endpoints.services if service_of(name) in services]
+        why = f"{names} {'have' if len(files) > 1 else 'has'} changed"
+        await asyncio.gather(*(suite.supervisor.restart(name, why) for name in processes))
+
+
+def _services_with_code(settings: Settings) -> Sequence[str]:
+    """Return the services that import the user's modules; ingest does if a route names a model as its schema."""
+    has_models = any(isinstance(route.data_schema, str) for route in settings.routes)
+    return ("orchestrator", "ingest") if has_models else ("orchestrator",)
+
+
+def _short(file: Path, folder: Path) -> str:
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)

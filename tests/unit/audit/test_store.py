@@ -1,0 +1,46 @@
+"""Queries of the audit store, on SQLite."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.bus import RawMessage, StoredMessage
+from perdure.config.settings import Settings
+from perdure.contracts.audit import AuditRecordsQuery
+from perdure_audit.store import open_store
+
+BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
+SUBJECTS = ("progress.Order.Order-1", "progress.Order.Order-12", "decisions.Order-1", "progress.Refund.Order-1")
+
+
+def stored(number: int, subject: str) -> StoredMessage:
+    stream = "DECISIONS" if subject.startswith("decisions") else "PROGRESS"
+    raw = RawMessage(subject, b"{}", {})
+    return StoredMessage(raw, stream=stream, sequence=number, stored_at=BEGAN + timedelta(hours=number), pending=0)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"tokens": ("Order-1",)}, [0, 2, 3]),  # a whole token: Order-12 is another run
+        ({"tokens": ("Order", "Order-1")}, [0]),
+        ({"subject": "rder-1"}, [0, 1, 2, 3]),
+        ({"stream": "DECISIONS"}, [2]),
+        ({"since": BEGAN + timedelta(hours=2)}, [2, 3]),
+        ({"since": BEGAN + timedelta(hours=1), "until": BEGAN + timedelta(hours=3)}, [1, 2]),
+        ({"limit": 1}, [3]),
+        ({"after": 1, "limit": 2}, [1, 2]),
+    ],
+)
+async def test_records_are_filtered_by_token_stream_and_time(
+    tmp_path: Path, query: dict[str, Any], found: list[int]
+) -> None:
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(number, subject) for number, subject in enumerate(SUBJECTS)])
+
+        records = await store.find(AuditRecordsQuery(**query))
+
+    assert [record.sequence for record in records] == found

@@ -1,0 +1,29 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from perdure.local.changes import changes
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("flows/refund.py", ".venv/lib/x.py", "env/pyvenv.cfg", "env/lib/y.py", "notes.md", "perdure.yaml"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return tmp_path
+
+
+async def test_changed_new_and_deleted_modules_and_the_configuration_are_noticed_and_nothing_else(
+    project: Path,
+) -> None:
+    async with asyncio.timeout(30):
+        noticed = changes(project, project / "perdure.yaml")
+        first = asyncio.ensure_future(anext(noticed))
+        await asyncio.sleep(0)  # it looks at once
+        for name in (".venv/lib/x.py", "env/lib/y.py", "notes.md", "perdure.yaml", "new.py"):
+            (project / name).write_text("changed")
+        (project / "flows/refund.py").unlink()
+
+        assert await first == [project / name for name in ("flows/refund.py", "new.py", "perdure.yaml")]
