@@ -41,6 +41,7 @@ bench: $(INSTALLED) ## Measure against hand-written temporalio on the same serve
 
 reference: $(INSTALLED) ## Write the pages of docs/ that are made from the code
 	@$(BIN)/python -m perdure.cli.reference > docs/.draft && mv docs/.draft docs/reference-commands.md
+	@$(BIN)/perdure config reference > docs/.draft && mv docs/.draft docs/reference-config.md
 
 clean: ## Delete the virtual environment and all local state
 	rm -rf $(VENV) .perdure
