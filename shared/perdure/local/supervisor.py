@@ -1,6 +1,7 @@
 """Supervises programs: starts them, waits until they are ready, restarts those that die, stops all in order."""
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,6 +22,8 @@ _FIRST_BACKOFF: Final = 0.1  # seconds before a restart; doubled each time
 _LONGEST_BACKOFF: Final = 10.0  # seconds
 _HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 _ROTATE_EVERY: Final = 5.0  # seconds
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +192,24 @@ class Supervisor:
     async def _rotate_logs(self) -> None:
         while True:
             await asyncio.sleep(_ROTATE_EVERY)
-            for process in self._running.values():
-                process.rotate_log()
+            for name, process in self._running.items():
+                try:
+                    process.rotate_log()
+                except OSError as error:  # such as a full disk; the log grows until it works
+                    _log.warning("The log of %s is not rotated: %s", name, error)
 
     async def _run_once(self, name: str) -> str:
         """Start a program, wait until it ends, and return how it ended."""
         try:
             if (first := self._programs[name].first) is not None:
                 await first()
-            process = self._running[name] = await Process.start(self._programs[name], self._logs)
+            process = self._running[name] = await Process.start(program := self._programs[name], self._logs)
         except SetupError as error:
             return str(error)
         except OSError as error:
             return f"it cannot be executed: {error}"
+        if program is not self._programs[name]:  # replaced while it started
+            await self.restart(name, "its addresses have changed")
         watching = asyncio.create_task(self._report_ready(name))
         try:
             return _describe_exit(await process.wait())
