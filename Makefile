@@ -9,10 +9,10 @@ NPM := $(VENV)/npm/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rounds check format bench up clean
+.PHONY: help demo test rounds check format bench reference up clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one minute
 	@$(BIN)/perdure demo $(ARGS)
@@ -38,6 +38,10 @@ format: $(INSTALLED) ## Fix lint findings and format the code
 
 bench: $(INSTALLED) ## Measure against hand-written temporalio on the same servers
 	@$(BIN)/python -m bench $(ARGS)
+
+reference: $(INSTALLED) ## Write the pages of docs/ that are made from the code
+	@$(BIN)/python -m perdure.cli.reference > docs/.draft && mv docs/.draft docs/reference-commands.md
+	@$(BIN)/perdure config reference > docs/.draft && mv docs/.draft docs/reference-config.md
 
 clean: ## Delete the virtual environment and all local state
 	rm -rf $(VENV) .perdure

@@ -22,7 +22,8 @@ from bench.report import at_most, tell
 from perdure.approvers import SigningKey, sign
 from perdure.approvers.enrolment import find_key
 from perdure.bus import NatsBus, connect
-from perdure.bus.views.approval_index import find_request, open_requests
+from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.requests import find_open_request
 from perdure.config.settings import NatsSettings, OrchestratorSettings
 from perdure.contracts import ApprovalRequested, Decision
 
@@ -104,7 +105,7 @@ async def measure_approvals(folder: Path, count: int) -> Approvals:
             list_ms = await _p50(_LISTED, lambda: open_requests(bus))
             waiting = await open_requests(bus)
             assert len(waiting) == count, len(waiting)
-            find_ms = await _p50(_LISTED, lambda: find_request(bus, waiting[-1].request_id))
+            find_ms = await _p50(_LISTED, lambda: find_open_request(bus, waiting[-1].request_id))
             reviewer.enqueue(waiting)
             receipt = await _p50(_DECIDED, reviewer.decide)
     return Approvals(count, idle, receipt, list_ms, find_ms, (few, many))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perdure.bus import Bus, StoredMessage
+from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
@@ -23,8 +23,8 @@ def create_app(store: Store, bus: Bus) -> App:
         await recorder.record(message)
         await advisories.handle(message)
 
-    async def find_records(request: bytes) -> bytes:
-        query = AuditRecordsQuery.model_validate_json(request)
+    async def find_records(request: RawMessage) -> bytes:
+        query = AuditRecordsQuery.model_validate_json(request.body)
         found = AuditRecordsFound(total=await store.count(), records=await store.find(query))
         return found.model_dump_json().encode()
 

@@ -13,6 +13,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
 from perdure_ingest.flow_control import RouteQueues
+from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
 
 
@@ -22,7 +23,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues)
+        yield create_app(settings, rules, queues, [outcome_responder(bus, ledger)])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The ingest app: subscribes to events and dead letters, and publishes commands."""
 
+from collections.abc import Sequence
+
 from perdure.bus import StoredMessage, read_event
-from perdure.bus.app import App, Subscription
+from perdure.bus.app import App, Responder, Subscription
 from perdure.config.settings import Settings
 from perdure.errors import InvalidMessage
 from perdure_ingest.admission import admit
@@ -12,7 +14,9 @@ from perdure_ingest.variables import Arrival
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, rules: tuple[Rule, ...], queues: RouteQueues) -> App:
+def create_app(
+    settings: Settings, rules: tuple[Rule, ...], queues: RouteQueues, responders: Sequence[Responder] = ()
+) -> App:
     """Build the service; nothing connects until the app is run."""
     limit = settings.ingest.max_payload_bytes
 
@@ -26,4 +30,5 @@ def create_app(settings: Settings, rules: tuple[Rule, ...], queues: RouteQueues)
             await queues.submit(admitted)
 
     # A redelivered event repeats nothing: commands have message ids, and the start ledger keeps them for longer.
-    return App("ingest", [Subscription("EVENTS", accept), Subscription("DLQ", queues.free_slot, traced=False)])
+    subscriptions = [Subscription("EVENTS", accept), Subscription("DLQ", queues.free_slot, traced=False)]
+    return App("ingest", subscriptions, responders)

@@ -33,7 +33,7 @@ class Expression:
             raise SetupError(f"`{field}` is not CEL: {error}") from error
         for name in set(self._program.variables()) - macro_variables(text):
             if name not in VARIABLES:
-                raise SetupError(f"`{field}` uses {name}, which no event has{nearest(name, VARIABLES)}")
+                raise SetupError(f"`{field}` uses {name}, which no event has{_near(name)}")
 
     def value(self, variables: EventVariables) -> Any:
         """Evaluate the expression for an event.
@@ -68,9 +68,21 @@ class Expression:
 class Template:
     """Text with fields of an event in braces, such as ``order-{data.order_id}``."""
 
-    def __init__(self, route: str, text: str) -> None:
+    def __init__(self, route: str, field: str, text: str) -> None:
+        """Check the template.
+
+        Raises:
+            SetupError: A brace has no partner, or a field names what no event has.
+        """
         self._route = route
         self._text = text
+        if brace := re.search("[{}]", _FIELD.sub("", text)):
+            partner = "is not closed" if brace[0] == "{" else "was not opened"
+            raise SetupError(f"`{field}: {text}`: a `{brace[0]}` {partner}; write a field as {{data.order_id}}")
+        for path in _FIELD.findall(text):
+            name = path.strip().partition(".")[0]
+            if name not in VARIABLES:
+                raise SetupError(f"`{field}: {text}` uses {name or 'an empty field'}, which no event has{_near(name)}")
 
     def fill(self, variables: EventVariables) -> str:
         """Replace each field by its value.
@@ -89,3 +101,7 @@ class Template:
                 )
             value = value[part]
         return value
+
+
+def _near(name: str) -> str:
+    return nearest(name, VARIABLES)

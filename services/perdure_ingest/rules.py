@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
 
 from perdure.bus.topology import matches
+from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position
 from perdure.errors import InvalidMessage, SetupError
@@ -17,7 +18,7 @@ from perdure_ingest.identity import fit_workflow_id, workflow_id
 from perdure_ingest.schemas import load_check
 from perdure_ingest.variables import EventVariables
 
-__all__ = ["Rule", "compile_rules"]
+__all__ = ["Rule", "compile_rule", "compile_rules"]
 
 _MOST_URGENT, _LEAST_URGENT = 1, 5
 _LONGEST_FAIRNESS_KEY: Final = 64  # bytes; Temporal's own limit
@@ -44,9 +45,9 @@ class Rule:
         self.name = route.label
         self._condition = Condition(self.name, route.when) if route.when is not None else None
         self._check = load_check(route.data_schema) if route.data_schema is not None else None
-        self._workflow_id = Template(self.name, route.workflow_id) if route.workflow_id else None
+        self._workflow_id = Template(self.name, "workflow_id", route.workflow_id) if route.workflow_id else None
         self._priority = self._compile("priority", route.priority if isinstance(route.priority, str) else None)
-        self._fairness_key = Template(self.name, route.fairness_key) if route.fairness_key else None
+        self._fairness_key = Template(self.name, "fairness_key", route.fairness_key) if route.fairness_key else None
         self._not_before = self._compile("not_before", route.not_before)
         self._key = self._compile("flow.key", route.flow.key if route.flow else None)
         self._input = self._compile_input("input", route.input)
@@ -143,18 +144,25 @@ def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:
     """Compile all routes.
 
     Raises:
-        SetupError: A part of one is wrong, or two routes share a name: their workflow ids would collide. The sentence
-            names the line of the configuration file.
+        InvalidConfiguration: A part of one is wrong, or two routes share a name: their workflow ids would collide. The
+            sentence names the line of the configuration file.
     """
     rules: list[Rule] = []
-    for number, route in enumerate(routes):
-        try:
-            rules.append(Rule(route))
-        except SetupError as error:
-            raise SetupError(f"{source_position('routes', number)}route {route.label}: {error}") from error
-        if any(rule.name == route.label for rule in rules[:-1]):
-            raise SetupError(
-                f"{source_position('routes', number)}two routes are called {route.label}: give each its own `name`. "
-                "Workflow ids contain it."
-            )
+    for number in range(len(routes)):
+        compiled = compile_rule(routes, number)
+        if isinstance(compiled, Problem):
+            raise InvalidConfiguration(compiled)
+        rules.append(compiled)
     return tuple(rules)
+
+
+def compile_rule(routes: Sequence[Route], number: int) -> Rule | Problem:
+    """Compile one of the routes, or return what is wrong with it."""
+    route, where = routes[number], source_position("routes", number)
+    if any(earlier.label == route.label for earlier in routes[:number]):
+        what = f"two routes are called {route.label}: give each its own `name`. Workflow ids contain it."
+        return Problem(where=where, what=what)
+    try:
+        return Rule(route)
+    except SetupError as error:
+        return Problem(where=where, what=f"route {route.label}: {error}")

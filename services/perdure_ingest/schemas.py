@@ -9,6 +9,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from perdure.bus.envelope import describe_errors
 from perdure.errors import InvalidMessage, SetupError
+from perdure.values.author_code import author_place
 
 __all__ = ["Check", "load_check"]
 
@@ -35,8 +36,10 @@ def _model_check(path: str) -> Check:
     module, _, name = path.partition(":")
     try:
         model = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SetupError(f"`schema` {path} cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # the code is the user's: it may raise anything
+        place = author_place(error)
+        at = f" ({place})" if place else ""
+        raise SetupError(f"`schema` {path} cannot be loaded: {type(error).__name__}: {error}{at}") from error
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise SetupError(f"`schema` {path} is not a pydantic model.")
 

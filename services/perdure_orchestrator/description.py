@@ -4,14 +4,15 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.bus import RawMessage
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
 
 __all__ = ["describe"]
 
 
-async def describe(client: Client, question: bytes) -> bytes:
+async def describe(client: Client, request: RawMessage) -> bytes:
     """Answer a ``RunQuery`` with a ``RunDescription``, both in JSON."""
-    query = RunQuery.model_validate_json(question)
+    query = RunQuery.model_validate_json(request.body)
     try:
         found = await _describe(client, query.workflow_id)
     except RPCError as error:

@@ -1,8 +1,7 @@
 """The registered workflows and activities: the built-in ones and those of the user's modules."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from inspect import isfunction
 from types import ModuleType
 from typing import Any, Final
@@ -11,8 +10,9 @@ from perdure.connections.temporal_internals import activity_name, workflow_name
 from perdure.errors import SetupError
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
 from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
+from perdure_orchestrator.user_modules import import_user_module
 
-__all__ = ["Registry", "load_registry"]
+__all__ = ["Registry", "load_registry", "registry_of"]
 
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _STEPS: Final = frozenset(
@@ -29,52 +29,45 @@ class Registry:
         activities: Functions that ``@activity.defn`` marks.
     """
 
-    workflows: dict[str, type]
+    workflows: Mapping[str, type]
     activities: tuple[Callable[..., Any], ...]
 
 
 def load_registry(modules: Sequence[str]) -> Registry:
-    """Import the modules and collect their workflows and activities.
+    """Import the modules and collect their workflows and activities, beside the built-in ones.
 
     Raises:
         SetupError: A module cannot be imported or defines nothing, or a name is taken.
     """
+    return registry_of(map(import_user_module, (_BUILT_IN, *modules)))
+
+
+def registry_of(modules: Iterable[ModuleType]) -> Registry:
+    """Collect the workflows and activities of modules, and the activities inside of their workflow classes.
+
+    Raises:
+        SetupError: A module defines nothing, or a name is taken.
+    """
     workflows: dict[str, type] = {}
     activities: dict[str, Callable[..., Any]] = {}
-    for name in (_BUILT_IN, *modules):
-        module = _import(name)
+    for module in modules:
         own_workflows = _named(vars(module), workflow_name)
         own_activities = _named(vars(module), activity_name) + [
             found for _, workflow in own_workflows for found in _named(vars(workflow), activity_name)
         ]
         if not own_workflows and not own_activities and not _has_tools(module):
             raise SetupError(
-                f"The module {name} defines no workflow, no activity and no function: is @workflow.defn missing?"
+                f"The module {module.__name__} defines no workflow, no activity and no function: is @workflow.defn "
+                "missing?"
             )
-        _add("workflows", own_workflows, workflows, name)
-        _add("activities", own_activities, activities, name)
+        _add("workflows", own_workflows, workflows, module)
+        _add("activities", own_activities, activities, module)
         if taken := _STEPS & activities.keys():
             raise SetupError(
-                f"The activity {min(taken)} of {name} has the name of one of Perdure's own activities: rename it "
-                'with @activity.defn(name="...").'
+                f"The activity {min(taken)} of {module.__name__} has the name of one of Perdure's own activities: "
+                'rename it with @activity.defn(name="...").'
             )
     return Registry(workflows, tuple(activities.values()))
-
-
-def _import(name: str) -> ModuleType:
-    if not name or name.startswith("."):
-        raise SetupError(f"{name!r} is not the name of a module: write the whole name, as in my_team.workflows.")
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise SetupError(
-            f"The workflow module {name} cannot be imported ({error}). It must be installed, or lie in the folder in "
-            "which Perdure is started, or in PYTHONPATH."
-        ) from error
-    except (Exception, SystemExit) as error:  # the code is the user's: it may raise anything
-        raise SetupError(
-            f"The workflow module {name} breaks while it is imported ({type(error).__name__}: {error})."
-        ) from error
 
 
 def _named(values: Mapping[str, Any], name_of: Callable[[Any], str | None]) -> list[tuple[str, Any]]:
@@ -88,7 +81,7 @@ def _has_tools(module: ModuleType) -> bool:
     return any(isfunction(value) and value.__module__ == module.__name__ for value in vars(module).values())
 
 
-def _add(kind: str, own: Sequence[tuple[str, Any]], known: dict[str, Any], module: str) -> None:
+def _add(kind: str, own: Sequence[tuple[str, Any]], known: dict[str, Any], module: ModuleType) -> None:
     for label, value in own:
         if known.setdefault(label, value) is not value:
-            raise SetupError(f"Two {kind} are called {label}: {known[label].__module__} and {module}.")
+            raise SetupError(f"Two {kind} are called {label}: {known[label].__module__} and {module.__name__}.")

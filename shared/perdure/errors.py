@@ -5,7 +5,11 @@ PerdureError
 ├── InvalidMessage      the sender's fault: never retried, becomes a dead letter with its reason
 ├── NotKept             referenced data is gone or has changed: waits for the operator
 ├── NotFound            there is no such run, request, event, key or dead letter
+├── Ambiguous           several runs or requests have the given id or prefix
+├── Conflict            the given id names something else already
+├── Pending             it is stored, and not done yet: wait, and do not send it again
 └── Unavailable         an outside system's fault: retried with jittered backoff
+    └── NotConfirmed    it may be stored or not: repeat it with the same id
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +17,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a command that fails at once need not import every message
     from perdure.contracts.dead_letters import Reason
 
-__all__ = ["InvalidMessage", "NotFound", "NotKept", "PerdureError", "SetupError", "Unavailable"]
+__all__ = [
+    "Ambiguous",
+    "Conflict",
+    "InvalidMessage",
+    "NotConfirmed",
+    "NotFound",
+    "NotKept",
+    "Pending",
+    "PerdureError",
+    "SetupError",
+    "Unavailable",
+]
 
 
 class PerdureError(Exception):
@@ -46,5 +61,29 @@ class NotFound(PerdureError):
     """Nothing has the given id: no run, request, event, key or dead letter."""
 
 
+class Ambiguous(PerdureError):
+    """Several runs or requests have the given id or prefix; the message lists some of them."""
+
+
+class Conflict(PerdureError):
+    """The given id names something else already, and nothing was stored."""
+
+
+class Pending(PerdureError):
+    """Something is stored and not done yet: a run that has not begun or not ended, a decision without receipt."""
+
+
 class Unavailable(PerdureError):
     """An outside system, such as NATS, Temporal or a channel, does not respond now; retry later."""
+
+
+class NotConfirmed(Unavailable):
+    """NATS did not confirm that it stored a message: it may be stored or not.
+
+    Attributes:
+        id: The id under which repeating it stores it once.
+    """
+
+    def __init__(self, id_: str, detail: str) -> None:
+        super().__init__(detail)
+        self.id = id_

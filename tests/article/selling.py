@@ -1,4 +1,4 @@
-"""The workflow that the README's example of a test needs, as a reader would write it."""
+"""The workflow that the example of a test in `docs/testing.md` needs, as a reader would write it."""
 
 from typing import Any
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from perdure.bus import Bus
-from perdure.bus.views.approval_index import find_request, is_settled, open_requests, request_of
+from perdure.bus.views.approval_index import is_settled, open_requests, request_of
+from perdure.bus.views.requests import find_open_request
 from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalReminded, Escalation, Policy, Progress
 from tests.support.notifier import NOON, decided, request
 
@@ -84,9 +85,9 @@ async def test_an_open_request_has_its_policy_after_each_escalation(bus: Bus) ->
     )
     about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
     await bus.publish(request(policy=policy))
-    policies = [(await find_request(bus, "w.1")).policy]
+    policies = [(await find_open_request(bus, "w.1")).policy]
     for count, to in ((1, "board"), (2, "eve")):
         await bus.publish(ApprovalEscalated(**about, to=(to,), count=count))
-        policies.append((await find_request(bus, "w.1")).policy)
+        policies.append((await find_open_request(bus, "w.1")).policy)
 
     assert [(it.people, it.roles) for it in policies] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]

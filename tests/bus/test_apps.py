@@ -8,7 +8,7 @@ from perdure.config.routes import Route
 from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, StartWorkflow
-from perdure.contracts.audit import AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
 from tests.support.app_delivery import deliver_all
@@ -60,7 +60,8 @@ async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Pat
         app = create_audit(store, bus)
         for _ in range(2):
             assert set(await deliver_all(app, bus)) == {"ack"}
-        reply = await app.responders[0].respond(AuditRecordsQuery(subject="approvals").model_dump_json().encode())
+        query = AuditRecordsQuery(subject="approvals").model_dump_json().encode()
+        reply = await app.responders[0].respond(RawMessage(AUDIT_RECORDS, query, {}))
 
     found = AuditRecordsFound.model_validate_json(reply)
     assert found.total == 2

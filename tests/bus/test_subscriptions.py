@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from perdure.bus import StoredMessage, connect, decode
+from perdure.bus import RawMessage, StoredMessage, connect, decode
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
 from perdure.bus.jetstream.provision import provision
@@ -66,13 +66,13 @@ async def test_an_invalid_message_becomes_one_dead_letter(nats_settings: NatsSet
 
 
 async def test_a_request_gets_a_reply(nats_settings: NatsSettings) -> None:
-    async def upper(body: bytes) -> bytes:
-        return body.upper()
+    async def upper(request: RawMessage) -> bytes:
+        return request.subject.encode() + request.body.upper()
 
     async with connect(nats_settings, source="perdure/test") as bus:
-        app = App("audit", [], [Responder("queries.test", upper)])
+        app = App("audit", [], [Responder("queries.test.>", upper)])
         async with subscribed(app, bus, nats_settings, CollectorRegistry()):
-            assert await bus.request("queries.test", b"hello") == b"HELLO"
+            assert await bus.request("queries.test.a", b"hello") == b"queries.test.aHELLO"
 
 
 async def test_a_subject_that_is_not_utf8_is_handled_in_escapes_and_so_is_the_next_message(

@@ -73,7 +73,7 @@ def test_a_bot_that_cannot_start_prints_one_sentence(
 
 
 def decide_with_openssl(folder: Path) -> object:
-    """Do what the README's shell commands do, with Python in place of ``nats`` and ``jq``."""
+    """Do what the shell commands of the bot's README do, with Python in place of ``nats`` and ``jq``."""
     perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
     (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
     pem, unsigned = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "unsigned"

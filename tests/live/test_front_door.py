@@ -1,13 +1,12 @@
 """Every published event, valid or not, becomes a run or one dead letter."""
 
 import json
-import re
-from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
 
+from tests.support.documents import block
 from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -69,13 +68,9 @@ async def test_a_second_event_with_the_same_id_and_other_data_is_a_dead_letter_a
     assert facts["Chain-e1"][-1].result == 1
 
 
-async def test_the_publisher_of_the_readme_publishes_also_while_nats_is_down(here: World) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (shown,) = [
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "async def publish" in block
-    ]
+async def test_the_publisher_of_the_documents_publishes_also_while_nats_is_down(here: World) -> None:
     names: dict[str, Any] = {}
-    exec(shown, names)  # noqa: S102 (code from this repository)
+    exec(block("docs/publishing.md", "async def publish("), names)  # noqa: S102 (code from this repository)
     here.suite.supervisor.kill("nats")
     await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
 

@@ -47,7 +47,7 @@ PUBLISHES = {
 SUBSCRIBES = {"bot": "approvals alerts receipts progress", "operator": ALL}
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS",
-    "ingest": "PROGRESS",
+    "ingest": "PROGRESS EVENTS COMMANDS DLQ",
     "orchestrator": "PROGRESS OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
@@ -218,7 +218,7 @@ async def test_no_role_subscribes_to_or_publishes_into_the_inbox_of_another(serv
         published = {it for it in inboxes if await role_client.may_publish(f"{it}.a.b")}
 
     assert subscribed == {own}
-    replies = {"orchestrator": {"_INBOX_operator"}, "audit": {"_INBOX_operator"}, "operator": {own}}
+    replies = {role: {"_INBOX_operator"} for role in ("ingest", "orchestrator", "audit")} | {"operator": {own}}
     assert published == replies.get(role, set())
 
 
@@ -300,13 +300,17 @@ async def test_a_role_writes_to_its_own_buckets_only(server: Server, role: str) 
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_only_the_operator_sends_requests_and_each_service_answers_its_own(server: Server, role: str) -> None:
-    requests = {"queries.runs.describe": "orchestrator", "queries.audit.records": "audit"}
+async def test_only_the_operator_sends_all_requests_and_each_service_answers_its_own(server: Server, role: str) -> None:
+    requests = {
+        "queries.events.outcome.a.b": "ingest",
+        "queries.runs.describe": "orchestrator",
+        "queries.audit.records": "audit",
+    }
     async with server.client(role) as role_client:
         sent = [it for it in requests if await role_client.may_publish(it)]
         answered = [it for it in requests if await role_client.may_subscribe(it)]
 
-    assert sent == (list(requests) if role == "operator" else [])
+    assert sent == {"operator": list(requests), "publisher": ["queries.events.outcome.a.b"]}.get(role, [])
     assert answered == [request for request, service in requests.items() if service == role]
 
 
@@ -398,6 +402,31 @@ async def test_a_publisher_subscribes_to_the_progress_that_it_is_granted_only(se
 
     assert (received.data, last.data) == (b"Greeting", b"Greeting")
     assert not any(denied)
+
+
+async def test_a_publisher_asks_what_became_of_the_types_of_events_that_it_may_publish_only(server: Server) -> None:
+    async with (
+        server.client("ingest") as ingest,
+        server.client("publisher") as publisher,
+        server.client("team") as team,
+    ):
+        asked = await ingest.nats.subscribe("queries.events.outcome.>")
+        replies = await ingest.nats.subscribe("_INBOX_ingest.>")
+        await ingest.nats.flush()
+        answers = []
+        for role_client in (publisher, team):
+            asking = asyncio.create_task(role_client.nats.request("queries.events.outcome.people.arrived", b"{}"))
+            await (await asked.next_msg(timeout=5)).respond(b"known")
+            answers.append((await asking).data)
+        denied = [
+            await team.may_publish("queries.events.outcome.payroll.due"),
+            await publisher.may_subscribe("queries.events.outcome.>"),
+            await team.may_publish("queries.events.outcome.>"),
+        ]
+
+    assert answers == [b"known", b"known"]
+    assert not any(denied)
+    assert replies.pending_msgs == 0
 
 
 async def test_a_client_without_a_key_or_with_an_unknown_one_is_rejected(server: Server) -> None:

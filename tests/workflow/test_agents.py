@@ -91,7 +91,7 @@ async def test_a_model_uses_functions_and_tools_alike_each_as_a_step(run_workflo
     [
         (ToolUse("steal", {"item": "hat"}), "Error: Error executing tool steal: the hat is guarded"),
         (ToolUse("refuse"), "Error: not today"),
-        (ToolUse("pirce", {"item": "hat"}), "did you mean price?"),
+        (ToolUse("pirce", {"item": "hat"}, unoffered=True), "did you mean price?"),
         (ToolUse("price", {"itme": "hat"}), "price has no parameter itme: did you mean item?"),
         (ToolUse("price"), "price needs item"),
         (ToolUse("add", {"fist": 1}), "add has no parameter fist: did you mean first?"),

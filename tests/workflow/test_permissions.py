@@ -61,7 +61,7 @@ async def test_a_model_is_offered_and_may_use_only_what_the_operator_allows(
     run_workflow: WorkflowRunner, tool: str
 ) -> None:
     settings = operator(allow_tools=["p*", "buy", "a*"], deny_tools=["buy"])
-    model = ScriptedModel([ToolUse(tool), "well"])
+    model = ScriptedModel([ToolUse(tool, unoffered=True), "well"])
 
     outcome = await run_workflow(Asking, model=model, servers={"shop": greeter.shop()}, settings=settings)
 

@@ -121,9 +121,9 @@ async def test_attempts_repeat_the_sequence_numbers_of_their_step(environment: W
     attempts = [(fact.sequence, fact.kind, fact.attempt, fact.error) for fact in worker.progress if fact.step]
     assert attempts == [
         (2, "step_started", 1, None),
-        (3, "step_failed", 1, "ValueError: not yet"),
+        (3, "step_failed", 1, "ValueError: not yet (tests/workflow/test_progress.py:31)"),
         (2, "step_started", 2, None),
-        (3, "step_failed", 2, "ValueError: not yet"),
+        (3, "step_failed", 2, "ValueError: not yet (tests/workflow/test_progress.py:31)"),
         (2, "step_started", 3, None),
         (3, "step_completed", 3, None),
     ]
@@ -135,7 +135,7 @@ async def test_a_programming_error_fails_the_run_with_that_error(environment: Wo
             await (await worker.start("Broken")).result()
 
     assert worker.progress[-1].kind == "failed"
-    assert worker.progress[-1].error == "KeyError: 'a programming error'"
+    assert worker.progress[-1].error == "KeyError: 'a programming error' (tests/workflow/test_progress.py:69)"
 
 
 async def test_input_of_the_wrong_shape_fails_the_run_instead_of_blocking_it(environment: WorkflowEnvironment) -> None:

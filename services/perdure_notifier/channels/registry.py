@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -11,17 +10,17 @@ from slack_sdk import WebClient
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import KeyValue
-from perdure.config.channels import ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
-from perdure.config.secrets import read_secret
+from perdure.config.channels import AppriseSettings, ChannelSettings, EmailSettings, SlackSettings
 from perdure.config.settings import Settings
 from perdure_notifier.channels.channel import Channel
 from perdure_notifier.channels.email import EmailChannel
+from perdure_notifier.channels.secrets import apprise_urls, email_password, slack_token, webhook_secret
 from perdure_notifier.channels.slack import SlackChannel
 from perdure_notifier.channels.terminal import TerminalChannel
 from perdure_notifier.channels.webhook import WebhookChannel
 from perdure_notifier.replies.links import Links
 
-__all__ = ["open_channels", "slack_client", "webhook_secret"]
+__all__ = ["open_channels", "slack_client"]
 
 _TIMEOUT: Final = 10  # seconds
 
@@ -54,22 +53,8 @@ def slack_client(name: str, settings: SlackSettings) -> WebClient:
     Raises:
         SetupError: The token is missing.
     """
-    what = f"The token of the Slack channel {name}"
-    token = read_secret(what, file=settings.token_file, variable=settings.token_variable)
+    token = slack_token(name, settings)
     return WebClient(token, base_url=settings.base_url, timeout=_TIMEOUT, retry_handlers=[])
-
-
-def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
-    """Return the shared signing secret, or None if the webhook is not signed.
-
-    Raises:
-        SetupError: The secret is configured but missing.
-    """
-    if settings.secret_file is None and settings.secret_variable is None:
-        return None
-    return read_secret(
-        f"The secret of the webhook {name}", file=settings.secret_file, variable=settings.secret_variable
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +75,7 @@ class _ChannelPorts:
         if settings.email is not None:
             return self._email(name, settings.email)
         if settings.apprise is not None:
-            return _apprise(name, settings.apprise.urls_file, settings.apprise.urls_variable)
+            return _apprise(name, settings.apprise)
         return TerminalChannel(name)
 
     def _slack(self, name: str, settings: SlackSettings) -> Channel:
@@ -98,15 +83,11 @@ class _ChannelPorts:
         return SlackChannel(name, client, settings, entries=self.entries, approvers=self.approvers)
 
     def _email(self, name: str, settings: EmailSettings) -> Channel:
-        password = None
-        if settings.username is not None:
-            what = f"The password of {settings.username} for the channel {name}"
-            password = read_secret(what, file=settings.password_file, variable=settings.password_variable)
+        password = email_password(name, settings)
         return EmailChannel(name, settings, password, entries=self.entries, approvers=self.approvers, links=self.links)
 
 
-def _apprise(name: str, file: Path | None, variable: str | None) -> Channel:
+def _apprise(name: str, settings: AppriseSettings) -> Channel:
     from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (importing apprise takes a second)
 
-    urls = read_secret(f"The URLs of the channel {name}", file=file, variable=variable)
-    return AppriseChannel(name, urls.split())
+    return AppriseChannel(name, apprise_urls(name, settings))

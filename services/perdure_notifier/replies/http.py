@@ -13,11 +13,11 @@ from starlette.routing import Route
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import Bus, KeyValue
 from perdure.bus.decision_client import DecisionClient
-from perdure.config.secrets import read_secret
 from perdure.config.settings import Settings
 from perdure.errors import PerdureError
 from perdure.runtime.background import BackgroundTasks, background
-from perdure_notifier.channels.registry import slack_client, webhook_secret
+from perdure_notifier.channels.registry import slack_client
+from perdure_notifier.channels.secrets import signing_secret, webhook_secret
 from perdure_notifier.replies.link_page import LinkReplies
 from perdure_notifier.replies.links import Links
 from perdure_notifier.replies.slack import SlackReplies
@@ -64,12 +64,8 @@ def _slack_routes(
 ) -> list[Route]:
     routes = []
     for name, channel in settings.notifier.channels.items():
-        if channel.slack is not None and channel.slack.accepts_decisions:
-            secret = read_secret(
-                f"The signing secret of the Slack channel {name}",
-                file=channel.slack.signing_secret_file,
-                variable=channel.slack.signing_secret_variable,
-            )
+        secret = None if channel.slack is None else signing_secret(name, channel.slack)
+        if channel.slack is not None and secret is not None:
             replies = SlackReplies(
                 slack_client(name, channel.slack),
                 secret,

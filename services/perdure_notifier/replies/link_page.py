@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from perdure.bus import Bus, KeyValue
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
-from perdure.bus.views.approval_index import RequestNotOpen, find_request
+from perdure.bus.views.requests import RequestNotOpen, find_open_request
 from perdure.contracts import LONGEST_COMMENT, Receipt
+from perdure.errors import NotFound
 from perdure_notifier.replies.body import read_body
 from perdure_notifier.replies.links import BadLink, Link, Links
 from perdure_notifier.replies.page import outcome_page, request_page
@@ -49,8 +50,8 @@ class LinkReplies:
 
     async def _show(self, link: Link) -> Response:
         try:
-            request = await find_request(self._bus, link.request_id)
-        except RequestNotOpen:
+            request = await find_open_request(self._bus, link.request_id)
+        except (NotFound, RequestNotOpen):
             return outcome_page("This request is closed", "It was decided or has expired, or its run has ended.")
         return request_page(request, link.approver)
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial, wraps
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError, validate_call
@@ -71,12 +72,19 @@ class Functions:
                 f"The function {tool.module}.{tool.path} is not in a package of this worker's workflows "
                 f"({', '.join(sorted(self._packages))}): name its module in `workflows:` too."
             )
-        found: Any = import_module(tool.module)
+        found: Any = _module(tool)
         for name in tool.path.split("."):
             found = getattr(found, name, None)
         if not callable(found):
             raise FunctionRefused(f"The module {tool.module} has no function {tool.path} on this worker.")
         return found
+
+
+def _module(tool: FunctionTool) -> ModuleType:
+    try:
+        return import_module(tool.module)
+    except ImportError as error:
+        raise FunctionRefused(f"The module {tool.module} of the function {tool.path} is not here: {error}") from error
 
 
 def _open_signature(function: Any, tool: FunctionTool) -> inspect.Signature:

@@ -21,6 +21,8 @@ __all__ = ["Models", "UnknownModel"]
 
 _OFFLINE_MODULES: Final = ("perdure_offline", "markdown_it", "nupunkt", "stop_words", "vader")
 
+_PROVIDER_EXTRAS: Final = {"openai", "anthropic", "google"}  # each has the name of the package that it brings
+
 
 class UnknownModel(PerdureError):
     """The model is unknown, or lacks a package or a key: not retried."""
@@ -44,6 +46,17 @@ class Models:
         if name not in self._models:
             self._models[name] = self._create(name)
         return self._models[name]
+
+    def check(self) -> None:
+        """Find out whether the configured model can be used, without a request to it.
+
+        Raises:
+            UnknownModel: It cannot be used; the message gives the reason.
+        """
+        if self._settings.model == "offline":
+            _require_offline()  # creating it takes half a second
+        else:
+            self.named(None)
 
     def settings(self) -> ModelSettings:
         """Return the settings of every request. The providers' clients do not retry, because Temporal does."""
@@ -74,14 +87,13 @@ class Models:
             if settings.compatible:
                 return self._compatible(provider, model, settings)
             return infer_model(name, lambda provider_name: self._provider(provider_name, settings))
-        except (UserError, ImportError, TypeError, ValueError) as error:  # TypeError: a provider that takes no base_url
+        except ImportError as error:
+            raise UnknownModel(f"The model {name} cannot be used: {_what_to_install(error)}") from error
+        except (UserError, TypeError, ValueError) as error:  # TypeError: a provider that takes no base_url
             raise UnknownModel(f"The model {name} cannot be used: {error}{self._hint(provider)}") from error
 
     def _offline(self) -> Model:
-        if missing := [module for module in _OFFLINE_MODULES if find_spec(module) is None]:
-            raise UnknownModel(
-                f"The model offline cannot be used: {', '.join(missing)} missing: pip install 'perdure[offline]'"
-            )
+        _require_offline()
         from perdure_offline import OfflineModel  # noqa: PLC0415 (an optional extra)
 
         return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
@@ -130,3 +142,19 @@ class Models:
             source = settings.api_key_file or settings.api_key_variable
             raise UnknownModel(f"llm.providers.{name} has no key: {source} is empty.")
         return self._redactor.add(key)
+
+
+def _require_offline() -> None:
+    if missing := [module for module in _OFFLINE_MODULES if find_spec(module) is None]:
+        raise UnknownModel(
+            f"The model offline cannot be used: {', '.join(missing)} missing: pip install 'perdure[offline]'"
+        )
+
+
+def _what_to_install(error: ImportError) -> str:
+    """Return the extra that brings the missing package, or pydantic-ai's own advice for one that no extra brings."""
+    missing = getattr(error.__cause__ or error, "name", None) or ""
+    package = missing.partition(".")[0]
+    if package in _PROVIDER_EXTRAS:
+        return f"the package {package} is not installed: pip install 'perdure[{package}]'"
+    return str(error)

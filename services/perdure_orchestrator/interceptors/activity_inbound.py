@@ -18,6 +18,7 @@ from perdure.contracts import Progress, ProgressKind
 from perdure.errors import Unavailable
 from perdure.flow.facts import STEP_HEADER, StepHeader
 from perdure.flow.messages import ModelResult, ToolResult
+from perdure.values.author_code import author_place
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
 from perdure_orchestrator.interceptors import gen_ai
@@ -147,4 +148,6 @@ def _attributes(header: StepHeader) -> dict[str, str | int]:
 def _error_text(error: BaseException) -> str:
     if isinstance(error, ApplicationError):
         return error.message
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    place = author_place(error)
+    return f"{text} ({place})" if place else text

@@ -26,6 +26,7 @@ from perdure.flow.result import WorkflowResult
 from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
+from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
@@ -73,7 +74,10 @@ class RunInterceptor(WorkflowInboundInterceptor):
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is, it is published, and `_fail` raises)
                 kind: ProgressKind = "cancelled" if is_cancelled_exception(error) else "failed"
-                await _shielded(self._end(run, kind, error=error_text(error)))
+                text = placed_error_text(error)
+                if kind == "failed":
+                    log_failure(text, error)
+                await _shielded(self._end(run, kind, error=text))
                 _fail(error)
             await _shielded(self._end(run, "completed", result=value))
             return result
@@ -101,6 +105,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
             if cancellation_count():
                 raise  # otherwise temporalio cancelled a waiting handler with the run: the run publishes its own end
         except Exception as error:  # noqa: BLE001 (likewise)
+            log_failure(placed_error_text(error), error)
             _fail(error)
 
     def _refuse(self, signal: str, reason: SignalMismatch) -> None:

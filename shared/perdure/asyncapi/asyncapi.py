@@ -5,6 +5,7 @@ from typing import Any, Final
 from perdure.asyncapi.channels import CHANNELS, SubjectChannel
 from perdure.asyncapi.flow import PUBLISHERS, subscribers
 from perdure.asyncapi.headers import CLOUD_EVENT, HEADERS, headers_of
+from perdure.asyncapi.requests import request_channels, request_messages, request_operations
 from perdure.asyncapi.schemas import schema_file
 from perdure.asyncapi.version import VERSION
 
@@ -27,15 +28,16 @@ def asyncapi_document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {"title": "Perdure", "version": VERSION, "description": _DESCRIPTION},
         "defaultContentType": "application/json",
-        "channels": {channel.name: _channel(channel) for channel in CHANNELS},
+        "channels": {channel.name: _channel(channel) for channel in CHANNELS} | request_channels(),
         "operations": {
             f"{service}.{action}.{channel.name}": _operation(service, action, channel)
             for channel in CHANNELS
             for action, services in (("send", PUBLISHERS[channel.stream]), ("receive", subscribers(channel.stream)))
             for service in services
-        },
+        }
+        | request_operations(),
         "components": {
-            "messages": {channel.message: _message(channel) for channel in CHANNELS},
+            "messages": {channel.message: _message(channel) for channel in CHANNELS} | request_messages(),
             "schemas": {CLOUD_EVENT: HEADERS},
         },
     }

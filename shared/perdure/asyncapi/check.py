@@ -8,12 +8,15 @@ from typing import Any, Final
 from perdure.asyncapi.channels import CHANNELS
 from perdure.asyncapi.compatibility import breaking_changes, changes
 from perdure.asyncapi.files import ASYNCAPI
+from perdure.asyncapi.requests import REQUESTS
 from perdure.asyncapi.schema_change import SchemaChange
 from perdure.asyncapi.schemas import schema_file
 
 __all__ = ["Difference", "differences"]
 
-_EXTERNAL: Final = {schema_file(channel) for channel in CHANNELS if channel.is_external}
+_EXTERNAL: Final = {schema_file(channel) for channel in CHANNELS if channel.is_external} | {
+    f"schemas/{request.name}.json" for request in REQUESTS
+}
 
 
 @dataclass(frozen=True, slots=True)

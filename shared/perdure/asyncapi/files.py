@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from perdure.asyncapi.asyncapi import asyncapi_document
 from perdure.asyncapi.channels import CHANNELS
+from perdure.asyncapi.requests import request_schemas
 from perdure.asyncapi.schemas import schema_file, schema_of
 
 __all__ = ["ASYNCAPI", "contract_files", "read_files"]
@@ -16,6 +17,7 @@ ASYNCAPI: Final = "asyncapi.json"
 def contract_files() -> dict[str, str]:
     """Return the text of each file by its path within the folder of this version."""
     schemas = {schema_file(channel): schema_of(channel, channel.model) for channel in CHANNELS if channel.model}
+    schemas |= request_schemas()
     return {path: _text(content) for path, content in sorted({ASYNCAPI: asyncapi_document(), **schemas}.items())}
 
 

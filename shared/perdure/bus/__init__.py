@@ -6,7 +6,7 @@ from perdure.bus.jetstream import NatsBus, NatsKeyValue, NatsObjects, connect
 from perdure.bus.key_value import KeyValue
 from perdure.bus.memory import MemoryBus, MemoryKeyValue, MemoryObjects
 from perdure.bus.objects import Objects
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import Bus, Storage, StoredMessage
 
 __all__ = [
     "Bus",
@@ -19,6 +19,7 @@ __all__ = [
     "NatsObjects",
     "Objects",
     "RawMessage",
+    "Storage",
     "StoredMessage",
     "connect",
     "decode",

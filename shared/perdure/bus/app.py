@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from perdure.bus.envelope import RawMessage
 from perdure.bus.settlement import Handler
 
 __all__ = ["App", "Responder", "Subscription"]
@@ -33,10 +34,15 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """A responder to NATS requests; one process of the service answers each request."""
+    """A responder to NATS requests; one process of the service answers each request.
+
+    Attributes:
+        subject: The subject or pattern of the requests.
+        respond: Called with each request; returns the body of the reply.
+    """
 
     subject: str
-    respond: Callable[[bytes], Awaitable[bytes]]
+    respond: Callable[[RawMessage], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Final
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
+from perdure.contracts.outcomes import EVENT_OUTCOME
 from perdure.contracts.runs import DESCRIBE_RUN
 
 __all__ = [
@@ -39,13 +40,19 @@ ROLES: Final = (*CLIENT_ACCOUNTS, *SERVICES, "operator")
 _ByRole = dict[str, tuple[str, ...]]
 
 _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
-_REQUESTS: Final = {"orchestrator": DESCRIBE_RUN, "audit": AUDIT_RECORDS}  # from the operator, by responder
+_OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
+_REQUESTS: Final = {  # from the operator, by responder
+    "ingest": _OUTCOMES,
+    "orchestrator": DESCRIBE_RUN,
+    "audit": AUDIT_RECORDS,
+}
+_REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
 _PUBLISHES: Final[_ByRole] = {
-    "publisher": ("events.>",),
+    "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
-    "ingest": ("commands.>", "dlq.ingest"),
+    "ingest": ("commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
     "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     "audit": ("dlq.>",),  # dead letters about the consumers of other services
@@ -53,13 +60,14 @@ _PUBLISHES: Final[_ByRole] = {
 }
 _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
     "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>"),
+    "ingest": (_OUTCOMES,),
     "orchestrator": (DESCRIBE_RUN,),
     "audit": (AUDIT_RECORDS,),
     "operator": _ALL_SUBJECTS,
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
-    "ingest": ("PROGRESS",),
+    "ingest": ("PROGRESS", "EVENTS", "COMMANDS", "DLQ"),  # what has become of an event
     "orchestrator": ("PROGRESS",),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),

@@ -1,6 +1,6 @@
 """The port to the message bus."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,7 +8,21 @@ from typing import Protocol
 from perdure.bus.envelope import RawMessage
 from perdure.contracts import Message
 
-__all__ = ["Bus", "StoredMessage"]
+__all__ = ["Bus", "Storage", "StoredMessage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The confirmation that a stream holds a message.
+
+    Attributes:
+        sequence: Its sequence in the stream, from 1.
+        duplicate: Whether the stream held a message with this id before, and so stored nothing now. Streams compare
+            ids only, and only within their duplicate window: the older message may have other content.
+    """
+
+    sequence: int
+    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,14 @@ class Bus(Protocol):
             Unavailable: As in ``publish``.
         """
 
+    async def store(self, raw: RawMessage) -> Storage:
+        """Publish as ``publish_raw`` does; returns also whether the stream held a message with this id before.
+
+        Raises:
+            InvalidMessage: As in ``publish_raw``.
+            Unavailable: As in ``publish``.
+        """
+
     def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the messages of one stream whose subject matches, in order, for ever.
 
@@ -69,6 +91,26 @@ class Bus(Protocol):
             Unavailable: The server does not answer.
         """
 
+    def read_range(self, subject: str, *, first: int, last: int, bodies: bool = True) -> AsyncGenerator[StoredMessage]:
+        """Yield the stored messages with a sequence in this range whose subject matches, in order.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            first: The lowest sequence.
+            last: The highest sequence.
+            bodies: Whether the server sends the bodies; without them it sends less.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
+        """Yield the newest message of each matching subject of one stream, in order of storage, with empty bodies.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
     async def get(self, stream: str, sequence: int) -> RawMessage | None:
         """Return a stored message, or None if the stream no longer holds it.
 
@@ -82,6 +124,25 @@ class Bus(Protocol):
         Args:
             subject: A subject or pattern of one stream.
             after: Only messages with a higher sequence than this count.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
+        """Return the oldest message of one stream whose subject matches and that was stored since (UTC), or None.
+
+        The time is exact to a millisecond.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        """Return the newest message of one stream whose subject matches, or None.
+
+        Args:
+            subject: A subject or pattern of one stream.
 
         Raises:
             Unavailable: The server does not answer.

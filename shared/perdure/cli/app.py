@@ -20,6 +20,7 @@ class _Commands(CommandGroup):
     modules: ClassVar = {
         "up": "perdure.cli.up",
         "demo": "perdure.cli.demo",
+        "init": "perdure.cli.init",
         "doctor": "perdure.cli.doctor",
         "publish": "perdure.cli.publish",
         "runs": "perdure.cli.runs",
@@ -28,6 +29,7 @@ class _Commands(CommandGroup):
         "dlq": "perdure.cli.dlq",
         "routes": "perdure.cli.routes",
         "audit": "perdure.cli.audit",
+        "config": "perdure.cli.config",
         "admin": "perdure.cli.admin",
         # short forms of what people type every day
         "watch": "perdure.cli.runs.watch",

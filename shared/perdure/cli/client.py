@@ -15,13 +15,12 @@ from perdure.connections.nats_greeting import NothingListens, is_loopback, serve
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 
-__all__ = ["Json", "RunId", "open_bus", "reach", "run_command"]
+__all__ = ["Json", "open_bus", "reach", "run_command"]
 
 _ANSWERED_WITHIN: Final = 5.0  # seconds
 _GREETS_WITHIN: Final = 1.0  # seconds, of a server on this machine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-RunId = Annotated[str, typer.Argument(help="A run, event or request id, or its start.", show_default=False)]
 
 Result = TypeVar("Result")
 

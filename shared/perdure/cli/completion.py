@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from perdure.bus import NatsBus
 from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.run_list import RunFilter, list_runs
 from perdure.cli.client import open_bus
 from perdure.config.loader import load_settings
-from perdure.contracts import from_token
 from perdure.errors import PerdureError
 
 __all__ = ["complete_request", "complete_route", "complete_run"]
@@ -48,7 +48,8 @@ def _complete(incomplete: str, find: Callable[[NatsBus], Coroutine[Any, Any, lis
 
 
 async def _runs(bus: NatsBus) -> list[str]:
-    return [from_token(subject.split(".")[2]) for subject in await bus.count_by_subject("progress.*.*")]
+    newest = await list_runs(bus, RunFilter(limit=_SHOWN))
+    return [fact.workflow_id for fact in newest.runs]
 
 
 async def _requests(bus: NatsBus) -> list[str]:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from perdure.errors import NotFound, PerdureError, Unavailable
+from perdure.errors import NotFound, Pending, PerdureError, Unavailable
 
-__all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "NotJudged", "code_of"]
+__all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "code_of"]
 
 NO: Final = 1
 """The answer is no: the run failed, the vote was refused, a check found something, the configuration is wrong."""
@@ -20,16 +20,12 @@ INTERRUPTED: Final = 130
 """Ctrl-C (128 + SIGINT)."""
 
 
-class NotJudged(PerdureError):
-    """A decision or signal is stored, and has no receipt yet."""
-
-
 def code_of(error: PerdureError) -> int:
     """Return the exit code of a command that ends with this error."""
     match error:
         case NotFound():
             return NOT_FOUND
-        case NotJudged():
+        case Pending():
             return PENDING
         case Unavailable():
             return UNREACHABLE

@@ -16,7 +16,7 @@ from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
 from perdure.values.encodable import encodable
 from perdure.values.printable import printable
 
-__all__ = ["console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
+__all__ = ["age", "console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
 
 _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
 
@@ -108,6 +108,15 @@ def local_time(time: datetime) -> str:
 def local_day(time: datetime) -> str:
     """Write an instant in the reader's zone, with date, seconds and offset from UTC."""
     return _local(time).isoformat(" ", "seconds")
+
+
+def age(since: datetime) -> str:
+    """Write how long ago an instant was, in its largest unit: 40s, 5m, 3h or 2d."""
+    seconds = max(0, (datetime.now(UTC) - since.replace(tzinfo=since.tzinfo or UTC)).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
 
 
 def _local(time: datetime) -> datetime:

@@ -1,64 +1,110 @@
-"""``perdure publish``: an event onto the bus."""
+"""``perdure publish``: an event onto the bus, and with ``--wait`` its result."""
 
 import json
 import sys
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Annotated
-from uuid import uuid4
 
 import typer
-from opentelemetry import propagate, trace
 from pydantic import JsonValue
 
-from perdure.bus import NatsBus, RawMessage, write_event
+from perdure.bus.topology import matches
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console
-from perdure.contracts import Event
+from perdure.cli.published_text import json_of, outcome_lines, published_line
+from perdure.client import Client, EventOutcome, NotConfirmed, Pending, PublishedEvent, Unavailable
+from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
+from perdure.values.duration import parse_duration
 
-__all__ = ["parse_data", "publish_event", "register"]
+__all__ = ["parse_data", "register"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 stored, with --wait also completed; 1 refused, failed or a dead letter; 3 still running when the "
+    "time is over; 75 not stored, or repeat it with the same --id. "
+    'Example: perdure publish documents.submitted \'{"path": "contract.md"}\' --wait'
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog='Example: perdure publish documents.submitted \'{"path": "contract.md"}\'')
-    def publish(
+    @app.command(epilog=_EXIT_CODES)
+    def publish(  # noqa: PLR0913 (each is a flag)
         type_: Annotated[str, typer.Argument(metavar="TYPE", help="What happened, such as documents.submitted.")],
         data: Annotated[str, typer.Argument(help="The event's data, JSON; - reads it from standard input.")] = "{}",
         event_id: Annotated[str | None, typer.Option("--id", help="The same id is the same event.")] = None,
         source: Annotated[str, typer.Option(help="The CloudEvents source.")] = "perdure/cli",
+        within: Annotated[
+            str, typer.Option(help="How long to wait, such as 90s or 5m.", callback=_checked_duration)
+        ] = "60s",
         *,
+        wait: Annotated[bool, typer.Option("--wait", help="Wait for the run, and print its result.")] = False,
         as_json: Json = False,
     ) -> None:
         """Publish an event, and print its id and its place in the stream."""
-        event = Event(
-            id=event_id or uuid4().hex,
-            type=type_,
-            source=source,
-            time=datetime.now(UTC),
-            data=parse_data(sys.stdin.read() if data == "-" else data),
-        )
-        sequence = run_command(_publish(event))
+        value = parse_data(sys.stdin.read() if data == "-" else data)
+        warnings = list(_warnings(type_))
+        for warning in () if as_json else warnings:
+            typer.echo(f"perdure: {warning}", err=True)
+        seconds = parse_duration(within).total_seconds() if wait else None
+        event, outcome = run_command(_publish(type_, value, event_id, source, seconds, as_json=as_json))
         if as_json:
-            console.out(json.dumps({"id": event.id, "type": event.type, "stream_sequence": sequence}))
-        else:
-            console.print(f"Published [bold]{event.type}[/] as {event.id} (EVENTS {sequence}).")
+            console.out(json.dumps(json_of(event, outcome, warnings)), highlight=False)
+        elif outcome is not None:
+            for line in outcome_lines(outcome):
+                console.out(line, highlight=False)
+        _conclude(event, outcome)
 
 
-async def publish_event(bus: NatsBus, event: Event) -> int:
-    """Publish an event within a span of its own, from which its whole trace grows; returns its place in the stream."""
-    wire = write_event(event)
-    tracer = trace.get_tracer("perdure.cli")
-    with tracer.start_as_current_span(f"publish {event.type}", attributes={"perdure.event_id": event.id}):
-        headers = dict(wire.headers)
-        propagate.inject(headers)
-        return await bus.publish_raw(RawMessage(wire.subject, wire.body, headers))
-
-
-async def _publish(event: Event) -> int:
+async def _publish(  # noqa: PLR0913 (the parts of one event)
+    type_: str, data: JsonValue, event_id: str | None, source: str, within: float | None, *, as_json: bool
+) -> tuple[PublishedEvent, EventOutcome | None]:
     async with open_bus() as bus:
-        return await publish_event(bus, event)
+        client = Client(bus, source=source)
+        try:
+            event = await client.publish(type_, data, id=event_id)
+        except NotConfirmed as error:
+            if event_id is None:  # this command, repeated as it was, would make another event
+                raise PerdureError(str(error)) from error
+            raise
+        if not as_json:
+            typer.echo(published_line(event), err=within is not None)
+        if within is None:
+            return event, None
+        try:
+            return event, await client.wait(event, within=within)
+        except Unavailable as error:
+            raise Pending(str(error)) from error
+
+
+def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
+    """End with the exit code of the outcome."""
+    if outcome is None or outcome.state == "completed":
+        return
+    if outcome.is_settled:
+        raise typer.Exit(1)
+    raise Pending(
+        f"The event {event.id} is stored, and its run has not ended: go on with `perdure result {event.id} --wait`."
+    )
+
+
+def _warnings(type_: str) -> Iterator[str]:
+    """Yield a sentence if no route of this folder's configuration is for events of this type."""
+    known = sorted({route.on for route in load_settings().routes})
+    if known and not any(matches(on, type_) for on in known):
+        yield (
+            f"no route of this folder's configuration is for {type_}, only for {', '.join(known)}: without one, this "
+            "event becomes a dead letter (no_route)."
+        )
+
+
+def _checked_duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
 
 
 def parse_data(text: str) -> JsonValue:

@@ -15,6 +15,9 @@ class RetrySettings(Section):
     """Temporal's retry policy for a step; the names are Temporal's own.
 
     Attributes:
+        initial_interval: The wait before the second attempt.
+        backoff_coefficient: Each wait is so many times as long as the one before.
+        maximum_interval: No wait is longer.
         maximum_attempts: Attempts in all; 0 means no limit.
     """
 

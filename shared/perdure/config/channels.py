@@ -121,6 +121,11 @@ class ChannelSettings(_Section):
     """One channel: exactly one of the five kinds, and when and how often to send on it.
 
     Attributes:
+        terminal: Print notices.
+        slack: Post them to Slack.
+        webhook: Post them to a URL.
+        email: Mail them to approvers.
+        apprise: Send them by apprise.
         quiet: Hours in which only critical notices are sent; the others wait.
         digest: For how long to collect notices before they are sent as one; critical notices are sent at once.
         rate: The highest rate at which to send.

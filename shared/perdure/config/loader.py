@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
 from perdure.config.instance import INSTANCE_VARIABLE
+from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.project import anchored, project_folder
 from perdure.config.settings import PREFIX, Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
@@ -28,7 +29,8 @@ def load_settings(**overrides: Any) -> Settings:
         overrides: Values by section; they win over variables and the file.
 
     Raises:
-        SetupError: It cannot be read; the sentence names the key and the nearest known one.
+        InvalidConfiguration: A value is wrong; each problem names its key and line, and the nearest known key.
+        SetupError: It cannot be read.
     """
     file = config_file()
     if file is not None and not file.is_file():
@@ -41,7 +43,7 @@ def load_settings(**overrides: Any) -> Settings:
         settings: Settings = anchored(Settings(**anchored(overrides, here)), folder)
     except ValidationError as error:
         where = f"{file} or a {PREFIX} variable" if file else f"A {PREFIX} variable"
-        raise SetupError("\n  ".join([f"{where} is wrong:", *_problems(error)])) from error
+        raise InvalidConfiguration(*_problems(error), heading=f"{where} is wrong:") from error
     except YAMLError as error:
         raise SetupError(f"{file} is not YAML: {error}") from error
     return settings
@@ -54,13 +56,14 @@ def _refuse_unknown_variables() -> None:
             raise SetupError(f"The variable {name} is unknown{nearest(name, known)}")
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _problems(error: ValidationError) -> list[Problem]:
     problems = []
     for problem in error.errors():
         location, message = problem["loc"], problem["msg"]
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{nearest(str(location[-1]), _known_keys(location))}"
-        problems.append(f"{source_position(*location)}{'.'.join(map(str, location))}: {message}")
+        what = f"{'.'.join(map(str, location))}: {message}"
+        problems.append(Problem(where=source_position(*location), what=what))
     return problems
 
 

@@ -27,8 +27,11 @@ class StdioServer(_ToolServer):
     """An MCP server that is started as a process.
 
     Attributes:
+        command: The program; it is looked up in PATH.
+        args: Its arguments.
         env: ``name: value`` pairs that the process gets in addition to a minimal environment.
         env_from: Names of the worker's environment variables that it also gets: keys belong there, not in this file.
+        cwd: The folder in which it is started.
     """
 
     command: str
@@ -42,6 +45,7 @@ class HttpServer(_ToolServer):
     """An MCP server that is reached over streamable HTTP.
 
     Attributes:
+        url: The URL of the server's endpoint.
         token_file: Holds the bearer token, if the server requires one.
         token_variable: Or the worker's environment variable that holds it.
     """

@@ -12,6 +12,7 @@ class NatsSettings(Section):
     """The connection to NATS, and the user that connects.
 
     Attributes:
+        servers: The URLs of the servers of one cluster. A local engine sets them itself.
         replicas: Replicas of each stream and bucket that is created: with 3 one server of the cluster may fail, with 5
             two. Existing ones stay as their operator set them.
         nkey_seed_file: Holds the seed of a user's nkey, as `perdure admin nats keys` writes it; `{role}` in its name

@@ -27,5 +27,9 @@ def read_secret(what: str, *, file: Path | None, variable: str | None) -> str:
     else:
         secret = os.environ.get(variable or "", "").strip()
     if not secret:
-        raise SetupError(f"{what} is missing: {file or f'the variable {variable}'} is empty.")
+        raise SetupError(
+            f"{what} is missing: {file} is empty. Put it there."
+            if file
+            else f"{what} is missing: the variable {variable} is empty. Set it where Perdure is started."
+        )
     return secret

@@ -56,11 +56,19 @@ class Settings(BaseSettings):
         execution_engine: ``local`` (alias ``asyncio``): servers are embedded and started for you; ``temporal``: you run
             them.
         state: Folder of everything that a local engine and the services keep on disk.
+        temporal: The connection to Temporal.
+        nats: The connection to NATS.
+        llm: The models of agents.
+        mcp: The MCP servers that agents may name.
         agents: Settings of agents, by the names that workflows give them.
         limits: How much one run may use.
         approvals: Approvers, and the policies of requests.
         workflows: Modules whose workflows and activities are registered in addition to the built-in ones.
         routes: Which events start or signal which workflows.
+        ingest: The service that turns events into commands.
+        orchestrator: The service that runs workflows.
+        notifier: The service that notifies people: its channels and rules.
+        audit: The service that records every message.
     """
 
     model_config = SettingsConfigDict(

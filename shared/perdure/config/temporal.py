@@ -11,7 +11,15 @@ __all__ = ["TemporalSettings", "TlsSettings"]
 
 
 class TlsSettings(Section):
-    """TLS to Temporal; the files are PEM."""
+    """TLS to Temporal; the files are PEM.
+
+    Attributes:
+        enabled: Connect with TLS.
+        server_name: The name in the server's certificate, if it is not the host.
+        ca_file: The certificate authority that signed it, if the system does not know it.
+        cert_file: The client's certificate, if the server requires one.
+        key_file: The private key of that certificate.
+    """
 
     enabled: bool = False
     server_name: str | None = None
@@ -24,6 +32,11 @@ class TemporalSettings(Section):
     """The connection to Temporal, and limits of workers.
 
     Attributes:
+        host: The host of Temporal's front end. A local engine sets host and port itself.
+        port: Its gRPC port.
+        namespace: The namespace of all runs.
+        task_queue: The task queue of runs and steps; the orchestrator's workers serve it.
+        tls: How to connect with TLS.
         api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured.
         task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
             default is 10 (`WorkflowTaskTimeout`).

@@ -51,12 +51,12 @@ def config_file() -> Path | None:
 
 
 def source_position(*location: str | int) -> str:
-    """Return ``perdure.yaml:7: `` for a key of the configuration, or an empty text if the key is not in the file."""
+    """Return ``perdure.yaml:7`` for a key of the configuration, or an empty text if the key is not in the file."""
     file = config_file()
     if file is None or not file.is_file():
         return ""
     found = _find(yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader), location)
-    return "" if found is None else f"{file.name}:{found.start_mark.line + 1}: "
+    return "" if found is None else f"{file.name}:{found.start_mark.line + 1}"
 
 
 def _find(root: yaml.Node | None, location: tuple[str | int, ...]) -> yaml.Node | None:

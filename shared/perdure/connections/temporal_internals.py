@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from temporalio import workflow
 from temporalio.converter import DataConverter, StorageDriverStoreContext
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "activity_name",
     "enable_single_batch_activation",
     "is_single_batch_activation",
+    "load_workflow",
     "workflow_name",
 ]
 
@@ -32,6 +33,11 @@ def workflow_name(candidate: Any) -> str | None:
 def activity_name(candidate: Any) -> str | None:
     """Return the name of an activity, or None if ``@activity.defn`` does not mark it."""
     return _name(candidate, _ACTIVITY)
+
+
+def load_workflow(runner: WorkflowRunner, workflow_class: type) -> None:
+    """Load a workflow as a worker does at its start; raises whatever its code raises."""
+    runner.prepare_workflow(vars(workflow_class)[_WORKFLOW])
 
 
 def _name(candidate: Any, mark: str) -> str | None:

@@ -28,7 +28,7 @@ Reason = Literal[
     "terminated",
     "undelivered",
 ]
-"""Why a service gave up. The README explains each reason and what to do."""
+"""Why a service gave up. `docs/dead-letters.md` explains each reason and what to do."""
 
 
 class DeadLetter(Message):

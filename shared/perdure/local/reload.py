@@ -11,9 +11,9 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import changes
+from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SERVICES, service_of
 from perdure.local.suite import Suite
-from perdure.local.supervisor import ProgramEvent
 
 __all__ = ["NotReloaded", "reload_on_change"]
 

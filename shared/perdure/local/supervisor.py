@@ -6,15 +6,15 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
+from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped
 
-__all__ = ["Died", "ProgramEvent", "Ready", "Restarting", "Stopped", "Supervisor", "supervised"]
+__all__ = ["Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
 _POLL_EVERY: Final = 0.05  # seconds
@@ -24,49 +24,6 @@ _HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 _ROTATE_EVERY: Final = 5.0  # seconds
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A program is ready, ``seconds`` after it was started."""
-
-    name: str
-    where: str
-    seconds: float
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """A program ended unexpectedly or could not be executed; it is restarted after ``seconds``.
-
-    Attributes:
-        how: The name of the signal, ``exit`` with the code, or why it could not be executed.
-        why: The last message of its log if it ended by itself.
-    """
-
-    name: str
-    how: str
-    seconds: float
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Restarting:
-    """The supervisor stops a program and starts it again at once."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The supervisor stopped a program."""
-
-    name: str
-
-
-ProgramEvent = Ready | Died | Restarting | Stopped
 
 
 class Supervisor:

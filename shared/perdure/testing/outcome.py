@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from perdure.contracts import Alert, Message, Progress, in_order
+from perdure.contracts import ENDINGS, Alert, Message, Progress, in_order
 
 __all__ = ["RunOutcome"]
 
@@ -24,6 +24,11 @@ class RunOutcome:
     def ending(self) -> Progress:
         """The last fact: ``completed``, ``failed`` or ``cancelled``."""
         return self.progress[-1]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has published its end."""
+        return bool(self.progress) and self.ending.kind in ENDINGS
 
     @property
     def result(self) -> Any:

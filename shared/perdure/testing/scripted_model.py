@@ -1,24 +1,36 @@
 """A model with scripted replies that records its prompts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models import Model
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.settings import ModelSettings
+
+from perdure.values.author_code import author_place
+from perdure.values.nearest import nearest
 
 __all__ = ["Line", "ScriptedModel", "ToolUse"]
 
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A reply that calls a tool."""
+    """A reply that calls a tool.
+
+    Attributes:
+        tool: Its name.
+        arguments: By parameter.
+        unoffered: The model calls a tool that the agent does not offer, on purpose: the agent refuses, and goes on.
+            Otherwise such a call is a mistake of the test, and fails it.
+    """
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    unoffered: bool = False
 
 
 Line = str | BaseModel | ToolUse | list[ToolUse] | Exception
@@ -34,6 +46,7 @@ class ScriptedModel:
     Attributes:
         prompts: The user prompts, oldest first; requests with only tool results are left out.
         offered_tools: The names of the tools in the last request.
+        on_mistake: Called with a sentence when the script does not fit the requests.
     """
 
     def __init__(self, script: Iterable[Line] | Callable[[str], Line] = ()) -> None:
@@ -41,6 +54,7 @@ class ScriptedModel:
         self._model = FunctionModel(self._respond, model_name="scripted")
         self.prompts: list[str] = []
         self.offered_tools: list[str] = []
+        self.on_mistake: Callable[[str], None] = lambda _: None
 
     def named(self, name: str | None) -> Model:  # noqa: ARG002 (one model stands in for all)
         """Return the scripted model for any name."""
@@ -66,19 +80,45 @@ class ScriptedModel:
         if isinstance(reply, Exception):
             raise reply
         if isinstance(reply, BaseModel):
-            reply = ToolUse(info.output_tools[0].name, reply.model_dump(mode="json"))
+            if not info.output_tools:
+                raise self._mistake(f"The script answers {prompt!r} with {reply!r}, but the agent expects text.")
+            reply = ToolUse(info.output_tools[0].name, reply.model_dump(mode="json"), unoffered=True)
         uses = [reply] if isinstance(reply, ToolUse) else reply
         if isinstance(uses, str):
             return ModelResponse([TextPart(uses)])
+        offered = [*self.offered_tools, *(tool.name for tool in info.output_tools)]
+        for use in uses:
+            self._expect_offered(use, offered)
         return ModelResponse([ToolCallPart(use.tool, use.arguments) for use in uses])
 
     def _next(self, prompt: str) -> Line:
         if callable(self._script):
-            return self._script(prompt)
+            return self._scripted(prompt, self._script)
         reply = next(self._script, None)
         if reply is None:
-            raise AssertionError(f"The script has no reply left for the prompt: {prompt}")
+            raise self._mistake(f"The script of the model has no reply left for the prompt: {prompt}")
         return reply
+
+    def _scripted(self, prompt: str, script: Callable[[str], Line]) -> Line:
+        try:
+            return script(prompt)
+        except Exception as error:
+            place = author_place(error)
+            at = f" at {place}" if place else ""
+            raise self._mistake(f"The script of the model raised {type(error).__name__}: {error}{at}") from error
+
+    def _expect_offered(self, use: ToolUse, offered: Sequence[str]) -> None:
+        if not use.unoffered and use.tool not in offered:
+            raise self._mistake(
+                f"The script calls the tool {use.tool}, which the agent does not offer"
+                f"{nearest(use.tool, offered, stop='.')} Pass its server to the run, as servers={{...}}, or write "
+                f"ToolUse({use.tool!r}, ..., unoffered=True) to try what a refusal does."
+            )
+
+    def _mistake(self, sentence: str) -> UserError:
+        """Report a mistake of the test, and return the error that fails the step without a retry."""
+        self.on_mistake(sentence)
+        return UserError(sentence)
 
 
 def _latest_prompt(messages: list[ModelMessage]) -> str | None:

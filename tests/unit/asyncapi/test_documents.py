@@ -15,6 +15,7 @@ from perdure.asyncapi import VERSION, contract_files, differences, read_files
 from perdure.asyncapi.channels import CHANNELS
 from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus import encode
+from perdure.bus.permissions import nats_permissions
 from perdure.bus.topology import CONSUMERS, STREAMS, matches
 from perdure.contracts import Message
 from tests.support.messages import messages
@@ -96,7 +97,7 @@ def test_messages_of_services_require_their_type() -> None:
 
 
 def test_every_stream_has_a_channel_and_every_consumer_a_receive_operation() -> None:
-    received = {(it["tags"][0]["name"], it["channel"]["$ref"]) for it in operations("receive")}
+    received = {(it["tags"][0]["name"], it["channel"]["$ref"]) for it in operations("receive") if "reply" not in it}
 
     assert {channel.stream for channel in CHANNELS} == set(STREAMS) - {"ADVISORIES"} == set(PUBLISHERS)
     assert received == {
@@ -110,7 +111,20 @@ def test_every_stream_has_a_channel_and_every_consumer_a_receive_operation() -> 
 def test_external_channels_have_no_send_operation() -> None:
     sent = {it["channel"]["$ref"].removeprefix("#/channels/") for it in operations("send")}
 
-    assert set(DOCUMENT["channels"]) - sent == {"decisions", "events", "signals"}
+    streams = {channel.name for channel in CHANNELS}
+    assert streams - sent == {"decisions", "events", "signals"}
+
+
+def test_every_request_has_a_reply_and_a_responder_with_permission() -> None:
+    answered = {
+        it["tags"][0]["name"]: DOCUMENT["channels"][it["channel"]["$ref"].removeprefix("#/channels/")]["address"]
+        for it in operations("receive")
+        if "reply" in it
+    }
+
+    assert answered == {"ingest": "queries.events.outcome.{type}"}
+    for service, address in answered.items():
+        assert re.sub(r"{\w+}", ">", address) in nats_permissions(service).subscribe_allow
 
 
 def operations(action: str) -> list[Any]:

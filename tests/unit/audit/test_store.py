@@ -1,23 +1,46 @@
-"""The audit record on disk."""
+"""Queries of the audit store, on SQLite."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from perdure.bus import RawMessage, StoredMessage
 from perdure.config.settings import Settings
-from perdure.verify.store import open_store as open_for_reading
-from perdure.verify.store import read_records
+from perdure.contracts.audit import AuditRecordsQuery
 from perdure_audit.store import open_store
 
+BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
+SUBJECTS = ("progress.Order.Order-1", "progress.Order.Order-12", "decisions.Order-1", "progress.Refund.Order-1")
 
-@pytest.mark.parametrize("name", ["plain", "what now?", "100% #1", "a?mode=memory&x=%2F"])
-async def test_the_record_lies_in_the_state_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
-    settings = Settings(state=tmp_path / name)
 
-    async with open_store(settings) as store:
-        assert await store.count() == 0
-    async with open_for_reading(settings) as engine:
-        assert await read_records(engine) == []
+def stored(number: int, subject: str) -> StoredMessage:
+    stream = "DECISIONS" if subject.startswith("decisions") else "PROGRESS"
+    raw = RawMessage(subject, b"{}", {})
+    return StoredMessage(raw, stream=stream, sequence=number, stored_at=BEGAN + timedelta(hours=number), pending=0)
 
-    assert (tmp_path / name / "audit" / "audit.db").stat().st_size
-    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"tokens": ("Order-1",)}, [0, 2, 3]),  # a whole token: Order-12 is another run
+        ({"tokens": ("Order", "Order-1")}, [0]),
+        ({"subject": "rder-1"}, [0, 1, 2, 3]),
+        ({"stream": "DECISIONS"}, [2]),
+        ({"since": BEGAN + timedelta(hours=2)}, [2, 3]),
+        ({"since": BEGAN + timedelta(hours=1), "until": BEGAN + timedelta(hours=3)}, [1, 2]),
+        ({"limit": 1}, [3]),
+        ({"after": 1, "limit": 2}, [1, 2]),
+    ],
+)
+async def test_records_are_filtered_by_token_stream_and_time(
+    tmp_path: Path, query: dict[str, Any], found: list[int]
+) -> None:
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(number, subject) for number, subject in enumerate(SUBJECTS)])
+
+        records = await store.find(AuditRecordsQuery(**query))
+
+    assert [record.sequence for record in records] == found

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from perdure.cli.app import app
-from perdure.cli.exit_codes import NO, NOT_FOUND, PENDING, UNREACHABLE, NotJudged, code_of
-from perdure.errors import NotFound, NotKept, PerdureError, SetupError, Unavailable
+from perdure.cli.exit_codes import NO, NOT_FOUND, PENDING, UNREACHABLE, code_of
+from perdure.errors import NotFound, NotKept, Pending, PerdureError, SetupError, Unavailable
 
 
 def perdure(*arguments: str) -> Result:
@@ -70,7 +70,7 @@ def test_json_after_two_dashes_is_an_argument() -> None:
         (PerdureError("no"), NO),
         (SetupError("no"), NO),
         (NotKept("no"), NO),
-        (NotJudged("wait"), PENDING),
+        (Pending("wait"), PENDING),
         (NotFound("where"), NOT_FOUND),
         (Unavailable("away"), UNREACHABLE),
     ],

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Final
 
 from nats.aio.client import Client
@@ -16,7 +17,7 @@ from nats.js.errors import APIError, NotFoundError
 from perdure.bus.envelope import RawMessage, encode
 from perdure.bus.jetstream.messages import found_message, raw_message
 from perdure.bus.jetstream.reader import StreamReader
-from perdure.bus.port import StoredMessage
+from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import accept_any_subject, connection_options, refusal
@@ -55,6 +56,10 @@ class NatsBus:
 
     async def publish_raw(self, raw: RawMessage) -> int:
         """Publish bytes and wait for the server's ack; see ``Bus.publish_raw``."""
+        return (await self.store(raw)).sequence
+
+    async def store(self, raw: RawMessage) -> Storage:
+        """Publish bytes and return the server's ack; see ``Bus.store``."""
         try:
             ack = await self.js.publish(
                 raw.subject, raw.body, headers=dict(raw.headers), timeout=_PUBLISH_TIMEOUT_SECONDS
@@ -65,7 +70,7 @@ class NatsBus:
             ) from error
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
-        return ack.seq
+        return Storage(ack.seq, duplicate=bool(ack.duplicate))
 
     def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield matching messages, also across restarts of the server; see ``Bus.subscribe``."""
@@ -74,6 +79,14 @@ class NatsBus:
     def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the messages that a stream holds now; see ``Bus.read``."""
         return self._reader.read(subject, last_only=last_only)
+
+    def read_range(self, subject: str, *, first: int, last: int, bodies: bool = True) -> AsyncGenerator[StoredMessage]:
+        """Yield the stored messages of a range; see ``Bus.read_range``."""
+        return self._reader.read_range(subject, first, last, bodies=bodies)
+
+    def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
+        """Yield the newest message of each subject, without bodies; see ``Bus.read_newest_headers``."""
+        return self._reader.read_newest_headers(subject)
 
     async def get(self, stream: str, sequence: int) -> RawMessage | None:
         """Return a stored message; see ``Bus.get``."""
@@ -93,6 +106,14 @@ class NatsBus:
             return None
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS: cannot get the first message on {subject} of {stream}: {error!r}") from error
+
+    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
+        """Return the oldest matching message since a time; see ``Bus.first_since``."""
+        return await self._reader.first_since(subject, time)
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        """Return the newest matching message; see ``Bus.last``."""
+        return await self._reader.last(subject)
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
         """Wait until a service's consumer has settled what the stream holds now; see ``Bus.wait_until_consumed``."""

@@ -8,14 +8,14 @@ from nats.js.api import RawStreamMsg
 from perdure.bus.envelope import RawMessage
 from perdure.bus.port import StoredMessage
 
-__all__ = ["delivered_message", "found_message", "raw_message"]
+__all__ = ["delivered_message", "found_message", "raw_message", "received_message"]
 
 
 def delivered_message(message: Msg) -> StoredMessage:
     """Convert a message that a consumer delivered."""
     metadata = message.metadata
     return StoredMessage(
-        raw=RawMessage(message.subject, message.data, message.headers or {}),
+        raw=received_message(message),
         stream=metadata.stream,
         sequence=metadata.sequence.stream,
         stored_at=metadata.timestamp,
@@ -31,3 +31,8 @@ def found_message(stream: str, found: RawStreamMsg) -> StoredMessage:
 def raw_message(found: RawStreamMsg) -> RawMessage:
     """Return subject, body and headers of a message that was got from a stream."""
     return RawMessage(found.subject or "", found.data or b"", found.headers or {})
+
+
+def received_message(message: Msg) -> RawMessage:
+    """Return subject, body and headers of a message that a subscription received."""
+    return RawMessage(message.subject, message.data, message.headers or {})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
@@ -14,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from perdure.bus.jetstream.drain import drain_consumer
 from perdure.bus.jetstream.messages import delivered_message, found_message
 from perdure.bus.port import StoredMessage
 from perdure.bus.topology import stream_of
@@ -89,7 +91,45 @@ class StreamReader:
             else:
                 yield last
         except (NatsError, OSError) as error:
-            raise Unavailable(f"NATS: cannot read {subject} from {stream}: {error!r}") from error
+            raise _unavailable(stream, subject, error) from error
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        """Return the newest message whose subject matches."""
+        stream = stream_of(subject).name
+        try:
+            return await self._last(stream, subject)
+        except (NatsError, OSError) as error:
+            raise _unavailable(stream, subject, error) from error
+
+    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
+        """Return the oldest message whose subject matches and that was stored since a time."""
+        stream = stream_of(subject).name
+        config = _consumer_from(DeliverPolicy.BY_START_TIME, 0).evolve(opt_start_time=time)
+        async with aclosing(self._drained(stream, subject, config, limit=1)) as found:
+            return await anext(found, None)
+
+    async def read_range(self, subject: str, first: int, last: int, *, bodies: bool) -> AsyncGenerator[StoredMessage]:
+        """Yield the stored messages with a sequence in this range."""
+        config = _consumer_from(DeliverPolicy.ALL, max(first, 1)).evolve(headers_only=not bodies)
+        if first > last:
+            return
+        async with aclosing(self._drained(stream_of(subject).name, subject, config, limit=last - first + 1)) as found:
+            async for message in found:
+                if message.sequence > last:
+                    return
+                yield message
+
+    async def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
+        """Yield the newest message of each subject without its body; one that comes meanwhile may follow its elder."""
+        config = _consumer_from(DeliverPolicy.LAST_PER_SUBJECT, 0).evolve(headers_only=True)
+        async with aclosing(self._drained(stream_of(subject).name, subject, config)) as found:
+            async for message in found:
+                yield message
+
+    def _drained(
+        self, stream: str, subject: str, config: ConsumerConfig, *, limit: int | None = None
+    ) -> AsyncGenerator[StoredMessage]:
+        return drain_consumer(self._client, self._js, stream, config.evolve(filter_subject=subject), limit=limit)
 
     async def _last(self, stream: str, subject: str) -> StoredMessage | None:
         """Return the newest message from the stream's leader, as its followers may lag."""
@@ -135,6 +175,10 @@ class StreamReader:
         """Unsubscribe, unless the connection is lost or draining, which ends the subscription by itself."""
         if self._client.is_connected and not self._client.is_draining:
             await subscription.unsubscribe()
+
+
+def _unavailable(stream: str, subject: str, error: Exception) -> Unavailable:
+    return Unavailable(f"NATS: cannot read {subject} from {stream}: {error!r}")
 
 
 def _consumer_from(policy: DeliverPolicy, first: int) -> ConsumerConfig:

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_span import consumer_span
 from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.jetstream.messages import received_message
 from perdure.bus.jetstream.pull import PullContext
 from perdure.bus.port import Bus
 from perdure.bus.settlement import settle
@@ -109,7 +110,7 @@ def _add_subscription(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
 
 def _add_responder(broker: NatsBroker, service: str, responder: Responder) -> None:
     async def on_request(message: StreamMessage[Msg]) -> bytes:
-        return await responder.respond(message.body)
+        return await responder.respond(received_message(message.raw_message))
 
     broker.subscriber(responder.subject, queue=service)(on_request)
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
-from perdure.bus.port import StoredMessage
+from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import QUEUES, matches, stream_of
 from perdure.contracts import Message
 
@@ -38,10 +39,14 @@ class MemoryBus:
 
     async def publish_raw(self, raw: RawMessage) -> int:
         """Store the bytes; see ``Bus.publish_raw``."""
+        return (await self.store(raw)).sequence
+
+    async def store(self, raw: RawMessage) -> Storage:
+        """Store the bytes; see ``Bus.store``."""
         stream = stream_of(raw.subject).name
         message_id = raw.headers.get(MESSAGE_ID)
         if message_id is not None and (stream, message_id) in self._sequences:
-            return self._sequences[stream, message_id]
+            return Storage(self._sequences[stream, message_id], duplicate=True)
         sequence = self._last_sequences[stream] = self._last_sequences.get(stream, 0) + 1
         if message_id is not None:
             self._sequences[stream, message_id] = sequence
@@ -51,23 +56,26 @@ class MemoryBus:
             self._last += 1
             self._stored[self._last] = StoredMessage(raw, stream, sequence, datetime.now(UTC), pending=0)
             self._changed.notify_all()
-        return sequence
+        return Storage(sequence, duplicate=False)
 
     async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
         """Return the oldest matching message after a sequence; see ``Bus.first``."""
-        found = (
-            message
-            for message in self._stored.values()
-            if matches(subject, message.raw.subject) and message.sequence > after
-        )
-        return next(found, None)
+        return next((message for message in self._matching(subject) if message.sequence > after), None)
+
+    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
+        """Return the oldest matching message since a time; see ``Bus.first_since``."""
+        return next((message for message in self._matching(subject) if message.stored_at >= time), None)
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        """Return the newest matching message; see ``Bus.last``."""
+        return next(reversed(self._matching(subject)), None)
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
         """Return at once, as there are no consumers; see ``Bus.wait_until_consumed``."""
 
     async def count_by_subject(self, subject: str) -> dict[str, int]:
         """Count messages by subject; see ``Bus.count_by_subject``."""
-        return dict(Counter(it.raw.subject for it in self._stored.values() if matches(subject, it.raw.subject)))
+        return dict(Counter(message.raw.subject for message in self._matching(subject)))
 
     async def delete(self, stream: str, sequence: int) -> None:
         """Delete a message; see ``Bus.delete``."""
@@ -80,11 +88,24 @@ class MemoryBus:
 
     async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the stored messages; see ``Bus.read``."""
-        found = [message for message in self._stored.values() if matches(subject, message.raw.subject)]
+        found = self._matching(subject)
         newest = {message.raw.subject: message for message in found}
         for message in found:
             if not last_only or newest[message.raw.subject] is message:
                 yield message
+
+    async def read_range(
+        self, subject: str, *, first: int, last: int, bodies: bool = True
+    ) -> AsyncGenerator[StoredMessage]:
+        """Yield the stored messages of a range; see ``Bus.read_range``."""
+        for message in self._matching(subject):
+            if first <= message.sequence <= last:
+                yield message if bodies else _without_body(message)
+
+    async def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
+        """Yield the newest message of each subject, without bodies; see ``Bus.read_newest_headers``."""
+        async for message in self.read(subject, last_only=True):
+            yield _without_body(message)
 
     async def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield matching messages; see ``Bus.subscribe``."""
@@ -99,5 +120,12 @@ class MemoryBus:
                 if matches(subject, message.raw.subject):
                     yield message
 
+    def _matching(self, subject: str) -> list[StoredMessage]:
+        return [message for message in self._stored.values() if matches(subject, message.raw.subject)]
+
     def _delete_where(self, matching: Callable[[StoredMessage], bool]) -> None:
         self._stored = {number: message for number, message in self._stored.items() if not matching(message)}
+
+
+def _without_body(message: StoredMessage) -> StoredMessage:
+    return replace(message, raw=replace(message.raw, body=b""))

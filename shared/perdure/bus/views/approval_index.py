@@ -1,4 +1,4 @@
-"""Read model of approval requests, from the APPROVALS and PROGRESS streams."""
+"""Read model of open approval requests, from the APPROVALS and PROGRESS streams."""
 
 from collections import Counter
 from typing import Final
@@ -18,16 +18,11 @@ from perdure.contracts import (
     to_pattern,
     to_token,
 )
-from perdure.errors import PerdureError
 
-__all__ = ["RequestNotOpen", "find_request", "is_settled", "open_requests", "request_of"]
+__all__ = ["is_settled", "open_requests", "request_of"]
 
 _OPEN_COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
 _MESSAGES_PER_READ: Final = 64  # reading the requests of one run costs about as much as reading so many messages
-
-
-class RequestNotOpen(PerdureError):
-    """An approval request does not exist, or is settled."""
 
 
 async def open_requests(
@@ -40,19 +35,6 @@ async def open_requests(
     runs = await _runs_to_read(bus, workflow, workflow_id)
     found = [request for run in runs for request in await _open_requests_of(bus, *run)]
     return sorted(found, key=lambda request: request.opened_at)
-
-
-async def find_request(bus: Bus, request_id: str) -> ApprovalRequested:
-    """Return an open request.
-
-    Raises:
-        RequestNotOpen: There is no open request of this id.
-    """
-    waiting = await open_requests(bus, workflow_id=request_id.rpartition(".")[0])
-    for request in waiting:
-        if request.request_id == request_id:
-            return request
-    raise RequestNotOpen(f"There is no open request {request_id}. List the open ones with `perdure approvals`.")
 
 
 async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:

@@ -1,10 +1,8 @@
 """``perdure approve``, ``reject`` and ``withdraw``: publish a signed decision."""
 
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from uuid import uuid4
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -12,15 +10,15 @@ from rich.markup import escape
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
-from perdure.bus.decision_client import DecisionClient, DecisionDraft
-from perdure.bus.views.approval_index import find_request
+from perdure.bus.views.requests import find_open_request
 from perdure.cli.approvals.options import RequestId
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.exit_codes import NotJudged
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json
+from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
-from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
-from perdure.errors import SetupError, Unavailable
+from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
+from perdure.errors import Pending, SetupError
 
 __all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
 
@@ -29,7 +27,6 @@ _EXIT_CODES: Final = (
     "Exit codes: 0 the decision counts, 1 it does not (see the reason), 3 it is stored, not judged yet: do not repeat."
 )
 
-Choice = Literal["approve", "reject", "withdraw"]
 Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
 Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
 
@@ -73,28 +70,15 @@ async def decide_request(  # noqa: PLR0913 (the parts of a decision)
     """Publish a decision on a request, and return its receipt.
 
     Raises:
-        NotJudged: No receipt came in time; the decision is stored and will be judged.
+        Pending: No receipt came in time; the decision is stored and will be judged.
         Unavailable: NATS does not confirm that it is stored.
     """
-    client = DecisionClient(bus, key)
-    published = await client.publish(
-        DecisionDraft(
-            request_id=request.request_id,
-            digest=request.digest,
-            decision=choice,
-            approver=approver,
-            comment=comment,
-            nonce=uuid4().hex,
-            first_run_id=request.first_run_id,
+    try:
+        return await publish_decision(
+            bus, request, choice, approver=approver, key=key, comment=comment, within=_RECEIPT_WITHIN
         )
-    )
-    with suppress(Unavailable):  # the connection broke after the decision was stored
-        if receipt := await client.receipt(published, within=_RECEIPT_WITHIN):
-            return receipt
-    raise NotJudged(
-        "No receipt has come. The decision is stored and will be judged once the orchestrator is there and reads the "
-        f"approvers: see `perdure audit tail --subject receipts.{to_token(request.request_id)}`. {_why()}"
-    )
+    except Pending as error:
+        raise Pending(f"{error} {_why()}") from error
 
 
 def _why() -> str:
@@ -115,7 +99,7 @@ def _short_enough(comment: str) -> str:
 async def _decide(request_id: str, choice: Choice, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
     who, signing = signer(approver, key)
     async with open_bus() as bus:
-        request = await find_request(bus, request_id)
+        request = await find_open_request(bus, request_id)
         return await decide_request(bus, request, choice, comment, approver=who, key=signing)
 
 
@@ -136,4 +120,5 @@ def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
         print_json([receipt])
     else:
         console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(receipt.reason), sep=": ")
-    raise typer.Exit(0 if receipt.accepted else 1)
+    if not receipt.accepted:
+        raise typer.Exit(NO)

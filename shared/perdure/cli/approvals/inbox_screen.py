@@ -14,16 +14,19 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 
 from perdure.approvers import SigningKey
 from perdure.bus import Bus
-from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.request_record import RequestRecord
+from perdure.bus.views.requests import RequestFilter, list_requests
 from perdure.cli.approvals.decide import Choice, decide_request
+from perdure.cli.approvals.records import record_facts, votes_text
 from perdure.cli.approvals.text import deadline_text, facts_of
-from perdure.cli.output import plain
+from perdure.cli.output import age, plain
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
 from perdure.values.printable import printable
 
 __all__ = ["Inbox"]
 
+_MOST_ROWS: Final = 1_000
 _AT_MOST_EVERY: Final = 0.5  # seconds between two looks at what waits, and ten times what a look takes
 _AT_LEAST_EVERY: Final = 15.0  # seconds: a terminated run publishes nothing about its requests
 
@@ -52,7 +55,7 @@ class Inbox(App[None]):
         self._approver = approver
         self._key = key
         self._workflow = workflow
-        self._waiting: dict[str, ApprovalRequested] = {}
+        self._waiting: dict[str, RequestRecord] = {}
         self._changed = asyncio.Event()
 
     def compose(self) -> ComposeResult:
@@ -67,7 +70,7 @@ class Inbox(App[None]):
 
     def on_mount(self) -> None:
         """Start to watch for approval messages."""
-        self._table.add_columns("title", "workflow", "until")
+        self._table.add_columns("title", "run", "age", "votes", "mine", "until")
         self._table.focus()
         self.run_worker(self._watch_approvals())
         self.run_worker(self._reload_on_change())
@@ -90,9 +93,10 @@ class Inbox(App[None]):
 
     def action_answer(self, choice: Choice) -> None:
         """Decide the selected request, after a prompt for a comment or a reason."""
-        request = self._selected()
-        if request is None:
+        record = self._selected()
+        if record is None:
             return
+        request = record.request
 
         def send(comment: str | None) -> None:
             if comment is not None:
@@ -114,11 +118,11 @@ class Inbox(App[None]):
             self._changed.clear()
             began = time.monotonic()
             try:
-                waiting = await open_requests(self._bus, self._workflow)
+                waiting = await list_requests(self._bus, RequestFilter(workflow=self._workflow, limit=_MOST_ROWS))
             except PerdureError as error:
                 self._notify(str(error), good=False)
             else:
-                self._waiting = {request.request_id: request for request in waiting}
+                self._waiting = {record.request.request_id: record for record in waiting}
                 self._fill()
             await asyncio.sleep(max(_AT_MOST_EVERY, 10 * (time.monotonic() - began)))
 
@@ -134,22 +138,28 @@ class Inbox(App[None]):
         """Fill the list anew and leave the cursor on its request."""
         table, selected = self._table, self._selected()
         wanted = self.query_one("#search", Input).value.lower()
-        found = [it for it in self._waiting.values() if wanted in f"{it.title} {it.request_id}".lower()]
         table.clear()
-        for request in found:
-            table.add_row(
-                *map(plain, (request.title, request.workflow, deadline_text(request))), key=request.request_id
-            )
-        if selected in found:
-            table.move_cursor(row=table.get_row_index(selected.request_id))
+        for request_id, record in self._waiting.items():
+            if wanted in f"{record.request.title} {request_id}".lower():
+                table.add_row(*map(plain, self._row(record)), key=request_id)
+        if selected is not None and selected.request.request_id in table.rows:
+            table.move_cursor(row=table.get_row_index(selected.request.request_id))
         self._show_one()
 
+    def _row(self, record: RequestRecord) -> tuple[str, ...]:
+        request = record.request
+        mine = next((vote.decision for vote in record.votes if vote.approver == self._approver), "")
+        count = f"{votes_text(record) or 'none'} of {request.policy.quorum}"
+        return request.title, request.workflow_id, age(request.opened_at), count, mine, deadline_text(request)
+
     def _show_one(self) -> None:
-        request = self._selected()
-        shown = _facts(facts_of(request)) if request else Text("No approval request is open.", "dim")
+        record = self._selected()
+        shown = Text("No approval request is open.", "dim")
+        if record is not None:
+            shown = _facts([*facts_of(record.request), *record_facts(record)])
         self.query_one("#shown Static", Static).update(shown)
 
-    def _selected(self) -> ApprovalRequested | None:
+    def _selected(self) -> RequestRecord | None:
         if not self._table.row_count:
             return None
         key = self._table.coordinate_to_cell_key(self._table.cursor_coordinate).row_key

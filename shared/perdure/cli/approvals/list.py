@@ -1,65 +1,94 @@
 """``perdure approvals list``: approval requests, open ones by default."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final, get_args
 
 import typer
 
-from perdure.approvers import ApproversFile, may_vote
-from perdure.bus.views.approval_index import open_requests
+from perdure.approvers import ApproversFile, Directory
+from perdure.bus.views.request_record import RequestRecord, RequestState
+from perdure.bus.views.requests import RequestFilter, list_requests
 from perdure.cli.approvals.options import Workflow
+from perdure.cli.approvals.records import record_json, votes_text
 from perdure.cli.approvals.text import approvers_text, deadline_text
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import console, print_json, shell_word, table
+from perdure.cli.output import age, console, local_day, shell_word, table
+from perdure.cli.times import Since
 from perdure.config.loader import load_settings
-from perdure.contracts import ApprovalRequested
 from perdure.errors import NotFound
 from perdure.values.nearest import nearest
 
 __all__ = ["register"]
 
-Containing = Annotated[str | None, typer.Option(help="Only titles that contain this.", show_default=False)]
-Mine = Annotated[
-    str | None, typer.Option("--for", help="Only requests that this person may answer.", show_default=False)
-]
+_STATES: Final = (*get_args(RequestState), "all")
+
+
+def _state(text: str) -> str:
+    if text not in _STATES:
+        raise typer.BadParameter(f"there is no state {text}{nearest(text, _STATES)}")
+    return text
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("list", epilog="Example: perdure approvals list --workflow DocumentAnalysis --for ada")
-    def list_(
-        workflow: Workflow = None, containing: Containing = None, person: Mine = None, *, as_json: Json = False
+    @app.command("list", epilog="Example: perdure approvals list --state rejected --since 7d")
+    def list_(  # noqa: PLR0913, PLR0917 (each is a flag)
+        workflow: Workflow = None,
+        state: Annotated[str, typer.Option(help=f"One of: {', '.join(_STATES)}.", callback=_state)] = "open",
+        containing: Annotated[str, typer.Option(help="Only titles that contain this.")] = "",
+        person: Annotated[
+            str | None, typer.Option("--for", help="Only requests that this person may answer, or did.")
+        ] = None,
+        since: Since = None,
+        limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
+        *,
+        as_json: Json = False,
     ) -> None:
-        """List the open approval requests, oldest first."""
-        file = ApproversFile(load_settings().approvers_file)
-        known = file.current()
-        if person is not None and person not in known.approvers:
-            raise NotFound(f"{file.path} knows no approver {person}{nearest(person, known.approvers)}")
-        now = datetime.now(UTC)
-        waiting = [
-            request
-            for request in run_command(_open(workflow))
-            if (containing or "").lower() in request.title.lower()
-            and (person is None or may_vote(known, person, request, now))
-        ]
-        if as_json:
-            print_json(waiting)
-            return
-        rows = [
-            (
-                shell_word(request.request_id),
-                request.title,
-                approvers_text(request.policy),
-                deadline_text(request),
-            )
-            for request in waiting
-        ]
-        console.print(
-            table("request", "title", "approvers", "until", rows=rows) if rows else "Nothing waits for an approval."
+        """List open approval requests, oldest first, or settled ones."""
+        selection = RequestFilter(
+            workflow=workflow,
+            state=None if state == "all" else state,  # type: ignore[arg-type]  # checked by _state
+            person=person,
+            text=containing,
+            since=since,
+            limit=limit,
         )
+        found = run_command(_list(selection, _known(person)))
+        if as_json:
+            for record in found:
+                console.out(record_json(record), highlight=False)
+        elif found:
+            console.print(table("request", "title", "state", "votes", "needs", "age", "until", rows=map(_row, found)))
+        else:
+            console.print("Nothing waits for an approval." if state == "open" else "There are no such requests.")
 
 
-async def _open(workflow: str | None) -> list[ApprovalRequested]:
+def _known(person: str | None) -> Directory | None:
+    """Return the approvers, if they matter, and refuse somebody whom they do not know."""
+    if person is None:
+        return None
+    file = ApproversFile(load_settings().approvers_file)
+    known = file.current()
+    if person not in known.approvers:
+        raise NotFound(f"{file.path} knows no approver {person}{nearest(person, known.approvers)}")
+    return known
+
+
+async def _list(selection: RequestFilter, known: Directory | None) -> list[RequestRecord]:
     async with open_bus() as bus:
-        return await open_requests(bus, workflow)
+        return await list_requests(bus, selection, known)
+
+
+def _row(record: RequestRecord) -> tuple[str, ...]:
+    request = record.request
+    needs = approvers_text(request.policy)
+    until = local_day(record.settled_at) if record.settled_at else deadline_text(request)
+    return (
+        shell_word(request.request_id),
+        request.title,
+        record.state,
+        votes_text(record) or "none",
+        needs,
+        age(request.opened_at),
+        until,
+    )

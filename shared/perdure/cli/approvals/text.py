@@ -18,7 +18,7 @@ from perdure.contracts import (
 from perdure.values.duration import duration_text
 from perdure.values.printable import as_text
 
-__all__ = ["approvers_text", "deadline_text", "facts_of", "line", "policy_facts"]
+__all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
 
 
 def line(message: Message) -> Text | None:
@@ -52,14 +52,14 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
         ("approvers", approvers_text(request.policy)),
-        *policy_facts(request.policy),
+        *_policy_facts(request.policy),
         ("until", deadline_text(request)),
         ("digest", request.digest),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def policy_facts(policy: Policy) -> list[tuple[str, str]]:
+def _policy_facts(policy: Policy) -> list[tuple[str, str]]:
     """Name the rules of a policy beside who may vote; empty texts for those that it does not have."""
     ladder = (
         f"after {duration_text(step.after)}: {'only ' if step.instead else 'also '}{_names(step.people, step.roles)}"

@@ -21,8 +21,8 @@ from perdure.cli.approvals.decide import decide_request
 from perdure.cli.demo.epilogue import show_results
 from perdure.cli.demo.folder import DOCUMENT
 from perdure.cli.output import console, progress_line
-from perdure.cli.publish import publish_event
 from perdure.cli.up_display import show
+from perdure.client.publishing import publish_event
 from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
@@ -81,7 +81,7 @@ async def _run(settings: Settings, bus: NatsBus, suite: Suite, *, ask: bool) -> 
     facts: list[Progress] = []
     _heading(2, f"An event: {_EVENT}, about {DOCUMENT}")
     with tracing("demo", folder=settings.state / "traces"):
-        sequence = await publish_event(bus, event)
+        sequence = (await publish_event(bus, event)).stream_sequence
     console.print(f"  EVENTS {sequence}: {event.model_dump_json(include={'id', 'type', 'data'})}", soft_wrap=True)
     _heading(3, "The run, by the facts that it publishes")
     try:

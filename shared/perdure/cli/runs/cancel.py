@@ -7,8 +7,10 @@ import typer
 
 from perdure.bus import NatsBus
 from perdure.bus.views.run_index import follow_progress, run_progress
-from perdure.cli.client import Json, RunId, open_bus, run_command
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json, progress_line
+from perdure.cli.runs.options import RunId
 from perdure.contracts import ENDINGS, CancelWorkflow, Progress, in_order
 from perdure.errors import PerdureError
 
@@ -31,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 async def _cancel(run: str, *, wait: bool, as_json: bool) -> None:
     async with open_bus() as bus:
-        newest = in_order(await run_progress(bus, run))[-1]
+        newest = in_order(await run_progress(bus, await find_run(bus, run)))[-1]
         if newest.kind in ENDINGS:
             raise PerdureError(f"{newest.workflow_id} has ended before: {newest.kind}.")
         sequence = await bus.publish(

@@ -5,7 +5,9 @@ import sys
 
 import typer
 
-from perdure.cli.client import RunId
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import open_bus, run_command
+from perdure.cli.runs.options import RunId
 
 __all__ = ["register"]
 
@@ -14,7 +16,13 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="Example: perdure runs history DocumentAnalysis-42 > history.json")
-    def history(workflow_id: RunId) -> None:
-        """Print the history of a run as JSON, as Temporal's replayers read it."""
+    def history(run: RunId) -> None:
+        """Print a run's history as JSON, for Temporal's replayers."""
+        workflow_id = run_command(_find(run))
         exported = subprocess.run([sys.executable, "-m", "perdure.history", workflow_id], check=False)  # noqa: S603
         raise typer.Exit(exported.returncode)
+
+
+async def _find(run: str) -> str:
+    async with open_bus() as bus:
+        return await find_run(bus, run)

@@ -1,38 +1,73 @@
-"""``perdure runs list``: runs with their latest progress."""
+"""``perdure runs list``: runs with their latest progress, newest first."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Final, get_args
 
 import typer
 
-from perdure.bus.views.run_index import latest_facts
+from perdure.bus.views.run_list import RunFilter, RunPage, RunState, list_runs
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, print_json, shell_word, table
-from perdure.contracts import ENDINGS, Progress
+from perdure.cli.times import Since, Until
+from perdure.contracts import ENDINGS
+from perdure.values.nearest import nearest
 
 __all__ = ["register"]
+
+_STATES: Final = ("open", *(kind for part in get_args(RunState) for kind in get_args(part) if kind != "open"))
+
+_STATE_HELP: Final = f"Only runs in this state: open, {', '.join(sorted(ENDINGS))}."
+
+
+def _state(text: str | None) -> str | None:
+    if text is not None and text not in _STATES:
+        raise typer.BadParameter(f"there is no state {text}{nearest(text, _STATES)}")
+    return text
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("list")
-    def list_(
+    @app.command("list", epilog="Example: perdure runs list --workflow Order --state failed --since 2h")
+    def list_(  # noqa: PLR0913, PLR0917 (each is a flag)
+        workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow.")] = None,
+        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=_state)] = None,
+        event: Annotated[str | None, typer.Option(help="Only runs that this event started.")] = None,
+        since: Since = None,
+        until: Until = None,
+        limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
+        before: Annotated[int | None, typer.Option(help="The next page, as the last one names it.")] = None,
         *,
-        open_only: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
+        open_only: Annotated[bool, typer.Option("--open", help="Short for --state open.")] = False,
         as_json: Json = False,
     ) -> None:
-        """List runs with their latest progress."""
-        facts = [fact for fact in run_command(_newest()) if not (open_only and fact.kind in ENDINGS)]
+        """List runs with their latest progress, newest first."""
+        selection = RunFilter(
+            workflow=workflow,
+            state="open" if open_only else state,  # type: ignore[arg-type]  # checked by _state
+            event=event,
+            since=since,
+            until=until,
+            limit=limit,
+            before=before,
+        )
+        page = run_command(_list(selection))
         if as_json:
-            print_json(facts)
+            print_json(page.runs)
         else:
             rows = [
-                (shell_word(fact.workflow_id), fact.workflow, fact.kind, fact.step or "", local_day(fact.at))
-                for fact in facts
+                (shell_word(it.workflow_id), it.workflow, it.kind, it.step or "", local_day(it.at)) for it in page.runs
             ]
-            console.print(table("run", "workflow", "state", "step", "since", rows=rows))
+            shown = table("run", "workflow", "state", "step", "since", rows=rows)
+            console.print(shown if rows else "There are no such runs.")
+        if page.next is not None:
+            typer.echo(_next(page.next, as_json=as_json), err=True)
 
 
-async def _newest() -> list[Progress]:
+async def _list(selection: RunFilter) -> RunPage:
     async with open_bus() as bus:
-        return await latest_facts(bus)
+        return await list_runs(bus, selection)
+
+
+def _next(position: int, *, as_json: bool) -> str:
+    return json.dumps({"next": position}) if as_json else f"There are more: the same with --before {position}"

@@ -8,10 +8,13 @@ import typer
 from pydantic import JsonValue
 
 from perdure.bus import RawMessage
-from perdure.cli.client import Json, RunId, open_bus, run_command
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console
 from perdure.cli.publish import parse_data
+from perdure.cli.runs.options import RunId
 from perdure.contracts import to_token
+from perdure.errors import NotFound
 
 __all__ = ["register"]
 
@@ -21,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog='Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\'')
     def signal(
-        workflow_id: RunId,
+        run: RunId,
         name: Annotated[str, typer.Argument(help="The signal, as the workflow names it.")],
         argument: Annotated[
             str | None, typer.Argument(help="Its argument, JSON; - reads it from standard input.")
@@ -32,14 +35,19 @@ def register(app: typer.Typer) -> None:
         """Send a signal to a run, which receives it once."""
         text = sys.stdin.read() if argument == "-" else argument
         body = b"" if text is None else json.dumps(parse_data(text)).encode()
-        sequence = run_command(_send(workflow_id, name, body))
+        workflow_id, sequence = run_command(_send(run, name, body))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
-            console.out(json.dumps(sent))
+            console.out(json.dumps(sent), highlight=False)
         else:
-            console.print(f"Sent [bold]{name}[/] to {workflow_id} (SIGNALS {sequence}).")
+            console.print(f"Sent {name} to {workflow_id} (SIGNALS {sequence}).", markup=False)
 
 
-async def _send(workflow_id: str, name: str, body: bytes) -> int:
+async def _send(run: str, name: str, body: bytes) -> tuple[str, int]:
     async with open_bus() as bus:
-        return await bus.publish_raw(RawMessage(f"signals.{to_token(workflow_id)}.{to_token(name)}", body, {}))
+        try:
+            workflow_id = await find_run(bus, run)
+        except NotFound:
+            workflow_id = run  # a signal may come before its run; a dead letter follows if no run begins in time
+        subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
+        return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))

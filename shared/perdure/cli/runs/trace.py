@@ -9,10 +9,12 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from perdure.cli.client import Json, RunId
+from perdure.bus.views.run_lookup import find_run
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console
+from perdure.cli.runs.options import RunId
 from perdure.config.loader import load_settings
-from perdure.errors import PerdureError
+from perdure.errors import NotFound, Unavailable
 from perdure.telemetry.span_tree import MISSING_PARENT, SpanNode, build_tree, find_traces, read_spans
 
 __all__ = ["Trace", "register", "trace_of", "tree"]
@@ -47,17 +49,27 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="With OTEL_EXPORTER_OTLP_ENDPOINT set, the same spans also go to your own collector.")
-    def trace(workflow_id: RunId, *, as_json: Json = False) -> None:
+    def trace(run: RunId, *, as_json: Json = False) -> None:
         """Draw the trace of a run of `perdure up`, from publisher to notice."""
         folder = load_settings().state / "traces"
+        workflow_id = run_command(_find(run))
         found = trace_of(folder, workflow_id)
         if found is None:
-            raise PerdureError(f"No trace of {workflow_id} lies in {folder}: look in your collector, if you have one.")
+            raise NotFound(f"No trace of {workflow_id} lies in {folder}: look in your collector, if you have one.")
         if as_json:
             for node in found.walk():
                 console.out(json.dumps(_plain(node)), highlight=False)
         else:
             console.print(tree(found))
+
+
+async def _find(run: str) -> str:
+    """Return the run's id; without a suite, traces are found by whole run ids only."""
+    try:
+        async with open_bus() as bus:
+            return await find_run(bus, run)
+    except (NotFound, Unavailable):
+        return run
 
 
 def trace_of(folder: Path, workflow_id: str) -> Trace | None:

@@ -4,9 +4,14 @@ from typing import Annotated
 
 import typer
 
-from perdure.bus.views.run_index import follow_progress
+from perdure.bus import NatsBus
+from perdure.bus.views.run_index import follow_progress, latest_facts
+from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.completion import complete_run
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json, progress_line
+from perdure.contracts import ENDINGS, Progress
 
 __all__ = ["register"]
 
@@ -14,23 +19,41 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: perdure runs watch DocumentAnalysis-42 --from-start")
+    @app.command(
+        epilog="Exit codes, with RUN: 0 completed, 1 ended otherwise, 4 not found. "
+        "Example: perdure watch DocumentAnalysis-42 --from-start"
+    )
     def watch(
-        workflow_id: Annotated[str | None, typer.Argument(help="Only this run, until it ends.")] = None,
+        run: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="[RUN]",
+                help="A run id or its unique start, an event id, or a request id.",
+                autocompletion=complete_run,
+            ),
+        ] = None,
         *,
-        from_start: Annotated[bool, typer.Option(help="Print earlier progress first.")] = False,
+        from_start: Annotated[bool, typer.Option("--from-start", help="Print earlier progress first.")] = False,
         as_json: Json = False,
     ) -> None:
         """Show progress live; of one run, until it ends."""
-        raise typer.Exit(run_command(_watch(workflow_id, from_start=from_start, as_json=as_json)))
+        last = run_command(_watch(run, from_start=from_start, as_json=as_json))
+        if last is None or last.kind != "completed":
+            raise typer.Exit(NO)
 
 
-async def _watch(workflow_id: str | None, *, from_start: bool, as_json: bool) -> int:
+async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progress | None:
     last = None
     async with open_bus() as bus:
-        async for last in follow_progress(bus, workflow_id, replay=from_start):
+        workflow_id = None if run is None else await find_run(bus, run)
+        replay = from_start or (workflow_id is not None and await _has_ended(bus, workflow_id))
+        async for last in follow_progress(bus, workflow_id, replay=replay):
             if as_json:
                 print_json([last])
             else:
                 console.print(progress_line(last, name_run=workflow_id is None))
-    return 0 if last is not None and last.kind == "completed" else 1
+    return last
+
+
+async def _has_ended(bus: NatsBus, workflow_id: str) -> bool:
+    return any(fact.kind in ENDINGS for fact in await latest_facts(bus, workflow_id=workflow_id))

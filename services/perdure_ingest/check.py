@@ -1,0 +1,22 @@
+"""Checks the routes, and starts nothing: ``python -m perdure_ingest.check``."""
+
+from collections.abc import Iterator
+
+from perdure.config.problem import Problem
+from perdure.config.settings import Settings
+from perdure.runtime.check import run_check
+from perdure_ingest.rules import compile_rule
+
+__all__ = ["find_problems"]
+
+
+def find_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with each route: its expressions, templates, schema and name."""
+    for number in range(len(settings.routes)):
+        compiled = compile_rule(settings.routes, number)
+        if isinstance(compiled, Problem):
+            yield compiled
+
+
+if __name__ == "__main__":
+    run_check(find_problems)

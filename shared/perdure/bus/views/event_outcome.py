@@ -1,0 +1,129 @@
+"""Read model of what became of an event: the commands that ingest made of it, their runs, and dead letters."""
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Final
+
+from perdure.bus.envelope import decode
+from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.views.data_digest import data_digest
+from perdure.bus.views.event_runs import event_in, fallback_id, runs_of_event
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.contracts import ENDINGS, DeadLetter, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
+from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
+from perdure.errors import InvalidMessage
+
+__all__ = ["event_outcome"]
+
+Command = StartWorkflow | SignalWorkflow
+
+_SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
+_SEARCHED: Final = 4_096  # messages after an event: flow control may release its start later than so many others
+_AFTER_FOUND: Final = 512  # one process publishes the commands of one event together, among those of a few others
+_SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refuse what they make of them
+
+
+async def event_outcome(bus: Bus, message: StoredMessage, *, ledger: StartLedger | None = None) -> EventOutcome:
+    """Return what has become of a stored event by now.
+
+    Args:
+        bus: The bus.
+        message: The event, as EVENTS holds it.
+        ledger: The starts that took effect. Without it, an event that repeats the id of another with other data may
+            seem to have run, until the orchestrator has refused it.
+
+    Raises:
+        Unavailable: NATS does not answer.
+    """
+    event = event_in(message)
+    commands = await _commands(bus, message)
+    refused = await _dead_letter(bus, message, commands)
+    runs = [await _run(bus, command) for command in await _effective(commands, ledger)]
+    if event is not None and not commands and not refused:  # a repetition: JetStream stores no second command
+        runs = [
+            _outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_of_event(bus, event.id)
+        ]
+    return EventOutcome(
+        id=fallback_id(message) if event is None else event.id,
+        state=_state(runs, refused),
+        stream_sequence=message.sequence,
+        data_digest=None if event is None else data_digest(event.data),
+        runs=tuple(runs),
+        refused=refused,
+    )
+
+
+def _state(runs: list[EventRun], refused: RefusedEvent | None) -> EventState:
+    kinds = [run.kind for run in runs]
+    if refused is not None:
+        return "dead_letter"
+    if not any(kinds):
+        return "accepted"
+    if any(kind not in ENDINGS for kind in kinds):
+        return "running"
+    return "completed" if set(kinds) == {"completed"} else "failed"
+
+
+async def _commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
+    """Return the commands of an event by their sequence."""
+    found: dict[int, Command] = {}
+    oldest = await bus.first_since("commands.>", message.stored_at - _SKEW)
+    if oldest is None:
+        return found
+    end = oldest.sequence + _SEARCHED
+    async with aclosing(bus.read_range("commands.>", first=oldest.sequence, last=end)) as commands:
+        async for stored in commands:
+            command = decode(stored.raw)
+            if isinstance(command, Command) and command.event.stream_sequence == message.sequence:
+                found[stored.sequence] = command
+            if found and stored.sequence > min(found) + _AFTER_FOUND:
+                break
+    return found
+
+
+async def _dead_letter(bus: Bus, message: StoredMessage, commands: Iterable[int]) -> RefusedEvent | None:
+    """Return the dead letter of an event or of one of its commands."""
+    places = {(message.stream, message.sequence), *(("COMMANDS", sequence) for sequence in commands)}
+    for service in _SERVICES:
+        oldest = await bus.first_since(f"dlq.{service}", message.stored_at - _SKEW)
+        if oldest is None:
+            continue
+        end = oldest.sequence + _SEARCHED
+        async with aclosing(bus.read_range(f"dlq.{service}", first=oldest.sequence, last=end)) as dead_letters:
+            async for stored in dead_letters:
+                found = decode(stored.raw)
+                if isinstance(found, DeadLetter) and (found.stream, found.stream_sequence) in places:
+                    return RefusedEvent(
+                        number=stored.sequence, service=service, reason=found.reason, detail=found.detail
+                    )
+    return None
+
+
+async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -> list[Command]:
+    """Return one command for each run, without those that the ledger refuses: their dead letters are on their way."""
+    found: dict[str, Command] = {}
+    for command in commands.values():
+        try:
+            if ledger is not None:
+                await ledger.look_up(command)
+        except InvalidMessage:
+            continue
+        found.setdefault(command.workflow_id, command)
+    return list(found.values())
+
+
+async def _run(bus: Bus, command: Command) -> EventRun:
+    newest = await bus.last(f"progress.{to_pattern(command.workflow)}.{to_token(command.workflow_id)}")
+    outcome = _outcome(command.workflow_id, newest)
+    if isinstance(command, SignalWorkflow):
+        return outcome.model_copy(update={"action": "signalled"})
+    return outcome.model_copy(update={"workflow": command.workflow})
+
+
+def _outcome(run: str, newest: StoredMessage | None) -> EventRun:
+    fact = None if newest is None else decode(newest.raw)
+    if not isinstance(fact, Progress):
+        return EventRun(workflow_id=run)
+    result = fact.result if fact.kind == "completed" else None
+    return EventRun(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)

@@ -1,0 +1,153 @@
+"""Read model of the list of runs, page by page: a page costs about the same however many runs there are."""
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from perdure.bus.envelope import MESSAGE_ID, decode, header
+from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.views.event_runs import runs_of_event
+from perdure.bus.views.newest import newest_headers
+from perdure.contracts import ENDINGS, Progress, ProgressKind, to_pattern, to_token
+
+__all__ = ["RunFilter", "RunPage", "RunState", "list_runs"]
+
+RunState = Literal["open"] | ProgressKind
+"""``open``: not ended; or the kind of a run's newest fact, such as ``failed``."""
+
+_SPARE: Final = 64  # runs beside those of a page, in place of those that leave their state while it is read
+_KINDS: Final = frozenset(get_args(ProgressKind))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """A selection of runs.
+
+    Attributes:
+        workflow: Only runs of this workflow type.
+        state: Only runs in this state.
+        event: Only runs that this event started.
+        since: Only runs whose newest fact was stored at this time or later (UTC).
+        until: Only runs whose newest fact was stored before this time (UTC).
+        limit: At most so many runs, from 1.
+        before: Only runs that come after those of an earlier page: its ``next``.
+    """
+
+    workflow: str | None = None
+    state: RunState | None = None
+    event: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 50
+    before: int | None = None
+
+    def admits(self, fact: Progress) -> bool:
+        """Return whether a run with this newest fact is selected, its time left aside."""
+        return self.workflow in {None, fact.workflow} and self.has_state(fact.kind)
+
+    def has_state(self, kind: str) -> bool:
+        """Return whether a run whose newest fact has this kind is in the state."""
+        return self.state is None or (kind not in ENDINGS if self.state == "open" else kind == self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A page of the list.
+
+    Attributes:
+        runs: The newest fact of each run, newest first.
+        next: What to give as ``RunFilter.before`` for the next page; None on the last.
+    """
+
+    runs: list[Progress]
+    next: int | None = None
+
+
+async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
+    """Return a page of the selected runs, that with the newest progress first.
+
+    Without a state, only the end of the PROGRESS stream is read. With a state, the headers of each run's newest fact
+    are read, because a run may have been in its state for long. Bodies are read of the runs of the page only.
+
+    Raises:
+        Unavailable: NATS does not answer.
+    """
+    if selection.event is not None:
+        return await _of_event(bus, selection.event, selection)
+    found: list[Progress] = []
+    position = None
+    async with aclosing(_candidates(bus, selection)) as candidates:
+        async for message in candidates:
+            newest = await bus.last(message.raw.subject)
+            if newest is None or (selection.before is not None and newest.sequence >= selection.before):
+                continue  # it has gone on since the earlier page, which may have listed it
+            fact = decode(newest.raw)
+            if not isinstance(fact, Progress) or not selection.admits(fact):
+                continue
+            if len(found) == selection.limit:
+                return RunPage(found, position)
+            found.append(fact)
+            position = message.sequence
+    return RunPage(found)
+
+
+async def _of_event(bus: Bus, event: str, selection: RunFilter) -> RunPage:
+    newest = [await bus.last(f"progress.*.{to_token(run)}") for run in await runs_of_event(bus, event)]
+    facts = [(message, decode(message.raw)) for message in newest if message is not None]
+    selected = [
+        fact
+        for message, fact in facts
+        if isinstance(fact, Progress) and selection.admits(fact) and _in_time(message, selection)
+    ]
+    return RunPage(sorted(selected, key=lambda fact: fact.at, reverse=True)[: selection.limit])
+
+
+async def _candidates(bus: Bus, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
+    """Yield the newest messages of runs, without bodies, newest first, each run once."""
+    subject = f"progress.{to_pattern(selection.workflow)}.*"
+    if selection.state is None:
+        messages = _each_run_once(bus, subject, selection)
+    else:
+        messages = _in_state(bus, subject, selection)
+    async for message in messages:
+        if selection.since is not None and message.stored_at < selection.since:
+            return
+        if selection.until is None or message.stored_at < selection.until:
+            yield message
+
+
+async def _each_run_once(bus: Bus, subject: str, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
+    seen: set[str] = set()
+    async for message in newest_headers(bus, subject, before=selection.before):
+        if message.raw.subject not in seen:
+            seen.add(message.raw.subject)
+            yield message
+
+
+async def _in_state(bus: Bus, subject: str, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
+    found: OrderedDict[str, StoredMessage] = OrderedDict()
+    async for message in bus.read_newest_headers(subject):
+        found.pop(message.raw.subject, None)
+        if selection.before is not None and message.sequence >= selection.before:
+            continue
+        if (kind := _kind(message)) is None or selection.has_state(kind):
+            found[message.raw.subject] = message
+        if len(found) > selection.limit + _SPARE:
+            found.popitem(last=False)
+    for message in reversed(found.values()):
+        yield message
+
+
+def _in_time(message: StoredMessage, selection: RunFilter) -> bool:
+    return (selection.since is None or message.stored_at >= selection.since) and (
+        selection.until is None or message.stored_at < selection.until
+    )
+
+
+def _kind(message: StoredMessage) -> str | None:
+    """Return the kind of a fact by its message id, see ``Progress.message_id``; None if that does not say."""
+    parts = (header(message.raw.headers, MESSAGE_ID) or "").split(".")
+    return next((part for part in parts[-1:-3:-1] if part in _KINDS), None)

@@ -1,0 +1,119 @@
+"""Finds a run by what people have at hand: its id, a unique prefix of it, its event's id, or the id of a request."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from perdure.bus.envelope import decode
+from perdure.bus.port import Bus
+from perdure.bus.views.event_outcome import event_outcome
+from perdure.bus.views.event_runs import find_event, run_tokens, runs_of_event
+from perdure.contracts import AboutRequest, from_token, to_token
+from perdure.contracts.outcomes import EventOutcome
+from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
+
+__all__ = ["DeadLettered", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
+
+_SHOWN: Final = 5
+
+
+class DeadLettered(PerdureError):
+    """There is no run, because the event became a dead letter."""
+
+
+class RunNotBegun(Pending):
+    """The event is stored, and none of its runs has begun."""
+
+
+async def find_run(bus: Bus, text: str) -> str:
+    """Return the id of a run.
+
+    An exact id wins over the rest: that of a run, then of an approval request, then of an event, then a unique prefix
+    of a run's id.
+
+    Args:
+        bus: The bus.
+        text: A run id, the id of one of its approval requests, the id of its event, or the beginning of a run id.
+
+    Raises:
+        NotFound: Nothing has this id.
+        Ambiguous: Several runs have it; the message lists up to five.
+        DeadLettered: It is an event that became a dead letter.
+        RunNotBegun: It is an event whose run has not begun.
+        Unavailable: NATS does not answer.
+    """
+    if await bus.last(f"progress.*.{to_token(text)}") is not None:
+        return text
+    if run := await _run_of_request(bus, text):
+        return run
+    tokens = run_tokens(await bus.count_by_subject("progress.*.*"))
+    if runs := await runs_of_event(bus, text, tokens):
+        return _only(runs, f"the event {text} started")
+    start = to_token(text)
+    alike = sorted({from_token(token) for token in tokens if token.startswith(start)})
+    if len(alike) == 1:
+        return alike[0]
+    if event := await find_event(bus, text):
+        return _run_of(await event_outcome(bus, event))
+    if alike:
+        raise ambiguous(f"{text} begins the ids of", "runs", alike)
+    raise NotFound(
+        f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
+    )
+
+
+async def wait_for_run(bus: Bus, text: str, *, every: float = 0.5) -> str:
+    """Return the id of a run as ``find_run`` does; if it is that of an event whose run has not begun, wait for that.
+
+    Args:
+        bus: The bus.
+        text: As in ``find_run``.
+        every: Seconds between two looks.
+
+    Raises:
+        NotFound: Nothing has this id.
+        Ambiguous: Several runs have it.
+        DeadLettered: It is an event that became a dead letter.
+        Unavailable: NATS does not answer.
+    """
+    while True:
+        try:
+            return await find_run(bus, text)
+        except RunNotBegun:
+            await asyncio.sleep(every)
+
+
+def ambiguous(beginning: str, noun: str, found: Sequence[str]) -> Ambiguous:
+    """Return the error for several candidates; it lists up to five of them."""
+    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return Ambiguous(f"{beginning} {len(found):,} {noun}: {', '.join(found[:_SHOWN])}{more}. Name one of them.")
+
+
+async def _run_of_request(bus: Bus, text: str) -> str | None:
+    run, _, number = text.rpartition(".")
+    if not run or not number.isdecimal():
+        return None
+    requests = [decode(message.raw) async for message in bus.read(f"approvals.requested.*.{to_token(run)}")]
+    return run if any(isinstance(it, AboutRequest) and it.request_id == text for it in requests) else None
+
+
+def _run_of(outcome: EventOutcome) -> str:
+    place = f"EVENTS {outcome.stream_sequence}"
+    if outcome.refused is not None:
+        refused = outcome.refused
+        raise DeadLettered(
+            f"The event {outcome.id} ({place}) became dead letter {refused.number} ({refused.reason}): "
+            f"{refused.detail} Look at it with `perdure dlq show {refused.number}`."
+        )
+    begun = [run.workflow_id for run in outcome.runs if run.kind is not None]
+    if begun:
+        return _only(begun, f"the event {outcome.id} concerns")
+    runs = ", ".join(run.workflow_id for run in outcome.runs)
+    waits = f"its run {runs} has not begun" if runs else "no run of it has begun: it waits for ingest, or in its route"
+    raise RunNotBegun(f"The event {outcome.id} is stored ({place}), and {waits}. `perdure doctor` shows what is wrong.")
+
+
+def _only(runs: Sequence[str], beginning: str) -> str:
+    if len(runs) > 1:
+        raise ambiguous(beginning[0].upper() + beginning[1:], "runs", runs)
+    return runs[0]

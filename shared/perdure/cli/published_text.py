@@ -1,0 +1,41 @@
+"""What ``perdure publish`` prints: where the event is stored, and what became of it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from pydantic import JsonValue
+
+from perdure.client import EventOutcome, PublishedEvent
+
+__all__ = ["json_of", "outcome_lines", "published_line"]
+
+
+def published_line(event: PublishedEvent) -> str:
+    """Say where an event is stored, and whether it was before."""
+    if event.duplicate:
+        return f"Already published {event.type} as {event.id} (EVENTS {event.stream_sequence}); nothing new was stored."
+    return f"Published {event.type} as {event.id} (EVENTS {event.stream_sequence})."
+
+
+def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
+    """Yield the result of a single run as JSON, or what became of each run, or of the event without one."""
+    if outcome.refused is not None:
+        refused = outcome.refused
+        yield f"Dead letter {refused.number} ({refused.reason}): {refused.detail}"
+        yield f"Look at it with `perdure dlq show {refused.number}`."
+    if len(outcome.runs) == 1 and outcome.state == "completed" and outcome.runs[0].error is None:
+        yield json.dumps(outcome.runs[0].result, ensure_ascii=False, indent=2)
+        return
+    for run in outcome.runs:
+        result = "" if run.result is None else f" {json.dumps(run.result, ensure_ascii=False)}"
+        yield f"{run.workflow_id}: {run.kind or 'not begun'}{f': {run.error}' if run.error else ''}{result}"
+
+
+def json_of(event: PublishedEvent, outcome: EventOutcome | None, warnings: list[str]) -> dict[str, JsonValue]:
+    """Return the event, and what became of it if that was waited for."""
+    known: dict[str, JsonValue] = {**asdict(event), **({"warnings": [*warnings]} if warnings else {})}
+    if outcome is None:
+        return known
+    became: dict[str, JsonValue] = outcome.model_dump(mode="json", include={"state", "runs", "refused"})
+    return {**known, **became}

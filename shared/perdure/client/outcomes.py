@@ -1,0 +1,90 @@
+"""Waits for what becomes of an event, by asking again and again: an answer that comes early is not missed."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, Self
+
+from pydantic import JsonValue
+
+from perdure.bus import NatsBus
+from perdure.client.published import PublishedEvent
+from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
+from perdure.errors import Ambiguous, NotFound, Pending, PerdureError, Unavailable
+
+__all__ = ["EventName", "result_in", "wait_for_outcome"]
+
+_FIRST_PAUSE: Final = 0.05  # seconds
+_LONGEST_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventName:
+    """An event to ask about."""
+
+    type: str
+    query: EventQuery
+
+    @classmethod
+    def of(cls, event: PublishedEvent | str, type_: str | None) -> Self:
+        """Return the name of an event that was published, or that is given by its id and type.
+
+        Raises:
+            PerdureError: The type is missing.
+        """
+        if isinstance(event, PublishedEvent):
+            query = EventQuery(id=event.id, source=event.source, stream_sequence=event.stream_sequence)
+            return cls(event.type, query)
+        if type_ is None:
+            raise PerdureError(f"Name the type of the event {event} too, as it was published.")
+        return cls(type_, EventQuery(id=event))
+
+
+async def wait_for_outcome(bus: NatsBus, event: EventName, *, within: float | None) -> EventOutcome:
+    """Ask until the outcome is settled or the time is over; see ``Client.wait``."""
+    answer: EventOutcome | None = None
+    pause = _FIRST_PAUSE
+    try:
+        async with asyncio.timeout(within or None):
+            while True:
+                try:
+                    answer = await _ask(bus, event)
+                except Unavailable:
+                    if within == 0:
+                        raise
+                if answer is not None and (answer.is_settled or within == 0):
+                    return answer
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+    except TimeoutError:
+        if answer is None:
+            raise Unavailable(
+                f"No ingest service has answered what became of the event {event.query.id}. If it is stored, it waits "
+                "for one: `perdure doctor` shows what is wrong."
+            ) from None
+        return answer
+
+
+async def _ask(bus: NatsBus, event: EventName) -> EventOutcome:
+    reply = await bus.request(f"{EVENT_OUTCOME}.{event.type}", event.query.model_dump_json().encode())
+    answer = EventOutcome.model_validate_json(reply)
+    if answer.state == "unknown":
+        raise NotFound(f"No stored event of the type {event.type} has the id {event.query.id}.")
+    return answer
+
+
+def result_in(outcome: EventOutcome) -> JsonValue:
+    """Return the result of the only run of an event; see ``Client.result``."""
+    if outcome.refused is not None:
+        refused = outcome.refused
+        raise PerdureError(
+            f"The event {outcome.id} became dead letter {refused.number} ({refused.reason}): {refused.detail}"
+        )
+    if len(outcome.runs) > 1:
+        runs = ", ".join(run.workflow_id for run in outcome.runs)
+        raise Ambiguous(f"The event {outcome.id} concerns several runs: {runs}. Use `wait`, which returns all results.")
+    if not outcome.is_settled:
+        raise Pending(f"The event {outcome.id} is stored, and its run has not ended. Ask again.")
+    (run,) = outcome.runs
+    if run.kind == "completed" and run.error is None:
+        return run.result
+    raise PerdureError(f"The run {run.workflow_id}: {run.kind}. {run.error or ''}".strip())

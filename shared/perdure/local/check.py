@@ -1,0 +1,80 @@
+"""Checks a configuration and the code that it names before any server starts, by the check program of each service.
+
+This process imports no service and none of the user's code; the programs do what the services would do at their start.
+"""
+
+import asyncio
+import os
+import sys
+from typing import Final
+
+from pydantic import ValidationError
+
+from perdure.config.problem import InvalidConfiguration, Problem
+from perdure.config.project import project_folder
+from perdure.config.settings import Settings
+
+__all__ = ["check_configuration", "refuse_problems"]
+
+_WITHIN: Final = 120.0  # seconds; a module that takes longer to import, even on a busy machine, does not return
+
+
+async def refuse_problems(settings: Settings) -> None:
+    """Check the configuration.
+
+    Raises:
+        InvalidConfiguration: Something is wrong with it.
+    """
+    if problems := await check_configuration(settings):
+        heading = f"Nothing was started. {len(problems)} problems:" if len(problems) > 1 else ""
+        raise InvalidConfiguration(*problems, heading=heading)
+
+
+async def check_configuration(settings: Settings) -> list[Problem]:
+    """Return everything that would keep a service from starting, or an event from being processed."""
+    found = await asyncio.gather(*(_run(program, settings) for program in _programs(settings)))
+    return [problem for problems in found for problem in problems]
+
+
+def _programs(settings: Settings) -> list[str]:
+    """Return the programs that have something to check."""
+    needed = {
+        "perdure_ingest.check": bool(settings.routes),
+        "perdure_orchestrator.check": True,
+        "perdure_notifier.check": bool(settings.notifier.channels),
+    }
+    return [program for program, is_needed in needed.items() if is_needed]
+
+
+async def _run(program: str, settings: Settings) -> list[Problem]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        program,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PERDURE_STATE": str(settings.state)},
+        cwd=project_folder(),
+    )
+    try:
+        async with asyncio.timeout(_WITHIN):
+            output, errors = await child.communicate()
+    except TimeoutError:
+        return [Problem(what=f"{program} has not ended after {_WITHIN:g} s: a module waits while it is imported.")]
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    try:
+        problems = [Problem.model_validate_json(line) for line in output.splitlines()]
+    except ValidationError:
+        problems = []
+    if child.returncode != 0 and not problems:
+        return [Problem(what=f"{program} ended with {child.returncode}: {_last_line(errors)}")]
+    return problems
+
+
+def _last_line(errors: bytes) -> str:
+    lines = errors.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

@@ -1,0 +1,86 @@
+"""A started run: what a test may do with it, and wait for."""
+
+from datetime import timedelta
+from typing import Any, Final, get_args
+
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import TimeoutError  # noqa: A004 (a run that has timed out)
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.bus import decode
+from perdure.contracts import ENDINGS, Progress, ProgressKind
+from perdure.flow.error_text import error_text
+from perdure.testing.outcome import RunOutcome
+from perdure.testing.stall import StallGuard, describe_stall
+from perdure.testing.waits import RunInTest
+from perdure.values.nearest import nearest
+
+__all__ = ["LiveRun"]
+
+_KINDS: Final = get_args(ProgressKind)
+
+
+class LiveRun:
+    """A started run. Whatever waits here raises ``AssertionError`` with the reason if the run cannot go on."""
+
+    def __init__(self, run: RunInTest, guard: StallGuard, environment: WorkflowEnvironment) -> None:
+        self._run = run
+        self._guard = guard
+        self._environment = environment
+
+    async def signal(self, name: str, *args: Any) -> None:
+        """Send a signal to the run."""
+        await self._run.handle.signal(name, args=args)
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Skip this much of the run's time."""
+        await self._guard.wait(self._environment.sleep(duration))
+
+    async def cancel(self) -> None:
+        """Request the cancellation of the run."""
+        await self._run.handle.cancel()
+
+    async def wait_for(self, kind: str, step: str | None = None) -> Progress:
+        """Wait for a fact of this kind, of this step if one is given, and return it; this skips no time.
+
+        Raises:
+            AssertionError: The run has ended without it.
+        """
+        if kind not in _KINDS:
+            raise AssertionError(f"No fact is of the kind {kind}{nearest(kind, _KINDS)}")
+        return await self._guard.wait(self._wait_for(kind, step))
+
+    async def outcome(self) -> RunOutcome:
+        """Wait for the end of the run, skipping the time that it waits."""
+        return await self._guard.wait(self._outcome())
+
+    async def _wait_for(self, kind: str, step: str | None) -> Progress:
+        async for message in self._run.bus.subscribe("progress.>", replay=True):
+            fact = decode(message.raw)
+            if not isinstance(fact, Progress):
+                continue
+            if fact.kind == kind and step in {None, fact.step}:
+                return fact
+            if fact.kind in ENDINGS and fact.workflow_id == self._run.handle.id:
+                raise AssertionError(
+                    f"The run {fact.kind} without the fact {kind}{f' of the step {step}' if step else ''}"
+                    f"{f': {fact.error}' if fact.error else ''}"
+                )
+        raise AssertionError  # a subscription has no end
+
+    async def _outcome(self) -> RunOutcome:
+        try:
+            await self._run.handle.result()
+        except WorkflowFailureError as error:  # the last fact of the run has the error, unless no code published one
+            if isinstance(error.cause, TimeoutError):
+                await self._fail_stalled()
+            if not self._so_far().has_ended:
+                raise AssertionError(f"The run failed before its code began: {error_text(error.cause)}") from None
+        return self._so_far()
+
+    def _so_far(self) -> RunOutcome:
+        return RunOutcome(self._run.handle.id, tuple(self._run.bus.published))
+
+    async def _fail_stalled(self) -> None:
+        """Raise for a run that has waited until Temporal's test server gave it up: nothing will happen by itself."""
+        raise AssertionError(await describe_stall(self._run, "waits, and no time brings it on")) from None

@@ -1,0 +1,205 @@
+"""What has become of an event: its runs, its dead letter, or that it waits; and the answer to who asks."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from perdure.bus import Bus, MemoryKeyValue, RawMessage
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.contracts import (
+    DeadLetter,
+    EventReference,
+    Progress,
+    ProgressKind,
+    SignalWorkflow,
+    StartWorkflow,
+)
+from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome
+from perdure_ingest.outcomes import outcome_responder
+
+TYPE = "word.sent"
+
+
+class Asked:
+    """An event on a bus, the commands and facts that follow, and the reply to a question about it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.ledger = StartLedger(MemoryKeyValue())
+        self.responder = outcome_responder(bus, self.ledger)
+
+    async def publish(self, event_id: str = "42", data: Any = None, **headers: str) -> int:
+        cloud = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": "test", **headers}
+        return await self.bus.publish_raw(RawMessage(f"events.{TYPE}", json.dumps(data).encode(), cloud))
+
+    def reference(self, sequence: int, event_id: str = "42") -> EventReference:
+        return EventReference(id=event_id, type=TYPE, source="test", stream_sequence=sequence)
+
+    async def start(self, sequence: int, run: str = "order-7", digest: str = "a") -> StartWorkflow:
+        command = StartWorkflow(
+            route="R", event=self.reference(sequence), workflow="W", workflow_id=run, digest=digest * 64
+        )
+        await self.bus.publish(command)
+        return command
+
+    async def tell(self, kind: ProgressKind, sequence: int = 1, run: str = "order-7", result: Any = None) -> None:
+        now = datetime.now(UTC)
+        await self.bus.publish(
+            Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, at=now, result=result)
+        )
+
+    async def ask(self, type_: str = TYPE, **query: Any) -> EventOutcome:
+        body = json.dumps(query).encode()
+        return EventOutcome.model_validate_json(
+            await self.responder.respond(RawMessage(f"{EVENT_OUTCOME}.{type_}", body, {}))
+        )
+
+    async def state(self) -> str:
+        return (await self.ask(id="42")).state
+
+
+@pytest.fixture
+def asked(bus: Bus) -> Asked:
+    return Asked(bus)
+
+
+async def test_the_state_follows_the_event_to_the_result_of_its_run(asked: Asked) -> None:
+    states = [await asked.state()]
+    sequence = await asked.publish()
+    states.append(await asked.state())
+    await asked.start(sequence)
+    states.append(await asked.state())
+    await asked.tell("started")
+    states.append(await asked.state())
+    await asked.tell("completed", 2, result={"word": "hello"})
+    ended = await asked.ask(id="42")
+
+    assert [*states, ended.state] == ["unknown", "accepted", "accepted", "running", "completed"]
+    (run,) = ended.runs
+    assert (run.workflow_id, run.workflow, run.kind, run.action) == ("order-7", "W", "completed", "started")
+    assert (run.result, ended.stream_sequence) == ({"word": "hello"}, sequence)
+
+
+async def test_an_event_of_two_runs_ends_when_both_have(asked: Asked) -> None:
+    sequence = await asked.publish()
+    for run in ("one", "two"):
+        await asked.start(sequence, run)
+    await asked.tell("completed", run="one")
+    states = [await asked.state()]
+    await asked.tell("started", run="two")
+    states.append(await asked.state())
+    await asked.tell("failed", 2, run="two")
+
+    assert [*states, await asked.state()] == ["running", "running", "failed"]
+
+
+async def test_an_event_that_signals_says_which_run(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.tell("started", run="cart")
+    reference = asked.reference(sequence)
+    await asked.bus.publish(
+        SignalWorkflow(route="S", event=reference, workflow_id="cart", digest="a" * 64, signal="add")
+    )
+
+    outcome = await asked.ask(id="42")
+
+    assert [(run.workflow_id, run.action, run.kind) for run in outcome.runs] == [("cart", "signalled", "started")]
+
+
+async def test_a_dead_letter_is_the_outcome(asked: Asked) -> None:
+    sequence = await asked.publish()
+    number = await asked.bus.publish(
+        DeadLetter(
+            service="ingest",
+            reason="bad_data",
+            detail="No path.",
+            original_subject=f"events.{TYPE}",
+            stream="EVENTS",
+            stream_sequence=sequence,
+            at=datetime.now(UTC),
+        )
+    )
+
+    outcome = await asked.ask(id="42")
+
+    assert outcome.state == "dead_letter"
+    assert outcome.refused is not None
+    assert (outcome.refused.number, outcome.refused.reason, outcome.refused.detail) == (number, "bad_data", "No path.")
+
+
+async def test_a_second_event_of_the_id_never_gets_the_result_of_the_first(asked: Asked) -> None:
+    first = await asked.publish(data=1)
+    command = await asked.start(first, digest="a")
+    await asked.ledger.claim(command)
+    await asked.tell("completed", result="of the first")
+    second = await asked.publish(data=2)
+    await asked.start(second, digest="b")
+
+    outcome = await asked.ask(id="42", stream_sequence=second)
+
+    assert (outcome.state, outcome.runs) == ("accepted", ())
+    assert (await asked.ask(id="42", stream_sequence=first)).runs[0].result == "of the first"
+
+
+async def test_a_repetition_of_an_event_has_the_run_of_the_first(asked: Asked) -> None:
+    first = await asked.publish()
+    await asked.start(first, "R-42")
+    await asked.tell("completed", run="R-42", result=1)
+    now = datetime.now(UTC)
+    await asked.bus.publish(
+        Progress(workflow="W", workflow_id="R-42", run_id="x", sequence=9, kind="completed", event_id="42", at=now)
+    )
+    again = await asked.publish()
+
+    assert (await asked.ask(id="42", stream_sequence=again)).runs[0].workflow_id == "R-42"
+
+
+async def test_only_the_event_that_is_named_is_found(asked: Asked) -> None:
+    sequence = await asked.publish()
+
+    known = [
+        await asked.ask(stream_sequence=sequence),
+        await asked.ask(id="42", source="test"),
+        await asked.ask(id="42", source="test", stream_sequence=sequence),
+    ]
+    unknown = [
+        await asked.ask(id="41", stream_sequence=sequence),
+        await asked.ask(id="42", source="other"),
+        await asked.ask(id="42", source="other", stream_sequence=sequence),
+        await asked.ask("other.type", id="42", stream_sequence=sequence),
+        await asked.ask("other.type", id="42"),
+        await asked.ask("word.>", id="42"),
+        await asked.ask("word.*", id="42", stream_sequence=sequence),
+        await asked.ask(id="42", stream_sequence=sequence + 1),
+    ]
+
+    assert {outcome.state for outcome in known} == {"accepted"}
+    assert {(outcome.state, outcome.stream_sequence) for outcome in unknown} == {("unknown", None)}
+
+
+async def test_a_question_that_names_no_event_gets_a_sentence(asked: Asked) -> None:
+    assert "name the event" in str((await asked.ask()).problem)
+
+
+async def test_results_that_fit_no_reply_are_left_out(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.start(sequence)
+    await asked.tell("completed", result="x" * 600_000)
+
+    (run,) = (await asked.ask(id="42")).runs
+
+    assert (run.kind, run.result) == ("completed", None)
+    assert "too large" in str(run.error)
+
+
+async def test_the_digest_is_that_of_the_data_whatever_the_order_of_its_keys(asked: Asked) -> None:
+    one, two, other = [
+        await asked.publish(str(number), data)
+        for number, data in enumerate(({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1}))
+    ]
+
+    digests = [(await asked.ask(stream_sequence=sequence)).data_digest for sequence in (one, two, other)]
+
+    assert digests[0] == digests[1] != digests[2]

@@ -1,0 +1,101 @@
+"""Runs are listed page by page, the newest first, by workflow, state, event and time."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from perdure.bus import Bus
+from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
+from perdure.contracts import Progress, ProgressKind
+
+
+def about(run: str, sequence: int, kind: ProgressKind, **more: Any) -> Progress:
+    fields = {"workflow": "Work", "run_id": f"id-of-{run}", "event_id": None, "at": datetime.now(UTC), **more}
+    return Progress(workflow_id=run, sequence=sequence, kind=kind, **fields)
+
+
+async def publish_runs(bus: Bus, *runs: str, kind: ProgressKind = "completed", **more: Any) -> None:
+    for run in runs:
+        await bus.publish(about(run, 1, "started", **more))
+        await bus.publish(about(run, 2, kind, **more))
+
+
+async def ids(bus: Bus, **selection: Any) -> list[str]:
+    return [fact.workflow_id for fact in (await list_runs(bus, RunFilter(**selection))).runs]
+
+
+async def pages(bus: Bus, **selection: Any) -> list[list[str]]:
+    found, before = [], None
+    while True:
+        page: RunPage = await list_runs(bus, RunFilter(before=before, **selection))
+        found.append([fact.workflow_id for fact in page.runs])
+        if page.next is None:
+            return found
+        before = page.next
+
+
+@pytest.mark.parametrize("state", [None, "completed"])
+async def test_the_newest_runs_come_first_and_each_once_over_all_pages(bus: Bus, state: Any) -> None:
+    runs = [f"r{number:02}" for number in range(25)]
+    await publish_runs(bus, *runs)
+    newest_first = list(reversed(runs))
+
+    assert await pages(bus, limit=10, state=state) == [newest_first[:10], newest_first[10:20], newest_first[20:]]
+    assert await pages(bus, limit=25, state=state) == [newest_first]
+    assert await pages(bus, limit=50, state=state) == [newest_first]
+
+
+async def test_no_run_makes_an_empty_page(bus: Bus) -> None:
+    assert await list_runs(bus, RunFilter()) == RunPage([], None)
+    assert await list_runs(bus, RunFilter(state="open")) == RunPage([], None)
+
+
+async def test_a_run_that_goes_on_between_two_pages_is_not_listed_twice(bus: Bus) -> None:
+    await publish_runs(bus, "a", "b", "c", kind="waiting")
+    first = await list_runs(bus, RunFilter(limit=1))
+    await bus.publish(about("c", 3, "completed"))
+    await bus.publish(about("a", 3, "resumed"))
+    second = await list_runs(bus, RunFilter(limit=5, before=first.next))
+
+    assert [fact.workflow_id for fact in first.runs] == ["c"]
+    assert [fact.workflow_id for fact in second.runs] == ["b"]
+
+
+async def test_runs_are_selected_by_state(bus: Bus) -> None:
+    await publish_runs(bus, "waits", "notes", kind="waiting")
+    await publish_runs(bus, "done.1", "done.2")
+    await publish_runs(bus, "broken", kind="failed")
+    await bus.publish(about("notes", 1, "note", part=2))
+
+    assert await ids(bus, state="open") == ["notes", "waits"]
+    assert await ids(bus, state="waiting") == ["waits"]
+    assert await ids(bus, state="failed") == ["broken"]
+    assert await ids(bus, state="completed") == ["done.2", "done.1"]
+    assert await ids(bus, state="cancelled") == []
+
+
+async def test_runs_are_selected_by_workflow_and_by_event(bus: Bus) -> None:
+    await publish_runs(bus, "Work-42", "Work-2026-42", event_id="2026-42")
+    await publish_runs(bus, "Mail-42", workflow="Mail", event_id="42")
+
+    assert await ids(bus, workflow="Mail") == ["Mail-42"]
+    assert await ids(bus, workflow="Mail", state="completed") == ["Mail-42"]
+    assert await ids(bus, workflow="None") == []
+    assert await ids(bus, event="42") == ["Mail-42"]
+    assert await ids(bus, event="42", workflow="Work") == []
+    assert await ids(bus, event="2026-42") == ["Work-2026-42"]
+
+
+async def test_runs_are_selected_by_the_time_of_their_newest_fact(bus: Bus) -> None:
+    await publish_runs(bus, "old")
+    await asyncio.sleep(0.01)
+    middle = datetime.now(UTC)
+    await asyncio.sleep(0.01)
+    await publish_runs(bus, "new")
+
+    for state in (None, "completed"):
+        assert await ids(bus, since=middle, state=state) == ["new"]
+        assert await ids(bus, until=middle, state=state) == ["old"]
+        assert await ids(bus, since=middle, until=middle, state=state) == []

@@ -1,0 +1,163 @@
+"""Commands about runs on a bus without services: found by any id, listed by pages, cancelled, watched, recorded."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from perdure.bus import MemoryBus
+from perdure.cli.app import app
+from perdure.contracts import CancelWorkflow, Progress, ProgressKind
+from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.runs import RunDescription
+
+BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
+MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.cancel", "runs.signal", "audit")
+
+
+class Bus(MemoryBus):
+    """A bus whose audit service has one record, and on which Temporal knows every run."""
+
+    query: AuditRecordsQuery | None = None
+
+    async def request(self, subject: str, body: bytes) -> bytes:
+        if "audit" not in subject:
+            return RunDescription(workflow_id="Order-1", status="RUNNING").model_dump_json().encode()
+        self.query = AuditRecordsQuery.model_validate_json(body)
+        fact = progress(1, "failed", error="no stock")
+        record = AuditRecord(
+            position=7,
+            stream="PROGRESS",
+            sequence=1,
+            subject=fact.subject,
+            stored_at=BEGAN,
+            headers={},
+            body=fact.model_dump_json().encode(),
+        )
+        return AuditRecordsFound(total=1, records=(record,)).model_dump_json().encode()
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    bus = Bus()
+
+    @asynccontextmanager
+    async def open_bus() -> AsyncIterator[MemoryBus]:
+        yield bus
+
+    for name in MODULES:
+        monkeypatch.setattr(import_module(f"perdure.cli.{name}"), "open_bus", open_bus)
+    return bus
+
+
+def progress(number: int, kind: ProgressKind, sequence: int = 1, **more: str) -> Progress:
+    return Progress(
+        workflow="Order",
+        workflow_id=f"Order-{number}",
+        run_id=f"r{number}",
+        sequence=sequence,
+        kind=kind,
+        at=BEGAN + timedelta(minutes=number),
+        event_id=f"event-{number}",
+        **more,
+    )
+
+
+def publish(bus: Bus, *facts: Progress) -> None:
+    for fact in facts:
+        asyncio.run(bus.publish(fact))
+
+
+def perdure(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def listed(*arguments: str) -> tuple[list[str], str]:
+    result = perdure("runs", "list", "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line)["workflow_id"] for line in result.stdout.splitlines()], result.stderr
+
+
+def test_runs_are_listed_newest_first_page_by_page_and_by_state(bus: Bus) -> None:
+    publish(bus, *(progress(number, "started") for number in range(1, 6)), progress(5, "failed", 2))
+
+    first, more = listed("--limit", "2")
+    second, _ = listed("--limit", "2", "--before", str(json.loads(more)["next"]))
+
+    assert (first, second) == (["Order-5", "Order-4"], ["Order-3", "Order-2"])
+    assert listed("--state", "failed") == (["Order-5"], "")
+    assert "Order-5" not in listed("--open")[0]
+    assert listed("--workflow", "Refund") == ([], "")
+    assert "did you mean failed?" in perdure("runs", "list", "--state", "faild").stderr
+
+
+@pytest.mark.parametrize("given", ["Order-17", "Order-1"])
+def test_a_run_is_found_by_its_id_before_any_prefix(bus: Bus, given: str) -> None:
+    publish(bus, progress(1, "completed", result="one"), progress(17, "completed", result="seventeen"))
+
+    assert json.loads(perdure("result", given).stdout) == ("one" if given == "Order-1" else "seventeen")
+
+
+def test_a_run_is_found_by_a_unique_start_of_its_id_and_not_by_an_ambiguous_one(bus: Bus) -> None:
+    publish(bus, progress(21, "completed", result="ok"), progress(22, "started"))
+
+    assert json.loads(perdure("runs", "result", "Order-21").stdout) == "ok"
+    ambiguous = perdure("runs", "result", "Order-2")
+    assert (ambiguous.exit_code, "Order-21, Order-22" in ambiguous.stderr) == (1, True)
+    assert perdure("runs", "result", "Order-22").exit_code == 3
+    assert perdure("runs", "result", "nothing").exit_code == 4
+
+
+def test_watching_a_run_that_has_ended_prints_it_and_ends(bus: Bus) -> None:
+    publish(bus, progress(1, "started"), progress(1, "failed", 2, error="no stock"))
+
+    result = perdure("watch", "Order-1", "--json")
+
+    assert [json.loads(line)["kind"] for line in result.stdout.splitlines()] == ["started", "failed"]
+    assert result.exit_code == 1
+    assert perdure("watch", "Order-9").exit_code == 4
+
+
+def test_an_operator_cancels_an_open_run_and_is_refused_an_ended_one(bus: Bus) -> None:
+    publish(bus, progress(1, "started"), progress(2, "completed"))
+
+    done, late = perdure("runs", "cancel", "Order-1"), perdure("runs", "cancel", "Order-2")
+
+    (command,) = (it for it in bus.published if isinstance(it, CancelWorkflow))
+    assert (command.workflow_id, command.instead, command.run_id) == ("Order-1", "", "r1")
+    assert (done.exit_code, late.exit_code) == (0, 1)
+    assert "Order-2 has ended before: completed" in late.stderr
+
+
+def test_a_step_whose_tool_failed_is_shown_as_failed_and_facts_by_their_numbers(bus: Bus) -> None:
+    publish(bus, progress(1, "started"), progress(1, "step_completed", 3, step="buy", error="sold out"))
+    publish(bus, progress(1, "step_started", 2, step="buy"))
+
+    lines = perdure("runs", "show", "Order-1").stdout.splitlines()
+
+    assert [line.split("+00:00 ")[-1][2:].split()[0] for line in lines[:3]] == ["1", "2", "3"]
+    assert "✗" in lines[2]
+    assert "sold out" in lines[2]
+
+
+@pytest.mark.usefixtures("bus")
+def test_an_audit_line_says_where_and_what_happened() -> None:
+    text = perdure("audit", "tail").stdout
+    record = json.loads(perdure("audit", "tail", "--json").stdout)
+
+    assert "progress.Order.Order-1  failed no stock" in text
+    assert record["data"]["error"] == "no stock"
+    assert record["text"] == "failed no stock"
+
+
+def test_the_query_of_the_audit_service_names_run_workflow_and_time(bus: Bus) -> None:
+    perdure("audit", "tail", "--run", "a.b", "--workflow", "Order", "--since", "2026-11-26T00:00:00Z", "-n", "3")
+
+    query = bus.query
+    assert query is not None
+    assert (query.tokens, query.since, query.limit) == (("Order", "a=2Eb"), BEGAN, 3)

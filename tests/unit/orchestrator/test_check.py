@@ -1,0 +1,116 @@
+"""What the orchestrator's check finds in the user's modules, before any server starts."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.config.loader import load_settings
+from perdure_orchestrator.check import find_problems
+
+Problems = Callable[..., list[str]]
+
+GREETING = """
+from temporalio import workflow
+
+@workflow.defn
+class Greeting:
+    @workflow.run
+    async def run(self) -> None: ...
+"""
+
+
+@pytest.fixture
+def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Problems]:
+    """Return the problems of a module with this text and a configuration with these lines."""
+    known = set(sys.modules)
+
+    def find(text: str, *lines: str, module: str = "mine") -> list[str]:
+        (tmp_path / "mine.py").write_text(text)
+        (tmp_path / "perdure.yaml").write_text("\n".join([f"workflows: [{module}]", *lines]))
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        return [str(problem) for problem in find_problems(load_settings())]
+
+    yield find
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def test_a_good_configuration_has_none(problems: Problems) -> None:
+    assert problems(GREETING, "routes: [{on: a, start: Greeting}, {on: b, start: DocumentAnalysis}]") == []
+
+
+def test_an_unknown_workflow_is_named_with_the_nearest_one(problems: Problems) -> None:
+    (found,) = problems(GREETING, "routes:", "  - {on: a, start: Greeting}", "  - {on: b, start: Greting}")
+
+    assert found.startswith("perdure.yaml:4: route Greting: no workflow is called Greting: did you mean Greeting?")
+
+
+def test_the_workflows_of_other_task_queues_are_not_known_here(problems: Problems) -> None:
+    assert problems(GREETING, "routes: [{on: a, start: Refund, task_queue: refunds}]") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("import os\n\nimport requets\n", "mine.py:3: The workflow module mine cannot be imported (No module named"),
+        ("a = 1\ndef b(:\n", "mine.py:2: The workflow module mine breaks while it is imported (SyntaxError"),
+        ("\nNAMES = {}['name']\n", "mine.py:2: The workflow module mine breaks while it is imported (KeyError"),
+        ("NAME = 1\n", "perdure.yaml:1: The module mine defines no workflow"),
+    ],
+)
+def test_a_module_that_does_not_load_is_a_problem_at_its_line(problems: Problems, text: str, start: str) -> None:
+    (found,) = problems(text)
+
+    assert found.startswith(start)
+
+
+def test_a_module_that_does_not_exist_is_a_problem_of_the_configuration(problems: Problems) -> None:
+    (found,) = problems("", module="nowhere_at_all")
+
+    assert found.startswith("perdure.yaml:1: The workflow module nowhere_at_all cannot be imported")
+
+
+def test_an_import_that_the_sandbox_refuses_is_named_with_what_to_write(problems: Problems) -> None:
+    (found,) = problems(f"import requests\n{GREETING}")
+
+    assert found.startswith("mine.py:1: `import requests` does not load in the workflow sandbox")
+    assert "with workflow.unsafe.imports_passed_through():\n          import requests" in found
+
+
+def test_what_a_module_does_at_its_import_must_be_deterministic(problems: Problems) -> None:
+    (found,) = problems(f"from datetime import datetime\n\nBEGAN = datetime.now()\n{GREETING}")
+
+    assert found.startswith("mine.py:3: `BEGAN = datetime.now()` does not load in the workflow sandbox")
+    assert "move this into an activity" in found
+
+
+def test_without_the_sandbox_nothing_is_checked_in_it(problems: Problems) -> None:
+    assert problems(f"import requests\n{GREETING}", "temporal: {sandbox: false}") == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "what"),
+    [("openai", "the package openai is not installed: pip install 'perdure[openai]'"), (None, "OPENAI_API_KEY")],
+)
+def test_a_model_that_cannot_be_used_is_a_problem(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch, missing: str | None, what: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if missing:
+        _forget(monkeypatch, "pydantic_ai.models.openai", "pydantic_ai.providers.openai")
+        monkeypatch.setitem(sys.modules, missing, None)
+
+    (found,) = problems(GREETING, "llm: {model: 'openai:gpt-5.2'}")
+
+    assert found.startswith("perdure.yaml:2: The model openai:gpt-5.2 cannot be used: ")
+    assert what in found
+
+
+def _forget(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    stored: Any = sys.modules
+    for name in modules:
+        monkeypatch.delitem(stored, name, raising=False)
