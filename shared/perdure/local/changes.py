@@ -13,17 +13,17 @@ _OTHERS: Final = {"__pycache__", "node_modules"}
 _VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 
 
-async def changes(folder: Path, configuration: Path | None) -> AsyncIterator[list[Path]]:
+async def changes(folder: Path, configuration: Path) -> AsyncIterator[list[Path]]:
     """Yield the files that were changed, added or deleted, once they have been left alone for half a second.
 
     Args:
         folder: The folder whose ``.py`` files are watched, without hidden folders and virtual environments.
-        configuration: Another file to watch.
+        configuration: Another file to watch; it need not exist.
     """
     known = _stamps(folder, configuration)
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        now = _stamps(folder, configuration)
+        now = await asyncio.to_thread(_stamps, folder, configuration)
         if now == known:
             continue
         while (later := await _after_a_while(folder, configuration)) != now:
@@ -32,15 +32,15 @@ async def changes(folder: Path, configuration: Path | None) -> AsyncIterator[lis
         known = now
 
 
-async def _after_a_while(folder: Path, configuration: Path | None) -> dict[Path, tuple[int, int]]:
+async def _after_a_while(folder: Path, configuration: Path) -> dict[Path, tuple[int, int]]:
     await asyncio.sleep(_LOOK_EVERY)
-    return _stamps(folder, configuration)
+    return await asyncio.to_thread(_stamps, folder, configuration)
 
 
-def _stamps(folder: Path, configuration: Path | None) -> dict[Path, tuple[int, int]]:
+def _stamps(folder: Path, configuration: Path) -> dict[Path, tuple[int, int]]:
     """Return the time of change and the size of each file that exists."""
     found = {}
-    for file in (*_modules(folder), *([configuration] if configuration else [])):
+    for file in (*_modules(folder), configuration):
         try:
             stat = file.stat()
         except FileNotFoundError:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure.config.loader import load_settings
-from perdure.config.project import project_folder
+from perdure.config.project import DEFAULT_FILE, project_folder
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import changes
+from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SERVICES, service_of
 from perdure.local.suite import Suite
-from perdure.local.supervisor import ProgramEvent
 
 __all__ = ["NotReloaded", "reload_on_change"]
 
@@ -44,8 +44,8 @@ async def reload_on_change(
         check: Raises ``SetupError`` if the services would not start with a configuration or its modules.
         report: Called with each restart, and with each change that was not applied.
     """
-    folder, configuration = project_folder(), config_file()
-    configuration = configuration.absolute() if configuration else None
+    folder = project_folder()
+    configuration = (config_file() or folder / DEFAULT_FILE).absolute()
     async for files in changes(folder, configuration):
         names = ", ".join(_short(file, folder) for file in files)
         try:
