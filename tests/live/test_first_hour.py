@@ -52,8 +52,8 @@ TEN_WAYS = [
     ),
     (
         "perdure.yaml",
-        "workflows: [greetings]\nnotifier: {channels: {ops: {webhook: {url: 'http://x/', secret_variable: NO_SECRET}}}}",
-        r"perdure.yaml:2: The secret of the webhook ops is missing: the variable NO_SECRET is empty",
+        "workflows: [greetings]\nnotifier: {channels: {ops: {webhook: {url: 'http://x/', secret_variable: NOPE}}}}",
+        r"perdure.yaml:2: The secret of the webhook ops is missing: the variable NOPE is empty",
     ),
     ("greetings.py", "from datetime import\n", r"greetings.py:1: .*SyntaxError"),
     ("greetings.py", '"""Mine."""\n\nimport requets\n', r"greetings.py:3: .*No module named 'requets'"),
