@@ -6,6 +6,7 @@ Ratios count, not milliseconds: contestants take turns within each round, and th
 import asyncio
 import signal
 import tempfile
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,6 +20,7 @@ from bench.burst import measure_burst
 from bench.floors import open_floors
 from bench.front_door import open_front_door
 from bench.house import open_house, publishing
+from bench.listing import measure_listing
 from bench.measure import latency
 from bench.progress import measure_progress
 from bench.report import Found, Report
@@ -38,6 +40,7 @@ class Part(StrEnum):
     BURST = "burst"
     WAITING = "waiting"
     APPROVALS = "approvals"
+    LISTING = "listing"
 
 
 def main(  # noqa: PLR0913, PLR0917 (one argument per option)
@@ -48,16 +51,18 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
     waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait at the end.")] = 100_000,
     approvals: Annotated[int, typer.Option(min=200, help="approvals: open requests.")] = 1_000,
+    listed: Annotated[int, typer.Option(min=1_000, help="listing: runs.")] = 30_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure runs, agents, progress, a burst, waiting events and approvals."""
-    report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), events, waiting, approvals))
+    """Measure runs, agents, progress, a burst, waiting events, approvals and lists of runs."""
+    counts = {Part.BURST: events, Part.WAITING: waiting, Part.APPROVALS: approvals, Part.LISTING: listed}
+    report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), counts))
     report.show(Console())
     if json_file is not None:
         json_file.write_text(report.as_json())
 
 
-async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, approvals: int) -> Report:
+async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -> Report:
     found: dict[str, Found] = {}
     measuring = asyncio.current_task()
     assert measuring is not None
@@ -71,12 +76,15 @@ async def _measure(parts: set[Part], turns: Turns, events: int, waiting: int, ap
                 found[Part.AGENTS] = await measure_agents(folder / "agents", max(2, turns.single // 4), turns.rounds)
             if Part.BURST in parts:
                 async with open_front_door(folder / "burst") as door:
-                    found[Part.BURST] = await measure_burst(door, events, turns.rounds)
+                    found[Part.BURST] = await measure_burst(door, counts[Part.BURST], turns.rounds)
             if Part.WAITING in parts:
                 async with open_front_door(folder / "waiting") as door:
-                    found[Part.WAITING] = await measure_waiting(door, waiting)
+                    found[Part.WAITING] = await measure_waiting(door, counts[Part.WAITING])
             if Part.APPROVALS in parts:
-                found[Part.APPROVALS] = await measure_approvals(folder / "approvals", approvals)
+                found[Part.APPROVALS] = await measure_approvals(folder / "approvals", counts[Part.APPROVALS])
+            if Part.LISTING in parts:
+                async with open_front_door(folder / "listing") as door:
+                    found[Part.LISTING] = await measure_listing(door, counts[Part.LISTING])
     return Report(found)
 
 

@@ -23,7 +23,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues, [outcome_responder(bus, ledger)])
+        yield create_app(settings, rules, queues, [outcome_responder(bus, ledger, rules)])
 
 
 if __name__ == "__main__":

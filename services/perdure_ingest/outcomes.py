@@ -1,5 +1,6 @@
 """Answers publishers who ask what has become of their event."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -11,15 +12,24 @@ from perdure.bus.events import PREFIX
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import event_at, event_in, find_event
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
+from perdure_ingest.identity import event_digest, workflow_id
+from perdure_ingest.rules import Rule
 
 __all__ = ["outcome_responder"]
 
+_SEARCHED: Final = 2_000  # events of the type; publishers ask about what they have just published
 _LARGEST_REPLY: Final = 512 * 1024  # bytes; NATS' own default limit is 1 MiB a message
 
 
-def outcome_responder(bus: Bus, ledger: StartLedger) -> Responder:
+def outcome_responder(bus: Bus, ledger: StartLedger, rules: Sequence[Rule]) -> Responder:
     """Return the responder to ``EventQuery`` requests."""
+
+    async def runs_before(event: Event) -> list[str]:
+        digest = event_digest(event.id, event.type, event.data)
+        runs = [workflow_id(rule.name, event.id) for rule in rules]
+        return [run for run in runs if await ledger.digest_of(run) == digest]
 
     async def respond(request: RawMessage) -> bytes:
         type_ = request.subject.removeprefix(f"{EVENT_OUTCOME}.")
@@ -30,7 +40,7 @@ def outcome_responder(bus: Bus, ledger: StartLedger) -> Responder:
         found = await _find(bus, query, type_)
         if found is None:
             return _encode(EventOutcome(id=query.id or "", state="unknown"))
-        return _encode(await event_outcome(bus, found, ledger=ledger))
+        return _encode(await event_outcome(bus, found, ledger=ledger, runs_before=runs_before))
 
     return Responder(f"{EVENT_OUTCOME}.>", respond)
 
@@ -40,7 +50,7 @@ async def _find(bus: Bus, query: EventQuery, type_: str) -> StoredMessage | None
     if {"*", ">"} & set(type_.split(".")):
         return None
     if query.stream_sequence is None:
-        return await find_event(bus, query.id or "", type_=type_, source=query.source)
+        return await find_event(bus, query.id or "", type_=type_, source=query.source, most=_SEARCHED)
     found = await event_at(bus, query.stream_sequence, f"{PREFIX}{type_}")
     event = None if found is None else event_in(found)
     if event is not None and (query.id not in {None, event.id} or query.source not in {None, event.source}):

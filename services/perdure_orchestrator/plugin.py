@@ -4,27 +4,26 @@ Data converter, external storage, interceptors, sandbox, failure types, logic fl
 are put together here and nowhere else.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final
 
 from opentelemetry import trace
-from temporalio.client import ClientConfig
+from temporalio.client import ClientConfig, WorkflowHistory
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor, ReplaySafeTracerProvider
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import Worker, WorkerConfig
+from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult
 
 from perdure.bus import Bus, Objects
 from perdure.config.settings import Settings
-from perdure.connections.temporal import converter
-from perdure.connections.temporal_internals import LeanDataConverter, enable_single_batch_activation
-from perdure.errors import SetupError
+from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
+from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
 from perdure_orchestrator.payload_store import payload_storage
+from perdure_orchestrator.plugin_checks import NAME, choose_converter, refuse_client, refuse_second
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
@@ -32,22 +31,26 @@ from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
 __all__ = ["PerdurePlugin"]
 
 _BUILT_IN: Final = (DocumentAnalysis, DocumentBatch)
-_REPLACEABLE: Final = (DataConverter.default, pydantic_data_converter)
+_TUNED_THREADS: Final = 500  # at most, made when needed; temporalio's own limit of the slots that a tuner gives
 _PUBLISHED_WITHIN: Final = 10.0  # seconds that a stopping worker waits for facts which the bus has not taken yet
+
+_RunReplayer = Callable[
+    [Replayer, AsyncIterator[WorkflowHistory]], AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]]
+]
 
 
 class PerdurePlugin(SimplePlugin):
     """Runs Perdure's agents, approvals and progress on any temporalio worker.
 
     ``Client.connect(..., plugins=[plugin])`` is enough: workers of that client take the plugin over. A ``Replayer``
-    takes ``plugins=[plugin]``. Spans are recorded if the global tracer provider was made by
-    ``temporalio.contrib.opentelemetry.create_tracer_provider``.
+    takes ``plugins=[plugin]``. Give it once, after a plugin that brings a pydantic data converter of its own. Spans of
+    runs are recorded if the global tracer provider was made by
+    ``temporalio.contrib.opentelemetry.create_tracer_provider``, those of steps by any provider.
 
     Args:
         settings: The configuration of NATS, models, MCP servers, agents and limits.
         bus: Where facts are published. By default the plugin connects to the configured NATS with the role
-            ``orchestrator`` when a worker starts or a large payload is read or written, and closes this connection
-            with its last worker or by ``aclose``.
+            ``orchestrator`` while a worker or replayer runs or a large payload is read or written.
         objects: Where large payloads and long conversations are stored; by default in that NATS.
         backends: The models and MCP servers of agents; by default those of the configuration.
     """
@@ -69,10 +72,10 @@ class PerdurePlugin(SimplePlugin):
         self._progress = ProgressInterceptor(self._bus, log)
         self._activities = WorkerActivities(settings, self._bus, self._objects, log, backends=backends)
         self._running_workers = 0
-        self._executors: list[ThreadPoolExecutor] = []
+        storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
         super().__init__(
-            "perdure.PerdurePlugin",
-            data_converter=converter(payload_storage(self._objects, settings.temporal.inline_payload_bytes)),
+            NAME,
+            data_converter=lambda given: choose_converter(given, storage),
             interceptors=[*_tracing(), self._progress],
             workflows=_with_built_in,
             workflow_runner=lambda given: workflow_runner(given, sandboxed=settings.temporal.sandbox),
@@ -83,30 +86,38 @@ class PerdurePlugin(SimplePlugin):
         """Let the client write payloads as the worker reads them.
 
         Raises:
-            SetupError: The client has a data converter of its own.
+            SetupError: The client has a data converter of its own, or the plugin twice.
         """
-        given = config.get("data_converter", DataConverter.default)
-        if given not in _REPLACEABLE and not isinstance(given, LeanDataConverter):
-            raise SetupError("PerdurePlugin brings its own data converter: do not pass another one to the client.")
+        refuse_second(config["plugins"], ())
         return super().configure_client(config)
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """Let a replayer read payloads, and run workflows as a worker does.
+
+        Raises:
+            SetupError: The replayer has a data converter of its own, or the plugin twice.
+        """
+        refuse_second((), config.get("interceptors"))
+        return super().configure_replayer(config)
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """Add interceptors, activities and workflows to a worker.
 
         Raises:
-            SetupError: The worker's client was made without this plugin.
+            SetupError: The worker's client was made without this plugin or is in another namespace, or the worker has
+                the plugin twice.
         """
-        converter = config["client"].data_converter
-        if not isinstance(converter, LeanDataConverter):
-            raise SetupError("The worker's client was made without the plugin: Client.connect(..., plugins=[plugin]).")
+        refuse_second((), config.get("interceptors"))
+        refuse_client(config["client"], self._settings.temporal.namespace)
         config = super().configure_worker(config)
         modules = [workflow.__module__ for workflow in config.get("workflows") or ()]
         config["activities"] = [*(config.get("activities") or ()), *self.worker_activities(modules)]
         if config.get("activity_executor") is None:  # for activities that are plain functions
-            threads = config.get("max_concurrent_activities") or self._settings.orchestrator.max_concurrent_steps
-            config["activity_executor"] = executor = ThreadPoolExecutor(threads)
-            config["max_concurrent_activities"] = threads
-            self._executors.append(executor)
+            threads = _TUNED_THREADS
+            if config.get("tuner") is None:
+                threads = config.get("max_concurrent_activities") or self._settings.orchestrator.max_concurrent_steps
+                config["max_concurrent_activities"] = threads
+            config["activity_executor"] = _OwnExecutor(threads)
         return config
 
     def worker_activities(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
@@ -114,27 +125,49 @@ class PerdurePlugin(SimplePlugin):
         return self._activities.of(modules)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:  # noqa: A002 (temporalio's signature)
-        """Run a worker, and close what only it has used; activities that still run may end first."""
+        """Run a worker, and close what only it has used; activities that still run may end first.
+
+        Raises:
+            SetupError: The credentials of NATS cannot be read, or NATS rejects them.
+        """
         enable_single_batch_activation(worker)
         self._running_workers += 1
-        try:
-            if self._own_connection is not None:
-                await self._own_connection.open()
-            await super().run_worker(worker, next)
-        finally:
-            self._running_workers -= 1
-            await self._progress.all_published(_PUBLISHED_WITHIN)
-            if not self._running_workers:
-                await self._activities.close()
-                await self.aclose()
-                for executor in self._executors:
-                    executor.shutdown(wait=False)
-                self._executors.clear()
+        async with self._connection_used():
+            try:
+                if self._own_connection is None:
+                    await super().run_worker(worker, next)
+                else:
+                    await run_connected(self._own_connection, worker, next)
+            finally:
+                self._running_workers -= 1
+                await self._progress.all_published(_PUBLISHED_WITHIN)
+                await self._close_resources_of(worker)
 
-    async def aclose(self) -> None:
-        """Close the plugin's own connection to NATS; one that was passed in stays open."""
-        if self._own_connection is not None:
-            await self._own_connection.close()
+    @asynccontextmanager
+    async def run_replayer(
+        self,
+        replayer: Replayer,
+        histories: AsyncIterator[WorkflowHistory],
+        next: _RunReplayer,  # noqa: A002 (temporalio's signature)
+    ) -> AsyncIterator[AsyncIterator[WorkflowReplayResult]]:
+        """Replay histories, and connect at most once for all their payloads."""
+        async with self._connection_used(), super().run_replayer(replayer, histories, next) as results:
+            yield results
+
+    def _connection_used(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._own_connection is None else self._own_connection.used()
+
+    async def _close_resources_of(self, worker: Worker) -> None:
+        executor = worker.config(active_config=True).get("activity_executor")
+        if isinstance(executor, _OwnExecutor):
+            executor.shutdown(wait=False)
+        if not self._running_workers:
+            self._progress.give_up()
+            await self._activities.close()
+
+
+class _OwnExecutor(ThreadPoolExecutor):
+    """The threads that the plugin brings for one worker, which ends them."""
 
 
 def _tracing() -> list[OpenTelemetryInterceptor]:

@@ -1,10 +1,11 @@
 """The runner of workflow code: temporalio's sandbox, which catches non-determinism, or none."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from temporalio.converter import StorageDriverStoreContext
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
 __all__ = ["workflow_runner"]
@@ -24,13 +25,20 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> 
     """Return what executes workflow code.
 
     Args:
-        given: The runner of the worker; its own restrictions are kept, and one without a sandbox stays as it is.
-        sandboxed: Whether to use temporalio's sandbox.
+        given: The runner of the worker. A sandbox keeps its restrictions and passes Perdure's modules through, too; a
+            runner of the author's own class stays one of that class.
+        sandboxed: Whether temporalio's sandbox is used where the author has chosen none.
     """
-    if not sandboxed or isinstance(given, UnsandboxedWorkflowRunner):
+    if given is not None and not isinstance(given, SandboxedWorkflowRunner):
+        return given
+    is_own = given is not None and type(given) is not SandboxedWorkflowRunner
+    if not sandboxed and not is_own:
         return UnsandboxedWorkflowRunner()
-    restrictions = given.restrictions if isinstance(given, SandboxedWorkflowRunner) else SandboxRestrictions.default
-    return _Sandboxed(restrictions=restrictions.with_passthrough_modules(*_PASSED_THROUGH))
+    given = given or SandboxedWorkflowRunner()
+    restrictions = given.restrictions.with_passthrough_modules(*_PASSED_THROUGH)
+    if is_own:
+        return replace(given, restrictions=restrictions)
+    return _Sandboxed(restrictions=restrictions, runner_class=given.runner_class)
 
 
 class _Sandboxed(SandboxedWorkflowRunner):

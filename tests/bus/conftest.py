@@ -1,4 +1,3 @@
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,18 +7,14 @@ import pytest_asyncio
 from perdure.bus import Bus, MemoryBus, MemoryObjects, NatsObjects, Objects, connect
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
-from tests.support.binaries import binary
-from tests.support.ports import free_port
+from tests.support.nats_server import nats_server
 
 
 @pytest.fixture
 def nats_settings(tmp_path: Path) -> Iterator[NatsSettings]:
     """Settings for a real nats-server that only this test uses."""
-    port = str(free_port())
-    command = [binary("nats-server"), "-a", "127.0.0.1", "-p", port, "-js", "-sd", str(tmp_path)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        yield NatsSettings(servers=(f"nats://127.0.0.1:{port}",))
-        server.terminate()
+    with nats_server(tmp_path) as settings:
+        yield settings
 
 
 @pytest_asyncio.fixture(params=["memory", "nats"])

@@ -8,6 +8,7 @@ import pytest
 
 from perdure.bus import Bus, MemoryKeyValue, RawMessage
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.routes import Route
 from perdure.contracts import (
     DeadLetter,
     EventReference,
@@ -17,9 +18,12 @@ from perdure.contracts import (
     StartWorkflow,
 )
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome
+from perdure_ingest.identity import event_digest
 from perdure_ingest.outcomes import outcome_responder
+from perdure_ingest.rules import compile_rules
 
 TYPE = "word.sent"
+RULES = compile_rules([Route(name="R", on=TYPE, start="W")])
 
 
 class Asked:
@@ -28,7 +32,7 @@ class Asked:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.ledger = StartLedger(MemoryKeyValue())
-        self.responder = outcome_responder(bus, self.ledger)
+        self.responder = outcome_responder(bus, self.ledger, RULES)
 
     async def publish(self, event_id: str = "42", data: Any = None, **headers: str) -> int:
         cloud = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": "test", **headers}
@@ -143,17 +147,18 @@ async def test_a_second_event_of_the_id_never_gets_the_result_of_the_first(asked
     assert (await asked.ask(id="42", stream_sequence=first)).runs[0].result == "of the first"
 
 
-async def test_a_repetition_of_an_event_has_the_run_of_the_first(asked: Asked) -> None:
-    first = await asked.publish()
-    await asked.start(first, "R-42")
-    await asked.tell("completed", run="R-42", result=1)
-    now = datetime.now(UTC)
-    await asked.bus.publish(
-        Progress(workflow="W", workflow_id="R-42", run_id="x", sequence=9, kind="completed", event_id="42", at=now)
-    )
-    again = await asked.publish()
+async def test_a_repetition_has_the_run_of_the_first_and_other_data_under_its_id_has_not(asked: Asked) -> None:
+    """Long after the first: EVENTS stores it again, COMMANDS not, or not yet."""
+    first = await asked.publish(data=1)
+    started = await asked.start(first, "R-42")
+    await asked.ledger.claim(started.model_copy(update={"digest": event_digest("42", TYPE, 1)}))
+    await asked.tell("completed", run="R-42", result="of 1")
+    again, other = await asked.publish(data=1), await asked.publish(data=2)
 
-    assert (await asked.ask(id="42", stream_sequence=again)).runs[0].workflow_id == "R-42"
+    repeated, new = [await asked.ask(id="42", stream_sequence=sequence) for sequence in (again, other)]
+
+    assert [(run.workflow_id, run.result) for run in repeated.runs] == [("R-42", "of 1")]
+    assert (new.state, new.runs) == ("accepted", ())
 
 
 async def test_only_the_event_that_is_named_is_found(asked: Asked) -> None:

@@ -70,7 +70,7 @@ async def test_a_wrong_call_names_the_right_one(here: World) -> None:
     unknown = await dlq(here, "list", "--reason", "boredom")
     missing = await dlq(here, "show", "99")
 
-    assert (neither.returncode, unknown.returncode, missing.returncode) == (2, 2, 1)
+    assert (neither.returncode, unknown.returncode, missing.returncode) == (2, 2, 4)
     assert "use --all" in neither.stderr
     assert "duplicate_id" in unknown.stderr
     assert "There is no dead letter 99" in missing.stderr

@@ -31,6 +31,7 @@ PARTS = [
     "notifier receives APPROVALS",
     "Record",
     "All of it happened.",
+    "perdure init hello",
 ]
 
 

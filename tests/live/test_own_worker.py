@@ -47,3 +47,16 @@ def test_a_worker_written_by_hand_runs_an_agent_and_an_approval(tmp_path: Path) 
     assert sorted({fact["sequence"] for fact in facts}) == list(range(1, max(fact["sequence"] for fact in facts) + 1))
     assert [fact["kind"] for fact in facts if fact["kind"] in ENDINGS] == ["completed"]
     assert {"clerk: ask", "pay_back"} <= {fact["step"] for fact in facts}
+
+
+def test_a_worker_without_its_seed_ends_and_says_why(tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLE, tmp_path / "own_worker")
+    with running(folder):
+        seed = folder / ".perdure" / "nkeys" / "orchestrator.nk"
+        seed.rename(seed.with_suffix(".away"))
+        command = [sys.executable, "worker.py"]
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        seed.with_suffix(".away").rename(seed)
+
+    assert ended.returncode != 0
+    assert "orchestrator.nk cannot be read" in ended.stderr

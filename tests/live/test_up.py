@@ -161,7 +161,7 @@ def test_a_requested_port_that_is_taken_is_reported(folder: Path) -> None:
         refused = perdure(folder, "up", "--nats-port", port)
 
     assert refused.returncode == 1
-    assert f"Port {port}, requested for nats, is taken" in refused.stderr
+    assert f"Port {port}, requested for nats by --nats-port, is taken" in refused.stderr
 
 
 @pytest.mark.parametrize(

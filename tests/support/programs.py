@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from perdure.local.program import Program
-from perdure.local.supervisor import ProgramEvent
+from perdure.local.program_event import ProgramEvent
 
 
 class EventRecorder:

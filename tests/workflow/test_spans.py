@@ -31,8 +31,9 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
     provider = create_tracer_provider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    for side in ("workflow_inbound", "activity_inbound"):
-        monkeypatch.setattr(f"perdure_orchestrator.interceptors.{side}._tracer", provider.get_tracer("test"))
+    tracer = provider.get_tracer("test")
+    monkeypatch.setattr("perdure_orchestrator.interceptors.activity_inbound._tracer", tracer)
+    monkeypatch.setattr("perdure_orchestrator.interceptors.workflow_inbound._tracer", lambda: tracer)
     return exporter
 
 

@@ -11,7 +11,7 @@ from temporalio import activity, workflow
 from perdure.flow import Agent, approval
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
 
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=10)
 STEP = timedelta(seconds=10)
 
 

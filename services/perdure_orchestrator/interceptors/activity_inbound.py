@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from perdure.bus import Bus
 from perdure.bus.settlement import backoff_seconds
+from perdure.connections.temporal_internals import is_completed_elsewhere
 from perdure.contracts import Progress, ProgressKind
 from perdure.errors import Unavailable
 from perdure.flow.facts import STEP_HEADER, StepHeader
@@ -31,14 +32,18 @@ _tracer: Final = trace.get_tracer("perdure.steps")
 
 
 class StepInterceptor(ActivityInboundInterceptor):
-    """Wraps each attempt of each step that the run numbered; other activities pass through."""
+    """Wraps each attempt of each step that the run numbered; other activities pass through.
+
+    A step that somebody else completes (``activity.raise_complete_async``) has only its start from here: its end is
+    published with the end of the run, which knows it.
+    """
 
     def __init__(
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 (temporalio's signature)
         bus: Bus,
         log: PublishLog,
-        publishing: set[asyncio.Task[None]],
+        publishing: set[asyncio.Future[None]],
     ) -> None:
         super().__init__(next)
         self._bus = bus
@@ -59,6 +64,9 @@ class StepInterceptor(ActivityInboundInterceptor):
                 with step_notes(self._notes(header)):
                     result = await super().execute_activity(input)
             except BaseException as error:
+                if is_completed_elsewhere(error):
+                    await self._wait_safely(started, began)
+                    raise
                 failed = _fact(header, "step_failed", _error_text(error))
                 await self._wait_safely(self._publish_after(started, failed), began)
                 raise
@@ -71,9 +79,9 @@ class StepInterceptor(ActivityInboundInterceptor):
 
         return StepNotes(publish)
 
-    async def _wait_safely(self, publishing: Coroutine[None, None, None], began: float) -> None:
+    async def _wait_safely(self, publishing: Awaitable[None], began: float) -> None:
         """Wait for the facts, at most half the time that Temporal still gives; they are published in any case."""
-        task = asyncio.create_task(publishing)
+        task = asyncio.ensure_future(publishing)
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
         async with heartbeating():

@@ -23,12 +23,17 @@ class ProgressInterceptor(Interceptor):
     def __init__(self, bus: Bus, log: PublishLog) -> None:
         self._bus = bus
         self._log = log
-        self._publishing: set[asyncio.Task[None]] = set()
+        self._publishing: set[asyncio.Future[None]] = set()
 
     async def all_published(self, within: float) -> None:
         """Wait, at most so many seconds, for the facts of steps that ended while the bus was away."""
         if self._publishing:
             await asyncio.wait(self._publishing, timeout=within)
+
+    def give_up(self) -> None:
+        """Stop publishing facts that the bus has not taken yet: those that a run misses come with its end."""
+        for publishing in self._publishing:
+            publishing.cancel()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (temporalio's signature)
         """Publish the facts of each step."""

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from opentelemetry import trace
-from pydantic_core import to_jsonable_python
 from temporalio import workflow
+from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
@@ -27,6 +27,7 @@ from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
+from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
@@ -43,7 +44,7 @@ As it is, such runs wait, ``perdure runs show`` shows the reason, and they go on
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
 _HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
 
-_tracer: Final = trace.get_tracer("perdure.runs")
+_NO_TRACER: Final = trace.NoOpTracer()
 
 
 class RunInterceptor(WorkflowInboundInterceptor):
@@ -65,10 +66,11 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._publish_mismatches(run)
         info = workflow.info()
         attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
-        with _tracer.start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
+        with _tracer().start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
             try:
                 result = await self._execute(run, input)
-                value = to_jsonable_python(_value(result))
+                _raise_error_of(result)
+                fields = result_fields(result)
             except asyncio.CancelledError as error:
                 await _shielded(self._end(run, "cancelled", error=error_text(error)))
                 raise
@@ -79,7 +81,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
                     log_failure(text, error)
                 await _shielded(self._end(run, kind, error=text))
                 _fail(error)
-            await _shielded(self._end(run, "completed", result=value))
+            await _shielded(self._end(run, "completed", **fields))
             return result
 
     async def _execute(self, run: Run, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
@@ -150,17 +152,16 @@ async def _shielded(ending: Coroutine[Any, Any, None]) -> None:
     publishing.result()
 
 
-def _value(result: Any) -> Any:
-    """Return the result of a run.
-
-    Raises:
-        ApplicationError: It is a ``WorkflowResult`` with an error.
-    """
-    if not isinstance(result, WorkflowResult):
-        return result
-    if result.error is not None:
+def _raise_error_of(result: Any) -> None:
+    """Fail the run if its result is a ``WorkflowResult`` with an error."""
+    if isinstance(result, WorkflowResult) and result.error is not None:
         raise ApplicationError(result.error, type="WorkflowResult", non_retryable=True)
-    return result.value
+
+
+def _tracer() -> trace.Tracer:
+    """Return the tracer of runs; with a provider that is not replay-safe, each replay would record another span."""
+    provider = trace.get_tracer_provider()
+    return provider.get_tracer("perdure.runs") if isinstance(provider, ReplaySafeTracerProvider) else _NO_TRACER
 
 
 def _fail(error: Exception) -> NoReturn:

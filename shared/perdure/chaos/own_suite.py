@@ -14,9 +14,9 @@ from perdure.config.loader import load_settings
 from perdure.config.settings import PREFIX, Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.ports import is_free
+from perdure.local.program_event import ProgramEvent
 from perdure.local.state import State
 from perdure.local.suite import SERVICES, open_suite
-from perdure.local.supervisor import ProgramEvent
 
 __all__ = ["own_suite"]
 

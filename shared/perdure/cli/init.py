@@ -10,12 +10,13 @@ import typer
 from perdure.cli.output import console
 from perdure.errors import SetupError
 
-__all__ = ["register"]
+__all__ = ["FILES", "register"]
 
 _PACKAGED: Final = Path(__file__).parent / "greeting"  # in an installed package; a checkout has it in examples/
 _IN_CHECKOUT: Final = Path(__file__).parents[3] / "examples" / "greeting"
 
-_FILES: Final = ("greetings.py", "perdure.yaml", "test_greetings.py", "conftest.py", "pyproject.toml")
+FILES: Final = ("greetings.py", "perdure.yaml", "test_greetings.py", "conftest.py", "pyproject.toml")
+"""What is copied from the example; `.gitignore` is added."""
 _IGNORED: Final = ".perdure/\n__pycache__/\n.pytest_cache/\n"
 
 
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
         Existing files are never overwritten.
         """
-        content = {name: (_source_folder() / name).read_text(encoding="utf-8") for name in _FILES}
+        content = {name: (_source_folder() / name).read_text(encoding="utf-8") for name in FILES}
         _write(folder, {**content, ".gitignore": _IGNORED})
         console.print(f"Written to {folder}: {', '.join(content)}. Next:", soft_wrap=True, markup=False)
         enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "

@@ -22,7 +22,7 @@ from perdure.errors import SetupError
 from perdure.local.approver import known_approvers
 from perdure.local.check import refuse_problems
 from perdure.local.modules import registered_workflows
-from perdure.local.reload import reload_on_change
+from perdure.local.reload import project_changes, reload_on_change
 from perdure.local.suite import Suite, open_suite
 
 __all__ = ["register"]
@@ -63,13 +63,14 @@ async def _up(
     settings: Settings, ports: dict[str, int], replicas: dict[str, int], *, reload: bool, as_json: bool
 ) -> None:
     """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
-    await refuse_problems(settings)
     report = show_json if as_json else show
+    changes = project_changes() if reload else None
+    await refuse_problems(settings)
     async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
         _greet(suite, settings, as_json=as_json)
         await _warn(settings, as_json=as_json)
-        if reload:
-            await reload_on_change(suite, check=refuse_problems, report=report)
+        if changes is not None:
+            await reload_on_change(suite, changes, check=refuse_problems, report=report)
         await asyncio.Event().wait()
 
 

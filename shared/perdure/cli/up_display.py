@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Final
 
 from perdure.cli.output import console, plain
+from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped
 from perdure.local.reload import NotReloaded
-from perdure.local.supervisor import Died, ProgramEvent, Ready, Restarting, Stopped
 
 __all__ = ["WIDTH", "show", "show_json"]
 

@@ -16,7 +16,7 @@ __all__ = ["reference"]
 _INTRODUCTION: Final = f"""\
 # Reference of `perdure.yaml`
 
-`perdure config reference` prints this page; it is made from the code, so do not edit it.
+Made by `make reference` from the code: change the docstrings there. `perdure config reference` prints the same.
 
 Perdure reads the file once, at start. A key that is not listed here is an error that names the nearest one. Every key
 can also be set by a variable: `{PREFIX}` and the path, joined by two underscores, as in `{PREFIX}NATS__SERVERS`. A

@@ -6,7 +6,7 @@
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
@@ -16,8 +16,10 @@ __all__ = [
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
+    "is_completed_elsewhere",
     "is_single_batch_activation",
     "load_workflow",
+    "shutdown_requested",
     "workflow_name",
 ]
 
@@ -73,6 +75,16 @@ def accept_any_signal_arguments() -> dict[str | None, Any]:
 
 def _instance() -> Any:
     return cast("Any", workflow._Runtime.current())  # noqa: SLF001 (no public access to the running instance in 1.35)
+
+
+async def shutdown_requested(worker: Worker) -> None:
+    """Wait until a worker shall shut down, also if it does not run yet."""
+    await worker._shutdown_event.wait()  # noqa: SLF001 (no public event in 1.35)
+
+
+def is_completed_elsewhere(error: BaseException) -> bool:
+    """Return whether an activity raised this by ``activity.raise_complete_async``: it has not ended."""
+    return isinstance(error, activity._CompleteAsyncError)  # noqa: SLF001 (no public class in 1.35)
 
 
 class LeanDataConverter(DataConverter):

@@ -38,7 +38,8 @@ class EventQuery(_Body):
     Attributes:
         id: The event's id.
         source: Only an event of this CloudEvents source.
-        stream_sequence: The ``seq`` of the ack that JetStream gave for it. Without it the stream is searched.
+        stream_sequence: The ``seq`` of the ack that JetStream gave for it. Without it, the newest 2,000
+            events of the type are searched.
     """
 
     id: str | None = None

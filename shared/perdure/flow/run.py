@@ -16,7 +16,7 @@ from perdure.flow.usage import UsageMeter
 
 __all__ = ["Run"]
 
-_ATTRIBUTE: Final = "__perdure_run"
+_ATTRIBUTE: Final = "__perdure_run"  # of the event loop, which is the run's own: a workflow class may have slots
 
 
 class Run:
@@ -43,7 +43,7 @@ class Run:
         """Create the state of the run whose code is about to execute, and publish that it has started."""
         run = cls()
         run._restore(workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState))
-        setattr(workflow.instance(), _ATTRIBUTE, run)
+        setattr(asyncio.get_running_loop(), _ATTRIBUTE, run)
         run.approvals.listen()
         run.publisher.start()
         return run
@@ -55,7 +55,7 @@ class Run:
         Raises:
             RuntimeError: Its worker has no ``PerdurePlugin``.
         """
-        run = getattr(workflow.instance(), _ATTRIBUTE, None)
+        run = getattr(asyncio.get_running_loop(), _ATTRIBUTE, None)
         if not isinstance(run, Run):
             raise RuntimeError("Agents and approvals need a worker that has Perdure's plugin.")  # noqa: TRY004 (no type error)
         return run

@@ -6,41 +6,48 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["changes"]
+__all__ = ["Changes"]
 
 _LOOK_EVERY: Final = 0.5  # seconds
 _OTHERS: Final = {"__pycache__", "node_modules"}
 _VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 
 
-async def changes(folder: Path, configuration: Path | None) -> AsyncIterator[list[Path]]:
-    """Yield the files that were changed, added or deleted, once they have been left alone for half a second.
+class Changes:
+    """The changes of a project's files since this object was made.
 
     Args:
         folder: The folder whose ``.py`` files are watched, without hidden folders and virtual environments.
-        configuration: Another file to watch.
+        configuration: Another file to watch; it need not exist.
     """
-    known = _stamps(folder, configuration)
-    while True:
+
+    def __init__(self, folder: Path, configuration: Path) -> None:
+        self.folder = folder
+        self.configuration = configuration
+        self._known = _stamps(folder, configuration)
+
+    async def __aiter__(self) -> AsyncIterator[list[Path]]:
+        """Yield the files that were changed, added or deleted, once they have been left alone for half a second."""
+        while True:
+            now = await self._after_a_while()
+            if now == self._known:
+                continue
+            while (later := await self._after_a_while()) != now:
+                now = later
+            changed = sorted({file for file, _ in now.items() ^ self._known.items()})
+            self._known = now
+            if changed:
+                yield changed
+
+    async def _after_a_while(self) -> dict[Path, tuple[int, int]]:
         await asyncio.sleep(_LOOK_EVERY)
-        now = _stamps(folder, configuration)
-        if now == known:
-            continue
-        while (later := await _after_a_while(folder, configuration)) != now:
-            now = later
-        yield sorted({file for file, _ in now.items() ^ known.items()})
-        known = now
+        return await asyncio.to_thread(_stamps, self.folder, self.configuration)
 
 
-async def _after_a_while(folder: Path, configuration: Path | None) -> dict[Path, tuple[int, int]]:
-    await asyncio.sleep(_LOOK_EVERY)
-    return _stamps(folder, configuration)
-
-
-def _stamps(folder: Path, configuration: Path | None) -> dict[Path, tuple[int, int]]:
+def _stamps(folder: Path, configuration: Path) -> dict[Path, tuple[int, int]]:
     """Return the time of change and the size of each file that exists."""
     found = {}
-    for file in (*_modules(folder), *([configuration] if configuration else [])):
+    for file in (*_modules(folder), configuration):
         try:
             stat = file.stat()
         except FileNotFoundError:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure.config.loader import load_settings
-from perdure.config.project import project_folder
+from perdure.config.project import DEFAULT_FILE, project_folder
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
-from perdure.local.changes import changes
+from perdure.local.changes import Changes
+from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SERVICES, service_of
 from perdure.local.suite import Suite
-from perdure.local.supervisor import ProgramEvent
 
-__all__ = ["NotReloaded", "reload_on_change"]
+__all__ = ["NotReloaded", "project_changes", "reload_on_change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,15 @@ class NotReloaded:
     why: str
 
 
+def project_changes() -> Changes:
+    """Return the changes of the project of the working folder, from now on."""
+    folder = project_folder()
+    return Changes(folder, (config_file() or folder / DEFAULT_FILE).absolute())
+
+
 async def reload_on_change(
     suite: Suite,
+    changes: Changes,
     *,
     check: Callable[[Settings], Awaitable[object]],
     report: Callable[[ProgramEvent | NotReloaded], None],
@@ -41,20 +48,19 @@ async def reload_on_change(
 
     Args:
         suite: The running suite.
+        changes: The changes since before it started.
         check: Raises ``SetupError`` if the services would not start with a configuration or its modules.
         report: Called with each restart, and with each change that was not applied.
     """
-    folder, configuration = project_folder(), config_file()
-    configuration = configuration.absolute() if configuration else None
-    async for files in changes(folder, configuration):
-        names = ", ".join(_short(file, folder) for file in files)
+    async for files in changes:
+        names = ", ".join(_short(file, changes.folder) for file in files)
         try:
             settings = load_settings()
             await check(settings)
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue
-        services = SERVICES if configuration in files else _services_with_code(settings)
+        services = SERVICES if changes.configuration in files else _services_with_code(settings)
         processes = [name for name in suite.endpoints.services if service_of(name) in services]
         why = f"{names} {'have' if len(files) > 1 else 'has'} changed"
         await asyncio.gather(*(suite.supervisor.restart(name, why) for name in processes))

@@ -10,9 +10,10 @@ from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.leases import PortLeases
+from perdure.local.program_event import ProgramEvent, Ready
 from perdure.local.programs import SERVICES, SuitePrograms, service_of
 from perdure.local.state import Endpoints, State
-from perdure.local.supervisor import ProgramEvent, Ready, Supervisor, supervised
+from perdure.local.supervisor import Supervisor, supervised
 
 __all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
 

@@ -1,19 +1,20 @@
 """Supervises programs: starts them, waits until they are ready, restarts those that die, stops all in order."""
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
+from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped
 
-__all__ = ["Died", "ProgramEvent", "Ready", "Restarting", "Stopped", "Supervisor", "supervised"]
+__all__ = ["Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
 _POLL_EVERY: Final = 0.05  # seconds
@@ -22,48 +23,7 @@ _LONGEST_BACKOFF: Final = 10.0  # seconds
 _HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 _ROTATE_EVERY: Final = 5.0  # seconds
 
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A program is ready, ``seconds`` after it was started."""
-
-    name: str
-    where: str
-    seconds: float
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """A program ended unexpectedly or could not be executed; it is restarted after ``seconds``.
-
-    Attributes:
-        how: The name of the signal, ``exit`` with the code, or why it could not be executed.
-        why: The last message of its log if it ended by itself.
-    """
-
-    name: str
-    how: str
-    seconds: float
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Restarting:
-    """The supervisor stops a program and starts it again at once."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The supervisor stopped a program."""
-
-    name: str
-
-
-ProgramEvent = Ready | Died | Restarting | Stopped
+_log = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -189,19 +149,24 @@ class Supervisor:
     async def _rotate_logs(self) -> None:
         while True:
             await asyncio.sleep(_ROTATE_EVERY)
-            for process in self._running.values():
-                process.rotate_log()
+            for name, process in self._running.items():
+                try:
+                    process.rotate_log()
+                except OSError as error:  # such as a full disk; the log grows until it works
+                    _log.warning("The log of %s is not rotated: %s", name, error)
 
     async def _run_once(self, name: str) -> str:
         """Start a program, wait until it ends, and return how it ended."""
         try:
             if (first := self._programs[name].first) is not None:
                 await first()
-            process = self._running[name] = await Process.start(self._programs[name], self._logs)
+            process = self._running[name] = await Process.start(program := self._programs[name], self._logs)
         except SetupError as error:
             return str(error)
         except OSError as error:
             return f"it cannot be executed: {error}"
+        if program is not self._programs[name]:  # replaced while it started
+            await self.restart(name, "its addresses have changed")
         watching = asyncio.create_task(self._report_ready(name))
         try:
             return _describe_exit(await process.wait())

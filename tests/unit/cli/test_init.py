@@ -1,6 +1,9 @@
+import tomllib
 from pathlib import Path
 
+from perdure.cli.init import FILES
 from tests.support.command_line import perdure
+from tests.support.documents import ROOT
 
 
 def test_init_writes_a_workflow_its_configuration_and_its_tests_and_prints_what_comes_next(tmp_path: Path) -> None:
@@ -44,3 +47,10 @@ def test_init_in_a_place_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("perdure: hello/inside cannot be written to: ")
+
+
+def test_every_file_that_init_writes_is_in_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert {f"examples/greeting/{name}": f"perdure/cli/greeting/{name}" for name in FILES}.items() <= included.items()

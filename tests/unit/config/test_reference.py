@@ -3,6 +3,7 @@
 import re
 
 from perdure.config.reference import reference
+from tests.support.documents import ROOT
 
 TEXT = reference()
 ROWS = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$", TEXT, re.MULTILINE)
@@ -43,3 +44,9 @@ def test_types_defaults_and_units_are_shown() -> None:
 def test_a_section_that_stands_in_several_places_is_described_once() -> None:
     assert "## `llm.retry`, `mcp.retry`, `agents.<name>.retry`" in TEXT
     assert TEXT.count("| `backoff_coefficient` |") == 1
+
+
+def test_the_reference_of_the_configuration_is_up_to_date() -> None:
+    page = (ROOT / "docs" / "reference-config.md").read_text()
+
+    assert page == TEXT, "the settings have changed: run `make reference`"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 from temporalio import activity, workflow
 from temporalio.client import Client
@@ -24,7 +25,9 @@ from perdure.connections.temporal_internals import (
     accept_any_signal_arguments,
     activity_name,
     enable_single_batch_activation,
+    is_completed_elsewhere,
     is_single_batch_activation,
+    shutdown_requested,
     workflow_name,
 )
 from tests.support.binaries import binary
@@ -87,6 +90,27 @@ async def test_a_handler_accepts_an_argument_of_another_type(client: Client) -> 
 
     assert handlers == ["take"]
     assert received == "no number"
+
+
+async def test_a_worker_that_does_not_run_yet_shows_that_it_shall_shut_down(client: Client) -> None:
+    worker = Worker(client, task_queue="q", workflows=[ProbeWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    requested = asyncio.create_task(shutdown_requested(worker))
+    await asyncio.sleep(0)
+    assert not requested.done()
+
+    async with asyncio.timeout(30):
+        stopping = asyncio.create_task(worker.shutdown())
+        await requested
+        await worker.run()
+        await stopping
+
+
+def test_an_activity_that_somebody_else_completes_is_recognised() -> None:
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 (its class is private)
+        activity.raise_complete_async()
+
+    assert is_completed_elsewhere(raised.value)
+    assert not is_completed_elsewhere(RuntimeError())
 
 
 def test_the_names_of_workflows_and_activities_are_read() -> None:

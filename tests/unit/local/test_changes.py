@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.local.changes import changes
+from perdure.local.changes import Changes
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def project(tmp_path: Path) -> Path:
 async def test_changed_new_and_deleted_modules_and_the_configuration_are_noticed_and_nothing_else(
     project: Path,
 ) -> None:
-    async with asyncio.timeout(30):
-        noticed = changes(project, project / "perdure.yaml")
-        first = asyncio.ensure_future(anext(noticed))
-        await asyncio.sleep(0)  # it looks at once
-        for name in (".venv/lib/x.py", "env/lib/y.py", "notes.md", "perdure.yaml", "new.py"):
-            (project / name).write_text("changed")
-        (project / "flows/refund.py").unlink()
+    noticed = Changes(project, project / "perdure.yaml")
+    for name in (".venv/lib/x.py", "env/lib/y.py", "notes.md", "perdure.yaml", "new.py"):
+        (project / name).write_text("changed")
+    (project / "flows/refund.py").unlink()
 
-        assert await first == [project / name for name in ("flows/refund.py", "new.py", "perdure.yaml")]
+    async with asyncio.timeout(30):
+        first = await anext(aiter(noticed))
+
+    assert first == [project / name for name in ("flows/refund.py", "new.py", "perdure.yaml")]

@@ -6,10 +6,11 @@ import pytest
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.program import Program
+from perdure.local.program_event import Ready
 from perdure.local.programs import SuitePrograms
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.local.suite import SERVICES, open_suite
-from perdure.local.supervisor import Ready, Supervisor
+from perdure.local.supervisor import Supervisor
 from tests.support.programs import EventRecorder, steady
 from tests.support.suite_programs import suite_programs
 

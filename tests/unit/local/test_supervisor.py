@@ -11,7 +11,8 @@ from perdure.cli.up_display import show
 from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
-from perdure.local.supervisor import Died, Ready, Restarting, Stopped, supervised
+from perdure.local.program_event import Died, Ready, Restarting, Stopped
+from perdure.local.supervisor import supervised
 from tests.support.programs import EventRecorder, program, steady
 from tests.support.suite import left_behind
 

@@ -1,9 +1,10 @@
 """Reads streams through ephemeral consumers, across restarts of servers."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
 
@@ -102,11 +103,22 @@ class StreamReader:
             raise _unavailable(stream, subject, error) from error
 
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
-        """Return the oldest message whose subject matches and that was stored since a time."""
+        """Return the oldest message whose subject matches and that was stored since a time.
+
+        nats-py has no such call; nats-server has it since 2.11.
+        """
         stream = stream_of(subject).name
-        config = _consumer_from(DeliverPolicy.BY_START_TIME, 0).evolve(opt_start_time=time)
-        async with aclosing(self._drained(stream, subject, config, limit=1)) as found:
-            return await anext(found, None)
+        query = json.dumps({"start_time": time.astimezone(UTC).isoformat(), "next_by_subj": subject}).encode()
+        try:
+            reply = await self._client.request(
+                f"$JS.API.STREAM.MSG.GET.{stream}", query, timeout=_FETCH_TIMEOUT_SECONDS
+            )
+            found = json.loads(reply.data).get("message")
+            return None if found is None else found_message(stream, await self._js.get_msg(stream, found["seq"]))
+        except NotFoundError:
+            return None
+        except (NatsError, OSError) as error:
+            raise _unavailable(stream, subject, error) from error
 
     async def read_range(self, subject: str, first: int, last: int, *, bodies: bool) -> AsyncGenerator[StoredMessage]:
         """Yield the stored messages with a sequence in this range."""

@@ -1,6 +1,6 @@
 """Read model of what became of an event: the commands that ingest made of it, their runs, and dead letters."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
@@ -8,15 +8,16 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.data_digest import data_digest
-from perdure.bus.views.event_runs import event_in, fallback_id, runs_of_event
+from perdure.bus.views.event_runs import event_in, fallback_id
 from perdure.bus.views.start_ledger import StartLedger
-from perdure.contracts import ENDINGS, DeadLetter, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
+from perdure.contracts import ENDINGS, DeadLetter, Event, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
 from perdure.errors import InvalidMessage
 
 __all__ = ["event_outcome"]
 
 Command = StartWorkflow | SignalWorkflow
+RunsBefore = Callable[[Event], Awaitable[list[str]]]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages after an event: flow control may release its start later than so many others
@@ -24,7 +25,9 @@ _AFTER_FOUND: Final = 512  # one process publishes the commands of one event tog
 _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refuse what they make of them
 
 
-async def event_outcome(bus: Bus, message: StoredMessage, *, ledger: StartLedger | None = None) -> EventOutcome:
+async def event_outcome(
+    bus: Bus, message: StoredMessage, *, ledger: StartLedger | None = None, runs_before: RunsBefore | None = None
+) -> EventOutcome:
     """Return what has become of a stored event by now.
 
     Args:
@@ -32,6 +35,9 @@ async def event_outcome(bus: Bus, message: StoredMessage, *, ledger: StartLedger
         message: The event, as EVENTS holds it.
         ledger: The starts that took effect. Without it, an event that repeats the id of another with other data may
             seem to have run, until the orchestrator has refused it.
+        runs_before: Returns the runs of the same event if it was published before: JetStream stores no second command.
+        runs_of: Returns the ids that runs of an event have by default. Without it, all runs are looked through if no
+            command of the event is found.
 
     Raises:
         Unavailable: NATS does not answer.
@@ -40,10 +46,8 @@ async def event_outcome(bus: Bus, message: StoredMessage, *, ledger: StartLedger
     commands = await _commands(bus, message)
     refused = await _dead_letter(bus, message, commands)
     runs = [await _run(bus, command) for command in await _effective(commands, ledger)]
-    if event is not None and not commands and not refused:  # a repetition: JetStream stores no second command
-        runs = [
-            _outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_of_event(bus, event.id)
-        ]
+    if event is not None and runs_before is not None and not commands and not refused:
+        runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     return EventOutcome(
         id=fallback_id(message) if event is None else event.id,
         state=_state(runs, refused),

@@ -11,10 +11,9 @@ from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
 
-__all__ = ["event_at", "event_in", "fallback_id", "find_event", "runs_of_event"]
+__all__ = ["event_at", "event_in", "fallback_id", "find_event", "run_tokens", "runs_of_event"]
 
 _ALL_RUNS: Final = "progress.*.*"
-_SEARCHED: Final = 50_000  # events, newest first
 
 
 async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
@@ -40,15 +39,16 @@ def run_tokens(subjects: Iterable[str]) -> list[str]:
 
 
 async def find_event(
-    bus: Bus, event_id: str, *, type_: str | None = None, source: str | None = None
+    bus: Bus, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
 ) -> StoredMessage | None:
-    """Return the newest event with an id, or None if there is none among the newest 50,000 of its type.
+    """Return the newest event with an id, or None if there is none among the newest events of its type.
 
     Args:
         bus: The bus.
         event_id: The event's id; that of a bare event is ``EVENTS.<sequence>``.
         type_: Only events of this type.
         source: Only events of this CloudEvents source.
+        most: How many events to search at most, the newest first; 10,000 take about half a second.
 
     Raises:
         Unavailable: NATS does not answer.
@@ -63,7 +63,7 @@ async def find_event(
             if await _is(bus, message, event_id, source):
                 return await event_at(bus, message.sequence, subject)
             searched += 1
-            if searched == _SEARCHED:
+            if searched == most:
                 return None
     return None
 

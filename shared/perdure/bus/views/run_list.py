@@ -1,5 +1,6 @@
 """Read model of the list of runs, page by page: a page costs about the same however many runs there are."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,6 +20,7 @@ RunState = Literal["open"] | ProgressKind
 """``open``: not ended; or the kind of a run's newest fact, such as ``failed``."""
 
 _SPARE: Final = 64  # runs beside those of a page, in place of those that leave their state while it is read
+_AT_ONCE: Final = 64  # requests
 _KINDS: Final = frozenset(get_args(ProgressKind))
 
 
@@ -77,21 +79,35 @@ async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
     """
     if selection.event is not None:
         return await _of_event(bus, selection.event, selection)
-    found: list[Progress] = []
-    position = None
+    found: list[tuple[int, Progress]] = []  # with their places in the list
     async with aclosing(_candidates(bus, selection)) as candidates:
-        async for message in candidates:
-            newest = await bus.last(message.raw.subject)
-            if newest is None or (selection.before is not None and newest.sequence >= selection.before):
-                continue  # it has gone on since the earlier page, which may have listed it
-            fact = decode(newest.raw)
-            if not isinstance(fact, Progress) or not selection.admits(fact):
-                continue
-            if len(found) == selection.limit:
-                return RunPage(found, position)
-            found.append(fact)
-            position = message.sequence
-    return RunPage(found)
+        while len(found) <= selection.limit:
+            batch = await _taken(candidates, min(selection.limit + 1 - len(found), _AT_ONCE))
+            if not batch:
+                return RunPage([fact for _, fact in found])
+            newest = await asyncio.gather(*(bus.last(message.raw.subject) for message in batch))
+            for candidate, message in zip(batch, newest, strict=True):
+                fact = None if message is None else _selected_fact(message, selection)
+                if fact is not None:
+                    found.append((candidate.sequence, fact))
+    shown = found[: selection.limit]
+    return RunPage([fact for _, fact in shown], shown[-1][0])
+
+
+async def _taken(candidates: AsyncGenerator[StoredMessage], count: int) -> list[StoredMessage]:
+    """Return so many of the candidates, or those that are left."""
+    taken: list[StoredMessage] = []
+    while len(taken) < count and (message := await anext(candidates, None)) is not None:
+        taken.append(message)
+    return taken
+
+
+def _selected_fact(message: StoredMessage, selection: RunFilter) -> Progress | None:
+    """Return the fact that a message holds, if its run is selected and has not gone on since the earlier page."""
+    if selection.before is not None and message.sequence >= selection.before:
+        return None
+    fact = decode(message.raw)
+    return fact if isinstance(fact, Progress) and selection.admits(fact) else None
 
 
 async def _of_event(bus: Bus, event: str, selection: RunFilter) -> RunPage:

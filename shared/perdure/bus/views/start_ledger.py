@@ -73,6 +73,15 @@ class StartLedger:
         found = await self._entries.get(claim)
         return found is not None and _Entry.model_validate_json(found).started
 
+    async def digest_of(self, claim: str) -> str | None:
+        """Return the digest of the event that made a claim, or None if none did.
+
+        Raises:
+            Unavailable: The bucket does not answer.
+        """
+        found = await self._entries.get(claim)
+        return None if found is None else _Entry.model_validate_json(found).digest
+
     async def mark_started(self, command: StartWorkflow | SignalWorkflow) -> None:
         """Record that a command took effect.
 

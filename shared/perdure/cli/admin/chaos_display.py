@@ -10,7 +10,7 @@ from perdure.chaos.kills import Back, Killed
 from perdure.chaos.play import ChaosEvent, Counted
 from perdure.cli.output import console
 from perdure.cli.up_display import show
-from perdure.local.supervisor import Died, ProgramEvent
+from perdure.local.program_event import Died, ProgramEvent
 
 __all__ = ["ChaosDisplay"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -68,6 +69,14 @@ async def play(settings: Settings, *, ask: bool) -> None:
             _heading(6, "What is left: report, timeline, trace, audit records")
             await show_results(settings, bus, event, facts, killed_after=killed_after)
     console.print("\n[bold green]All of it happened.[/]")
+    console.print(f"Next, a workflow of your own: {_own_name()} init hello", soft_wrap=True, markup=False)
+
+
+def _own_name() -> str:
+    """Return how a shell calls this program: by its name if that is in PATH, else as it was called."""
+    called = Path(sys.argv[0])
+    found = shutil.which("perdure")
+    return "perdure" if found and Path(found).resolve() == called.resolve() else str(called)
 
 
 def _heading(number: int, text: str) -> None:

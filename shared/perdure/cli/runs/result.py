@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from perdure.bus.views.run_index import follow_progress, run_progress
-from perdure.bus.views.run_lookup import find_run
+from perdure.bus.views.run_lookup import find_run, wait_for_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO, PENDING
 from perdure.cli.output import console, print_json
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 async def _last(run: str, *, wait: bool) -> Progress:
     async with open_bus() as bus:
-        last = in_order(await run_progress(bus, await find_run(bus, run)))[-1]
+        last = in_order(await run_progress(bus, await (wait_for_run if wait else find_run)(bus, run)))[-1]
         if wait and last.kind not in ENDINGS:
             return [fact async for fact in follow_progress(bus, last.workflow_id, replay=True)][-1]
         return last

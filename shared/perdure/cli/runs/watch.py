@@ -6,7 +6,7 @@ import typer
 
 from perdure.bus import NatsBus
 from perdure.bus.views.run_index import follow_progress, latest_facts
-from perdure.bus.views.run_lookup import find_run
+from perdure.bus.views.run_lookup import RunNotBegun, find_run, wait_for_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.completion import complete_run
 from perdure.cli.exit_codes import NO
@@ -45,8 +45,13 @@ def register(app: typer.Typer) -> None:
 async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progress | None:
     last = None
     async with open_bus() as bus:
-        workflow_id = None if run is None else await find_run(bus, run)
-        replay = from_start or (workflow_id is not None and await _has_ended(bus, workflow_id))
+        workflow_id, replay = None, from_start
+        if run is not None:
+            try:
+                workflow_id = await find_run(bus, run)
+                replay = from_start or await _has_ended(bus, workflow_id)
+            except RunNotBegun:  # a known event: all that its run does is still to come
+                workflow_id, replay = await wait_for_run(bus, run), True
         async for last in follow_progress(bus, workflow_id, replay=replay):
             if as_json:
                 print_json([last])

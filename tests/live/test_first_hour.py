@@ -1,0 +1,130 @@
+"""The first hour of an author: init, test, up, publish, watch, approve, change, break it in ten ways.
+
+`tests/live/test_demo.py` plays what comes before: the demo of a fresh clone.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.binaries import binary
+from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import next_event, running, waiting_request
+
+MODULE_CLOCK = """from datetime import datetime
+from temporalio import workflow
+
+NOW = datetime.now()
+
+
+@workflow.defn
+class Greeting:
+    @workflow.run
+    async def run(self) -> None: ...
+"""
+
+TEN_WAYS = [
+    ("perdure.yaml", "worklfows: []", r"perdure.yaml:1: worklfows: unknown key: did you mean workflows\?"),
+    (
+        "perdure.yaml",
+        "workflows: [greetings]\nroutes: [{on: a, start: Greting}]",
+        r"perdure.yaml:2: route Greting: no workflow is called Greting: did you mean Greeting",
+    ),
+    (
+        "perdure.yaml",
+        "workflows: [greetings]\nroutes:\n  - {on: a, start: Greeting, workflow_id: 'hi-{data.id'}",
+        r"perdure.yaml:3: route Greeting: `workflow_id: hi-\{data.id`: a `\{` is not closed",
+    ),
+    (
+        "perdure.yaml",
+        "workflows: [greetings]\nroutes: [{on: a, start: Greeting, when: data.}]",
+        r"perdure.yaml:2: route Greeting: `when` is not CEL",
+    ),
+    ("perdure.yaml", "workflows: [greetins]", r"perdure.yaml:1: The workflow module greetins cannot be imported"),
+    (
+        "perdure.yaml",
+        "workflows: [greetings]\nllm: {model: 'nowhere:model'}",
+        r"perdure.yaml:2: .*nowhere",
+    ),
+    (
+        "perdure.yaml",
+        "workflows: [greetings]\nnotifier: {channels: {ops: {webhook: {url: 'http://x/', secret_variable: NOPE}}}}",
+        r"perdure.yaml:2: The secret of the webhook ops is missing: the variable NOPE is empty",
+    ),
+    ("greetings.py", "from datetime import\n", r"greetings.py:1: .*SyntaxError"),
+    ("greetings.py", '"""Mine."""\n\nimport requets\n', r"greetings.py:3: .*No module named 'requets'"),
+    ("greetings.py", MODULE_CLOCK, r"greetings.py:4: .*same in every replay"),
+]
+
+
+def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "hello"
+
+    written = perdure(tmp_path, "init", "hello")
+    again = perdure(tmp_path, "init", "hello")
+    tests = subprocess.run([binary("pytest"), "-q"], cwd=folder, capture_output=True, text=True, check=False)
+    without = perdure(folder, "publish", "people.arrived", '{"name": "Ada"}')
+
+    *_, publish = written.stdout.splitlines()
+    assert (written.returncode, again.returncode, without.returncode) == (0, 1, 75)
+    assert "exists already, and nothing was written" in again.stderr
+    assert (tests.returncode, "2 passed" in tests.stdout) == (0, True), tests.stdout
+    assert "`perdure up`" in without.stderr or "perdure up" in without.stderr
+
+    with running(folder, "--reload") as up:
+        published = perdure(folder, *shlex.split(publish, comments=True)[1:])
+        request = waiting_request(folder)
+        (run,) = printed(perdure(folder, "runs", "list", "--open", "--json"))
+        waiting = perdure(folder, "runs", "result", run["event_id"])
+        shown = perdure(folder, "approvals", "show", request)
+        approved = perdure(folder, "approve", request[:-1])  # its unique start
+        twice = perdure(folder, "reject", request, "--reason", "late")
+        watched = perdure(folder, "watch", run["event_id"], "--from-start")
+        result = perdure(folder, "result", run["workflow_id"], "--wait")
+        assert "(EVENTS 1)" in published.stdout
+        assert (waiting.returncode, approved.returncode, twice.returncode) == (3, 0, 1)
+        assert "Say it?" in shown.stdout
+        assert (watched.returncode, "completed" in watched.stdout) == (0, True)
+        assert (result.returncode, result.stdout) == (0, '"Hello, Ada!"\n')
+        assert "approved by" in perdure(folder, "runs", "show", run["event_id"]).stdout
+
+        change(folder / "greetings.py", 'f"Hello, {name}!"', 'f"Welcome, {name}!"')
+        next_event(up, lambda event: (event.get("event"), event.get("name")) == ("ready", "orchestrator"))
+        perdure(folder, "publish", "people.arrived", '{"name": "Bob"}', "--id", "bob")
+        perdure(folder, "approve", waiting_request(folder))
+        assert perdure(folder, "result", "bob", "--wait").stdout == '"Welcome, Bob!"\n'
+
+        nobody = perdure(folder, "publish", "people.arrived", "{}", "--id", "nobody", "--wait")
+        nowhere = perdure(folder, "publish", "people.left", "{}", "--id", "left", "--wait", "--json")
+        failed = perdure(folder, "result", "nobody")
+        assert (nobody.returncode, nowhere.returncode, failed.returncode) == (1, 1, 1)
+        assert "KeyError: 'name' (greetings.py:" in failed.stderr
+        assert json.loads(nowhere.stdout)["refused"]["reason"] == "no_route"
+        assert re.search(r'greetings.py\\", line \d+', (folder / ".perdure/logs/orchestrator.log").read_text())
+        assert perdure(folder, "doctor").returncode == 0
+
+
+@pytest.mark.parametrize(("file", "text", "words"), TEN_WAYS, ids=range(1, 11))
+def test_what_is_broken_is_named_with_its_line_before_anything_starts(
+    tmp_path: Path, file: str, text: str, words: str
+) -> None:
+    perdure(tmp_path, "init", ".")
+    (tmp_path / file).write_text(text)
+
+    checked = perdure(tmp_path, "config", "check")
+    started = perdure(tmp_path, "up")
+
+    assert (checked.returncode, started.returncode) == (1, 1)
+    assert re.search(words, checked.stdout), checked.stdout
+    assert re.search(words, started.stderr), started.stderr
+    assert not (tmp_path / ".perdure").exists()
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
