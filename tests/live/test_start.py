@@ -37,10 +37,6 @@ def endpoints(folder: Path) -> Endpoints:
     return found
 
 
-def next_ready(up: subprocess.Popen[str], name: str) -> None:
-    next_event(up, lambda event: event["event"] == "ready" and event["name"] == name)
-
-
 def take_port_of(folder: Path, name: str, port: int) -> socket.socket:
     """Kill a program and listen on its port before it can."""
     os.kill(endpoints(folder).pids[name], signal.SIGKILL)
@@ -79,8 +75,7 @@ def test_servers_and_services_whose_port_a_stranger_takes_move_to_another(folder
             take_port_of(folder, "ingest", int(before.services["ingest"].rpartition(":")[2])),
             take_port_of(folder, "nats", int(before.nats.rpartition(":")[2])),
         ):
-            for name in ("nats", "ingest"):
-                next_ready(up, name)
+            next_event(up, lambda event: (event["event"], event["name"]) == ("ready", "nats"))
             for _ in range(300):
                 checked = perdure(folder, "doctor")
                 if checked.returncode == 0:
