@@ -21,7 +21,9 @@ up: $(INSTALLED) ## Run NATS, Temporal and the four services until interrupted
 	@$(BIN)/perdure up $(ARGS)
 
 test: $(INSTALLED) $(NPM) ## Run all tests, four at a time, since most of them wait
-	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS) \
+		|| { echo "Once more, one at a time: the tests that failed while four ran at a time."; \
+			$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none; }
 
 rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
 	PERDURE_ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)
