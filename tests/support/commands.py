@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from typer import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from perdure.cli.app import app
+from perdure.cli.command_group import commands_of
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -18,9 +18,8 @@ def _walk(command: object, path: str = "perdure") -> Iterator[tuple[str, Command
     assert isinstance(command, TyperCommand | TyperGroup)
     yield path, command
     if isinstance(command, TyperGroup):
-        context = Context(command)
-        for name in command.list_commands(context):
-            yield from _walk(command.get_command(context, name), f"{path} {name}")
+        for name, child in commands_of(command).items():
+            yield from _walk(child, f"{path} {name}")
 
 
 COMMANDS: Final[dict[str, Command]] = dict(_walk(get_command(app)))

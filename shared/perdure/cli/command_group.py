@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
@@ -14,7 +14,7 @@ from typer.main import get_group
 from perdure.cli.exit_codes import INTERRUPTED, code_of
 from perdure.errors import PerdureError
 
-__all__ = ["CommandGroup", "new_group"]
+__all__ = ["CommandGroup", "commands_of", "new_group"]
 
 _JSON: Final = "--json"
 
@@ -96,10 +96,17 @@ def new_group(help_: str, modules: Mapping[str, str] | None = None) -> typer.Typ
     return typer.Typer(cls=own, no_args_is_help=True, help=help_, rich_markup_mode=None)
 
 
+def commands_of(group: TyperGroup) -> dict[str, Command]:
+    """Import the commands of a group, and return them by name, in the order of its help."""
+    context = Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
 def _takes(command: Command, words: list[str]) -> bool:
     """Return whether the words are options of this command, or of one below it, with their values."""
     if isinstance(command, TyperGroup):
-        return any(_takes(below, words) for below in _commands_of(command))
+        return any(_takes(below, words) for below in commands_of(command).values())
     known = {
         name: option
         for option in command.params
@@ -114,14 +121,6 @@ def _takes(command: Command, words: list[str]) -> bool:
         if not equals and not known[name].is_flag:
             del waiting[:1]
     return True
-
-
-def _commands_of(group: TyperGroup) -> Iterator[Command]:
-    context = Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if command is not None:
-            yield command
 
 
 def _print_json_error(kind: str, message: str, code: int) -> None:

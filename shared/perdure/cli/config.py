@@ -4,6 +4,7 @@ import typer
 
 from perdure.cli.client import Json, run_command
 from perdure.cli.command_group import new_group
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json
 from perdure.config.loader import load_settings
 from perdure.config.problem import InvalidConfiguration, Problem
@@ -31,7 +32,7 @@ def register(app: typer.Typer) -> None:
         for problem in () if as_json else problems:
             console.print(str(problem), soft_wrap=True, markup=False)
         if problems:
-            raise typer.Exit(1)
+            raise typer.Exit(NO)
         if not as_json:
             console.print(f"{config_file() or 'The default configuration'}: nothing is wrong.", soft_wrap=True)
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from perdure.cli.check_approvers import check_approvers
 from perdure.cli.check_suite import check_suite
 from perdure.cli.client import Json, run_command
+from perdure.cli.exit_codes import NO
 from perdure.cli.finding import Finding
 from perdure.cli.output import console
 from perdure.config.loader import load_settings
@@ -43,7 +44,8 @@ def register(app: typer.Typer) -> None:
             else:
                 sign = "[green]✓[/]" if finding.good else "[red]✗[/]"
                 console.print(f"{sign} {finding.what:<22} {escape(finding.detail)}", soft_wrap=True)
-        raise typer.Exit(0 if all(finding.good for finding in findings) else 1)
+        if not all(finding.good for finding in findings):
+            raise typer.Exit(NO)
 
 
 async def _check_all() -> list[Finding]:

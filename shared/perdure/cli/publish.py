@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from perdure.bus.topology import matches
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console
 from perdure.cli.published_text import json_of, outcome_lines, published_line
 from perdure.client import Client, EventOutcome, NotConfirmed, Pending, PublishedEvent, Unavailable
@@ -83,7 +84,7 @@ def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
     if outcome is None or outcome.state == "completed":
         return
     if outcome.is_settled:
-        raise typer.Exit(1)
+        raise typer.Exit(NO)
     raise Pending(
         f"The event {event.id} is stored, and its run has not ended: go on with `perdure result {event.id} --wait`."
     )

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Final
 
 import typer
-from typer import Context
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from perdure.cli import exit_codes
+from perdure.cli.command_group import commands_of
 
 __all__ = ["command_reference"]
 
@@ -60,9 +60,7 @@ def _walk(command: object, path: str) -> Iterator[tuple[str, _Command]]:
     """Yield all commands below one, parents first."""
     if not isinstance(command, TyperGroup):
         return
-    context = Context(command)
-    for name in command.list_commands(context):
-        child = command.get_command(context, name)
+    for name, child in commands_of(command).items():
         if isinstance(child, TyperCommand | TyperGroup) and not child.hidden:
             yield f"{path} {name}", child
             yield from _walk(child, f"{path} {name}")

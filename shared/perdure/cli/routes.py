@@ -1,6 +1,5 @@
 """``perdure routes``: tests an event against the routes, and lists waiting starts."""
 
-import asyncio
 import json
 import sys
 from base64 import b64encode
@@ -13,14 +12,15 @@ from rich.text import Text
 from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json, table
 from perdure.cli.publish import parse_data
 from perdure.client.publishing import check_type
 from perdure.config.loader import load_settings
-from perdure.config.project import project_folder
 from perdure.config.routes import Route
 from perdure.contracts import from_token, to_token
 from perdure.errors import PerdureError
+from perdure.local.own_program import run_own_program
 from perdure.values.printable import printable
 
 __all__ = ["register"]
@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         _print(outcomes, as_json=as_json)
         refused = any(it["reason"] is not None for it in outcomes)
         if refused or not any(it["takes"] for it in outcomes):
-            raise typer.Exit(1)
+            raise typer.Exit(NO)
 
     @routes.command("list", epilog="Example: perdure routes list --json")
     def list_(*, as_json: Json = False) -> None:
@@ -99,19 +99,10 @@ def _does(route: Route) -> str:
 
 
 async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
-    trial = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        _TRIAL,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=project_folder(),
-    )
-    output, errors = await trial.communicate(json.dumps(event).encode())
-    if trial.returncode != 0:
-        raise PerdureError(errors.decode().strip())
-    return [json.loads(line) for line in output.splitlines()]
+    ended = await run_own_program(_TRIAL, given=json.dumps(event).encode())
+    if ended.code != 0:
+        raise PerdureError(ended.errors.decode().strip())
+    return [json.loads(line) for line in ended.output.splitlines()]
 
 
 def _print(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -4,15 +4,13 @@ This process imports no service and none of the user's code; the programs do wha
 """
 
 import asyncio
-import os
-import sys
 from typing import Final
 
 from pydantic import ValidationError
 
 from perdure.config.problem import InvalidConfiguration, Problem
-from perdure.config.project import project_folder
 from perdure.config.settings import Settings
+from perdure.local.own_program import run_own_program
 
 __all__ = ["check_configuration", "refuse_problems"]
 
@@ -47,31 +45,16 @@ def _programs(settings: Settings) -> list[str]:
 
 
 async def _run(program: str, settings: Settings) -> list[Problem]:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        program,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PERDURE_STATE": str(settings.state)},
-        cwd=project_folder(),
-    )
     try:
-        async with asyncio.timeout(_WITHIN):
-            output, errors = await child.communicate()
+        ended = await run_own_program(program, within=_WITHIN, environment={"PERDURE_STATE": str(settings.state)})
     except TimeoutError:
         return [Problem(what=f"{program} has not ended after {_WITHIN:g} s: a module waits while it is imported.")]
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
     try:
-        problems = [Problem.model_validate_json(line) for line in output.splitlines()]
+        problems = [Problem.model_validate_json(line) for line in ended.output.splitlines()]
     except ValidationError:
         problems = []
-    if child.returncode != 0 and not problems:
-        return [Problem(what=f"{program} ended with {child.returncode}: {_last_line(errors)}")]
+    if ended.code != 0 and not problems:
+        return [Problem(what=f"{program} ended with {ended.code}: {_last_line(ended.errors)}")]
     return problems
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import ENDINGS, Progress, to_pattern, to_token
+from perdure.contracts import ENDINGS, Progress, in_order, to_pattern, to_token
 from perdure.errors import NotFound
 
 __all__ = ["UnknownRun", "follow_progress", "latest_facts", "run_progress"]
@@ -22,7 +22,7 @@ async def latest_facts(bus: Bus, workflow: str | None = None, workflow_id: str |
 
 
 async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
-    """Return all facts of a run, each once, by time and sequence.
+    """Return all facts of a run, each once, in order, across continue-as-new.
 
     Raises:
         UnknownRun: The stream holds no fact of the run.
@@ -30,7 +30,7 @@ async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
     facts = {fact.message_id: fact async for fact in _facts(bus.read(_subject(workflow_id)))}
     if not facts:
         raise UnknownRun(f"There is no progress of a run {workflow_id}. List the known runs with `perdure runs list`.")
-    return sorted(facts.values(), key=lambda fact: (fact.at, fact.sequence))
+    return in_order(sorted(facts.values(), key=lambda fact: (fact.at, fact.sequence)))
 
 
 async def follow_progress(bus: Bus, workflow_id: str | None, *, replay: bool) -> AsyncIterator[Progress]:

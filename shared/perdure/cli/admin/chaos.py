@@ -19,6 +19,7 @@ from perdure.chaos.play import play_chaos
 from perdure.cli.admin.chaos_display import ChaosDisplay
 from perdure.cli.admin.check import VERIFIER, needs_parts
 from perdure.cli.client import Json, run_command
+from perdure.cli.exit_codes import INTERRUPTED
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.signals import cancel_on_signal
@@ -32,7 +33,6 @@ from perdure.verify.expectation import write_expected
 
 __all__ = ["read_victims", "register"]
 
-_CANCELLED: Final = 130  # exit code of a program that a signal ended
 _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
 
 
@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
         order = _ChaosOptions(planned, victims, apart, seed, bound, as_json)
         work = _on_running(order, settings) if runs else _on_own(order, processes, keep=keep)
         code = run_command(cancel_on_signal(work))
-        raise typer.Exit(_CANCELLED if code is None else code)
+        raise typer.Exit(INTERRUPTED if code is None else code)
 
 
 def read_victims(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 from perdure.asyncapi import VERSION, Difference, contract_files, differences, read_files
 from perdure.cli.client import Json
 from perdure.cli.command_group import new_group
+from perdure.cli.exit_codes import NO
 from perdure.cli.output import console
 
 __all__ = ["register"]
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
         """Compare the published contract with the code."""
         if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
             typer.echo("The code differs from the published contract: perdure admin contracts export", err=True)
-            raise typer.Exit(1)
+            raise typer.Exit(NO)
 
 
 def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Difference]:
@@ -57,7 +58,7 @@ def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Di
     _print(folder, found, as_json=as_json)
     if any(difference.breaking for difference in found):
         typer.echo(_NEW_VERSION, err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(NO)
     return found
 
 

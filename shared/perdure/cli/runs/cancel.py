@@ -11,7 +11,7 @@ from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json, progress_line
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, CancelWorkflow, Progress, in_order
+from perdure.contracts import ENDINGS, CancelWorkflow, Progress
 from perdure.errors import PerdureError
 
 __all__ = ["register"]
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 async def _cancel(run: str, *, wait: bool, as_json: bool) -> None:
     async with open_bus() as bus:
-        newest = in_order(await run_progress(bus, await find_run(bus, run)))[-1]
+        newest = (await run_progress(bus, await find_run(bus, run)))[-1]
         if newest.kind in ENDINGS:
             raise PerdureError(f"{newest.workflow_id} has ended before: {newest.kind}.")
         sequence = await bus.publish(

@@ -11,7 +11,7 @@ from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO, PENDING
 from perdure.cli.output import console, print_json
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, Progress, in_order
+from perdure.contracts import ENDINGS, Progress
 
 __all__ = ["register"]
 
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 async def _last(run: str, *, wait: bool) -> Progress:
     async with open_bus() as bus:
-        last = in_order(await run_progress(bus, await (wait_for_run if wait else find_run)(bus, run)))[-1]
+        last = (await run_progress(bus, await (wait_for_run if wait else find_run)(bus, run)))[-1]
         if wait and last.kind not in ENDINGS:
             return [fact async for fact in follow_progress(bus, last.workflow_id, replay=True)][-1]
         return last

@@ -13,7 +13,7 @@ from perdure.cli.approvals.text import line
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_time, plain, print_json, progress_line, usage_lines
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, Alert, Message, Progress, RunUsage, in_order, to_token
+from perdure.contracts import ENDINGS, Alert, Message, Progress, RunUsage, to_token
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 
 __all__ = ["register"]
@@ -37,7 +37,7 @@ _Around = list[tuple[StoredMessage, Message]]
 
 async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription]:
     async with open_bus() as bus:
-        facts = in_order(await run_progress(bus, await find_run(bus, run)))
+        facts = await run_progress(bus, await find_run(bus, run))
         workflow_id = facts[0].workflow_id
         return facts, await _around(bus, workflow_id), await _describe(bus, workflow_id)
 
