@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 
 import typer
 
-from perdure.cli.command_group import CommandGroup
+from perdure.cli.command_group import CommandGroup, Entry, OnSuite
 
 __all__ = ["app", "main"]
 
@@ -18,25 +18,25 @@ _EXIT_CODES: Final = (
 
 class _Commands(CommandGroup):
     modules: ClassVar = {
-        "up": "perdure.cli.up",
-        "demo": "perdure.cli.demo",
-        "init": "perdure.cli.init",
-        "doctor": "perdure.cli.doctor",
-        "publish": "perdure.cli.publish",
-        "runs": "perdure.cli.runs",
-        "approvals": "perdure.cli.approvals",
-        "approvers": "perdure.cli.approvers",
-        "dlq": "perdure.cli.dlq",
-        "routes": "perdure.cli.routes",
-        "audit": "perdure.cli.audit",
-        "config": "perdure.cli.config",
-        "admin": "perdure.cli.admin",
+        "up": Entry("perdure.cli.up", "Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."),
+        "demo": Entry("perdure.cli.demo", "Kill the orchestrator in the middle of a run and watch it complete."),
+        "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
+        "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
+        "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
+        "runs": Entry("perdure.cli.runs", "Find, follow, signal and cancel runs."),
+        "approvals": Entry("perdure.cli.approvals", "List and decide approval requests."),
+        "approvers": Entry("perdure.cli.approvers", "List, add and revoke approvers and their keys."),
+        "dlq": OnSuite("perdure.cli.dlq", "List, show, resend and drop dead letters."),
+        "routes": Entry("perdure.cli.routes", "Try events on the routes, and see what waits."),
+        "audit": OnSuite("perdure.cli.audit", "Read the audit record."),
+        "config": Entry("perdure.cli.config", "Check the configuration, and look up its keys."),
+        "admin": Entry("perdure.cli.admin", "Set up NATS and contracts, and check a suite."),
         # short forms of what people type every day
-        "watch": "perdure.cli.runs.watch",
-        "result": "perdure.cli.runs.result",
-        "approve": "perdure.cli.approvals.decide",
-        "reject": "perdure.cli.approvals.decide",
-        "inbox": "perdure.cli.approvals.inbox",
+        "watch": OnSuite("perdure.cli.runs.watch", "Show progress live; of one run, until it ends."),
+        "result": OnSuite("perdure.cli.runs.result", "Print the result of a run as JSON; with --json, its last fact."),
+        "approve": OnSuite("perdure.cli.approvals.decide", "Approve a request, and wait for the receipt."),
+        "reject": OnSuite("perdure.cli.approvals.decide", "Reject a request, and wait for the receipt."),
+        "inbox": OnSuite("perdure.cli.approvals.inbox", "Decide open approval requests on the whole screen."),
     }
 
 

@@ -4,32 +4,49 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import typer
-from typer._click import ClickException, Command, Context  # typer's own copy of click
+from typer._click import ClickException, Command, Context, HelpFormatter  # typer's own copy of click
 from typer.core import TyperGroup, TyperOption
 from typer.main import get_group
 
 from perdure.cli.exit_codes import INTERRUPTED, code_of
 from perdure.errors import PerdureError
+from perdure.local.absence import refuse_absent_suite
 
-__all__ = ["CommandGroup", "commands_of", "new_group"]
+__all__ = ["CommandGroup", "Entry", "OnSuite", "commands_of", "new_group"]
 
 _JSON: Final = "--json"
+_HELP: Final = frozenset({"-h", "--help"})
+
+
+class Entry(NamedTuple):
+    """A command in the list of its group, which is printed without importing it.
+
+    Attributes:
+        module: It has a function ``register(app)`` that adds the command.
+        help: The first line of the command's own help.
+    """
+
+    module: str
+    help: str
+
+
+class OnSuite(Entry):
+    """A command that needs a running suite: without one it fails before it is imported."""
 
 
 class CommandGroup(TyperGroup):
-    """A group whose commands are imported one by one, when they are called or listed.
+    """A group whose commands are imported one by one, when they are called.
 
     Options that stand before a sub-command are moved behind it. Errors are printed as text, or as JSON with ``--json``.
 
     Attributes:
-        modules: The module of each command, by the command's name, in the order of the help. Each has a function
-            ``register(app)`` that adds the command.
+        modules: The commands that are not imported yet, by name, in the order of the help.
     """
 
-    modules: ClassVar[Mapping[str, str]] = {}
+    modules: ClassVar[Mapping[str, Entry]] = {}
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 (of the base class)
         """Return the names of all commands."""
@@ -43,9 +60,24 @@ class CommandGroup(TyperGroup):
             self.commands = {name: self._load(name) for name in self.list_commands(ctx)}  # the error suggests others
         return self.commands.get(cmd_name)
 
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the list of commands."""
+        if not self.modules:
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self.modules.items()])
+
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse the arguments of this group, and leave those of the sub-command."""
-        return super().parse_args(ctx, self._reordered(args))
+        """Parse the arguments of this group, and leave those of the sub-command.
+
+        Raises:
+            Unavailable: The sub-command needs a suite, and there is none.
+        """
+        words = self._reordered(args)
+        if words and isinstance(self.modules.get(words[0]), OnSuite) and _HELP.isdisjoint(words):
+            refuse_absent_suite()
+        return super().parse_args(ctx, words)
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run the command line, and end the process with the exit code of the result."""
@@ -81,16 +113,16 @@ class CommandGroup(TyperGroup):
     def _load(self, name: str) -> Command:
         if name not in self.commands:
             app = typer.Typer(rich_markup_mode=None)
-            import_module(self.modules[name]).register(app)
+            import_module(self.modules[name].module).register(app)
             self.commands[name] = get_group(app).commands[name]
         return self.commands[name]
 
     def _takes(self, words: list[str]) -> bool:
         own = {name for option in self.params for name in (*option.opts, *option.secondary_opts)}
-        return words[0].partition("=")[0] in own | {"-h", "--help"}
+        return words[0].partition("=")[0] in own | _HELP
 
 
-def new_group(help_: str, modules: Mapping[str, str] | None = None) -> typer.Typer:
+def new_group(help_: str, modules: Mapping[str, Entry] | None = None) -> typer.Typer:
     """Return a group that prints its help if it is called alone, with commands by name and module."""
     own = type("CommandGroup", (CommandGroup,), {"modules": modules or {}})
     return typer.Typer(cls=own, no_args_is_help=True, help=help_, rich_markup_mode=None)

@@ -7,9 +7,10 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from yaml import YAMLError
 
+from perdure.config.anchoring import anchored
 from perdure.config.instance import INSTANCE_VARIABLE
 from perdure.config.problem import InvalidConfiguration, Problem
-from perdure.config.project import anchored, project_folder
+from perdure.config.project import project_folder
 from perdure.config.settings import PREFIX, Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError

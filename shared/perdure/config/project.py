@@ -6,11 +6,9 @@ Commands behave in its sub-folders as they do in it, as git does.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel
-
-__all__ = ["CONFIG_VARIABLE", "DEFAULT_FILE", "DEFAULT_STATE", "anchored", "project_folder"]
+__all__ = ["CONFIG_VARIABLE", "DEFAULT_FILE", "DEFAULT_STATE", "is_project", "project_folder"]
 
 CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
 DEFAULT_FILE: Final = Path("perdure.yaml")
@@ -28,7 +26,7 @@ def project_folder() -> Path:
     here = Path.cwd()
     if os.environ.get(CONFIG_VARIABLE):
         return here
-    return next((folder for folder in (here, *_own(here)) if _is_project(folder)), here)
+    return next((folder for folder in (here, *_own(here)) if is_project(folder)), here)
 
 
 def _own(here: Path) -> Iterator[Path]:
@@ -38,21 +36,6 @@ def _own(here: Path) -> Iterator[Path]:
             yield folder
 
 
-def _is_project(folder: Path) -> bool:
+def is_project(folder: Path) -> bool:
+    """Return whether a folder holds a configuration or a suite's state."""
     return (folder / DEFAULT_FILE).is_file() or (folder / DEFAULT_STATE).is_dir()
-
-
-def anchored(value: Any, folder: Path) -> Any:
-    """Return a setting with all relative paths in it made relative to a folder; ``~`` stays as it is."""
-    match value:
-        case Path():
-            return value if value.is_absolute() or value.parts[:1] == ("~",) else folder / value
-        case BaseModel():
-            changed = {name: new for name, old in value if (new := anchored(old, folder)) != old}
-            return value.model_copy(update=changed) if changed else value
-        case dict():
-            return {name: anchored(part, folder) for name, part in value.items()}
-        case tuple():
-            return tuple(anchored(part, folder) for part in value)
-        case _:
-            return value

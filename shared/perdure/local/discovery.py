@@ -1,9 +1,8 @@
 """Finds the NATS and Temporal servers: those of a running local suite, else the configured ones."""
 
-from pathlib import Path
-
 from perdure.config.settings import NatsSettings, Settings, TemporalSettings
 from perdure.errors import Unavailable
+from perdure.local.absence import no_suite
 from perdure.local.nkeys import seed_file
 from perdure.local.state import State, read_endpoints
 
@@ -23,7 +22,7 @@ def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSetting
     endpoints = read_endpoints(settings.state) if settings.execution_engine == "local" else None
     if endpoints is None:
         if settings.execution_engine == "local" and "servers" not in settings.nats.model_fields_set:
-            raise Unavailable(_no_suite(settings.state))
+            raise Unavailable(no_suite(settings.state))
         return settings.nats, settings.temporal
     host, _, port = endpoints.temporal.rpartition(":")
     return (
@@ -35,12 +34,4 @@ def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSetting
             }
         ),
         settings.temporal.model_copy(update={"host": host, "port": int(port)}),
-    )
-
-
-def _no_suite(state: Path) -> str:
-    looked = "" if state.is_absolute() else f" (looked for {state} in {Path.cwd()} and its parents)"
-    return (
-        f"No suite runs {f'on {state}' if state.is_absolute() else 'in this folder'}{looked}: start one with "
-        "`perdure up`, or set `nats.servers` to use a server of your own."
     )

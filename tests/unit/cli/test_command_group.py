@@ -40,8 +40,8 @@ def test_an_option_may_stand_before_or_after_the_sub_command(
 
 
 def test_a_wrong_option_is_an_error_of_the_command_that_does_not_know_it() -> None:
-    assert "perdure dlq [OPTIONS]" in perdure("dlq", "--nonsense", "list").stderr
-    assert "No such option: --nonsense" in perdure("dlq", "list", "--nonsense").stderr
+    assert "perdure config [OPTIONS]" in perdure("config", "--nonsense", "check").stderr
+    assert "No such option: --nonsense" in perdure("config", "check", "--nonsense").stderr
 
 
 @pytest.mark.parametrize("arguments", [("approvers", "revoke", "12"), ("dlq", "resend"), ("runs", "sow"), ("runs",)])

@@ -1,7 +1,5 @@
 """Deciding approval requests on the command line: output and exit codes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from perdure.bus.decision_client import DecisionClient, PublishedDecision
 from perdure.cli.app import app
 from perdure.contracts import Decision, Receipt, ReceiptCode
 from perdure.errors import Unavailable
+from tests.support.cli_bus import use_bus
 from tests.support.notifier import request
 
 
@@ -23,12 +22,7 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
     SigningKey.new().write(tmp_path / "ada.pem")
     bus = MemoryBus()
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[MemoryBus]:
-        await bus.publish(request())
-        yield bus
-
-    monkeypatch.setattr("perdure.cli.approvals.decide.open_bus", opened)
+    use_bus(monkeypatch, bus, "approvals.decide", holding=(request(),))
     monkeypatch.setattr("perdure.cli.approvals.decide._RECEIPT_WITHIN", 0.05)
     return bus
 

@@ -1,8 +1,6 @@
 """``perdure publish`` where NATS or ingest does not answer: output and exit codes."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from typer.testing import CliRunner, Result
 from perdure.bus import MemoryBus, RawMessage, Storage
 from perdure.cli.app import app
 from perdure.errors import Unavailable
+from tests.support.cli_bus import use_bus
 
 
 class Silent(MemoryBus):
@@ -33,11 +32,7 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Silent:
     monkeypatch.chdir(tmp_path)
     bus = Silent()
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[MemoryBus]:
-        yield bus
-
-    monkeypatch.setattr("perdure.cli.publish.open_bus", opened)
+    use_bus(monkeypatch, bus, "publish")
     return bus
 
 

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -15,6 +12,7 @@ from perdure.cli.app import app
 from perdure.contracts import CancelWorkflow, Progress, ProgressKind
 from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
 from perdure.contracts.runs import RunDescription
+from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.cancel", "runs.signal", "audit")
@@ -46,12 +44,7 @@ class Bus(MemoryBus):
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     bus = Bus()
 
-    @asynccontextmanager
-    async def open_bus() -> AsyncIterator[MemoryBus]:
-        yield bus
-
-    for name in MODULES:
-        monkeypatch.setattr(import_module(f"perdure.cli.{name}"), "open_bus", open_bus)
+    use_bus(monkeypatch, bus, *MODULES)
     return bus
 
 

@@ -1,8 +1,6 @@
 """Commands on a run that continued as new, whose facts are numbered from 1 again."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +9,10 @@ from typer.testing import CliRunner
 
 from perdure.bus import MemoryBus
 from perdure.cli.app import app
-from perdure.cli.runs import result, show
 from perdure.contracts import Progress, RunUsage
 from perdure.contracts.runs import RunDescription
 from perdure.contracts.usage import Usage
+from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -30,12 +28,7 @@ class Bus(MemoryBus):
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     bus = Bus()
 
-    @asynccontextmanager
-    async def open_bus() -> AsyncIterator[MemoryBus]:
-        yield bus
-
-    for module in (result, show):
-        monkeypatch.setattr(module, "open_bus", open_bus)
+    use_bus(monkeypatch, bus, "runs.result", "runs.show")
     return bus
 
 

@@ -4,14 +4,19 @@ from typing import Final
 
 import typer
 
-from perdure.cli.command_group import new_group
+from perdure.cli.command_group import Entry, OnSuite, new_group
 
 __all__ = ["register"]
 
-_COMMANDS: Final = ("nats", "contracts", "check", "chaos")
+_COMMANDS: Final = {
+    "nats": Entry(f"{__name__}.nats", "Keys and permissions for a NATS server of your own."),
+    "contracts": Entry(f"{__name__}.contracts", "Write or check the JSON Schemas and the AsyncAPI document."),
+    "check": OnSuite(f"{__name__}.check", "Check that each event became one run or one dead letter."),
+    "chaos": OnSuite(f"{__name__}.chaos", "Publish events, kill parts at random, and verify every outcome."),
+}
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = new_group("Set up NATS and contracts, and check a suite.", {n: f"{__name__}.{n}" for n in _COMMANDS})
+    group = new_group("Set up NATS and contracts, and check a suite.", _COMMANDS)
     app.add_typer(group, name="admin")

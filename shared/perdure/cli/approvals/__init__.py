@@ -4,19 +4,19 @@ from typing import Final
 
 import typer
 
-from perdure.cli.command_group import new_group
+from perdure.cli.command_group import Entry, OnSuite, new_group
 
 __all__ = ["register"]
 
 _COMMANDS: Final = {
-    "list": f"{__name__}.list",
-    "show": f"{__name__}.show",
-    "watch": f"{__name__}.watch",
-    "inbox": f"{__name__}.inbox",
-    "approve": f"{__name__}.decide",
-    "reject": f"{__name__}.decide",
-    "withdraw": f"{__name__}.decide",
-    "delegate": f"{__name__}.delegate",
+    "list": OnSuite(f"{__name__}.list", "List open approval requests, oldest first, or settled ones."),
+    "show": OnSuite(f"{__name__}.show", "Show a request, open or settled: text, policy, votes, outcome."),
+    "watch": OnSuite(f"{__name__}.watch", "Print requests, reminders, escalations and outcomes as they come."),
+    "inbox": OnSuite(f"{__name__}.inbox", "Decide open approval requests on the whole screen."),
+    "approve": OnSuite(f"{__name__}.decide", "Approve a request, and wait for the receipt."),
+    "reject": OnSuite(f"{__name__}.decide", "Reject a request, and wait for the receipt."),
+    "withdraw": OnSuite(f"{__name__}.decide", "Withdraw a vote on an open request, and wait for the receipt."),
+    "delegate": Entry(f"{__name__}.delegate", "Set who votes for somebody who is away, from now on."),
 }
 
 

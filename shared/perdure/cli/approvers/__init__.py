@@ -4,14 +4,19 @@ from typing import Final
 
 import typer
 
-from perdure.cli.command_group import new_group
+from perdure.cli.command_group import Entry, new_group
 
 __all__ = ["register"]
 
-_COMMANDS: Final = ("list", "add", "rotate", "revoke")
+_COMMANDS: Final = {
+    "list": Entry(f"{__name__}.list", "List approvers, their roles and their keys."),
+    "add": Entry(f"{__name__}.add", "Add an approver with a key, or roles and a key to a known one."),
+    "rotate": Entry(f"{__name__}.rotate", "Create a new key; older keys stay valid until they are revoked."),
+    "revoke": Entry(f"{__name__}.revoke", "Revoke a key: later decisions with it are refused."),
+}
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = new_group("List, add and revoke approvers and their keys.", {n: f"{__name__}.{n}" for n in _COMMANDS})
+    group = new_group("List, add and revoke approvers and their keys.", _COMMANDS)
     app.add_typer(group, name="approvers")

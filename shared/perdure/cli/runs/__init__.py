@@ -4,14 +4,23 @@ from typing import Final
 
 import typer
 
-from perdure.cli.command_group import new_group
+from perdure.cli.command_group import OnSuite, new_group
 
 __all__ = ["register"]
 
-_COMMANDS: Final = ("list", "show", "watch", "result", "history", "trace", "signal", "cancel")
+_COMMANDS: Final = {
+    "list": OnSuite(f"{__name__}.list", "List runs with their latest progress, newest first."),
+    "show": OnSuite(f"{__name__}.show", "Show a run: progress, votes, alerts, usage and Temporal's view."),
+    "watch": OnSuite(f"{__name__}.watch", "Show progress live; of one run, until it ends."),
+    "result": OnSuite(f"{__name__}.result", "Print the result of a run as JSON; with --json, its last fact."),
+    "history": OnSuite(f"{__name__}.history", "Print a run's history as JSON, for Temporal's replayers."),
+    "trace": OnSuite(f"{__name__}.trace", "Draw the trace of a run of `perdure up`, from publisher to notice."),
+    "signal": OnSuite(f"{__name__}.signal", "Send a signal to a run, which receives it once."),
+    "cancel": OnSuite(f"{__name__}.cancel", "Request the cancellation of a run; it undoes its steps and ends."),
+}
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = new_group("Find, follow, signal and cancel runs.", {name: f"{__name__}.{name}" for name in _COMMANDS})
+    group = new_group("Find, follow, signal and cancel runs.", _COMMANDS)
     app.add_typer(group, name="runs")

@@ -1,0 +1,20 @@
+"""``perdure routes``: list the routes, try events on them, and see what waits."""
+
+from typing import Final
+
+import typer
+
+from perdure.cli.command_group import Entry, OnSuite, new_group
+
+__all__ = ["register"]
+
+_COMMANDS: Final = {
+    "check": Entry(f"{__name__}.check", "Show what each route would do with an event, and why not."),
+    "list": Entry(f"{__name__}.list", "List the configured routes: what each takes and does."),
+    "waiting": OnSuite(f"{__name__}.waiting", "Show waiting starts and open runs of each route with flow control."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(new_group("Try events on the routes, and see what waits.", _COMMANDS), name="routes")
