@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from perdure.contracts.message import Message
+from perdure.contracts.message import Message, Sha256
 
 __all__ = ["Receipt", "ReceiptCode"]
 
@@ -25,9 +25,15 @@ ReceiptCode = Literal[
     "no_longer_asked",
     "never_asked",
     "unknown_run",
+    "waiting",
+    "not_kept",
     "refused",
 ]
-"""Why a decision counts or not. ``refused`` comes only from older services, which give no code."""
+"""Why a decision counts or not.
+
+``waiting`` is not final: the run is not there yet, and another receipt follows. ``not_kept``: DECISIONS no longer holds
+the message, so that nobody can verify it. ``refused`` comes only from older services, which give no code.
+"""
 
 
 class Receipt(Message):
@@ -41,6 +47,7 @@ class Receipt(Message):
         reason: Why, for people.
         place: ``DECISIONS.<sequence>`` of a message that may not come from the approver or may have counted before:
             a replay, a forgery, or a decision on a run that has ended. Absent in other receipts.
+        approvers_digest: SHA-256 of the approvers file that verified the decision, in hex. Absent if none did.
     """
 
     type: Literal["receipts"] = "receipts"
@@ -50,6 +57,7 @@ class Receipt(Message):
     code: ReceiptCode = "refused"
     reason: str
     place: str | None = None
+    approvers_digest: Sha256 | None = None
 
     @property
     def address(self) -> tuple[str, ...]:

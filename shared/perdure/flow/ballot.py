@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Vote
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Severity, Vote
 
 __all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
@@ -33,6 +33,9 @@ class ReceivedDecision(BaseModel):
         roles: The approver's roles when it arrived.
         stands_in_for: The absent people whom the approver stood in for when it arrived.
         proxy: The program that signed for the approver, if they did not sign themselves.
+        proxy_severities: The severities of the requests that the proxy may sign for; empty: all.
+        key_id: The key that signed it, once verified.
+        approvers_digest: SHA-256 of the approvers file by which it was verified, in hex.
         stored_at: When JetStream stored it (UTC). Deadlines go by it: a worker that tries again has a later clock.
     """
 
@@ -44,6 +47,9 @@ class ReceivedDecision(BaseModel):
     roles: tuple[str, ...] = ()
     stands_in_for: tuple[str, ...] = ()
     proxy: str | None = None
+    proxy_severities: tuple[Severity, ...] = ()
+    key_id: str | None = None
+    approvers_digest: str | None = None
     stored_at: AwareDatetime | None = None
 
     def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
@@ -55,6 +61,7 @@ class ReceivedDecision(BaseModel):
             code=code,
             reason=reason,
             place=self.place if code in _NOT_BY_THE_APPROVER else None,
+            approvers_digest=self.approvers_digest,
         )
 
 
