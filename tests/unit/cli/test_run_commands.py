@@ -93,6 +93,7 @@ def test_runs_are_listed_newest_first_page_by_page_and_by_state(bus: Bus) -> Non
     assert listed("--state", "failed") == (["Order-5"], "")
     assert "Order-5" not in listed("--open")[0]
     assert listed("--workflow", "Refund") == ([], "")
+    assert listed("--key", "acme") == ([], "")
     assert "did you mean failed?" in perdure("runs", "list", "--state", "faild").stderr
 
 
@@ -161,3 +162,17 @@ def test_the_query_of_the_audit_service_names_run_workflow_and_time(bus: Bus) ->
     query = bus.query
     assert query is not None
     assert (query.tokens, query.since, query.limit) == (("Order", "a=2Eb"), BEGAN, 3)
+
+
+def test_the_query_of_the_audit_service_names_state_event_and_key(bus: Bus) -> None:
+    perdure("audit", "tail", "--state", "failed", "--event", "order-42", "--key", "acme")
+    failed = bus.query
+    perdure("audit", "tail", "--state", "open")
+    still_open = bus.query
+
+    assert failed is not None
+    assert still_open is not None
+    assert (failed.kinds, failed.event, failed.key) == (("failed",), "order-42", "acme")
+    assert {"started", "waiting"} < set(still_open.kinds)
+    assert "completed" not in still_open.kinds
+    assert "did you mean failed?" in perdure("audit", "tail", "--state", "faild").stderr
