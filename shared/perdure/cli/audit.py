@@ -18,6 +18,7 @@ from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
 from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
+from perdure.errors import SetupError
 
 __all__ = ["find_records", "register"]
 
@@ -68,8 +69,20 @@ def register(app: typer.Typer) -> None:
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
-    """Query the audit service."""
-    return AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
+    """Query the audit service.
+
+    Raises:
+        SetupError: The service is older and would ignore a part of the query.
+        Unavailable: The service does not answer.
+    """
+    found = AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
+    ignored = query.model_dump(exclude_defaults=True).keys() - set(found.filters)
+    if ignored:
+        names = ", ".join(sorted(ignored))
+        raise SetupError(
+            f"The audit service is older than this command and ignores {names}: restart it with this version."
+        )
+    return found
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:

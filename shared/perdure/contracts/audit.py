@@ -72,7 +72,9 @@ class AuditRecordsFound(_Body):
     Attributes:
         total: How many messages are recorded in all, matching or not.
         records: Those that match, oldest first.
+        filters: The fields of the query that the service applied; it ignores others. Absent: 0.1 answered.
     """
 
     total: int
     records: tuple[AuditRecord, ...]
+    filters: tuple[str, ...] = ("subject", "stream", "after", "limit")

@@ -24,6 +24,7 @@ class Bus(MemoryBus):
     """A bus whose audit service has one record, and on which Temporal knows every run."""
 
     query: AuditRecordsQuery | None = None
+    filters: tuple[str, ...] = tuple(AuditRecordsQuery.model_fields)
 
     async def request(self, subject: str, body: bytes) -> bytes:
         if "audit" not in subject:
@@ -39,7 +40,7 @@ class Bus(MemoryBus):
             headers={},
             body=fact.model_dump_json().encode(),
         )
-        return AuditRecordsFound(total=1, records=(record,)).model_dump_json().encode()
+        return AuditRecordsFound(total=1, records=(record,), filters=self.filters).model_dump_json().encode()
 
 
 @pytest.fixture
@@ -176,3 +177,13 @@ def test_the_query_of_the_audit_service_names_state_event_and_key(bus: Bus) -> N
     assert {"started", "waiting"} < set(still_open.kinds)
     assert "completed" not in still_open.kinds
     assert "did you mean failed?" in perdure("audit", "tail", "--state", "faild").stderr
+
+
+def test_records_that_an_older_audit_service_did_not_filter_are_not_shown(bus: Bus) -> None:
+    bus.filters = AuditRecordsFound(total=0, records=()).filters
+
+    filtered = perdure("audit", "tail", "--key", "acme", "--stream", "PROGRESS")
+
+    assert (filtered.exit_code, filtered.stdout) == (1, "")
+    assert "ignores key: restart it with this version" in filtered.stderr
+    assert "failed no stock" in perdure("audit", "tail", "--stream", "PROGRESS").stdout
