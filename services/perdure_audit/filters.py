@@ -1,5 +1,6 @@
 """Filters on the recorded messages, as conditions that SQLite and PostgreSQL share."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -15,7 +16,7 @@ __all__ = ["filters"]
 
 Position = Callable[..., ColumnElement[int]]
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")  # neither JSON nor a header escapes these, nor do they mean more in LIKE
+_PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")  # neither JSON nor a header escapes these
 
 
 def filters(query: AuditRecordsQuery, position: Position) -> Iterator[ColumnElement[bool]]:
@@ -52,12 +53,19 @@ def _has_kind(kind: str) -> ColumnElement[bool]:
 
 
 def _may_be_about(event: str, position: Position) -> ColumnElement[bool]:
-    """Return whether a message contains the longest plain part of an event's id, or may contain it encoded."""
-    row, part = records.c, max(_PLAIN.findall(event), key=len, default="")
-    stream, _, sequence = event.rpartition(".")  # the id of a bare event is its place
+    """Return whether a message may be about an event: few others pass, since each is decoded after that."""
+    row, text = records.c, json.dumps(event, ensure_ascii=False)
     return or_(
         row.stream == "DLQ",
-        and_(row.stream == stream, cast(row.sequence, String) == sequence),
-        position(row.body, part.encode()) > 0,
-        cast(row.headers, String).like(f"%{part}%"),
+        and_(row.stream == "EVENTS", _may_be(event, position)),
+        and_(row.stream == "COMMANDS", position(row.body, f'"event":{{"id":{text}'.encode()) > 0),
+        and_(row.stream == "PROGRESS", position(row.body, f'"event_id":{text}'.encode()) > 0),
     )
+
+
+def _may_be(event: str, position: Position) -> ColumnElement[bool]:
+    """Return whether a message of EVENTS contains the longest plain part of the id, or has the id by its place."""
+    row, part = records.c, max(_PLAIN.findall(event), key=len, default="")
+    in_headers = cast(row.headers, String).contains(part, autoescape=True)
+    by_place = "EVENTS." + cast(row.sequence, String) == event
+    return or_(by_place, in_headers, position(row.body, part.encode()) > 0)
