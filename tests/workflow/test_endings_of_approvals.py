@@ -180,7 +180,7 @@ async def test_a_decision_is_published_although_the_run_cancels_the_request_at_t
         await environment.sleep(1)
     for number in (1, 2):  # the worker is dead, so the next one receives both at once
         await worker.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
-    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as worker:
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty", approvers=worker.keys):
         await run.result()
 
     assert ends_and_receipts(worker) == [(number, what) for number in "12" for what in ("accepted", "decided")]
@@ -197,7 +197,7 @@ async def test_a_decision_stored_in_time_counts_however_late_a_worker_reads_it(
         opened = (await worker.approval_request()).opened_at
     await worker.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
     await asyncio.sleep(4)  # real time: the test server skips none while no worker runs
-    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue):
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue, approvers=worker.keys):
         assert await run.result() == outcome
     assert ("1", code) in ends_and_receipts(worker)
 

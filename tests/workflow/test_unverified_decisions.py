@@ -49,6 +49,7 @@ def notes(worker: ScriptedWorker) -> list[str]:
 async def test_votes_that_are_signalled_past_the_bridge_meet_no_quorum(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Pay) as worker:
         run = await worker.start("Pay")
+        await worker.approval_request()
         for number, who in enumerate(("ann", "bob", "cat", "dan")):
             await run.signal("perdure_decision", unsigned(decision_of(run, who), ["", "DECISIONS.x"][number % 2]))
         await environment.sleep(SETTLED)
@@ -97,7 +98,9 @@ async def test_a_message_that_nobody_signed_is_refused_by_the_run_itself(environ
 
 async def test_a_decision_on_another_run_is_left_out(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Pay) as worker:
-        run, other = await worker.start("Pay"), await worker.start("Pay")
+        run = await worker.start("Pay")
+        await worker.approval_request()
+        other = await worker.start("Pay")
         elsewhere = worker.keys.sign(decision_of(other, "ann", request_id=f"{run.id}.1"))
         await worker.hand_over(run, await worker.publish_decision(elsewhere))
         await environment.sleep(SETTLED)
