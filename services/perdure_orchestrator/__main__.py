@@ -20,6 +20,7 @@ from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app
+from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
@@ -31,7 +32,12 @@ from perdure_orchestrator.worker import run_worker
 @asynccontextmanager
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
-    plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
+    plugin = PerdurePlugin(
+        settings,
+        bus=bus,
+        objects=NatsObjects(bus.js, PAYLOADS),
+        verifications=NatsKeyValue(bus.js, VERIFICATIONS),
+    )
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))

@@ -15,11 +15,13 @@ from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor, ReplaySaf
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult
 
-from perdure.bus import Bus, Objects
+from perdure.approvers import ApproversFile
+from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
+from perdure_orchestrator.decision_verifier import VERIFICATIONS, Approvers, DecisionVerifier
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
 from perdure_orchestrator.payload_store import payload_storage
@@ -53,15 +55,21 @@ class PerdurePlugin(SimplePlugin):
             ``orchestrator`` while a worker or replayer runs or a large payload is read or written.
         objects: Where large payloads and long conversations are stored; by default in that NATS.
         backends: The models and MCP servers of agents; by default those of the configuration.
+        approvers: Whose signatures count; by default the approvers file of the configuration. The worker verifies each
+            decision itself, so the file must lie where the worker runs.
+        verifications: Where the first verdict on each decision is kept; by default in that NATS, or in memory with a
+            bus of your own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its ports)
         self,
         settings: Settings,
         *,
         bus: Bus | None = None,
         objects: Objects | None = None,
         backends: AgentBackends | None = None,
+        approvers: Approvers | None = None,
+        verifications: KeyValue | None = None,
     ) -> None:
         connection = NatsConnection(settings.nats)
         self._own_connection = connection if bus is None or objects is None else None
@@ -70,7 +78,12 @@ class PerdurePlugin(SimplePlugin):
         self._objects = connection.objects if objects is None else objects
         log = PublishLog()
         self._progress = ProgressInterceptor(self._bus, log)
-        self._activities = WorkerActivities(settings, self._bus, self._objects, log, backends=backends)
+        if verifications is None:
+            verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
+        verifier = DecisionVerifier(self._bus, approvers or ApproversFile(settings.approvers_file), verifications)
+        self._activities = WorkerActivities(
+            settings, self._bus, self._objects, log, verifier=verifier, backends=backends
+        )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
         super().__init__(

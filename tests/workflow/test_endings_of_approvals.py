@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, StoredMessage
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
@@ -82,6 +82,22 @@ class Behind(MemoryBus):
         assert (service, stream) == ("orchestrator", "DECISIONS")
         if self.meanwhile is not None:
             await self.meanwhile()
+
+
+class SlowToRead(MemoryBus):
+    """A bus that returns no decision before the run's request is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_due = asyncio.Event()
+
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        await self.is_due.wait()
+        return await super().get(stream, sequence)
+
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
+        self.is_due.set()
+        await super().wait_until_consumed(service, stream)
 
 
 class Interrupting(MemoryBus):
@@ -180,7 +196,7 @@ async def test_a_decision_is_published_although_the_run_cancels_the_request_at_t
         await environment.sleep(1)
     for number in (1, 2):  # the worker is dead, so the next one receives both at once
         await worker.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
-    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as worker:
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty", approvers=worker.keys):
         await run.result()
 
     assert ends_and_receipts(worker) == [(number, what) for number in "12" for what in ("accepted", "decided")]
@@ -197,7 +213,7 @@ async def test_a_decision_stored_in_time_counts_however_late_a_worker_reads_it(
         opened = (await worker.approval_request()).opened_at
     await worker.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
     await asyncio.sleep(4)  # real time: the test server skips none while no worker runs
-    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue):
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue, approvers=worker.keys):
         assert await run.result() == outcome
     assert ("1", code) in ends_and_receipts(worker)
 
@@ -224,6 +240,18 @@ async def test_a_decision_stored_in_time_prevents_silence_while_it_waits_for_the
     assert [what for _, what in ends_and_receipts(worker) if what in {"decided", "expired"}] == [
         "decided" if outcome == "rejected" else "expired"
     ]
+
+
+async def test_a_request_does_not_expire_while_one_of_its_decisions_is_verified(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, Brief, bus=SlowToRead()) as worker:
+        run = await worker.start("Brief", task_timeout=timedelta(seconds=2))
+        opened = (await worker.approval_request()).opened_at
+        await worker.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=1))
+
+        assert await run.result() == "approved"
+    assert ends_and_receipts(worker) == [("1", "accepted"), ("1", "decided")]
 
 
 async def test_a_run_that_is_cancelled_while_it_publishes_its_end_ends_as_published(

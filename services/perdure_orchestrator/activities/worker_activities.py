@@ -13,6 +13,7 @@ from perdure_orchestrator.activities.drain_decisions import DrainDecisions
 from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
+from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
@@ -20,6 +21,7 @@ from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.session import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.decision_verifier import DecisionVerifier
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["AgentBackends", "WorkerActivities"]
@@ -41,15 +43,24 @@ class WorkerActivities:
         bus: Where facts are published.
         objects: Where long conversations are stored.
         log: The facts that this process knows to be stored.
+        verifier: Verifies decisions.
         backends: The models and MCP servers; by default those of the configuration.
     """
 
-    def __init__(
-        self, settings: Settings, bus: Bus, objects: Objects, log: PublishLog, *, backends: AgentBackends | None = None
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        settings: Settings,
+        bus: Bus,
+        objects: Objects,
+        log: PublishLog,
+        *,
+        verifier: DecisionVerifier,
+        backends: AgentBackends | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._log = log
+        self._verifier = verifier
         self._backends = backends or AgentBackends(Models(settings.llm), settings.mcp.servers)
         self._servers = ToolServers(self._backends.servers)
         self._conversations = Conversations(objects)
@@ -59,6 +70,7 @@ class WorkerActivities:
         return [
             PublishFacts(self._bus, self._log).run,
             DrainDecisions(self._bus).run,
+            VerifyDecisions(self._verifier).run,
             *self.of_agents(Functions({*self._settings.workflows, *modules})),
         ]
 

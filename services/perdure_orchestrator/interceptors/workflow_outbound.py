@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import (
+    ContinueAsNewInput,
     StartActivityInput,
     StartChildWorkflowInput,
     StartLocalActivityInput,
@@ -15,14 +16,22 @@ from temporalio.worker import (
 
 from perdure.contracts import Progress
 from perdure.flow.error_text import error_text
-from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
+from perdure.flow.facts import (
+    CARRIED_STATE_MEMO,
+    DRAIN_DECISIONS,
+    PUBLISH_FACTS,
+    STEP_HEADER,
+    EndedStep,
+    StepHeader,
+)
 from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
+from perdure.flow.verdict import VERIFY_DECISIONS
 
 __all__ = ["StepScheduler"]
 
-_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS})
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS, VERIFY_DECISIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
     def __init__(self, next: WorkflowOutboundInterceptor) -> None:  # noqa: A002 (temporalio's signature)
         super().__init__(next)
         self._steps: list[_ScheduledStep] = []
+        self._continuation: ContinueAsNewInput
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (temporalio's signature)
         """Schedule a step."""
@@ -59,6 +69,20 @@ class StepScheduler(WorkflowOutboundInterceptor):
         handle = super().start_local_activity(replace(input, headers=_with(input, header)))
         self._steps.append(_ScheduledStep(header, handle))
         return handle
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:  # noqa: A002 (temporalio's signature)
+        """End the run in favour of a new one; see ``continue_with_state``."""
+        self._continuation = input
+        super().continue_as_new(input)
+
+    def continue_with_state(self) -> NoReturn:
+        """Continue as the run's code has said, with the state as it is now, whatever memo the code has given."""
+        given = self._continuation
+        memo = {name: workflow.memo_value(name) for name in workflow.memo()} | dict(given.memo or {})
+        if self.run.publisher.event_id is not None:
+            memo[EVENT_MEMO] = self.run.publisher.event_id
+        memo[CARRIED_STATE_MEMO] = self.run.carried_state()
+        super().continue_as_new(replace(given, memo=memo))
 
     async def start_child_workflow(
         self,

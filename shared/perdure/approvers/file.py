@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,17 @@ _HEAD: Final = "# Who may vote on approval requests. `perdure approvers` writes 
 
 
 class ApproversFile:
-    """Reads and writes the approvers file; a missing file holds no approvers."""
+    """Reads and writes the approvers file; a missing file holds no approvers.
+
+    Attributes:
+        digest: SHA-256 of the content that ``current`` returned last, in hex; None: there was no file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, int, int] | None = None
         self._directory = Directory()
+        self.digest: str | None = None
 
     def current(self) -> Directory:
         """Return the content of the file, reread if it has changed.
@@ -35,6 +41,7 @@ class ApproversFile:
         try:
             found = self.path.stat()
         except FileNotFoundError:
+            self._seen, self.digest = None, None
             return Directory()
         seen = found.st_mtime_ns, found.st_size, found.st_ino
         if seen != self._seen:
@@ -59,7 +66,9 @@ class ApproversFile:
 
     def _read(self) -> Directory:
         try:
-            return Directory.model_validate(read_yaml(self.path.read_text(encoding="utf-8")) or {})
+            content = self.path.read_bytes()
+            self.digest = sha256(content).hexdigest()
+            return Directory.model_validate(read_yaml(content.decode()) or {})
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SetupError(f"The approvers file {self.path} cannot be read: {error}") from error
         except ValidationError as error:

@@ -76,11 +76,14 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "ingest": ("PROGRESS",),
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
-_GETS_MESSAGES: Final[_ByRole] = {"audit": tuple(STREAMS)}  # the messages that advisories name
+_GETS_MESSAGES: Final[_ByRole] = {
+    "orchestrator": ("DECISIONS",),  # a worker verifies them from the stored bytes
+    "audit": tuple(STREAMS),  # the messages that advisories name
+}
 _QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
-    "orchestrator": ("STARTS",),
+    "orchestrator": ("STARTS", "VERIFICATIONS"),
     "notifier": ("NOTICES",),
 }
 _OBJECTS: Final[_ByRole] = {"orchestrator": tuple(OBJECTS)}

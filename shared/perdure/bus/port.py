@@ -111,8 +111,8 @@ class Bus(Protocol):
             Unavailable: The server does not answer.
         """
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
-        """Return a stored message, or None if the stream no longer holds it.
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        """Return a message with the server's own subject and time, or None if the stream no longer holds it.
 
         Raises:
             Unavailable: The server does not answer.

@@ -82,7 +82,7 @@ async def _body(bus: NatsBus, dead_letter: DeadLetter) -> bytes | None:
     if dead_letter.body is not None:
         return dead_letter.body
     original = await bus.get(dead_letter.stream, dead_letter.stream_sequence)
-    return None if original is None else original.body
+    return None if original is None else original.raw.body
 
 
 async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:

@@ -15,7 +15,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.envelope import RawMessage, encode
-from perdure.bus.jetstream.messages import found_message, raw_message
+from perdure.bus.jetstream.messages import found_message
 from perdure.bus.jetstream.reader import StreamReader
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
@@ -88,10 +88,10 @@ class NatsBus:
         """Yield the newest message of each subject, without bodies; see ``Bus.read_newest_headers``."""
         return self._reader.read_newest_headers(subject)
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
         """Return a stored message; see ``Bus.get``."""
         try:
-            return raw_message(await self.js.get_msg(stream, sequence))
+            return found_message(stream, await self.js.get_msg(stream, sequence))
         except NotFoundError:
             return None
         except (NatsError, OSError) as error:

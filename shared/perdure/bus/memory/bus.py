@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
@@ -18,9 +19,14 @@ _NO_CONTRACT: Final = {"EVENTS", "SIGNALS", "ADVISORIES", *QUEUES}  # streams wh
 
 
 class MemoryBus:
-    """Keeps all messages of all streams, in order, without limits of age."""
+    """Keeps all messages of all streams, in order, without limits of age.
+
+    Attributes:
+        clock: Returns the time (UTC) at which a message is stored; a test that skips time replaces it.
+    """
 
     def __init__(self, source: str = "perdure/memory") -> None:
+        self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self._source = source
         self._stored: dict[int, StoredMessage] = {}  # by order of publication over all streams
         self._last = 0
@@ -54,7 +60,7 @@ class MemoryBus:
             self._delete_where(lambda message: message.raw.subject == raw.subject)
         async with self._changed:
             self._last += 1
-            self._stored[self._last] = StoredMessage(raw, stream, sequence, datetime.now(UTC), pending=0)
+            self._stored[self._last] = StoredMessage(raw, stream, sequence, self.clock(), pending=0)
             self._changed.notify_all()
         return Storage(sequence, duplicate=False)
 
@@ -81,10 +87,10 @@ class MemoryBus:
         """Delete a message; see ``Bus.delete``."""
         self._delete_where(lambda message: (message.stream, message.sequence) == (stream, sequence))
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
         """Return a stored message; see ``Bus.get``."""
         stored = self._stored.values()
-        return next((it.raw for it in stored if (it.stream, it.sequence) == (stream, sequence)), None)
+        return next((it for it in stored if (it.stream, it.sequence) == (stream, sequence)), None)
 
     async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the stored messages; see ``Bus.read``."""
