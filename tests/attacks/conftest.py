@@ -1,6 +1,7 @@
 """One suite for all attacks, with honest traffic for as long as they last, and a check once they are over."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ PEOPLE = {
     "bob": Approver(roles=("editor",), slack="UBOB", email="bob@example.com"),
     "eve": Approver(email="eve@example.com"),
     "hana": Approver(),
+    "rex": Approver(roles=("editor",)),  # his key was revoked
 }
+TEMPORAL = {"task_timeout_seconds": 3, "signals_wait_seconds": 1}
 BY_PROXY = ("ada", "bob")  # the notifier may sign for these people only
 
 
@@ -37,7 +40,7 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attac
     folder = tmp_path_factory.mktemp("attacked")
     keys = _enrol(folder / "state")
     with open_channels() as channels:
-        configuration = {"routes": ROUTES, "notifier": channels.configuration}
+        configuration = {"routes": ROUTES, "notifier": channels.configuration, "temporal": TEMPORAL}
         async with open_world(folder, **configuration) as world, attacked_suite(world, keys, channels) as attacked:
             before = pids(attacked)
             async with honest_traffic(attacked) as honest:
@@ -49,4 +52,10 @@ def _enrol(state: Path) -> dict[str, SigningKey]:
     """Write the approvers file, with a key for each person; returns the private halves."""
     proxies = {"notifier": Proxy(people=BY_PROXY)}
     file: ApproversFile = approvers_file(state / "approvers.yaml", Directory(approvers=PEOPLE, proxies=proxies))
-    return {name: enrol(file, state / "keys", name)[0] for name in PEOPLE}
+    keys = {name: enrol(file, state / "keys", name)[0] for name in PEOPLE}
+    with file.changing() as (known, changed):
+        rex = known.approvers["rex"]
+        ended = tuple(key.model_copy(update={"revoked": datetime(2026, 1, 1, tzinfo=UTC)}) for key in rex.keys)
+        rex = rex.model_copy(update={"keys": ended})
+        changed.append(known.model_copy(update={"approvers": {**known.approvers, "rex": rex}}))
+    return keys

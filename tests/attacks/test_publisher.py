@@ -194,4 +194,4 @@ ATTACKS = [
 
 @cases(ATTACKS)
 async def test_a_publisher_cannot(suite: AttackedSuite, attack: Attack) -> None:
-    await attempt(attack, suite)
+    assert await attempt(attack, suite) == attack.refused_with

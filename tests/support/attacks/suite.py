@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from temporalio.client import Client
+
 from perdure.approvers import SigningKey
 from perdure.bus import decode
 from perdure.bus.permissions import ROLES
@@ -93,10 +95,10 @@ class AttackedSuite:
         ack = await self.roles[role].nats.jetstream().publish(f"decisions.{to_token(run)}", body)
         return ack.seq
 
-    async def receipt(self, request_id: str, decision_id: str, sequence: int) -> str:
-        """Wait for the final receipt of a decision, and return its code."""
+    async def receipt(self, request_id: str, decision_id: str | None, sequence: int, *, within: float = WITHIN) -> str:
+        """Wait for the final receipt of a decision, and return its code; without an id one that names its place."""
         place = f"DECISIONS.{sequence}"
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(within):
             async for stored in self.world.bus.subscribe(f"receipts.{to_token(request_id)}", replay=True):
                 receipt = decode(stored.raw)
                 assert isinstance(receipt, Receipt)
@@ -121,6 +123,12 @@ class AttackedSuite:
                 if (found.stream, found.stream_sequence) == (stream, sequence):
                     return found.reason
         raise AssertionError("the bus was closed")
+
+    async def signals(self, run: str) -> int:
+        """Return how many signals Temporal has stored for a run."""
+        temporal = await Client.connect(self.world.suite.endpoints.temporal)
+        history = await temporal.get_workflow_handle(run).fetch_history()
+        return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
 
     async def decided(self) -> set[str]:
         """Return the ids of all requests that were decided."""
