@@ -32,6 +32,7 @@ PEOPLE = {
     "rex": Approver(roles=("editor",)),  # his key was revoked
 }
 TEMPORAL = {"task_timeout_seconds": 3, "signals_wait_seconds": 1}
+QUICKLY = {"reconcile_every_seconds": 1}
 BY_PROXY = ("ada", "bob")  # the notifier may sign for these people only
 
 
@@ -40,8 +41,14 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attac
     folder = tmp_path_factory.mktemp("attacked")
     keys = _enrol(folder / "state")
     with open_channels() as channels:
-        configuration = {"routes": ROUTES, "notifier": channels.configuration, "temporal": TEMPORAL}
+        configuration = {
+            "routes": ROUTES,
+            "notifier": channels.configuration,
+            "temporal": TEMPORAL,
+            "orchestrator": QUICKLY,
+        }
         async with open_world(folder, **configuration) as world, attacked_suite(world, keys, channels) as attacked:
+            keys["notifier"] = SigningKey.read(world.settings.notifier_key)  # stolen from its machine
             before = pids(attacked)
             async with honest_traffic(attacked) as honest:
                 yield attacked

@@ -124,6 +124,13 @@ class AttackedSuite:
                     return found.reason
         raise AssertionError("the bus was closed")
 
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the dead letters that there are now."""
+        async for stored in self.world.bus.read("dlq.>"):
+            found = decode(stored.raw)
+            assert isinstance(found, DeadLetter)
+            yield found
+
     async def signals(self, run: str) -> int:
         """Return how many signals Temporal has stored for a run."""
         temporal = await Client.connect(self.world.suite.endpoints.temporal)
