@@ -5,33 +5,19 @@ The expectations are written by hand, independently of ``perdure.bus.permissions
 
 import asyncio
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
-import nats
 import pytest
-from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
 from perdure.bus import NatsBus, connect
-from perdure.bus.accounts import key_variable
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError, Unavailable
-from perdure.local.nkeys import ensure_nkeys, seed_file
-from perdure.local.program import http_ready
-from tests.support.binaries import binary
-from tests.support.ports import free_port
-
-DEPLOY = Path(__file__).parents[2] / "deploy" / "nats"
+from tests.support.roles import RoleClient, Server, deployed_server
 
 ALL = "events commands progress approvals alerts decisions signals receipts notifications dlq"
 QUEUES = {"ingest": "waiting latest", "notifier": "notices"}
@@ -66,94 +52,11 @@ SERVICES = tuple(CONSUMERS)
 STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", *BUCKET_STREAMS)
 
 
-@dataclass
-class Server:
-    where: str
-    nkeys: Path
-
-    def settings(self, role: str) -> NatsSettings:
-        return NatsSettings(servers=(self.where,), nkey_seed_file=seed_file(self.nkeys, role))
-
-    @asynccontextmanager
-    async def client(self, role: str) -> AsyncIterator["RoleClient"]:
-        role_client = RoleClient()
-        prefix = {"publisher": "_INBOX", "team": "_INBOX_people"}.get(role, f"_INBOX_{role}")
-        seed = str(seed_file(self.nkeys, role))
-        role_client.nats = await nats.connect(
-            self.where, nkeys_seed=seed, inbox_prefix=prefix, error_cb=role_client.record, allow_reconnect=False
-        )
-        try:
-            yield role_client
-        finally:
-            await role_client.nats.close()
-
-    def operator(self) -> AbstractAsyncContextManager[NatsBus]:
-        return connect(self.settings("operator"), source="perdure/test", within=5)
-
-
-@dataclass
-class RoleClient:
-    """A NATS client with the credentials of a role, and the errors that the server reported to it."""
-
-    nats: Client = field(default_factory=Client)
-    errors: list[str] = field(default_factory=list)
-
-    async def record(self, error: Exception) -> None:
-        self.errors.append(str(error).lower())
-
-    async def may_publish(self, subject: str, body: bytes = b"", reply: str = "") -> bool:
-        """Return whether the server allows it; it reports a violation before it answers a later ping."""
-        await self.nats.publish(subject, body, reply=reply)
-        return await self._is_allowed("publish", subject)
-
-    async def may_subscribe(self, subject: str) -> bool:
-        subscription = await self.nats.subscribe(subject)
-        allowed = await self._is_allowed("subscription", subject)
-        if allowed:
-            await subscription.unsubscribe()
-        return allowed
-
-    async def _is_allowed(self, operation: str, subject: str) -> bool:
-        await self.nats.flush()  # nats-py's ping may overtake messages that are not sent yet
-        await self.nats.flush()
-        new, self.errors = self.errors, []
-        assert all(f'permissions violation for {operation} to "{subject.lower()}"' in error for error in new), new
-        return not new
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the files of deploy/nats, on free ports, and with the example team of publishers.conf."""
-    folder = shutil.copytree(DEPLOY, tmp_path_factory.mktemp("permissions") / "nats", dirs_exist_ok=True)
-    keys = ensure_nkeys(folder / "seeds", [*ROLES, "team", "stranger"])
-    client, monitor = free_port(), free_port()
-    configuration = (folder / "nats.conf").read_text().replace("0.0.0.0:4222", f"127.0.0.1:{client}")
-    configuration = configuration.replace("0.0.0.0:8222", f"127.0.0.1:{monitor}").replace("/data", str(folder / "data"))
-    (folder / "nats.conf").write_text(configuration)
-    before, _, example = (folder / "publishers.conf").read_text().partition("  # {nkey: UTEAM")
-    team = f"{{nkey: {keys['team']}{example.replace('  # ', '')}"
-    (folder / "publishers.conf").write_text(before + team)
-    environment = {**os.environ, **{key_variable(role): keys[role] for role in ROLES}}
-    command = [binary("nats-server"), "-c", str(folder / "nats.conf"), "-l", str(folder / "log")]
-    with subprocess.Popen(command, env=environment) as process:
-        running = Server(f"nats://127.0.0.1:{client}", folder / "seeds")
-        try:
-            asyncio.run(_prepare(running, monitor))
-            yield running
-        finally:
-            process.terminate()
-
-
-async def _prepare(server: Server, monitor: int) -> None:
-    """Wait for the server, and provision it as each service."""
-    ready = http_ready(f"http://127.0.0.1:{monitor}/healthz?js-enabled-only=true")
-    async with asyncio.timeout(20):
-        while not await ready():
-            await asyncio.sleep(0.05)
-        for service in SERVICES:
-            settings = server.settings(service)
-            async with connect(settings, source=f"perdure/{service}", role=service, within=5) as bus:
-                await provision(bus.js, service)
+    with deployed_server(tmp_path_factory.mktemp("permissions")) as running:
+        yield running
 
 
 def subject_of(prefix: str, role: str) -> str:

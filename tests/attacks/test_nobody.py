@@ -1,0 +1,236 @@
+"""What somebody without any credential cannot do, who only reaches the ports."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import nats
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from perdure.bus import decode
+from perdure.contracts import ApprovalExpired
+from perdure.local.nkeys import public_nkey
+from tests.support.attacks.attack import Attack, Move, attempt, cases
+from tests.support.attacks.doors import SIGNAL, forged, refusal_or_decision, temporal
+from tests.support.attacks.suite import WITHIN, AttackedSuite
+from tests.support.roles import RoleClient, Server, deployed_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+UNSIGNED = "the run believes the argument of the signal, whoever sent it"
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with deployed_server(tmp_path_factory.mktemp("deployed")) as server:
+        yield server
+
+
+async def answered(where: str, *lines: bytes) -> str:
+    """Speak NATS' protocol without a client library, which would refuse; returns the server's error, or ``PONG``."""
+    host, port = where.removeprefix("nats://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        await reader.readline()  # INFO
+        writer.writelines(line + b"\r\n" for line in (*lines, b"PING"))
+        with suppress(ConnectionError):
+            await writer.drain()
+        async with asyncio.timeout(WITHIN):
+            answers = [line async for line in reader if line.startswith((b"-ERR", b"PONG"))][:1]
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    return answers[0].decode().strip().removeprefix("-ERR ").strip("'").lower()
+
+
+def without_a_key(*subjects: str) -> Move:
+    """On the local engine, a client without a key is a publisher."""
+
+    async def act(suite: AttackedSuite) -> str:
+        client = RoleClient()
+        client.nats = await nats.connect(suite.server.where, error_cb=client.record, allow_reconnect=False)
+        try:
+            allowed = [it for it in subjects if await client.may_publish(it, b"{}")]
+        finally:
+            await client.nats.close()
+        return f"allowed: {', '.join(allowed)}" if allowed else "violation"
+
+    return act
+
+
+def spoken(*lines: bytes) -> Move:
+    async def act(suite: AttackedSuite) -> str:
+        return await answered(suite.server.where, b'CONNECT {"verbose": false, "headers": true}', *lines)
+
+    return act
+
+
+async def a_signal_by_temporal(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.signal(SIGNAL, forged(suite, requested).model_dump(mode="json"))
+    return await refusal_or_decision(suite, requested, "", 0)
+
+
+async def two_signals_by_temporal_for_a_quorum(suite: AttackedSuite) -> str:
+    requested = await suite.request(policy={"quorum": 2, "roles": ["editor"], "proxies": False})
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    for who in ("ada", "bob"):
+        await handle.signal(SIGNAL, forged(suite, requested, who).model_dump(mode="json"))
+    return await refusal_or_decision(suite, requested, "", 0)
+
+
+async def a_signal_that_names_the_place_of_another_decision(suite: AttackedSuite) -> str:
+    """The place is real, and holds a valid vote of ada on another request."""
+    other, requested = await suite.request(policy={"quorum": 2, "roles": ["editor"]}), await suite.request()
+    vote = suite.vote(other)
+    sequence = await suite.send("bot", other.workflow_id, vote)
+    await suite.receipt(vote.request_id, vote.message_id, sequence)
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.signal(SIGNAL, forged(suite, requested, place=f"DECISIONS.{sequence}").model_dump(mode="json"))
+    return await refusal_or_decision(suite, requested, "", 0)
+
+
+def signalled_with(*arguments: Any, within: float = WITHIN) -> Move:
+    """Signal what is no decision; the run still judges the next vote."""
+
+    async def act(suite: AttackedSuite) -> str:
+        requested = await suite.request()
+        handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+        for argument in arguments:
+            await handle.signal(SIGNAL, argument)
+        vote = suite.vote(requested, "eve")
+        sequence = await suite.send("bot", vote.workflow_id, vote)
+        return await suite.receipt(vote.request_id, vote.message_id, sequence, within=within)
+
+    return act
+
+
+async def an_update(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    try:
+        await handle.execute_update(SIGNAL, forged(suite, requested).model_dump(mode="json"))
+    except (WorkflowUpdateFailedError, RPCError):
+        return "refused"
+    return "done"
+
+
+async def a_query(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    try:
+        await handle.query(SIGNAL)
+    except (WorkflowQueryFailedError, RPCError):
+        return "refused"
+    return "answered"
+
+
+async def a_termination(suite: AttackedSuite) -> str:
+    """Whoever reaches Temporal may end a run; that approves nothing, and the record has its end."""
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.terminate("mine")
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    async with asyncio.timeout(WITHIN):
+        async for stored in suite.world.bus.subscribe(f"progress.Asking.{requested.workflow_id}", replay=True):
+            if json.loads(stored.raw.body)["kind"] == "terminated":
+                return "terminated"
+    return "the bus was closed"
+
+
+async def a_cancellation(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.cancel()
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    async with asyncio.timeout(WITHIN):
+        async for stored in suite.world.bus.subscribe(f"approvals.expired.Asking.{requested.workflow_id}", replay=True):
+            expired = decode(stored.raw)
+            assert isinstance(expired, ApprovalExpired)
+            return expired.reason
+    return "the bus was closed"
+
+
+ATTACKS = [
+    Attack("vote without a key", without_a_key("decisions.victim"), "violation"),
+    Attack("signal without a key", without_a_key("signals.victim.go"), "violation"),
+    Attack("command without a key", without_a_key("commands.start.Quick"), "violation"),
+    Attack(
+        "forge facts without a key",
+        without_a_key("progress.Quick.x", "receipts.x", "approvals.decided.x.x"),
+        "violation",
+    ),
+    Attack(
+        "use JetStream's API without a key",
+        without_a_key("$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.DELETE.EVENTS"),
+        "violation",
+    ),
+    Attack(
+        "use the server's own subjects without a key",
+        without_a_key("$SYS.REQ.SERVER.PING", "$SYS.REQ.ACCOUNT.PERDURE.CONNZ"),
+        "violation",
+    ),
+    Attack(
+        "send more than the server takes, past the client",
+        spoken(b"PUB events.work.quick 20000000"),
+        "maximum payload violation",
+    ),
+    Attack(
+        "send a subject that is longer than any, past the client",
+        spoken(b"PUB events." + b"x" * 5_000 + b" 2", b"{}"),
+        "maximum control line exceeded",
+    ),
+    Attack("speak what is no protocol", spoken(b"GET / HTTP/1.1"), "unknown protocol operation"),
+    Attack("approve by a signal through Temporal", a_signal_by_temporal, "nothing", succeeds=UNSIGNED),
+    Attack(
+        "meet a quorum by signals through Temporal", two_signals_by_temporal_for_a_quorum, "nothing", succeeds=UNSIGNED
+    ),
+    Attack(
+        "approve by a signal that names the place of another decision",
+        a_signal_that_names_the_place_of_another_decision,
+        "nothing",
+        succeeds=UNSIGNED,
+    ),
+    Attack(
+        "stop a run by signals that fit no decision",
+        signalled_with("approve", 7, {"decision": "approve"}),
+        "not_allowed",
+    ),
+    Attack(
+        "fail a run by a signal without an argument",
+        signalled_with(None, within=3),
+        "not_allowed",
+        succeeds="the run fails: 'NoneType' object has no attribute 'stored_at'",
+    ),
+    Attack("approve by an update through Temporal", an_update, "refused"),
+    Attack("approve by a query through Temporal", a_query, "refused"),
+    Attack("approve by terminating the run", a_termination, "terminated"),
+    Attack("approve by cancelling the run", a_cancellation, "the run closed this request"),
+]
+
+
+@cases(ATTACKS)
+async def test_nobody_can(suite: AttackedSuite, attack: Attack) -> None:
+    assert await attempt(attack, suite) == attack.refused_with
+
+
+async def test_nobody_connects_to_the_server_of_deploy_nats_without_its_key(deployed: Server) -> None:
+    guesses: list[dict[str, str]] = [
+        {},
+        {"user": "operator", "pass": "operator"},
+        {"auth_token": "operator"},
+        {"nkey": public_nkey(deployed.nkeys / "operator.nk"), "sig": ""},
+        {"nkey": public_nkey(deployed.nkeys / "operator.nk"), "sig": "A" * 86},
+    ]
+
+    answers = [await answered(deployed.where, b"CONNECT " + json.dumps(guess).encode()) for guess in guesses]
+
+    assert answers == ["authorization violation"] * len(guesses)

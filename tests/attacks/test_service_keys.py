@@ -1,0 +1,229 @@
+"""What the stolen nkey of one service cannot do, beyond what that service does itself."""
+
+import json
+
+import pytest
+
+from perdure.bus.topology import STREAMS as STREAMS_AND_ADVISORIES
+from perdure.contracts import EventReference, Receipt, StartWorkflow
+from tests.support.attacks.attack import Attack, Move, attempt, cases
+from tests.support.attacks.doors import decision_command, publish, refusal_or_decision, temporal
+from tests.support.attacks.moves import publishes, subscribes, votes
+from tests.support.attacks.suite import AttackedSuite
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+UNSIGNED = "the run believes the argument of the signal, whoever sent it"
+STREAMS = [*STREAMS_AND_ADVISORIES, "KV_STARTS"]
+
+
+def destroys(service: str) -> Move:
+    """Delete, purge and change every stream, and delete one message of each."""
+    api = [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("DELETE", "PURGE", "UPDATE") for stream in STREAMS]
+    return publishes(service, *api, *(f"$JS.API.STREAM.MSG.DELETE.{stream}" for stream in STREAMS))
+
+
+def reconfigures(service: str) -> Move:
+    """Create a stream that exists, with limits that would lose its messages."""
+
+    async def act(suite: AttackedSuite) -> str:
+        before = (await suite.world.bus.js.stream_info("DECISIONS")).config
+        config = {"name": "DECISIONS", "subjects": ["decisions.>"], "max_msgs": 1, "storage": "file"}
+        reply = await suite.roles[service].nats.request(
+            "$JS.API.STREAM.CREATE.DECISIONS", json.dumps(config).encode(), timeout=10
+        )
+        after = (await suite.world.bus.js.stream_info("DECISIONS")).config
+        assert after == before
+        return str(json.loads(reply.data)["error"]["err_code"])
+
+    return act
+
+
+def takes_from(service: str, *consumers: str) -> Move:
+    """Fetch from, acknowledge for, alter and delete the consumers of other services."""
+    verbs = ("MSG.NEXT", "CREATE", "DURABLE.CREATE", "DELETE", "PAUSE")
+    api = [f"$JS.API.CONSUMER.{verb}.{consumer}" for verb in verbs for consumer in consumers]
+    return publishes(service, *api, *(f"$JS.ACK.{consumer}.1.1.1.1.0" for consumer in consumers))
+
+
+def starts(workflow: str) -> Move:
+    async def act(suite: AttackedSuite) -> str:
+        event = EventReference(id=suite.new_id("start"), type="work.none", source="attacker", stream_sequence=1)
+        start = StartWorkflow(
+            route="none", event=event, workflow=workflow, workflow_id=f"none-{event.id}", digest="0" * 64, input={}
+        )
+        return await suite.dead_letter("COMMANDS", await publish(suite, "ingest", start))
+
+    return act
+
+
+async def a_command_that_is_none(suite: AttackedSuite) -> str:
+    ack = await suite.roles["ingest"].nats.jetstream().publish("commands.start.Quick", b'{"type": "commands.start"}')
+    return await suite.dead_letter("COMMANDS", ack.seq)
+
+
+async def a_forged_decision_by_command(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    sequence = await publish(suite, "ingest", decision_command(suite, requested))
+    return await refusal_or_decision(suite, requested, "COMMANDS", sequence)
+
+
+async def a_forged_decision_with_a_start(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    command = decision_command(suite, requested, workflow="Asking", input={"title": "Never"})
+    sequence = await publish(suite, "ingest", command)
+    return await refusal_or_decision(suite, requested, "COMMANDS", sequence)
+
+
+async def a_forged_receipt(suite: AttackedSuite) -> str:
+    """Its readers may believe it, the run does not."""
+    requested = await suite.request()
+    receipt = Receipt(
+        request_id=requested.request_id, decision_id="forged", accepted=True, code="accepted", reason="it counts"
+    )
+    await publish(suite, "orchestrator", receipt)
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    status = (await handle.describe()).status
+    return "still running" if status is not None and status.name == "RUNNING" else str(status)
+
+
+async def two_votes_with_one_key(suite: AttackedSuite) -> str:
+    requested = await suite.request(policy={"quorum": 2, "roles": ["editor"]})
+    await suite.decide("notifier", suite.vote(requested, "ada", key="notifier"))
+    return await suite.decide("notifier", suite.vote(requested, "bob", key="notifier"))
+
+
+SECRETS = ("$KV.VERIFICATIONS.1",)
+ATTACKS = [
+    # ingest
+    Attack("vote as ingest", publishes("ingest", "decisions.victim"), "violation"),
+    Attack("signal a run as ingest", publishes("ingest", "signals.victim.go"), "violation"),
+    Attack("publish events as ingest", publishes("ingest", "events.work.quick"), "violation"),
+    Attack(
+        "publish as ingest what the orchestrator does",
+        publishes("ingest", "progress.Quick.x", "receipts.x", "approvals.decided.Asking.x", "alerts.Asking.x"),
+        "violation",
+    ),
+    Attack(
+        "bury messages as ingest in the name of others",
+        publishes("ingest", "dlq.orchestrator", "dlq.audit"),
+        "violation",
+    ),
+    Attack("read votes as ingest", subscribes("ingest", "decisions.>", ">"), "violation"),
+    Attack(
+        "read stored votes as ingest",
+        publishes("ingest", "$JS.API.STREAM.MSG.GET.DECISIONS", "$JS.API.CONSUMER.CREATE.DECISIONS.x"),
+        "violation",
+    ),
+    Attack(
+        "take messages as ingest from others",
+        takes_from("ingest", "COMMANDS.orchestrator", "DECISIONS.orchestrator", "EVENTS.audit"),
+        "violation",
+    ),
+    Attack("destroy streams as ingest", destroys("ingest"), "violation"),
+    Attack("lose votes as ingest by another configuration", reconfigures("ingest"), "10058"),
+    Attack("write the verdicts of decisions as ingest", publishes("ingest", *SECRETS), "violation"),
+    Attack("start as ingest what nobody registered", starts("Payroll"), "unknown_workflow"),
+    Attack("stop the bridge as ingest by a command that is none", a_command_that_is_none, "bad_message"),
+    Attack(
+        "approve as ingest by a command that signals a decision",
+        a_forged_decision_by_command,
+        "reserved_name",
+        succeeds=UNSIGNED,
+    ),
+    Attack(
+        "approve as ingest by a command that starts and signals",
+        a_forged_decision_with_a_start,
+        "reserved_name",
+        succeeds=UNSIGNED,
+    ),
+    # orchestrator
+    Attack("vote as the orchestrator", publishes("orchestrator", "decisions.victim"), "violation"),
+    Attack(
+        "start runs as the orchestrator",
+        publishes("orchestrator", "commands.start.Quick", "events.work.quick"),
+        "violation",
+    ),
+    Attack("signal as the orchestrator by the bus", publishes("orchestrator", "signals.victim.go"), "violation"),
+    Attack(
+        "notify people as the orchestrator",
+        publishes("orchestrator", "notifications.desk", "notices.desk.x"),
+        "violation",
+    ),
+    Attack(
+        "take messages as the orchestrator from others",
+        takes_from("orchestrator", "EVENTS.ingest", "APPROVALS.notifier", "DECISIONS.audit"),
+        "violation",
+    ),
+    Attack("destroy streams as the orchestrator", destroys("orchestrator"), "violation"),
+    Attack("lose votes as the orchestrator by another configuration", reconfigures("orchestrator"), "10058"),
+    Attack("settle a request as the orchestrator by a forged receipt", a_forged_receipt, "still running"),
+    # notifier
+    Attack(
+        "vote as the notifier for somebody outside of its people",
+        votes("eve", key="notifier", role="notifier"),
+        "unknown_key",
+    ),
+    Attack(
+        "vote as the notifier in the name of nobody",
+        votes("mallory", key="notifier", role="notifier"),
+        "unknown_approver",
+    ),
+    Attack(
+        "vote as the notifier where people must sign",
+        votes(key="notifier", role="notifier", request={"policy": {"roles": ["editor"], "proxies": False}}),
+        "not_allowed",
+    ),
+    Attack("vote as the notifier without its key", votes(key="eve", role="notifier"), "unknown_key"),
+    Attack(
+        "be two people as the notifier",
+        two_votes_with_one_key,
+        "not_allowed",
+        succeeds="one proxy key counts as many votes as it names people",
+    ),
+    Attack(
+        "start, signal or end runs as the notifier",
+        publishes("notifier", "events.work.quick", "commands.start.Quick", "signals.victim.go", "progress.Quick.x"),
+        "violation",
+    ),
+    Attack(
+        "forge requests or receipts as the notifier",
+        publishes("notifier", "approvals.requested.Asking.x", "receipts.x", "alerts.Asking.x"),
+        "violation",
+    ),
+    Attack("read votes as the notifier", subscribes("notifier", "decisions.>", ">"), "violation"),
+    Attack(
+        "take messages as the notifier from others",
+        takes_from("notifier", "DECISIONS.orchestrator", "APPROVALS.audit", "RECEIPTS.audit"),
+        "violation",
+    ),
+    Attack("destroy streams as the notifier", destroys("notifier"), "violation"),
+    Attack("lose votes as the notifier by another configuration", reconfigures("notifier"), "10058"),
+    Attack("write the verdicts of decisions as the notifier", publishes("notifier", *SECRETS), "violation"),
+    # audit
+    Attack(
+        "vote, start or signal as the audit",
+        publishes("audit", "decisions.victim", "commands.start.Quick", "signals.victim.go", "events.work.quick"),
+        "violation",
+    ),
+    Attack(
+        "forge requests or receipts as the audit",
+        publishes("audit", "approvals.requested.Asking.x", "receipts.x", "progress.Quick.x"),
+        "violation",
+    ),
+    Attack(
+        "take messages as the audit from others",
+        takes_from("audit", "DECISIONS.orchestrator", "EVENTS.ingest", "APPROVALS.notifier"),
+        "violation",
+    ),
+    Attack("destroy streams as the audit", destroys("audit"), "violation"),
+    Attack("lose votes as the audit by another configuration", reconfigures("audit"), "10058"),
+    Attack(
+        "write into buckets as the audit", publishes("audit", "$KV.STARTS.x", "$KV.NOTICES.x", *SECRETS), "violation"
+    ),
+]
+
+
+@cases(ATTACKS)
+async def test_the_key_of_a_service_cannot(suite: AttackedSuite, attack: Attack) -> None:
+    assert await attempt(attack, suite) == attack.refused_with

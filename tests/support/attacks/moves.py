@@ -1,0 +1,97 @@
+"""What attackers do, again and again: publish, subscribe, vote, and post."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from perdure.contracts import ApprovalRequested, Decision
+from perdure.contracts.outcomes import EventOutcome
+from tests.support.attacks.attack import Move
+from tests.support.attacks.suite import WITHIN, AttackedSuite
+
+__all__ = ["altered", "event", "publishes", "subscribes", "votes"]
+
+POLL_EVERY = 0.05  # seconds
+
+
+def publishes(role: str, *subjects: str, body: bytes = b"{}") -> Move:
+    """Publish on each of these subjects."""
+
+    async def act(suite: AttackedSuite) -> str:
+        allowed = [it for it in subjects if await suite.roles[role].may_publish(it, body)]
+        return f"allowed: {', '.join(allowed)}" if allowed else "violation"
+
+    return act
+
+
+def subscribes(role: str, *subjects: str) -> Move:
+    """Subscribe to each of these subjects."""
+
+    async def act(suite: AttackedSuite) -> str:
+        allowed = [it for it in subjects if await suite.roles[role].may_subscribe(it)]
+        return f"allowed: {', '.join(allowed)}" if allowed else "violation"
+
+    return act
+
+
+def event(type_: str, body: bytes, **headers: str) -> Move:
+    """Publish an event as a publisher, and ask what has become of it: a dead letter, or a run."""
+
+    async def act(suite: AttackedSuite) -> str:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        ack = await suite.roles["publisher"].nats.jetstream().publish(f"events.{type_}", body, headers=sent)
+        return await outcome(suite, type_, ack.seq)
+
+    return act
+
+
+async def outcome(suite: AttackedSuite, type_: str, sequence: int) -> str:
+    """Wait until an event was refused, or has started a run; returns the reason, or the run."""
+    query = b'{"stream_sequence": %d}' % sequence
+    async with asyncio.timeout(WITHIN):
+        while True:
+            reply = await suite.roles["publisher"].nats.request(f"queries.events.outcome.{type_}", query, timeout=10)
+            found = EventOutcome.model_validate_json(reply.data)
+            if found.refused is not None:
+                return found.refused.reason
+            if found.runs and found.state != "accepted":
+                return f"run {found.runs[0].workflow_id}"
+            await asyncio.sleep(POLL_EVERY)
+
+
+def votes(
+    who: str = "ada",
+    choice: Any = "approve",
+    *,
+    role: str = "bot",
+    key: str | None = None,
+    request: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Move:
+    """Publish a decision on a new request; ``changes`` are made before it is signed."""
+
+    async def act(suite: AttackedSuite) -> str:
+        requested = await suite.request(**(request or {}))
+        return await suite.decide(role, suite.vote(requested, who, choice, key=key, **changes))
+
+    return act
+
+
+def altered(change: Callable[[bytes], bytes], *, role: str = "bot") -> Move:
+    """Publish ada's valid decision with its bytes changed after signing."""
+
+    async def act(suite: AttackedSuite) -> str:
+        requested = await suite.request()
+        decision = suite.vote(requested)
+        body = change(decision.model_dump_json().encode())
+        return await receipt_of(suite, requested, decision, body, role=role)
+
+    return act
+
+
+async def receipt_of(
+    suite: AttackedSuite, about: ApprovalRequested, decision: Decision, body: bytes, *, role: str = "bot"
+) -> str:
+    """Publish bytes in place of a decision, and return the code of their receipt."""
+    sequence = await suite.send(role, about.workflow_id, body)
+    return await suite.receipt(about.request_id, decision.message_id, sequence)
