@@ -128,7 +128,9 @@ async def publishing_agents(house: House) -> AsyncIterator[Perdure]:
 async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> AsyncIterator[House]:
     """Run ``perdure up`` in a folder of its own, with more keys if need be, for as long as the block lasts."""
     folder.mkdir()
-    (folder / "perdure.yaml").write_text(yaml.safe_dump({**_CONFIGURATION, **more}))
+    (folder / "perdure.yaml").write_text(
+        yaml.safe_dump({**_CONFIGURATION, "approvals": {"keys": str(folder / "keys")}, **more})
+    )
     began = time.monotonic()
     up = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("perdure"),

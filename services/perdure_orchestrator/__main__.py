@@ -15,12 +15,14 @@ from perdure.bus.jetstream.key_value import NatsKeyValue
 from perdure.bus.jetstream.objects import NatsObjects
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
+from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.payload_store import PAYLOADS
@@ -35,6 +37,8 @@ from perdure_orchestrator.worker import run_worker
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
     refuse_approvals(settings)
+    if problems := list(folder_problems(settings)):
+        raise InvalidConfiguration(*problems)
     plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)

@@ -11,6 +11,7 @@ from perdure.local.approver import known_approvers
 from perdure.runtime.check import run_check
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.models import Models, UnknownModel
+from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.approvals_check import approval_problems
 from perdure_orchestrator.registry import Registry, load_registry, registry_of
 from perdure_orchestrator.sandbox_check import sandbox_problem
@@ -20,7 +21,7 @@ __all__ = ["find_problems"]
 
 
 def find_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the modules of ``workflows:``, the workflows of routes, the model, and approvals.
+    """Yield what is wrong with the modules of ``workflows:``, routes' workflows, the model, MCP servers and approvals.
 
     Raises:
         SetupError: The approvers file cannot be read or is wrong.
@@ -30,6 +31,7 @@ def find_problems(settings: Settings) -> Iterator[Problem]:
     if not broken:
         yield from _registry_problems(settings)
     yield from _model_problems(settings)
+    yield from folder_problems(settings)
     yield from approval_problems(settings, known_approvers(settings))
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, JsonValue, model_validator
 
 from perdure.approvers.directory_check import directory_problems
-from perdure.approvers.entries import Approver, Entry, Proxy, PublicKey
+from perdure.approvers.entries import Approver, DirectoryEntry, Proxy, PublicKey
 from perdure.approvers.signature import verifies
 from perdure.contracts import ReceiptCode, Severity
 from perdure.errors import PerdureError
@@ -47,7 +47,7 @@ class NotVerified(PerdureError):
         self.code: ReceiptCode = code
 
 
-class Directory(Entry):
+class Directory(DirectoryEntry):
     """The content of the approvers file.
 
     Attributes:

@@ -10,7 +10,7 @@ from perdure.approvers.keys import key_id_of
 from perdure.contracts import Severity
 from perdure.contracts.instant import Instant
 
-__all__ = ["Approver", "Away", "Entry", "Proxy", "PublicKey"]
+__all__ = ["Approver", "Away", "DirectoryEntry", "Proxy", "PublicKey"]
 
 _KEY_BYTES: Final = 32
 
@@ -21,13 +21,13 @@ def _is_key(text: str) -> str:
     return text
 
 
-class Entry(BaseModel):
+class DirectoryEntry(BaseModel):
     """A part of the approvers file; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PublicKey(Entry):
+class PublicKey(DirectoryEntry):
     """A public key of an approver or proxy.
 
     Attributes:
@@ -51,7 +51,7 @@ class PublicKey(Entry):
         return key_id_of(self.raw)
 
 
-class Away(Entry):
+class Away(DirectoryEntry):
     """An absence, during which delegates vote for an approver.
 
     Attributes:
@@ -69,7 +69,7 @@ class Away(Entry):
         return (self.since is None or self.since <= time) and (self.until is None or time < self.until)
 
 
-class Approver(Entry):
+class Approver(DirectoryEntry):
     """A person who may vote.
 
     Attributes:
@@ -87,7 +87,7 @@ class Approver(Entry):
     email: str | None = None
 
 
-class Proxy(Entry):
+class Proxy(DirectoryEntry):
     """A program that signs for people whom it authenticates itself, as the notifier does by Slack.
 
     Attributes:

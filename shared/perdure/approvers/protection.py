@@ -34,9 +34,9 @@ def read_headers(pem: bytes) -> dict[str, str]:
 def locked_headers(key_id: str, protection: Protection) -> dict[str, str]:
     """Return the headers of a new file."""
     headers = {_KEY: key_id, _PROTECTION: protection}
-    return headers | (
-        {_SALT: b64encode(secrets.token_bytes(_SALT_BYTES)).decode()} if protection == "passphrase" else {}
-    )
+    if protection == "passphrase":
+        headers[_SALT] = b64encode(secrets.token_bytes(_SALT_BYTES)).decode()
+    return headers
 
 
 def lock_secret(headers: Mapping[str, str], passphrase: str | None) -> bytes:
@@ -61,9 +61,7 @@ def unlock_secret(file: Path, headers: Mapping[str, str]) -> bytes:
     if headers.get(_PROTECTION) == "keyring":
         secret = _keyring("get_password", headers[_KEY])
         if secret is None:
-            raise SetupError(
-                f"The keyring does not hold the secret of {file}: it was locked on another machine or user."
-            )
+            raise SetupError(f"The keyring does not hold the secret of {file}: another machine or user made it.")
         return str(secret).encode()
     passphrase = ask_passphrase(f"Passphrase of {file.stem}: ", file)
     return _derived(passphrase, headers) if _SALT in headers else passphrase.encode()

@@ -23,12 +23,7 @@ def record_change(file: ApproversFile, change: ApproverChanged) -> None:
     try:
         run_command(_publish(change))
     except PerdureError:
-        console.print(
-            plain(
-                "No bus was reached: ADMIN gets the new file when the orchestrator reads it, without who changed it."
-            ),
-            soft_wrap=True,
-        )
+        console.print(_OFFLINE, soft_wrap=True)
 
 
 def change_of(file: ApproversFile, **fields: object) -> ApproverChanged:
