@@ -20,7 +20,7 @@ import yaml
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
-from perdure.local.state import Endpoints
+from perdure.local.state import Endpoints, State
 
 __all__ = ["INBOX", "House", "Perdure", "open_house", "publishing", "publishing_agents"]
 
@@ -143,7 +143,7 @@ async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({}
     try:
         endpoints = await _told(up)
         ready_seconds = time.monotonic() - began
-        operator = folder / ".perdure" / "nkeys" / "operator.nk"
+        operator = State(folder / ".perdure").seed("operator")
         yield House(
             endpoints, operator, ready_seconds, {name: psutil.Process(pid) for name, pid in endpoints.pids.items()}
         )

@@ -73,7 +73,7 @@ def ask_passphrase(prompt: str, file: Path) -> str:
     Raises:
         SetupError: There is no terminal.
     """
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):
         raise SetupError(
             f"{file} is encrypted with a passphrase, and there is no terminal to ask on. Sign at a terminal, or give "
             "programs a key of their own: `perdure approvers add NAME --protect keyring`, or none."

@@ -23,7 +23,7 @@ def choose_protection(asked: Protection | None, *, proxy: bool) -> tuple[Protect
     """
     if asked == "passphrase":
         return "passphrase", typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
-    if asked is not None or proxy or not sys.stdin.isatty():
+    if asked is not None or proxy or not (sys.stdin and sys.stdin.isatty()):
         return asked or "none", None
     passphrase = typer.prompt(
         "Passphrase (empty: none)", default="", show_default=False, hide_input=True, confirmation_prompt=True
