@@ -1,4 +1,11 @@
+import os
+import tempfile
+
 from hypothesis import HealthCheck, settings
+
+# The keys that suites under test make lie outside their state folders, and not among those of whoever runs the tests.
+_data = tempfile.TemporaryDirectory(prefix="perdure-tests-")
+os.environ["XDG_DATA_HOME"] = _data.name
 
 pytest_plugins = ["perdure.testing.plugin"]
 

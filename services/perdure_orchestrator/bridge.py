@@ -10,10 +10,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.approvers import ApproversFile, NotVerified
 from perdure.bus import Bus, StoredMessage, decode
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow, from_token
-from perdure.errors import InvalidMessage, SetupError, Unavailable
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.parsing import read_argument, read_decision, unreadable
@@ -42,7 +43,7 @@ class Bridge:
         self._bus = bus
         self._ledger = ledger
         self._registry = registry
-        self._approvers = approvers
+        self._approvers = RecordedApprovers(approvers, bus)
         self._settings = settings
 
     async def command(self, message: StoredMessage) -> None:
@@ -68,13 +69,13 @@ class Bridge:
         received = ReceivedDecision(
             decision_id=decision.message_id, decision=decision, place=_place(message), stored_at=message.stored_at
         )
+        approvers = await self._approvers.version()  # without the approvers file no decision can be judged
+        received = received.model_copy(update={"approvers_digest": approvers.digest})
         try:
-            identity = self._approvers.current().identify(body, datetime.now(UTC))
+            identity = approvers.directory.identify(body, message.stored_at)
         except NotVerified as error:
             await self._bus.publish(received.receipt(error.code, str(error)))
             return
-        except SetupError as error:  # without the approvers file no decision can be judged
-            raise Unavailable(str(error)) from error
         received = received.model_copy(update=asdict(identity))
         try:
             await self._signal(decision.workflow_id, DECISION_SIGNAL, received, message, request_id=_place(message))

@@ -9,9 +9,9 @@ from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from perdure.approvers import Directory, NotVerified
+from perdure.approvers import ApproversVersion, NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
-from perdure.errors import InvalidMessage, SetupError, Unavailable
+from perdure.errors import InvalidMessage
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.verdict import Verdict
 from perdure_orchestrator.parsing import read_decision
@@ -27,17 +27,13 @@ _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: deci
 
 
 class Approvers(Protocol):
-    """Where the approvers' keys come from, such as an ``ApproversFile``."""
+    """Where the approvers' keys come from, such as ``RecordedApprovers``."""
 
-    @property
-    def digest(self) -> str | None:
-        """SHA-256 of the file that ``current`` returned last, in hex."""
-
-    def current(self) -> Directory:
+    async def version(self) -> ApproversVersion:
         """Return the approvers.
 
         Raises:
-            SetupError: The file cannot be read.
+            Unavailable: They cannot be read.
         """
 
 
@@ -63,7 +59,7 @@ class DecisionVerifier:
         if message is None:
             kept = await self._kept(sequence)
             return kept.verdict if kept and kept.refuses(workflow_id) else _refused(sequence, "not_kept", _GONE)
-        verdict, sha256 = self._verified(message), _sha256(message)
+        verdict, sha256 = await self._verified(message), _sha256(message)
         if verdict.received is None or verdict.received.decision.workflow_id != workflow_id:
             return _refused(sequence, "unreadable", verdict.reason or _ELSEWHERE)
         if await self._verifications.create(_key(sequence), _Kept(sha256=sha256, verdict=verdict).to_json()):
@@ -71,26 +67,23 @@ class DecisionVerifier:
         kept = await self._kept(sequence)
         return kept.verdict if kept and kept.sha256 == sha256 and kept.grants_no_more_than(verdict) else verdict
 
-    def _verified(self, message: StoredMessage) -> Verdict:
+    async def _verified(self, message: StoredMessage) -> Verdict:
         try:
             decision, body = read_decision(message)
         except InvalidMessage as error:
             return _refused(message.sequence, "unreadable", error.detail)
         except RecursionError:
             return _refused(message.sequence, "unreadable", "it is nested too deeply")
-        try:
-            directory, digest = self._approvers.current(), self._approvers.digest
-        except SetupError as error:
-            raise Unavailable(str(error)) from error
+        approvers = await self._approvers.version()
         received = ReceivedDecision(
             decision_id=decision.message_id,
             decision=decision,
             place=_key(message.sequence),
             stored_at=message.stored_at,
-            approvers_digest=digest,
+            approvers_digest=approvers.digest,
         )
         try:
-            identity = directory.identify(body, message.stored_at)
+            identity = approvers.directory.identify(body, message.stored_at)
         except NotVerified as error:
             return Verdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
         known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})

@@ -17,6 +17,7 @@ from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, Wo
 
 from perdure.approvers import ApproversFile
 from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
@@ -80,7 +81,9 @@ class PerdurePlugin(SimplePlugin):
         self._progress = ProgressInterceptor(self._bus, log)
         if verifications is None:
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
-        verifier = DecisionVerifier(self._bus, approvers or ApproversFile(settings.approvers_file), verifications)
+        if approvers is None:
+            approvers = RecordedApprovers(ApproversFile(settings.approvers_file), self._bus)
+        verifier = DecisionVerifier(self._bus, approvers, verifications)
         self._activities = WorkerActivities(
             settings, self._bus, self._objects, log, verifier=verifier, backends=backends
         )

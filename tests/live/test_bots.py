@@ -24,7 +24,7 @@ def bot(folder: Path, language: str, *arguments: str) -> subprocess.CompletedPro
     endpoints = json.loads((folder / ".perdure" / "endpoints.json").read_text())
     seed = folder / ".perdure" / "nkeys" / "bot.nk"
     environment = {**os.environ, "NATS_URL": endpoints["nats"], "NATS_NKEY_SEED_FILE": str(seed)}
-    command = [*PROGRAMS[language], str(folder / ".perdure" / "keys" / "bot.pem"), *arguments]
+    command = [*PROGRAMS[language], str(folder / "keys" / "bot.pem"), *arguments]
     where = folder / "chatops_bot"
     return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Path) -> None:
     with running(folder):
-        assert perdure(folder, "approvers", "add", "bot").returncode == 0
+        assert perdure(folder, "approvers", "add", "bot", "--folder", "keys", "--protect", "none").returncode == 0
         results = {}
         for language, verb in (("python", "approve"), ("javascript", "reject")):
             assert bot(folder, language, "list").stdout == ""
@@ -76,7 +76,7 @@ def decide_with_openssl(folder: Path) -> object:
     """Do what the shell commands of the bot's README do, with Python in place of ``nats`` and ``jq``."""
     perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "shell")
     (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
-    pem, unsigned = str(folder / ".perdure" / "keys" / "bot.pem"), folder / "unsigned"
+    pem, unsigned = str(folder / "keys" / "bot.pem"), folder / "unsigned"
     openssl = shutil.which("openssl") or "openssl"
     der = subprocess.run([openssl, "pkey", "-in", pem, "-pubout", "-outform", "DER"], capture_output=True, check=True)
     digest = subprocess.run([openssl, "sha256", "-r"], input=der.stdout[-32:], capture_output=True, check=True)

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import Approver, SigningKey
 from perdure.bus import MemoryKeyValue
-from perdure.contracts import Receipt
+from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
 from perdure.flow.request_digest import request_digest
@@ -88,7 +88,10 @@ async def test_a_decision_without_a_valid_signature_never_reaches_a_run(
             await bridge.decision(stored_message("decisions.nobody", sequence, message.model_dump_json().encode()))
 
     assert [receipt.code for receipt in worker.bus.published if isinstance(receipt, Receipt)] == list(refused)
-    assert len({receipt.message_id for receipt in worker.bus.published}) == len(refused), "no two receipts share an id"
+    receipts = [receipt for receipt in worker.bus.published if isinstance(receipt, Receipt)]
+    assert len({receipt.message_id for receipt in receipts}) == len(refused), "no two receipts share an id"
+    (version,) = [it for it in worker.bus.published if isinstance(it, ApproversFileRead)]
+    assert {receipt.approvers_digest for receipt in receipts} == {version.digest}
 
 
 async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
@@ -117,7 +120,7 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
             assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
-    assert number == 3, "one signal, with a spark before and after"
+    assert number == 5, "a record of the approvers file and a signal, with a spark before and after each"
 
 
 async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
@@ -142,7 +145,7 @@ async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
             }
             if fuse.left > 0:
                 break
-    assert number == 3, "one receipt, with a spark before and after"
+    assert number == 5, "a record of the approvers file and a receipt, with a spark before and after each"
 
 
 async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(

@@ -16,6 +16,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "SIGNALS": (),
     "RECEIPTS": ("orchestrator",),
     "NOTIFICATIONS": ("notifier",),
+    "ADMIN": ("orchestrator",),
     "DLQ": ("audit", "ingest", "notifier", "orchestrator"),
 }
 """The services that publish to each stream; empty where only users' programs and bots do."""

@@ -49,11 +49,13 @@ _REQUESTS: Final = {  # from the operator, by responder
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
+_READ_BY_ORCHESTRATOR: Final = ("admin.approvers_file", "admin.policies")
+
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
     "ingest": ("commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
-    "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
+    "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator", *_READ_BY_ORCHESTRATOR),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     "audit": ("dlq.>",),  # dead letters about the consumers of other services
     "operator": (*_ALL_SUBJECTS, QUEUES["NOTICES"].subjects),  # dead letters are resent on their original subject

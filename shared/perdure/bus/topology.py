@@ -124,6 +124,7 @@ _MESSAGE_STREAMS: Final = {
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
         Stream("DLQ", "dlq.>", timedelta(days=90), duplicate_window=_LONG_DUPLICATE_WINDOW),
+        Stream("ADMIN", "admin.>", timedelta()),  # that the approvers file was once read is never forgotten
     )
 }
 

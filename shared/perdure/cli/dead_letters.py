@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
 from perdure.bus import NatsBus, NatsKeyValue, decode
 from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
-from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
+from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
 from perdure.errors import NotFound
+from perdure.local.approver import login_name
 
 __all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
@@ -65,6 +67,7 @@ async def resend_dead_letters(
         objection = _GONE if body is None else await _objection(dead_letter, body, ledger)
         if body is not None and objection is None and not dry_run:
             await bus.publish_raw(resent(dead_letter, body, place=place))
+            await bus.publish(_settled("resent", place, dead_letter))
             await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
         yield place, dead_letter, objection
@@ -73,9 +76,24 @@ async def resend_dead_letters(
 async def drop_dead_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
     """Delete dead letters from the stream, and return them."""
     dead_letters = await find_dead_letters(bus, choice)
-    for place in () if dry_run else dead_letters:
+    for place, dead_letter in {} if dry_run else dead_letters.items():
+        await bus.publish(_settled("dropped", place, dead_letter))
         await bus.delete(_STREAM, place)
     return dead_letters
+
+
+def _settled(act: Literal["resent", "dropped"], place: int, dead_letter: DeadLetter) -> DeadLetterSettled:
+    return DeadLetterSettled(
+        act=act,
+        number=place,
+        service=dead_letter.service,
+        reason=dead_letter.reason,
+        original_subject=dead_letter.original_subject,
+        stream=dead_letter.stream,
+        stream_sequence=dead_letter.stream_sequence,
+        by=login_name(),
+        at=datetime.now(UTC),
+    )
 
 
 async def _body(bus: NatsBus, dead_letter: DeadLetter) -> bytes | None:

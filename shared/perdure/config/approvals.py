@@ -30,8 +30,9 @@ class ApprovalSettings(Section):
     Attributes:
         approvers: The file of people, their public keys and roles; it is read again when it changes. By default
             ``approvers.yaml`` in the state folder, to which the local engine adds the person who started it.
-        keys: The folder of the private keys that people sign with on this machine, each ``<approver>.pem``; by default
-            ``keys`` in the state folder.
+        keys: The folder of the private keys that people sign with on this machine, each ``<approver>.pem``. By default
+            it lies outside the state folder: ``~/.local/share/perdure/<project>-<digest>/keys``. A folder ``keys`` that
+            0.1 made in the state folder is still used. With servers of your own: ``keys`` in the state folder.
         policies: By workflow; ``*`` is for all others. The workflow author's policy takes precedence.
     """
 

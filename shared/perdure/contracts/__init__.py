@@ -1,5 +1,6 @@
 """The messages on the bus, as frozen pydantic models: pure data, no I/O."""
 
+from perdure.contracts.admin import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
 from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
@@ -35,10 +36,13 @@ __all__ = [
     "ApprovalExpired",
     "ApprovalReminded",
     "ApprovalRequested",
+    "ApproverChanged",
+    "ApproversFileRead",
     "BatchReport",
     "CancelWorkflow",
     "Comment",
     "DeadLetter",
+    "DeadLetterSettled",
     "Decision",
     "DocumentReport",
     "DocumentSubmitted",
@@ -47,6 +51,7 @@ __all__ = [
     "EventReference",
     "Message",
     "Notification",
+    "PoliciesRead",
     "Policy",
     "Progress",
     "ProgressKind",
