@@ -16,13 +16,13 @@ from temporalio.worker import (
 from perdure.contracts import Progress
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
-from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.messages import READ_RULES, RESOLVE_POLICY, ModelResult, ToolResult
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.flow.run import Run
 
 __all__ = ["StepScheduler"]
 
-_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS})
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS})
 
 
 @dataclass(frozen=True, slots=True)

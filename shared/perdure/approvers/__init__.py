@@ -5,23 +5,29 @@ from perdure.approvers.eligibility import escalated, may_vote
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.policy_check import policy_problems
+from perdure.approvers.policy_floor import PolicyConflict, tightened
+from perdure.approvers.request_check import DigestMismatch, check_digest
 from perdure.approvers.signature import canonical, sign, verifies
 
 __all__ = [
     "Approver",
     "ApproversFile",
     "Away",
+    "DigestMismatch",
     "Directory",
     "Identity",
     "NotVerified",
+    "PolicyConflict",
     "Proxy",
     "PublicKey",
     "SigningKey",
     "canonical",
+    "check_digest",
     "escalated",
     "key_id_of",
     "may_vote",
     "policy_problems",
     "sign",
+    "tightened",
     "verifies",
 ]

@@ -103,11 +103,13 @@ class Identity:
         roles: The approver's roles, and those of the people they stand in for.
         stands_in_for: People who are away and have the approver as delegate.
         proxy: The program that signed for the approver; None if they signed themselves.
+        own_roles: Only the approver's own roles.
     """
 
     roles: tuple[str, ...]
     stands_in_for: tuple[str, ...]
     proxy: str | None
+    own_roles: tuple[str, ...] | None = None
 
 
 class NotVerified(PerdureError):
@@ -157,7 +159,7 @@ class Directory(_Entry):
         if key.revoked is not None and key.revoked <= now:
             raise NotVerified("revoked_key", f"the key {key_id} was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC")
         names, roles = self.represented(who, now)
-        return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy)
+        return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy, self.approvers[who].roles)
 
     def represented(self, who: str, now: datetime) -> tuple[set[str], set[str]]:
         """Return the people that somebody may vote for now, themselves included, and all roles of these people."""
