@@ -4,7 +4,8 @@ Only fields that a policy sets count; a default says nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+from enum import IntEnum
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -14,9 +15,14 @@ from perdure.errors import PerdureError
 
 __all__ = ["PolicyConflict", "says_proxies", "tightened", "with_proxies_decided"]
 
-_NONE, _ONE_VOTE, _DISTINCT = range(3)
-_ProxyLevel = Literal[0, 1, 2]
-"""What a policy accepts of proxies, the strictest first."""
+
+class _Proxies(IntEnum):
+    """What a policy accepts of proxies, the strictest first."""
+
+    NONE = 0
+    ONE_VOTE = 1
+    DISTINCT_PEOPLE = 2
+
 
 _AUTHORS_OWN: Final = ("remind_every",)
 """Fields that loosen nothing: the author's value counts if there is one."""
@@ -144,25 +150,27 @@ def _silence(floor: Policy, asked: Policy) -> tuple[Any, str]:
     return min(timeouts, default=None), "reject"
 
 
-def _level(policy: Policy) -> _ProxyLevel:
+def _level(policy: Policy) -> _Proxies:
     if not policy.proxies:
-        return _NONE
-    return _DISTINCT if policy.distinct_people else _ONE_VOTE
+        return _Proxies.NONE
+    return _Proxies.DISTINCT_PEOPLE if policy.distinct_people else _Proxies.ONE_VOTE
 
 
-def _joined_level(floor: Policy | None, asked: Policy, joined: Policy) -> _ProxyLevel:
-    by_floor: _ProxyLevel | None = None
+def _joined_level(floor: Policy | None, asked: Policy, joined: Policy) -> _Proxies:
+    by_floor: _Proxies | None = None
     if floor is not None:
-        by_floor = _level(floor) if says_proxies(floor) else _NONE if floor.needs_several else _ONE_VOTE
+        by_floor = _level(floor) if says_proxies(floor) else _Proxies.NONE if floor.needs_several else _Proxies.ONE_VOTE
     if says_proxies(asked):
         return _level(asked) if by_floor is None or _level(asked) < by_floor else by_floor
     if by_floor is not None and (says_proxies(floor or asked) or not joined.needs_several):
         return by_floor
-    return _NONE if joined.needs_several else _ONE_VOTE
+    return _Proxies.NONE if joined.needs_several else _Proxies.ONE_VOTE
 
 
-def _with_level(policy: Policy, level: _ProxyLevel) -> Policy:
-    return policy.model_copy(update={"proxies": level != _NONE, "distinct_people": level == _DISTINCT})
+def _with_level(policy: Policy, level: _Proxies) -> Policy:
+    return policy.model_copy(
+        update={"proxies": level != _Proxies.NONE, "distinct_people": level == _Proxies.DISTINCT_PEOPLE}
+    )
 
 
 def _names(policy: Policy) -> str:
