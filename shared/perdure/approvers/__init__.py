@@ -6,7 +6,7 @@ from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.policy_check import policy_problems
 from perdure.approvers.policy_floor import PolicyConflict, tightened
-from perdure.approvers.request_check import DigestMismatch, check_digest
+from perdure.approvers.request_check import DigestMismatch, check_digest, check_seen
 from perdure.approvers.signature import canonical, sign, verifies
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SigningKey",
     "canonical",
     "check_digest",
+    "check_seen",
     "escalated",
     "key_id_of",
     "may_vote",
