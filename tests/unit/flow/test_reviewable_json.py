@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from perdure.contracts import content_digest  # noqa: F401 (imported by the subprocess)
-from perdure.flow.reviewable_json import reviewable_json  # noqa: F401 (likewise)
+from perdure.flow.reviewable_json import reviewable_json
 
 ROOT = Path(__file__).parents[3]
 LETTERS = frozenset("abcdefgh")
