@@ -24,9 +24,20 @@ NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # the bot's NATS user, w
 
 
 # What a reviewer must see before deciding, for the digest is about all of it.
-COVERED = (
-    "title details action policy severity requester on_behalf_of workflow workflow_id run_id request_id expires_at"
-).split()
+COVERED = [
+    "title",
+    "details",
+    "action",
+    "policy",
+    "severity",
+    "requester",
+    "on_behalf_of",
+    "workflow",
+    "workflow_id",
+    "run_id",
+    "request_id",
+    "expires_at",
+]
 
 
 async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:

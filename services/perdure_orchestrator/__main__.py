@@ -22,6 +22,7 @@ from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.app import Role, create_app
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
+from perdure_orchestrator.policy_start import refuse_policies
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
@@ -30,6 +31,7 @@ from perdure_orchestrator.worker import run_worker
 
 @asynccontextmanager
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
+    refuse_policies(settings)
     registry = load_registry(settings.workflows)
     plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
     client = await connect_temporal(settings.temporal, plugin)

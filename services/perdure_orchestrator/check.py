@@ -10,6 +10,7 @@ from perdure.errors import SetupError
 from perdure.runtime.check import run_check
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.models import Models, UnknownModel
+from perdure_orchestrator.policy_start import unusable_policies
 from perdure_orchestrator.registry import Registry, load_registry, registry_of
 from perdure_orchestrator.sandbox_check import sandbox_problem
 from perdure_orchestrator.user_modules import import_user_module
@@ -18,12 +19,14 @@ __all__ = ["find_problems"]
 
 
 def find_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the modules of ``workflows:``, with the workflows of routes, and with the model."""
+    """Yield what is wrong with the modules of ``workflows:``, the workflows of routes, the model and the policies."""
     broken = list(_module_problems(settings))
     yield from broken
     if not broken:
         yield from _registry_problems(settings)
     yield from _model_problems(settings)
+    where = source_position("approvals", "policies")
+    yield from (Problem(where=where, what=problem) for problem in unusable_policies(settings))
 
 
 def _module_problems(settings: Settings) -> Iterator[Problem]:

@@ -1,12 +1,11 @@
 """The operator's policies: which one is the floor of a request, and what its conditions add."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from perdure.approvers.directory import Directory
 from perdure.approvers.policy_condition import PolicyCondition
 from perdure.approvers.policy_floor import says_proxies
 from perdure.config.approvals import OperatorPolicy, Tightening
@@ -54,14 +53,19 @@ class OperatorPolicies:
         return Policy.model_validate(policy.model_dump(exclude={"tighten"}, exclude_unset=True))
 
 
-def undecided_proxies(policies: Mapping[str, OperatorPolicy], known: Directory) -> Iterator[str]:
-    """Yield a sentence for each policy that needs several people and does not say what proxies may sign for them."""
+def undecided_proxies(policies: Mapping[str, OperatorPolicy], proxies: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each policy that needs several people and does not say what proxies may sign for them.
+
+    Args:
+        policies: The section ``approvals.policies``.
+        proxies: Names of the proxies that there are, or will be.
+    """
+    names = ", ".join(sorted(proxies))
     for workflow, policy in policies.items():
         demanding = [policy, *(_with(policy, tightening) for tightening in policy.tighten)]
-        if known.proxies and not says_proxies(policy) and any(it.needs_several for it in demanding):
-            proxies = ", ".join(known.proxies)
+        if names and not says_proxies(policy) and any(it.needs_several for it in demanding):
             yield (
-                f"approvals.policies.{workflow} needs several people or has a veto, and {proxies} may sign for people: "
+                f"approvals.policies.{workflow} needs several people or has a veto, and {names} may sign for people: "
                 "add the line `proxies: false` (each signs with their own key), `proxies: {distinct_people: true}` "
                 "(it tells people apart, as Slack does) or `proxies: true` (all votes that it signs count as one)."
             )

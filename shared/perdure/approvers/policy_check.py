@@ -8,6 +8,7 @@ from perdure.approvers.directory import Directory
 from perdure.approvers.eligibility import is_asked
 from perdure.contracts import Policy
 from perdure.values.nearest import nearest
+from perdure.values.role_quorums import missing_votes
 
 __all__ = ["policy_problems"]
 
@@ -43,7 +44,9 @@ def _names(policy: Policy, known: Directory) -> Iterator[str]:
     for person in dict.fromkeys([*policy.people, *(name for rung in rungs for name in rung.people)]):
         if person not in known.approvers:
             yield f"the approvers file knows no {person}{nearest(person, set(known.approvers))}"
-    for role in dict.fromkeys([*policy.roles, *policy.veto_roles, *(name for rung in rungs for name in rung.roles)]):
+    for role in dict.fromkeys(
+        [*policy.voting_roles, *policy.veto_roles, *(name for rung in rungs for name in rung.roles)]
+    ):
         if role not in roles:
             yield f"nobody has the role {role}{nearest(role, roles)}"
 
@@ -56,6 +59,9 @@ def _quorum(policy: Policy, known: Directory, now: datetime) -> Iterator[str]:
         who = f"only {', '.join(sorted(asked))}" if asked else "nobody"
         advice = "add people with `perdure approvers add`, or lower the quorum."
         yield f"{policy.quorum} must approve, and {who} can: {advice}"
+    roles = [known.represented(name, now)[1] for name in asked]
+    for role, count in missing_votes(policy.role_quorums, roles).items():
+        yield f"role_quorums: {count} more with the role {role} must approve than can, each counted for one role"
 
 
 def _can_sign(name: str, policy: Policy, known: Directory, now: datetime) -> bool:

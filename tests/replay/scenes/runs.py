@@ -1,6 +1,7 @@
 """Children, renewals, alerts, large values, and built-in workflows."""
 
 from perdure.flow.request_digest import request_digest
+
 from tests.replay.recording import OPEN, Recording
 from tests.replay.scenes.scene import scene
 

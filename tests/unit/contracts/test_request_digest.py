@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from perdure.approvers import DigestMismatch, check_digest
 from perdure.contracts import ApprovalRequested, Escalation, Policy, content_digest, request_digest
 
 VECTOR: Final = Path(__file__).parents[3] / "docs" / "request-digest.json"
+NODE: Final = shutil.which("node") or "node"
 NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
@@ -47,13 +49,14 @@ def test_the_published_vector_is_computed_by_this_code() -> None:
 def test_javascript_computes_the_vector_from_the_request_alone() -> None:
     program = """
       const {createHash} = require("node:crypto");
+      const pair = (it) => (key) => `${JSON.stringify(key)}:${canonical(it[key])}`;
       const canonical = (it) => Array.isArray(it) ? `[${it.map(canonical)}]` : it && typeof it === "object"
-        ? `{${Object.keys(it).sort().map((key) => `${JSON.stringify(key)}:${canonical(it[key])}`)}}` : JSON.stringify(it);
+        ? `{${Object.keys(it).sort().map(pair(it))}}` : JSON.stringify(it);
       const vector = JSON.parse(require("node:fs").readFileSync(process.argv[1]));
       const shown = Object.fromEntries(vector.covered.map((name) => [name, vector.request[name] ?? null]));
       console.log(createHash("sha256").update(canonical(shown)).digest("hex"));
     """
-    printed = subprocess.check_output(["node", "-e", program, str(VECTOR)], text=True)
+    printed = subprocess.check_output([NODE, "-e", program, str(VECTOR)], text=True)
 
     assert printed.strip() == json.loads(VECTOR.read_text())["digest"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from perdure.contracts import ApprovalRequested, Decision, Policy, Severity
 from perdure.flow.ballot import Ballot, ReceivedDecision
-from perdure.flow.role_quorums import missing_votes
+from perdure.values.role_quorums import missing_votes
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DIGEST = "a" * 64

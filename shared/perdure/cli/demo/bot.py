@@ -18,9 +18,20 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-_COVERED: Final = (
-    "title details action policy severity requester on_behalf_of workflow workflow_id run_id request_id expires_at"
-).split()
+_COVERED: Final = [
+    "title",
+    "details",
+    "action",
+    "policy",
+    "severity",
+    "requester",
+    "on_behalf_of",
+    "workflow",
+    "workflow_id",
+    "run_id",
+    "request_id",
+    "expires_at",
+]
 
 
 async def main(server: str, workflow_id: str, key_file: str) -> int:
