@@ -83,6 +83,7 @@ def _request_text(request: ApprovalRequested) -> str:
         [
             f"Request {request.request_id} of {request.workflow}" + (f", {request.severity}" if urgent else ""),
             *([f"Requested by {request.requester}"] if request.requester else []),
+            *([f"On behalf of {request.on_behalf_of}, as the run says"] if request.on_behalf_of else []),
             *([as_text(request.details)] if request.details is not None else []),
             *([f"On approval: {as_text(request.action)}"] if request.action is not None else []),
             f"Decide {decided_before(request.expires_at)}:",

@@ -17,6 +17,7 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
 from perdure.contracts import PoliciesRead
 from perdure.errors import SetupError, Unavailable
+from perdure_orchestrator.policy_start import unusable_policies
 
 __all__ = ["approval_problems", "record_policies", "refuse_approvals", "watch_approvers"]
 
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 def approval_problems(settings: Settings, known: Directory) -> Iterator[Problem]:
     """Yield what keeps each policy from being met, and where an approval by silence would reach nobody."""
+    where = source_position("approvals", "policies")
+    yield from (Problem(where=where, what=what) for what in unusable_policies(settings, known))
     now = datetime.now(UTC)
     for workflow, policy in settings.approvals.policies.items():
         one = {workflow: policy}

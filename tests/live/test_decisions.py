@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pytest
+from perdure.flow.request_digest import request_digest
 from temporalio.client import Client
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
 from perdure.bus import RawMessage, decode
 from perdure.contracts import Decision, Progress, Receipt
-from perdure.flow.request_digest import request_digest
 from tests.support.people import signed
 from tests.support.suite import World, shared_world
 

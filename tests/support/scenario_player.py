@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, StoredMessage
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
-from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Receipt
+from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Message, Receipt
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.fuse import Fuse, Fused, Killed
@@ -100,9 +100,9 @@ class ScenarioPlayer:
         covers that with a real server).
         """
         was_over = await self.is_over()
-        raw = RawMessage(
-            f"decisions.{self.run.id}", self.approvers.body(stored.decision, self.run.id, self.started_at), {}
-        )
+        digest = self.digests.get(f"{self.run.id}.{stored.decision.number}")
+        body = self.approvers.body(stored.decision, self.run.id, self.started_at, digest)
+        raw = RawMessage(f"decisions.{self.run.id}", body, {})
         message = StoredMessage(raw, "DECISIONS", stored.place, await self.environment.get_current_time(), pending=0)
         fuse, self.fuse = self.fuse, Fuse(0)
         try:
@@ -113,6 +113,10 @@ class ScenarioPlayer:
             if not was_over and await self.is_over():
                 return
             await self.bridge(self.environment.client, self.bus).decision(message)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {it.request_id: it.digest for it in self.bus.published if isinstance(it, ApprovalRequested)}
 
     def bridge(self, client: Any, bus: Any) -> Bridge:
         return Bridge(

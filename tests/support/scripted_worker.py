@@ -103,18 +103,26 @@ class ScriptedWorker:
             task_timeout=task_timeout,
         )
 
-    async def approval_request(self) -> ApprovalRequested:
-        """Wait for the first approval request and return it."""
+    async def approval_request(self, run_id: str = "") -> ApprovalRequested:
+        """Wait for the first approval request, of this run if one is given, and return it."""
         async for stored in self.bus.subscribe("approvals.requested.>", replay=True):
             message = decode(stored.raw)
             assert isinstance(message, ApprovalRequested)
-            return message
+            if run_id in {"", message.workflow_id}:
+                return message
         raise AssertionError
 
+    def digest(self, request_id: str) -> str:
+        """Return the digest of a published request; of one that nobody can have seen, any digest."""
+        published = {it.request_id: it.digest for it in self.bus.published if isinstance(it, ApprovalRequested)}
+        return published.get(request_id, "0" * 64)
+
     def decision(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> Decision:
+        request_id = fields.get("request_id", f"{run.id}.1")
         whole = {
             "workflow_id": run.id,
-            "request_id": f"{run.id}.1",
+            "request_id": request_id,
+            "digest": self.digest(request_id),
             "decision": "approve",
             "approver": "ann",
             "nonce": nonce,

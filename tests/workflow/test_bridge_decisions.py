@@ -16,12 +16,11 @@ from perdure.bus import MemoryKeyValue
 from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
-from perdure.flow.request_digest import request_digest
 from tests.support.binaries import binary
 from tests.support.bridges import Echo, new_bridge, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
-from tests.support.scripted_worker import open_scripted_worker
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -45,8 +44,8 @@ async def real_server() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
-    return signed_body(key, who, f"{run_id}.1", request_digest("Agreed?"))
+async def decision_of(key: SigningKey, who: str, run_id: str, worker: ScriptedWorker) -> bytes:
+    return signed_body(key, who, f"{run_id}.1", (await worker.approval_request(run_id)).digest)
 
 
 async def test_a_decision_published_twice_is_one_decision_with_a_receipt_for_each_place(
@@ -106,14 +105,13 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
                 worker, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(worker.bus, fuse)
             )
             bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
-            ada = stored_message(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
+            adas, bobs = [await decision_of(key, who, run.id, worker) for who, key in keys.items()]
+            ada = stored_message(f"decisions.{run.id}", 10 * number, adas)
             try:
                 await dying.decision(ada)
             except Killed:
                 await bridge.decision(ada)
-            await bridge.decision(
-                stored_message(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id))
-            )
+            await bridge.decision(stored_message(f"decisions.{run.id}", 10 * number + 1, bobs))
 
             assert await run.result() == "ada, bob"
             receipts = [it for it in worker.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
@@ -159,10 +157,11 @@ async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
             await worker.start("TwoAgree"),
         )
         for place, who in enumerate(keys, 1):
-            await bridge.decision(stored_message(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
+            body = await decision_of(keys[who], who, run.id, worker)
+            await bridge.decision(stored_message(f"decisions.{run.id}", place, body))
         await run.result()
         for place in (2, 3):  # redelivered, and published again
-            again = decision_of(keys["bob"], "bob", run.id)
+            again = await decision_of(keys["bob"], "bob", run.id, worker)
             await bridge.decision(stored_message(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
 
     receipts = [(it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)]

@@ -12,12 +12,10 @@ from perdure.flow import Approved, approval, renew_when_long
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
 from perdure.flow.publisher import EVENT_MEMO
-from perdure.flow.request_digest import request_digest
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DIGEST = request_digest("Pay?")
 HOW = pytest.mark.parametrize("how", ["plainly", "with a memo", "when long"])
 
 
@@ -54,14 +52,15 @@ async def test_no_decision_counts_for_two_requests_and_late_ones_have_receipts(
 ) -> None:
     async with open_scripted_worker(environment, PayTwice) as worker:
         run = await worker.start("PayTwice", how, [])
-        signed = worker.keys.sign(worker.decision(run, approver="ann", digest=DIGEST))
+        await worker.approval_request()
+        signed = worker.keys.sign(worker.decision(run, approver="ann"))
         first = await worker.publish_decision(signed)
         await worker.hand_over(run, first)
         _, second = await requests(worker, 2)
         await worker.hand_over(run, first)  # redelivered
         await worker.hand_over(run, await worker.publish_decision(signed))  # captured, and published again
-        await worker.decide(run, approver="bob", digest=DIGEST)  # late
-        await worker.decide(run, approver="cat", digest=DIGEST, request_id=second.request_id)
+        await worker.decide(run, approver="bob")  # late
+        await worker.decide(run, approver="cat", request_id=second.request_id)
 
         assert await environment.client.get_workflow_handle(run.id).result() == ["ann", "cat"]
     assert second.request_id == f"{run.id}.2"
@@ -78,12 +77,18 @@ async def test_the_event_and_early_decisions_go_along(environment: WorkflowEnvir
     async with open_scripted_worker(environment, PayTwice) as worker:
         run = await worker.start("PayTwice", how, [])
         await worker.approval_request()
-        await worker.decide(run, approver="cat", digest=DIGEST, request_id=f"{run.id}.2")
-        await worker.decide(run, approver="ann", digest=DIGEST)
+        await worker.decide(run, approver="cat", request_id=f"{run.id}.2")  # of what nobody has seen yet
+        await worker.decide(run, approver="ann")
+        await requests(worker, 2)
+        await worker.decide(run, approver="cat", request_id=f"{run.id}.2", nonce="n2")
 
         assert await run.result() == ["ann", "cat"]
     assert {fact.event_id for fact in worker.progress} == {"e1"}
-    assert sorted(receipts(worker)) == [("1.ann.n1", "accepted", None), ("2.cat.n1", "accepted", None)]
+    assert sorted(receipts(worker)) == [
+        ("1.ann.n1", "accepted", None),
+        ("2.cat.n1", "wrong_digest", None),
+        ("2.cat.n2", "accepted", None),
+    ]
 
 
 async def test_state_that_whoever_starts_a_run_gives_it_holds_no_votes(environment: WorkflowEnvironment) -> None:
@@ -95,13 +100,13 @@ async def test_state_that_whoever_starts_a_run_gives_it_holds_no_votes(environme
             "PayTwice", args=["", ["nobody"]], id="PayTwice-memo", task_queue=worker.queue, memo=memo
         )
         await worker.approval_request()
-        await worker.decide(run, approver="ann", digest=DIGEST)
+        await worker.decide(run, approver="ann")
 
         assert await run.result() == ["nobody", "ann"]
 
 
 def _forged(run_id: str, who: str) -> ReceivedDecision:
     decision = Decision(
-        workflow_id=run_id, request_id=f"{run_id}.1", decision="approve", approver=who, digest=DIGEST, nonce="n"
+        workflow_id=run_id, request_id=f"{run_id}.1", decision="approve", approver=who, digest="0" * 64, nonce="n"
     )
     return ReceivedDecision(decision_id=decision.message_id, decision=decision, place="DECISIONS.7")

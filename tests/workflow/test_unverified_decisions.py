@@ -7,10 +7,10 @@ from temporalio import workflow
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from perdure.bus import MemoryBus
 from perdure.contracts import Decision, Receipt
 from perdure.flow import Approved, Policy, approval
 from perdure.flow.ballot import ReceivedDecision
-from perdure.flow.request_digest import request_digest
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,10 +28,12 @@ class Pay:
         return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
-def decision_of(run: WorkflowHandle[object, object], who: str, choice: str = "approve", **fields: str) -> Decision:
-    """Return an unsigned decision on the first request of a run."""
-    whole = {"workflow_id": run.id, "request_id": f"{run.id}.1", "decision": choice, "approver": who}
-    return Decision.model_validate(whole | {"digest": request_digest("Pay?"), "nonce": f"{who}-{choice}"} | fields)
+async def decision_of(
+    worker: ScriptedWorker, run: WorkflowHandle[object, object], who: str, choice: str = "approve", **fields: str
+) -> Decision:
+    """Wait for the first request of a run, and return an unsigned decision on it."""
+    await worker.approval_request(run.id)
+    return worker.decision(run, nonce=f"{who}-{choice}", approver=who, decision=choice, **fields)
 
 
 def unsigned(decision: Decision, place: str = "") -> ReceivedDecision:
@@ -51,10 +53,12 @@ async def test_votes_that_are_signalled_past_the_bridge_meet_no_quorum(environme
         run = await worker.start("Pay")
         await worker.approval_request()
         for number, who in enumerate(("ann", "bob", "cat", "dan")):
-            await run.signal("perdure_decision", unsigned(decision_of(run, who), ["", "DECISIONS.x"][number % 2]))
+            await run.signal(
+                "perdure_decision", unsigned(await decision_of(worker, run, who), ["", "DECISIONS.x"][number % 2])
+            )
         await environment.sleep(SETTLED)
         for who in ("lee", "eve"):
-            await worker.decide(run, approver=who, digest=request_digest("Pay?"))
+            await worker.decide(run, approver=who)
 
         assert await run.result() == "lee, eve"
     assert sorted(notes(worker)) == sorted(
@@ -71,8 +75,8 @@ async def test_what_a_signal_claims_is_not_believed_where_the_stream_says_otherw
 ) -> None:
     async with open_scripted_worker(environment, Pay) as worker:
         run = await worker.start("Pay")
-        genuine = await worker.publish_decision(worker.keys.sign(decision_of(run, "ann", "reject")))
-        forged = unsigned(decision_of(run, "bob"), genuine.place)
+        genuine = await worker.publish_decision(worker.keys.sign(await decision_of(worker, run, "ann", "reject")))
+        forged = unsigned(await decision_of(worker, run, "bob"), genuine.place)
         await run.signal("perdure_decision", forged.model_copy(update={"roles": ("boss",), "proxy": None}))
 
         assert await run.result() == "rejected"
@@ -82,10 +86,10 @@ async def test_what_a_signal_claims_is_not_believed_where_the_stream_says_otherw
 async def test_a_message_that_nobody_signed_is_refused_by_the_run_itself(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Pay) as worker:
         run = await worker.start("Pay")
-        ann = worker.keys.sign(decision_of(run, "ann"))
-        for message in (decision_of(run, "bob"), ann.model_copy(update={"approver": "cat"}), ann):
+        ann = worker.keys.sign(await decision_of(worker, run, "ann"))
+        for message in (await decision_of(worker, run, "bob"), ann.model_copy(update={"approver": "cat"}), ann):
             await worker.hand_over(run, await worker.publish_decision(message))
-        await worker.decide(run, approver="dan", digest=request_digest("Pay?"))
+        await worker.decide(run, approver="dan")
 
         assert await run.result() == "ann, dan"
     assert sorted(codes(worker)) == [
@@ -101,28 +105,26 @@ async def test_a_decision_on_another_run_is_left_out(environment: WorkflowEnviro
         run = await worker.start("Pay")
         await worker.approval_request()
         other = await worker.start("Pay")
-        elsewhere = worker.keys.sign(decision_of(other, "ann", request_id=f"{run.id}.1"))
+        elsewhere = worker.keys.sign(await decision_of(worker, other, "ann", request_id=f"{run.id}.1"))
         await worker.hand_over(run, await worker.publish_decision(elsewhere))
         await environment.sleep(SETTLED)
         for who in ("lee", "eve"):
-            await worker.decide(run, approver=who, digest=request_digest("Pay?"))
+            await worker.decide(run, approver=who)
 
         assert await run.result() == "lee, eve"
     assert notes(worker) == ["DECISIONS.1 was left out: it is a decision on another run"]
 
 
 async def test_a_withdrawal_that_overtakes_its_vote_is_judged_after_it(environment: WorkflowEnvironment) -> None:
-    idle = ScriptedWorker(environment, uuid4().hex)
-    run = await idle.start("Pay")
-    approve, withdraw = [
-        await idle.publish_decision(idle.keys.sign(decision_of(run, "ann", choice)))
-        for choice in ("approve", "withdraw")
-    ]
-    for received in (withdraw, approve):
+    bus, queue = MemoryBus(), uuid4().hex
+    async with open_scripted_worker(environment, Pay, bus=bus, queue=queue) as idle:
+        run = await idle.start("Pay")
+        votes = [idle.keys.sign(await decision_of(idle, run, "ann", choice)) for choice in ("approve", "withdraw")]
+    for received in reversed([await idle.publish_decision(vote) for vote in votes]):
         await idle.hand_over(run, received)
-    async with open_scripted_worker(environment, Pay, bus=idle.bus, queue=idle.queue, approvers=idle.keys):
+    async with open_scripted_worker(environment, Pay, bus=bus, queue=queue, approvers=idle.keys):
         for who in ("lee", "eve"):
-            await idle.decide(run, approver=who, nonce=who, digest=request_digest("Pay?"))
+            await idle.decide(run, approver=who, nonce=who)
 
         assert await run.result() == "lee, eve"
     assert codes(idle)[:2] == [("ann-approve", "accepted"), ("ann-withdraw", "accepted")]
@@ -131,12 +133,12 @@ async def test_a_withdrawal_that_overtakes_its_vote_is_judged_after_it(environme
 async def test_a_deleted_message_is_not_kept(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Pay) as worker:
         run = await worker.start("Pay")
-        received = await worker.publish_decision(worker.keys.sign(decision_of(run, "ann")))
+        received = await worker.publish_decision(worker.keys.sign(await decision_of(worker, run, "ann")))
         await worker.bus.delete("DECISIONS", 1)
         await worker.hand_over(run, received)
         await environment.sleep(SETTLED)
         for who in ("lee", "eve"):
-            await worker.decide(run, approver=who, digest=request_digest("Pay?"))
+            await worker.decide(run, approver=who)
 
         assert await run.result() == "lee, eve"
     receipt = next(it for it in worker.bus.published if isinstance(it, Receipt))

@@ -119,6 +119,7 @@ def _request_blocks(request: ApprovalRequested) -> Iterator[SizedBlock]:
 
 def _request_context(request: ApprovalRequested, mentions: Sequence[str] = ()) -> Block:
     requester = f" · requested by {request.requester}" if request.requester else ""
+    requester += f" · on behalf of {request.on_behalf_of}, as the run says" if request.on_behalf_of else ""
     mrkdwn = [f"decide before {_local_date(request.expires_at)}"] if request.expires_at else []
     mrkdwn += [_mention_text(mentions)] if mentions else []
     return context(f"Request {request.request_id} of {request.workflow}{requester}", " · ".join(mrkdwn))

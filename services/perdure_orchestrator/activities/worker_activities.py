@@ -13,6 +13,7 @@ from perdure_orchestrator.activities.drain_decisions import DrainDecisions
 from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
+from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
 from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
@@ -72,6 +73,7 @@ class WorkerActivities:
             PublishFacts(self._bus, self._log).run,
             DrainDecisions(self._bus).run,
             VerifyDecisions(self._verifier).run,
+            ResolvePolicy(self._settings).run,
             *self.of_agents(Functions({*self._settings.workflows, *modules})),
         ]
 

@@ -24,14 +24,14 @@ from perdure.flow.facts import (
     EndedStep,
     StepHeader,
 )
-from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.messages import READ_RULES, RESOLVE_POLICY, ModelResult, ToolResult
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
 from perdure.flow.verdict import VERIFY_DECISIONS
 
 __all__ = ["StepScheduler"]
 
-_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS, VERIFY_DECISIONS})
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS, VERIFY_DECISIONS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from perdure.approvers.entries import Approver, Away, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile, ApproversVersion, WrongApprovers
 from perdure.approvers.keys import SigningKey, key_id_of
 from perdure.approvers.policy_check import policy_problems
+from perdure.approvers.policy_floor import PolicyConflict, tightened
+from perdure.approvers.request_check import DigestMismatch, check_digest, check_seen
 from perdure.approvers.signature import canonical, sign, verifies
 from perdure.approvers.silence_check import silence_problems
 
@@ -14,19 +16,24 @@ __all__ = [
     "ApproversFile",
     "ApproversVersion",
     "Away",
+    "DigestMismatch",
     "Directory",
     "Identity",
     "NotVerified",
+    "PolicyConflict",
     "Proxy",
     "PublicKey",
     "SigningKey",
     "WrongApprovers",
     "canonical",
+    "check_digest",
+    "check_seen",
     "escalated",
     "key_id_of",
     "may_vote",
     "policy_problems",
     "sign",
     "silence_problems",
+    "tightened",
     "verifies",
 ]

@@ -26,6 +26,7 @@ class Identity:
         proxy: The program that signed for the approver; None if they signed themselves.
         proxy_severities: The severities of the requests that the proxy may sign on; empty: all.
         key_id: The key that signed.
+        own_roles: Only the approver's own roles.
     """
 
     roles: tuple[str, ...]
@@ -33,6 +34,7 @@ class Identity:
     proxy: str | None
     proxy_severities: tuple[Severity, ...]
     key_id: str
+    own_roles: tuple[str, ...]
 
 
 class NotVerified(PerdureError):
@@ -89,7 +91,14 @@ class Directory(DirectoryEntry):
             raise NotVerified("revoked_key", f"the key {key_id} was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC")
         names, roles = self.represented(who, stored_at)
         severities = self.proxies[proxy].severities if proxy is not None else ()
-        return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy, severities, key.key_id)
+        return Identity(
+            roles=tuple(sorted(roles)),
+            stands_in_for=tuple(sorted(names - {who})),
+            proxy=proxy,
+            proxy_severities=severities,
+            key_id=key.key_id,
+            own_roles=self.approvers[who].roles,
+        )
 
     def represented(self, who: str, now: datetime) -> tuple[set[str], set[str]]:
         """Return the people that somebody may vote for at an instant, themselves included, and all of their roles."""

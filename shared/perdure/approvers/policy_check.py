@@ -8,6 +8,7 @@ from perdure.approvers.directory import Directory
 from perdure.approvers.eligibility import is_asked
 from perdure.contracts import Policy
 from perdure.values.nearest import nearest
+from perdure.values.role_quorums import missing_votes
 
 __all__ = ["policy_problems"]
 
@@ -43,7 +44,9 @@ def _names(policy: Policy, known: Directory) -> Iterator[str]:
     for person in dict.fromkeys([*policy.people, *(name for rung in rungs for name in rung.people)]):
         if person not in known.approvers:
             yield f"the approvers file knows no {person}{nearest(person, set(known.approvers))}"
-    for role in dict.fromkeys([*policy.roles, *policy.veto_roles, *(name for rung in rungs for name in rung.roles)]):
+    for role in dict.fromkeys(
+        [*policy.voting_roles, *policy.veto_roles, *(name for rung in rungs for name in rung.roles)]
+    ):
         if role not in roles:
             yield f"nobody has the role {role}{nearest(role, roles)}"
 
@@ -59,6 +62,9 @@ def _quorum(policy: Policy, known: Directory, now: datetime) -> Iterator[str]:
         if votes < number:
             yield f"{number} must {verb}, and {who} can: {advice}"
             return
+    roles = [known.represented(name, now)[1] for name in asked]
+    for role, count in missing_votes(policy.role_quorums, roles).items():
+        yield f"role_quorums: {count} more with the role {role} must approve than can, each counted for one role"
     yield from _veto(policy, known, able)
     yield from _replacements(policy, known, able, now)
 

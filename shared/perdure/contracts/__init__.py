@@ -22,6 +22,7 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
+from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
@@ -66,8 +67,10 @@ __all__ = [
     "StartWorkflow",
     "Usage",
     "Vote",
+    "content_digest",
     "from_token",
     "in_order",
+    "request_digest",
     "to_pattern",
     "to_token",
 ]

@@ -52,8 +52,15 @@ class ApprovalRequested(AboutRequest):
         action: What the run will do on approval, as any JSON; part of the digest. Absent if the run does not name it.
         severity: How urgent it is.
         policy: Who may vote, how many votes it takes, and what happens without them.
-        requester: The person on whose behalf the run requests approval, if known.
-        digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
+        requester: The approver who requests it, known by a decision that they signed.
+        on_behalf_of: Whom or what the run works for, as it says itself: text that nobody has verified.
+        digest: SHA-256 of what the request shows, in hex. A decision names the digest that its approver saw, and every
+            client computes it from the fields of the request before it signs. For ``digest_version`` 2: take the object
+            with exactly the fields title, details, action, policy, severity, requester, on_behalf_of, workflow,
+            workflow_id, run_id, request_id and expires_at, each with the value that this message has (null if it has
+            none), and hash its RFC 8785 form.
+        digest_version: How the digest is made. 1, or absent: SHA-256 of the JSON of title, details and (unless null)
+            action, with sorted keys and no spaces; only requests of older runs have it.
         opened_at: When the run opened the request (UTC).
         expires_at: A decision stored after this instant (UTC) is refused. Absent: the run waits for ever.
         first_run_id: Temporal's id of the first run in the continue-as-new chain. A later run of the same workflow id
@@ -67,7 +74,9 @@ class ApprovalRequested(AboutRequest):
     severity: Severity = "normal"
     policy: Policy = Policy()
     requester: str | None = None
+    on_behalf_of: str | None = None
     digest: Sha256
+    digest_version: PositiveInt = 1
     opened_at: Instant
     expires_at: Instant | None = None
     first_run_id: str | None = None

@@ -26,8 +26,8 @@ class Decision(Message):
         approver: Name of the approver in the approvers file.
         comment: Free text for the record and the run.
         digest: The digest of the request that the approver saw; a decision with another one is refused.
-        first_run_id: That of the request. Without it, the decision could be replayed to a later run of this workflow
-            id that opens an identical request. A decision sent before its request cannot name it.
+        first_run_id: That of the request. A digest of version 1 does not cover the run: without this field, the
+            decision could be replayed to a later run of this workflow id that opens an identical request.
         expires_at: A decision that JetStream stores after this instant (UTC) is refused.
         nonce: Chosen by the client, one for each decision; a resend with the same nonce is the same decision.
         key_id: The key that signed it: the first 16 hex digits of the SHA-256 of the public key.

@@ -1,8 +1,7 @@
 """Decisions that the worker verifies from their bytes in the stream."""
 
-from perdure.contracts import ApprovalRequested
+from perdure.contracts import ApprovalRequested, content_digest
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.request_digest import request_digest
 from tests.replay.recording import OPEN, Recording
 from tests.replay.scenes.approvals import QUESTION, question
 from tests.replay.scenes.scene import scene
@@ -62,7 +61,7 @@ async def decisions_across_renewals(recording: Recording) -> None:
             request = (await recording.requested(number))[-1]
             if number == 1:
                 early = request.model_copy(update={"request_id": f"{run.id}.3", "first_run_id": None})
-                await recording.decide(early, "bob", digest=request_digest("Round 1?"))
+                await recording.decide(early, "bob", digest=content_digest("Round 1?"))
                 first = request
             chain = recording.handle(run.id, request.run_id)
             if number == 2:

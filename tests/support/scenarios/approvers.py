@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
-from perdure.flow.request_digest import request_digest
 from tests.support.people import approvers_file, signed
 from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide
 
@@ -39,13 +38,13 @@ class ScriptedApprovers:
             proxies={"slack": Proxy(keys=(PublicKey(public=self.keys["slack"].public),))},
         )
 
-    def body(self, planned: Decide, run_id: str, start: datetime) -> bytes:
-        """Return the body of the message that carries a decision."""
+    def body(self, planned: Decide, run_id: str, start: datetime, digest: str | None) -> bytes:
+        """Return the body of the message that carries a decision on a request with this digest, if it is published."""
         decision = signed(
             self._key(planned),
             planned.who,
             f"{run_id}.{planned.number}",
-            request_digest(title_of(planned.number) if planned.right_digest else "Something else?"),
+            digest if digest and planned.right_digest else "f" * 64,
             decision=planned.choice,
             nonce=f"{planned.nonce}",
             expires_at=None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide, Request, Scenario, StoredDecision
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
@@ -102,7 +102,9 @@ def _end_request(
         if limit is not None and not early and stored.at >= limit:
             expected.codes[stored.place] = "request_expired"
             continue
-        expected.codes[stored.place] = _code(request, accepted, stored, at=at, since=at - opened[0])
+        expected.codes[stored.place] = (
+            "wrong_digest" if early else _code(request, accepted, stored, at=at, since=at - opened[0])
+        )
         if expected.codes[stored.place] == "accepted":
             accepted.append(stored)
             expected.outcome, expected.by = _count(request, _votes(accepted))
@@ -128,7 +130,19 @@ def _code(
         return "accepted" if own else "nothing_to_withdraw"
     if not _may_vote(request, decision.who, since):
         return "not_allowed"
-    return "duplicate" if own else "accepted"
+    return "duplicate" if own or _is_one_vote(request, _votes(accepted), decision) else "accepted"
+
+
+def _is_one_vote(request: Request, votes: list[StoredDecision], decision: Decide) -> bool:
+    """Return whether a delegate and who is away, or one proxy, would vote twice."""
+    for vote in (it.decision for it in votes):
+        if decision.who in {DELEGATES.get(vote.who), vote.who} or vote.who == DELEGATES.get(decision.who):
+            return True
+        vetoes = decision.choice == "reject" and bool(_roles(decision.who) & set(request.veto_roles))
+        one_proxy = vote.proxy and decision.proxy and vote.choice == decision.choice
+        if one_proxy and not request.distinct_people and not vetoes:
+            return True
+    return False
 
 
 def _votes(accepted: list[StoredDecision]) -> list[StoredDecision]:

@@ -40,6 +40,7 @@ class Request:
     rejections: int = 1
     veto_roles: tuple[str, ...] = ()
     proxies: bool = True
+    distinct_people: bool = False
     requester: str | None = None
     requester_may_answer: bool = False
     remind_every: int | None = None
@@ -61,6 +62,7 @@ class Request:
             rejections=self.rejections,
             veto_roles=self.veto_roles,
             proxies=self.proxies,
+            distinct_people=self.distinct_people,
             requester_may_answer=self.requester_may_answer,
             remind_every=None if self.remind_every is None else self.span(self.remind_every),
             escalate=tuple(
@@ -80,7 +82,7 @@ class Decide:
         who: The approver.
         number: The request of the run, from 1; the run may open it later or never.
         nonce: Two decisions with the same approver, request and nonce are one decision, whatever they choose.
-        right_digest: Whether it names the digest of the request.
+        right_digest: Whether it names the digest of the request; before the request is published, nobody can.
         valid_hours: It expires so many hours and 40 minutes after the start of the scenario; -1 is before the start.
         proxy: Whether a program signed for the approver.
         flaw: Why the signature is not the approver's.

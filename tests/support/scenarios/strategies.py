@@ -72,6 +72,7 @@ def _requests(group: Group, minutes: int) -> st.SearchStrategy[Request]:
         rejections=st.integers(1, 2),
         veto_roles=NOBODY | SOME_ROLES,
         proxies=st.booleans(),
+        distinct_people=st.booleans(),
         requester=st.sampled_from([None, None, *group]),
         requester_may_answer=st.booleans(),
         remind_every=st.none() | st.integers(1, 3),
