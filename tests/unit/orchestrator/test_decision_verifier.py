@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from perdure.approvers import Approver, ApproversFile, Directory, PublicKey, SigningKey
+from perdure.approvers import Approver, Directory, PublicKey, SigningKey
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.errors import Unavailable
 from perdure.flow.verdict import Verdict
 from perdure_orchestrator.decision_verifier import DecisionVerifier
@@ -37,7 +38,9 @@ class Case:
         self.edit(Directory(approvers={"ann": Approver(roles=roles, keys=(key,))}))
 
     async def verdict(self, sequence: int = 1, workflow_id: str = "w") -> Verdict:
-        return await DecisionVerifier(self.bus, self.file, self.kept).verdict(sequence, workflow_id)
+        return await DecisionVerifier(self.bus, RecordedApprovers(self.file, self.bus), self.kept).verdict(
+            sequence, workflow_id
+        )
 
     async def forge(self, verdict: Verdict, sha256: str | None = None) -> None:
         """Overwrite the kept verdict, as whoever can write to the bucket may."""
@@ -59,7 +62,7 @@ async def test_place_and_time_come_from_the_server_and_the_rest_from_the_signed_
 
     assert received is not None
     assert (received.place, received.stored_at, received.roles) == ("DECISIONS.1", T0, ("editor",))
-    assert (received.key_id, received.approvers_digest) == (case.ann.key_id, case.file.digest)
+    assert (received.key_id, received.approvers_digest) == (case.ann.key_id, case.file.version().digest)
 
 
 @pytest.mark.parametrize("after", [-1, 1])
@@ -154,5 +157,5 @@ async def test_while_the_approvers_file_is_broken_there_is_no_verdict(case: Case
     case.file.path.write_text("approvers: [ann]")
 
     with pytest.raises(Unavailable, match="approvers"):
-        await DecisionVerifier(case.bus, ApproversFile(case.file.path), case.kept).verdict(1, "w")
+        await case.verdict()
     assert await case.kept.get("DECISIONS.1") is None
