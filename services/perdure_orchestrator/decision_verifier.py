@@ -117,10 +117,12 @@ class _Kept(BaseModel):
             return False
         if self.verdict.code is not None:
             return True
-        may_shrink = {"roles", "stands_in_for", "approvers_digest"}
+        may_shrink = {"roles", "own_roles", "stands_in_for", "approvers_digest"}
         return (
             fresh.code is None
             and set(kept.roles) <= set(now.roles)
+            and kept.own_roles is not None
+            and set(kept.own_roles) <= set(now.own_roles or ())
             and set(kept.stands_in_for) <= set(now.stands_in_for)
             and kept.model_dump(exclude=may_shrink) == now.model_dump(exclude=may_shrink)
         )
