@@ -69,7 +69,7 @@ class Bridge:
             decision_id=decision.message_id, decision=decision, place=_place(message), stored_at=message.stored_at
         )
         try:
-            identity = self._approvers.current().identify(body, datetime.now(UTC))
+            identity = self._approvers.current().identify(body, message.stored_at)
         except NotVerified as error:
             await self._bus.publish(received.receipt(error.code, str(error)))
             return

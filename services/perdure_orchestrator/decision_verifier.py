@@ -23,6 +23,9 @@ VERIFICATIONS: Final = "VERIFICATIONS"
 
 _STREAM: Final = "DECISIONS"
 _ELSEWHERE: Final = "it is a decision on another run"
+_NOBODY: Final = (
+    "The approvers file names nobody. Does `approvals.approvers` name it, and does it lie where this worker runs?"
+)
 _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: decide again"
 
 
@@ -82,6 +85,8 @@ class DecisionVerifier:
             directory, digest = self._approvers.current(), self._approvers.digest
         except SetupError as error:
             raise Unavailable(str(error)) from error
+        if not directory.approvers:
+            raise Unavailable(_NOBODY)
         received = ReceivedDecision(
             decision_id=decision.message_id,
             decision=decision,

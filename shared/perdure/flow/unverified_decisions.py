@@ -96,7 +96,7 @@ class UnverifiedDecisions:
 async def _verdicts(claims: Mapping[int, ReceivedDecision]) -> list[Verdict]:
     verdicts: list[Verdict] = await workflow.execute_local_activity(
         VERIFY_DECISIONS,
-        VerificationBatch(sequences=tuple(sorted(claims))),
+        VerificationBatch(sequences=tuple(claims)),
         result_type=list[Verdict],
         start_to_close_timeout=BUS_TIMEOUT,
         retry_policy=BUS_RETRY,

@@ -17,7 +17,7 @@ class VerificationBatch(Payload):
     """The decisions to verify.
 
     Attributes:
-        sequences: Their sequences in the stream DECISIONS.
+        sequences: Their sequences in the stream DECISIONS, as they arrived. The verdicts come in its order.
     """
 
     sequences: tuple[PositiveInt, ...]

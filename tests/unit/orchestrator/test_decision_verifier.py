@@ -72,7 +72,7 @@ async def test_a_revocation_counts_from_its_instant_whenever_the_decision_is_ver
 
 async def test_a_first_refusal_stays_although_the_file_would_accept_today(case: Case) -> None:
     await case.publish()
-    case.edit(Directory())
+    case.edit(directory({"bob": SigningKey.new()}))
     first = await case.verdict()
     case.enrol()
 
@@ -132,6 +132,15 @@ async def test_a_refusal_of_a_deleted_message_is_kept(case: Case) -> None:
 
     assert first.code == "unknown_key"
     assert await case.verdict() == first
+
+
+async def test_while_nobody_is_enrolled_where_the_worker_runs_there_is_no_verdict(case: Case) -> None:
+    await case.publish()
+    case.file.path.unlink()
+
+    with pytest.raises(Unavailable, match="names nobody"):
+        await case.verdict()
+    assert await case.kept.get("DECISIONS.1") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"request_id": "w.1"}', b"\xff", b"[" * 100_000])
