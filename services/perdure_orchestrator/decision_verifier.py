@@ -13,7 +13,7 @@ from perdure.approvers import Directory, NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.flow.ballot import ReceivedDecision
-from perdure.flow.verdict import Verdict
+from perdure.flow.decision_verdict import DecisionVerdict
 from perdure_orchestrator.parsing import read_decision
 
 __all__ = ["VERIFICATIONS", "Approvers", "DecisionVerifier"]
@@ -52,7 +52,7 @@ class DecisionVerifier:
         self._approvers = approvers
         self._verifications = verifications
 
-    async def verdict(self, sequence: int, workflow_id: str) -> Verdict:
+    async def verdict(self, sequence: int, workflow_id: str) -> DecisionVerdict:
         """Return the verdict on the message at this place, as of the time at which the server stored it.
 
         Args:
@@ -74,7 +74,7 @@ class DecisionVerifier:
         kept = await self._kept(sequence)
         return kept.verdict if kept and kept.sha256 == sha256 and kept.grants_no_more_than(verdict) else verdict
 
-    def _verified(self, message: StoredMessage) -> Verdict:
+    def _verified(self, message: StoredMessage) -> DecisionVerdict:
         try:
             decision, body = read_decision(message)
         except InvalidMessage as error:
@@ -97,9 +97,9 @@ class DecisionVerifier:
         try:
             identity = directory.identify(body, message.stored_at)
         except NotVerified as error:
-            return Verdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
+            return DecisionVerdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
         known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})
-        return Verdict(sequence=message.sequence, received=known)
+        return DecisionVerdict(sequence=message.sequence, received=known)
 
     async def _kept(self, sequence: int) -> "_Kept | None":
         found = await self._verifications.get(_key(sequence))
@@ -113,7 +113,7 @@ class _Kept(BaseModel):
     """A verdict with the SHA-256 of the message that it is about."""
 
     sha256: str
-    verdict: Verdict
+    verdict: DecisionVerdict
 
     def to_json(self) -> bytes:
         return self.model_dump_json().encode()
@@ -122,7 +122,7 @@ class _Kept(BaseModel):
         received = self.verdict.received
         return self.verdict.code is not None and received is not None and received.decision.workflow_id == workflow_id
 
-    def grants_no_more_than(self, fresh: Verdict) -> bool:
+    def grants_no_more_than(self, fresh: DecisionVerdict) -> bool:
         """Return whether it refuses, or accepts a decision with no more than the bytes and the file yield today."""
         kept, now = self.verdict.received, fresh.received
         if kept is None or now is None or kept.decision != now.decision or kept.decision_id != now.decision_id:
@@ -138,8 +138,8 @@ class _Kept(BaseModel):
         )
 
 
-def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> Verdict:
-    return Verdict(sequence=sequence, code=code, reason=reason)
+def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> DecisionVerdict:
+    return DecisionVerdict(sequence=sequence, code=code, reason=reason)
 
 
 def _key(sequence: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from perdure.approvers import Approver, ApproversFile, Directory, PublicKey, SigningKey
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
 from perdure.errors import Unavailable
-from perdure.flow.verdict import Verdict
+from perdure.flow.decision_verdict import DecisionVerdict
 from perdure_orchestrator.decision_verifier import DecisionVerifier
 from tests.support.people import approvers_file, directory, signed_body
 
@@ -36,10 +36,10 @@ class Case:
         key = PublicKey(public=self.ann.public, revoked=revoked)
         self.edit(Directory(approvers={"ann": Approver(roles=roles, keys=(key,))}))
 
-    async def verdict(self, sequence: int = 1, workflow_id: str = "w") -> Verdict:
+    async def verdict(self, sequence: int = 1, workflow_id: str = "w") -> DecisionVerdict:
         return await DecisionVerifier(self.bus, self.file, self.kept).verdict(sequence, workflow_id)
 
-    async def forge(self, verdict: Verdict, sha256: str | None = None) -> None:
+    async def forge(self, verdict: DecisionVerdict, sha256: str | None = None) -> None:
         """Overwrite the kept verdict, as whoever can write to the bucket may."""
         found = await self.kept.get("DECISIONS.1")
         entry = json.loads(found) if found else {"sha256": "0" * 64}
@@ -94,7 +94,7 @@ async def test_a_kept_verdict_that_somebody_wrote_grants_nothing(case: Case, gai
     await case.publish()
     refused = await case.verdict()
     assert refused.received is not None
-    await case.forge(Verdict(sequence=1, received=refused.received.model_copy(update=gain)))
+    await case.forge(DecisionVerdict(sequence=1, received=refused.received.model_copy(update=gain)))
 
     assert (await case.verdict()).code == "revoked_key"
 
@@ -103,7 +103,9 @@ async def test_a_kept_verdict_gives_no_role_that_the_file_does_not(case: Case) -
     await case.publish()
     genuine = await case.verdict()
     assert genuine.received is not None
-    await case.forge(Verdict(sequence=1, received=genuine.received.model_copy(update={"roles": ("editor", "boss")})))
+    await case.forge(
+        DecisionVerdict(sequence=1, received=genuine.received.model_copy(update={"roles": ("editor", "boss")}))
+    )
 
     assert await case.verdict() == genuine
 

@@ -8,7 +8,7 @@ from perdure.contracts import ReceiptCode
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.payload import Payload
 
-__all__ = ["VERIFY_DECISIONS", "Verdict", "VerificationBatch"]
+__all__ = ["VERIFY_DECISIONS", "DecisionVerdict", "VerificationBatch"]
 
 VERIFY_DECISIONS: Final = "verify_decisions"  # histories hold it: it never changes
 
@@ -23,7 +23,7 @@ class VerificationBatch(Payload):
     sequences: tuple[PositiveInt, ...]
 
 
-class Verdict(Payload):
+class DecisionVerdict(Payload):
     """Whether a message of DECISIONS is a decision of its approver.
 
     Attributes:
