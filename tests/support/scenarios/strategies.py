@@ -103,9 +103,8 @@ def _actions(group: Group, requests: int, *, flawed: bool) -> st.SearchStrategy[
         where=st.sampled_from(["nowhere", "gone", "stored"]),
         of=st.integers(0, 9),
     )
-    others = PASSES_OF_TIME | REPEATS | KILLS
-    if flawed:
-        others |= forgeries | st.builds(Revoke, who=st.sampled_from(group))
+    usual: list[st.SearchStrategy[Action]] = [PASSES_OF_TIME, REPEATS, KILLS]
+    others = st.one_of(*usual, *([forgeries, st.builds(Revoke, who=st.sampled_from(group))] if flawed else []))
     return st.sampled_from([decisions, decisions, others]).flatmap(lambda chosen: chosen)
 
 
