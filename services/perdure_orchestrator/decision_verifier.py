@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from perdure.approvers import Directory, NotVerified
+from perdure.approvers import ApproversVersion, NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.flow.ballot import ReceivedDecision
@@ -32,12 +32,8 @@ _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: deci
 class Approvers(Protocol):
     """Where the approvers' keys come from, such as an ``ApproversFile``."""
 
-    @property
-    def digest(self) -> str | None:
-        """SHA-256 of the file that ``current`` returned last, in hex."""
-
-    def current(self) -> Directory:
-        """Return the approvers.
+    def version(self) -> ApproversVersion:
+        """Return the approvers as they are now.
 
         Raises:
             SetupError: The file cannot be read.
@@ -82,20 +78,20 @@ class DecisionVerifier:
         except RecursionError:
             return _refused(message.sequence, "unreadable", "it is nested too deeply")
         try:
-            directory, digest = self._approvers.current(), self._approvers.digest
+            approvers = self._approvers.version()
         except SetupError as error:
             raise Unavailable(str(error)) from error
-        if not directory.approvers:
+        if not approvers.directory.approvers:
             raise Unavailable(_NOBODY)
         received = ReceivedDecision(
             decision_id=decision.message_id,
             decision=decision,
             place=_key(message.sequence),
             stored_at=message.stored_at,
-            approvers_digest=digest,
+            approvers_digest=approvers.digest,
         )
         try:
-            identity = directory.identify(body, message.stored_at)
+            identity = approvers.directory.identify(body, message.stored_at)
         except NotVerified as error:
             return DecisionVerdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
         known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
@@ -14,26 +15,38 @@ from perdure.approvers.directory import Directory
 from perdure.config.yaml_file import read_yaml
 from perdure.errors import SetupError
 
-__all__ = ["ApproversFile"]
+__all__ = ["ApproversFile", "ApproversVersion"]
 
 _HEAD: Final = "# Who may vote on approval requests. `perdure approvers` writes this file too.\n"
 
 
-class ApproversFile:
-    """Reads and writes the approvers file; a missing file holds no approvers.
+@dataclass(frozen=True, slots=True)
+class ApproversVersion:
+    """The approvers file as it was at one time.
 
     Attributes:
-        digest: SHA-256 of the content that ``current`` returned last, in hex; None: there was no file.
+        directory: Its content.
+        digest: SHA-256 of its bytes, in hex; None while the file does not exist.
     """
+
+    directory: Directory
+    digest: str | None = None
+
+
+class ApproversFile:
+    """Reads and writes the approvers file; a missing file holds no approvers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, int, int] | None = None
-        self._directory = Directory()
-        self.digest: str | None = None
+        self._version = ApproversVersion(Directory())
 
     def current(self) -> Directory:
-        """Return the content of the file, reread if it has changed.
+        """Return the content of the file; see ``version``."""
+        return self.version().directory
+
+    def version(self) -> ApproversVersion:
+        """Return the file as it is now, reread if it has changed.
 
         Raises:
             SetupError: The file cannot be read. Its earlier content is not used, for the change may be a revocation.
@@ -41,13 +54,12 @@ class ApproversFile:
         try:
             found = self.path.stat()
         except FileNotFoundError:
-            self._seen, self.digest = None, None
-            return Directory()
+            return ApproversVersion(Directory())
         seen = found.st_mtime_ns, found.st_size, found.st_ino
         if seen != self._seen:
-            self._directory = self._read()
+            self._version = self._read()
             self._seen = seen
-        return self._directory
+        return self._version
 
     @contextmanager
     def changing(self) -> Iterator[tuple[Directory, list[Directory]]]:
@@ -64,11 +76,11 @@ class ApproversFile:
             for directory in changed:
                 self._write(directory)
 
-    def _read(self) -> Directory:
+    def _read(self) -> ApproversVersion:
         try:
             content = self.path.read_bytes()
-            self.digest = sha256(content).hexdigest()
-            return Directory.model_validate(read_yaml(content.decode()) or {})
+            directory = Directory.model_validate(read_yaml(content.decode()) or {})
+            return ApproversVersion(directory, sha256(content).hexdigest())
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SetupError(f"The approvers file {self.path} cannot be read: {error}") from error
         except ValidationError as error:

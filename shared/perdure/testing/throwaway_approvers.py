@@ -2,28 +2,22 @@
 
 from collections.abc import Iterable
 
-from perdure.approvers import Approver, Directory, PublicKey, SigningKey, sign
+from perdure.approvers import Approver, ApproversVersion, Directory, PublicKey, SigningKey, sign
 from perdure.contracts import Decision
 
 __all__ = ["ThrowAwayApprovers"]
 
 
 class ThrowAwayApprovers:
-    """Takes the place of the approvers file; whoever signs is enrolled by it.
-
-    Attributes:
-        digest: None: there is no file.
-    """
-
-    digest: str | None = None
+    """Takes the place of the approvers file; whoever signs is enrolled by it."""
 
     def __init__(self) -> None:
         self._keys: dict[str, SigningKey] = {}
         self._directory = Directory()
 
-    def current(self) -> Directory:
-        """Return the approvers that have signed so far."""
-        return self._directory
+    def version(self) -> ApproversVersion:
+        """Return the approvers that have signed so far; there is no file, and so no digest."""
+        return ApproversVersion(self._directory)
 
     def sign(self, decision: Decision, roles: Iterable[str] = ()) -> Decision:
         """Sign a decision with a key of its approver, who has these roles from now on."""

@@ -59,7 +59,7 @@ async def test_place_and_time_come_from_the_server_and_the_rest_from_the_signed_
 
     assert received is not None
     assert (received.place, received.stored_at, received.roles) == ("DECISIONS.1", T0, ("editor",))
-    assert (received.key_id, received.approvers_digest) == (case.ann.key_id, case.file.digest)
+    assert (received.key_id, received.approvers_digest) == (case.ann.key_id, case.file.version().digest)
 
 
 @pytest.mark.parametrize("after", [-1, 1])
@@ -138,10 +138,10 @@ async def test_a_refusal_of_a_deleted_message_is_kept(case: Case) -> None:
 
 async def test_while_nobody_is_enrolled_where_the_worker_runs_there_is_no_verdict(case: Case) -> None:
     await case.publish()
-    case.file.path.unlink()
+    missing = ApproversFile(case.file.path.with_name("missing.yaml"))
 
     with pytest.raises(Unavailable, match="names nobody"):
-        await case.verdict()
+        await DecisionVerifier(case.bus, missing, case.kept).verdict(1, "w")
     assert await case.kept.get("DECISIONS.1") is None
 
 
