@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from perdure.approvers import ApproversVersion, NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
-from perdure.errors import InvalidMessage
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.ballot import ReceivedDecision
-from perdure.flow.verdict import Verdict
+from perdure.flow.decision_verdict import DecisionVerdict
 from perdure_orchestrator.parsing import read_decision
 
 __all__ = ["VERIFICATIONS", "Approvers", "DecisionVerifier"]
@@ -23,6 +23,9 @@ VERIFICATIONS: Final = "VERIFICATIONS"
 
 _STREAM: Final = "DECISIONS"
 _ELSEWHERE: Final = "it is a decision on another run"
+_NOBODY: Final = (
+    "The approvers file names nobody. Does `approvals.approvers` name it, and does it lie where this worker runs?"
+)
 _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: decide again"
 
 
@@ -45,7 +48,7 @@ class DecisionVerifier:
         self._approvers = approvers
         self._verifications = verifications
 
-    async def verdict(self, sequence: int, workflow_id: str) -> Verdict:
+    async def verdict(self, sequence: int, workflow_id: str) -> DecisionVerdict:
         """Return the verdict on the message at this place, as of the time at which the server stored it.
 
         Args:
@@ -67,7 +70,7 @@ class DecisionVerifier:
         kept = await self._kept(sequence)
         return kept.verdict if kept and kept.sha256 == sha256 and kept.grants_no_more_than(verdict) else verdict
 
-    async def _verified(self, message: StoredMessage) -> Verdict:
+    async def _verified(self, message: StoredMessage) -> DecisionVerdict:
         try:
             decision, body = read_decision(message)
         except InvalidMessage as error:
@@ -75,6 +78,8 @@ class DecisionVerifier:
         except RecursionError:
             return _refused(message.sequence, "unreadable", "it is nested too deeply")
         approvers = await self._approvers.version()
+        if not approvers.directory.approvers:
+            raise Unavailable(_NOBODY)
         received = ReceivedDecision(
             decision_id=decision.message_id,
             decision=decision,
@@ -85,9 +90,9 @@ class DecisionVerifier:
         try:
             identity = approvers.directory.identify(body, message.stored_at)
         except NotVerified as error:
-            return Verdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
+            return DecisionVerdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
         known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})
-        return Verdict(sequence=message.sequence, received=known)
+        return DecisionVerdict(sequence=message.sequence, received=known)
 
     async def _kept(self, sequence: int) -> "_Kept | None":
         found = await self._verifications.get(_key(sequence))
@@ -101,7 +106,7 @@ class _Kept(BaseModel):
     """A verdict with the SHA-256 of the message that it is about."""
 
     sha256: str
-    verdict: Verdict
+    verdict: DecisionVerdict
 
     def to_json(self) -> bytes:
         return self.model_dump_json().encode()
@@ -110,7 +115,7 @@ class _Kept(BaseModel):
         received = self.verdict.received
         return self.verdict.code is not None and received is not None and received.decision.workflow_id == workflow_id
 
-    def grants_no_more_than(self, fresh: Verdict) -> bool:
+    def grants_no_more_than(self, fresh: DecisionVerdict) -> bool:
         """Return whether it refuses, or accepts a decision with no more than the bytes and the file yield today."""
         kept, now = self.verdict.received, fresh.received
         if kept is None or now is None or kept.decision != now.decision or kept.decision_id != now.decision_id:
@@ -128,8 +133,8 @@ class _Kept(BaseModel):
         )
 
 
-def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> Verdict:
-    return Verdict(sequence=sequence, code=code, reason=reason)
+def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> DecisionVerdict:
+    return DecisionVerdict(sequence=sequence, code=code, reason=reason)
 
 
 def _key(sequence: int) -> str:

@@ -147,14 +147,14 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
     server: Server, role: str
 ) -> None:
     queues = {it.upper() for it in listed(QUEUES, role)}
-    advised = {*ALL.upper().split(), "ADVISORIES"} if role == "audit" else set()
+    single = {"audit": {*ALL.upper().split(), "ADVISORIES"}, "orchestrator": {"DECISIONS"}}.get(role, set())
     buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.client(role) as role_client:
         got = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.STREAM.MSG.GET.{it}")}
         directly = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.DIRECT.GET.{it}")}
         deleted = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.STREAM.MSG.DELETE.{it}")}
 
-    assert got == listed(READS, role) | advised | queues | buckets
+    assert got == listed(READS, role) | single | queues | buckets
     assert directly == listed(READS, role)
     assert deleted == queues
 
@@ -195,7 +195,8 @@ async def test_no_role_fetches_acks_alters_or_deletes_through_the_consumers_of_a
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_writes_to_its_own_buckets_only(server: Server, role: str) -> None:
     async with server.client(role) as role_client:
-        written = {it for it in ("STARTS", "FLOW", "NOTICES") if await role_client.may_publish(f"$KV.{it}.k")}
+        names = ("STARTS", "FLOW", "NOTICES", "VERIFICATIONS")
+        written = {it for it in names if await role_client.may_publish(f"$KV.{it}.k")}
         objects = await role_client.may_publish("$O.PAYLOADS.C.k")
 
     assert written == listed(BUCKETS, role)

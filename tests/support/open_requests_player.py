@@ -8,15 +8,8 @@ from datetime import UTC, datetime, timedelta
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt
 from perdure.flow.ballot import Conclusion, ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
-from tests.support.scenarios.scenario import (
-    DELEGATES,
-    ROLES,
-    KillWorker,
-    PassTime,
-    Request,
-    Scenario,
-    StoredDecision,
-)
+from tests.support.scenarios.actions import KillWorker, PassTime
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 TICK = timedelta(minutes=5)

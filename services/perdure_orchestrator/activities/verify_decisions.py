@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from perdure.flow.verdict import VERIFY_DECISIONS, Verdict, VerificationBatch
+from perdure.flow.decision_verdict import VERIFY_DECISIONS, DecisionVerdict, VerificationBatch
 from perdure_orchestrator.decision_verifier import DecisionVerifier
 
 __all__ = ["VerifyDecisions"]
@@ -15,7 +15,7 @@ class VerifyDecisions:
         self._verifier = verifier
 
     @activity.defn(name=VERIFY_DECISIONS)
-    async def run(self, batch: VerificationBatch) -> list[Verdict]:
+    async def run(self, batch: VerificationBatch) -> list[DecisionVerdict]:
         """Return the verdicts in the order of the stream, whatever order the run names."""
         workflow_id = str(activity.info().workflow_id)
         return [await self._verifier.verdict(sequence, workflow_id) for sequence in sorted(batch.sequences)]

@@ -15,6 +15,7 @@ from temporalio.worker import (
 )
 
 from perdure.contracts import Progress
+from perdure.flow.decision_verdict import VERIFY_DECISIONS
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import (
     CARRIED_STATE_MEMO,
@@ -27,7 +28,6 @@ from perdure.flow.facts import (
 from perdure.flow.messages import READ_RULES, RESOLVE_POLICY, ModelResult, ToolResult
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
-from perdure.flow.verdict import VERIFY_DECISIONS
 
 __all__ = ["StepScheduler"]
 
@@ -76,7 +76,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
         super().continue_as_new(input)
 
     def continue_with_state(self) -> NoReturn:
-        """Continue as the run's code has said, with the state as it is now, whatever memo the code has given."""
+        """Continue as the run's code demands, with the state as it is now, whatever memo the code gives."""
         given = self._continuation
         memo = {name: workflow.memo_value(name) for name in workflow.memo()} | dict(given.memo or {})
         if self.run.publisher.event_id is not None:

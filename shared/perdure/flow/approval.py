@@ -112,6 +112,9 @@ async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.F
             run.approvals.close(request.request_id, "request_expired", "nobody answered the request in time")
             return False
         if isinstance(fact, ApprovalEscalated):
+            await run.approvals.settled()  # those who voted before the escalation could still vote
+            if conclusion.done():
+                break
             run.approvals.escalate(request.request_id, request.policy.rungs[fact.count - 1])
         await run.publisher.publish([fact])
     await wait_until(conclusion.done)

@@ -8,11 +8,11 @@ from temporalio import workflow
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Escalation, Receipt, ReceiptCode
 from perdure.flow.ballot import Conclusion, ReceivedDecision
+from perdure.flow.decision_verdict import DecisionVerdict
 from perdure.flow.facts import DRAIN_DECISIONS
 from perdure.flow.open_requests import OpenRequests
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT, FactPublisher, end_workflow_task
 from perdure.flow.unverified_decisions import UnverifiedDecisions
-from perdure.flow.verdict import Verdict
 
 __all__ = ["DECISION_SIGNAL", "ApprovalsHost"]
 
@@ -124,7 +124,7 @@ class ApprovalsHost:
         if receipt is not None:
             self._receipts.append(receipt)
 
-    def _judge_verified(self, verdict: Verdict, claim: ReceivedDecision) -> None:
+    def _judge_verified(self, verdict: DecisionVerdict, claim: ReceivedDecision) -> None:
         received = verdict.received
         if received is not None and verdict.code is None and not self._was_requested_before(received):
             self._judge(received)

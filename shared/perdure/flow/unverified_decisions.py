@@ -11,8 +11,8 @@ from typing import Final
 from temporalio import workflow
 
 from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.decision_verdict import VERIFY_DECISIONS, DecisionVerdict, VerificationBatch
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT
-from perdure.flow.verdict import VERIFY_DECISIONS, Verdict, VerificationBatch
 
 __all__ = ["UnverifiedDecisions"]
 
@@ -23,7 +23,7 @@ _VERIFIED_ONE: Final = "perdure-verified-decision"
 _PLACE: Final = re.compile(r"DECISIONS\.([1-9][0-9]{0,18})")
 _REMEMBERED: Final = 500  # places; about 4 KiB in the memo of the run that continues
 
-Judge = Callable[[Verdict, ReceivedDecision], None]
+Judge = Callable[[DecisionVerdict, ReceivedDecision], None]
 
 
 class UnverifiedDecisions:
@@ -93,11 +93,11 @@ class UnverifiedDecisions:
         self._verifying = None
 
 
-async def _verdicts(claims: Mapping[int, ReceivedDecision]) -> list[Verdict]:
-    verdicts: list[Verdict] = await workflow.execute_local_activity(
+async def _verdicts(claims: Mapping[int, ReceivedDecision]) -> list[DecisionVerdict]:
+    verdicts: list[DecisionVerdict] = await workflow.execute_local_activity(
         VERIFY_DECISIONS,
-        VerificationBatch(sequences=tuple(sorted(claims))),
-        result_type=list[Verdict],
+        VerificationBatch(sequences=tuple(claims)),
+        result_type=list[DecisionVerdict],
         start_to_close_timeout=BUS_TIMEOUT,
         retry_policy=BUS_RETRY,
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
 from tests.support.people import approvers_file, signed
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide
+from tests.support.scenarios.actions import Decide
+from tests.support.scenarios.scenario import DELEGATES, ROLES
 
 
 def title_of(number: int) -> str:
@@ -25,8 +26,20 @@ class ScriptedApprovers:
     )
     revoked: dict[str, SigningKey] = field(default_factory=lambda: {name: SigningKey.new() for name in ROLES})
 
+    revocations: dict[str, datetime] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.file = approvers_file(self.path, self.directory)
+
+    def restore(self) -> None:
+        """Undo what an earlier scenario has edited."""
+        self.revocations.clear()
+        self.file = approvers_file(self.path, self.directory)
+
+    def revoke(self, who: str, at: datetime) -> None:
+        """Edit the file: the key of an approver is revoked from this instant on."""
+        self.revocations[who] = at
+        approvers_file(self.path, self.directory)
 
     def __repr__(self) -> str:
         return "the approvers"
@@ -56,7 +69,7 @@ class ScriptedApprovers:
     def _approver(self, name: str) -> Approver:
         away = tuple(delegate for delegate, absent in DELEGATES.items() if absent == name)
         revoked = PublicKey(public=self.revoked[name].public, revoked=datetime(2026, 1, 1, tzinfo=UTC))
-        keys = (revoked, PublicKey(public=self.keys[name].public))
+        keys = (revoked, PublicKey(public=self.keys[name].public, revoked=self.revocations.get(name)))
         return Approver(roles=ROLES[name], keys=keys, away=Away(to=away) if away else None)
 
     def _key(self, planned: Decide) -> SigningKey:

@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.support.scenarios.scenario import Scenario
 
-_BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run"}
+_BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run", "no_longer_asked"}
 
 
 def expected_receipts(scenario: Scenario, run_id: str, codes: dict[int, str]) -> dict[str, str]:

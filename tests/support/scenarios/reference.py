@@ -42,8 +42,8 @@ class ExpectedRun:
 
 
 def expected_run(scenario: Scenario) -> ExpectedRun:
-    codes: dict[int, str] = {it.place: it.decision.flaw for it in scenario.stream if it.decision.flaw}
-    readable = [it for it in scenario.stream if not it.decision.flaw]
+    codes: dict[int, str] = {it.place: it.flaw for it in scenario.stream if it.flaw}
+    readable = [it for it in scenario.stream if not it.flaw]
     first = {it.key: it.place for it in reversed(readable)}
     originals = [it for it in readable if first[it.key] == it.place]
     ended, opened = list[ExpectedRequest](), _moment(scenario, scenario.lead)
@@ -59,11 +59,22 @@ def expected_run(scenario: Scenario) -> ExpectedRun:
     for stored in readable:
         if first[stored.key] != stored.place:
             codes[stored.place] = "replayed"
+        if _asked_by_an_earlier_run(scenario, ended, stored):
+            codes[stored.place] = "no_longer_asked"
         if end is not None and stored.place > end[1]:
             codes[stored.place] = "unknown_run"
         codes.setdefault(stored.place, "never_asked")
     result = [_result(request, expected) for request, expected in zip(scenario.requests, ended, strict=False)]
     return ExpectedRun(ended, codes, result if end is not None else None)
+
+
+def _asked_by_an_earlier_run(scenario: Scenario, ended: list[ExpectedRequest], stored: StoredDecision) -> bool:
+    """Return whether a decision arrives after the run that opened its request has continued as new."""
+    number = stored.decision.number
+    if not (scenario.renews and scenario.order == "in turn") or number >= len(scenario.requests) or number > len(ended):
+        return False
+    closed = ended[number - 1].closed
+    return closed is not None and stored.place > closed[1]
 
 
 def _of_request(decisions: list[StoredDecision], number: int) -> list[StoredDecision]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from perdure.approvers import Approver, Directory, PublicKey, SigningKey
+from perdure.approvers import Approver, ApproversFile, Directory, PublicKey, SigningKey
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.errors import Unavailable
-from perdure.flow.verdict import Verdict
+from perdure.flow.decision_verdict import DecisionVerdict
 from perdure_orchestrator.decision_verifier import DecisionVerifier
 from tests.support.people import approvers_file, directory, signed_body
 
@@ -37,12 +37,12 @@ class Case:
         key = PublicKey(public=self.ann.public, revoked=revoked)
         self.edit(Directory(approvers={"ann": Approver(roles=roles, keys=(key,))}))
 
-    async def verdict(self, sequence: int = 1, workflow_id: str = "w") -> Verdict:
+    async def verdict(self, sequence: int = 1, workflow_id: str = "w") -> DecisionVerdict:
         return await DecisionVerifier(self.bus, RecordedApprovers(self.file, self.bus), self.kept).verdict(
             sequence, workflow_id
         )
 
-    async def forge(self, verdict: Verdict, sha256: str | None = None) -> None:
+    async def forge(self, verdict: DecisionVerdict, sha256: str | None = None) -> None:
         """Overwrite the kept verdict, as whoever can write to the bucket may."""
         found = await self.kept.get("DECISIONS.1")
         entry = json.loads(found) if found else {"sha256": "0" * 64}
@@ -75,7 +75,7 @@ async def test_a_revocation_counts_from_its_instant_whenever_the_decision_is_ver
 
 async def test_a_first_refusal_stays_although_the_file_would_accept_today(case: Case) -> None:
     await case.publish()
-    case.edit(Directory())
+    case.edit(directory({"bob": SigningKey.new()}))
     first = await case.verdict()
     case.enrol()
 
@@ -97,7 +97,7 @@ async def test_a_kept_verdict_that_somebody_wrote_grants_nothing(case: Case, gai
     await case.publish()
     refused = await case.verdict()
     assert refused.received is not None
-    await case.forge(Verdict(sequence=1, received=refused.received.model_copy(update=gain)))
+    await case.forge(DecisionVerdict(sequence=1, received=refused.received.model_copy(update=gain)))
 
     assert (await case.verdict()).code == "revoked_key"
 
@@ -106,7 +106,9 @@ async def test_a_kept_verdict_gives_no_role_that_the_file_does_not(case: Case) -
     await case.publish()
     genuine = await case.verdict()
     assert genuine.received is not None
-    await case.forge(Verdict(sequence=1, received=genuine.received.model_copy(update={"roles": ("editor", "boss")})))
+    await case.forge(
+        DecisionVerdict(sequence=1, received=genuine.received.model_copy(update={"roles": ("editor", "boss")}))
+    )
 
     assert await case.verdict() == genuine
 
@@ -135,6 +137,15 @@ async def test_a_refusal_of_a_deleted_message_is_kept(case: Case) -> None:
 
     assert first.code == "unknown_key"
     assert await case.verdict() == first
+
+
+async def test_while_nobody_is_enrolled_where_the_worker_runs_there_is_no_verdict(case: Case) -> None:
+    await case.publish()
+    missing = RecordedApprovers(ApproversFile(case.file.path.with_name("missing.yaml")), case.bus)
+
+    with pytest.raises(Unavailable, match="names nobody"):
+        await DecisionVerifier(case.bus, missing, case.kept).verdict(1, "w")
+    assert await case.kept.get("DECISIONS.1") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"request_id": "w.1"}', b"\xff", b"[" * 100_000])

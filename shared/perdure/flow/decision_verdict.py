@@ -8,7 +8,7 @@ from perdure.contracts import ReceiptCode
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.payload import Payload
 
-__all__ = ["VERIFY_DECISIONS", "Verdict", "VerificationBatch"]
+__all__ = ["VERIFY_DECISIONS", "DecisionVerdict", "VerificationBatch"]
 
 VERIFY_DECISIONS: Final = "verify_decisions"  # histories hold it: it never changes
 
@@ -17,13 +17,13 @@ class VerificationBatch(Payload):
     """The decisions to verify.
 
     Attributes:
-        sequences: Their sequences in the stream DECISIONS.
+        sequences: Their sequences in the stream DECISIONS, as they arrived. The verdicts come in its order.
     """
 
     sequences: tuple[PositiveInt, ...]
 
 
-class Verdict(Payload):
+class DecisionVerdict(Payload):
     """Whether a message of DECISIONS is a decision of its approver.
 
     Attributes:
