@@ -53,6 +53,7 @@ class ScenarioPlayer:
     approvers: ScriptedApprovers
     scenario: Scenario
     bus: RecordingBus = field(default_factory=RecordingBus)
+    claims: MemoryKeyValue = field(default_factory=MemoryKeyValue)
     queue: str = field(default_factory=lambda: uuid4().hex)
     fuse: Fuse = field(default_factory=lambda: Fuse(0))
     worker: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -121,6 +122,7 @@ class ScenarioPlayer:
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
             approvers=self.approvers.file,
+            entries=self.claims,
             settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )
 

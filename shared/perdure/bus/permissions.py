@@ -68,7 +68,7 @@ _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
     "ingest": ("PROGRESS", "EVENTS", "COMMANDS", "DLQ"),  # what has become of an event
-    "orchestrator": ("PROGRESS",),
+    "orchestrator": ("PROGRESS", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
@@ -76,11 +76,14 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "ingest": ("PROGRESS",),
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
-_GETS_MESSAGES: Final[_ByRole] = {"audit": tuple(STREAMS)}  # the messages that advisories name
+_GETS_MESSAGES: Final[_ByRole] = {
+    "orchestrator": ("DECISIONS", "SIGNALS"),  # what another bridge held, and what waits for its run
+    "audit": tuple(STREAMS),  # the messages that advisories name
+}
 _QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
-    "orchestrator": ("STARTS",),
+    "orchestrator": ("STARTS", "BRIDGE"),
     "notifier": ("NOTICES",),
 }
 _OBJECTS: Final[_ByRole] = {"orchestrator": tuple(OBJECTS)}

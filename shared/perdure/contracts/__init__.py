@@ -21,7 +21,7 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
-from perdure.contracts.subjects import from_token, to_pattern, to_token
+from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "Vote",
     "from_token",
     "in_order",
+    "read_token",
     "to_pattern",
     "to_token",
 ]
