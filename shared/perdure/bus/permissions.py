@@ -106,9 +106,10 @@ class NatsPermissions:
 
 
 OPTIONAL_PERMISSIONS: Final = {
-    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>",), (), ("progress.>",)),
+    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>",)),
+    "bot": NatsPermissions(("signals.>",), (), ()),
 }
-"""What the operator may grant to single users of a role, in whole or in part: the progress of runs."""
+"""What the operator may grant to single users of a role, in whole or in part: the progress of runs, and signals by name."""
 
 
 def nats_permissions(role: str) -> NatsPermissions:

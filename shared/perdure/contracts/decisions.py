@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
@@ -13,8 +13,17 @@ __all__ = ["LONGEST_COMMENT", "Comment", "Decision"]
 LONGEST_COMMENT: Final = 16_384
 """Characters. ``approvals.decided`` repeats the comments of all votes, and NATS takes messages of 1 MiB."""
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]  # it becomes part of message ids
-_Text = Annotated[str, StringConstraints(max_length=256)]
+_LONGEST_TEXT: Final = 256  # characters
+
+
+def _short(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"it has more than {_LONGEST_TEXT} characters")
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_short)]
+_Name = Annotated[_Text, StringConstraints(min_length=1)]
 
 Comment = Annotated[str, StringConstraints(max_length=LONGEST_COMMENT)]
 """The free text of a vote."""
@@ -23,7 +32,7 @@ Comment = Annotated[str, StringConstraints(max_length=LONGEST_COMMENT)]
 class Decision(Message):
     """An approver's signed vote on an approval request, or the withdrawal of an earlier vote.
 
-    Ids become tokens of subjects, of at most 3,000 bytes; the other names have at most 256 characters.
+    Ids have at most 3,000 bytes as tokens of a subject; names, the nonce, key id and signature at most 256 characters.
 
     Attributes:
         workflow_id: The run that opened the request; the last token of the subject. May be left out of the body.

@@ -115,9 +115,9 @@ def test_no_event_is_of_another_type_than_its_subject(permitted: str, claimed: s
     elif mode == "bare":
         headers = {}
 
-    try:
-        event = read(body, headers, subject=f"events.{permitted}")
-    except InvalidMessage as refused:
-        assert (refused.reason, mode == "bare", permitted == claimed) == ("bad_envelope", False, False)
-    else:
-        assert event.type == permitted
+    if mode == "bare" or permitted == claimed:
+        assert read(body, headers, subject=f"events.{permitted}").type == permitted
+        return
+    with pytest.raises(InvalidMessage) as refused:
+        read(body, headers, subject=f"events.{permitted}")
+    assert refused.value.reason == "bad_envelope"

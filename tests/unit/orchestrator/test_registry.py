@@ -172,5 +172,5 @@ def test_a_handler_with_a_reserved_name_is_refused(write_module: WriteModule, ki
 def test_a_workflow_with_a_reserved_name_is_refused(write_module: WriteModule) -> None:
     text = ANOTHER_GREETING.replace("Greeting", "perdure.Mine")
 
-    with pytest.raises(SetupError, match="The workflow perdure.Mine has a reserved name"):
+    with pytest.raises(SetupError, match=r"The workflow perdure\.Mine has a reserved name"):
         load_registry([write_module("mine", text)])

@@ -70,7 +70,7 @@ class OrderedConsumer:
         """Consume until cancelled; then give back what is not settled."""
         renewing = asyncio.create_task(self._renew_acks())
         try:
-            self._next = await self._first_unsettled()
+            await self._take_over()
             await self._consume()
         finally:
             renewing.cancel()
@@ -109,13 +109,7 @@ class OrderedConsumer:
             Unavailable: The server does not answer; the message is delivered again.
         """
         sequence = delivery.message.sequence
-        while self._next < sequence:
-            missing = await self._bus.first(self._stream.subjects, after=self._next - 1)
-            if missing is None or missing.sequence >= sequence:
-                break
-            if missing.sequence not in self._held:
-                self._hold(HeldDelivery(missing))
-            self._next = missing.sequence + 1
+        await self._fill(sequence)
         self._next = max(self._next, sequence + 1)
         if sequence in self._held:
             self._held[sequence].server = delivery
@@ -123,6 +117,21 @@ class OrderedConsumer:
             await (delivery.term() if settled.is_dead_lettered else delivery.ack())
         else:
             self._hold(HeldDelivery(delivery.message, delivery))
+
+    async def _fill(self, end: int) -> None:
+        """Read the messages before this sequence that were delivered to another process, or are still to come.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        while self._next < end:
+            missing = await self._bus.first(self._stream.subjects, after=self._next - 1)
+            if missing is None or missing.sequence >= end:
+                self._next = end
+            else:
+                if missing.sequence not in self._held:
+                    self._hold(HeldDelivery(missing))
+                self._next = missing.sequence + 1
 
     def _hold(self, held: HeldDelivery) -> None:
         self._held[held.message.sequence] = held
@@ -134,16 +143,18 @@ class OrderedConsumer:
             self._ahead[held.message.sequence] = held
         self._room.set()
 
-    async def _first_unsettled(self) -> int:
-        """Return the sequence after the last one below which everything is settled."""
+    async def _take_over(self) -> None:
+        """Begin with what another process, now dead perhaps, was given and has not settled."""
         while True:
             try:
                 consumer = await self._js.consumer_info(self._stream.name, self._service)
-            except (NatsError, OSError) as error:
-                _log.warning("cannot read the state of the consumer of %s: %r", self._stream.name, error)
+                self._next = (consumer.ack_floor.stream_seq if consumer.ack_floor else 0) + 1
+                await self._fill((consumer.delivered.stream_seq if consumer.delivered else 0) + 1)
+            except (NatsError, OSError, Unavailable) as error:
+                _log.warning("cannot read what is not settled of %s: %r", self._stream.name, error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                return (consumer.ack_floor.stream_seq if consumer.ack_floor else 0) + 1
+                return
 
     async def _renew_acks(self) -> None:
         while True:

@@ -70,14 +70,17 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
 
 @asynccontextmanager
 async def _running(coroutines: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """Run coroutines for the duration of the block; one that fails cancels it."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(coroutine) for coroutine in coroutines]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    """Run coroutines for the duration of the block; one that fails cancels it, with its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
 
 
 async def _stop(broker: NatsBroker, client: Client) -> None:
