@@ -68,10 +68,8 @@ class DecisionBridge:
             if received.decision.workflow_id in await self._early.places():  # behind those that wait
                 await self._wait(received, body, message)
                 return
-        try:
-            await self._runs.signal(*_signal_of(received), request_id=received.place)
-        except RPCError as error:
-            await self._not_taken(received, body, message, error)
+        if failure := await self._signal(received):
+            await self._not_taken(received, body, message, failure)
         self._announced.discard(received.place)
 
     async def release_early(self) -> None:
@@ -82,7 +80,7 @@ class DecisionBridge:
             try:
                 for workflow_id, waiting in list((await self._early.places()).items()):
                     await self._release(workflow_id, waiting)
-            except (Unavailable, RPCError, SetupError) as error:
+            except Unavailable as error:
                 _log.warning("%s; the decisions that wait for their runs are looked at again", error)
                 self._early.forget()
 
@@ -93,13 +91,16 @@ class DecisionBridge:
             if message is not None and message.sequence == sequence:
                 try:
                     received, body = self._read(message)
-                    await self._runs.signal(*_signal_of(received), request_id=received.place)
-                except NotVerified as error:
-                    await self._refuse(message, error)
-                except RPCError as error:
-                    if never_began(error) and await self._expected.has_start(workflow_id):
-                        return
-                    await self._refuse_unknown(received, body, error)
+                except NotVerified as refusal:
+                    await self._refuse(message, refusal)
+                else:
+                    error = await self._signal(received)
+                    if error is not None and never_began(error):
+                        if await self._expected.has_start(workflow_id):
+                            return
+                        error = await self._signal(received)  # it may have begun between the two questions
+                    if error is not None:
+                        await self._refuse_unknown(received, body, error)
             async with self._lock:
                 await self._early.remove(workflow_id, sequence)
 
@@ -134,13 +135,19 @@ class DecisionBridge:
                 async with self._lock:
                     await self._wait(received, body, message)
                 return
-            try:  # it may have begun between the two questions
-                await self._runs.signal(*_signal_of(received), request_id=received.place)
-            except RPCError as last:
-                error = last
-            else:
+            last = await self._signal(received)  # it may have begun between the two questions
+            if last is None:
                 return
+            error = last
         await self._refuse_unknown(received, body, error)
+
+    async def _signal(self, received: ReceivedDecision) -> RPCError | None:
+        """Hand a decision to its run; returns the error if Temporal does not take it."""
+        try:
+            await self._runs.signal(received.decision.workflow_id, DECISION_SIGNAL, received, request_id=received.place)
+        except RPCError as error:
+            return error
+        return None
 
     async def _wait(self, received: ReceivedDecision, body: dict[str, JsonValue], message: StoredMessage) -> None:
         await self._announce(received)
@@ -178,7 +185,3 @@ class DecisionBridge:
         if code == "waiting":
             receipt = receipt.model_copy(update={"place": received.place})
         await self._bus.publish(receipt)
-
-
-def _signal_of(received: ReceivedDecision) -> tuple[str, str, ReceivedDecision]:
-    return received.decision.workflow_id, DECISION_SIGNAL, received

@@ -39,10 +39,12 @@ class HeldAgreement:
         return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
+Verb = Literal["approve", "withdraw"]
+
 KEYS = {"ada": SigningKey.new(), "bob": SigningKey.new()}
 
 
-def decision(who: str, run: str, verb: Literal["approve", "withdraw"] = "approve") -> bytes:
+def decision(who: str, run: str, verb: Verb = "approve") -> bytes:
     return signed_body(KEYS[who], who, f"{run}.1", request_digest("Agreed?"), decision=verb)
 
 
@@ -96,7 +98,8 @@ async def test_decisions_on_a_held_run_count_in_the_order_of_storage_once_it_beg
 ) -> None:
     async with opened(environment, tmp_path) as (worker, bridge, run):
         held = await hold(worker, run)
-        for who, verb in (("ada", "approve"), ("ada", "withdraw"), ("bob", "approve")):
+        votes: list[tuple[str, Verb]] = [("ada", "approve"), ("ada", "withdraw"), ("bob", "approve")]
+        for who, verb in votes:
             body, subject = decision(who, run, verb), f"decisions.{to_token(run)}"
             place = await worker.bus.publish_raw(RawMessage(subject, body, {}))
             await bridge.decision(stored_message(subject, place, body, age=MINUTE))

@@ -32,15 +32,16 @@ class BothAgree:
         return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
 def respelled(body: bytes, number: int) -> bytes:
     """Return other bytes with the same signed content: other spaces, or another base64 of the signature."""
     fields = json.loads(body)
     if number % 2:
         loose = fields["signature"].rstrip("=")
-        last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".index(loose[-1])
-        fields["signature"] = (
-            loose[:-1] + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[last ^ 1] + "=="
-        )
+        last = BASE64.index(loose[-1])
+        fields["signature"] = loose[:-1] + BASE64[last ^ 1] + "=="
         assert b64encode(b64decode(fields["signature"])) != fields["signature"].encode()
     return b" " * number + json.dumps(fields, indent=number % 5).encode()
 
@@ -68,7 +69,7 @@ async def test_ten_thousand_repetitions_leave_the_history_of_the_run_as_it_is(
         await run.cancel()
 
 
-async def test_wherever_a_bridge_dies_the_claim_of_the_first_place_stays(tmp_path: Path) -> None:
+async def test_wherever_a_bridge_dies_the_claim_of_the_first_place_stays() -> None:
     body, entries = {"nonce": "n", "signature": "s"}, MemoryKeyValue()
     for number in range(1, 10):
         fuse = Fuse(number)

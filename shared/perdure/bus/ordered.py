@@ -18,6 +18,7 @@ __all__ = ["HeldDelivery", "Lanes", "ServerDelivery"]
 _LONGEST_WAIT: Final = 2.0  # seconds between two attempts; the run that a message waits for may begin at any moment
 _FIRST_ATTEMPTS: Final = 30
 _LATER_WAIT: Final = 10.0
+_STOP_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Lanes:
     done: Callable[[HeldDelivery], None]
     _lanes: dict[str, deque[HeldDelivery]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _busy: set[asyncio.Task[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,27 +108,40 @@ class Lanes:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Stop handling; what is not settled stays unsettled."""
+        """Let the attempts under way end, for a few seconds at most; what is not settled then stays unsettled."""
+        for task in self._tasks - self._busy:
+            task.cancel()
+        self._lanes.clear()
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=_STOP_SECONDS)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._lanes.clear()
 
     async def _work(self, lane: str) -> None:
         waiting = self._lanes[lane]
         while waiting:
             held = waiting[0]
             async with self._slots:
-                held.deliveries += 1
-                held.wait = _LONGEST_WAIT
-                try:
-                    await self.attempt(held)
-                except Exception:  # noqa: BLE001 (the boundary: a lane must not end; what is settled is settled)
-                    _log.exception("cannot settle %s %d", held.message.stream, held.message.sequence)
+                await self._attempt(held)
             if held.is_settled:
                 waiting.popleft()
                 self.done(held)
-            else:
+            if self._lanes.get(lane) is not waiting:
+                return  # stopped meanwhile
+            if not held.is_settled:
                 await asyncio.sleep(held.wait)
         del self._lanes[lane]
+
+    async def _attempt(self, held: HeldDelivery) -> None:
+        held.deliveries += 1
+        held.wait = _LONGEST_WAIT
+        if task := asyncio.current_task():
+            self._busy.add(task)
+        try:
+            await self.attempt(held)
+        except Exception:  # noqa: BLE001 (the boundary: a lane must not end; what is settled is settled)
+            _log.exception("cannot settle %s %d", held.message.stream, held.message.sequence)
+        finally:
+            self._busy -= {task}

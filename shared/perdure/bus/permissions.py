@@ -109,7 +109,7 @@ OPTIONAL_PERMISSIONS: Final = {
     "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>",)),
     "bot": NatsPermissions(("signals.>",), (), ()),
 }
-"""What the operator may grant to single users of a role, in whole or in part: the progress of runs, and signals by name."""
+"""What the operator may grant to single users of a role, in whole or in part: progress, and signals by name."""
 
 
 def nats_permissions(role: str) -> NatsPermissions:
