@@ -19,7 +19,7 @@ from perdure.contracts import Progress
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
 from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
-from perdure.flow.publisher import EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
 from perdure.values.reserved import is_reserved, reserved_text
 
@@ -67,10 +67,11 @@ class StepScheduler(WorkflowOutboundInterceptor):
         self,
         input: StartChildWorkflowInput,  # noqa: A002 (temporalio's signature)
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
-        """Start a child run; it belongs to the same event."""
+        """Start a child run; it belongs to the same event and key."""
         _refuse_reserved("memo field", input.memo or ())
-        event_id = self.run.publisher.event_id
-        memo = {EVENT_MEMO: event_id} if event_id else {}
+        publisher = self.run.publisher
+        inherited = {EVENT_MEMO: publisher.event_id, KEY_MEMO: publisher.key}
+        memo = {name: value for name, value in inherited.items() if value}
         return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)
@@ -114,6 +115,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
             name=input.summary or input.activity,
             sequence=publisher.reserve(2),
             event_id=publisher.event_id,
+            key=publisher.key,
             beginning=publisher.take_beginning() if starts_soon else None,
         )
 

@@ -15,7 +15,7 @@ from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
-__all__ = ["PREFIX", "STRUCTURED", "read_event", "write_event"]
+__all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
@@ -51,6 +51,19 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
             f"CloudEvent attributes: type: it is {event.type!r}, but the subject is that of {permitted!r}",
         )
     return event
+
+
+def event_id(raw: RawMessage, *, fallback_id: str) -> str:
+    """Return the id of an event, also of one that cannot be read; see ``read_event``."""
+    if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
+        try:
+            envelope = _json(raw.body)
+        except InvalidMessage:
+            return fallback_id
+        return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
+    if attribute(raw.headers, "specversion") is not None:
+        return attribute(raw.headers, "id") or fallback_id
+    return header(raw.headers, MESSAGE_ID) or fallback_id
 
 
 def write_event(event: Event) -> RawMessage:
