@@ -55,14 +55,14 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
 
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
     """Return the id of an event, also of one that cannot be read; see ``read_event``."""
-    if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
-        try:
-            envelope = _json(raw.body)
-        except InvalidMessage:
-            return fallback_id
-        return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
-    if attribute(raw.headers, "specversion") is not None:
-        return attribute(raw.headers, "id") or fallback_id
+    try:
+        if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
+            envelope = read_json(raw.body)
+            return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
+        if attribute(raw.headers, "specversion") is not None:
+            return attribute(raw.headers, "id") or fallback_id
+    except InvalidMessage:
+        return fallback_id
     return header(raw.headers, MESSAGE_ID) or fallback_id
 
 
