@@ -13,7 +13,7 @@ from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
 from perdure_notifier.channels import Channel
-from perdure_notifier.lease import Leases
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
@@ -36,7 +36,7 @@ class Notifier:
         self._bus = bus
         self._outbox = Outbox(bus)
         self._settings = settings
-        self._leases = Leases(entries, holder)
+        self._leases = channel_leases(entries, holder)
         self._pollers = {channel.name: Poller(self._sender(channel).send_due) for channel in channels}
 
     def app(self) -> App:

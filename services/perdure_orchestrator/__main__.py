@@ -23,7 +23,7 @@ from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
-from perdure_orchestrator.app import Role, create_app
+from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.payload_store import PAYLOADS
@@ -49,7 +49,9 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
+    app = App("orchestrator", [])
+    if role != "worker":
+        app = create_app(client, bus, ledger, registry, settings, entries=NatsKeyValue(bus.js, ENTRIES))
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal)

@@ -28,6 +28,7 @@ from perdure_orchestrator.nats_connection import NatsConnection
 from perdure_orchestrator.payload_store import payload_storage
 from perdure_orchestrator.plugin_checks import NAME, choose_converter, refuse_client, refuse_second
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.registry import refuse_reserved_names
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
 
@@ -121,10 +122,11 @@ class PerdurePlugin(SimplePlugin):
 
         Raises:
             SetupError: The worker's client was made without this plugin or is in another namespace, or the worker has
-                the plugin twice.
+                the plugin twice, or one of its workflows handles a reserved name.
         """
         refuse_second((), config.get("interceptors"))
         refuse_client(config["client"], self._settings.temporal.namespace)
+        refuse_reserved_names(config.get("workflows") or ())
         config = super().configure_worker(config)
         modules = [workflow.__module__ for workflow in config.get("workflows") or ()]
         config["activities"] = [*(config.get("activities") or ()), *self.worker_activities(modules)]

@@ -13,7 +13,7 @@ from perdure.errors import Unavailable
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels import Busy, Channel, Refused
 from perdure_notifier.channels.terminal import TerminalChannel
-from perdure_notifier.lease import Leases
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
@@ -234,7 +234,7 @@ async def test_the_rate_limits_how_often_notices_are_sent() -> None:
 async def test_one_process_sends_and_another_takes_over_when_its_lease_expires() -> None:
     bus, entries, clock, desk = MemoryBus(), MemoryKeyValue(), Clock(), ScriptedChannel()
     await Outbox(bus).put("desk", Notice(message=request()))
-    assert await Leases(entries, "dead").acquire("desk", clock.now)
+    assert await channel_leases(entries, "dead").acquire("desk", clock.now)
     other = sender(bus, desk, entries=entries, clock=clock, holder="other")
 
     await other.send_due()

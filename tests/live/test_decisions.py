@@ -69,14 +69,16 @@ class Reviewers:
         await self.live.bus.publish_raw(RawMessage(f"decisions.{self.workflow}-{run}", body, {}))
 
     async def receipt(self) -> str:
-        """Wait for the next receipt and return its code."""
+        """Wait for the next final receipt and return its code."""
         self.receipts += 1
         async with asyncio.timeout(60):
             async for message in self.live.bus.subscribe("receipts.>", replay=True):
                 if message.sequence == self.receipts:
                     receipt = decode(message.raw)
                     assert isinstance(receipt, Receipt)
-                    return receipt.code
+                    if receipt.is_final:
+                        return receipt.code
+                    self.receipts += 1
         raise AssertionError
 
     async def decide(self, run: str, who: str, choice: str = "approve", **changes: Any) -> str:

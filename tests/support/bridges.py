@@ -85,6 +85,7 @@ def new_bridge(
         StartLedger(entries),
         registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
         approvers=ApproversFile(approvers),
+        entries=entries,
         settings=TemporalSettings(task_queue=worker.queue),
     )
 

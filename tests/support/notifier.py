@@ -8,7 +8,7 @@ from typing import Any
 from perdure.bus import Bus, KeyValue, MemoryKeyValue
 from perdure.config.channels import ChannelSettings, TerminalSettings
 from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity, request_digest
-from perdure_notifier.lease import Leases
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.sender import ChannelSender
 
@@ -105,5 +105,5 @@ def sender(  # noqa: PLR0913 (a test may set any of them)
     **settings: Any,
 ) -> ChannelSender:
     parsed = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
-    leases = Leases(entries or MemoryKeyValue(), holder)
+    leases = channel_leases(entries or MemoryKeyValue(), holder)
     return ChannelSender(channel, parsed, bus=bus, leases=leases, fallback=fallback, clock=clock or Clock())

@@ -62,6 +62,7 @@ class ScenarioPlayer:
     approvers: ScriptedApprovers
     scenario: Scenario
     bus: RecordingBus = field(default_factory=RecordingBus)
+    claims: MemoryKeyValue = field(default_factory=MemoryKeyValue)
     verifications: MemoryKeyValue = field(default_factory=MemoryKeyValue)
     missed: list[Step] = field(default_factory=list)
     handed_over: list[int] = field(default_factory=list)
@@ -194,6 +195,7 @@ class ScenarioPlayer:
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
             approvers=self.approvers.file,
+            entries=self.claims,
             settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )
 

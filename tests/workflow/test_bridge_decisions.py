@@ -100,11 +100,12 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
     async with open_scripted_worker(environment, TwoAgree) as worker:
         for number in itertools.count(1):
-            fuse, run = Fuse(number), await worker.start("TwoAgree", run_id=f"two-{number}")
+            fuse, entries = Fuse(number), MemoryKeyValue()
+            run = await worker.start("TwoAgree", run_id=f"two-{number}")
             dying = new_bridge(
-                worker, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(worker.bus, fuse)
+                worker, Fused(environment.client, fuse), Fused(entries, fuse), approvers, Fused(worker.bus, fuse)
             )
-            bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
+            bridge = new_bridge(worker, environment.client, entries, approvers)
             adas, bobs = [await decision_of(key, who, run.id, worker) for who, key in keys.items()]
             ada = stored_message(f"decisions.{run.id}", 10 * number, adas)
             try:
@@ -118,7 +119,9 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
             assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
-    assert number == 5, "a record of the approvers file and a signal, with a spark before and after each"
+    assert number == 9, (
+        "a record of the approvers file, a claim, a look at early decisions and a signal, each with a spark before and after"
+    )
 
 
 async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
@@ -165,7 +168,7 @@ async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
             await bridge.decision(stored_message(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
 
     receipts = [(it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)]
-    assert receipts == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
+    assert receipts == [("accepted", None), ("accepted", None), ("replayed", "DECISIONS.3")]
 
 
 async def test_while_the_approvers_file_is_broken_decisions_wait(

@@ -76,13 +76,18 @@ def encode(message: Message, *, source: str, at: datetime | None = None) -> RawM
 def decode(raw: RawMessage) -> Message:
     """Decode a message of Perdure's contracts.
 
+    NATS permits subjects: so a body counts only on the subject that its own ids make.
+
     Raises:
-        InvalidMessage: The body is no such message; the detail names the fields.
+        InvalidMessage: The body is no such message, or belongs on another subject; the detail says which.
     """
     try:
-        return _MESSAGES.validate_json(raw.body)
+        message = _MESSAGES.validate_json(raw.body)
     except ValidationError as error:
         raise InvalidMessage("bad_message", describe_errors(error)) from error
+    if message.subject != raw.subject:
+        raise InvalidMessage("bad_envelope", f"The body belongs on {message.subject}, not on {raw.subject}.")
+    return message
 
 
 def header_value(text: str) -> str:
@@ -91,9 +96,16 @@ def header_value(text: str) -> str:
 
 
 def attribute(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a CloudEvents attribute, decoded, or None."""
+    """Return a CloudEvents attribute, decoded, or None.
+
+    Raises:
+        InvalidMessage: Its percent-encoded bytes are no UTF-8, which section 3.1.3.2 of the binding forbids to accept.
+    """
     value = header(headers, f"ce-{name}")
-    return None if value is None else unquote(value)
+    try:
+        return None if value is None else unquote(value, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidMessage("bad_envelope", f"ce-{name}: its percent-encoded bytes are no UTF-8.") from error
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

@@ -70,7 +70,7 @@ _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
     "ingest": ("PROGRESS", "EVENTS", "COMMANDS", "DLQ"),  # what has become of an event
-    "orchestrator": ("PROGRESS",),
+    "orchestrator": ("PROGRESS", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
@@ -79,13 +79,13 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
-    "orchestrator": ("DECISIONS",),  # a worker verifies them from the stored bytes
+    "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
-    "orchestrator": ("STARTS", "VERIFICATIONS"),
+    "orchestrator": ("STARTS", "BRIDGE", "VERIFICATIONS"),
     "notifier": ("NOTICES",),
 }
 _OBJECTS: Final[_ByRole] = {"orchestrator": tuple(OBJECTS)}
@@ -108,9 +108,10 @@ class NatsPermissions:
 
 
 OPTIONAL_PERMISSIONS: Final = {
-    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>",), (), ("progress.>",)),
+    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>",)),
+    "bot": NatsPermissions(("signals.>",), (), ()),
 }
-"""What the operator may grant to single users of a role, in whole or in part: the progress of runs."""
+"""What the operator may grant to single users of a role, in whole or in part: progress, and signals by name."""
 
 
 def nats_permissions(role: str) -> NatsPermissions:

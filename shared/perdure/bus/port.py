@@ -60,7 +60,8 @@ class Bus(Protocol):
         """Publish subject, headers and body unchanged; returns the sequence in the stream.
 
         Raises:
-            InvalidMessage: The body is larger than the server's ``max_payload``.
+            InvalidMessage: The body is larger than the server's ``max_payload``, or NATS takes no such subject or
+                headers.
             Unavailable: As in ``publish``.
         """
 

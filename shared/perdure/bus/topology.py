@@ -168,6 +168,7 @@ CONSUMERS: Final = (
 BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
+    "BRIDGE": timedelta(days=90),  # as long as DECISIONS are kept
     "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
     "VERIFICATIONS": timedelta(days=90),  # as long as DECISIONS are kept
 }

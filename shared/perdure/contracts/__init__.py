@@ -23,7 +23,7 @@ from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
-from perdure.contracts.subjects import from_token, to_pattern, to_token
+from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "content_digest",
     "from_token",
     "in_order",
+    "read_token",
     "request_digest",
     "to_pattern",
     "to_token",

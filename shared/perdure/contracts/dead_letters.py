@@ -18,6 +18,7 @@ Reason = Literal[
     "no_route",
     "bad_expression",
     "bad_data",
+    "reserved_name",
     "duplicate_id",
     "run_exists",
     "unknown_workflow",

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.subjects import SubjectId
 
 __all__ = ["Receipt", "ReceiptCode"]
 
@@ -46,12 +47,12 @@ class Receipt(Message):
         code: Why, for programs.
         reason: Why, for people.
         place: ``DECISIONS.<sequence>`` of a message that may not come from the approver or may have counted before:
-            a replay, a forgery, or a decision on a run that has ended. Absent in other receipts.
+            a replay, a forgery, or a decision on a run that has ended or not begun. Absent in other receipts.
         approvers_digest: SHA-256 of the approvers file that verified the decision, in hex. Absent if none did.
     """
 
     type: Literal["receipts"] = "receipts"
-    request_id: str
+    request_id: SubjectId
     decision_id: str
     accepted: bool
     code: ReceiptCode = "refused"
@@ -60,11 +61,17 @@ class Receipt(Message):
     approvers_digest: Sha256 | None = None
 
     @property
+    def is_final(self) -> bool:
+        """Whether no other receipt of the decision follows."""
+        return self.code != "waiting"
+
+    @property
     def address(self) -> tuple[str, ...]:
         """``<request id>``."""
         return (self.request_id,)
 
     @property
     def message_id(self) -> str:
-        """One for each decision, and one for each replay or forgery of it."""
-        return ".".join(["receipt", self.decision_id, *([self.place] if self.place else [])])
+        """One for each decision, one for each replay or forgery of it, and one for each wait before another."""
+        place = [self.place] if self.place else []
+        return ".".join(["receipt", self.decision_id, *place, *(["waiting"] if not self.is_final else [])])

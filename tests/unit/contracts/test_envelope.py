@@ -58,6 +58,18 @@ def test_an_invalid_message_is_refused_with_the_field() -> None:
         decode(RawMessage("decisions.w", b'{"type": "decisions"}', {}))
 
 
+@given(messages, messages)
+def test_a_body_counts_only_on_its_own_subject(message: Message, other: Message) -> None:
+    raw = RawMessage(other.subject, encode(message, source="perdure/test").body, {})
+
+    if message.subject == other.subject:
+        assert decode(raw) == message
+    else:
+        with pytest.raises(InvalidMessage, match="The body belongs on") as refused:
+            decode(raw)
+        assert refused.value.reason == "bad_envelope"
+
+
 def test_fields_of_a_newer_version_are_ignored() -> None:
     fact = Progress(workflow="W", workflow_id="w", run_id="r", sequence=1, kind="note", at=NOW)
     newer = encode(fact, source="s").body.replace(b"{", b'{"mood": "good", ', 1)

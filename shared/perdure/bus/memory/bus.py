@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
+from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import QUEUES, matches, stream_of
 from perdure.contracts import Message
@@ -49,6 +50,7 @@ class MemoryBus:
 
     async def store(self, raw: RawMessage) -> Storage:
         """Store the bytes; see ``Bus.store``."""
+        check_publishable(raw)
         stream = stream_of(raw.subject).name
         message_id = raw.headers.get(MESSAGE_ID)
         if message_id is not None and (stream, message_id) in self._sequences:
