@@ -88,7 +88,7 @@ class RoleClient:
 
 @contextmanager
 def deployed_server(parent: Path) -> Iterator[Server]:
-    """Run a server with the files of deploy/nats, on free ports, and with the examples of publishers.conf and bots.conf."""
+    """Run a server with the files of deploy/nats, on free ports, with its example users."""
     folder = shutil.copytree(_DEPLOY, parent / "nats", dirs_exist_ok=True)
     keys = ensure_nkeys(folder / "seeds", [*ROLES, "team", "deploybot", "stranger"])
     client, monitor = free_port(), free_port()

@@ -119,9 +119,7 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
             assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
-    assert number == 9, (
-        "a record of the approvers file, a claim, a look at early decisions and a signal, each with a spark before and after"
-    )
+    assert number == 9, "a record, a claim, a look at early decisions and a signal, each with two sparks"
 
 
 async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
