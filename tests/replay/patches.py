@@ -18,6 +18,10 @@ BOTH_SIDES: Final = {
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
     ),
+    "perdure-policy-floor": (
+        "0.2-policy/policy-of-the-operator.json",
+        "0.2-policy/policy-of-the-operator-before-patch.json",
+    ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
         "0.1/saga-cancelled-while-it-undoes-before-patch.json",
@@ -55,4 +59,6 @@ def _in(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "patched":
             [asked] = node.args
+            if isinstance(asked, ast.JoinedStr):  # an id for each of many: a constant, a hyphen and a number
+                asked = getattr(asked.values[0], "value", asked)
             yield str(constants[asked.id] if isinstance(asked, ast.Name) else ast.literal_eval(asked))

@@ -1,14 +1,19 @@
 """The operator's policy holds whatever a workflow asks for, and the request shows the result."""
 
+import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from temporalio import workflow
+from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import check_digest
+from perdure.bus import MemoryBus
 from perdure.contracts import ApprovalRequested
 from perdure.flow import Approved, Policy, approval
 from perdure.testing import WorkflowRunner
+from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,6 +40,13 @@ class Twice:
         assert isinstance(first, Approved)
         second = await approval("Second?", requester=first.votes[0])
         return second.outcome
+
+
+@workflow.defn
+class InTurn:
+    @workflow.run
+    async def run(self) -> list[str]:
+        return [(await approval(title, policy=Policy(quorum=1))).outcome for title in ("First?", "Second?")]
 
 
 async def request(run_workflow: WorkflowRunner, action: Any = None, given: Any = None, **policy: Any) -> Any:
@@ -129,7 +141,27 @@ async def test_a_number_that_reviewers_programs_would_round_is_refused_where_it_
     as_text = await run_workflow(Refunding, {"amount": str(2**53)}, {}, answers={"Refund?": "approve"})
 
     assert (refused.ending.kind, as_text.ending.kind) == ("failed", "completed")
-    assert refused.error is not None
-    assert refused.error.endswith(
-        "9007199254740992 exceeds safe integer domain for JSON floats. Pass such a value as text."
+    assert "9007199254740992 exceeds safe integer domain for JSON floats. Pass such a value as text." in str(
+        refused.error
     )
+
+
+async def test_a_run_that_opened_a_request_under_older_code_opens_the_next_under_the_floor(
+    environment: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus, queue, patched = MemoryBus(), uuid4().hex, workflow.patched
+    with monkeypatch.context() as older:
+        older.setattr(workflow, "patched", lambda id_: "policy-floor" not in id_ and patched(id_))
+        async with open_scripted_worker(environment, InTurn, bus=bus, queue=queue) as worker:
+            run = await worker.start("InTurn")
+            await worker.approval_request()
+    async with open_scripted_worker(environment, InTurn, bus=bus, queue=queue):
+        for number in (1, 2):
+            await worker.decide(run, nonce=f"{number}", request_id=f"{run.id}.{number}")
+            async with asyncio.timeout(20):
+                while number == 1 and worker.digest(f"{run.id}.2") == "0" * 64:
+                    await asyncio.sleep(0.01)
+        assert await run.result() == ["approved", "approved"]
+
+    requests = [it for it in bus.published if isinstance(it, ApprovalRequested)]
+    assert [it.digest_version for it in requests] == [1, 2]

@@ -39,7 +39,8 @@ class ReviewedBus(MemoryBus):
 def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterator[ReceivedDecision]:
     """Yield the same decision from as many eligible people as the policy requires."""
     policy = request.policy
-    count = policy.quorum if decided == "approve" else policy.rejections
+    quorum = max(policy.quorum, sum(policy.role_quorums.values()))
+    count = quorum if decided == "approve" else policy.rejections
     others = ["reviewer", *(f"reviewer {number}" for number in range(2, count + 1))]
     for approver in [*policy.people, *others][:count]:
         decision = Decision(
@@ -50,4 +51,4 @@ def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterato
             digest=request.digest,
             nonce=request.request_id,
         )
-        yield ReceivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)
+        yield ReceivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.voting_roles)
