@@ -13,6 +13,7 @@ import pytest
 
 from tests.replay.state_folder import WHO, running, unpack
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import decide
 
 SENT = "a hat is on its way"
 
@@ -78,7 +79,7 @@ def approve(folder: Path, request: str) -> None:
         if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "list", "--json"))}:
             break
         time.sleep(0.1)
-    [receipt] = printed(perdure(folder, "approve", request, "--as", WHO, "--json"))
+    [receipt] = printed(decide(folder, "approve", request, "--as", WHO, "--json"))
     assert receipt["code"] == "accepted"
 
 
