@@ -16,7 +16,8 @@ from temporalio.worker import (
 from perdure.contracts import Progress
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
-from perdure.flow.messages import READ_RULES, RESOLVE_POLICY, ModelResult, ToolResult
+from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.flow.run import Run
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.contracts import ApprovalRequested, Policy, Severity, Vote, content_digest, request_digest
 from perdure.contracts.request_digest import DIGEST_VERSION
-from perdure.flow.messages import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
+from perdure.flow.policy_request import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT
 from perdure.flow.run import Run
 
