@@ -9,7 +9,8 @@ from typing import Any, Final
 from perdure.connections.temporal_internals import activity_name, handler_names, workflow_name
 from perdure.errors import SetupError
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
-from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES, RESOLVE_POLICY
+from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
+from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.values.reserved import is_reserved, reserved_text
 from perdure_orchestrator.user_modules import import_user_module
 

@@ -18,6 +18,10 @@ BOTH_SIDES: Final = {
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
     ),
+    "perdure-policy-floor": (
+        "0.2-policy/policy-of-the-operator.json",
+        "0.2-policy/policy-of-the-operator-before-patch.json",
+    ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
         "0.1/saga-cancelled-while-it-undoes-before-patch.json",

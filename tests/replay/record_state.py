@@ -23,6 +23,7 @@ from perdure.runtime.exit import exit_process
 from tests.replay.state_folder import ARCHIVES, STATE, WHO, running
 from tests.replay.sums import add_to_sums
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import decide
 
 _PLACE: Final = Path("/srv/parcels")
 _SOURCE: Final = ARCHIVES / "parcels"
@@ -63,7 +64,7 @@ def live(folder: Path) -> None:
     publish(folder, "parcels.described", "one")
     ended(folder, "Describing-one")
     publish(folder, "parcels.packed", "ended")
-    perdure(folder, "approve", waiting(folder), "--as", WHO, "--comment", "fine")
+    decide(folder, "approve", waiting(folder), "--as", WHO, "--comment", "fine")
     ended(folder, "Sending-ended")
     publish(folder, "parcels.packed", "open")
     waiting(folder)

@@ -6,7 +6,7 @@ from perdure.approvers import ApproversFile, PolicyConflict, tightened
 from perdure.approvers.operator_policies import OperatorPolicies
 from perdure.config.settings import Settings
 from perdure.contracts import Policy
-from perdure.flow.messages import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
+from perdure.flow.policy_request import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
 
 __all__ = ["ResolvePolicy"]
 

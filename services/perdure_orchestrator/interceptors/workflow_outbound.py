@@ -27,7 +27,8 @@ from perdure.flow.facts import (
     EndedStep,
     StepHeader,
 )
-from perdure.flow.messages import READ_RULES, RESOLVE_POLICY, ModelResult, ToolResult
+from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
 from perdure.values.reserved import is_reserved, reserved_text

@@ -26,8 +26,10 @@ class PolicyCondition:
         Raises:
             SetupError: It is not CEL, or uses a variable that no request has.
         """
-        import cel  # noqa: PLC0415 (it takes a second to import, and few configurations have conditions)
-
+        try:
+            import cel  # noqa: PLC0415 (it takes a second to import, and few configurations have conditions)
+        except ModuleNotFoundError as error:
+            raise SetupError(f"{label} needs CEL: pip install 'perdure[orchestrator]'.") from error
         try:
             self._program = cel.compile(text)
         except ValueError as error:

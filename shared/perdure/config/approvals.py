@@ -41,7 +41,7 @@ class Tightening(BaseModel):
 
 
 class OperatorPolicy(Policy):
-    """The contract's policy, with unknown keys refused, and with conditions.
+    """Who may vote, and how votes decide, at least: a workflow's author may only tighten it. Unknown keys are refused.
 
     Attributes:
         tighten: What it demands beside, by condition.

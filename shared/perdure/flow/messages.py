@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 
 from perdure.config.agents import RetrySettings
-from perdure.contracts import Policy, Severity
+from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.flow.payload import Payload
 
@@ -15,14 +15,11 @@ __all__ = [
     "CALL_TOOL",
     "QUERY_SERVERS",
     "READ_RULES",
-    "RESOLVE_POLICY",
     "FunctionCall",
     "FunctionTool",
     "ModelRequest",
     "ModelResult",
     "OperatorRules",
-    "PolicyRequest",
-    "ResolvedPolicy",
     "ServerQuery",
     "ServerQueryResult",
     "ToolCall",
@@ -38,9 +35,6 @@ CALL_FUNCTION: Final = "call_function"
 QUERY_SERVERS: Final = "ask_server"
 READ_RULES: Final = "read_rules"
 """The activity that returns the ``OperatorRules`` to a run."""
-
-RESOLVE_POLICY: Final = "resolve_policy"
-"""The activity that joins the operator's policy with the author's when a request opens."""
 
 
 class FunctionTool(Payload):
@@ -225,34 +219,3 @@ class OperatorRules(Payload):
     calls: RetrySettings | None = None
     agents: dict[str, RetrySettings] = Field(default_factory=dict)
     approvals: dict[str, Policy] = Field(default_factory=dict)
-
-
-class PolicyRequest(Payload):
-    """What the policy of a new approval request depends on.
-
-    Attributes:
-        workflow: Name of the workflow type.
-        asked: The fields of the author's policy that the author has set.
-    """
-
-    workflow: str
-    asked: dict[str, JsonValue]
-    title: str
-    details: JsonValue = None
-    action: JsonValue = None
-    severity: Severity = "normal"
-
-
-class ResolvedPolicy(Payload):
-    """The policy of an approval request.
-
-    Attributes:
-        policy: The operator's policy with what the author's adds. None if they cannot be met together.
-        problem: Why they cannot.
-        run_id: The run that opens the request. A run that is reset takes over the requests that it had opened, and so
-            their digests.
-    """
-
-    policy: Policy | None = None
-    problem: str = ""
-    run_id: str

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.contracts import ApprovalRequested, Policy, Severity, Vote, content_digest, request_digest
 from perdure.contracts.request_digest import DIGEST_VERSION
-from perdure.flow.messages import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
+from perdure.flow.policy_request import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT
 from perdure.flow.run import Run
 
@@ -47,8 +47,9 @@ async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
         ApplicationError: The author's policy and the operator's cannot be met together.
         ValueError: Details or action hold a value that has no form in RFC 8785.
     """
-    if not workflow.patched(_RESOLVES):
+    if not _resolves(run.approvals.requested + 1):
         return _request_of_0_1(run, content, await _policy_of_0_1(run, content))
+    request_id = run.approvals.next_request_id()  # now, so that requests have the order of the calls
     resolved = await _resolve(content)
     if resolved.policy is None:
         raise ApplicationError(resolved.problem, type="PolicyConflict", non_retryable=True)
@@ -58,7 +59,7 @@ async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
         if not policy.requester_may_answer:
             policy = policy.model_copy(update={"excluded": tuple(dict.fromkeys((*policy.excluded, requester)))})
         requester = None
-    request = _request(run, content, policy).model_copy(
+    request = _request(request_id, content, policy).model_copy(
         update={
             "run_id": resolved.run_id,
             "requester": requester and requester.approver,
@@ -72,6 +73,14 @@ async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
         raise ValueError(
             f"Reviewers cannot check details or action of {content.title!r}: {error}. Pass such a value as text."
         ) from error
+
+
+def _resolves(number: int) -> bool:
+    """Return whether the policy of a request is resolved.
+
+    A run that opened a request under older code answers no to the first id for ever: its later requests have own ids.
+    """
+    return workflow.patched(_RESOLVES) or workflow.patched(f"{_RESOLVES}-{number}")
 
 
 async def _resolve(content: RequestContent) -> ResolvedPolicy:
@@ -104,7 +113,7 @@ async def _policy_of_0_1(run: Run, content: RequestContent) -> Policy:
 
 def _request_of_0_1(run: Run, content: RequestContent, policy: Policy) -> ApprovalRequested:
     requester = content.requester
-    return _request(run, content, policy).model_copy(
+    return _request(run.approvals.next_request_id(), content, policy).model_copy(
         update={
             "requester": requester.approver if isinstance(requester, Vote) else requester,
             "digest": content_digest(content.title, content.details, content.action),
@@ -112,13 +121,13 @@ def _request_of_0_1(run: Run, content: RequestContent, policy: Policy) -> Approv
     )
 
 
-def _request(run: Run, content: RequestContent, policy: Policy) -> ApprovalRequested:
+def _request(request_id: str, content: RequestContent, policy: Policy) -> ApprovalRequested:
     info, now = workflow.info(), workflow.now()
     return ApprovalRequested(
         workflow=info.workflow_type,
         workflow_id=info.workflow_id,
         run_id=info.run_id,
-        request_id=run.approvals.next_request_id(),
+        request_id=request_id,
         title=content.title,
         details=content.details,
         action=content.action,

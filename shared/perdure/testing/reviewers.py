@@ -39,7 +39,7 @@ class ReviewedBus(MemoryBus):
             matching = (decided for title, decided in self._answers.items() if message.title.startswith(title))
             decided = next(matching, None)
             for decision in _decisions(message, decided) if decided else ():
-                await self._hand_over(self.approvers.sign(decision, message.policy.roles))
+                await self._hand_over(self.approvers.sign(decision, message.policy.voting_roles))
         return sequence
 
     async def _hand_over(self, decision: Decision) -> None:
@@ -51,7 +51,8 @@ class ReviewedBus(MemoryBus):
 def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterator[Decision]:
     """Yield the same decision from as many eligible people as the policy requires."""
     policy = request.policy
-    count = policy.quorum if decided == "approve" else policy.rejections
+    quorum = max(policy.quorum, sum(policy.role_quorums.values()))
+    count = quorum if decided == "approve" else policy.rejections
     others = ["reviewer", *(f"reviewer {number}" for number in range(2, count + 1))]
     for approver in [*policy.people, *others][:count]:
         yield Decision(

@@ -1,6 +1,6 @@
 """What happens to the runs whose histories are recorded; each scene is a function, named after what it shows."""
 
-from tests.replay.scenes import agents, approvals, decisions, patterns, plain, programs, runs, sagas, signals
+from tests.replay.scenes import agents, approvals, decisions, patterns, plain, policies, programs, runs, sagas, signals
 from tests.replay.scenes.scene import SCENES, Scene
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "decisions",
     "patterns",
     "plain",
+    "policies",
     "programs",
     "runs",
     "sagas",

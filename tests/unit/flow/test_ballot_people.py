@@ -52,7 +52,7 @@ def slack(by: str, choice: str = "approve", **known: Any) -> ReceivedDecision:
     return vote(by, choice, **{"proxy": "notifier", "key_id": "k1", **known})
 
 
-DELEGATE = {"stands_in_for": ("ada",), "roles": ("finance",), "own_roles": ()}
+DELEGATE: dict[str, Any] = {"stands_in_for": ("ada",), "roles": ("finance",), "own_roles": ()}
 
 
 @pytest.mark.parametrize(
