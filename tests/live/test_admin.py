@@ -86,5 +86,5 @@ async def test_what_became_of_a_dead_letter_is_recorded_and_audited(here: World)
     (act,) = await acts(here, DeadLetterSettled, bool)
     assert (act.act, act.number, act.reason) == ("dropped", dead_letter["number"], "unknown_workflow")
     async with asyncio.timeout(60):
-        while "admin.dead_letter" not in await run(here, "audit", "tail", "--json"):
+        while "dropped dead letter" not in await run(here, "audit", "tail", "--stream", "ADMIN"):
             await asyncio.sleep(0.2)
