@@ -68,8 +68,14 @@ async def record_policies(settings: Settings, bus: Bus) -> None:
     await bus.publish(PoliciesRead(digest=digest, policies=dict(policies), at=datetime.now(UTC)))
 
 
-async def watch_approvers(approvers: RecordedApprovers, settings: Settings) -> None:
-    """Record each version of the approvers file, and log what is wrong with it and with the policies, for ever."""
+async def watch_approvers(approvers: RecordedApprovers, settings: Settings, *, every: float = _EVERY) -> None:
+    """Record each version of the approvers file, and log what is wrong with it and with the policies, for ever.
+
+    Args:
+        approvers: The file.
+        settings: The configuration, with the policies.
+        every: Seconds between looks at the file.
+    """
     logged: list[str] | None = None
     while True:
         try:
@@ -82,4 +88,4 @@ async def watch_approvers(approvers: RecordedApprovers, settings: Settings) -> N
             for problem in problems:
                 _log.error("%s", problem)
             logged = problems
-        await asyncio.sleep(_EVERY)
+        await asyncio.sleep(every)

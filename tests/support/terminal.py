@@ -37,7 +37,7 @@ def on_terminal(
         if not part:
             break
         shown += part
-        if left and shown.rstrip(b"\r\n").endswith(b": "):
+        if left and shown.endswith(b": "):
             os.write(ours, f"{left.pop(0)}\n".encode())
     os.close(ours)
     return process.wait(timeout=60), shown.decode()

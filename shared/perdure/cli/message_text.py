@@ -1,14 +1,19 @@
 """One line about any message of the bus: who did what."""
 
 from perdure.bus import RawMessage, decode
+from perdure.cli.admin_text import describe_act
 from perdure.cli.approvals.text import line
 from perdure.contracts import (
     Alert,
+    ApproverChanged,
+    ApproversFileRead,
     CancelWorkflow,
     DeadLetter,
+    DeadLetterSettled,
     Decision,
     Message,
     Notification,
+    PoliciesRead,
     Progress,
     Receipt,
     SignalWorkflow,
@@ -32,7 +37,7 @@ def describe(raw: RawMessage) -> str:
     return approval.plain if approval else _describe(message)
 
 
-def _describe(message: Message) -> str:  # noqa: PLR0911 (one sentence for each kind)
+def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     match message:
         case Progress():
             parts = [message.kind, message.step, message.error]
@@ -53,6 +58,8 @@ def _describe(message: Message) -> str:  # noqa: PLR0911 (one sentence for each 
             return f"{message.outcome} by {message.channel}: {message.about}  {message.detail}".rstrip()
         case Alert():
             return f"{message.severity} alert: {message.title}"
+        case ApproverChanged() | ApproversFileRead() | DeadLetterSettled() | PoliciesRead():
+            return describe_act(message)
         case _:
             return message.type
 

@@ -42,14 +42,14 @@ def test_a_key_is_made_listed_and_revoked(folder: Path) -> None:
     assert "knows no key 123" in perdure("approvers", "revoke", "123", exit_code=4)
 
 
-def test_keys_of_perdure_0_1_stay_where_they_are_until_they_are_moved(folder: Path) -> None:
-    earlier = folder / ".perdure" / "keys"
+def test_keys_of_perdure_0_1_stay_where_they_are_until_they_are_moved() -> None:
+    earlier = Path(".perdure/keys")
     SigningKey.new().write(earlier / "ada.pem")
 
     assert load_settings().keys_folder == earlier
     assert f"{earlier} lies in the state folder: move it to" in (unprotected_key(load_settings()) or "")
 
-    new = private_folder(folder / ".perdure") / "keys"
+    new = private_folder(Path(".perdure")) / "keys"
     new.parent.mkdir(parents=True)
     earlier.rename(new)
     assert load_settings().keys_folder == new

@@ -1,5 +1,7 @@
 """Policies that nobody can meet, and silence that nobody breaks, keep the orchestrator from starting."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,12 @@ import pytest
 import yaml
 
 from perdure.approvers import Approver, Directory, SigningKey
+from perdure.bus.memory import MemoryBus
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.loader import load_settings
-from perdure_orchestrator.approvals_check import approval_problems
-from tests.support.people import directory
+from perdure.runtime.background import background
+from perdure_orchestrator.approvals_check import approval_problems, watch_approvers
+from tests.support.people import approvers_file, directory
 
 KNOWN = directory({"ada": SigningKey.new()}, roles={"ada": ["chief"]})
 MAILED = Directory(approvers={"ada": Approver(keys=KNOWN.approvers["ada"].keys, email="ada@example.com")})
@@ -58,3 +63,29 @@ def test_silence_may_approve_where_a_channel_reaches_somebody(
     rule = {"workflows": ["Pay"], "channels": ["log"]}
     elsewhere = {"channels": {**channels, "log": {"terminal": {}}}, "routing": [rule]}
     assert len(problems(known, monkeypatch, tmp_path, **configuration | {"notifier": elsewhere})) == 1
+
+
+async def test_a_change_by_which_nobody_can_meet_a_policy_is_logged_and_so_is_a_lost_file(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "perdure.yaml").write_text(yaml.safe_dump({"approvals": {"policies": {"Pay": {"roles": ["chief"]}}}}))
+    monkeypatch.chdir(tmp_path)
+    file, bus = approvers_file(tmp_path / "approvers.yaml", KNOWN), MemoryBus()
+
+    async with background(watch_approvers(RecordedApprovers(file, bus), load_settings(), every=0.01)):
+        await until(lambda: len(bus.published) == 1)
+        assert caplog.text == ""
+        with file.changing() as (known, changed):
+            nobody = known.approvers["ada"].model_copy(update={"roles": ()})
+            changed.append(known.model_copy(update={"approvers": {"ada": nobody}}))
+        await until(lambda: "approvals.policies.Pay: nobody has the role chief" in caplog.text)
+        file.path.unlink()
+        await until(lambda: "is gone" in caplog.text)
+
+    assert len([record for record in caplog.records if "is gone" in record.message]) == 1, "once, not every time"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
