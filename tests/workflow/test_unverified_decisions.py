@@ -143,3 +143,23 @@ async def test_a_deleted_message_is_not_kept(environment: WorkflowEnvironment) -
         assert await run.result() == "lee, eve"
     receipt = next(it for it in worker.bus.published if isinstance(it, Receipt))
     assert (receipt.decision_id, receipt.code, receipt.place) == (received.decision_id, "not_kept", "DECISIONS.1")
+
+
+async def test_a_signal_that_claims_a_huge_decision_does_the_run_no_harm(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Pay) as worker:
+        run = await worker.start("Pay")
+        await worker.approval_request()
+        for claim in (
+            unsigned(decision_of(run, "x" * 100_000), "DECISIONS.9"),
+            unsigned(decision_of(run, "ann"), "x" * 100_000),
+            unsigned(decision_of(run, "ann", request_id=f"{run.id}.{'9' * 5000}"), "DECISIONS.9"),
+        ):
+            await run.signal("perdure_decision", claim)
+        await environment.sleep(SETTLED)
+        long = worker.decision(run, request_id=f"{run.id}.{'9' * 5000}", approver="lee", digest=request_digest("Pay?"))
+        await worker.hand_over(run, await worker.publish_decision(worker.keys.sign(long)))
+        for who in ("lee", "eve"):
+            await worker.decide(run, approver=who, digest=request_digest("Pay?"))
+
+        assert await run.result() == "lee, eve"
+    assert max(len(note) for note in notes(worker)) < 200

@@ -80,12 +80,11 @@ class StepScheduler(WorkflowOutboundInterceptor):
         super().continue_as_new(input)
 
     def continue_with_state(self) -> NoReturn:
-        """Continue as the run's code demands, with the state as it is now, whatever memo the code gives."""
+        """Continue as the run's code demands, with Perdure's state as it is now, whatever memo the code gives."""
         given = self._continuation
-        memo = {name: workflow.memo_value(name) for name in workflow.memo()} | dict(given.memo or {})
-        if self.run.publisher.event_id is not None:
-            memo[EVENT_MEMO] = self.run.publisher.event_id
-        memo[CARRIED_STATE_MEMO] = self.run.carried_state()
+        current = {name: workflow.memo_value(name) for name in workflow.memo()}
+        own = {name: value for name, value in current.items() if name.startswith("perdure")}
+        memo = {**current, **(given.memo or {}), **own, CARRIED_STATE_MEMO: self.run.carried_state()}
         super().continue_as_new(replace(given, memo=memo))
 
     async def start_child_workflow(

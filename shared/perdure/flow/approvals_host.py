@@ -1,6 +1,7 @@
 """The approval requests of one run, connected to its signal, its worker's verdicts, its facts and its clock."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,6 +20,9 @@ __all__ = ["DECISION_SIGNAL", "ApprovalsHost"]
 DECISION_SIGNAL: Final = "perdure_decision"
 """The signal by which the bridge hands a decision to a run. Its argument is a ``ReceivedDecision``, of which the run
 believes only the place."""
+
+_SHOWN: Final = 40  # characters of what a signal names instead of a place
+_LONGEST_ID: Final = 1_000  # characters; a receipt's own id has a few more
 
 _EARLIER_RUN: Final = "an earlier run of this workflow id requested it, and has ended"
 
@@ -117,7 +121,7 @@ class ApprovalsHost:
             self._judge(received)
             self._publish_receipts()
         elif not self._unverified.add(received):
-            self._note(f"A decision was left out: {received.place or 'no text'} is no place in DECISIONS")
+            self._note(f"A decision was left out: {received.place[:_SHOWN] or 'no text'} is no place in DECISIONS")
 
     def _judge(self, received: ReceivedDecision) -> None:
         receipt = self._requests.receive(received, received.stored_at or workflow.now())
@@ -132,7 +136,7 @@ class ApprovalsHost:
             code, reason = verdict.code or "no_longer_asked", verdict.reason or _EARLIER_RUN
             receipt = received.receipt(code, reason)
             self._receipts.append(receipt.model_copy(update={"place": received.place}))
-        elif verdict.code == "not_kept" and self._is_own(claim):
+        elif verdict.code == "not_kept" and self._may_have_receipt(claim):
             receipt = claim.receipt("not_kept", verdict.reason)
             self._receipts.append(receipt.model_copy(update={"place": claim.place, "approvers_digest": None}))
         else:
@@ -140,12 +144,12 @@ class ApprovalsHost:
 
     def _was_requested_before(self, received: ReceivedDecision) -> bool:
         """Return whether an earlier run of the chain opened the request, which ended with that run."""
-        number = received.decision.request_id.removeprefix(f"{workflow.info().workflow_id}.")
-        return number.isdecimal() and int(number) <= self._requested_before
+        return 0 < _number(received.decision.request_id) <= self._requested_before
 
-    def _is_own(self, claim: ReceivedDecision) -> bool:
-        """Return whether somebody claims a decision on a request of this run, and so may have a receipt on it."""
-        return claim.decision.request_id.rpartition(".")[0] == workflow.info().workflow_id
+    def _may_have_receipt(self, claim: ReceivedDecision) -> bool:
+        """Return whether a receipt may repeat what a signal claims: a short one on a request of this run."""
+        is_short = claim.decision_id == claim.decision.message_id and len(claim.decision_id) <= _LONGEST_ID
+        return is_short and _number(claim.decision.request_id) > 0
 
     def _note(self, text: str) -> None:
         self._publisher.publish_soon([self._publisher.fact("note", result=text)])
@@ -154,3 +158,9 @@ class ApprovalsHost:
         receipts, self._receipts = self._receipts, []
         if receipts:
             self._publisher.publish_soon(receipts)
+
+
+def _number(request_id: str) -> int:
+    """Return the number of a request of this workflow id; 0 if it is none."""
+    number = re.fullmatch(rf"{re.escape(workflow.info().workflow_id)}\.([1-9][0-9]{{0,8}})", request_id)
+    return int(number[1]) if number else 0
