@@ -50,6 +50,11 @@ function signed(decision) {
   return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
 }
 
+// Escapes what a terminal acts on, so that a title is text in one line and nothing else.
+function shown(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
+}
+
 async function decide(request) {
   const approver = basename(keyFile, ".pem");
   const nonce = randomUUID();
@@ -67,12 +72,12 @@ async function decide(request) {
 const waiting = await openRequests();
 let failed = false;
 if (verb === "list") {
-  for (const [name, request] of waiting) console.log(`${name}\t${request.title}`);
+  for (const [name, request] of waiting) console.log(`${shown(name)}\t${shown(request.title)}`);
 } else if (waiting.has(requestId)) {
   const tooLong = setTimeout(() => { console.error("No receipt within 30 s."); process.exit(1); }, 30_000);
   const receipt = await decide(waiting.get(requestId));
   clearTimeout(tooLong);
-  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, receipt.reason].join("\t"));
+  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, shown(receipt.reason)].join("\t"));
   failed = !receipt.accepted;
 } else {
   console.error(`No request ${requestId} is open.`);

@@ -12,6 +12,7 @@ from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
 from perdure.errors import NotFound
+from perdure.values.short_code import run_word
 
 __all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
@@ -96,4 +97,4 @@ async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) 
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
-    return f"the run {command.workflow_id} {did}; `perdure runs show {command.workflow_id}` shows its status"
+    return f"the run {command.workflow_id} {did}; `perdure runs show {run_word(command.workflow_id)}` shows its status"
