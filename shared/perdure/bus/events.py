@@ -11,7 +11,16 @@ from typing import Any, Final, Never
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header, header_value
+from perdure.bus.envelope import (
+    JSON,
+    MESSAGE_ID,
+    SPEC_VERSION,
+    RawMessage,
+    attribute,
+    describe_errors,
+    header,
+    header_value,
+)
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
@@ -49,7 +58,8 @@ def write_event(event: Event) -> RawMessage:
     """Encode an event in CloudEvents binary mode, ready to publish."""
     headers = {
         MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
-        "content-type": "application/json",
+        "content-type": JSON,
+        "ce-datacontenttype": JSON,
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(event.id),
         "ce-type": event.type,

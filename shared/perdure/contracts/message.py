@@ -1,5 +1,6 @@
 """The base class of all messages."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -32,6 +33,11 @@ class Message(BaseModel):
     def message_id(self) -> str:
         """The deduplication id, for JetStream (``Nats-Msg-Id``) and consumers: a resend has the same one."""
         raise NotImplementedError
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """The CloudEvents attribute ``time``: the same in every resend; None if the message holds no such instant."""
+        return None
 
     @property
     def subject(self) -> str:

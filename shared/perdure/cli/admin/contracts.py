@@ -19,7 +19,7 @@ __all__ = ["register"]
 
 _FOLDER: Final = Path("deploy/contracts")
 _NEW_VERSION: Final = (
-    "This breaks programs that use the published contract: give it a new VERSION (perdure/asyncapi/version.py)."
+    "This breaks programs that use the published contract: give it a new VERSION (perdure/contracts/version.py)."
 )
 
 
