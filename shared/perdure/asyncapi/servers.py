@@ -25,6 +25,7 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
     _NKEY: {
         "type": "asymmetricEncryption",
         "description": "An nkey: an Ed25519 key that signs the server's nonce. Each role has its own, and what it "
-        "may publish and subscribe to is in deploy/nats. Inboxes begin with `_INBOX_<role>`.",
+        "may publish and subscribe to is in deploy/nats. Inboxes of a bot begin with `_INBOX_bot`, those of a "
+        "publisher with `_INBOX`.",
     }
 }
