@@ -63,6 +63,11 @@ function signed(decision) {
   return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical(fields)), key).toString("base64") });
 }
 
+// Escapes what a terminal acts on, so that a title is text in one line and nothing else.
+function shown(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
+}
+
 async function decide(request) {
   const approver = basename(keyFile, ".pem");
   const nonce = randomUUID();
@@ -81,7 +86,7 @@ const waiting = await openRequests();
 let failed = false;
 if (verb === "list") {
   for (const [name, { digest, title, action }] of waiting)
-    console.log([name, digest.slice(0, 12), JSON.stringify(title), JSON.stringify(action)].join("\t"));
+    console.log([shown(name), digest.slice(0, 12), shown(title), shown(JSON.stringify(action))].join("\t"));
 } else if (waiting.has(requestId) && (waiting.get(requestId).digest_version !== 2 || digestOf(waiting.get(requestId)) !== waiting.get(requestId).digest)) {
   console.error(`The request ${requestId} shows something else than its digest is about: nothing is signed.`);
   failed = true;
@@ -89,7 +94,7 @@ if (verb === "list") {
   const tooLong = setTimeout(() => { console.error("No receipt within 30 s."); process.exit(1); }, 30_000);
   const receipt = await decide(waiting.get(requestId));
   clearTimeout(tooLong);
-  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, receipt.reason].join("\t"));
+  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, shown(receipt.reason)].join("\t"));
   failed = !receipt.accepted;
 } else {
   console.error(`No request ${requestId} is open.`);

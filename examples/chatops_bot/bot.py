@@ -72,6 +72,11 @@ def signed(decision: dict[str, str], key_file: Path) -> bytes:
     return json.dumps(fields | {"signature": b64encode(key.sign(rfc8785.dumps(fields))).decode()}).encode()
 
 
+def shown(text: str) -> str:
+    """Escape what a terminal acts on, so that a title is text in one line and nothing else."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
 async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
     seed = Path(NKEY_SEED_FILE).read_text().strip() if NKEY_SEED_FILE else None
     client = await asyncio.wait_for(nats.connect(NATS, nkeys_seed_str=seed, inbox_prefix="_INBOX_bot"), 10)
@@ -79,7 +84,7 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
     waiting = await open_requests(js)
     if verb == "list":
         for name, (_, request) in waiting.items():
-            print(name, request["digest"][:12], json.dumps(request["title"]), json.dumps(request["action"]), sep="\t")
+            print(shown(name), request["digest"][:12], shown(request["title"]), json.dumps(request["action"]), sep="\t")
         return 0
     if request_id not in waiting:
         sys.exit(f"No request {request_id} is open.")
@@ -107,7 +112,7 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
                     break
     except TimeoutError:
         sys.exit("No receipt within 30 s.")
-    print("accepted" if receipt["accepted"] else "refused", receipt["code"], receipt["reason"], sep="\t")
+    print("accepted" if receipt["accepted"] else "refused", receipt["code"], shown(receipt["reason"]), sep="\t")
     return 0 if receipt["accepted"] else 1
 
 

@@ -107,7 +107,7 @@ async def test_the_same_rules_route_alerts() -> None:
 
     assert (admins.sent, others.sent) == ([[raised.message_id]], [])
     text = render(admins.notices[0])
-    assert (text.headline, text.body) == ("It broke", "Run w of Payment.\nAll of it")
+    assert (text.headline, text.body) == ("It broke", "Run w of Payment.\n| All of it")
 
 
 async def test_a_failing_channel_is_retried_later_without_delaying_others() -> None:

@@ -156,10 +156,10 @@ async def test_a_signal_that_claims_a_huge_decision_does_the_run_no_harm(environ
         ):
             await run.signal("perdure_decision", claim)
         await environment.sleep(SETTLED)
-        long = worker.decision(run, request_id=f"{run.id}.{'9' * 5000}", approver="lee", digest=request_digest("Pay?"))
+        long = worker.decision(run, request_id=f"{run.id}.{'9' * 5000}", approver="lee")
         await worker.hand_over(run, await worker.publish_decision(worker.keys.sign(long)))
         for who in ("lee", "eve"):
-            await worker.decide(run, approver=who, digest=request_digest("Pay?"))
+            await worker.decide(run, approver=who)
 
         assert await run.result() == "lee, eve"
     assert max(len(note) for note in notes(worker)) < 200

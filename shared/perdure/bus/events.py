@@ -10,7 +10,16 @@ from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header, header_value
+from perdure.bus.envelope import (
+    JSON,
+    MESSAGE_ID,
+    SPEC_VERSION,
+    RawMessage,
+    attribute,
+    describe_errors,
+    header,
+    header_value,
+)
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
@@ -70,7 +79,8 @@ def write_event(event: Event) -> RawMessage:
     """Encode an event in CloudEvents binary mode, ready to publish."""
     headers = {
         MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
-        "content-type": "application/json",
+        "content-type": JSON,
+        "ce-datacontenttype": JSON,
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(event.id),
         "ce-type": header_value(event.type),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, header, header_value
+from perdure.bus.envelope import JSON, MESSAGE_ID, SPEC_VERSION, RawMessage, header, header_value
 from perdure.bus.events import PREFIX, STRUCTURED
 from perdure.contracts import DeadLetter
 
@@ -38,4 +38,5 @@ def _event_identity(dead_letter: DeadLetter) -> dict[str, str]:
         "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
         "ce-type": header_value(dead_letter.original_subject.removeprefix(PREFIX)),
         "ce-source": "nats",
+        "ce-datacontenttype": JSON,
     }

@@ -14,6 +14,7 @@ from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
 from perdure.errors import NotFound
 from perdure.local.approver import login_name
+from perdure.values.short_code import run_word
 
 __all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
@@ -114,4 +115,4 @@ async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) 
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
-    return f"the run {command.workflow_id} {did}; `perdure runs show {command.workflow_id}` shows its status"
+    return f"the run {command.workflow_id} {did}; `perdure runs show {run_word(command.workflow_id)}` shows its status"

@@ -20,7 +20,7 @@ from perdure.contracts import (
     StartWorkflow,
 )
 from perdure.errors import InvalidMessage
-from perdure.values.printable import as_text
+from perdure.values.printable import as_text, one_line
 
 __all__ = ["describe"]
 
@@ -34,7 +34,7 @@ def describe(raw: RawMessage) -> str:
     except InvalidMessage:
         return _event(raw)
     approval = line(message)
-    return approval.plain if approval else _describe(message)
+    return approval.plain if approval else one_line(_describe(message))
 
 
 def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
@@ -69,4 +69,4 @@ def _event(raw: RawMessage) -> str:
     event_id = headers.get("ce-id") or headers.get("nats-msg-id")
     source = headers.get("ce-source")
     body = as_text(raw.body.decode(errors="replace"))[:_LONGEST]
-    return "  ".join(part for part in (event_id, f"from {source}" if source else None, body) if part)
+    return one_line("  ".join(part for part in (event_id, f"from {source}" if source else None, body) if part))

@@ -1,11 +1,13 @@
 """Approval requests, and the facts that follow each: reminded, escalated, then decided or expired."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.policy import Policy, Vote
 
 __all__ = [
@@ -71,7 +73,7 @@ class ApprovalRequested(AboutRequest):
     title: str
     details: JsonValue = None
     action: JsonValue = None
-    severity: Severity = "normal"
+    severity: Annotated[Severity, OPEN] = "normal"
     policy: Policy = Policy()
     requester: str | None = None
     on_behalf_of: str | None = None
@@ -80,6 +82,11 @@ class ApprovalRequested(AboutRequest):
     opened_at: Instant
     expires_at: Instant | None = None
     first_run_id: str | None = None
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``opened_at``."""
+        return self.opened_at
 
     @property
     def message_id(self) -> str:
@@ -142,6 +149,11 @@ class ApprovalDecided(AboutRequest):
     decided_at: Instant
 
     @property
+    def occurred_at(self) -> datetime | None:
+        """``decided_at``."""
+        return self.decided_at
+
+    @property
     def message_id(self) -> str:
         """One for each request: it is decided once."""
         return f"decided.{self.run_id}.{self.request_id}"
@@ -160,6 +172,11 @@ class ApprovalExpired(AboutRequest):
     expired_at: Instant
     reason: str = "nobody answered in time"
     silence: Literal["reject", "approve"] = "reject"
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``expired_at``."""
+        return self.expired_at
 
     @property
     def message_id(self) -> str:

@@ -1,11 +1,12 @@
 """Dead letters: messages that a service gave up on, with the reason."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.open_words import OPEN
 
 __all__ = ["DeadLetter", "Reason"]
 
@@ -50,7 +51,7 @@ class DeadLetter(Message):
 
     type: Literal["dlq"] = "dlq"
     service: str
-    reason: Reason
+    reason: Annotated[Reason, OPEN]
     detail: str
     original_subject: str
     stream: str

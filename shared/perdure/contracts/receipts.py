@@ -1,8 +1,9 @@
 """Receipts: whether a decision counts, and why."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.subjects import SubjectId
 
 __all__ = ["Receipt", "ReceiptCode"]
@@ -55,7 +56,7 @@ class Receipt(Message):
     request_id: SubjectId
     decision_id: str
     accepted: bool
-    code: ReceiptCode = "refused"
+    code: Annotated[ReceiptCode, OPEN] = "refused"
     reason: str
     place: str | None = None
     approvers_digest: Sha256 | None = None

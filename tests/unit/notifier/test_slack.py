@@ -42,7 +42,7 @@ def desk(peer: SlackPeer, people: ApproversFile, monkeypatch: pytest.MonkeyPatch
 
 
 def channel(peer: SlackPeer, people: ApproversFile, entries: KeyValue, **more: Any) -> SlackChannel:
-    settings = SlackSettings(channel="C1", base_url=f"{peer.url}/api/", **{"signing_secret_variable": "S", **more})
+    settings = SlackSettings(channel="C1", **peer.addresses, **{"signing_secret_variable": "S", **more})
     return SlackChannel("desk", slack_client("desk", settings), settings, entries=entries, approvers=people)
 
 

@@ -20,6 +20,7 @@ from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
 from perdure.errors import Pending, SetupError
+from perdure.values.printable import one_line
 
 __all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
 
@@ -166,6 +167,8 @@ def _conclude(receipt: Receipt, *, as_json: bool) -> None:
     if as_json:
         print_json([receipt])
     else:
-        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(receipt.reason), sep=": ")
+        console.print(
+            "[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(one_line(receipt.reason)), sep=": "
+        )
     if not receipt.accepted:
         raise typer.Exit(NO)

@@ -16,7 +16,7 @@ from perdure.contracts import (
     Policy,
 )
 from perdure.values.duration import duration_text
-from perdure.values.printable import as_text
+from perdure.values.printable import as_text, one_line
 
 __all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
 
@@ -39,18 +39,18 @@ def line(message: Message) -> Text | None:
         case _:
             return None
     sign, colour, what = parts
-    return Text.assemble((sign, colour), f" {message.request_id}  {what}")
+    return Text.assemble((sign, colour), f" {one_line(f'{message.request_id}  {what}')}")
 
 
 def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
     """Name all that a reviewer needs to see."""
     facts = [
-        ("request", request.request_id),
-        ("title", request.title),
-        ("run", f"{request.workflow_id} ({request.workflow})"),
+        ("request", one_line(request.request_id)),
+        ("title", one_line(request.title)),
+        ("run", one_line(f"{request.workflow_id} ({request.workflow})")),
         ("severity", request.severity),
-        ("requester", request.requester or ""),
-        ("behalf of", request.on_behalf_of or ""),
+        ("requester", one_line(request.requester or "")),
+        ("behalf of", one_line(request.on_behalf_of or "")),
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
         ("approvers", approvers_text(request.policy)),

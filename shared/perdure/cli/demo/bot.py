@@ -65,7 +65,7 @@ async def main(server: str, workflow_id: str, key_file: str) -> int:
         receipt = json.loads(message.data)
         if receipt["request_id"] == request["request_id"]:
             break
-    print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']}")  # noqa: T201 (likewise)
+    print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']!r}")  # noqa: T201 (likewise)
     await client.drain()
     return 0 if receipt["accepted"] else 1
 
