@@ -12,7 +12,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from perdure.approvers import ApproversFile
 from perdure.bus import KeyValue, MemoryBus, MemoryKeyValue, MemoryObjects, RawMessage, decode
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ApprovalRequested, Decision, Progress
@@ -166,7 +168,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
     activities: Sequence[Callable[..., Any]] = (),
     bus: MemoryBus | None = None,
     queue: str | None = None,
-    approvers: Approvers | None = None,
+    approvers: Approvers | ApproversFile | None = None,
     verifications: KeyValue | None = None,
 ) -> AsyncIterator[ScriptedWorker]:
     """Run a worker for these workflows for as long as the block lasts.
@@ -181,6 +183,8 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
         verifications: Where the first verdicts are kept.
     """
     worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    if isinstance(approvers, ApproversFile):
+        approvers = RecordedApprovers(approvers, worker.bus)
     worker.approvers = approvers or worker.keys
     worker.verifications = verifications or worker.verifications
     configuration = environment.client.config()

@@ -11,13 +11,13 @@ from temporalio import workflow
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.approvers import Approver, SigningKey
+from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
 from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
 from tests.support.binaries import binary
-from tests.support.bridges import Echo, new_bridge, stored_message, unreachable
+from tests.support.bridges import Echo, new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
@@ -98,7 +98,7 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(environment, TwoAgree) as worker:
+    async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
         for number in itertools.count(1):
             fuse, entries = Fuse(number), MemoryKeyValue()
             run = await worker.start("TwoAgree", run_id=f"two-{number}")
@@ -107,12 +107,12 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
             )
             bridge = new_bridge(worker, environment.client, entries, approvers)
             adas, bobs = [await decision_of(key, who, run.id, worker) for who, key in keys.items()]
-            ada = stored_message(f"decisions.{run.id}", 10 * number, adas)
+            ada, bob = [await stored_decision(worker, run.id, body) for body in (adas, bobs)]
             try:
                 await dying.decision(ada)
             except Killed:
                 await bridge.decision(ada)
-            await bridge.decision(stored_message(f"decisions.{run.id}", 10 * number + 1, bobs))
+            await bridge.decision(bob)
 
             assert await run.result() == "ada, bob"
             receipts = [it for it in worker.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
@@ -152,14 +152,14 @@ async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(real_server, TwoAgree) as worker:
+    async with open_scripted_worker(real_server, TwoAgree, approvers=ApproversFile(approvers)) as worker:
         bridge, run = (
             new_bridge(worker, real_server.client, MemoryKeyValue(), approvers),
             await worker.start("TwoAgree"),
         )
-        for place, who in enumerate(keys, 1):
-            body = await decision_of(keys[who], who, run.id, worker)
-            await bridge.decision(stored_message(f"decisions.{run.id}", place, body))
+        for who, key in keys.items():
+            body = await decision_of(key, who, run.id, worker)
+            await bridge.decision(await stored_decision(worker, run.id, body))
         await run.result()
         for place in (2, 3):  # redelivered, and published again
             again = await decision_of(keys["bob"], "bob", run.id, worker)

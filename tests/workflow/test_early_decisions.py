@@ -9,11 +9,10 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
-from perdure.flow.request_digest import request_digest
 from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.approvers import SigningKey
+from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue, RawMessage
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
 from perdure.errors import Unavailable
@@ -45,14 +44,15 @@ KEYS = {"ada": SigningKey.new(), "bob": SigningKey.new()}
 
 
 def decision(who: str, run: str, verb: Verb = "approve") -> bytes:
-    return signed_body(KEYS[who], who, f"{run}.1", request_digest("Agreed?"), decision=verb)
+    """Return a decision on a request that nobody has seen, and so with any digest."""
+    return signed_body(KEYS[who], who, f"{run}.1", "0" * 64, decision=verb)
 
 
 @asynccontextmanager
 async def opened(environment: WorkflowEnvironment, folder: Path) -> AsyncIterator[tuple[ScriptedWorker, Bridge, str]]:
     """Yield a worker, a bridge to it and the id of a run that has not begun."""
     approvers = approvers_file(folder / "approvers.yaml", directory(KEYS)).path
-    async with open_scripted_worker(environment, HeldAgreement) as worker:
+    async with open_scripted_worker(environment, HeldAgreement, approvers=ApproversFile(approvers)) as worker:
         yield worker, new_bridge(worker, environment.client, MemoryKeyValue(), approvers), f"held-{uuid4().hex}"
 
 
@@ -93,7 +93,7 @@ async def test_an_old_decision_on_nothing_gets_unknown_run_at_once(
         assert receipts(worker) == [("unknown_run", "DECISIONS.1", True)]
 
 
-async def test_decisions_on_a_held_run_count_in_the_order_of_storage_once_it_begins(
+async def test_decisions_on_a_held_run_are_judged_in_the_order_of_storage_once_it_begins(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     async with opened(environment, tmp_path) as (worker, bridge, run):
@@ -114,7 +114,7 @@ async def test_decisions_on_a_held_run_count_in_the_order_of_storage_once_it_beg
         finally:
             releasing.cancel()
 
-        assert [code for code, _, final in receipts(worker) if final] == ["accepted"] * 3
+        assert [code for code, _, final in receipts(worker) if final] == ["wrong_digest"] * 3
         await environment.client.get_workflow_handle(run).cancel()
 
 

@@ -5,16 +5,15 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
-from perdure.flow.request_digest import request_digest
 from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.approvers import SigningKey
+from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
 from perdure.contracts import Receipt
 from perdure.flow import Approved, Policy, approval
 from perdure_orchestrator.decision_places import DecisionPlaces
-from tests.support.bridges import new_bridge, stored_message, unreachable
+from tests.support.bridges import new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed_body
 from tests.support.scripted_worker import open_scripted_worker
@@ -52,12 +51,11 @@ async def test_ten_thousand_repetitions_leave_the_history_of_the_run_as_it_is(
     ada = SigningKey.new()
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
     entries = MemoryKeyValue()
-    async with open_scripted_worker(environment, BothAgree) as worker:
+    async with open_scripted_worker(environment, BothAgree, approvers=ApproversFile(approvers)) as worker:
         run = await worker.start("BothAgree")
-        body = signed_body(ada, "ada", f"{run.id}.1", request_digest("Agreed?"))
-        await new_bridge(worker, environment.client, entries, approvers).decision(
-            stored_message(f"decisions.{run.id}", 1, body)
-        )
+        body = signed_body(ada, "ada", f"{run.id}.1", (await worker.approval_request()).digest)
+        first = await stored_decision(worker, run.id, body)
+        await new_bridge(worker, environment.client, entries, approvers).decision(first)
         await worker.bus.last(f"receipts.{run.id}=2E1")
 
         cut_off = new_bridge(worker, await unreachable(), entries, approvers)  # a signal would raise an error

@@ -149,14 +149,15 @@ async def test_a_signal_that_claims_a_huge_decision_does_the_run_no_harm(environ
     async with open_scripted_worker(environment, Pay) as worker:
         run = await worker.start("Pay")
         await worker.approval_request()
-        for claim in (
-            unsigned(decision_of(run, "x" * 100_000), "DECISIONS.9"),
-            unsigned(decision_of(run, "ann"), "x" * 100_000),
-            unsigned(decision_of(run, "ann", request_id=f"{run.id}.{'9' * 5000}"), "DECISIONS.9"),
+        ann = await decision_of(worker, run, "ann")
+        for fields, place in (
+            ({"approver": "x" * 100_000}, "DECISIONS.9"),
+            ({}, "x" * 100_000),
+            ({"request_id": f"{run.id}.{'9' * 5000}"}, "DECISIONS.9"),
         ):
-            await run.signal("perdure_decision", claim)
+            await run.signal("perdure_decision", unsigned(ann.model_copy(update=fields), place))
         await environment.sleep(SETTLED)
-        long = worker.decision(run, request_id=f"{run.id}.{'9' * 5000}", approver="lee")
+        long = ann.model_copy(update={"request_id": f"{run.id}.{'9' * 5000}"})
         await worker.hand_over(run, await worker.publish_decision(worker.keys.sign(long)))
         for who in ("lee", "eve"):
             await worker.decide(run, approver=who)

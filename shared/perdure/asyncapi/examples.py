@@ -1,10 +1,10 @@
 """One example of each body. The decision is signed, so that programs in any language can check theirs against it."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from perdure.approvers import SigningKey, sign
@@ -16,18 +16,24 @@ from perdure.contracts import (
     ApprovalExpired,
     ApprovalReminded,
     ApprovalRequested,
+    ApproverChanged,
+    ApproversFileRead,
     CancelWorkflow,
     DeadLetter,
+    DeadLetterSettled,
     Decision,
     EventReference,
     Message,
     Notification,
+    PoliciesRead,
     Policy,
     Progress,
     Receipt,
     SignalWorkflow,
     StartWorkflow,
+    request_digest,
 )
+from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
 
 __all__ = ["EXAMPLES", "SIGNED_EXAMPLE"]
 
@@ -43,21 +49,23 @@ _RUN: Final[dict[str, Any]] = {
 }
 _ABOUT: Final[dict[str, Any]] = {**_RUN, "request_id": "Payment-42.1"}
 _SHOWN: Final[dict[str, Any]] = {"title": "Pay 1,200 EUR to Ümit?", "details": "Invoice 7", "action": {"amount": 1200}}
+_FILE: Final = sha256(b"approvers: {}\n").hexdigest()
 _EVENT: Final = EventReference(
     id="42", type="invoices.received", source="https://shop.example", time=_AT, stream_sequence=7
 )
 
-_digested: Final = json.dumps(_SHOWN, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_request: Final = ApprovalRequested(
+_unsealed: Final = ApprovalRequested(
     **_ABOUT,
     **_SHOWN,
     severity="high",
     policy=Policy(roles=("finance",), timeout=timedelta(days=2)),
-    digest=sha256(_digested.encode()).hexdigest(),
+    digest="0" * 64,
+    digest_version=DIGEST_VERSION,
     opened_at=_AT,
     expires_at=_AT + timedelta(days=2),
     first_run_id=_RUN["run_id"],
 )
+_request: Final = _unsealed.model_copy(update={"digest": request_digest(_unsealed)})
 _decision: Final = sign(
     Decision(
         workflow_id=_request.workflow_id,
@@ -107,6 +115,20 @@ _messages: Final[tuple[Message, ...]] = (
         detail="posted",
         sent_at=_AT,
     ),
+    ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
+    PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
+    ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
+    DeadLetterSettled(
+        act="resent",
+        number=3,
+        service="ingest",
+        reason="no_route",
+        original_subject="events.invoices.received",
+        stream="EVENTS",
+        stream_sequence=7,
+        by="ada",
+        at=_AT,
+    ),
     DeadLetter(
         service="ingest",
         reason="no_route",
@@ -140,7 +162,7 @@ SIGNED_EXAMPLE: Final[dict[str, Any]] = {
     "public_key_base64": _KEY.public,
     "key_id": _KEY.key_id,
     "request": _request.model_dump(mode="json"),
-    "digested": _digested,
+    "digested": rfc8785.dumps({name: _request.model_dump(mode="json")[name] for name in COVERED}).decode(),
     "digest": _request.digest,
     "signed": canonical(_decision.model_dump(mode="json")).decode(),
     "signature": _decision.signature,

@@ -15,12 +15,13 @@ from perdure.cli.approvals.options import RequestId
 from perdure.cli.approvals.text import facts_of
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO
-from perdure.cli.output import console, plain, print_json, shell_word
+from perdure.cli.output import console, plain, print_json
 from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
 from perdure.errors import Pending, SetupError
 from perdure.values.printable import one_line
+from perdure.values.short_code import request_word
 
 __all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
 
@@ -135,7 +136,7 @@ def _decide(  # noqa: PLR0913 (what a decision says)
     else:
         raise SetupError(
             f"Nobody is here to be asked. Look at the request with `perdure approvals show "
-            f"{shell_word(request.request_id)}`, and name the digest that you see: --digest, with its first 12 digits."
+            f"{request_word(request.request_id)}`, and name the digest that you see with --digest: 12 digits are enough."
         )
     _conclude(run_command(_publish(request, choice, comment, *signed_by)), as_json=as_json)
 
