@@ -108,4 +108,4 @@ async def stored_decision(
     """Publish a decision on the worker's bus, where the run's worker reads it, and return it as stored so long ago."""
     subject = f"decisions.{to_token(run_id)}"
     place = await worker.bus.publish_raw(RawMessage(subject, body, {}))
-    return stored_message(subject, place, body, age)
+    return stored_message(subject, place, body)

@@ -9,7 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from perdure.approvers import SigningKey
-from perdure.bus import NatsKeyValue, RawMessage, connect
+from perdure.bus import NatsBus, NatsKeyValue, RawMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import Settings
 from perdure.contracts import ApprovalRequested, Decision

@@ -136,7 +136,7 @@ def _decide(  # noqa: PLR0913 (what a decision says)
     else:
         raise SetupError(
             f"Nobody is here to be asked. Look at the request with `perdure approvals show "
-            f"{request_word(request.request_id)}`, and name the digest that you see with --digest: 12 digits are enough."
+            f"{request_word(request.request_id)}`, and name the digest that you see: --digest, 12 digits or more."
         )
     _conclude(run_command(_publish(request, choice, comment, *signed_by)), as_json=as_json)
 
