@@ -39,7 +39,7 @@ def about(run: str, number: int = 1) -> dict[str, Any]:
 
 
 async def ask(bus: Bus, run: str, number: int = 1, **more: Any) -> ApprovalRequested:
-    asked = request(number, **about(run, number), **more)
+    asked = request(number, **about(run, number), **{"digest": DIGEST, **more})
     await bus.publish(asked)
     return asked
 
