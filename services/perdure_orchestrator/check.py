@@ -21,18 +21,14 @@ __all__ = ["find_problems"]
 
 
 def find_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the modules of ``workflows:``, routes' workflows, the model, MCP servers and approvals.
-
-    Raises:
-        SetupError: The approvers file cannot be read or is wrong.
-    """
+    """Yield what is wrong with the modules of ``workflows:``, routes, the model, MCP servers and approvals."""
     broken = list(_module_problems(settings))
     yield from broken
     if not broken:
         yield from _registry_problems(settings)
     yield from _model_problems(settings)
     yield from folder_problems(settings)
-    yield from approval_problems(settings, known_approvers(settings))
+    yield from _approvers_problems(settings)
 
 
 def _module_problems(settings: Settings) -> Iterator[Problem]:
@@ -79,6 +75,15 @@ def _model_problems(settings: Settings) -> Iterator[Problem]:
         Models(settings.llm).check()
     except UnknownModel as error:
         yield Problem(where=source_position("llm", "model"), what=str(error))
+
+
+def _approvers_problems(settings: Settings) -> Iterator[Problem]:
+    try:
+        known = known_approvers(settings)
+    except SetupError as error:
+        yield Problem(where=source_position("approvals", "approvers"), what=str(error))
+    else:
+        yield from approval_problems(settings, known)
 
 
 if __name__ == "__main__":
