@@ -102,10 +102,8 @@ def stored_message(subject: str, sequence: int = 1, body: bytes = b"", age: time
     )
 
 
-async def stored_decision(
-    worker: ScriptedWorker, run_id: str, body: bytes, age: timedelta = timedelta()
-) -> StoredMessage:
-    """Publish a decision on the worker's bus, where the run's worker reads it, and return it as stored so long ago."""
+async def stored_decision(worker: ScriptedWorker, run_id: str, body: bytes) -> StoredMessage:
+    """Publish a decision on the worker's bus, where the run's worker reads it."""
     subject = f"decisions.{to_token(run_id)}"
     place = await worker.bus.publish_raw(RawMessage(subject, body, {}))
     return stored_message(subject, place, body)

@@ -2,7 +2,7 @@
 
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested
 from tests.support.scenario_player import ScenarioPlayer
-from tests.support.scenarios.receipts import expected_receipts
+from tests.support.scenarios.receipts import expected_receipts, with_claims
 from tests.support.scenarios.reference import expected_run
 from tests.support.scenarios.scenario import Scenario
 
@@ -14,7 +14,8 @@ async def play_as_expected(player: ScenarioPlayer) -> None:
     result = await player.play()
 
     assert outcomes(player) == [_comparable(scenario, it.outcome, it.by) for it in expected.requests]
-    assert player.bus.receipts == set(expected_receipts(scenario, player.run.id, expected.codes).items())
+    codes = with_claims(scenario, expected.codes)
+    assert player.bus.receipts == set(expected_receipts(scenario, player.run.id, codes).items())
     assert player.bus.forged <= {"not_kept"}
     assert scenario.order == "any" or result == expected.result
 

@@ -20,7 +20,7 @@ from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.scenario_workflow import RequestInput, ScenarioInput, ScenarioWorkflow
-from tests.support.scenarios.actions import Forge, KillWorker, PassTime, Revoke
+from tests.support.scenarios.actions import Decide, Forge, KillWorker, PassTime, Revoke
 from tests.support.scenarios.approvers import ScriptedApprovers, title_of
 from tests.support.scenarios.scenario import Scenario, Step, StoredDecision
 from tests.support.scripted_worker import open_scripted_worker
@@ -64,6 +64,7 @@ class ScenarioPlayer:
     bus: RecordingBus = field(default_factory=RecordingBus)
     claims: MemoryKeyValue = field(default_factory=MemoryKeyValue)
     verifications: MemoryKeyValue = field(default_factory=MemoryKeyValue)
+    bodies: dict[Decide, bytes] = field(default_factory=dict)
     missed: list[Step] = field(default_factory=list)
     handed_over: list[int] = field(default_factory=list)
     last_time: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,7 +131,9 @@ class ScenarioPlayer:
             now = await self.time()
             self.bus.clock = lambda: now
             digest = self.digests.get(f"{self.run.id}.{stored.decision.number}")
-            body = self.approvers.body(stored.decision, self.run.id, self.started_at, digest)
+            body = self.bodies.setdefault(
+                stored.decision, self.approvers.body(stored.decision, self.run.id, self.started_at, digest)
+            )
             assert await self.bus.publish_raw(RawMessage(f"decisions.{self.run.id}", body, {})) == stored.place
 
     async def hand_over(self) -> None:
