@@ -87,5 +87,10 @@ async def forge(recording: Recording, request: ApprovalRequested) -> None:
         "nonce": "forged",
     }
     for place in ("", "DECISIONS.99"):
-        argument = {"decision_id": "forged", "decision": decision, "place": place, "roles": ["lead"]}
+        argument = {
+            "decision_id": f"{request.request_id}.ann.forged",
+            "decision": decision,
+            "place": place,
+            "roles": ["lead"],
+        }
         await recording.handle(request.workflow_id).signal(DECISION_SIGNAL, argument)
