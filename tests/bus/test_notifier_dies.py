@@ -32,7 +32,7 @@ URL = "https://approve.example.com"
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 REQUEST = request(opened_at=datetime.now(UTC))
 PEER = SlackPeer(url="http://127.0.0.1:9")
-BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": "a" * 64})}
+BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": REQUEST.digest})}
 WITH_REPLIES = Settings.model_validate(
     {
         "notifier": {
@@ -87,7 +87,7 @@ class Click:
         await self._client.post("/slack/desk", content=body, headers=headers)
 
     async def by_post(self) -> None:
-        decision = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada"}
+        decision = {"request_id": "w.1", "digest": REQUEST.digest, "decision": "approve", "approver": "ada"}
         body, now = json.dumps(decision), datetime.now(UTC)
         headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
         headers["webhook-signature"] = Webhook(HOOK).sign("msg_1", now, body)
@@ -114,7 +114,7 @@ async def test_a_click_after_a_kill_publishes_the_decision_that_the_first_click_
             await getattr(Click(living), way)()
 
         decisions = [message for message in bus.published if isinstance(message, Decision)]
-        assert {(it.approver, it.decision, it.digest) for it in decisions} == {("ada", "approve", "a" * 64)}
+        assert {(it.approver, it.decision, it.digest) for it in decisions} == {("ada", "approve", REQUEST.digest)}
         assert way == "in_slack" or len(decisions) == 1, "each click in Slack has an id of its own"
         if fuse.left > 0:
             break
