@@ -25,7 +25,7 @@ def expected_receipts(scenario: Scenario, run_id: str, codes: dict[int, str]) ->
 
 
 def with_claims(scenario: Scenario, codes: dict[int, str]) -> dict[int, str]:
-    """Return the codes of a run behind a bridge: a repetition of what reached the run is a replay, also after its end."""
+    """Return the codes behind a bridge: a repetition of what reached the run is a replay, also after its end."""
     first: dict[Decide, int] = {}
     for stored in scenario.stream:
         first.setdefault(stored.decision, stored.place)
