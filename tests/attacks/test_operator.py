@@ -6,10 +6,11 @@ import json
 import pytest
 
 from perdure.approvers import SigningKey
+from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from tests.support.attacks.attack import Attack, attempt, cases
 from tests.support.attacks.doors import SIGNAL, decision_command, forged, publish, refusal_or_decision
 from tests.support.attacks.moves import altered, publishes, subscribes, votes
-from tests.support.attacks.suite import AttackedSuite
+from tests.support.attacks.suite import WITHIN, AttackedSuite
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,6 +59,22 @@ async def a_decision_deleted_and_published_again(suite: AttackedSuite) -> str:
     return await suite.receipt(vote.request_id, None, again)
 
 
+async def a_decision_deleted_from_its_stream(suite: AttackedSuite) -> str:
+    """The audit has recorded it elsewhere."""
+    requested = await suite.request(policy={"quorum": 2, "roles": ["editor"]})
+    vote = suite.vote(requested)
+    sequence = await suite.send("bot", vote.workflow_id, vote)
+    await suite.receipt(vote.request_id, vote.message_id, sequence)
+    assert await suite.world.bus.js.delete_msg("DECISIONS", sequence)
+    query = AuditRecordsQuery(stream="DECISIONS", subject=requested.workflow_id).model_dump_json().encode()
+    async with asyncio.timeout(WITHIN):
+        while True:
+            reply = await suite.roles["operator"].nats.request(AUDIT_RECORDS, query, timeout=WITHIN)
+            if AuditRecordsFound.model_validate_json(reply.data).records:
+                return "recorded"
+            await asyncio.sleep(0.05)
+
+
 async def decisions_while_nobody_can_be_identified(suite: AttackedSuite) -> str:
     """The approvers file is emptied, cut off and deleted while votes arrive: they wait, and count once it is back."""
     file = suite.world.settings.approvers_file
@@ -100,6 +117,7 @@ ATTACKS = [
         a_decision_deleted_and_published_again,
         "replayed",
     ),
+    Attack("leave no trace of a vote by deleting it", a_decision_deleted_from_its_stream, "recorded"),
     Attack("write the verdicts of decisions", publishes("operator", "$KV.VERIFICATIONS.1"), "violation"),
     Attack(
         "write into the ledger of starts or the queues of ingest",
