@@ -5,19 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    func,
-    select,
-)
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,24 +15,11 @@ from perdure.bus import StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import Unavailable
+from perdure_audit.event_messages import event_of
+from perdure_audit.filters import filters
+from perdure_audit.records import metadata, records
 
 __all__ = ["Store", "open_store"]
-
-_metadata = MetaData()
-_records = Table(
-    "records",
-    _metadata,
-    Column("position", Integer, primary_key=True, autoincrement=True),
-    Column("stream", String, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("subject", String, nullable=False, index=True),
-    Column("said_at", DateTime(timezone=True), nullable=False),
-    Column("heard_at", DateTime(timezone=True), nullable=False),
-    Column("headers", JSON, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    UniqueConstraint("stream", "sequence"),
-    sqlite_autoincrement=True,  # a deleted last row must not give its number to the next one
-)
 
 
 class Store:
@@ -53,8 +28,10 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
-        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-        self._insert = dialect.insert(_records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
+        on_postgresql = engine.dialect.name == "postgresql"
+        dialect = postgresql if on_postgresql else sqlite
+        self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
+        self._position = func.pg_catalog.position if on_postgresql else func.instr
 
     async def add(self, messages: Sequence[StoredMessage]) -> None:
         """Add messages in one transaction; a message that is already there is not added again.
@@ -84,29 +61,27 @@ class Store:
 
     async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
         """Return the matching records, oldest first; without ``after``, the newest of them."""
-        rows = select(_records).limit(query.limit)
-        if query.subject is not None:
-            rows = rows.where(_records.c.subject.contains(query.subject, autoescape=True))
-        if query.stream is not None:
-            rows = rows.where(_records.c.stream == query.stream)
-        for token in query.tokens:
-            rows = rows.where(("." + _records.c.subject + ".").contains(f".{token}.", autoescape=True))
-        if query.since is not None:
-            rows = rows.where(_records.c.said_at >= query.since)
-        if query.until is not None:
-            rows = rows.where(_records.c.said_at < query.until)
+        rows = select(records).where(*filters(query, self._position))
+        if query.event is None:
+            rows = rows.limit(query.limit)
         if query.after is None:
-            rows = rows.order_by(_records.c.position.desc())
+            rows = rows.order_by(records.c.position.desc())
         else:
-            rows = rows.where(_records.c.position > query.after).order_by(_records.c.position)
-        async with self._engine.connect() as connection:
-            found = [_record(row) for row in (await connection.execute(rows)).mappings()]
+            rows = rows.where(records.c.position > query.after).order_by(records.c.position)
+        found: list[AuditRecord] = []
+        async with self._engine.connect() as connection, connection.stream(rows) as result:
+            async for row in result.mappings():
+                record = _record(row)
+                if query.event is None or event_of(record) == query.event:
+                    found.append(record)
+                if len(found) == query.limit:
+                    break
         return sorted(found, key=lambda record: record.position)
 
     async def count(self) -> int:
         """Return how many messages are recorded."""
         async with self._engine.connect() as connection:
-            return (await connection.execute(select(func.count()).select_from(_records))).scalar_one()
+            return (await connection.execute(select(func.count()).select_from(records))).scalar_one()
 
 
 @asynccontextmanager
@@ -117,7 +92,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         async with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
                 await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            await connection.run_sync(_metadata.create_all)
+            await connection.run_sync(metadata.create_all)
         yield Store(engine)
     finally:
         await engine.dispose()

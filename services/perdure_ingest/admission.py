@@ -7,6 +7,7 @@ from typing import Final, get_args
 from perdure.config.routes import Route
 from perdure.contracts import Event, EventReference, RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
+from perdure.values.flow_key import fit_key
 from perdure_ingest.evaluation import Evaluation, Stage
 from perdure_ingest.identity import event_digest
 from perdure_ingest.rules import Rule
@@ -95,6 +96,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
             digest=digest,
             input=evaluation.input,
             options=options,
+            key=fit_key(evaluation.key) if evaluation.key else None,
         )
     both = route.signal_with_start
     return SignalWorkflow(

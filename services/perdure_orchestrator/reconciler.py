@@ -17,7 +17,7 @@ from perdure.bus import Bus, decode
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ENDINGS, Progress, ProgressKind, to_token
 from perdure.errors import Unavailable
-from perdure.flow.publisher import EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
 __all__ = ["Reconciler", "missing_facts", "reconcile_for_ever"]
 
@@ -82,6 +82,7 @@ class Reconciler:
             sequence=1,
             kind=_KINDS[execution.status],
             event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
+            key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
             at=execution.close_time or datetime.now(UTC),
             error=await self._reason(execution),
         )

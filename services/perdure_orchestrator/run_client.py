@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
-from perdure.flow.publisher import EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
 __all__ = ["RunClient", "is_no_run"]
 
@@ -45,7 +45,7 @@ class RunClient:
                 run_timeout=_seconds(options.timeout_seconds),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                memo={EVENT_MEMO: start.event.id},
+                memo={EVENT_MEMO: start.event.id, **({} if start.key is None else {KEY_MEMO: start.key})},
                 task_timeout=self._settings.task_timeout,
                 start_delay=delay or None,
                 request_eager_start=not delay and options.task_queue is None,

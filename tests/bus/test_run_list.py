@@ -1,14 +1,16 @@
-"""Runs are listed page by page, the newest first, by workflow, state, event and time."""
+"""Runs are listed page by page, the newest first, by workflow, state, event, key and time."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from perdure.bus import Bus
+from perdure.bus import Bus, StoredMessage
 from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
 from perdure.contracts import Progress, ProgressKind
+from perdure.values.flow_key import fit_key
 
 
 def about(run: str, sequence: int, kind: ProgressKind, **more: Any) -> Progress:
@@ -86,6 +88,50 @@ async def test_runs_are_selected_by_workflow_and_by_event(bus: Bus) -> None:
     assert await ids(bus, event="42") == ["Mail-42"]
     assert await ids(bus, event="42", workflow="Work") == []
     assert await ids(bus, event="2026-42") == ["Work-2026-42"]
+
+
+async def test_runs_are_selected_by_their_key(bus: Bus) -> None:
+    await publish_runs(bus, "a-1", "a-2", key="Äcme, Inc.")
+    await publish_runs(bus, "b-1", key="Beta")
+    await publish_runs(bus, "a-3", key="Äcme, Inc.", kind="failed", event_id="3")
+    await publish_runs(bus, "a-3-long", key=fit_key("x" * 999))
+    await publish_runs(bus, "none")
+
+    assert await ids(bus, key="Äcme, Inc.") == ["a-3", "a-2", "a-1"]
+    assert await pages(bus, key="Äcme, Inc.", limit=2) == [["a-3", "a-2"], ["a-1"]]
+    assert await ids(bus, key="Äcme, Inc.", state="completed", limit=1) == ["a-2"]
+    assert await ids(bus, key="Beta", event="3") == []
+    assert await ids(bus, key="Äcme, Inc.", event="3") == ["a-3"]
+    assert await ids(bus, key="x" * 999) == ["a-3-long"]
+    assert await ids(bus, key="äcme, inc.") == []
+    assert await ids(bus, key="") == []
+
+
+@pytest.mark.parametrize("state", [None, "open"])
+async def test_a_page_by_key_reads_no_body_of_another_key(bus: Bus, state: Any) -> None:
+    await publish_runs(bus, "ours", key="ours", kind="waiting")
+    await publish_runs(bus, *(f"r{number:02}" for number in range(25)), key="others", kind="waiting")
+    reading = CountedReads(bus)
+
+    page = await list_runs(cast("Bus", reading), RunFilter(key="ours", state=state, limit=1))
+
+    assert [fact.workflow_id for fact in page.runs] == ["ours"]
+    assert reading.bodies == 1
+
+
+class CountedReads:
+    """A bus that counts the newest messages that are read with their bodies."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.bodies = 0
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        self.bodies += 1
+        return await self._bus.last(subject)
+
+    def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
+        return self._bus.read_newest_headers(subject)
 
 
 async def test_runs_are_selected_by_the_time_of_their_newest_fact(bus: Bus) -> None:

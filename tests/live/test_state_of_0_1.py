@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from perdure.contracts import Progress
 from tests.replay.state_folder import WHO, running, unpack
 from tests.support.command_line import perdure, printed
 
@@ -89,11 +90,11 @@ def story(folder: Path, run: str) -> list[dict[str, Any]]:
 
 
 def recorded(folder: Path, run: str, last: int) -> list[dict[str, Any]]:
-    """The same as the audit has it, once it has all."""
+    """The same as the audit has it, once it has all; 0.1 published no fields that are newer."""
     for _ in range(300):
         records = printed(perdure(folder, "audit", "tail", "-n", "500", "--subject", f".{run}", "--json"))
-        facts = [it["data"] for it in records if it["stream"] == "PROGRESS"]
-        by_number = {fact["sequence"]: fact for fact in facts}
+        facts = [Progress.model_validate(it["data"]) for it in records if it["stream"] == "PROGRESS"]
+        by_number = {fact.sequence: json.loads(fact.model_dump_json()) for fact in facts}
         if len(by_number) == last:
             break
         time.sleep(0.1)

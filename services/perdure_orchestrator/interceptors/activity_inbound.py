@@ -137,6 +137,7 @@ def _fact(header: StepHeader, kind: ProgressKind, error: str | None = None, **mo
         step=header.name,
         attempt=info.attempt,
         event_id=header.event_id,
+        key=header.key,
         at=datetime.now(UTC),
         error=error,
         **more,

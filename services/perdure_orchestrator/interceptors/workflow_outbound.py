@@ -17,7 +17,7 @@ from perdure.contracts import Progress
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
 from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
-from perdure.flow.publisher import EVENT_MEMO
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
 
 __all__ = ["StepScheduler"]
@@ -64,9 +64,10 @@ class StepScheduler(WorkflowOutboundInterceptor):
         self,
         input: StartChildWorkflowInput,  # noqa: A002 (temporalio's signature)
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
-        """Start a child run; it belongs to the same event."""
-        event_id = self.run.publisher.event_id
-        memo = {EVENT_MEMO: event_id} if event_id else {}
+        """Start a child run; it belongs to the same event and key."""
+        publisher = self.run.publisher
+        inherited = {EVENT_MEMO: publisher.event_id, KEY_MEMO: publisher.key}
+        memo = {name: value for name, value in inherited.items() if value}
         return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
 
     def ended_on_workers(self) -> Iterator[EndedStep]:
@@ -100,6 +101,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
             name=input.summary or input.activity,
             sequence=publisher.reserve(2),
             event_id=publisher.event_id,
+            key=publisher.key,
             beginning=publisher.take_beginning() if starts_soon else None,
         )
 

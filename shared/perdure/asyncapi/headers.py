@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from perdure.asyncapi.channels import SubjectChannel
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION
+from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, SPEC_VERSION
 
 __all__ = ["CLOUD_EVENT", "HEADERS", "headers_of"]
 
@@ -14,6 +14,7 @@ HEADERS: Final[dict[str, Any]] = {
     "description": "Values are percent-encoded as in the CloudEvents HTTP binding, section 3.1.3.2.",
     "properties": {
         "ce-id": {"type": "string", "description": "The message id: the same id is the same message."},
+        f"ce-{PARTITION_KEY}": {"type": "string", "description": "The value of the route's `flow.key`, if it has one."},
         "ce-source": {"type": "string", "description": "The publisher, a URI reference."},
         "ce-specversion": {"type": "string", "const": SPEC_VERSION},
         "ce-subject": {

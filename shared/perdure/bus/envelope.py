@@ -18,6 +18,7 @@ from perdure.errors import InvalidMessage
 
 __all__ = [
     "MESSAGE_ID",
+    "PARTITION_KEY",
     "SPEC_VERSION",
     "RawMessage",
     "attribute",
@@ -30,6 +31,8 @@ __all__ = [
 
 SPEC_VERSION: Final = "1.0"
 MESSAGE_ID: Final = "Nats-Msg-Id"
+PARTITION_KEY: Final = "partitionkey"
+"""A CloudEvents attribute. Source: CloudEvents, extension Partitioning."""
 
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
@@ -64,6 +67,8 @@ def encode(message: Message, *, source: str, at: datetime | None = None) -> RawM
     }
     if len(message.address) > 1:
         headers["ce-subject"] = header_value(message.address[-1])
+    if message.partition_key is not None:
+        headers[f"ce-{PARTITION_KEY}"] = header_value(message.partition_key)
     propagate.inject(headers)
     return RawMessage(message.subject, message.model_dump_json().encode(), headers)
 

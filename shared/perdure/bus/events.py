@@ -15,7 +15,7 @@ from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
-__all__ = ["PREFIX", "STRUCTURED", "read_event", "write_event"]
+__all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
@@ -43,6 +43,19 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
     if attribute(raw.headers, "specversion") is not None:
         return _binary(raw)
     return _bare(raw, fallback_id)
+
+
+def event_id(raw: RawMessage, *, fallback_id: str) -> str:
+    """Return the id of an event, also of one that cannot be read; see ``read_event``."""
+    if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
+        try:
+            envelope = _json(raw.body)
+        except InvalidMessage:
+            return fallback_id
+        return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
+    if attribute(raw.headers, "specversion") is not None:
+        return attribute(raw.headers, "id") or fallback_id
+    return header(raw.headers, MESSAGE_ID) or fallback_id
 
 
 def write_event(event: Event) -> RawMessage:

@@ -14,13 +14,18 @@ from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
 from perdure.cli.message_text import describe
 from perdure.cli.output import console, local_time
+from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
 from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
+from perdure.errors import SetupError
 
 __all__ = ["find_records", "register"]
 
 _POLL_EVERY: Final = 0.5  # seconds
+
+_STATE_HELP: Final = "Only progress that reports this state, as failed or open."
+_EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +44,9 @@ def register(app: typer.Typer) -> None:
         stream: Annotated[str | None, typer.Option(help="Only of this stream, as DECISIONS.")] = None,
         workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
         run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
+        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
+        event: Annotated[str | None, typer.Option(help=_EVENT_HELP)] = None,
+        key: Annotated[str | None, typer.Option(help="Only commands and progress with this flow.key.")] = None,
         since: Since = None,
         until: Until = None,
         *,
@@ -50,6 +58,9 @@ def register(app: typer.Typer) -> None:
             subject=subject,
             stream=stream,
             tokens=tuple(to_token(name) for name in (workflow, run) if name is not None),
+            kinds=kinds_of_state(state),
+            event=event,
+            key=key,
             since=since,
             until=until,
             limit=number,
@@ -58,8 +69,20 @@ def register(app: typer.Typer) -> None:
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
-    """Query the audit service."""
-    return AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
+    """Query the audit service.
+
+    Raises:
+        SetupError: The service is older and would ignore a part of the query.
+        Unavailable: The service does not answer.
+    """
+    found = AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
+    ignored = query.model_dump(exclude_defaults=True).keys() - set(found.filters)
+    if ignored:
+        names = ", ".join(sorted(ignored))
+        raise SetupError(
+            f"The audit service is older than this command and ignores {names}: restart it with this version."
+        )
+    return found
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:

@@ -30,7 +30,7 @@ class FlowControl(Section):
 
     Attributes:
         key: A CEL expression whose value groups events for ``max_open_per_key``, ``debounce``, ``batch`` and
-            ``singleton``.
+            ``singleton``. Every fact of a run carries it, and ``perdure runs list --key`` finds the run by it.
         max_open: The most runs of the route that may be open at once.
         max_open_per_key: The most open runs with the same key.
         rate: The most starts in some time, such as ``10/s``.

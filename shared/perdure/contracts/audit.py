@@ -23,6 +23,9 @@ class AuditRecordsQuery(_Body):
         subject: Only subjects that contain this text.
         stream: Only messages of this stream.
         tokens: Only subjects that have each of these as a whole token, such as a workflow or an escaped run id.
+        kinds: Only facts of progress of one of these kinds, such as ``failed``.
+        event: Only this event, the commands and facts that name it, and the dead letters about it or its commands.
+        key: Only commands and facts that carry this value of a route's ``flow.key``.
         since: Only messages that were stored at this instant or later (UTC).
         until: Only messages that were stored before this instant (UTC).
         after: Only records after this position, oldest first; absent: the newest records.
@@ -32,6 +35,9 @@ class AuditRecordsQuery(_Body):
     subject: str | None = None
     stream: str | None = None
     tokens: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    event: str | None = None
+    key: str | None = None
     since: Instant | None = None
     until: Instant | None = None
     after: int | None = None
@@ -66,7 +72,9 @@ class AuditRecordsFound(_Body):
     Attributes:
         total: How many messages are recorded in all, matching or not.
         records: Those that match, oldest first.
+        filters: The fields of the query that the service applied; it ignores others. Absent: 0.1 answered.
     """
 
     total: int
     records: tuple[AuditRecord, ...]
+    filters: tuple[str, ...] = ("subject", "stream", "after", "limit")

@@ -58,6 +58,7 @@ class StartWorkflow(Message):
         digest: SHA-256 of the event's id, type and data. The same id with another digest is another event.
         input: The workflow's single argument, as any JSON.
         options: How Temporal runs it.
+        key: The value of the route's ``flow.key``; one of more than 200 characters is replaced by its SHA-256 in hex.
     """
 
     type: Literal["commands.start"] = "commands.start"
@@ -68,11 +69,17 @@ class StartWorkflow(Message):
     digest: Sha256
     input: JsonValue = None
     options: RunOptions = RunOptions()
+    key: str | None = None
 
     @property
     def address(self) -> tuple[str, ...]:
         """``<workflow>``."""
         return (self.workflow,)
+
+    @property
+    def partition_key(self) -> str | None:
+        """Its ``key``."""
+        return self.key
 
     @property
     def message_id(self) -> str:

@@ -34,6 +34,11 @@ class Message(BaseModel):
         raise NotImplementedError
 
     @property
+    def partition_key(self) -> str | None:
+        """What it is grouped by, for readers of headers alone: CloudEvents' extension ``partitionkey``."""
+        return None
+
+    @property
     def subject(self) -> str:
         """The NATS subject: the type, then the address, each id as one escaped token."""
         return ".".join([self.type, *map(to_token, self.address)])

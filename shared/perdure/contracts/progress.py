@@ -44,6 +44,7 @@ class Progress(Message):
         part: Counts the notes of one attempt of a step, from 1; such a note has the sequence of its ``step_started``.
             0 in all other facts.
         event_id: The event that started the run.
+        key: The value of ``flow.key`` of the route that started the run, as in its ``commands.start``.
         at: When it happened, by the worker's clock (UTC).
         result: The run's result, in ``completed``; the result of the wait, in ``resumed``.
         error: What went wrong, for people. In ``step_completed``: the error of a tool, which its model was given.
@@ -60,6 +61,7 @@ class Progress(Message):
     attempt: PositiveInt = 1
     part: NonNegativeInt = 0
     event_id: str | None = None
+    key: str | None = None
     at: Instant
     result: JsonValue = None
     error: str | None = None
@@ -69,6 +71,11 @@ class Progress(Message):
     def address(self) -> tuple[str, ...]:
         """``<workflow>.<workflow id>``."""
         return (self.workflow, self.workflow_id)
+
+    @property
+    def partition_key(self) -> str | None:
+        """Its ``key``."""
+        return self.key
 
     @property
     def message_id(self) -> str:

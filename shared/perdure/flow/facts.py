@@ -100,6 +100,7 @@ class StepHeader(Payload):
     name: str
     sequence: int
     event_id: str | None = None
+    key: str | None = None
     beginning: Progress | None = None
 
 

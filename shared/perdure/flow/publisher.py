@@ -12,10 +12,13 @@ from temporalio.common import RetryPolicy
 from perdure.contracts import Progress, ProgressKind, RunUsage
 from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch
 
-__all__ = ["BUS_RETRY", "BUS_TIMEOUT", "EVENT_MEMO", "FactPublisher", "end_workflow_task"]
+__all__ = ["BUS_RETRY", "BUS_TIMEOUT", "EVENT_MEMO", "KEY_MEMO", "FactPublisher", "end_workflow_task"]
 
 EVENT_MEMO: Final = "perdure_event_id"
 """The memo field that holds the id of the event that started the run."""
+
+KEY_MEMO: Final = "perdure_key"
+"""The memo field that holds the value of ``flow.key`` of the route that started the run."""
 
 BUS_TIMEOUT: Final = timedelta(seconds=10)
 """For one attempt of a local activity that talks to the bus; the number of attempts is unlimited."""
@@ -53,6 +56,11 @@ class FactPublisher:
         """The event that started the run, if an event did."""
         return workflow.memo_value(EVENT_MEMO, None, type_hint=str)
 
+    @property
+    def key(self) -> str | None:
+        """The value of ``flow.key``, if the run's route has one."""
+        return workflow.memo_value(KEY_MEMO, None, type_hint=str)
+
     def start(self) -> None:
         """Make the first fact, and publish it unless the run's first step does: that saves a local activity."""
         self.beginning = self._unpublished_beginning = self.fact("started")
@@ -89,6 +97,7 @@ class FactPublisher:
             kind=kind,
             step=step,
             event_id=self.event_id,
+            key=self.key,
             at=workflow.now(),
             result=result,
             error=error,

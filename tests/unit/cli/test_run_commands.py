@@ -22,6 +22,7 @@ class Bus(MemoryBus):
     """A bus whose audit service has one record, and on which Temporal knows every run."""
 
     query: AuditRecordsQuery | None = None
+    filters: tuple[str, ...] = tuple(AuditRecordsQuery.model_fields)
 
     async def request(self, subject: str, body: bytes) -> bytes:
         if "audit" not in subject:
@@ -37,7 +38,7 @@ class Bus(MemoryBus):
             headers={},
             body=fact.model_dump_json().encode(),
         )
-        return AuditRecordsFound(total=1, records=(record,)).model_dump_json().encode()
+        return AuditRecordsFound(total=1, records=(record,), filters=self.filters).model_dump_json().encode()
 
 
 @pytest.fixture
@@ -86,6 +87,7 @@ def test_runs_are_listed_newest_first_page_by_page_and_by_state(bus: Bus) -> Non
     assert listed("--state", "failed") == (["Order-5"], "")
     assert "Order-5" not in listed("--open")[0]
     assert listed("--workflow", "Refund") == ([], "")
+    assert listed("--key", "acme") == ([], "")
     assert "did you mean failed?" in perdure("runs", "list", "--state", "faild").stderr
 
 
@@ -154,3 +156,27 @@ def test_the_query_of_the_audit_service_names_run_workflow_and_time(bus: Bus) ->
     query = bus.query
     assert query is not None
     assert (query.tokens, query.since, query.limit) == (("Order", "a=2Eb"), BEGAN, 3)
+
+
+def test_the_query_of_the_audit_service_names_state_event_and_key(bus: Bus) -> None:
+    perdure("audit", "tail", "--state", "failed", "--event", "order-42", "--key", "acme")
+    failed = bus.query
+    perdure("audit", "tail", "--state", "open")
+    still_open = bus.query
+
+    assert failed is not None
+    assert still_open is not None
+    assert (failed.kinds, failed.event, failed.key) == (("failed",), "order-42", "acme")
+    assert {"started", "waiting"} < set(still_open.kinds)
+    assert "completed" not in still_open.kinds
+    assert "did you mean failed?" in perdure("audit", "tail", "--state", "faild").stderr
+
+
+def test_records_that_an_older_audit_service_did_not_filter_are_not_shown(bus: Bus) -> None:
+    bus.filters = AuditRecordsFound(total=0, records=()).filters
+
+    filtered = perdure("audit", "tail", "--key", "acme", "--stream", "PROGRESS")
+
+    assert (filtered.exit_code, filtered.stdout) == (1, "")
+    assert "ignores key: restart it with this version" in filtered.stderr
+    assert "failed no stock" in perdure("audit", "tail", "--stream", "PROGRESS").stdout

@@ -43,6 +43,16 @@ def test_a_message_is_a_cloud_event_in_binary_mode() -> None:
     assert raw.headers["ce-time"] == "2026-11-23T00:00:00+00:00"
 
 
+def test_the_headers_carry_the_flow_key_of_a_run() -> None:
+    fact = Progress(workflow="W", workflow_id="w", run_id="r", sequence=1, kind="note", at=NOW, key="Bäcker & Co")
+
+    headers = encode(fact, source="s").headers
+    without = encode(fact.model_copy(update={"key": None}), source="s").headers
+
+    assert headers["ce-partitionkey"] == "B%C3%A4cker%20&%20Co"
+    assert "ce-partitionkey" not in without
+
+
 def test_an_invalid_message_is_refused_with_the_field() -> None:
     with pytest.raises(InvalidMessage, match="request_id: Field required"):
         decode(RawMessage("decisions.w", b'{"type": "decisions"}', {}))

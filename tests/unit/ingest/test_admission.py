@@ -11,6 +11,7 @@ from perdure.bus import RawMessage, read_event
 from perdure.config.routes import Route
 from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
+from perdure.values.flow_key import fit_key
 from perdure_ingest.admission import admit
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.variables import Arrival
@@ -42,6 +43,27 @@ def test_the_same_event_becomes_the_same_command() -> None:
     first, second = (commands(start="DocumentAnalysis") for _ in range(2))
 
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("expression", "key"),
+    [("data.path", "contract.md"), ("data.pages", "3"), ("''", None), (None, None)],
+)
+def test_a_start_carries_the_flow_key_of_its_route(expression: str | None, key: str | None) -> None:
+    (command,) = commands(start="DocumentAnalysis", flow={"key": expression, "max_open": 1})
+
+    assert isinstance(command, StartWorkflow)
+    assert command.key == key
+
+
+def test_a_long_flow_key_is_carried_as_its_digest() -> None:
+    event = EVENT.model_copy(update={"data": {"path": "ä" * 100_000}})
+
+    (command,) = commands(event, start="DocumentAnalysis", flow={"key": "data.path"})
+
+    assert isinstance(command, StartWorkflow)
+    assert command.key == fit_key("ä" * 100_000)
+    assert len(command.key) == 64
 
 
 def test_a_route_that_signals_finds_its_run_by_the_template() -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from perdure.bus.envelope import MESSAGE_ID, decode, header
+from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, attribute, decode, header
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.event_runs import runs_of_event
 from perdure.bus.views.newest import newest_headers
 from perdure.contracts import ENDINGS, Progress, ProgressKind, to_pattern, to_token
+from perdure.values.flow_key import fit_key
 
 __all__ = ["RunFilter", "RunPage", "RunState", "list_runs"]
 
@@ -32,6 +33,7 @@ class RunFilter:
         workflow: Only runs of this workflow type.
         state: Only runs in this state.
         event: Only runs that this event started.
+        key: Only runs with this value of their route's ``flow.key``.
         since: Only runs whose newest fact was stored at this time or later (UTC).
         until: Only runs whose newest fact was stored before this time (UTC).
         limit: At most so many runs, from 1.
@@ -41,6 +43,7 @@ class RunFilter:
     workflow: str | None = None
     state: RunState | None = None
     event: str | None = None
+    key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50
@@ -48,7 +51,11 @@ class RunFilter:
 
     def admits(self, fact: Progress) -> bool:
         """Return whether a run with this newest fact is selected, its time left aside."""
-        return self.workflow in {None, fact.workflow} and self.has_state(fact.kind)
+        return self.workflow in {None, fact.workflow} and self.has_state(fact.kind) and self.has_key(fact.key)
+
+    def has_key(self, key: str | None) -> bool:
+        """Return whether a run whose facts carry this key is selected by it."""
+        return self.key is None or key == fit_key(self.key)
 
     def has_state(self, kind: str) -> bool:
         """Return whether a run whose newest fact has this kind is in the state."""
@@ -71,8 +78,8 @@ class RunPage:
 async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
     """Return a page of the selected runs, that with the newest progress first.
 
-    Without a state, only the end of the PROGRESS stream is read. With a state, the headers of each run's newest fact
-    are read, because a run may have been in its state for long. Bodies are read of the runs of the page only.
+    Without a state or key, only the end of the PROGRESS stream is read. With one, the headers of each run's newest
+    fact are read, because those of the page may be old. Bodies are read of the runs of the page only.
 
     Raises:
         Unavailable: NATS does not answer.
@@ -124,10 +131,10 @@ async def _of_event(bus: Bus, event: str, selection: RunFilter) -> RunPage:
 async def _candidates(bus: Bus, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
     """Yield the newest messages of runs, without bodies, newest first, each run once."""
     subject = f"progress.{to_pattern(selection.workflow)}.*"
-    if selection.state is None:
+    if selection.state is None and selection.key is None:
         messages = _each_run_once(bus, subject, selection)
     else:
-        messages = _in_state(bus, subject, selection)
+        messages = _by_headers(bus, subject, selection)
     async for message in messages:
         if selection.since is not None and message.stored_at < selection.since:
             return
@@ -143,13 +150,14 @@ async def _each_run_once(bus: Bus, subject: str, selection: RunFilter) -> AsyncG
             yield message
 
 
-async def _in_state(bus: Bus, subject: str, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
+async def _by_headers(bus: Bus, subject: str, selection: RunFilter) -> AsyncGenerator[StoredMessage]:
     found: OrderedDict[str, StoredMessage] = OrderedDict()
     async for message in bus.read_newest_headers(subject):
         found.pop(message.raw.subject, None)
         if selection.before is not None and message.sequence >= selection.before:
             continue
-        if (kind := _kind(message)) is None or selection.has_state(kind):
+        kind, key = _kind(message), attribute(message.raw.headers, PARTITION_KEY)
+        if (kind is None or selection.has_state(kind)) and selection.has_key(key):
             found[message.raw.subject] = message
         if len(found) > selection.limit + _SPARE:
             found.popitem(last=False)

@@ -1,28 +1,20 @@
 """``perdure runs list``: runs with their latest progress, newest first."""
 
 import json
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final
 
 import typer
 
-from perdure.bus.views.run_list import RunFilter, RunPage, RunState, list_runs
+from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, print_json, shell_word, table
+from perdure.cli.states import read_state
 from perdure.cli.times import Since, Until
 from perdure.contracts import ENDINGS
-from perdure.values.nearest import nearest
 
 __all__ = ["register"]
 
-_STATES: Final = ("open", *(kind for part in get_args(RunState) for kind in get_args(part) if kind != "open"))
-
 _STATE_HELP: Final = f"Only runs in this state: open, {', '.join(sorted(ENDINGS))}."
-
-
-def _state(text: str | None) -> str | None:
-    if text is not None and text not in _STATES:
-        raise typer.BadParameter(f"there is no state {text}{nearest(text, _STATES)}")
-    return text
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +23,9 @@ def register(app: typer.Typer) -> None:
     @app.command("list", epilog="Example: perdure runs list --workflow Order --state failed --since 2h")
     def list_(  # noqa: PLR0913, PLR0917 (each is a flag)
         workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow.")] = None,
-        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=_state)] = None,
+        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
         event: Annotated[str | None, typer.Option(help="Only runs that this event started.")] = None,
+        key: Annotated[str | None, typer.Option(help="Only runs with this value of their route's flow.key.")] = None,
         since: Since = None,
         until: Until = None,
         limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
@@ -44,8 +37,9 @@ def register(app: typer.Typer) -> None:
         """List runs with their latest progress, newest first."""
         selection = RunFilter(
             workflow=workflow,
-            state="open" if open_only else state,  # type: ignore[arg-type]  # checked by _state
+            state="open" if open_only else state,  # type: ignore[arg-type]  # checked by read_state
             event=event,
+            key=key,
             since=since,
             until=until,
             limit=limit,
