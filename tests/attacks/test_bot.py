@@ -1,6 +1,7 @@
 """What a stolen nkey of a bot cannot do: it may publish decisions, and read requests, receipts, alerts and progress."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from nats.js.api import ConsumerConfig
@@ -12,6 +13,8 @@ from tests.support.attacks.moves import altered, publishes, receipt_of, subscrib
 from tests.support.attacks.suite import AttackedSuite
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Change = Callable[[bytes], bytes]
 
 SERVICES_OF = {"APPROVALS": "notifier", "ALERTS": "notifier", "RECEIPTS": "audit", "PROGRESS": "audit"}
 
@@ -145,15 +148,15 @@ async def a_long_nonce(suite: AttackedSuite) -> str:
     return await suite.decide("bot", vote)
 
 
-def fields(**changes: object) -> object:
+def fields(**changes: object) -> Change:
     """Return a change of the bytes: of these fields, after signing."""
     return lambda body: json.dumps({**json.loads(body), **changes}).encode()
 
 
-def signature(change: object) -> object:
+def signature(change: Callable[[str], str]) -> Change:
     def changed(body: bytes) -> bytes:
         vote = Decision.model_validate_json(body)
-        return vote.model_copy(update={"signature": change(vote.signature)}).model_dump_json().encode()  # type: ignore[operator]
+        return vote.model_copy(update={"signature": change(vote.signature or "")}).model_dump_json().encode()
 
     return changed
 

@@ -46,7 +46,7 @@ async def attempt(attack: Attack, suite: AttackedSuite) -> str:
     return f"decided: {', '.join(sorted(decided))}" if decided else word
 
 
-def cases(attacks: Iterable[Attack]) -> Any:
+def cases(attacks: Iterable[Attack]) -> pytest.MarkDecorator:
     """Return the parametrization of a test by attacks: those that succeed today must fail."""
     return pytest.mark.parametrize("attack", [_case(attack) for attack in attacks])
 
