@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tests.support.scenarios.scenario import Decide, Scenario
+from tests.support.scenarios.actions import Decide
+from tests.support.scenarios.scenario import Scenario
 
 _BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run", "no_longer_asked"}
 

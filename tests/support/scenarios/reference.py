@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide, Request, Scenario, StoredDecision
+from tests.support.scenarios.actions import Decide
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
