@@ -29,6 +29,8 @@ _fields: dict[str, st.SearchStrategy[Any]] = {
     "result": json_values,
     "approver": words,
     "nonce": words,
+    "key_id": words,
+    "signature": words,
     "body": st.none() | st.binary(max_size=50),
     "headers": st.dictionaries(texts, texts, max_size=3),
 }
