@@ -61,15 +61,15 @@ async def more_than_the_server_takes(suite: AttackedSuite) -> str:
 
 
 async def a_reply_that_is_a_command(suite: AttackedSuite) -> str:
-    return await replies_into(suite, "commands.start.Quick", "COMMANDS")
+    return await replies_into(suite, "commands.start.ByReply", "COMMANDS")
 
 
 async def a_reply_that_is_a_signal(suite: AttackedSuite) -> str:
-    return await replies_into(suite, "signals.victim.go", "SIGNALS")
+    return await replies_into(suite, "signals.by-reply.go", "SIGNALS")
 
 
 async def a_reply_that_is_a_decision(suite: AttackedSuite) -> str:
-    return await replies_into(suite, "decisions.victim", "DECISIONS")
+    return await replies_into(suite, "decisions.by-reply", "DECISIONS")
 
 
 async def replies_into(suite: AttackedSuite, subject: str, stream: str) -> str:
