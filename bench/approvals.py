@@ -92,7 +92,7 @@ async def measure_approvals(folder: Path, count: int) -> Approvals:
     """Decide a few requests on an idle suite; then open so many, list them, find one and decide a few."""
     async with asyncio.timeout(_WITHIN), open_house(folder) as house:
         settings = NatsSettings(servers=(house.endpoints.nats,), nkey_seed_file=house.operator)
-        approver, key = find_key(folder / ".perdure" / "keys", None)
+        approver, key = find_key(folder / "keys", None)
         async with (
             connect(settings, source="perdure/bench", within=5) as bus,
             _reviewing(house, bus, approver, key) as reviewer,

@@ -20,7 +20,7 @@ import yaml
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
-from perdure.local.state import Endpoints
+from perdure.local.state import Endpoints, State
 
 __all__ = ["INBOX", "House", "Perdure", "open_house", "publishing", "publishing_agents"]
 
@@ -128,7 +128,9 @@ async def publishing_agents(house: House) -> AsyncIterator[Perdure]:
 async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({})) -> AsyncIterator[House]:
     """Run ``perdure up`` in a folder of its own, with more keys if need be, for as long as the block lasts."""
     folder.mkdir()
-    (folder / "perdure.yaml").write_text(yaml.safe_dump({**_CONFIGURATION, **more}))
+    (folder / "perdure.yaml").write_text(
+        yaml.safe_dump({**_CONFIGURATION, "approvals": {"keys": str(folder / "keys")}, **more})
+    )
     began = time.monotonic()
     up = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("perdure"),
@@ -141,7 +143,7 @@ async def open_house(folder: Path, more: Mapping[str, Any] = MappingProxyType({}
     try:
         endpoints = await _told(up)
         ready_seconds = time.monotonic() - began
-        operator = folder / ".perdure" / "nkeys" / "operator.nk"
+        operator = State(folder / ".perdure").seed("operator")
         yield House(
             endpoints, operator, ready_seconds, {name: psutil.Process(pid) for name, pid in endpoints.pids.items()}
         )

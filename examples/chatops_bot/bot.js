@@ -40,14 +40,32 @@ async function openRequests() {
   return waiting;
 }
 
-// Signs all fields in canonical form (RFC 8785): for text fields, sorted by name and without spaces.
+// RFC 8785: names in order of UTF-16, no spaces, numbers as JavaScript writes them.
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical)}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`)}}`;
+}
+
+// Computes the digest of what a request shows (docs/approvals.md): the SHA-256 of exactly these fields.
+const covered = "title details action policy severity requester on_behalf_of workflow workflow_id run_id request_id expires_at";
+function digestOf(request) {
+  const shown = Object.fromEntries(covered.split(" ").map((name) => [name, request[name] ?? null]));
+  return createHash("sha256").update(canonical(shown)).digest("hex");
+}
+
+// Signs all fields in canonical form.
 function signed(decision) {
   const key = createPrivateKey(readFileSync(keyFile));
   const { x } = createPublicKey(key).export({ format: "jwk" });
   const fingerprint = createHash("sha256").update(Buffer.from(x, "base64url")).digest("hex").slice(0, 16);
   const fields = { ...decision, key_id: fingerprint };
-  const canonical = JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))));
-  return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical), key).toString("base64") });
+  return JSON.stringify({ ...fields, signature: sign(null, Buffer.from(canonical(fields)), key).toString("base64") });
+}
+
+// Escapes what a terminal acts on, so that a title is text in one line and nothing else.
+function shown(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
 async function decide(request) {
@@ -67,12 +85,16 @@ async function decide(request) {
 const waiting = await openRequests();
 let failed = false;
 if (verb === "list") {
-  for (const [name, request] of waiting) console.log(`${name}\t${request.title}`);
+  for (const [name, { digest, title, action }] of waiting)
+    console.log([shown(name), digest.slice(0, 12), shown(title), shown(JSON.stringify(action))].join("\t"));
+} else if (waiting.has(requestId) && (waiting.get(requestId).digest_version !== 2 || digestOf(waiting.get(requestId)) !== waiting.get(requestId).digest)) {
+  console.error(`The request ${requestId} shows something else than its digest is about: nothing is signed.`);
+  failed = true;
 } else if (waiting.has(requestId)) {
   const tooLong = setTimeout(() => { console.error("No receipt within 30 s."); process.exit(1); }, 30_000);
   const receipt = await decide(waiting.get(requestId));
   clearTimeout(tooLong);
-  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, receipt.reason].join("\t"));
+  console.log([receipt.accepted ? "accepted" : "refused", receipt.code, shown(receipt.reason)].join("\t"));
   failed = !receipt.accepted;
 } else {
   console.error(`No request ${requestId} is open.`);

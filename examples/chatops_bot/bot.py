@@ -15,11 +15,29 @@ from typing import Any
 from uuid import uuid4
 
 import nats
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 NATS = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
 NKEY_SEED_FILE = os.environ.get("NATS_NKEY_SEED_FILE")  # the bot's NATS user, which may publish decisions only
+
+
+# What a reviewer must see before deciding, for the digest is about all of it.
+COVERED = [
+    "title",
+    "details",
+    "action",
+    "policy",
+    "severity",
+    "requester",
+    "on_behalf_of",
+    "workflow",
+    "workflow_id",
+    "run_id",
+    "request_id",
+    "expires_at",
+]
 
 
 async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -40,14 +58,23 @@ async def open_requests(js: nats.js.JetStreamContext) -> dict[str, tuple[str, di
     return found
 
 
+def digest_of(request: dict[str, Any]) -> str:
+    """Compute the digest of what a request shows (docs/approvals.md): RFC 8785 of exactly these fields, SHA-256."""
+    return sha256(rfc8785.dumps({name: request.get(name) for name in COVERED})).hexdigest()
+
+
 def signed(decision: dict[str, str], key_file: Path) -> bytes:
-    """Sign all fields in canonical form (RFC 8785): for text fields, sorted by name and without spaces."""
+    """Sign all fields in canonical form (RFC 8785)."""
     key = load_pem_private_key(key_file.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         sys.exit(f"{key_file} is not an Ed25519 key")
     fields = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return json.dumps(fields | {"signature": b64encode(key.sign(canonical)).decode()}).encode()
+    return json.dumps(fields | {"signature": b64encode(key.sign(rfc8785.dumps(fields))).decode()}).encode()
+
+
+def shown(text: str) -> str:
+    """Escape what a terminal acts on, so that a title is text in one line and nothing else."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> int:
@@ -57,11 +84,13 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
     waiting = await open_requests(js)
     if verb == "list":
         for name, (_, request) in waiting.items():
-            print(name, request["title"], sep="\t")
+            print(shown(name), request["digest"][:12], shown(request["title"]), json.dumps(request["action"]), sep="\t")
         return 0
     if request_id not in waiting:
         sys.exit(f"No request {request_id} is open.")
     token, request = waiting[request_id]
+    if request.get("digest_version") != 2 or digest_of(request) != request["digest"]:
+        sys.exit(f"The request {request_id} shows something else than its digest is about: nothing is signed.")
     decision = {
         "request_id": request_id,
         "decision": verb,
@@ -83,7 +112,7 @@ async def main(key: str, verb: str, request_id: str = "", comment: str = "") -> 
                     break
     except TimeoutError:
         sys.exit("No receipt within 30 s.")
-    print("accepted" if receipt["accepted"] else "refused", receipt["code"], receipt["reason"], sep="\t")
+    print("accepted" if receipt["accepted"] else "refused", receipt["code"], shown(receipt["reason"]), sep="\t")
     return 0 if receipt["accepted"] else 1
 
 

@@ -55,7 +55,7 @@ class Advisories:
         if advisory.reason == DEAD_LETTERED:
             return
         original = await self._bus.get(advisory.stream, advisory.stream_seq)
-        dead_letter = to_dead_letter(advisory, original, message)
+        dead_letter = to_dead_letter(advisory, None if original is None else original.raw, message)
         message_id, known_ids = header_value(dead_letter.message_id), await self._known_ids(dead_letter)
         if message_id not in known_ids:
             await self._bus.publish(dead_letter)

@@ -1,36 +1,18 @@
-"""The parts of a CEL expression's text: its conjuncts, and the variables that it reads or defines.
-
-The `cel` package compiles and evaluates, but does not give out its syntax tree.
-"""
+"""The parts of a CEL expression's text: its conjuncts, and the variables that it reads."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from perdure.values.cel_tokens import all_tokens, macro_variables, tokens
 from perdure_ingest.variables import VARIABLES
 
-__all__ = ["MISSING", "VariablePath", "macro_variables", "split_conjuncts", "variable_paths"]
+__all__ = ["MISSING", "VariablePath", "split_conjuncts", "variable_paths"]
 
 MISSING: Final = object()
 """The value of a path that leads nowhere."""
 
-# Source: the lexer of the CEL language definition, https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<skipped> \s+ | //[^\n]* )
-    | (?P<string>
-          [bB]?[rR] (?: \"{3}.*?\"{3} | '{3}.*?'{3} | \"[^\"\n]*\" | '[^'\n]*' )
-        | [bB]? (?: \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3} )
-        | [bB]? (?: \"(?:\\.|[^\"\\\n])*\" | '(?:\\.|[^'\\\n])*' )
-      )
-    | (?P<number> \d[\w.]* )
-    | (?P<name> [A-Za-z_]\w* )
-    | (?P<symbol> && | \|\| | . )
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_MACROS: Final = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _PLAIN_STRING: Final = re.compile(r"""(["'])([^"'\\]+)\1""")
 
 
@@ -61,7 +43,7 @@ def split_conjuncts(text: str) -> tuple[str, ...]:
     """Split ``a && b && c`` at its top level; an expression that is no conjunction stays whole."""
     conjuncts: list[str] = []
     depth = start = 0
-    for token in _TOKEN.finditer(text):
+    for token in all_tokens(text):
         match token[0]:
             case "(" | "[" | "{":
                 depth += 1
@@ -75,29 +57,11 @@ def split_conjuncts(text: str) -> tuple[str, ...]:
     return (*conjuncts, text[start:].strip())
 
 
-def macro_variables(text: str) -> set[str]:
-    """Return the variables that macros of an expression define, such as ``x`` in ``data.items.exists(x, x > 1)``."""
-    tokens = _tokens(text)
-    return {
-        tokens[start + 3][0]
-        for start in range(len(tokens) - 4)
-        if tokens[start][0] == "."
-        and tokens[start + 1][0] in _MACROS
-        and tokens[start + 2][0] == "("
-        and tokens[start + 3].lastgroup == "name"
-        and tokens[start + 4][0] == ","
-    }
-
-
 def variable_paths(text: str) -> tuple[VariablePath, ...]:
     """Return the paths into the event that an expression reads, each once, in the order of the text."""
-    tokens = _tokens(text)
+    found = tokens(text)
     names = set(VARIABLES) - macro_variables(text)
-    return tuple(dict.fromkeys(_paths(tokens, names)))
-
-
-def _tokens(text: str) -> list[re.Match[str]]:
-    return [token for token in _TOKEN.finditer(text) if token.lastgroup != "skipped"]
+    return tuple(dict.fromkeys(_paths(found, names)))
 
 
 def _paths(tokens: list[re.Match[str]], names: set[str]) -> Iterator[VariablePath]:

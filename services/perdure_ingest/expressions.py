@@ -7,8 +7,9 @@ import cel
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import InvalidMessage, SetupError
+from perdure.values.cel_tokens import macro_variables
 from perdure.values.nearest import nearest
-from perdure_ingest.cel_text import VariablePath, macro_variables, variable_paths
+from perdure_ingest.cel_text import VariablePath, variable_paths
 from perdure_ingest.exact_integers import inexact
 from perdure_ingest.variables import VARIABLES, EventVariables
 

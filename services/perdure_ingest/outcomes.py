@@ -14,6 +14,7 @@ from perdure.bus.views.event_runs import event_at, event_in, find_event
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
+from perdure.values.short_code import run_word
 from perdure_ingest.identity import event_digest, workflow_id
 from perdure_ingest.rules import Rule
 
@@ -65,7 +66,10 @@ def _encode(outcome: EventOutcome) -> bytes:
         return body
     runs = [
         run.model_copy(
-            update={"result": None, "error": f"too large for a reply: `perdure runs result {run.workflow_id}`"}
+            update={
+                "result": None,
+                "error": f"too large for a reply: `perdure runs result {run_word(run.workflow_id)}`",
+            }
         )
         for run in outcome.runs
     ]

@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from perdure.approvers import DigestMismatch, check_digest
 from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.bus.app import App, Subscription
 from perdure.bus.views.approval_index import request_of
@@ -12,7 +13,7 @@ from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
 from perdure_notifier.channels import Channel
-from perdure_notifier.lease import Leases
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
@@ -35,7 +36,7 @@ class Notifier:
         self._bus = bus
         self._outbox = Outbox(bus)
         self._settings = settings
-        self._leases = Leases(entries, holder)
+        self._leases = channel_leases(entries, holder)
         self._pollers = {channel.name: Poller(self._sender(channel).send_due) for channel in channels}
 
     def app(self) -> App:
@@ -54,7 +55,8 @@ class Notifier:
         """Put a notice about a message into the outbox of each channel that shall send it.
 
         Raises:
-            InvalidMessage: The message is neither about an approval request nor an alert.
+            InvalidMessage: The message is neither about an approval request nor an alert, or the request shows
+                something else than its digest is about.
             Unavailable: NATS does not answer.
         """
         content = decode(message.raw)
@@ -62,6 +64,7 @@ class Notifier:
             raise InvalidMessage("bad_message", f"The notifier does not send notices about {content.type} messages.")
         about = None if isinstance(content, ApprovalRequested | Alert) else await request_of(self._bus, content)
         notice = Notice.model_validate({"message": content, "about": about})
+        _refuse_other_digest(notice)
         for name in channels_for(notice, self._settings, datetime.now(UTC)):
             await self._outbox.put(name, notice)
             self._pollers[name].wake()
@@ -70,3 +73,12 @@ class Notifier:
         channels = self._settings.effective_channels
         fallback = self._settings.fallback or tuple(channels)
         return ChannelSender(channel, channels[channel.name], bus=self._bus, leases=self._leases, fallback=fallback)
+
+
+def _refuse_other_digest(notice: Notice) -> None:
+    """Refuse to show a request to people who would then decide something else."""
+    if notice.request is not None:
+        try:
+            check_digest(notice.request)
+        except DigestMismatch as error:
+            raise InvalidMessage("bad_message", str(error)) from error

@@ -12,7 +12,7 @@ __all__ = ["find_problems"]
 
 
 def find_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield each secret that a channel needs and that is missing."""
+    """Yield each secret that a channel needs and that is missing or unfit."""
     for name, channel in settings.notifier.channels.items():
         for error in missing_secrets(name, channel):
             yield Problem(where=source_position("notifier", "channels", name), what=str(error))

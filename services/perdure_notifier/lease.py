@@ -3,33 +3,25 @@
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
-
 from perdure.bus import KeyValue
-from perdure.errors import Unavailable
+from perdure.bus.lease import Lease, Leases
 
-__all__ = ["Lease", "Leases"]
+__all__ = ["ChannelLease", "channel_leases"]
 
-_DURATION: Final = timedelta(seconds=30)
-"""Longer than any channel takes to send one notice: a holder that has not renewed by then is considered dead."""
+_DURATION: Final = timedelta(seconds=30)  # longer than any channel takes to send one notice
+_PREFIX: Final = "turn."  # as stored by 0.1
 
 
-class Lease(BaseModel):
+class ChannelLease(Lease):
     """The right of one process to send on a channel, and the state of the channel's retries.
 
     Attributes:
-        holder: The process.
-        until: When the lease expires unless it is renewed (UTC).
         not_before: The earliest time at which to send the next notice (UTC).
         failing_since: The first failure since the last success (UTC).
         failed_at: The latest failure (UTC).
         tries: Failures since the last success.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    holder: str
-    until: datetime
     not_before: datetime | None = None
     failing_since: datetime | None = None
     failed_at: datetime | None = None
@@ -47,63 +39,6 @@ class Lease(BaseModel):
         return self.model_copy(update={"failing_since": since, "failed_at": now, "tries": self.tries + 1})
 
 
-class Leases:
-    """The leases of one process, in a key-value bucket that all notifier processes share."""
-
-    def __init__(self, entries: KeyValue, holder: str) -> None:
-        self._entries = entries
-        self._holder = holder
-
-    async def acquire(self, channel: str, now: datetime) -> Lease | None:
-        """Return the lease on a channel; None if another process holds it.
-
-        Raises:
-            Unavailable: NATS does not answer.
-        """
-        stored = await self._entries.read(_key(channel))
-        last = None if stored is None else Lease.model_validate_json(stored.value)
-        if last is not None and last.holder != self._holder and last.until > now:
-            return None
-        if last is not None and last.holder == self._holder and last.until - now > _DURATION / 2:
-            return last
-        lease = last or Lease(holder=self._holder, until=now)
-        lease = lease.model_copy(update={"holder": self._holder, "until": now + _DURATION})
-        revision = stored.revision if stored else 0
-        acquired = await self._entries.replace(_key(channel), _to_json(lease), revision=revision)
-        return lease if acquired else None
-
-    async def renew(self, channel: str, lease: Lease, now: datetime) -> Lease:
-        """Store the lease and extend it.
-
-        Raises:
-            Unavailable: Another process has taken over, or NATS does not answer.
-        """
-        lease = lease.model_copy(update={"until": now + _DURATION})
-        await self._store(channel, lease)
-        return lease
-
-    async def release(self, channel: str, lease: Lease, now: datetime) -> None:
-        """Store the lease as expired, so that any process can acquire it.
-
-        Raises:
-            Unavailable: As in ``renew``.
-        """
-        await self._store(channel, lease.model_copy(update={"until": now}))
-
-    async def _store(self, channel: str, lease: Lease) -> None:
-        stored = await self._entries.read(_key(channel))
-        held = stored is not None and Lease.model_validate_json(stored.value).holder == self._holder
-        if (
-            stored is None
-            or not held
-            or not await self._entries.replace(_key(channel), _to_json(lease), revision=stored.revision)
-        ):
-            raise Unavailable(f"Another notifier process has taken over the channel {channel}")
-
-
-def _to_json(lease: Lease) -> bytes:
-    return lease.model_dump_json().encode()
-
-
-def _key(channel: str) -> str:
-    return f"turn.{channel}"  # as stored by 0.1
+def channel_leases(entries: KeyValue, holder: str) -> Leases[ChannelLease]:
+    """Return the leases on channels of one notifier process."""
+    return Leases(entries, holder, ChannelLease, duration=_DURATION, prefix=_PREFIX)

@@ -44,9 +44,11 @@ class Notice(BaseModel):
 
     @property
     def severity(self) -> Severity:
-        """The severity of the alert or of the request."""
+        """The severity of the alert or of the request; a word that is not known yet is taken for ``high``."""
         rated = self.message if isinstance(self.message, Alert) else self.request
-        return rated.severity if rated else "normal"
+        if rated is None:
+            return "normal"
+        return rated.severity if rated.severity in BY_URGENCY else "high"
 
     @property
     def key(self) -> str:

@@ -31,5 +31,5 @@ def _addressed_roles(notice: Notice) -> Iterable[str]:
         yield from notice.message.roles
     yield from notice.escalated_to
     if notice.request is not None:
-        yield from notice.request.policy.roles
+        yield from notice.request.policy.voting_roles
         yield from notice.request.policy.veto_roles

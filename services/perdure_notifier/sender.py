@@ -9,13 +9,14 @@ from typing import Final, Literal
 from opentelemetry import propagate, trace
 
 from perdure.bus import Bus, StoredMessage
+from perdure.bus.lease import Leases
 from perdure.bus.settlement import backoff_seconds, make_dead_letter
 from perdure.bus.views.approval_index import is_settled
 from perdure.config.channels import ChannelSettings
 from perdure.contracts import Notification
 from perdure.errors import InvalidMessage, Unavailable
 from perdure_notifier.channels import Busy, Channel, Refused
-from perdure_notifier.lease import Lease, Leases
+from perdure_notifier.lease import ChannelLease
 from perdure_notifier.notice import BY_URGENCY, AwaitsDecision, Notice
 from perdure_notifier.outbox import Outbox
 
@@ -53,7 +54,7 @@ class ChannelSender:
         settings: ChannelSettings,
         *,
         bus: Bus,
-        leases: Leases,
+        leases: Leases[ChannelLease],
         fallback: Sequence[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -83,7 +84,7 @@ class ChannelSender:
             await self._leases.release(name, lease, self._now())
         return due
 
-    async def _next(self, lease: Lease) -> list[StoredMessage] | datetime | None:
+    async def _next(self, lease: ChannelLease) -> list[StoredMessage] | datetime | None:
         """Return the notices to send now, or when the next ones are due, or None if the outbox is empty."""
         name, now = self._channel.name, self._now()
         if lease.not_before is not None and lease.not_before > now:
@@ -109,7 +110,7 @@ class ChannelSender:
                     return found
         return found
 
-    async def _settle(self, messages: Sequence[StoredMessage], lease: Lease) -> Lease:
+    async def _settle(self, messages: Sequence[StoredMessage], lease: ChannelLease) -> ChannelLease:
         """Send notices, skip them, or dead-letter them, and return the updated lease.
 
         Notices stay in the outbox if the channel is to be tried again.
@@ -151,7 +152,7 @@ class ChannelSender:
     async def _is_obsolete(self, notice: Notice) -> bool:
         return isinstance(notice.message, AwaitsDecision) and await is_settled(self._bus, notice.message)
 
-    async def _failed(self, waiting: Sequence[_Waiting], lease: Lease, error: Exception) -> Lease:
+    async def _failed(self, waiting: Sequence[_Waiting], lease: ChannelLease, error: Exception) -> ChannelLease:
         now = self._now()
         lease = lease.failed(now, forgotten_after=self._settings.give_up_after)
         failing_for = now - (lease.failing_since or now)

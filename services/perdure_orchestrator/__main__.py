@@ -8,18 +8,24 @@ from functools import partial
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
+from perdure.approvers import ApproversFile
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.key_value import NatsKeyValue
 from perdure.bus.jetstream.objects import NatsObjects
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
-from perdure_orchestrator.app import Role, create_app
+from perdure_orchestrator.agents.server_folder import folder_problems
+from perdure_orchestrator.app import ENTRIES, Role, create_app
+from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
+from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
@@ -31,16 +37,28 @@ from perdure_orchestrator.worker import run_worker
 @asynccontextmanager
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     registry = load_registry(settings.workflows)
-    plugin = PerdurePlugin(settings, bus=bus, objects=NatsObjects(bus.js, PAYLOADS))
+    refuse_approvals(settings)
+    if problems := list(folder_problems(settings)):
+        raise InvalidConfiguration(*problems)
+    plugin = PerdurePlugin(
+        settings,
+        bus=bus,
+        objects=NatsObjects(bus.js, PAYLOADS),
+        verifications=NatsKeyValue(bus.js, VERIFICATIONS),
+    )
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    app = create_app(client, bus, ledger, registry, settings) if role != "worker" else App("orchestrator", [])
+    app = App("orchestrator", [])
+    if role != "worker":
+        app = create_app(client, bus, ledger, registry, settings, entries=NatsKeyValue(bus.js, ENTRIES))
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal)
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
-            await stack.enter_async_context(background(looking))
+            approvers = RecordedApprovers(ApproversFile(settings.approvers_file), bus)
+            await record_policies(settings, bus)
+            await stack.enter_async_context(background(looking, watch_approvers(approvers, settings)))
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))
         yield app

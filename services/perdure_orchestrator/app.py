@@ -1,37 +1,76 @@
 """The bridge as an app: which streams it consumes and which requests it answers."""
 
+import os
+import socket
+from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from temporalio.client import Client
 
 from perdure.approvers import ApproversFile
-from perdure.bus import Bus
-from perdure.bus.app import App, Responder, Subscription
+from perdure.bus import Bus, KeyValue
+from perdure.bus.app import App, Ordered, Responder, Subscription
+from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
+from perdure_orchestrator.parsing import run_token
 from perdure_orchestrator.registry import Registry
 
-__all__ = ["Role", "create_app"]
+__all__ = ["ENTRIES", "Role", "create_app"]
+
+ENTRIES: Final = "BRIDGE"
+"""Name of the bucket that all bridges share; see ``topology.BUCKETS``."""
+
+_LEASE: Final = timedelta(seconds=10)
+"""So long after a bridge has died, another takes over the decisions and signals; it renews three times as often."""
 
 Role = Literal["both", "bridge", "worker"]
 """What a process of the orchestrator does. By default both share a client, so that starts are eager: one hop less."""
 
 
-def create_app(client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: Settings) -> App:
-    """Build the bridge; nothing is consumed until the app runs."""
+def create_app(  # noqa: PLR0913 (its ports)
+    client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: Settings, *, entries: KeyValue
+) -> App:
+    """Build the bridge; nothing is consumed until the app runs.
+
+    Args:
+        client: The client of Temporal.
+        bus: The bus.
+        ledger: The start ledger.
+        registry: What may be started.
+        settings: The configuration.
+        entries: The bucket that all bridges share: leases, and the places of decisions.
+    """
     approvers = ApproversFile(settings.approvers_file)
-    bridge = Bridge(client, bus, ledger, registry=registry, approvers=approvers, settings=settings.temporal)
+    bridge = Bridge(
+        client, bus, ledger, registry=registry, approvers=approvers, entries=entries, settings=settings.temporal
+    )
+    leases = Leases(entries, _holder(settings), Lease, duration=_LEASE)
     return App(
         "orchestrator",
         subscriptions=[
             # Acks are confirmed: a signal that is redelivered after its run has ended would become a dead letter.
             Subscription("COMMANDS", bridge.command, confirm_acks=True),
-            Subscription("DECISIONS", bridge.decision, confirm_acks=True),
-            Subscription("SIGNALS", bridge.signal, confirm_acks=True),
+            Subscription(
+                "DECISIONS",
+                bridge.decision,
+                confirm_acks=True,
+                ordered=Ordered(run_token, leases, beside=bridge.decisions.release_early),
+            ),
+            Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_token, leases)),
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
     )
+
+
+def _holder(settings: Settings) -> str:
+    """Return the name under which the process holds leases.
+
+    A restarted process has the same name, because no other process on the host listens on its port.
+    """
+    port = settings.orchestrator.http_port or f"process {os.getpid()}"
+    return f"{socket.gethostname()}:{port}"

@@ -7,9 +7,12 @@ from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
 from perdure.errors import SetupError
+from perdure.local.approver import known_approvers
 from perdure.runtime.check import run_check
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.models import Models, UnknownModel
+from perdure_orchestrator.agents.server_folder import folder_problems
+from perdure_orchestrator.approvals_check import approval_problems
 from perdure_orchestrator.registry import Registry, load_registry, registry_of
 from perdure_orchestrator.sandbox_check import sandbox_problem
 from perdure_orchestrator.user_modules import import_user_module
@@ -18,12 +21,14 @@ __all__ = ["find_problems"]
 
 
 def find_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the modules of ``workflows:``, with the workflows of routes, and with the model."""
+    """Yield what is wrong with the modules of ``workflows:``, routes, the model, MCP servers and approvals."""
     broken = list(_module_problems(settings))
     yield from broken
     if not broken:
         yield from _registry_problems(settings)
     yield from _model_problems(settings)
+    yield from folder_problems(settings)
+    yield from _approvers_problems(settings)
 
 
 def _module_problems(settings: Settings) -> Iterator[Problem]:
@@ -70,6 +75,15 @@ def _model_problems(settings: Settings) -> Iterator[Problem]:
         Models(settings.llm).check()
     except UnknownModel as error:
         yield Problem(where=source_position("llm", "model"), what=str(error))
+
+
+def _approvers_problems(settings: Settings) -> Iterator[Problem]:
+    try:
+        known = known_approvers(settings)
+    except SetupError as error:
+        yield Problem(where=source_position("approvals", "approvers"), what=str(error))
+    else:
+        yield from approval_problems(settings, known)
 
 
 if __name__ == "__main__":

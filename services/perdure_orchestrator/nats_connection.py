@@ -10,7 +10,7 @@ from nats.errors import Error as NatsError
 
 from perdure.bus import NatsBus, NatsObjects
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import accept_any_subject, connection_options, refusal
+from perdure.connections.nats import connection_options, protect_connection, refusal
 from perdure.errors import SetupError, Unavailable
 from perdure_orchestrator.payload_store import PAYLOADS
 
@@ -90,7 +90,7 @@ class NatsConnection:
                 connecting.result()
             except Exception as error:  # nats-py repeats what may pass: what it raises is a seed that is none
                 raise SetupError(f"The NATS credentials cannot be used ({error!r}): correct `nats`.") from error
-            accept_any_subject(self._client)
+            protect_connection(self._client)
 
     async def _close(self) -> None:
         opening, self._opening = self._opening, None

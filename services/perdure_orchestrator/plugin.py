@@ -15,16 +15,20 @@ from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor, ReplaySaf
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult
 
-from perdure.bus import Bus, Objects
+from perdure.approvers import ApproversFile
+from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
+from perdure_orchestrator.decision_verifier import VERIFICATIONS, Approvers, DecisionVerifier
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
 from perdure_orchestrator.payload_store import payload_storage
 from perdure_orchestrator.plugin_checks import NAME, choose_converter, refuse_client, refuse_second
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.registry import refuse_reserved_names
 from perdure_orchestrator.sandbox import workflow_runner
 from perdure_orchestrator.workflows import DocumentAnalysis, DocumentBatch
 
@@ -53,15 +57,21 @@ class PerdurePlugin(SimplePlugin):
             ``orchestrator`` while a worker or replayer runs or a large payload is read or written.
         objects: Where large payloads and long conversations are stored; by default in that NATS.
         backends: The models and MCP servers of agents; by default those of the configuration.
+        approvers: Whose signatures count; by default the approvers file of the configuration. The worker verifies each
+            decision itself, so the file must lie where the worker runs.
+        verifications: Where the first verdict on each decision is kept; by default in that NATS, or in memory with a
+            bus of your own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its ports)
         self,
         settings: Settings,
         *,
         bus: Bus | None = None,
         objects: Objects | None = None,
         backends: AgentBackends | None = None,
+        approvers: Approvers | None = None,
+        verifications: KeyValue | None = None,
     ) -> None:
         connection = NatsConnection(settings.nats)
         self._own_connection = connection if bus is None or objects is None else None
@@ -70,7 +80,14 @@ class PerdurePlugin(SimplePlugin):
         self._objects = connection.objects if objects is None else objects
         log = PublishLog()
         self._progress = ProgressInterceptor(self._bus, log)
-        self._activities = WorkerActivities(settings, self._bus, self._objects, log, backends=backends)
+        if verifications is None:
+            verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
+        if approvers is None:
+            approvers = RecordedApprovers(ApproversFile(settings.approvers_file), self._bus)
+        verifier = DecisionVerifier(self._bus, approvers, verifications)
+        self._activities = WorkerActivities(
+            settings, self._bus, self._objects, log, verifier=verifier, backends=backends
+        )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
         super().__init__(
@@ -105,10 +122,11 @@ class PerdurePlugin(SimplePlugin):
 
         Raises:
             SetupError: The worker's client was made without this plugin or is in another namespace, or the worker has
-                the plugin twice.
+                the plugin twice, or one of its workflows handles a reserved name.
         """
         refuse_second((), config.get("interceptors"))
         refuse_client(config["client"], self._settings.temporal.namespace)
+        refuse_reserved_names(config.get("workflows") or ())
         config = super().configure_worker(config)
         modules = [workflow.__module__ for workflow in config.get("workflows") or ()]
         config["activities"] = [*(config.get("activities") or ()), *self.worker_activities(modules)]

@@ -6,17 +6,19 @@ from inspect import isfunction
 from types import ModuleType
 from typing import Any, Final
 
-from perdure.connections.temporal_internals import activity_name, workflow_name
+from perdure.connections.temporal_internals import activity_name, handler_names, workflow_name
 from perdure.errors import SetupError
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
 from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
+from perdure.flow.policy_request import RESOLVE_POLICY
+from perdure.values.reserved import is_reserved, reserved_text
 from perdure_orchestrator.user_modules import import_user_module
 
-__all__ = ["Registry", "load_registry", "registry_of"]
+__all__ = ["Registry", "load_registry", "refuse_reserved_names", "registry_of"]
 
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _STEPS: Final = frozenset(
-    {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS}
+    {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS}
 )  # the activities of the plugin
 
 
@@ -46,7 +48,7 @@ def registry_of(modules: Iterable[ModuleType]) -> Registry:
     """Collect the workflows and activities of modules, and the activities inside of their workflow classes.
 
     Raises:
-        SetupError: A module defines nothing, or a name is taken.
+        SetupError: A module defines nothing, or a name is taken or reserved.
     """
     workflows: dict[str, type] = {}
     activities: dict[str, Callable[..., Any]] = {}
@@ -60,6 +62,7 @@ def registry_of(modules: Iterable[ModuleType]) -> Registry:
                 f"The module {module.__name__} defines no workflow, no activity and no function: is @workflow.defn "
                 "missing?"
             )
+        refuse_reserved_names(workflow for _, workflow in own_workflows)
         _add("workflows", own_workflows, workflows, module)
         _add("activities", own_activities, activities, module)
         if taken := _STEPS & activities.keys():
@@ -68,6 +71,18 @@ def registry_of(modules: Iterable[ModuleType]) -> Registry:
                 'rename it with @activity.defn(name="...").'
             )
     return Registry(workflows, tuple(activities.values()))
+
+
+def refuse_reserved_names(workflows: Iterable[type]) -> None:
+    """Refuse workflows that take a name of Perdure's own, or handle one: they would answer in Perdure's place.
+
+    Raises:
+        SetupError: The name is reserved.
+    """
+    for workflow in workflows:
+        for kind, name in handler_names(workflow):
+            if is_reserved(name):
+                raise SetupError(f"{reserved_text(kind, name)} Rename it in {workflow.__module__}.{workflow.__name__}.")
 
 
 def _named(values: Mapping[str, Any], name_of: Callable[[Any], str | None]) -> list[tuple[str, Any]]:

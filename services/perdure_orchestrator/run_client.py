@@ -18,9 +18,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
-__all__ = ["RunClient", "is_no_run"]
+__all__ = ["RunClient", "is_no_run", "never_began", "translated"]
 
 _TRACE_HEADER: Final = "_tracer-data"  # where temporalio's OpenTelemetry plugin keeps the trace context
 _NO_DELAY: Final = timedelta()
@@ -120,6 +121,20 @@ class RunClient:
 def is_no_run(error: RPCError) -> bool:
     """Return whether Temporal knows no open run of this id."""
     return error.status is RPCStatusCode.NOT_FOUND and not error.message.lower().startswith("namespace")
+
+
+def never_began(error: RPCError) -> bool:
+    """Return whether Temporal knows no run of this id at all: it calls a run that has ended completed."""
+    return is_no_run(error) and "completed" not in error.message.lower()
+
+
+def translated(error: RPCError, workflow_id: str) -> Exception:
+    """Return what the error means for the message that caused the call."""
+    if is_no_run(error):
+        return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
+    if error.status is RPCStatusCode.INVALID_ARGUMENT:
+        return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")
+    return Unavailable(f"Temporal does not accept it: {error.status.name} {error.message}")
 
 
 def _request_of(event: HistoryEvent) -> str | None:

@@ -3,17 +3,16 @@
 It imports the modules of ``workflows:``. What is wrong with them is reported on standard error, with exit code 1.
 """
 
-import sys
-
 from perdure.config.loader import load_settings
 from perdure.errors import SetupError
 from perdure.runtime.exit import exit_process
+from perdure.runtime.stderr import print_error
 from perdure_orchestrator.registry import load_registry
 
 if __name__ == "__main__":
     try:
         print(*sorted(load_registry(load_settings().workflows).workflows), sep="\n")  # noqa: T201 (its output)
     except SetupError as error:
-        print(error, file=sys.stderr)  # noqa: T201 (its output)
+        print_error(str(error))
         exit_process(1)
     exit_process(0)

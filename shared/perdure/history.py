@@ -12,6 +12,7 @@ from perdure.connections.temporal import open_client
 from perdure.errors import PerdureError, Unavailable
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process
+from perdure.runtime.stderr import print_error
 
 __all__ = ["export_workflow_history"]
 
@@ -50,5 +51,5 @@ if __name__ == "__main__":
         print(json.dumps(asyncio.run(export_workflow_history(None, sys.argv[1])), indent=2))  # noqa: T201
         exit_process(0)
     except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201
+        print_error(f"perdure: {error}")
         exit_process(1)

@@ -37,6 +37,20 @@ async def test_messages_are_received_in_the_order_of_publication(bus: Bus) -> No
     ]
 
 
+async def test_a_message_is_got_by_its_place_as_the_server_stores_it(bus: Bus) -> None:
+    await bus.publish(fact(1))
+    sequence = await bus.publish(fact(2))
+    (_, stored) = await take(2, bus.subscribe("progress.>", replay=True))
+
+    got = await bus.get("PROGRESS", sequence)
+
+    assert got is not None
+    assert (got.raw.subject, got.raw.body, got.stream) == (stored.raw.subject, stored.raw.body, "PROGRESS")
+    assert (got.sequence, got.stored_at) == (sequence, stored.stored_at)
+    await bus.delete("PROGRESS", sequence)
+    assert await bus.get("PROGRESS", sequence) is None
+
+
 async def test_a_fact_published_twice_is_stored_once(bus: Bus) -> None:
     await bus.publish(fact(1))
     await bus.publish(fact(1))

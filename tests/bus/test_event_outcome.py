@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from perdure.bus import Bus, MemoryKeyValue, RawMessage
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, write_event
+from perdure.bus.views.event_runs import find_event
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.contracts import (
     DeadLetter,
+    Event,
     EventReference,
     Progress,
     ProgressKind,
@@ -67,6 +69,18 @@ class Asked:
 @pytest.fixture
 def asked(bus: Bus) -> Asked:
     return Asked(bus)
+
+
+async def test_headers_that_are_no_utf8_hide_no_other_event() -> None:
+    bus = MemoryBus()
+    good = write_event(Event(id="e1", type="a.b", source="s", data=1))
+    await bus.publish_raw(good)
+    await bus.publish_raw(RawMessage("events.a.b", b"{}", {"ce-specversion": "1.0", "ce-id": "%C0%A0"}))
+
+    found = await find_event(bus, "e1", type_="a.b", source=None, most=10)
+
+    assert found is not None
+    assert found.raw == good
 
 
 async def test_the_state_follows_the_event_to_the_result_of_its_run(asked: Asked) -> None:

@@ -13,7 +13,7 @@ from perdure.errors import Unavailable
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels import Busy, Channel, Refused
 from perdure_notifier.channels.terminal import TerminalChannel
-from perdure_notifier.lease import Leases
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.orphans import OrphanedNotices
 from perdure_notifier.outbox import Outbox
@@ -107,7 +107,7 @@ async def test_the_same_rules_route_alerts() -> None:
 
     assert (admins.sent, others.sent) == ([[raised.message_id]], [])
     text = render(admins.notices[0])
-    assert (text.headline, text.body) == ("It broke", "Run w of Payment.\nAll of it")
+    assert (text.headline, text.body) == ("It broke", "Run w of Payment.\n| All of it")
 
 
 async def test_a_failing_channel_is_retried_later_without_delaying_others() -> None:
@@ -234,7 +234,7 @@ async def test_the_rate_limits_how_often_notices_are_sent() -> None:
 async def test_one_process_sends_and_another_takes_over_when_its_lease_expires() -> None:
     bus, entries, clock, desk = MemoryBus(), MemoryKeyValue(), Clock(), ScriptedChannel()
     await Outbox(bus).put("desk", Notice(message=request()))
-    assert await Leases(entries, "dead").acquire("desk", clock.now)
+    assert await channel_leases(entries, "dead").acquire("desk", clock.now)
     other = sender(bus, desk, entries=entries, clock=clock, holder="other")
 
     await other.send_due()

@@ -31,13 +31,14 @@ KEY = SigningKey.new()
 URL = "https://approve.example.com"
 HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 REQUEST = request(opened_at=datetime.now(UTC))
-BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": "a" * 64})}
+PEER = SlackPeer(url="http://127.0.0.1:9")
+BUTTON = {"action_id": "perdure_approve", "value": json.dumps({"request_id": "w.1", "digest": REQUEST.digest})}
 WITH_REPLIES = Settings.model_validate(
     {
         "notifier": {
             "url": URL,
             "channels": {
-                "desk": {"slack": {"channel": "C1", "signing_secret_variable": "SLACK_SIGNING"}},
+                "desk": {"slack": {"channel": "C1", "signing_secret_variable": "SLACK_SIGNING", **PEER.addresses}},
                 "hook": {"webhook": {"url": URL, "secret_variable": "HOOK", "answers": True}},
             },
         }
@@ -81,13 +82,12 @@ class Click:
         await self._client.post(Links(KEY, URL).make(REQUEST, "ada"), data={"decision": "approve"})
 
     async def in_slack(self) -> None:
-        peer = SlackPeer(url="http://127.0.0.1:9")
-        body = f"payload={json.dumps(peer.click_payload(BUTTON, 'UADA'))}".encode()
-        headers = peer.signed(body, str(int(time.time())))
+        body = f"payload={json.dumps(PEER.click_payload(BUTTON, 'UADA'))}".encode()
+        headers = PEER.signed(body, str(int(time.time())))
         await self._client.post("/slack/desk", content=body, headers=headers)
 
     async def by_post(self) -> None:
-        decision = {"request_id": "w.1", "digest": "a" * 64, "decision": "approve", "approver": "ada"}
+        decision = {"request_id": "w.1", "digest": REQUEST.digest, "decision": "approve", "approver": "ada"}
         body, now = json.dumps(decision), datetime.now(UTC)
         headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
         headers["webhook-signature"] = Webhook(HOOK).sign("msg_1", now, body)
@@ -105,6 +105,7 @@ async def test_a_click_after_a_kill_publishes_the_decision_that_the_first_click_
 
     for number in itertools.count(1):
         bus, entries, fuse = MemoryBus(), MemoryKeyValue(), Fuse(number)
+        await bus.publish(REQUEST)
         parts: dict[str, Any] = {"approvers": people, "key": KEY}
         async with reply_app(WITH_REPLIES, bus=Fused(bus, fuse), entries=Fused(entries, fuse), **parts) as dying:
             with suppress(Killed):
@@ -113,7 +114,7 @@ async def test_a_click_after_a_kill_publishes_the_decision_that_the_first_click_
             await getattr(Click(living), way)()
 
         decisions = [message for message in bus.published if isinstance(message, Decision)]
-        assert {(it.approver, it.decision, it.digest) for it in decisions} == {("ada", "approve", "a" * 64)}
+        assert {(it.approver, it.decision, it.digest) for it in decisions} == {("ada", "approve", REQUEST.digest)}
         assert way == "in_slack" or len(decisions) == 1, "each click in Slack has an id of its own"
         if fuse.left > 0:
             break

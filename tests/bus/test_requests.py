@@ -28,6 +28,7 @@ from perdure.contracts import (
     Receipt,
 )
 from perdure.errors import Ambiguous, NotFound
+from perdure.values.short_code import short_code
 from tests.support.notifier import NOON, decided, request
 
 DIGEST = "a" * 64
@@ -38,7 +39,7 @@ def about(run: str, number: int = 1) -> dict[str, Any]:
 
 
 async def ask(bus: Bus, run: str, number: int = 1, **more: Any) -> ApprovalRequested:
-    asked = request(number, **about(run, number), **more)
+    asked = request(number, **about(run, number), **{"digest": DIGEST, **more})
     await bus.publish(asked)
     return asked
 
@@ -85,6 +86,28 @@ async def test_a_request_is_found_by_its_id_and_by_a_unique_beginning(bus: Bus) 
     for text in ("Pay-44", "Pay-43.2", "Pay-42.a.2", "x.1"):
         with pytest.raises(NotFound, match="There is no approval request"):
             await find_request(bus, text)
+
+
+async def test_a_request_is_found_by_the_code_of_its_run_open_or_settled(bus: Bus) -> None:
+    run = "a b; curl | sh"
+    first, second = await ask(bus, run, 1), await ask(bus, run, 2)
+    await settle(bus, run, 1)
+
+    assert (await find_request(bus, f"{short_code(run)}.1")).request == first
+    assert await find_open_request(bus, f"{short_code(run)}.2") == second
+    with pytest.raises(NotFound):
+        await find_request(bus, f"{short_code(run)}.3")
+
+
+async def test_a_request_whose_id_imitates_the_code_of_another_is_refused_even_if_only_it_is_open(bus: Bus) -> None:
+    code = short_code("victim")
+    await ask(bus, "victim")
+    await settle(bus, "victim")
+    imitation = await ask(bus, code)
+
+    with pytest.raises(Ambiguous, match="names a run by its id, and another by its code"):
+        await find_open_request(bus, f"{code}.1")
+    assert await find_open_request(bus, f"{short_code(code)}.1") == imitation
 
 
 async def test_the_only_open_request_is_found_though_settled_ones_begin_alike(bus: Bus) -> None:

@@ -11,6 +11,7 @@ from perdure.bus import Bus, RawMessage
 from perdure.bus.views.run_lookup import DeadLettered, RunNotBegun, find_run, wait_for_run
 from perdure.contracts import DeadLetter, EventReference, Progress, StartWorkflow
 from perdure.errors import Ambiguous, NotFound
+from perdure.values.short_code import short_code
 from tests.support.notifier import request
 
 
@@ -69,6 +70,24 @@ async def test_a_run_is_found_by_a_request_of_it(bus: Bus) -> None:
     await bus.publish(request(2))
 
     assert await find_run(bus, "w.2") == "w"
+
+
+async def test_a_run_is_found_by_its_code_and_by_that_of_its_requests(bus: Bus) -> None:
+    for run in ("a b; curl | sh", "other"):
+        await begin(bus, run)
+
+    assert await find_run(bus, short_code("a b; curl | sh")) == "a b; curl | sh"
+    assert await find_run(bus, f"{short_code('other')}.1") == "other"
+
+
+async def test_an_id_that_imitates_the_code_of_another_run_is_refused(bus: Bus) -> None:
+    code = short_code("victim")
+    for run in ("victim", code):
+        await begin(bus, run)
+
+    with pytest.raises(Ambiguous, match=f"Their codes are {short_code(code)} and {code}"):
+        await find_run(bus, code)
+    assert await find_run(bus, short_code(code)) == code
 
 
 async def test_a_run_is_found_by_its_event_though_other_ids_end_or_begin_alike(bus: Bus) -> None:

@@ -1,8 +1,10 @@
 """``settle`` acks, naks or dead-dead_letters a message by what its handler raises."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from perdure.bus import MemoryBus, StoredMessage
+from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import backoff_seconds, settle
 from perdure.contracts import DeadLetter, Message
 from perdure.errors import InvalidMessage, Unavailable
@@ -60,3 +62,18 @@ async def test_an_unexpected_error_is_retried_four_times_and_then_dead_lettered(
 @pytest.mark.parametrize("tries", [1, 5, 50, 5_000])
 def test_the_backoff_is_never_zero_and_never_above_thirty_seconds(tries: int) -> None:
     assert 0 < backoff_seconds(tries) <= 30
+
+
+async def test_the_dead_letter_of_any_message_has_a_size_that_nats_takes() -> None:
+    bus = MemoryBus()
+    raw = RawMessage("events.a", b"x" * 512 * 1024, {"ce-id": "i" * 60_000})
+    delivery = Delivered(message=StoredMessage(raw, "EVENTS", 7, datetime.now(UTC), pending=0))
+
+    async def handle(_: StoredMessage) -> None:
+        raise InvalidMessage("bad_data", "d" * 1_000_000)
+
+    await settle(delivery, handle, bus=bus, service="ingest")
+
+    (stored,) = [message async for message in bus.read("dlq.>")]
+    assert delivery.settled == ["term"]
+    assert len(stored.raw.body) < 1024 * 1024

@@ -96,9 +96,7 @@ async def test_people_decide_on_every_channel(
         slack, mail = stack.enter_context(slack_peer()), stack.enter_context(mail_server())
         url, posts = hook(stack)
         configured = {
-            "desk": {
-                "slack": {"channel": "C1", "base_url": f"{slack.url}/api/", "signing_secret_variable": "SLACK_SECRET"}
-            },
+            "desk": {"slack": {"channel": "C1", "signing_secret_variable": "SLACK_SECRET", **slack.addresses}},
             "mail": {"email": {"host": "127.0.0.1", "port": mail.port, "tls": "none", "sender": "perdure@example.com"}},
             "hook": {"webhook": {"url": url, "secret_variable": "HOOK_SECRET", "answers": True}},
         }

@@ -10,6 +10,7 @@ import nats
 import pytest
 import pytest_asyncio
 
+from perdure.approvers import DigestMismatch
 from perdure.client import Client, Conflict, NotFound, Pending, PerdureError, connect
 from tests.support.command_line import perdure_of
 from tests.support.suite import World, shared_world
@@ -115,11 +116,14 @@ async def test_a_request_that_waits_is_decided(here: World, operator: Client) ->
     async with asyncio.timeout(60):
         while True:
             try:
-                receipt = await operator.decide("Asking-a-1", "approve", key=key, comment="Fine.")
+                request = await operator.request("Asking-a-1")
             except NotFound:
                 await asyncio.sleep(0.1)
             else:
                 break
+    with pytest.raises(DigestMismatch, match="not the request that you have seen"):
+        await operator.decide("Asking-a-1", "approve", digest="0" * 64, key=key)
+    receipt = await operator.decide("Asking-a-1", "approve", digest=request.digest, key=key, comment="Fine.")
     kinds = [fact.kind async for fact in operator.watch("Asking-a-1")]
     result = await operator.result(event, within=60)
 

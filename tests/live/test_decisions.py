@@ -13,7 +13,6 @@ from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
 from perdure.bus import RawMessage, decode
 from perdure.contracts import Decision, Progress, Receipt
-from perdure.flow.request_digest import request_digest
 from tests.support.people import signed
 from tests.support.suite import World, shared_world
 
@@ -36,6 +35,7 @@ class Reviewers:
     workflow: str = "Asking"
     keys: dict[str, SigningKey] = field(default_factory=dict)
     receipts: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     async def of(cls, live: World, workflow: str = "Asking") -> Self:
@@ -57,26 +57,31 @@ class Reviewers:
         async for message in self.live.bus.subscribe(
             f"approvals.{what}.{self.workflow}.{self.workflow}-{run}", replay=True
         ):
-            if json.loads(message.raw.body)["request_id"].endswith(f".{number}"):
+            shown = json.loads(message.raw.body)
+            self.digests |= {shown["request_id"]: shown["digest"]} if what == "requested" else {}
+            if shown["request_id"].endswith(f".{number}"):
                 return
 
     def decision(self, run: str, who: str, choice: Any = "approve", *, number: int = 1, **changes: Any) -> Decision:
-        digest = changes.pop("digest", request_digest(run, action=run))
-        return signed(self.keys[who], who, f"{self.workflow}-{run}.{number}", digest, decision=choice, **changes)
+        request_id = f"{self.workflow}-{run}.{number}"
+        digest = changes.pop("digest", self.digests.get(request_id, "0" * 64))  # of a request that nobody has seen
+        return signed(self.keys[who], who, request_id, digest, decision=choice, **changes)
 
     async def send(self, run: str, decision: Decision | bytes) -> None:
         body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
         await self.live.bus.publish_raw(RawMessage(f"decisions.{self.workflow}-{run}", body, {}))
 
     async def receipt(self) -> str:
-        """Wait for the next receipt and return its code."""
+        """Wait for the next final receipt and return its code."""
         self.receipts += 1
         async with asyncio.timeout(60):
             async for message in self.live.bus.subscribe("receipts.>", replay=True):
                 if message.sequence == self.receipts:
                     receipt = decode(message.raw)
                     assert isinstance(receipt, Receipt)
-                    return receipt.code
+                    if receipt.is_final:
+                        return receipt.code
+                    self.receipts += 1
         raise AssertionError
 
     async def decide(self, run: str, who: str, choice: str = "approve", **changes: Any) -> str:
@@ -100,9 +105,10 @@ class Reviewers:
 async def test_decisions_in_any_order_count_once(live: World) -> None:
     people = await Reviewers.of(live)
 
-    await people.send("early", people.decision("early", "ada"))
+    await people.send("early", people.decision("early", "ada", nonce="unseen"))
     await people.request("early")
-    assert await people.receipt() == "accepted"
+    assert await people.receipt() == "wrong_digest"
+    assert await people.decide("early", "ada") == "accepted"
     assert await people.outcome("early") == ("approved", "ada")
 
     await people.request("down")
@@ -197,6 +203,7 @@ async def test_silence_does_not_override_a_decision_in_flight_whatever_is_dead_a
 async def test_a_late_decision_is_refused_with_the_reason(live: World) -> None:
     people = await Reviewers.of(live, "Panel")
     await people.request("late")
+    await people.wait_for("requested", "late", 4)
 
     await people.wait_for("expired", "late", 1)
     assert await people.decide("late", "ada", number=1) == "request_expired"

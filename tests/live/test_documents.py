@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.command_line import perdure
 from tests.support.documents import ROOT, block
-from tests.support.perdure_up import running, waiting_request
+from tests.support.perdure_up import decide, running, waiting_request
 
 SECONDS = 60
 
@@ -41,7 +41,7 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
             wait_until_it_follows(folder, lines)
             publish(folder, "42")
             assert "Greeting-42 1 started" in until(lines, "Greeting-42", "waiting")
-            assert perdure(folder, "approve", "Greeting-42.1").returncode == 0
+            assert decide(folder, "approve", "Greeting-42.1").returncode == 0
             assert until(lines, "Greeting-42", "completed")
         (folder / "Greeting-42.json").write_bytes(history(folder, "Greeting-42"))
 
@@ -55,7 +55,7 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
 def test_a_program_publishes_and_waits_for_the_result(folder: Path) -> None:
     command = [sys.executable, "wait.py"]
     with running(folder), subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as program:
-        assert perdure(folder, "approve", waiting_request(folder)).returncode == 0
+        assert decide(folder, "approve", waiting_request(folder)).returncode == 0
         output, _ = program.communicate(timeout=SECONDS)
 
     assert output == "completed [('Greeting-43', 'Hello, Ada!')]\n"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.binaries import binary
 from tests.support.command_line import perdure, printed
-from tests.support.perdure_up import next_event, running, waiting_request
+from tests.support.perdure_up import decide, next_event, running, waiting_request
 
 MODULE_CLOCK = """from datetime import datetime
 from temporalio import workflow
@@ -81,7 +81,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         (run,) = printed(perdure(folder, "runs", "list", "--open", "--json"))
         waiting = perdure(folder, "runs", "result", run["event_id"])
         shown = perdure(folder, "approvals", "show", request)
-        approved = perdure(folder, "approve", request[:-1])  # its unique start
+        approved = decide(folder, "approve", request[:-1])  # its unique start
         twice = perdure(folder, "reject", request, "--reason", "late")
         watched = perdure(folder, "watch", run["event_id"], "--from-start")
         result = perdure(folder, "result", run["workflow_id"], "--wait")
@@ -95,7 +95,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         change(folder / "greetings.py", 'f"Hello, {name}!"', 'f"Welcome, {name}!"')
         next_event(up, lambda event: (event.get("event"), event.get("name")) == ("ready", "orchestrator"))
         perdure(folder, "publish", "people.arrived", '{"name": "Bob"}', "--id", "bob")
-        perdure(folder, "approve", waiting_request(folder))
+        decide(folder, "approve", waiting_request(folder))
         assert perdure(folder, "result", "bob", "--wait").stdout == '"Welcome, Bob!"\n'
 
         nobody = perdure(folder, "publish", "people.arrived", "{}", "--id", "nobody", "--wait")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from perdure.contracts import ENDINGS
 from tests.support.command_line import perdure, printed
-from tests.support.perdure_up import running, waiting_request
+from tests.support.perdure_up import decide, running, waiting_request
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_worker"
 
@@ -37,7 +37,7 @@ def test_a_worker_written_by_hand_runs_an_agent_and_an_approval(tmp_path: Path) 
         with worker(folder):
             (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
         with worker(folder):  # the first one was killed while the run waited
-            approved = perdure(folder, "approve", str(request["request_id"]))
+            approved = decide(folder, "approve", str(request["request_id"]))
             result = perdure(folder, "result", "Refund-1", "--wait")
             facts = printed(perdure(folder, "watch", "Refund-1", "--from-start", "--json"))
 

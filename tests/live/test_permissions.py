@@ -34,7 +34,7 @@ SUBSCRIBES = {"bot": "approvals alerts receipts progress", "operator": ALL}
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS",
     "ingest": "PROGRESS EVENTS COMMANDS DLQ",
-    "orchestrator": "PROGRESS OBJ_PAYLOADS",
+    "orchestrator": "PROGRESS WAITING LATEST OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
 }
@@ -44,9 +44,9 @@ CONSUMERS = {
     "notifier": "APPROVALS ALERTS",
     "audit": "EVENTS COMMANDS PROGRESS APPROVALS ALERTS DECISIONS SIGNALS RECEIPTS NOTIFICATIONS DLQ ADVISORIES",
 }
-BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS", "notifier": "NOTICES"}
+BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS BRIDGE VERIFICATIONS", "notifier": "NOTICES"}
 
-BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_NOTICES", "OBJ_PAYLOADS")
+BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_BRIDGE", "KV_NOTICES", "KV_VERIFICATIONS", "OBJ_PAYLOADS")
 ROLES = tuple(PUBLISHES)
 SERVICES = tuple(CONSUMERS)
 STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", *BUCKET_STREAMS)
@@ -147,14 +147,14 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
     server: Server, role: str
 ) -> None:
     queues = {it.upper() for it in listed(QUEUES, role)}
-    advised = {*ALL.upper().split(), "ADVISORIES"} if role == "audit" else set()
+    named = {"audit": {*ALL.upper().split(), "ADVISORIES"}, "orchestrator": {"DECISIONS", "SIGNALS"}}.get(role, set())
     buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.client(role) as role_client:
         got = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.STREAM.MSG.GET.{it}")}
         directly = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.DIRECT.GET.{it}")}
         deleted = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.STREAM.MSG.DELETE.{it}")}
 
-    assert got == listed(READS, role) | advised | queues | buckets
+    assert got == listed(READS, role) | named | queues | buckets
     assert directly == listed(READS, role)
     assert deleted == queues
 
@@ -195,7 +195,8 @@ async def test_no_role_fetches_acks_alters_or_deletes_through_the_consumers_of_a
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_writes_to_its_own_buckets_only(server: Server, role: str) -> None:
     async with server.client(role) as role_client:
-        written = {it for it in ("STARTS", "FLOW", "NOTICES") if await role_client.may_publish(f"$KV.{it}.k")}
+        names = ("STARTS", "FLOW", "BRIDGE", "NOTICES", "VERIFICATIONS")
+        written = {it for it in names if await role_client.may_publish(f"$KV.{it}.k")}
         objects = await role_client.may_publish("$O.PAYLOADS.C.k")
 
     assert written == listed(BUCKETS, role)
@@ -283,6 +284,22 @@ async def _read(role_client: RoleClient, stream: str, filter_: str, count: int) 
     for message in found:
         await message.ack()
     return [message.data for message in found]
+
+
+async def test_a_bot_or_team_sends_only_the_signals_that_it_is_granted_by_name(server: Server) -> None:
+    async with server.client("deploybot") as granted, server.client("bot") as bot, server.client("team") as team:
+        stored = await granted.nats.jetstream().publish("signals.any=2Erun.go", b"{}")
+        denied = [
+            await granted.may_publish("signals.run.approve_all"),
+            await granted.may_publish("signals.run.perdure_decision"),
+            await granted.may_publish("signals.run.go.more"),
+            await granted.may_publish("decisions.run"),
+            await bot.may_publish("signals.run.go"),
+            await team.may_publish("signals.run.go"),
+        ]
+
+    assert stored.stream == "SIGNALS"
+    assert not any(denied)
 
 
 async def test_a_publisher_subscribes_to_the_progress_that_it_is_granted_only(server: Server) -> None:

@@ -31,6 +31,7 @@ async def test_signals_before_the_start_and_redelivered_signals_count_once(world
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
             approvers=ApproversFile(live.settings.approvers_file),
+            entries=MemoryKeyValue(),
             settings=live.settings.temporal,
         )
         redelivered = StoredMessage(

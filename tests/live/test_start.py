@@ -15,7 +15,7 @@ import yaml
 from perdure.local.state import Endpoints, read_endpoints
 from tests.support.binaries import binary
 from tests.support.command_line import perdure, printed
-from tests.support.perdure_up import next_event, running, waiting_request
+from tests.support.perdure_up import decide, next_event, running, waiting_request
 from tests.support.ports import free_port, give_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -52,7 +52,7 @@ def test_a_suite_runs_in_a_folder_of_any_name_and_is_found_from_its_sub_folders(
     deep.mkdir(parents=True)
     with running(folder):
         assert perdure(deep, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada").returncode == 0
-        printed(perdure(deep, "approve", waiting_request(deep), "--json"))
+        printed(decide(deep, "approve", waiting_request(deep), "--json"))
 
         assert json.loads(perdure(deep, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
         doctor = [binary("perdure"), "doctor"]  # a process of its own: Python reads the variable at its start
@@ -118,7 +118,7 @@ def test_changed_code_is_reloaded_and_broken_code_is_reported_while_the_old_runs
         assert (restarting["name"], restarting["why"]) == ("orchestrator", "greetings.py has changed")
         next_event(up, lambda event: event["event"] == "ready")
         assert perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada").returncode == 0
-        perdure(folder, "approve", waiting_request(folder))
+        decide(folder, "approve", waiting_request(folder))
         assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Good morning, Ada!"
 
         configuration.write_text("natz: {}")

@@ -14,6 +14,7 @@ import pytest
 from perdure.contracts import Progress
 from tests.replay.state_folder import WHO, running, unpack
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import decide
 
 SENT = "a hat is on its way"
 
@@ -79,7 +80,7 @@ def approve(folder: Path, request: str) -> None:
         if request in {it["request_id"] for it in printed(perdure(folder, "approvals", "list", "--json"))}:
             break
         time.sleep(0.1)
-    [receipt] = printed(perdure(folder, "approve", request, "--as", WHO, "--json"))
+    [receipt] = printed(decide(folder, "approve", request, "--as", WHO, "--json"))
     assert receipt["code"] == "accepted"
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.command_line import perdure, printed
-from tests.support.perdure_up import running, waiting_request
+from tests.support.perdure_up import decide, running, waiting_request
 from tests.support.ports import give_ports
 from tests.support.suite import left_behind
 
@@ -40,7 +40,7 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         status = printed(perdure(folder, "runs", "show", "Greeting-ada", "--json"))
         assert status[-1]["status"] == "RUNNING"
 
-        approved = printed(perdure(folder, "approve", request, "--json"))
+        approved = printed(decide(folder, "approve", request, "--json"))
         assert approved[0]["accepted"] is True
         assert perdure(folder, "reject", request, "--reason", "late").returncode == 1
 
@@ -65,7 +65,7 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         event = (folder / "event.json").read_text()
         published = perdure(folder, "publish", "documents.submitted", event, "--id", "one")
         assert published.returncode == 0, published.stderr
-        perdure(folder, "approve", waiting_request(folder))
+        decide(folder, "approve", waiting_request(folder))
         report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
         written = (documents / report["path"]).read_text()
 
@@ -75,7 +75,7 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         published = perdure(folder, "publish", "documents.submitted", '{"path": "./"}', "--id", "all")
         assert published.returncode == 0, published.stderr
         for _ in range(3):
-            perdure(folder, "approve", waiting_request(folder))
+            decide(folder, "approve", waiting_request(folder))
         batch = json.loads(perdure(folder, "result", "DocumentBatch-all", "--wait").stdout)
         part = printed(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))
 
@@ -137,7 +137,7 @@ def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: 
     assert not (folder / ".perdure" / "endpoints.json").exists()
 
     with running(folder):
-        printed(perdure(folder, "approve", request, "--json"))
+        printed(decide(folder, "approve", request, "--json"))
 
         assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
 

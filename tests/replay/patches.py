@@ -18,6 +18,10 @@ BOTH_SIDES: Final = {
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
     ),
+    "perdure-policy-floor": (
+        "0.2-policy/policy-of-the-operator.json",
+        "0.2-policy/policy-of-the-operator-before-patch.json",
+    ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
         "0.1/saga-cancelled-while-it-undoes-before-patch.json",
@@ -30,8 +34,18 @@ BOTH_SIDES: Final = {
         "0.1/signals-that-do-not-fit.json",
         "0.1/signals-that-do-not-fit-before-patch.json",
     ),
+    "perdure-verified-decision": (
+        "0.2/decisions-verified-from-now-on.json",
+        "0.1/approval-approved.json",
+    ),
+    "perdure-verified-decisions": (
+        "0.2/decisions-verified.json",
+        "0.1/approval-approved.json",
+    ),
 }
-"""By the id of the patch: a history that was made with it, and one from before. Ids never change."""
+"""By the id of the patch: a history that was made with it, and one from before. Ids never change.
+
+Of ids that end in a number, the number is left out."""
 
 
 def patch_ids() -> set[str]:
@@ -55,4 +69,6 @@ def _in(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "patched":
             [asked] = node.args
+            if isinstance(asked, ast.JoinedStr):  # an id for each of many: a constant, a hyphen and a number
+                asked = getattr(asked.values[0], "value", asked)
             yield str(constants[asked.id] if isinstance(asked, ast.Name) else ast.literal_eval(asked))

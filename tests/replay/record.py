@@ -1,16 +1,16 @@
 """Records the histories that must replay for ever: ``python -m tests.replay.record [SCENE…]`` adds those missing.
 
-They lie in a folder of the version that made them. A history is never recorded anew because a change broke its replay:
-such a change needs ``workflow.patched``.
+They lie in a folder of the version that made them, or will be released with them. A history is never recorded anew
+because a change broke its replay: such a change needs ``workflow.patched``.
 """
 
 import asyncio
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -29,7 +29,7 @@ from tests.replay.scenes import SCENES, Scene
 from tests.replay.sums import add_to_sums
 from tests.support.binaries import binary
 
-_FOLDER: Final = HISTORIES / ".".join(version("perdure").split(".")[:2])
+_FOLDER: Final = HISTORIES / "0.2"
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -41,17 +41,16 @@ async def main(names: list[str]) -> None:
         if _is_recorded(name):
             continue
         print(name)  # noqa: T201 (a program)
-        with _as_then(SCENES[name]):
-            _write(await _record(name, SCENES[name], known))
+        _write(await _record(name, SCENES[name], known))
     add_to_sums(HISTORIES)
 
 
 async def _record(name: str, scene: Scene, known: Registry) -> Recording:
     """Play a scene on a server of its own: the time that one lets pass is no other's."""
     async with await _server(real=scene.real) as environment:
-        recording = Recording(environment, known, name, scene.script, scene.settings)
+        recording = Recording(environment, known, name, scene.script, scene.settings, unpatched=set(scene.unpatched))
         tracer = trace.get_tracer("recorder")
-        with tracer.start_as_current_span(name):
+        with _as_then(scene, recording.unpatched), tracer.start_as_current_span(name):
             await scene.play(recording)
         return recording
 
@@ -71,12 +70,12 @@ async def _server(*, real: bool) -> WorkflowEnvironment:
 
 
 @contextmanager
-def _as_then(scene: Scene) -> Iterator[None]:
+def _as_then(scene: Scene, unpatched: set[str]) -> Iterator[None]:
     """Let the code be what it was before certain changes, and name files as they lie in the repository."""
     patched, formatted = workflow.patched, traceback.format_tb
 
     def known(patch_id: str) -> bool:
-        return patch_id not in scene.unpatched and patched(patch_id)
+        return re.sub(r"-\d+$", "", patch_id) not in unpatched and patched(patch_id)
 
     def neutral(tb: TracebackType | None, limit: int | None = None) -> list[str]:
         lines = formatted(tb, limit)
@@ -94,7 +93,8 @@ def _as_then(scene: Scene) -> Iterator[None]:
 
 def _is_recorded(name: str) -> bool:
     return any(
-        file.stem == name or file.stem.startswith((f"{name}.", f"{name}{SEPARATOR}")) for file in _FOLDER.glob("*.json")
+        file.stem == name or file.stem.startswith((f"{name}.", f"{name}{SEPARATOR}"))
+        for file in HISTORIES.glob("*/*.json")
     )
 
 

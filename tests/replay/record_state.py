@@ -18,12 +18,12 @@ from nats.js import JetStreamContext
 
 from perdure.bus import connect
 from perdure.config.settings import NatsSettings
-from perdure.local.nkeys import seed_file
-from perdure.local.state import read_endpoints
+from perdure.local.state import State, read_endpoints
 from perdure.runtime.exit import exit_process
 from tests.replay.state_folder import ARCHIVES, STATE, WHO, running
 from tests.replay.sums import add_to_sums
 from tests.support.command_line import perdure, printed
+from tests.support.perdure_up import decide
 
 _PLACE: Final = Path("/srv/parcels")
 _SOURCE: Final = ARCHIVES / "parcels"
@@ -64,7 +64,7 @@ def live(folder: Path) -> None:
     publish(folder, "parcels.described", "one")
     ended(folder, "Describing-one")
     publish(folder, "parcels.packed", "ended")
-    perdure(folder, "approve", waiting(folder), "--as", WHO, "--comment", "fine")
+    decide(folder, "approve", waiting(folder), "--as", WHO, "--comment", "fine")
     ended(folder, "Sending-ended")
     publish(folder, "parcels.packed", "open")
     waiting(folder)
@@ -80,7 +80,7 @@ async def keep_for_ever(folder: Path) -> None:
     """Lift all limits of age, as an operator may."""
     suite = read_endpoints(folder / STATE)
     assert suite is not None
-    seed = seed_file(folder / STATE / "nkeys", "operator")
+    seed = State(folder / STATE).seed("operator")
     async with connect(NatsSettings(servers=(suite.nats,), nkey_seed_file=seed), source="perdure/recorder") as bus:
         await _lift(bus.js)
 

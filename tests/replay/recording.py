@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, RawMessage
 from perdure.config.settings import Settings
 from perdure.contracts import ApprovalRequested, Decision
 from perdure.flow.approvals_host import DECISION_SIGNAL
@@ -21,6 +21,7 @@ from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing import ScriptedModel
 from perdure.testing.scripted_model import Line
+from perdure.testing.throwaway_approvers import ThrowAwayApprovers
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.plugin import PerdurePlugin
@@ -79,6 +80,8 @@ class Recording:
     bus: RecordingBus = field(default_factory=RecordingBus)
     objects: KeptObjects = field(default_factory=KeptObjects)
     kept: dict[str, str] = field(default_factory=dict)
+    unpatched: set[str] = field(default_factory=set)
+    approvers: ThrowAwayApprovers = field(default_factory=ThrowAwayApprovers)
     places: int = 0
 
     def __post_init__(self) -> None:
@@ -95,7 +98,9 @@ class Recording:
         backends = AgentBackends(self.model, servers)
         configuration = self.environment.client.config()
         configuration["plugins"] = [
-            PerdurePlugin(self.configured, bus=self.bus, objects=self.objects, backends=backends)
+            PerdurePlugin(
+                self.configured, bus=self.bus, objects=self.objects, backends=backends, approvers=self.approvers
+            )
         ]
         self.client = Client(**configuration)
 
@@ -136,17 +141,20 @@ class Recording:
         self.places += 1
         fields = {"digest": request.digest, "first_run_id": request.first_run_id, "nonce": f"n{self.places}", **more}
         known = {name: fields.pop(name) for name in _KNOWN if name in fields}
-        decision = Decision(
+        unsigned = Decision(
             workflow_id=request.workflow_id,
             request_id=request.request_id,
             decision=answer,
             approver=approver,
-            **{"key_id": "0123456789abcdef", "signature": "c2lnbmVk", **fields},
+            **fields,
         )
+        decision, now = self.approvers.sign(unsigned, known.get("roles", ())), known.get("stored_at", await self.now())
+        self.bus.clock = lambda: now
+        place = await self.bus.publish_raw(RawMessage(decision.subject, decision.model_dump_json().encode(), {}))
         arrived = ReceivedDecision(
             decision_id=decision.message_id,
             decision=decision,
-            **{"place": f"DECISIONS.{self.places}", "stored_at": await self.now(), **known},
+            **{"place": f"DECISIONS.{place}", "stored_at": now, **known},
         )
         await self.handle(request.workflow_id).signal(DECISION_SIGNAL, arrived)
 

@@ -1,6 +1,7 @@
 """Replays one history as a worker of production would, and looks at what a replay does not compare by itself."""
 
 import asyncio
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ class _Watch(Interceptor):
 
         def watched(patch_id: str) -> bool:
             answer = patched(patch_id)
-            self.patches.add((patch_id, answer))
+            self.patches.add((re.sub(r"-\d+$", "", patch_id), answer))
             return answer
 
         stack.enter_context(patch.object(workflow, "patched", watched))

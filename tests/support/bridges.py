@@ -12,7 +12,7 @@ from perdure.approvers import ApproversFile
 from perdure.bus import KeyValue, RawMessage, StoredMessage, encode
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
-from perdure.contracts import EventReference, SignalWorkflow, StartWorkflow
+from perdure.contracts import EventReference, SignalWorkflow, StartWorkflow, to_token
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.scripted_worker import ScriptedWorker
@@ -85,6 +85,7 @@ def new_bridge(
         StartLedger(entries),
         registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
         approvers=ApproversFile(approvers),
+        entries=entries,
         settings=TemporalSettings(task_queue=worker.queue),
     )
 
@@ -99,3 +100,10 @@ def stored_message(subject: str, sequence: int = 1, body: bytes = b"", age: time
     return StoredMessage(
         RawMessage(subject, body, {}), subject.split(".", maxsplit=1)[0].upper(), sequence, datetime.now(UTC) - age, 0
     )
+
+
+async def stored_decision(worker: ScriptedWorker, run_id: str, body: bytes) -> StoredMessage:
+    """Publish a decision on the worker's bus, where the run's worker reads it."""
+    subject = f"decisions.{to_token(run_id)}"
+    place = await worker.bus.publish_raw(RawMessage(subject, body, {}))
+    return stored_message(subject, place, body)

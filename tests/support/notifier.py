@@ -7,8 +7,8 @@ from typing import Any
 
 from perdure.bus import Bus, KeyValue, MemoryKeyValue
 from perdure.config.channels import ChannelSettings, TerminalSettings
-from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity
-from perdure_notifier.lease import Leases
+from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity, request_digest
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
 from perdure_notifier.sender import ChannelSender
 
@@ -51,7 +51,8 @@ class ScriptedChannel:
 
 
 def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> ApprovalRequested:
-    return ApprovalRequested(
+    """Return a request whose digest is that of what it shows, unless the test names another one."""
+    made = ApprovalRequested(
         **{
             "workflow": "Payment",
             "workflow_id": "w",
@@ -64,6 +65,7 @@ def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> A
             **more,
         }
     )
+    return made if "digest" in more else made.model_copy(update={"digest": request_digest(made)})
 
 
 def alert(**more: Any) -> Alert:
@@ -103,5 +105,5 @@ def sender(  # noqa: PLR0913 (a test may set any of them)
     **settings: Any,
 ) -> ChannelSender:
     parsed = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
-    leases = Leases(entries or MemoryKeyValue(), holder)
+    leases = channel_leases(entries or MemoryKeyValue(), holder)
     return ChannelSender(channel, parsed, bus=bus, leases=leases, fallback=fallback, clock=clock or Clock())

@@ -8,15 +8,8 @@ from datetime import UTC, datetime, timedelta
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt
 from perdure.flow.ballot import Conclusion, ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
-from tests.support.scenarios.scenario import (
-    DELEGATES,
-    ROLES,
-    KillWorker,
-    PassTime,
-    Request,
-    Scenario,
-    StoredDecision,
-)
+from tests.support.scenarios.actions import KillWorker, PassTime
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 TICK = timedelta(minutes=5)
@@ -51,7 +44,8 @@ class OpenRequestsPlayer:
             if isinstance(step.action, PassTime):
                 self.pass_time(step.action.hours)
             if step.delivered is not None and not self.is_over:
-                self.apply(_receive(step.delivered, self.now))
+                is_published = step.delivered.decision.number <= len(self.opened)
+                self.apply(_receive(step.delivered, self.now, is_published=is_published))
             if isinstance(step.action, KillWorker):
                 self.replay()
             if not step.is_dead:
@@ -140,19 +134,20 @@ def _approval_requested(request: Request, number: int, now: timedelta) -> Approv
         policy=request.policy,
         requester=request.requester,
         digest=f"{number}" * 64,
+        digest_version=2,
         opened_at=START + now,
         expires_at=None if request.timeout is None else START + now + request.span(request.timeout),
     )
 
 
-def _receive(stored: StoredDecision, now: timedelta) -> Operation:
+def _receive(stored: StoredDecision, now: timedelta, *, is_published: bool) -> Operation:
     planned, absent = stored.decision, DELEGATES.get(stored.decision.who)
     decision = Decision(
         workflow_id="w",
         request_id=f"w.{planned.number}",
         decision=planned.choice,
         approver=planned.who,
-        digest=(f"{planned.number}" if planned.right_digest else "f") * 64,
+        digest=(f"{planned.number}" if planned.right_digest and is_published else "f") * 64,
         expires_at=None if planned.valid_hours is None else START + timedelta(hours=planned.valid_hours, minutes=40),
         nonce=f"{planned.nonce}",
     )
@@ -161,6 +156,7 @@ def _receive(stored: StoredDecision, now: timedelta) -> Operation:
         decision=decision,
         place=f"DECISIONS.{stored.place}",
         roles=ROLES[planned.who] + (ROLES[absent] if absent else ()),
+        own_roles=ROLES[planned.who],
         stands_in_for=(absent,) if absent else (),
         proxy="slack" if planned.proxy else None,
     )

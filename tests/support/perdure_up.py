@@ -60,3 +60,9 @@ def waiting_request(folder: Path) -> str:
             return str(requests[0]["request_id"])
         time.sleep(0.1)
     raise AssertionError("no approval was asked for")
+
+
+def decide(folder: Path, verb: str, request: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Look at an open request, and decide the one that was seen, as a script does."""
+    (shown,) = printed(perdure(folder, "approvals", "show", request, "--json"))
+    return perdure(folder, verb, request, "--digest", str(shown["digest"]), *options)

@@ -88,9 +88,9 @@ class RoleClient:
 
 @contextmanager
 def deployed_server(parent: Path) -> Iterator[Server]:
-    """Run a server with the files of deploy/nats, on free ports, and with the example team of publishers.conf."""
+    """Run a server with the files of deploy/nats, on free ports, with its example users."""
     folder = shutil.copytree(_DEPLOY, parent / "nats", dirs_exist_ok=True)
-    keys = ensure_nkeys(folder / "seeds", [*ROLES, "team", "stranger"])
+    keys = ensure_nkeys(folder / "seeds", [*ROLES, "team", "deploybot", "stranger"])
     client, monitor = free_port(), free_port()
     configuration = (folder / "nats.conf").read_text().replace("0.0.0.0:4222", f"127.0.0.1:{client}")
     configuration = configuration.replace("0.0.0.0:8222", f"127.0.0.1:{monitor}").replace("/data", str(folder / "data"))
@@ -98,6 +98,9 @@ def deployed_server(parent: Path) -> Iterator[Server]:
     before, _, example = (folder / "publishers.conf").read_text().partition("  # {nkey: UTEAM")
     team = f"{{nkey: {keys['team']}{example.replace('  # ', '')}"
     (folder / "publishers.conf").write_text(before + team)
+    before, _, example = (folder / "bots.conf").read_text().partition("  # {nkey: UBOT")
+    bot = f"{{nkey: {keys['deploybot']}{example.replace('  # ', '')}"
+    (folder / "bots.conf").write_text(before + bot)
     environment = {**os.environ, **{key_variable(role): keys[role] for role in ROLES}}
     command = [binary("nats-server"), "-c", str(folder / "nats.conf"), "-l", str(folder / "log")]
     with subprocess.Popen(command, env=environment) as process:

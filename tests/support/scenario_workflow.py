@@ -20,6 +20,8 @@ class ScenarioInput(BaseModel):
     requests: tuple[RequestInput, ...]
     order: Literal["all", "any", "in turn"]
     lead: timedelta
+    renews: bool = False
+    results: tuple[tuple[str, str], ...] = ()
 
 
 @workflow.defn
@@ -30,7 +32,7 @@ class ScenarioWorkflow:
     async def run(self, scenario: ScenarioInput) -> list[tuple[str, str]]:
         await asyncio.sleep(scenario.lead.total_seconds())
         if scenario.order == "in turn":
-            return [_result(await _approval(request)) for request in scenario.requests]
+            return await _in_turn(scenario)
         tasks = [asyncio.create_task(_approval(request)) for request in scenario.requests]
         if scenario.order == "any":
             await workflow.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -38,6 +40,16 @@ class ScenarioWorkflow:
                 task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=scenario.order == "any")
         return [_result(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
+
+
+async def _in_turn(scenario: ScenarioInput) -> list[tuple[str, str]]:
+    results = list(scenario.results)
+    for number, request in enumerate(scenario.requests, 1):
+        results.append(_result(await _approval(request)))
+        if scenario.renews and number < len(scenario.requests):
+            left = {"requests": scenario.requests[number:], "results": tuple(results), "lead": timedelta()}
+            workflow.continue_as_new(scenario.model_copy(update=left))
+    return results
 
 
 async def _approval(request: RequestInput) -> ApprovalOutcome:

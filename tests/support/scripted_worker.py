@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from perdure.bus import MemoryBus, MemoryObjects, decode
+from perdure.approvers import ApproversFile
+from perdure.bus import KeyValue, MemoryBus, MemoryKeyValue, MemoryObjects, RawMessage, decode
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ApprovalRequested, Decision, Progress
@@ -31,6 +33,8 @@ from perdure.flow.messages import (
     ToolResult,
 )
 from perdure.flow.publisher import EVENT_MEMO
+from perdure.testing.throwaway_approvers import ThrowAwayApprovers
+from perdure_orchestrator.decision_verifier import Approvers
 from perdure_orchestrator.plugin import PerdurePlugin
 
 
@@ -85,6 +89,9 @@ class ScriptedWorker:
     queue: str
     bus: MemoryBus = field(default_factory=MemoryBus)
     agents: ScriptedAgents = field(default_factory=ScriptedAgents)
+    keys: ThrowAwayApprovers = field(default_factory=ThrowAwayApprovers)
+    approvers: Approvers | None = None
+    verifications: KeyValue = field(default_factory=MemoryKeyValue)
 
     async def start(
         self, name: str, *args: Any, run_id: str | None = None, task_timeout: timedelta | None = None
@@ -98,18 +105,26 @@ class ScriptedWorker:
             task_timeout=task_timeout,
         )
 
-    async def approval_request(self) -> ApprovalRequested:
-        """Wait for the first approval request and return it."""
+    async def approval_request(self, run_id: str = "") -> ApprovalRequested:
+        """Wait for the first approval request, of this run if one is given, and return it."""
         async for stored in self.bus.subscribe("approvals.requested.>", replay=True):
             message = decode(stored.raw)
             assert isinstance(message, ApprovalRequested)
-            return message
+            if run_id in {"", message.workflow_id}:
+                return message
         raise AssertionError
 
+    def digest(self, request_id: str) -> str:
+        """Return the digest of a published request; of one that nobody can have seen, any digest."""
+        published = {it.request_id: it.digest for it in self.bus.published if isinstance(it, ApprovalRequested)}
+        return published.get(request_id, "0" * 64)
+
     def decision(self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", **fields: Any) -> Decision:
+        request_id = fields.get("request_id", f"{run.id}.1")
         whole = {
             "workflow_id": run.id,
-            "request_id": f"{run.id}.1",
+            "request_id": request_id,
+            "digest": self.digest(request_id),
             "decision": "approve",
             "approver": "ann",
             "nonce": nonce,
@@ -120,8 +135,19 @@ class ScriptedWorker:
     async def decide(
         self, run: WorkflowHandle[Any, Any], *, nonce: str = "n1", stored_at: datetime | None = None, **fields: Any
     ) -> None:
-        decision = self.decision(run, nonce=nonce, **fields)
-        received = ReceivedDecision(decision_id=nonce, decision=decision, stored_at=stored_at)
+        """Sign a decision, publish it, and hand it to its run."""
+        decision = self.keys.sign(self.decision(run, nonce=nonce, **fields))
+        await self.hand_over(run, await self.publish_decision(decision, stored_at))
+
+    async def publish_decision(self, decision: Decision, stored_at: datetime | None = None) -> ReceivedDecision:
+        """Publish a decision at a place of its own, and return what the bridge would hand over."""
+        time = stored_at or (await self.environment.get_current_time()).astimezone(UTC)
+        self.bus.clock = lambda: time
+        place = await self.bus.publish_raw(RawMessage(decision.subject, decision.model_dump_json().encode(), {}))
+        return ReceivedDecision(decision_id=decision.message_id, decision=decision, place=f"DECISIONS.{place}")
+
+    async def hand_over(self, run: WorkflowHandle[Any, Any], received: ReceivedDecision) -> None:
+        """Signal a run."""
         await run.signal(DECISION_SIGNAL, received)
 
     @property
@@ -136,15 +162,31 @@ class ScriptedWorker:
 
 
 @asynccontextmanager
-async def open_scripted_worker(
+async def open_scripted_worker(  # noqa: PLR0913 (its ports)
     environment: WorkflowEnvironment,
     *workflows: type,
     activities: Sequence[Callable[..., Any]] = (),
     bus: MemoryBus | None = None,
     queue: str | None = None,
+    approvers: Approvers | ApproversFile | None = None,
+    verifications: KeyValue | None = None,
 ) -> AsyncIterator[ScriptedWorker]:
-    """Run a worker for these workflows for as long as the block lasts."""
+    """Run a worker for these workflows for as long as the block lasts.
+
+    Args:
+        environment: Temporal's test server.
+        workflows: The classes.
+        activities: More activities.
+        bus: By default a new one.
+        queue: The task queue; by default a new one.
+        approvers: Whose signatures count; by default those that ``decide`` makes.
+        verifications: Where the first verdicts are kept.
+    """
     worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    if isinstance(approvers, ApproversFile):
+        approvers = RecordedApprovers(approvers, worker.bus)
+    worker.approvers = approvers or worker.keys
+    worker.verifications = verifications or worker.verifications
     configuration = environment.client.config()
     configuration["plugins"] = [_ScriptedPlugin(worker)]
     async with Worker(
@@ -162,7 +204,13 @@ class _ScriptedPlugin(PerdurePlugin):
 
     def __init__(self, worker: ScriptedWorker) -> None:
         settings = Settings.model_validate({"temporal": {"sandbox": False}})
-        super().__init__(settings, bus=worker.bus, objects=MemoryObjects())
+        super().__init__(
+            settings,
+            bus=worker.bus,
+            objects=MemoryObjects(),
+            approvers=worker.approvers,
+            verifications=worker.verifications,
+        )
         self._worker = worker
 
     def worker_activities(self, modules: Iterable[str]) -> list[Callable[..., Any]]:

@@ -16,6 +16,7 @@ from tests.support.http_peer import Answer, Post, http_peer
 
 __all__ = ["SlackPeer", "slack_peer"]
 
+TEAM = "T012AB3CD"
 TOKEN = "xoxb-of-the-peer"  # noqa: S105 (valid for this peer only)
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 (the example of Slack's documentation)
 RESPONSE_WITHIN = 3.0  # seconds; Slack reports a failure to the person who clicked if the response takes longer
@@ -36,6 +37,11 @@ class SlackPeer:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     ephemeral: list[dict[str, Any]] = field(default_factory=list)
     plan: list[int | str] = field(default_factory=list)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What a Slack channel of the configuration says about this workspace."""
+        return {"team_id": TEAM, "base_url": f"{self.url}/api/", "hooks_url": f"{self.url}/response"}
 
     def answer(self, post: Post) -> Answer:
         """Handle a call as Slack does."""
@@ -75,7 +81,8 @@ class SlackPeer:
         """Return Slack's payload for a click."""
         return {
             "type": "block_actions",
-            "user": {"id": user},
+            "team": {"id": TEAM, "domain": "peer"},
+            "user": {"id": user, "team_id": TEAM},
             "trigger_id": "13345224609.738474920.8088930838d88f008e0",
             "response_url": f"{self.url}/response",
             "actions": [{**button, "action_ts": f"{time.time():.6f}"}],
@@ -86,7 +93,8 @@ class SlackPeer:
         view = self.calls_of("views.open")[-1]["view"]
         state = {"values": {"reason": {"reason": {"type": "plain_text_input", "value": reason}}}}
         view = {"id": "V0PKB1ZFV", **view, "state": state}
-        return await self.post(notifier, {"type": "view_submission", "user": {"id": user}, "view": view})
+        who = {"team": {"id": TEAM}, "user": {"id": user, "team_id": TEAM}}
+        return await self.post(notifier, {"type": "view_submission", **who, "view": view})
 
     async def post(
         self, notifier: str, payload: dict[str, Any], *, age: float = 0, headers: dict[str, str] | None = None

@@ -36,6 +36,12 @@ _OF_APPROVERS: Final = {"approvers", "proxies"}
 _INCOMPLETE: Final = {"BadOptionUsage", "MissingParameter", "NoArgsIsHelpError"}
 
 
+@pytest.fixture(autouse=True)
+def suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse every command as if a suite ran."""
+    monkeypatch.setattr("perdure.cli.command_group.refuse_absent_suite", lambda: None)
+
+
 def test_every_block_is_of_a_language_that_is_checked() -> None:
     assert {str(it): it.language for it in blocks() if it.language not in LANGUAGES} == {}
 

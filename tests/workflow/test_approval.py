@@ -5,14 +5,11 @@ import pytest
 from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.contracts import ApprovalDecided, ApprovalExpired, Receipt
+from perdure.contracts import ApprovalDecided, ApprovalExpired, Receipt, content_digest, request_digest
 from perdure.flow import Approved, Expired, Rejected, approval
-from perdure.flow.request_digest import request_digest
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-DIGEST = request_digest("Publish?", {"pages": 3})
 
 
 @workflow.defn
@@ -37,7 +34,7 @@ class Hesitating(Publishing):
 
 
 def receipts(worker: ScriptedWorker) -> dict[str, bool]:
-    return {it.decision_id: it.accepted for it in worker.bus.published if isinstance(it, Receipt)}
+    return {it.decision_id.rpartition(".")[2]: it.accepted for it in worker.bus.published if isinstance(it, Receipt)}
 
 
 async def test_a_request_carries_its_details_digest_and_deadline(environment: WorkflowEnvironment) -> None:
@@ -48,7 +45,8 @@ async def test_a_request_carries_its_details_digest_and_deadline(environment: Wo
         await run.result()
 
     assert request.details == {"pages": 3}
-    assert request.digest == DIGEST
+    assert request.digest == request_digest(request)
+    assert (request.digest_version, request.run_id) == (2, run.result_run_id)
     assert request.expires_at is not None
     assert request.expires_at - request.opened_at == timedelta(days=3)
 
@@ -58,7 +56,7 @@ async def test_a_decision_settles_the_request(environment: WorkflowEnvironment, 
     async with open_scripted_worker(environment, Publishing) as worker:
         run = await worker.start("Publishing")
         await worker.approval_request()
-        await worker.decide(run, decision=decision, digest=DIGEST, comment="fine")
+        await worker.decide(run, decision=decision, comment="fine")
 
         assert await run.result() == result
     assert receipts(worker) == {"n1": True}
@@ -74,13 +72,13 @@ async def test_a_request_that_nobody_decides_expires(environment: WorkflowEnviro
     assert any(isinstance(it, ApprovalExpired) for it in worker.bus.published)
 
 
-async def test_a_decision_before_its_request_is_kept(environment: WorkflowEnvironment) -> None:
+async def test_a_decision_before_its_request_is_about_something_unseen(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Hesitating) as worker:
         run = await worker.start("Hesitating")
-        await worker.decide(run, digest=DIGEST)
+        await worker.decide(run, digest=content_digest("Publish?", {"pages": 3}))
 
-        assert (await run.result()).startswith("ann approved")
-    assert receipts(worker) == {"n1": True}
+        assert await run.result() == "expired"
+    assert receipts(worker) == {"n1": False}
 
 
 async def test_refused_decisions_get_receipts_and_change_nothing(
@@ -90,9 +88,9 @@ async def test_refused_decisions_get_receipts_and_change_nothing(
         run = await worker.start("Publishing")
         await worker.approval_request()
         await worker.decide(run, nonce="wrong digest", digest="b" * 64)
-        await worker.decide(run, nonce="other request", digest=DIGEST, request_id="unknown.1")
-        await worker.decide(run, nonce="good", digest=DIGEST)
-        await worker.decide(run, nonce="too late", digest=DIGEST, decision="reject", approver="bob")
+        await worker.decide(run, nonce="other request", request_id="unknown.1")
+        await worker.decide(run, nonce="good")
+        await worker.decide(run, nonce="too late", decision="reject", approver="bob")
 
         assert (await run.result()).startswith("ann approved")
         async with asyncio.timeout(10):

@@ -11,17 +11,16 @@ from temporalio import workflow
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.approvers import Approver, SigningKey
+from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
-from perdure.contracts import Receipt
+from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow import Approved, Policy, approval
-from perdure.flow.request_digest import request_digest
 from tests.support.binaries import binary
-from tests.support.bridges import Echo, new_bridge, stored_message, unreachable
+from tests.support.bridges import Echo, new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
-from tests.support.scripted_worker import open_scripted_worker
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -45,8 +44,8 @@ async def real_server() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-def decision_of(key: SigningKey, who: str, run_id: str) -> bytes:
-    return signed_body(key, who, f"{run_id}.1", request_digest("Agreed?"))
+async def decision_of(key: SigningKey, who: str, run_id: str, worker: ScriptedWorker) -> bytes:
+    return signed_body(key, who, f"{run_id}.1", (await worker.approval_request(run_id)).digest)
 
 
 async def test_a_decision_published_twice_is_one_decision_with_a_receipt_for_each_place(
@@ -88,7 +87,10 @@ async def test_a_decision_without_a_valid_signature_never_reaches_a_run(
             await bridge.decision(stored_message("decisions.nobody", sequence, message.model_dump_json().encode()))
 
     assert [receipt.code for receipt in worker.bus.published if isinstance(receipt, Receipt)] == list(refused)
-    assert len({receipt.message_id for receipt in worker.bus.published}) == len(refused), "no two receipts share an id"
+    receipts = [receipt for receipt in worker.bus.published if isinstance(receipt, Receipt)]
+    assert len({receipt.message_id for receipt in receipts}) == len(refused), "no two receipts share an id"
+    (version,) = [it for it in worker.bus.published if isinstance(it, ApproversFileRead)]
+    assert {receipt.approvers_digest for receipt in receipts} == {version.digest}
 
 
 async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
@@ -96,28 +98,28 @@ async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_recei
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(environment, TwoAgree) as worker:
+    async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
         for number in itertools.count(1):
-            fuse, run = Fuse(number), await worker.start("TwoAgree", run_id=f"two-{number}")
+            fuse, entries = Fuse(number), MemoryKeyValue()
+            run = await worker.start("TwoAgree", run_id=f"two-{number}")
             dying = new_bridge(
-                worker, Fused(environment.client, fuse), MemoryKeyValue(), approvers, Fused(worker.bus, fuse)
+                worker, Fused(environment.client, fuse), Fused(entries, fuse), approvers, Fused(worker.bus, fuse)
             )
-            bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
-            ada = stored_message(f"decisions.{run.id}", 10 * number, decision_of(keys["ada"], "ada", run.id))
+            bridge = new_bridge(worker, environment.client, entries, approvers)
+            adas, bobs = [await decision_of(key, who, run.id, worker) for who, key in keys.items()]
+            ada, bob = [await stored_decision(worker, run.id, body) for body in (adas, bobs)]
             try:
                 await dying.decision(ada)
             except Killed:
                 await bridge.decision(ada)
-            await bridge.decision(
-                stored_message(f"decisions.{run.id}", 10 * number + 1, decision_of(keys["bob"], "bob", run.id))
-            )
+            await bridge.decision(bob)
 
             assert await run.result() == "ada, bob"
             receipts = [it for it in worker.bus.published if isinstance(it, Receipt) and it.request_id == f"{run.id}.1"]
             assert [receipt.code for receipt in receipts] == ["accepted", "accepted"]
             if fuse.left > 0:
                 break
-    assert number == 3, "one signal, with a spark before and after"
+    assert number == 9, "a record, a claim, a look at early decisions and a signal, each with two sparks"
 
 
 async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
@@ -142,7 +144,7 @@ async def test_wherever_the_bridge_dies_an_unknown_key_gets_one_receipt(
             }
             if fuse.left > 0:
                 break
-    assert number == 3, "one receipt, with a spark before and after"
+    assert number == 5, "a record of the approvers file and a receipt, with a spark before and after each"
 
 
 async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
@@ -150,20 +152,21 @@ async def test_a_decision_redelivered_after_the_end_is_recognised_by_its_place(
 ) -> None:
     keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
     approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
-    async with open_scripted_worker(real_server, TwoAgree) as worker:
+    async with open_scripted_worker(real_server, TwoAgree, approvers=ApproversFile(approvers)) as worker:
         bridge, run = (
             new_bridge(worker, real_server.client, MemoryKeyValue(), approvers),
             await worker.start("TwoAgree"),
         )
-        for place, who in enumerate(keys, 1):
-            await bridge.decision(stored_message(f"decisions.{run.id}", place, decision_of(keys[who], who, run.id)))
+        for who, key in keys.items():
+            body = await decision_of(key, who, run.id, worker)
+            await bridge.decision(await stored_decision(worker, run.id, body))
         await run.result()
         for place in (2, 3):  # redelivered, and published again
-            again = decision_of(keys["bob"], "bob", run.id)
+            again = await decision_of(keys["bob"], "bob", run.id, worker)
             await bridge.decision(stored_message(f"decisions.{run.id}", place, again, age=timedelta(minutes=1)))
 
     receipts = [(it.code, it.place) for it in worker.bus.published if isinstance(it, Receipt)]
-    assert receipts == [("accepted", None), ("accepted", None), ("unknown_run", "DECISIONS.3")]
+    assert receipts == [("accepted", None), ("accepted", None), ("replayed", "DECISIONS.3")]
 
 
 async def test_while_the_approvers_file_is_broken_decisions_wait(

@@ -217,7 +217,9 @@ async def test_a_run_that_ends_as_its_request_is_decided_publishes_its_end_last(
         request = await worker.approval_request()
     await asyncio.sleep(4)
     await worker.decide(run, digest=request.digest)
-    async with open_scripted_worker(environment, LeavesARequest, queue=worker.queue, bus=worker.bus):
+    async with open_scripted_worker(
+        environment, LeavesARequest, queue=worker.queue, bus=worker.bus, approvers=worker.keys
+    ):
         await ended(run)
 
     assert worker.timeline[-1][1] == "completed"

@@ -10,21 +10,18 @@ from temporalio import workflow
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, StoredMessage
 from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
 from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
-from perdure.flow.request_digest import request_digest
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DIGEST = request_digest("Well?")
-
 
 @workflow.defn
 class Impatient:
-    """Requests an approval with no time left, which earlier decisions may settle."""
+    """Requests an approval with no time left."""
 
     @workflow.run
     async def run(self) -> str:
@@ -84,6 +81,22 @@ class Behind(MemoryBus):
             await self.meanwhile()
 
 
+class SlowToRead(MemoryBus):
+    """A bus that returns no decision before the run's request is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_due = asyncio.Event()
+
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        await self.is_due.wait()
+        return await super().get(stream, sequence)
+
+    async def wait_until_consumed(self, service: str, stream: str) -> None:
+        self.is_due.set()
+        await super().wait_until_consumed(service, stream)
+
+
 class Interrupting(MemoryBus):
     """A bus on which something happens while ``completed`` is published."""
 
@@ -120,15 +133,15 @@ def ends_and_receipts(worker: ScriptedWorker) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-async def test_an_earlier_decision_counts_although_the_request_has_no_time_left(
+async def test_a_request_with_no_time_left_expires_and_an_earlier_decision_was_about_something_unseen(
     environment: WorkflowEnvironment,
 ) -> None:
     async with open_scripted_worker(environment, Impatient) as worker:
         run = await worker.start("Impatient")
-        await worker.decide(run, digest=DIGEST)
+        await worker.decide(run)
 
-        assert await run.result() == "approved"
-    assert ends_and_receipts(worker) == [("1", "accepted"), ("1", "decided")]
+        assert await run.result() == "expired"
+    assert ends_and_receipts(worker) == [("1", "expired"), ("1", "wrong_digest")]
 
 
 async def test_a_request_that_is_open_when_its_run_completes_is_withdrawn(
@@ -162,8 +175,8 @@ async def test_a_decision_that_arrives_while_the_run_publishes_its_end_has_a_rec
         await worker.approval_request()
 
         async def decide() -> None:
-            await worker.decide(run, digest=DIGEST)
-            await worker.decide(run, nonce="n2", request_id=f"{run.id}.2", digest=DIGEST)
+            await worker.decide(run)
+            await worker.decide(run, nonce="n2", request_id=f"{run.id}.2")
 
         bus.meanwhile = decide
         await run.result()
@@ -179,8 +192,8 @@ async def test_a_decision_is_published_although_the_run_cancels_the_request_at_t
         run = await worker.start("Hasty")
         await environment.sleep(1)
     for number in (1, 2):  # the worker is dead, so the next one receives both at once
-        await worker.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}", digest=DIGEST)
-    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty") as worker:
+        await worker.decide(run, nonce=f"n{number}", request_id=f"{run.id}.{number}")
+    async with open_scripted_worker(environment, Hasty, bus=bus, queue="hasty", approvers=worker.keys):
         await run.result()
 
     assert ends_and_receipts(worker) == [(number, what) for number in "12" for what in ("accepted", "decided")]
@@ -195,9 +208,9 @@ async def test_a_decision_stored_in_time_counts_however_late_a_worker_reads_it(
     async with open_scripted_worker(environment, Brief, bus=bus, queue=queue) as worker:
         run = await worker.start("Brief")
         opened = (await worker.approval_request()).opened_at
-    await worker.decide(run, digest=DIGEST, stored_at=opened + timedelta(seconds=after))
+    await worker.decide(run, stored_at=opened + timedelta(seconds=after))
     await asyncio.sleep(4)  # real time: the test server skips none while no worker runs
-    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue):
+    async with open_scripted_worker(environment, Brief, bus=bus, queue=queue, approvers=worker.keys):
         assert await run.result() == outcome
     assert ("1", code) in ends_and_receipts(worker)
 
@@ -215,7 +228,7 @@ async def test_a_decision_stored_in_time_prevents_silence_while_it_waits_for_the
 
         async def deliver() -> None:
             bus.meanwhile = None
-            await worker.decide(run, decision="reject", digest=DIGEST, stored_at=stored_at)
+            await worker.decide(run, decision="reject", stored_at=stored_at)
 
         bus.meanwhile = deliver
 
@@ -224,6 +237,18 @@ async def test_a_decision_stored_in_time_prevents_silence_while_it_waits_for_the
     assert [what for _, what in ends_and_receipts(worker) if what in {"decided", "expired"}] == [
         "decided" if outcome == "rejected" else "expired"
     ]
+
+
+async def test_a_request_does_not_expire_while_one_of_its_decisions_is_verified(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, Brief, bus=SlowToRead()) as worker:
+        run = await worker.start("Brief", task_timeout=timedelta(seconds=2))
+        opened = (await worker.approval_request()).opened_at
+        await worker.decide(run, stored_at=opened + timedelta(seconds=1))
+
+        assert await run.result() == "approved"
+    assert ends_and_receipts(worker) == [("1", "accepted"), ("1", "decided")]
 
 
 async def test_a_run_that_is_cancelled_while_it_publishes_its_end_ends_as_published(

@@ -120,7 +120,7 @@ async def test_a_stop_that_arrives_together_with_a_decision_stops_the_run(enviro
         await asyncio.sleep(0.5)
     await run.signal("stop")
     await worker.decide(run, digest=request.digest)
-    async with open_scripted_worker(environment, Stopped, queue=worker.queue, bus=worker.bus):
+    async with open_scripted_worker(environment, Stopped, queue=worker.queue, bus=worker.bus, approvers=worker.keys):
         assert await run.result() == "stopped"
 
 

@@ -18,8 +18,6 @@ from perdure.contracts import (
     Receipt,
 )
 from perdure.flow import Approved, Escalation, Rejected, approval
-from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
 from perdure.testing import WorkflowRunner
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
@@ -153,12 +151,12 @@ async def test_a_decision_published_again_is_refused_as_a_replay(environment: Wo
     async with open_scripted_worker(environment, Everyone) as worker:
         run = await worker.start("Everyone")
         left, right = await requests(worker, 2)
-        decision = worker.decision(run, request_id=left.request_id, digest=left.digest, nonce="l")
-        for place in ("DECISIONS.1", "DECISIONS.1", "DECISIONS.2"):
-            received = ReceivedDecision(decision_id="l", decision=decision, place=place)
-            await run.signal(DECISION_SIGNAL, received)
+        decision = worker.keys.sign(worker.decision(run, request_id=left.request_id, digest=left.digest, nonce="l"))
+        first, again = [await worker.publish_decision(decision) for _ in range(2)]
+        for received in (first, first, again):
+            await worker.hand_over(run, received)
         await worker.decide(run, request_id=right.request_id, digest=right.digest, nonce="r")
         await run.result()
 
-    codes = sorted((receipt.decision_id, receipt.code) for receipt in published(worker, Receipt))
+    codes = sorted((receipt.decision_id.rpartition(".")[2], receipt.code) for receipt in published(worker, Receipt))
     assert codes == [("l", "accepted"), ("l", "replayed"), ("r", "accepted")]

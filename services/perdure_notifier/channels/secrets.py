@@ -1,13 +1,19 @@
 """The secrets that channels need, read from the files and variables that the configuration names."""
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Final
 
 from perdure.config.channels import AppriseSettings, ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
 from perdure.config.secrets import read_secret
 from perdure.errors import SetupError
 
 __all__ = ["apprise_urls", "email_password", "missing_secrets", "signing_secret", "slack_token", "webhook_secret"]
+
+
+_SHORTEST_SECRET: Final = 24  # bytes: https://github.com/standard-webhooks/standard-webhooks, "Signature scheme"
+_NEW_SECRET: Final = "Make a new one with `openssl rand -base64 32`, and give it to both sides."  # noqa: S105 (a hint)
 
 
 def slack_token(name: str, settings: SlackSettings) -> str:
@@ -36,12 +42,24 @@ def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
     """Return the shared signing secret, or None if the webhook is not signed.
 
     Raises:
-        SetupError: The secret is configured but missing.
+        SetupError: The secret is configured but missing, is not base64, or is too short.
     """
     if settings.secret_file is None and settings.secret_variable is None:
         return None
     what = f"The secret of the webhook {name}"
-    return read_secret(what, file=settings.secret_file, variable=settings.secret_variable)
+    secret = read_secret(what, file=settings.secret_file, variable=settings.secret_variable)
+    try:
+        length = len(b64decode(_padded(secret.removeprefix("whsec_")), validate=True))
+    except ValueError as error:
+        raise SetupError(f"{what} is not base64, with or without the prefix whsec_. {_NEW_SECRET}") from error
+    if length < _SHORTEST_SECRET:
+        raise SetupError(f"{what} has {length} bytes, and needs at least {_SHORTEST_SECRET}. {_NEW_SECRET}")
+    return secret
+
+
+def _padded(base64: str) -> str:
+    """Return base64 with the padding that some programs leave out."""
+    return base64 + "=" * (-len(base64) % 4)
 
 
 def email_password(name: str, settings: EmailSettings) -> str | None:
@@ -67,7 +85,7 @@ def apprise_urls(name: str, settings: AppriseSettings) -> list[str]:
 
 
 def missing_secrets(name: str, settings: ChannelSettings) -> Iterator[SetupError]:
-    """Yield an error for each secret that a channel needs and that is missing."""
+    """Yield an error for each secret that a channel needs and that is missing or unfit."""
     reads: list[Callable[[], object]] = []
     if settings.slack is not None:
         reads += [partial(slack_token, name, settings.slack), partial(signing_secret, name, settings.slack)]

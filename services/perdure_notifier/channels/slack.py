@@ -109,7 +109,7 @@ class SlackChannel:
     def _mentions(self, notice: Notice) -> list[str]:
         """Return the Slack ids of the approvers; nobody, if the policy names neither people nor roles."""
         request, also = notice.request, notice.escalated_to
-        if request is None or not (request.policy.people or request.policy.roles):
+        if request is None or not request.policy.is_limited:
             return []
         try:
             directory = self._approvers.current()

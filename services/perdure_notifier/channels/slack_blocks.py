@@ -14,6 +14,8 @@ from perdure.contracts import (
     ApprovalRequested,
     Sha256,
 )
+from perdure.values.printable import one_line
+from perdure.values.short_code import request_word
 from perdure_notifier.channels.slack_text import (
     Block,
     SizedBlock,
@@ -90,7 +92,7 @@ def reason_dialog(button: ButtonContext) -> Block:
         "submit": {"type": "plain_text", "text": "Reject"},
         "close": {"type": "plain_text", "text": "Back"},
         "blocks": [
-            context(f"Request {button.request_id}"),
+            context(one_line(f"Request {button.request_id}")),
             {
                 "type": "input",
                 "block_id": REASON,
@@ -119,16 +121,19 @@ def _request_blocks(request: ApprovalRequested) -> Iterator[SizedBlock]:
 
 def _request_context(request: ApprovalRequested, mentions: Sequence[str] = ()) -> Block:
     requester = f" · requested by {request.requester}" if request.requester else ""
+    requester += f" · on behalf of {request.on_behalf_of}, as the run says" if request.on_behalf_of else ""
+    about = one_line(f"Request {request.request_id} of {request.workflow}{requester}")
     mrkdwn = [f"decide before {_local_date(request.expires_at)}"] if request.expires_at else []
     mrkdwn += [_mention_text(mentions)] if mentions else []
-    return context(f"Request {request.request_id} of {request.workflow}{requester}", " · ".join(mrkdwn))
+    return context(about, " · ".join(mrkdwn))
 
 
 def _decide_block(request: ApprovalRequested, *, complete: bool, buttons: bool) -> Block:
     """Return the buttons, or a command if a button would not count or the message shows only a part."""
-    decide = f"perdure approve {request.request_id}"
+    name = request_word(request.request_id)
+    decide = f"perdure approve {name}"
     if not complete:
-        show = f"perdure approvals show {request.request_id}"
+        show = f"perdure approvals show {name}"
         return context(f"This message shows only a part. Read the whole request: {show}\nThen decide: {decide}")
     if buttons and request.policy.proxies:
         return _buttons(request)

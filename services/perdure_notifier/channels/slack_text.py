@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from perdure.values.printable import as_text, printable
+from perdure.values.printable import as_text, one_line, printable
 
 __all__ = ["Block", "SizedBlock", "context", "header_block", "literal", "mrkdwn_section", "value_section"]
 
@@ -35,7 +35,7 @@ class SizedBlock:
 
 def header_block(text: str) -> SizedBlock:
     """Return a header: one line in large type."""
-    line = printable(text)
+    line = one_line(text)
     return SizedBlock({"type": "header", "text": _plain(_cut(line, _HEADER_LIMIT))}, len(line) <= _HEADER_LIMIT)
 
 
@@ -60,8 +60,8 @@ def context(text: str, mrkdwn: str = "") -> Block:
 
 
 def literal(text: str) -> str:
-    """Escape text from elsewhere for use in mrkdwn."""
-    return re.sub(r"[*_~`]", rf"\g<0>{_BREAK}", _escaped(printable(text)))
+    """Escape a name or reason from elsewhere for use in mrkdwn, as one line."""
+    return re.sub(r"[*_~`]", rf"\g<0>{_BREAK}", _escaped(one_line(text)))
 
 
 def _escaped(text: str) -> str:

@@ -21,6 +21,7 @@ from perdure_notifier.channels.secrets import signing_secret, webhook_secret
 from perdure_notifier.replies.link_page import LinkReplies
 from perdure_notifier.replies.links import Links
 from perdure_notifier.replies.slack import SlackReplies
+from perdure_notifier.replies.slack_origin import SlackOrigin
 from perdure_notifier.replies.webhook import WebhookReplies
 
 __all__ = ["reply_app"]
@@ -69,6 +70,7 @@ def _slack_routes(
             replies = SlackReplies(
                 slack_client(name, channel.slack),
                 secret,
+                SlackOrigin(channel.slack.team_id or "", channel.slack.hooks_url),
                 decisions=decisions,
                 approvers=approvers,
                 entries=entries,

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from perdure.bus import Bus, KeyValue
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
-from perdure.bus.views.requests import RequestNotOpen, find_open_request
-from perdure.contracts import LONGEST_COMMENT, Receipt
-from perdure.errors import NotFound
+from perdure.bus.views.request_record import request_records
+from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
+from perdure.values.short_code import split_request
 from perdure_notifier.replies.body import read_body
 from perdure_notifier.replies.links import BadLink, Link, Links
 from perdure_notifier.replies.page import outcome_page, request_page
@@ -25,7 +25,7 @@ Choice = Literal["approve", "reject"]
 
 
 class LinkReplies:
-    """Shows the request behind a link and publishes the decision that is made on its page."""
+    """Shows the request that was sent with a link, and no other, and publishes the decision made on its page."""
 
     def __init__(self, links: Links, *, bus: Bus, decisions: DecisionClient, entries: KeyValue) -> None:
         self._links = links
@@ -43,19 +43,23 @@ class LinkReplies:
             return outcome_page(
                 "This link was already used", "A decision was made with it. It works once.", status=_GONE
             )
+        shown = await self._find(link)
+        if shown is None:
+            return outcome_page(
+                "This request is closed", "It was decided or has expired, or its run has ended.", status=_GONE
+            )
         if request.method != "POST":
-            return await self._show(link)
+            return request_page(shown, link.approver)
         form = parse_qs((await read_body(request)).decode(errors="replace"))
-        return await self._decide(link, form.get("decision", [""])[0], form.get("comment", [""])[0].strip())
+        return await self._decide(link, shown, form.get("decision", [""])[0], form.get("comment", [""])[0].strip())
 
-    async def _show(self, link: Link) -> Response:
-        try:
-            request = await find_open_request(self._bus, link.request_id)
-        except (NotFound, RequestNotOpen):
-            return outcome_page("This request is closed", "It was decided or has expired, or its run has ended.")
-        return request_page(request, link.approver)
+    async def _find(self, link: Link) -> ApprovalRequested | None:
+        """Return the request that was sent with the link, if it is open."""
+        records = await request_records(self._bus, split_request(link.request_id)[0], votes=False)
+        found = [record.request for record in records if record.state == "open" and link.shows(record.request)]
+        return found[-1] if found else None
 
-    async def _decide(self, link: Link, button: str, comment: str) -> Response:
+    async def _decide(self, link: Link, request: ApprovalRequested, button: str, comment: str) -> Response:
         choice: Choice | None = next((it for it in get_args(Choice) if it == button), None)
         if choice is None:
             return outcome_page("Nothing was decided", "Go back and choose Approve or Reject.", status=400)
@@ -63,13 +67,13 @@ class LinkReplies:
             limit = f"The comment is too long. The limit is {LONGEST_COMMENT:,} characters."
             return outcome_page("Nothing was decided", limit, status=400)
         draft = DecisionDraft(
-            link.request_id,
-            link.digest,
+            request.request_id,
+            request.digest,
             choice,
             link.approver,
             comment=comment,
             nonce=f"{link.nonce}.{choice}",  # so that a second, different choice does not get the first one's receipt
-            first_run_id=link.first_run_id,
+            first_run_id=request.first_run_id,
         )
         published = await self._decisions.publish(draft)
         await self._entries.create(_used(link), b"")  # only now: a crash in between must not lose the decision

@@ -32,6 +32,7 @@ class Link(BaseModel):
     Attributes:
         digest: The digest of the request as it was sent to the approver.
         first_run_id: The first run id of the requesting run.
+        run_id: The requesting run; absent in links of 0.1.
         expires_at: When the link stops working (UTC).
         nonce: The beginning of its decisions' nonces. Derived from the signature, so only the link's owner knows it.
     """
@@ -42,8 +43,18 @@ class Link(BaseModel):
     approver: str
     digest: Sha256
     first_run_id: str | None = None
+    run_id: str | None = None
     expires_at: Instant
     nonce: str = Field("", exclude=True)
+
+    def shows(self, request: ApprovalRequested) -> bool:
+        """Return whether this is the request that was sent: its id alone may come again, in a later run."""
+        return (
+            request.request_id == self.request_id
+            and request.digest == self.digest
+            and self.run_id in {None, request.run_id}
+            and self.first_run_id in {None, request.first_run_id}
+        )
 
 
 class Links:
@@ -61,6 +72,7 @@ class Links:
             approver=approver,
             digest=request.digest,
             first_run_id=request.first_run_id,
+            run_id=request.run_id,
             expires_at=min(
                 request.expires_at or datetime.max.replace(tzinfo=UTC), request.opened_at + _LONGEST_VALIDITY
             ),

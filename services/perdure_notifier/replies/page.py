@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import HTMLResponse
 
 from perdure.contracts import ApprovalRequested
-from perdure.values.printable import as_text, printable
+from perdure.values.printable import as_text, one_line, printable
 from perdure_notifier.render import decided_before
 
 __all__ = ["outcome_page", "request_page"]
@@ -72,14 +72,14 @@ def request_page(request: ApprovalRequested, approver: str) -> HTMLResponse:
     shown = "\n".join(
         f"<h2>{name}</h2>\n<pre>{escape(as_text(value))}</pre>" for name, value in parts if value is not None
     )
-    title = printable(request.title)
-    content = _REQUEST.substitute(title=escape(title), context=escape(" · ".join(context)), shown=shown)
+    title = one_line(request.title)
+    content = _REQUEST.substitute(title=escape(title), context=escape(one_line(" · ".join(context))), shown=shown)
     return _page(title, content)
 
 
 def outcome_page(headline: str, text: str, *, status: int = 200) -> HTMLResponse:
     """Return a page with the result of an action."""
-    return _page(headline, f"<h1>{escape(headline)}</h1>\n<p>{escape(text)}</p>", status=status)
+    return _page(headline, f"<h1>{escape(headline)}</h1>\n<p>{escape(printable(text))}</p>", status=status)
 
 
 def _page(title: str, content: str, *, status: int = 200) -> HTMLResponse:

@@ -30,6 +30,7 @@ from perdure.runtime.background import BackgroundTasks
 from perdure_notifier.channels.slack_blocks import APPROVE, REASON, REJECT, ButtonContext, reason_dialog
 from perdure_notifier.channels.slack_text import literal
 from perdure_notifier.replies.body import read_body
+from perdure_notifier.replies.slack_origin import SlackOrigin
 
 __all__ = ["SlackReplies"]
 
@@ -46,10 +47,11 @@ _log = logging.getLogger(__name__)
 class SlackReplies:
     """Handles the interactions of one Slack app: https://docs.slack.dev/interactivity/handling-user-interaction."""
 
-    def __init__(  # noqa: PLR0913 (Slack's client and secret, and its ports)
+    def __init__(  # noqa: PLR0913 (Slack's client, secret and workspace, and its ports)
         self,
         client: WebClient,
         signing_secret: str,
+        origin: SlackOrigin,
         *,
         decisions: DecisionClient,
         approvers: ApproversFile,
@@ -58,6 +60,7 @@ class SlackReplies:
     ) -> None:
         self._client = client
         self._verifier = SignatureVerifier(signing_secret)
+        self._origin = origin
         self._decisions = decisions
         self._approvers = approvers
         self._entries = entries
@@ -67,12 +70,14 @@ class SlackReplies:
         """Handle one interaction; a decision is stored before the response.
 
         Raises:
-            HTTPException: The request is not from Slack or was handled before (401), or is malformed (400).
+            HTTPException: The request is not from Slack or was handled before (401), is of another workspace (403), or
+                is malformed (400).
         """
         body = await read_body(request)
         await self._verify(body, request.headers)
         try:
             payload = json.loads(parse_qs(body.decode())["payload"][0])
+            self._origin.check_team(payload)
             match payload["type"]:
                 case "block_actions":
                     return await self._handle_click(payload)
@@ -96,7 +101,7 @@ class SlackReplies:
     async def _handle_click(self, payload: Mapping[str, Any]) -> Response:
         action, user = payload["actions"][0], payload["user"]["id"]
         button = ButtonContext.model_validate_json(action["value"]).model_copy(
-            update={"response_url": payload["response_url"]}
+            update={"response_url": self._origin.checked_url(payload["response_url"])}
         )
         approver = self._approver(user)
         if approver is None:
@@ -116,6 +121,7 @@ class SlackReplies:
     async def _handle_reason(self, payload: Mapping[str, Any]) -> Response:
         view, user = payload["view"], payload["user"]["id"]
         button = ButtonContext.model_validate_json(view["private_metadata"])
+        self._origin.checked_url(button.response_url)
         reason = (view["state"]["values"][REASON][REASON]["value"] or "").strip()
         if not reason:
             return JSONResponse({"response_action": "errors", "errors": {REASON: "Enter a reason."}})

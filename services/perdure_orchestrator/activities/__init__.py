@@ -7,6 +7,7 @@ from perdure_orchestrator.activities.drain_decisions import DrainDecisions
 from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
+from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
 from perdure_orchestrator.activities.worker_activities import AgentBackends, WorkerActivities
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "PublishFacts",
     "QueryServers",
     "ReadRules",
+    "ResolvePolicy",
     "WorkerActivities",
 ]

@@ -13,13 +13,17 @@ from perdure_orchestrator.activities.drain_decisions import DrainDecisions
 from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
+from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
+from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
 from perdure_orchestrator.agents.session import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.decision_verifier import DecisionVerifier
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["AgentBackends", "WorkerActivities"]
@@ -41,17 +45,26 @@ class WorkerActivities:
         bus: Where facts are published.
         objects: Where long conversations are stored.
         log: The facts that this process knows to be stored.
+        verifier: Verifies decisions.
         backends: The models and MCP servers; by default those of the configuration.
     """
 
-    def __init__(
-        self, settings: Settings, bus: Bus, objects: Objects, log: PublishLog, *, backends: AgentBackends | None = None
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        settings: Settings,
+        bus: Bus,
+        objects: Objects,
+        log: PublishLog,
+        *,
+        verifier: DecisionVerifier,
+        backends: AgentBackends | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._log = log
+        self._verifier = verifier
         self._backends = backends or AgentBackends(Models(settings.llm), settings.mcp.servers)
-        self._servers = ToolServers(self._backends.servers)
+        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS)
         self._conversations = Conversations(objects)
 
     def of(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
@@ -59,6 +72,8 @@ class WorkerActivities:
         return [
             PublishFacts(self._bus, self._log).run,
             DrainDecisions(self._bus).run,
+            VerifyDecisions(self._verifier).run,
+            ResolvePolicy(self._settings).run,
             *self.of_agents(Functions({*self._settings.workflows, *modules})),
         ]
 

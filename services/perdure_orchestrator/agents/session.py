@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from temporalio.exceptions import ApplicationError
@@ -46,13 +47,14 @@ class Session:
         self._closing = closing
 
     @classmethod
-    async def open(cls, name: str, config: ServerConfig, redactor: Redactor) -> Self:
+    async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path) -> Self:
         """Start or reach the server and list its tools.
 
         Args:
             name: The server's name, for error messages.
             config: How to start or reach it.
             redactor: Receives the server's token.
+            folder: The folder of the server's process: neither the project's nor the worker's.
 
         Raises:
             Unavailable: The server does not start, or not in time.
@@ -62,7 +64,7 @@ class Session:
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(
-            _hold(_transport(name, config, redactor, http_errors), opened, closing), name=f"mcp session {name}"
+            _hold(_transport(name, config, redactor, http_errors, folder), opened, closing), name=f"mcp session {name}"
         )
         either: set[asyncio.Future[Any]] = {task, opened}
         try:
@@ -134,7 +136,7 @@ async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
 
 @asynccontextmanager
 async def _transport(
-    name: str, config: ServerConfig, redactor: Redactor, http_errors: HttpErrors
+    name: str, config: ServerConfig, redactor: Redactor, http_errors: HttpErrors, folder: Path
 ) -> AsyncIterator[Any]:
     from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (a slow import)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
@@ -143,8 +145,10 @@ async def _transport(
     if isinstance(config, InProcessServer):
         yield config.server
     elif isinstance(config, StdioServer):
-        env = {**config.env, **{variable: _variable(name, variable) for variable in config.env_from}}
-        yield StdioServerParameters(command=config.command, args=list(config.args), env=env, cwd=config.cwd)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home = {"HOME": str(folder.resolve())}
+        env = {**home, **config.env, **{variable: _variable(name, variable) for variable in config.env_from}}
+        yield StdioServerParameters(command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder)
     else:
         token = _token(name, config)
         headers = None if token is None else {"Authorization": f"Bearer {redactor.add(token)}"}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic_core import to_jsonable_python
 
+from perdure.config.project import DEFAULT_STATE
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.redaction import Redactor
+from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
 from perdure_orchestrator.agents.session import ServerConfig, Session
 
 if TYPE_CHECKING:
@@ -37,10 +40,15 @@ class ToolRefused(PerdureError):
 
 
 class ToolServers:
-    """All configured servers, by name."""
+    """All configured servers, by name.
 
-    def __init__(self, configured: Mapping[str, ServerConfig]) -> None:
-        self._servers = {name: ToolServer(name, config) for name, config in configured.items()}
+    Args:
+        configured: How to start or reach each.
+        folders: Where each process gets a folder of its own, which is its home and, by default, where it is started.
+    """
+
+    def __init__(self, configured: Mapping[str, ServerConfig], folders: Path = DEFAULT_STATE / SERVER_FOLDERS) -> None:
+        self._servers = {name: ToolServer(name, config, folders / name) for name, config in configured.items()}
 
     async def find(self, names: Sequence[str], tool: str) -> tuple[ToolServer, Tool]:
         """Return the tool, and the first of these servers that offers it.
@@ -87,8 +95,9 @@ class ToolServers:
 class ToolServer:
     """One MCP server, with at most one open session."""
 
-    def __init__(self, name: str, config: ServerConfig) -> None:
+    def __init__(self, name: str, config: ServerConfig, folder: Path) -> None:
         self.name = name
+        self._folder = folder
         self._config = config
         self._session: Session | None = None
         self._redactor = Redactor()
@@ -181,7 +190,7 @@ class ToolServer:
     async def _open(self) -> Session:
         async with self._opening:
             if self._session is None:
-                self._session = await Session.open(self.name, self._config, self._redactor)
+                self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
             return self._session
 
     async def _forget(self, session: Session) -> None:

@@ -88,7 +88,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
         try:
             return await super().execute_workflow(input)
         except workflow.ContinueAsNewError:
-            await run.publisher.all_published()
+            await _settled(run)
+            self._scheduler.continue_with_state()
             raise
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (temporalio's signature)
@@ -126,6 +127,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         """Publish the end of the run, after everything that belongs before it."""
         publisher = run.publisher
         trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage.used))
+        await run.approvals.settled()
         await _let_woken_tasks_run()  # their facts come first
         beginning = publisher.take_beginning()
         await publisher.all_published()
@@ -135,7 +137,15 @@ class RunInterceptor(WorkflowInboundInterceptor):
         unseen = self._scheduler.ended_unseen(run)
         ending = publisher.fact(kind, usage=run.usage.used or None, **details)
         await publisher.publish([*begun, *unseen, *last, ending], after=expected)
-        await publisher.all_published()  # receipts of decisions that arrived meanwhile
+        await _settled(run)  # decisions that arrived meanwhile
+
+
+async def _settled(run: Run) -> None:
+    """Wait until the decisions that have arrived are judged, and all receipts and facts are stored."""
+    while run.approvals.has_unverified:
+        await run.approvals.settled()
+        await run.publisher.all_published()  # more decisions may arrive meanwhile
+    await run.publisher.all_published()
 
 
 async def _let_woken_tasks_run() -> None:

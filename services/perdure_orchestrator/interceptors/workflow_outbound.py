@@ -1,12 +1,15 @@
 """Gives each step that a run schedules its name and sequence numbers, and remembers how each step ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import (
+    ContinueAsNewInput,
+    SignalChildWorkflowInput,
+    SignalExternalWorkflowInput,
     StartActivityInput,
     StartChildWorkflowInput,
     StartLocalActivityInput,
@@ -14,15 +17,25 @@ from temporalio.worker import (
 )
 
 from perdure.contracts import Progress
+from perdure.flow.decision_verdict import VERIFY_DECISIONS
 from perdure.flow.error_text import error_text
-from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS, STEP_HEADER, EndedStep, StepHeader
+from perdure.flow.facts import (
+    CARRIED_STATE_MEMO,
+    DRAIN_DECISIONS,
+    PUBLISH_FACTS,
+    STEP_HEADER,
+    EndedStep,
+    StepHeader,
+)
 from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
+from perdure.values.reserved import is_reserved, reserved_text
 
 __all__ = ["StepScheduler"]
 
-_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, PUBLISH_FACTS})
+_NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS, VERIFY_DECISIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
     def __init__(self, next: WorkflowOutboundInterceptor) -> None:  # noqa: A002 (temporalio's signature)
         super().__init__(next)
         self._steps: list[_ScheduledStep] = []
+        self._continuation: ContinueAsNewInput
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (temporalio's signature)
         """Schedule a step."""
@@ -60,15 +74,39 @@ class StepScheduler(WorkflowOutboundInterceptor):
         self._steps.append(_ScheduledStep(header, handle))
         return handle
 
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:  # noqa: A002 (temporalio's signature)
+        """End the run in favour of a new one; see ``continue_with_state``."""
+        self._continuation = input
+        super().continue_as_new(input)
+
+    def continue_with_state(self) -> NoReturn:
+        """Continue as the run's code demands, with Perdure's state as it is now, whatever memo the code gives."""
+        given = self._continuation
+        current = {name: workflow.memo_value(name) for name in workflow.memo()}
+        own = {name: value for name, value in current.items() if name.startswith("perdure")}
+        memo = {**current, **(given.memo or {}), **own, CARRIED_STATE_MEMO: self.run.carried_state()}
+        super().continue_as_new(replace(given, memo=memo))
+
     async def start_child_workflow(
         self,
         input: StartChildWorkflowInput,  # noqa: A002 (temporalio's signature)
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
         """Start a child run; it belongs to the same event and key."""
+        _refuse_reserved("memo field", input.memo or ())
         publisher = self.run.publisher
         inherited = {EVENT_MEMO: publisher.event_id, KEY_MEMO: publisher.key}
         memo = {name: value for name, value in inherited.items() if value}
         return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
+
+    async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)
+        """Signal a child run by a name of its author's."""
+        _refuse_reserved("signal", (input.signal,))
+        await super().signal_child_workflow(input)
+
+    async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)
+        """Signal another run by a name of its author's."""
+        _refuse_reserved("signal", (input.signal,))
+        await super().signal_external_workflow(input)
 
     def ended_on_workers(self) -> Iterator[EndedStep]:
         """Yield the steps whose end a worker saw and has to publish."""
@@ -104,6 +142,16 @@ class StepScheduler(WorkflowOutboundInterceptor):
             key=publisher.key,
             beginning=publisher.take_beginning() if starts_soon else None,
         )
+
+
+def _refuse_reserved(kind: str, names: Iterable[str]) -> None:
+    """Refuse what only Perdure itself sends to a run.
+
+    Raises:
+        ApplicationError: A name is reserved; the run fails.
+    """
+    for name in filter(is_reserved, names):
+        raise ApplicationError(reserved_text(kind, name), type="ReservedName", non_retryable=True)
 
 
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (temporalio's signature)

@@ -1,98 +1,19 @@
-"""The content of the approvers file: people with keys and roles, absences with delegates, and proxies."""
+"""The content of the approvers file, and the verification of decisions by it."""
 
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
-from perdure.approvers.keys import key_id_of
+from perdure.approvers.directory_check import directory_problems
+from perdure.approvers.entries import Approver, DirectoryEntry, Proxy, PublicKey
 from perdure.approvers.signature import verifies
-from perdure.contracts import ReceiptCode
-from perdure.contracts.instant import Instant
+from perdure.contracts import ReceiptCode, Severity
 from perdure.errors import PerdureError
 
-__all__ = ["Approver", "Away", "Directory", "Identity", "NotVerified", "Proxy", "PublicKey"]
-
-_KEY_BYTES: Final = 32
-
-
-def _is_key(text: str) -> str:
-    if len(b64decode(text, validate=True)) != _KEY_BYTES:
-        raise ValueError(f"an Ed25519 public key is {_KEY_BYTES} bytes in base64")
-    return text
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PublicKey(_Entry):
-    """A public key of an approver or proxy.
-
-    Attributes:
-        public: The Ed25519 public key, 32 bytes in base64.
-        created: When it was made (UTC).
-        revoked: Decisions that are verified at or after this instant (UTC) are refused.
-    """
-
-    public: Annotated[str, AfterValidator(_is_key)]
-    created: Instant | None = None
-    revoked: Instant | None = None
-
-    @property
-    def raw(self) -> bytes:
-        """The key's 32 bytes."""
-        return b64decode(self.public)
-
-    @property
-    def key_id(self) -> str:
-        """The id by which a decision names the key; see ``key_id_of``."""
-        return key_id_of(self.raw)
-
-
-class Away(_Entry):
-    """An absence, during which delegates vote for an approver.
-
-    Attributes:
-        to: Names of the delegates.
-        until: End of the absence (UTC); absent: until the entry is removed from the file.
-    """
-
-    to: tuple[str, ...]
-    until: Instant | None = None
-
-
-class Approver(_Entry):
-    """A person who may vote.
-
-    Attributes:
-        roles: Names of their roles; policies refer to them.
-        keys: Their public keys; several are valid at a time, so that keys can be rotated.
-        away: Their absence and delegates, if they are away.
-        slack: Their Slack user id, such as ``U012AB3CD``: their clicks in Slack count as their votes.
-        email: The address for notifications by mail.
-    """
-
-    roles: tuple[str, ...] = ()
-    keys: tuple[PublicKey, ...] = ()
-    away: Away | None = None
-    slack: str | None = None
-    email: str | None = None
-
-
-class Proxy(_Entry):
-    """A program that signs for people whom it authenticates itself, as the notifier does by Slack.
-
-    Attributes:
-        keys: Its public keys.
-        people: Names of the approvers that it may sign for; empty: all of them.
-    """
-
-    keys: tuple[PublicKey, ...] = ()
-    people: tuple[str, ...] = ()
+__all__ = ["Directory", "Identity", "NotVerified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +22,19 @@ class Identity:
 
     Attributes:
         roles: The approver's roles, and those of the people they stand in for.
-        stands_in_for: People who are away and have the approver as delegate.
+        stands_in_for: People who were away and have the approver as delegate.
         proxy: The program that signed for the approver; None if they signed themselves.
+        proxy_severities: The severities of the requests that the proxy may sign on; empty: all.
+        key_id: The key that signed.
+        own_roles: Only the approver's own roles.
     """
 
     roles: tuple[str, ...]
     stands_in_for: tuple[str, ...]
     proxy: str | None
+    proxy_severities: tuple[Severity, ...]
+    key_id: str
+    own_roles: tuple[str, ...]
 
 
 class NotVerified(PerdureError):
@@ -122,7 +49,7 @@ class NotVerified(PerdureError):
         self.code: ReceiptCode = code
 
 
-class Directory(_Entry):
+class Directory(DirectoryEntry):
     """The content of the approvers file.
 
     Attributes:
@@ -130,15 +57,21 @@ class Directory(_Entry):
         proxies: Programs that may sign for people, by name.
     """
 
-    approvers: dict[str, Approver] = {}
-    proxies: dict[str, Proxy] = {}
+    approvers: dict[str, Approver] = Field(default_factory=dict)
+    proxies: dict[str, Proxy] = Field(default_factory=dict)
 
-    def identify(self, body: Mapping[str, JsonValue], now: datetime) -> Identity:
+    @model_validator(mode="after")
+    def _is_unambiguous(self) -> Self:
+        if problems := list(directory_problems(self.approvers, self.proxies)):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def identify(self, body: Mapping[str, JsonValue], stored_at: datetime) -> Identity:
         """Verify the signature of a decision and return what is known of its approver.
 
         Args:
             body: The decision's body as received.
-            now: The current time (UTC); it decides which keys are revoked and which delegations hold.
+            stored_at: When JetStream stored it (UTC); that decides which keys are revoked and which delegations hold.
 
         Raises:
             NotVerified: The decision was not signed with a valid key of its approver or of a proxy.
@@ -148,30 +81,37 @@ class Directory(_Entry):
             raise NotVerified("unsigned", "it carries no signature and key_id: `perdure approvers add` makes a key")
         if who not in self.approvers:
             raise NotVerified("unknown_approver", f"the approvers file knows no {who}")
-        found = next(((key, proxy) for key, proxy in self._keys_of(who) if key.key_id == key_id), None)
+        found = next((it for it in self._keys_of(who) if it[0].key_id == key_id), None)
         if found is None:
             raise NotVerified("unknown_key", f"the key {key_id} may not sign for {who}")
         key, proxy = found
         if not verifies(body, key.raw):
             raise NotVerified("forged", f"its signature is not that of the key {key_id} over its fields")
-        if key.revoked is not None and key.revoked <= now:
+        if key.revoked is not None and key.revoked <= stored_at:
             raise NotVerified("revoked_key", f"the key {key_id} was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC")
-        names, roles = self.represented(who, now)
-        return Identity(tuple(sorted(roles)), tuple(sorted(names - {who})), proxy)
+        names, roles = self.represented(who, stored_at)
+        severities = self.proxies[proxy].severities if proxy is not None else ()
+        return Identity(
+            roles=tuple(sorted(roles)),
+            stands_in_for=tuple(sorted(names - {who})),
+            proxy=proxy,
+            proxy_severities=severities,
+            key_id=key.key_id,
+            own_roles=self.approvers[who].roles,
+        )
 
     def represented(self, who: str, now: datetime) -> tuple[set[str], set[str]]:
-        """Return the people that somebody may vote for now, themselves included, and all roles of these people."""
+        """Return the people that somebody may vote for at an instant, themselves included, and all of their roles."""
         names = {who, *self._absent(who, now)} & set(self.approvers)
         return names, {role for name in names for role in self.approvers[name].roles}
 
     def _keys_of(self, who: str) -> Iterator[tuple[PublicKey, str | None]]:
         yield from ((key, None) for key in self.approvers[who].keys)
         for name, proxy in self.proxies.items():
-            if not proxy.people or who in proxy.people:
+            if proxy.may_sign_for(who, self.approvers[who]):
                 yield from ((key, name) for key in proxy.keys)
 
     def _absent(self, who: str, now: datetime) -> Iterator[str]:
         for name, approver in self.approvers.items():
-            away = approver.away
-            if away is not None and who in away.to and (away.until is None or now < away.until):
+            if approver.away is not None and who in approver.away.to and approver.away.lasts_at(now):
                 yield name

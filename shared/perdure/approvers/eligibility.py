@@ -21,7 +21,10 @@ def may_vote(
         now: The current time (UTC); it decides which delegations hold.
         also: Names of people and roles that an escalation has added, if ``request`` is as opened.
     """
-    if request.requester in known.represented(person, now)[0] and not request.policy.requester_may_answer:
+    names, _ = known.represented(person, now)
+    if request.requester in names and not request.policy.requester_may_answer:
+        return False
+    if names & set(request.policy.excluded):
         return False
     return is_asked(known, person, request.policy, now, also=also)
 
@@ -29,9 +32,9 @@ def may_vote(
 def is_asked(known: Directory, person: str, policy: Policy, now: datetime, *, also: Collection[str] = ()) -> bool:
     """Return whether a policy lets a person vote, whoever the requester is; see ``may_vote``."""
     names, roles = known.represented(person, now)
-    if not (policy.people or policy.roles):
+    if not policy.is_limited:
         return person in known.approvers
-    eligible_names, eligible_roles = {*policy.people, *also}, {*policy.roles, *policy.veto_roles, *also}
+    eligible_names, eligible_roles = {*policy.people, *also}, {*policy.voting_roles, *policy.veto_roles, *also}
     return bool(eligible_names & names or eligible_roles & roles)
 
 
@@ -48,7 +51,7 @@ def _after_escalation(policy: Policy, rung: Escalation) -> Policy:
     if rung.instead:
         vetoing = tuple(role for role in policy.veto_roles if role in rung.roles)  # others may no longer vote or veto
         return policy.model_copy(update={"people": rung.people, "roles": rung.roles, "veto_roles": vetoing})
-    if not (policy.people or policy.roles):
+    if not policy.is_limited:
         return policy  # every approver may vote already
     people, roles = dict.fromkeys((*policy.people, *rung.people)), dict.fromkeys((*policy.roles, *rung.roles))
     return policy.model_copy(update={"people": tuple(people), "roles": tuple(roles)})

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from perdure.approvers.directory import Approver, Directory, Proxy, PublicKey
+from perdure.approvers.directory import Directory
+from perdure.approvers.entries import Approver, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile
-from perdure.approvers.keys import SigningKey
+from perdure.approvers.keys import SigningKey, key_id_in
+from perdure.approvers.protection import Protection
 from perdure.errors import SetupError
 
 __all__ = ["enrol", "find_key", "key_file"]
@@ -45,8 +47,15 @@ def find_key(folder: Path, name: str | None) -> tuple[str, SigningKey]:
     return names[0], SigningKey.read(key_file(folder, names[0]))
 
 
-def enrol(
-    file: ApproversFile, folder: Path, name: str, *, roles: Iterable[str] = (), proxy: bool = False
+def enrol(  # noqa: PLR0913 (what a key is)
+    file: ApproversFile,
+    folder: Path,
+    name: str,
+    *,
+    roles: Iterable[str] = (),
+    proxy: bool = False,
+    protection: Protection = "none",
+    passphrase: str | None = None,
 ) -> tuple[SigningKey, Path]:
     """Make a key for an approver or proxy, new or known, and return it with the path of its file.
 
@@ -58,12 +67,17 @@ def enrol(
         name: The owner's name.
         roles: Roles to add to those that the owner has.
         proxy: Whether the owner is a program that signs for people.
+        protection: How the private key is encrypted.
+        passphrase: The passphrase, if that protects it.
+
+    Raises:
+        SetupError: The name cannot be that of a file or is ambiguous, or there is no keyring.
     """
     key, private = SigningKey.new(), key_file(folder, name)
     with file.changing() as (known, changed):
         if private.exists():
-            private.rename(private.with_stem(f"{name}~{SigningKey.read(private).key_id}"))
-        key.write(private)
+            private.rename(private.with_stem(f"{name}~{key_id_in(private)}"))
+        key.write(private, protection, passphrase)
         public = PublicKey(public=key.public, created=datetime.now(UTC).replace(microsecond=0))
         changed.append(_with(known, name, public, roles=roles, proxy=proxy))
     return key, private

@@ -2,6 +2,6 @@
 
 from perdure.asyncapi.check import Difference, differences
 from perdure.asyncapi.files import contract_files, read_files
-from perdure.asyncapi.version import VERSION
+from perdure.contracts.version import VERSION
 
 __all__ = ["VERSION", "Difference", "contract_files", "differences", "read_files"]

@@ -1,11 +1,9 @@
 """AsyncAPI channels: one for each message type, with its subject."""
 
 from dataclasses import dataclass
-from inspect import cleandoc
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel
-
+from perdure.asyncapi.descriptions import summary
 from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus.topology import stream_of
 from perdure.contracts import AnyMessage, Event, Message
@@ -50,11 +48,7 @@ class SubjectChannel:
 def _channel(model: type[Message]) -> SubjectChannel:
     fields: dict[str, Any] = {name: name for name in model.model_fields if name != "type"}
     named = model.model_construct(**fields)
-    return SubjectChannel(named.type, named.address, model.__name__, _summary(model), model)
-
-
-def _summary(model: type[BaseModel]) -> str:
-    return cleandoc(model.__doc__ or "").partition("\n")[0]
+    return SubjectChannel(named.type, named.address, model.__name__, summary(model), model)
 
 
 _union, _ = get_args(AnyMessage)
@@ -63,7 +57,7 @@ CHANNELS: Final = tuple(
     sorted(
         (
             *map(_channel, get_args(_union)),
-            SubjectChannel("events", ("type",), "Event", _summary(Event)),
+            SubjectChannel("events", ("type",), "Event", summary(Event)),
             SubjectChannel(
                 "signals", ("workflow_id", "signal"), "Signal", "A signal to a run; the body is the signal's argument."
             ),

@@ -8,7 +8,8 @@ keep messages of older versions for months.
   new type. Where external programs write (decisions), Perdure is the reader and may accept more.
 
 A new optional field breaks nobody, because readers ignore unknown fields. Neither does a new enumeration value, because
-readers accept unknown values. Annotations (titles, descriptions) and defaults are not compared.
+readers accept unknown values; an enumeration that is opened (`x-known-values`) tells them so. Annotations (ids, titles,
+descriptions, examples) and defaults are not compared.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from perdure.asyncapi.schema_parts import (
     allowed_values,
     alternatives,
     inlined,
+    known_values,
     other_constraints,
     subschema,
 )
@@ -61,7 +63,8 @@ def _unknown_kinds(kinds: dict[str, Schema], known: dict[str, Schema]) -> list[s
 
 
 def _kind(old: Schema, new: Schema, path: str) -> Iterator[SchemaChange]:
-    yield from _allowed_values(allowed_values(old), allowed_values(new), path)
+    yield from _allowed_values(allowed_values(old), allowed_values(new), path, known_values(new))
+    yield from _known_values(known_values(old), known_values(new), path)
     yield from _limits(old, new, path)
     yield from _other_constraints(other_constraints(old), other_constraints(new), path)
     yield from _fields(old, new, f"{path}." if path else "")
@@ -70,11 +73,21 @@ def _kind(old: Schema, new: Schema, path: str) -> Iterator[SchemaChange]:
             yield from _value(subschema(old, name), subschema(new, name), path + sign)
 
 
-def _allowed_values(old: frozenset[str] | None, new: frozenset[str] | None, path: str) -> Iterator[SchemaChange]:
+def _known_values(old: frozenset[str] | None, new: frozenset[str] | None, path: str) -> Iterator[SchemaChange]:
+    """Readers accept words that are not listed, so that a list may change."""
+    if old is not None and new is not None:
+        yield from (SchemaChange(path, f"can be {word} now", NOBODY) for word in sorted(new - old))
+        yield from (SchemaChange(path, f"is no longer {word}", NOBODY) for word in sorted(old - new))
+
+
+def _allowed_values(
+    old: frozenset[str] | None, new: frozenset[str] | None, path: str, known: frozenset[str] | None
+) -> Iterator[SchemaChange]:
     if old is None and new is not None:
         yield SchemaChange(path, f"can only be {_listed(new)} now", WRITERS)
     if old is not None and new is None:
-        yield SchemaChange(path, "can be any value now", READERS)
+        opened = known is not None and old <= known
+        yield SchemaChange(path, "can be any value now", NOBODY if opened else READERS)
     if old is not None and new is not None:
         if gone := old - new:
             yield SchemaChange(path, f"can no longer be {_listed(gone)}", WRITERS)

@@ -6,19 +6,22 @@ from typing import Any, Final
 
 from perdure.asyncapi.asyncapi import asyncapi_document
 from perdure.asyncapi.channels import CHANNELS
+from perdure.asyncapi.examples import SIGNED_EXAMPLE
 from perdure.asyncapi.requests import request_schemas
 from perdure.asyncapi.schemas import schema_file, schema_of
 
-__all__ = ["ASYNCAPI", "contract_files", "read_files"]
+__all__ = ["ASYNCAPI", "SIGNED", "contract_files", "read_files"]
 
 ASYNCAPI: Final = "asyncapi.json"
+SIGNED: Final = "signed-decision.json"
 
 
 def contract_files() -> dict[str, str]:
     """Return the text of each file by its path within the folder of this version."""
-    schemas = {schema_file(channel): schema_of(channel, channel.model) for channel in CHANNELS if channel.model}
+    schemas = {schema_file(channel.name): schema_of(channel, channel.model) for channel in CHANNELS if channel.model}
     schemas |= request_schemas()
-    return {path: _text(content) for path, content in sorted({ASYNCAPI: asyncapi_document(), **schemas}.items())}
+    files = {ASYNCAPI: asyncapi_document(), SIGNED: SIGNED_EXAMPLE, **schemas}
+    return {path: _text(content) for path, content in sorted(files.items())}
 
 
 def read_files(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from perdure.bus.topology import CONSUMERS
 
-__all__ = ["PUBLISHERS", "subscribers"]
+__all__ = ["CLIENTS", "PUBLISHERS", "subscribers"]
 
 PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "EVENTS": (),
@@ -16,9 +16,18 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "SIGNALS": (),
     "RECEIPTS": ("orchestrator",),
     "NOTIFICATIONS": ("notifier",),
+    "ADMIN": ("orchestrator",),
     "DLQ": ("audit", "ingest", "notifier", "orchestrator"),
 }
 """The services that publish to each stream; empty where only users' programs and bots do."""
+
+
+CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS")},
+    "operator": {"send": ("SIGNALS",), "receive": ()},
+    "publisher": {"send": ("EVENTS",), "receive": ()},
+}
+"""The streams to which roles of users' programs send, and from which they receive. The operator may do more."""
 
 
 def subscribers(stream: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ CLOUD_EVENT: Final = "CloudEventHeaders"
 
 HEADERS: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "Values are percent-encoded as in the CloudEvents HTTP binding, section 3.1.3.2.",
+    "description": "Values are percent-encoded as in the NATS protocol binding of CloudEvents, section 3.1.3.2.",
     "properties": {
         "ce-id": {"type": "string", "description": "The message id: the same id is the same message."},
         f"ce-{PARTITION_KEY}": {"type": "string", "description": "The value of the route's `flow.key`, if it has one."},
@@ -21,9 +21,18 @@ HEADERS: Final[dict[str, Any]] = {
             "type": "string",
             "description": "What it is about; for messages of a run, its workflow id.",
         },
-        "ce-time": {"type": "string", "format": "date-time", "description": "When the message was published."},
+        "ce-time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened; the same in every resend. Absent if the message has no such instant.",
+        },
         "ce-type": {"type": "string", "description": "The message type."},
-        "content-type": {"type": "string", "description": "The body is JSON."},
+        "ce-datacontenttype": {"type": "string", "description": "The body is JSON."},
+        "ce-dataschema": {
+            "type": "string",
+            "description": "The `$id` of the schema in the published contract, with its version. Readers ignore it.",
+        },
+        "content-type": {"type": "string", "description": "As `ce-datacontenttype`, for older readers."},
         MESSAGE_ID: {
             "type": "string",
             "description": "JetStream stores an id once within its duplicate window.",
@@ -33,7 +42,10 @@ HEADERS: Final[dict[str, Any]] = {
     },
 }
 
-_ALWAYS: Final = ["ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", "content-type", MESSAGE_ID]
+_ALWAYS: Final = [
+    *("ce-datacontenttype", "ce-dataschema", "ce-id", "ce-source", "ce-specversion", "ce-type"),
+    *("content-type", MESSAGE_ID),
+]
 
 
 def headers_of(channel: SubjectChannel) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """AsyncAPI channels, operations and schemas of the requests that programs in any language may send."""
 
 from dataclasses import dataclass
-from inspect import cleandoc
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from perdure.asyncapi.descriptions import summary
+from perdure.asyncapi.examples import EXAMPLES
+from perdure.asyncapi.schemas import body_schema, schema_file
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 
 __all__ = ["REQUESTS", "Request", "request_channels", "request_messages", "request_operations", "request_schemas"]
 
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SCHEMA_FORMAT: Final = "application/schema+json;version=2020-12"
 
 
@@ -76,20 +77,21 @@ def request_channels() -> dict[str, Any]:
 
 
 def request_operations() -> dict[str, Any]:
-    """Return one operation for each request: its service receives it, and replies."""
+    """Return two operations for each request: a publisher sends it, and its service receives it, and replies."""
     return {
-        f"{it.service}.receive.{it.name}": {
-            "action": "receive",
-            "title": f"{it.service} answers {it.name}",
+        f"{who}.{action}.{it.name}": {
+            "action": action,
+            "title": f"{who} {verb} {it.name}",
             "channel": {"$ref": f"#/channels/{it.name}"},
             "messages": [{"$ref": f"#/channels/{it.name}/messages/{it.asked.__name__}"}],
             "reply": {
                 "channel": {"$ref": f"#/channels/{it.reply_name}"},
                 "messages": [{"$ref": f"#/channels/{it.reply_name}/messages/{it.answered.__name__}"}],
             },
-            "tags": [{"name": it.service}],
+            "tags": [{"name": who}],
         }
         for it in REQUESTS
+        for who, action, verb in ((it.service, "receive", "answers"), ("publisher", "send", "asks"))
     }
 
 
@@ -99,9 +101,10 @@ def request_messages() -> dict[str, Any]:
         model.__name__: {
             "name": name,
             "title": model.__name__,
-            "summary": cleandoc(model.__doc__ or "").partition("\n")[0],
+            "summary": summary(model),
+            "examples": [{"payload": EXAMPLES[name]}],
             "contentType": "application/json",
-            "payload": {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": _file(name)}},
+            "payload": {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": schema_file(name)}},
         }
         for it in REQUESTS
         for name, model in it.bodies.items()
@@ -110,15 +113,7 @@ def request_messages() -> dict[str, Any]:
 
 def request_schemas() -> dict[str, dict[str, Any]]:
     """Return the schema of each body by its path within the folder of its version."""
-    return {
-        _file(name): {"$schema": _DIALECT, **model.model_json_schema(mode="validation")}
-        for it in REQUESTS
-        for name, model in it.bodies.items()
-    }
-
-
-def _file(name: str) -> str:
-    return f"schemas/{name}.json"
+    return {schema_file(name): body_schema(name, model) for it in REQUESTS for name, model in it.bodies.items()}
 
 
 def _reference(model: type[BaseModel]) -> dict[str, Any]:

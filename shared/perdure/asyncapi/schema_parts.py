@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+from perdure.contracts.open_words import KNOWN_WORDS
+
 __all__ = [
     "LOWER_LIMITS",
     "UPPER_LIMITS",
@@ -10,6 +12,7 @@ __all__ = [
     "allowed_values",
     "alternatives",
     "inlined",
+    "known_values",
     "other_constraints",
     "subschema",
 ]
@@ -19,7 +22,10 @@ Schema = dict[str, Any]
 LOWER_LIMITS: Final = ("exclusiveMinimum", "minItems", "minLength", "minProperties", "minimum")
 UPPER_LIMITS: Final = ("exclusiveMaximum", "maxItems", "maxLength", "maxProperties", "maximum")
 
-_ANNOTATIONS: Final = {"$defs", "$schema", "default", "deprecated", "description", "examples", "title"}
+_ANNOTATIONS: Final = {
+    *("$defs", "$id", "$schema", "default", "deprecated", "description", "examples", "title"),
+    KNOWN_WORDS,
+}
 _NESTED: Final = {"additionalProperties", "const", "enum", "items", "properties", "required", "type"}
 _COMPARED_APART: Final = _ANNOTATIONS | _NESTED | {*LOWER_LIMITS, *UPPER_LIMITS}
 
@@ -63,6 +69,12 @@ def allowed_values(schema: Schema) -> frozenset[str] | None:
     """Return the values of an enumeration as JSON; None if the schema is not one."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     return None if values is None else frozenset(json.dumps(value, sort_keys=True) for value in values)
+
+
+def known_values(schema: Schema) -> frozenset[str] | None:
+    """Return the values that an open enumeration lists as JSON; None if the schema is not one."""
+    words = schema.get(KNOWN_WORDS)
+    return None if words is None else frozenset(json.dumps(word) for word in words)
 
 
 def subschema(schema: Schema, name: str) -> Schema:

@@ -1,12 +1,29 @@
 """A service as seen from the bus: its subscriptions and responders."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from perdure.bus.envelope import RawMessage
+from perdure.bus.lease import Lease, Leases
+from perdure.bus.port import StoredMessage
 from perdure.bus.settlement import Handler
 
-__all__ = ["App", "Responder", "Subscription"]
+__all__ = ["App", "Ordered", "Responder", "Subscription"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """How a stream is handled in the order of storage: by one process at a time, one message at a time in each lane.
+
+    Attributes:
+        lane: Returns the lane of a message.
+        leases: Elect the process; the lease has the name of the stream.
+        beside: Runs beside the handling while the process holds the lease, if given.
+    """
+
+    lane: Callable[[StoredMessage], str]
+    leases: Leases[Lease]
+    beside: Callable[[], Coroutine[None, None, None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +39,7 @@ class Subscription:
         traced: Whether each message gets a span. Off for services that only record: they would clutter every trace.
         confirm_acks: Whether ``ack`` waits for the server's confirmation, which costs a round trip a message. Set it
             where a second delivery does harm: an unconfirmed ack may be lost.
+        ordered: Set where the order of storage counts; acks are confirmed then.
     """
 
     stream: str
@@ -30,6 +48,7 @@ class Subscription:
     fetch_in_batches: bool = False
     traced: bool = True
     confirm_acks: bool = False
+    ordered: Ordered | None = None
 
 
 @dataclass(frozen=True, slots=True)

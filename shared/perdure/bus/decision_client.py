@@ -60,7 +60,7 @@ class DecisionClient:
         return PublishedDecision(decision, f"DECISIONS.{await self._bus.publish(decision)}")
 
     async def receipt(self, published: PublishedDecision, *, within: float) -> Receipt | None:
-        """Return the receipt of a decision, or None if none arrives within so many seconds.
+        """Return the receipt of a decision, or None if none arrives within so many seconds; ``waiting`` is none.
 
         Raises:
             Unavailable: The bus was closed before the receipt arrived.
@@ -72,13 +72,13 @@ class DecisionClient:
             return None
 
     async def _receipt(self, published: PublishedDecision) -> Receipt:
-        """Wait for the receipt; one with another place belongs to another decision with the same id."""
+        """Wait for the final receipt; one with another place belongs to another decision with the same id."""
         decision = published.decision
         async for message in self._bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
             receipt = decode(message.raw)
             if not isinstance(receipt, Receipt) or receipt.decision_id != decision.message_id:
                 continue
-            if receipt.place in {None, published.place}:
+            if receipt.is_final and receipt.place in {None, published.place}:
                 return receipt
         raise Unavailable(
             "The bus was closed before the receipt arrived. The decision is stored; do not publish it again."

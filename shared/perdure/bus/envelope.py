@@ -6,7 +6,6 @@ percent-encoded as in the HTTP binding (section 3.1.3.2), the body is the data.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -14,9 +13,11 @@ from opentelemetry import propagate
 from pydantic import TypeAdapter, ValidationError
 
 from perdure.contracts import AnyMessage, Message
+from perdure.contracts.version import schema_id
 from perdure.errors import InvalidMessage
 
 __all__ = [
+    "JSON",
     "MESSAGE_ID",
     "PARTITION_KEY",
     "SPEC_VERSION",
@@ -33,6 +34,8 @@ SPEC_VERSION: Final = "1.0"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 PARTITION_KEY: Final = "partitionkey"
 """A CloudEvents attribute. Source: CloudEvents, extension Partitioning."""
+JSON: Final = "application/json"
+"""The attribute ``datacontenttype``. It is written as ``content-type`` too, which older readers look at."""
 
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
@@ -48,23 +51,25 @@ class RawMessage:
     headers: Mapping[str, str]
 
 
-def encode(message: Message, *, source: str, at: datetime | None = None) -> RawMessage:
-    """Encode a message, with the current trace context in its headers.
+def encode(message: Message, *, source: str) -> RawMessage:
+    """Encode a message, with the current trace context in its headers; all else is the same in every resend.
 
     Args:
         message: The message to encode.
         source: The publishing service, e.g. ``perdure/ingest``.
-        at: Time of publication; by default now.
     """
     headers = {
         MESSAGE_ID: header_value(message.message_id),
-        "content-type": "application/json",
+        "content-type": JSON,
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(message.message_id),
         "ce-type": message.type,
         "ce-source": header_value(source),
-        "ce-time": (at or datetime.now(UTC)).isoformat(),
+        "ce-datacontenttype": JSON,
+        "ce-dataschema": schema_id(message.type),
     }
+    if message.occurred_at is not None:
+        headers["ce-time"] = message.occurred_at.isoformat()
     if len(message.address) > 1:
         headers["ce-subject"] = header_value(message.address[-1])
     if message.partition_key is not None:
@@ -76,13 +81,18 @@ def encode(message: Message, *, source: str, at: datetime | None = None) -> RawM
 def decode(raw: RawMessage) -> Message:
     """Decode a message of Perdure's contracts.
 
+    NATS permits subjects: so a body counts only on the subject that its own ids make.
+
     Raises:
-        InvalidMessage: The body is no such message; the detail names the fields.
+        InvalidMessage: The body is no such message, or belongs on another subject; the detail says which.
     """
     try:
-        return _MESSAGES.validate_json(raw.body)
+        message = _MESSAGES.validate_json(raw.body)
     except ValidationError as error:
         raise InvalidMessage("bad_message", describe_errors(error)) from error
+    if message.subject != raw.subject:
+        raise InvalidMessage("bad_envelope", f"The body belongs on {message.subject}, not on {raw.subject}.")
+    return message
 
 
 def header_value(text: str) -> str:
@@ -91,9 +101,16 @@ def header_value(text: str) -> str:
 
 
 def attribute(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a CloudEvents attribute, decoded, or None."""
+    """Return a CloudEvents attribute, decoded, or None.
+
+    Raises:
+        InvalidMessage: Its percent-encoded bytes are no UTF-8, which section 3.1.3.2 of the binding forbids to accept.
+    """
     value = header(headers, f"ce-{name}")
-    return None if value is None else unquote(value)
+    try:
+        return None if value is None else unquote(value, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidMessage("bad_envelope", f"ce-{name}: its percent-encoded bytes are no UTF-8.") from error
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

@@ -4,14 +4,23 @@ Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format 
 """
 
 import json
-import math
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import Any, Final, Never
+from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, describe_errors, header, header_value
+from perdure.bus.envelope import (
+    JSON,
+    MESSAGE_ID,
+    SPEC_VERSION,
+    RawMessage,
+    attribute,
+    describe_errors,
+    header,
+    header_value,
+)
+from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 
@@ -39,22 +48,30 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
         raise InvalidMessage("empty_body", "The message has no body. An event's body is JSON: publish at least `{}`.")
     content_type = header(raw.headers, "content-type") or ""
     if content_type.lower().startswith(STRUCTURED):
-        return _structured(_json(raw.body))
-    if attribute(raw.headers, "specversion") is not None:
-        return _binary(raw)
-    return _bare(raw, fallback_id)
+        event = _structured(read_json(raw.body))
+    elif attribute(raw.headers, "specversion") is not None:
+        event = _binary(raw)
+    else:
+        event = _bare(raw, fallback_id)
+    permitted = raw.subject.removeprefix(PREFIX)  # NATS permits subjects: what else a message claims counts for nothing
+    if event.type != permitted:
+        raise InvalidMessage(
+            "bad_envelope",
+            f"CloudEvent attributes: type: it is {event.type!r}, but the subject is that of {permitted!r}",
+        )
+    return event
 
 
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
     """Return the id of an event, also of one that cannot be read; see ``read_event``."""
-    if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
-        try:
-            envelope = _json(raw.body)
-        except InvalidMessage:
-            return fallback_id
-        return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
-    if attribute(raw.headers, "specversion") is not None:
-        return attribute(raw.headers, "id") or fallback_id
+    try:
+        if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
+            envelope = read_json(raw.body)
+            return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
+        if attribute(raw.headers, "specversion") is not None:
+            return attribute(raw.headers, "id") or fallback_id
+    except InvalidMessage:
+        return fallback_id
     return header(raw.headers, MESSAGE_ID) or fallback_id
 
 
@@ -62,10 +79,11 @@ def write_event(event: Event) -> RawMessage:
     """Encode an event in CloudEvents binary mode, ready to publish."""
     headers = {
         MESSAGE_ID: header_value(f"{event.source}/{event.type}/{event.id}"),
-        "content-type": "application/json",
+        "content-type": JSON,
+        "ce-datacontenttype": JSON,
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(event.id),
-        "ce-type": event.type,
+        "ce-type": header_value(event.type),
         "ce-source": header_value(event.source),
     }
     if event.subject is not None:
@@ -82,7 +100,7 @@ def _structured(envelope: JsonValue) -> Event:
         raise InvalidMessage("bad_envelope", f"specversion: only {SPEC_VERSION} is understood.")
     data = envelope.get("data")
     if "data_base64" in envelope:
-        data = _json(_base64(envelope["data_base64"]))
+        data = read_json(_base64(envelope["data_base64"]))
     return _validated({**envelope, "data": data})
 
 
@@ -90,7 +108,9 @@ def _binary(raw: RawMessage) -> Event:
     named = {name: attribute(raw.headers, name) for name in ("id", "type", "source", "subject", "time")}
     if attribute(raw.headers, "specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"ce-specversion: only {SPEC_VERSION} is understood.")
-    return _validated({**{name: value for name, value in named.items() if value is not None}, "data": _json(raw.body)})
+    return _validated(
+        {**{name: value for name, value in named.items() if value is not None}, "data": read_json(raw.body)}
+    )
 
 
 def _bare(raw: RawMessage, fallback_id: str) -> Event:
@@ -99,7 +119,7 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
             "id": header(raw.headers, MESSAGE_ID) or fallback_id,
             "type": raw.subject.removeprefix(PREFIX),
             "source": "nats",
-            "data": _json(raw.body),
+            "data": read_json(raw.body),
         }
     )
 
@@ -114,25 +134,6 @@ def _validated(fields: dict[str, Any]) -> Event:
     if not event.id:
         raise InvalidMessage("bad_envelope", "CloudEvent attributes: id: it may not be empty")
     return event
-
-
-def _json(body: bytes) -> JsonValue:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidMessage("not_utf8", f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
-    try:
-        value: JsonValue = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidMessage(
-            "not_json", "The body contains half of a surrogate pair, which UTF-8 cannot encode."
-        ) from error
-    except RecursionError as error:
-        raise InvalidMessage("not_json", "The body is nested too deeply.") from error
-    except ValueError as error:
-        raise InvalidMessage("not_json", f"The body is not JSON: {error}.") from error
-    return value
 
 
 def _is_deep(data: JsonValue) -> bool:
@@ -152,17 +153,6 @@ def _inner(value: JsonValue) -> Iterable[JsonValue]:
             return value
         case _:
             return ()
-
-
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:20]} is larger than any double")
-    return number
 
 
 def _base64(text: JsonValue) -> bytes:

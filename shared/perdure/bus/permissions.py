@@ -49,11 +49,13 @@ _REQUESTS: Final = {  # from the operator, by responder
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
+_READ_BY_ORCHESTRATOR: Final = ("admin.approvers_file", "admin.policies")
+
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
     "ingest": ("commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
-    "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator"),
+    "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator", *_READ_BY_ORCHESTRATOR),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     "audit": ("dlq.>",),  # dead letters about the consumers of other services
     "operator": (*_ALL_SUBJECTS, QUEUES["NOTICES"].subjects),  # dead letters are resent on their original subject
@@ -68,7 +70,7 @@ _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
     "ingest": ("PROGRESS", "EVENTS", "COMMANDS", "DLQ"),  # what has become of an event
-    "orchestrator": ("PROGRESS",),
+    "orchestrator": ("PROGRESS", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
@@ -76,11 +78,14 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "ingest": ("PROGRESS",),
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
-_GETS_MESSAGES: Final[_ByRole] = {"audit": tuple(STREAMS)}  # the messages that advisories name
+_GETS_MESSAGES: Final[_ByRole] = {
+    "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
+    "audit": tuple(STREAMS),  # the messages that advisories name
+}
 _QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
-    "orchestrator": ("STARTS",),
+    "orchestrator": ("STARTS", "BRIDGE", "VERIFICATIONS"),
     "notifier": ("NOTICES",),
 }
 _OBJECTS: Final[_ByRole] = {"orchestrator": tuple(OBJECTS)}
@@ -103,9 +108,10 @@ class NatsPermissions:
 
 
 OPTIONAL_PERMISSIONS: Final = {
-    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>",), (), ("progress.>",)),
+    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>",)),
+    "bot": NatsPermissions(("signals.>",), (), ()),
 }
-"""What the operator may grant to single users of a role, in whole or in part: the progress of runs."""
+"""What the operator may grant to single users of a role, in whole or in part: progress, and signals by name."""
 
 
 def nats_permissions(role: str) -> NatsPermissions:

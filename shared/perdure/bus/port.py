@@ -60,7 +60,8 @@ class Bus(Protocol):
         """Publish subject, headers and body unchanged; returns the sequence in the stream.
 
         Raises:
-            InvalidMessage: The body is larger than the server's ``max_payload``.
+            InvalidMessage: The body is larger than the server's ``max_payload``, or NATS takes no such subject or
+                headers.
             Unavailable: As in ``publish``.
         """
 
@@ -111,8 +112,8 @@ class Bus(Protocol):
             Unavailable: The server does not answer.
         """
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
-        """Return a stored message, or None if the stream no longer holds it.
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        """Return a message with the server's own subject and time, or None if the stream no longer holds it.
 
         Raises:
             Unavailable: The server does not answer.

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perdure.bus.envelope import MESSAGE_ID, SPEC_VERSION, RawMessage, attribute, header, header_value
+from perdure.bus.envelope import JSON, MESSAGE_ID, SPEC_VERSION, RawMessage, header, header_value
 from perdure.bus.events import PREFIX, STRUCTURED
 from perdure.contracts import DeadLetter
 
@@ -30,7 +30,7 @@ def resent(dead_letter: DeadLetter, body: bytes, *, place: int) -> RawMessage:
 def _event_identity(dead_letter: DeadLetter) -> dict[str, str]:
     """Return headers with the event id of a bare event; empty for the CloudEvents modes, which carry their own."""
     content_type = header(dead_letter.headers, "content-type") or ""
-    if attribute(dead_letter.headers, "specversion") is not None or content_type.lower().startswith(STRUCTURED):
+    if header(dead_letter.headers, "ce-specversion") is not None or content_type.lower().startswith(STRUCTURED):
         return {}
     message_id = header(dead_letter.headers, MESSAGE_ID)
     return {
@@ -38,4 +38,5 @@ def _event_identity(dead_letter: DeadLetter) -> dict[str, str]:
         "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
         "ce-type": header_value(dead_letter.original_subject.removeprefix(PREFIX)),
         "ce-source": "nats",
+        "ce-datacontenttype": JSON,
     }

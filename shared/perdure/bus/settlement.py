@@ -15,6 +15,7 @@ __all__ = ["MAX_DEAD_LETTER_BODY_BYTES", "Delivery", "Handler", "backoff_seconds
 _MIN_BACKOFF_SECONDS: Final = 0.2
 _MAX_BACKOFF_SECONDS: Final = 30.0
 _DELIVERIES_ON_UNEXPECTED_ERRORS: Final = 5
+_LONGEST_DETAIL: Final = 8_000  # characters; a detail may quote an id of any length
 
 MAX_DEAD_LETTER_BODY_BYTES: Final = 512 * 1024
 """Longest body that a dead letter contains; its base64 fits into NATS' default `max_payload` of 1 MiB."""
@@ -98,12 +99,16 @@ async def _dead_letter(delivery: Delivery, reason: Reason, detail: str, *, bus: 
 def make_dead_letter(
     message: StoredMessage, reason: Reason, detail: str, *, service: str, deliveries: int = 1
 ) -> DeadLetter:
-    """Return the dead letter of a message; a body that is too large for it stays in its stream only."""
-    fits = len(message.raw.body) <= MAX_DEAD_LETTER_BODY_BYTES
+    """Return the dead letter of a message: of a size that NATS takes, whatever the message is.
+
+    A body that is too large for it stays in its stream only; a long detail is cut.
+    """
+    headers = sum(len(name) + len(value) for name, value in message.raw.headers.items())
+    fits = len(message.raw.body) + headers <= MAX_DEAD_LETTER_BODY_BYTES
     return DeadLetter(
         service=service,
         reason=reason,
-        detail=detail,
+        detail=detail if len(detail) <= _LONGEST_DETAIL else f"{detail[:_LONGEST_DETAIL]}…",
         original_subject=message.raw.subject,
         stream=message.stream,
         stream_sequence=message.sequence,

@@ -124,6 +124,7 @@ _MESSAGE_STREAMS: Final = {
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
         Stream("DLQ", "dlq.>", timedelta(days=90), duplicate_window=_LONG_DUPLICATE_WINDOW),
+        Stream("ADMIN", "admin.>", timedelta()),  # that the approvers file was once read is never forgotten
     )
 }
 
@@ -167,7 +168,9 @@ CONSUMERS: Final = (
 BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
+    "BRIDGE": timedelta(days=90),  # as long as DECISIONS are kept
     "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
+    "VERIFICATIONS": timedelta(days=90),  # as long as DECISIONS are kept
 }
 """Key-value buckets, and how long each keeps a key after its last change; zero is for ever."""
 

@@ -56,6 +56,7 @@ class Load:
         headers = {
             "Nats-Msg-Id": event.id if copy == 0 else f"{event.id}.{copy}",
             "content-type": "application/json",
+            "ce-datacontenttype": "application/json",
             "ce-specversion": "1.0",
             "ce-id": quote(event.id),
             "ce-type": event.type,

@@ -48,7 +48,7 @@ async def own_suite(
 ) -> AsyncIterator[Settings]:
     """Run a suite in this folder for the duration of the block; the user's own configuration is ignored."""
     file = folder / "perdure.yaml"
-    file.write_text(yaml.safe_dump(dict(_CONFIGURATION), sort_keys=False))
+    file.write_text(yaml.safe_dump({**_CONFIGURATION, "approvals": {"keys": str(folder / "keys")}}, sort_keys=False))
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     os.environ[CONFIG_VARIABLE] = str(file)

@@ -19,6 +19,7 @@ from perdure.cli.times import Since, Until
 from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 from perdure.errors import SetupError
+from perdure.values.printable import one_line
 
 __all__ = ["find_records", "register"]
 
@@ -102,7 +103,7 @@ def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
         if as_json:
             console.out(_json(record), highlight=False)
         else:
-            where = f"{record.position:>6} {local_time(record.stored_at)} {record.subject}"
+            where = f"{record.position:>6} {local_time(record.stored_at)} {one_line(record.subject)}"
             console.print(f"{where}  {describe(_raw(record))}", soft_wrap=True, markup=False)
 
 

@@ -7,7 +7,7 @@ from perdure.approvers import policy_problems
 from perdure.cli.finding import Finding
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.local.approver import known_approvers
+from perdure.local.approver import known_approvers, unprotected_key
 from perdure.local.modules import registered_workflows
 
 __all__ = ["check_approvers"]
@@ -25,6 +25,8 @@ async def check_approvers(settings: Settings) -> list[Finding]:
     count = f"knows {len(known.approvers)}"
     count = count if settings.approvers_file.exists() else "does not exist yet, and knows nobody"
     found = [Finding("approvers", good=True, detail=f"{settings.approvers_file} {count}")]
+    if settings.execution_engine == "local" and (risk := unprotected_key(settings)):
+        found.append(Finding("approver keys", good=True, detail=risk))
     policies = settings.approvals.policies
     if not policies:
         return found

@@ -14,6 +14,8 @@ from typer.main import get_group
 from perdure.cli.exit_codes import INTERRUPTED, code_of
 from perdure.errors import PerdureError
 from perdure.local.absence import refuse_absent_suite
+from perdure.runtime.stderr import print_error
+from perdure.values.printable import indented
 
 __all__ = ["CommandGroup", "Entry", "OnSuite", "commands_of", "new_group"]
 
@@ -89,13 +91,14 @@ class CommandGroup(TyperGroup):
             if as_json:
                 _print_json_error("UsageError", error.format_message(), error.exit_code)
             else:
+                error.message = indented(error.message, "  ")  # arguments may be pasted from anywhere
                 error.show()
             sys.exit(error.exit_code)
         except PerdureError as error:
             if as_json:
                 _print_json_error(type(error).__name__, str(error), code_of(error))
             else:
-                typer.echo(f"perdure: {error}", err=True)
+                print_error(f"perdure: {error}")
             sys.exit(code_of(error))
         except (typer.Abort, KeyboardInterrupt):
             sys.exit(INTERRUPTED)
@@ -156,4 +159,4 @@ def _takes(command: Command, words: list[str]) -> bool:
 
 
 def _print_json_error(kind: str, message: str, code: int) -> None:
-    typer.echo(json.dumps({"error": message, "kind": kind, "exit_code": code}), err=True)
+    print_error(json.dumps({"error": message, "kind": kind, "exit_code": code}))

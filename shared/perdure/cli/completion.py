@@ -11,6 +11,7 @@ from perdure.bus.views.run_list import RunFilter, list_runs
 from perdure.cli.client import open_bus
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
+from perdure.values.short_code import request_word, run_word
 
 __all__ = ["complete_request", "complete_route", "complete_run"]
 
@@ -49,8 +50,8 @@ def _complete(incomplete: str, find: Callable[[NatsBus], Coroutine[Any, Any, lis
 
 async def _runs(bus: NatsBus) -> list[str]:
     newest = await list_runs(bus, RunFilter(limit=_SHOWN))
-    return [fact.workflow_id for fact in newest.runs]
+    return [run_word(fact.workflow_id) for fact in newest.runs]
 
 
 async def _requests(bus: NatsBus) -> list[str]:
-    return [request.request_id for request in await open_requests(bus)]
+    return [request_word(request.request_id) for request in await open_requests(bus)]

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
 from perdure.bus import NatsBus, NatsKeyValue, decode
 from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
-from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
+from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
 from perdure.errors import NotFound
+from perdure.local.approver import login_name
+from perdure.values.short_code import run_word
 
 __all__ = ["Choice", "drop_dead_letters", "find_dead_letters", "resend_dead_letters"]
 
@@ -65,6 +68,7 @@ async def resend_dead_letters(
         objection = _GONE if body is None else await _objection(dead_letter, body, ledger)
         if body is not None and objection is None and not dry_run:
             await bus.publish_raw(resent(dead_letter, body, place=place))
+            await bus.publish(_settled("resent", place, dead_letter))
             await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
         yield place, dead_letter, objection
@@ -73,16 +77,31 @@ async def resend_dead_letters(
 async def drop_dead_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
     """Delete dead letters from the stream, and return them."""
     dead_letters = await find_dead_letters(bus, choice)
-    for place in () if dry_run else dead_letters:
+    for place, dead_letter in {} if dry_run else dead_letters.items():
+        await bus.publish(_settled("dropped", place, dead_letter))
         await bus.delete(_STREAM, place)
     return dead_letters
+
+
+def _settled(act: Literal["resent", "dropped"], place: int, dead_letter: DeadLetter) -> DeadLetterSettled:
+    return DeadLetterSettled(
+        act=act,
+        number=place,
+        service=dead_letter.service,
+        reason=dead_letter.reason,
+        original_subject=dead_letter.original_subject,
+        stream=dead_letter.stream,
+        stream_sequence=dead_letter.stream_sequence,
+        by=login_name(),
+        at=datetime.now(UTC),
+    )
 
 
 async def _body(bus: NatsBus, dead_letter: DeadLetter) -> bytes | None:
     if dead_letter.body is not None:
         return dead_letter.body
     original = await bus.get(dead_letter.stream, dead_letter.stream_sequence)
-    return None if original is None else original.body
+    return None if original is None else original.raw.body
 
 
 async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
@@ -96,4 +115,4 @@ async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) 
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
-    return f"the run {command.workflow_id} {did}; `perdure runs show {command.workflow_id}` shows its status"
+    return f"the run {command.workflow_id} {did}; `perdure runs show {run_word(command.workflow_id)}` shows its status"

@@ -12,6 +12,7 @@ from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letter
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, local_time, table
 from perdure.contracts import DeadLetter, Reason
+from perdure.values.printable import indented, one_line
 
 __all__ = ["register"]
 
@@ -55,14 +56,14 @@ def register(app: typer.Typer) -> None:
             console.print(
                 f"[bold]{dead_letter.reason}[/], by {dead_letter.service} after {dead_letter.deliveries} deliveries"
             )
-            console.print(dead_letter.detail, soft_wrap=True, markup=False)
+            console.print(indented(dead_letter.detail, "  "), soft_wrap=True, markup=False)
             console.print(
-                f"{dead_letter.original_subject} ({dead_letter.stream} {dead_letter.stream_sequence})",
+                f"{one_line(dead_letter.original_subject)} ({dead_letter.stream} {dead_letter.stream_sequence})",
                 soft_wrap=True,
                 markup=False,
             )
             for name, value in dead_letter.headers.items():
-                console.print(f"  {name}: {value}", soft_wrap=True, markup=False)
+                console.print(f"  {one_line(name)}: {one_line(value)}", soft_wrap=True, markup=False)
             body = "(too large to repeat; it is in the stream)" if dead_letter.body is None else repr(dead_letter.body)
             console.print(body, soft_wrap=True, markup=False)
 
@@ -138,7 +139,7 @@ def _report(text: str, fields: dict[str, JsonValue], *, as_json: bool) -> None:
     if as_json:
         console.out(json.dumps(fields), highlight=False)
     else:
-        console.print(text, soft_wrap=True, markup=False)
+        console.print(one_line(text), soft_wrap=True, markup=False)
 
 
 def _chosen(numbers: list[int] | None, reason: str | None, service: str | None, *, everything: bool) -> Choice:

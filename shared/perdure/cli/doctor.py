@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from perdure.cli.check_approvers import check_approvers
+from perdure.cli.check_requests import check_requests
 from perdure.cli.check_suite import check_suite
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
@@ -57,8 +58,8 @@ async def _check_all() -> list[Finding]:
     findings.append(Finding("configuration", good=True, detail=f"engine {settings.execution_engine}"))
     if settings.execution_engine == "local":
         findings += [_program("nats-server"), _program("temporal")]
-    approvers, suite = await asyncio.gather(check_approvers(settings), check_suite(settings))
-    return [*findings, *approvers, *suite]
+    checks = check_approvers(settings), check_suite(settings), check_requests(settings)
+    return [*findings, *(finding for found in await asyncio.gather(*checks) for finding in found)]
 
 
 def _python() -> Finding:

@@ -1,21 +1,26 @@
 """One line about any message of the bus: who did what."""
 
 from perdure.bus import RawMessage, decode
+from perdure.cli.admin_text import describe_act
 from perdure.cli.approvals.text import line
 from perdure.contracts import (
     Alert,
+    ApproverChanged,
+    ApproversFileRead,
     CancelWorkflow,
     DeadLetter,
+    DeadLetterSettled,
     Decision,
     Message,
     Notification,
+    PoliciesRead,
     Progress,
     Receipt,
     SignalWorkflow,
     StartWorkflow,
 )
 from perdure.errors import InvalidMessage
-from perdure.values.printable import as_text
+from perdure.values.printable import as_text, one_line
 
 __all__ = ["describe"]
 
@@ -29,10 +34,10 @@ def describe(raw: RawMessage) -> str:
     except InvalidMessage:
         return _event(raw)
     approval = line(message)
-    return approval.plain if approval else _describe(message)
+    return approval.plain if approval else one_line(_describe(message))
 
 
-def _describe(message: Message) -> str:  # noqa: PLR0911 (one sentence for each kind)
+def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     match message:
         case Progress():
             parts = [message.kind, message.step, message.error]
@@ -53,6 +58,8 @@ def _describe(message: Message) -> str:  # noqa: PLR0911 (one sentence for each 
             return f"{message.outcome} by {message.channel}: {message.about}  {message.detail}".rstrip()
         case Alert():
             return f"{message.severity} alert: {message.title}"
+        case ApproverChanged() | ApproversFileRead() | DeadLetterSettled() | PoliciesRead():
+            return describe_act(message)
         case _:
             return message.type
 
@@ -62,4 +69,4 @@ def _event(raw: RawMessage) -> str:
     event_id = headers.get("ce-id") or headers.get("nats-msg-id")
     source = headers.get("ce-source")
     body = as_text(raw.body.decode(errors="replace"))[:_LONGEST]
-    return "  ".join(part for part in (event_id, f"from {source}" if source else None, body) if part)
+    return one_line("  ".join(part for part in (event_id, f"from {source}" if source else None, body) if part))

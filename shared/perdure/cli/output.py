@@ -1,6 +1,5 @@
 """What commands print: for people on a terminal, as plain lines in a pipe, as JSON for programs."""
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,11 +13,23 @@ from rich.text import Text
 
 from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
 from perdure.values.encodable import encodable
-from perdure.values.printable import printable
+from perdure.values.printable import indented, one_line, printable
 
-__all__ = ["age", "console", "local_day", "local_time", "plain", "print_json", "progress_line", "shell_word", "table"]
+__all__ = [
+    "age",
+    "cell",
+    "console",
+    "facts_text",
+    "local_day",
+    "local_time",
+    "plain",
+    "print_json",
+    "progress_line",
+    "table",
+]
 
 _IN_A_PIPE: Final = 160  # columns: nobody looks at the edge, and lines that break are hard to cut
+_NAME_WIDTH: Final = 10  # columns for the name of a fact
 
 
 class _Console(Console):
@@ -59,20 +70,22 @@ def print_json(messages: Iterable[BaseModel]) -> None:
 def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
     """Put one fact of a run into a line."""
     failed = fact.kind == "step_completed" and fact.error  # of a tool, whose model was given it
-    sign, style = _LOOKS["step_failed" if failed else fact.kind]
+    sign, style = _LOOKS.get("step_failed" if failed else fact.kind, ("·", ""))
     line = Text.assemble((f"{local_time(fact.at)} ", "dim"), (f"{sign} ", style))
     if name_run:
-        line.append(f"{fact.workflow_id}  ", "dim")
+        line.append(f"{one_line(fact.workflow_id)}  ", "dim")
     line.append(f"{fact.sequence:>3} {fact.kind:<14}", style)
-    line.append(f" {fact.step}" if fact.step else "")
+    line.append(f" {one_line(fact.step)}" if fact.step else "")
     if fact.attempt > 1:
         line.append(f"  (attempt {fact.attempt})", "yellow")
     if fact.kind == "note":
-        line.append(f"  {fact.result}")
+        line.append(f"  {one_line(str(fact.result))}")
     if fact.kind == "step_completed" and fact.usage:
-        line.append("".join(f"  {model}, {_fact_text(used)}" for model, used in fact.usage.models.items()), "dim")
+        line.append(
+            "".join(f"  {one_line(model)}, {_fact_text(used)}" for model, used in fact.usage.models.items()), "dim"
+        )
     if fact.error:
-        line.append(f"  {fact.error}", "red")
+        line.append(f"  {one_line(fact.error)}", "red")
     return line
 
 
@@ -87,9 +100,9 @@ def usage_lines(usage: RunUsage) -> Iterator[str]:
     tokens = f"{total.input_tokens} tokens in, {total.output_tokens} out"
     yield f"Used: {total.requests} model requests, {usage.tool_calls} tool calls, {tokens}, {_cost(total)}{unpriced}"
     for agent, used in usage.agents.items():
-        yield f"  agent {agent}: {used.requests} requests, {_fact_text(used)}"
+        yield f"  agent {one_line(agent)}: {used.requests} requests, {_fact_text(used)}"
     for model, used in usage.models.items():
-        yield f"  model {model}: {used.requests} requests, {_fact_text(used)}"
+        yield f"  model {one_line(model)}: {used.requests} requests, {_fact_text(used)}"
 
 
 def _fact_text(used: Usage) -> str:
@@ -123,19 +136,27 @@ def _local(time: datetime) -> datetime:
     return time.replace(tzinfo=time.tzinfo or UTC).astimezone()
 
 
-def shell_word(text: str) -> str:
-    """Quote an id if a shell would not take it as one word."""
-    return shlex.quote(text)
-
-
 def plain(text: str) -> Text:
     """Show what others wrote as it is: rich would leave some control characters out, and take brackets for markup."""
     return Text(printable(text))
+
+
+def cell(text: str) -> Text:
+    """Show what others wrote as one line, so that it cannot pretend to be a row of its own."""
+    return Text(one_line(text))
+
+
+def facts_text(facts: Iterable[tuple[str, str]]) -> Text:
+    """Put facts one below the other, each behind its name; a value of several lines stays in its column."""
+    margin = " " * (_NAME_WIDTH + 1)
+    return Text("\n").join(
+        Text.assemble((f"{name:<{_NAME_WIDTH}} ", "dim"), indented(value, margin)) for name, value in facts
+    )
 
 
 def table(*columns: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     """Lay rows out under these columns; without a frame, so that lines can be cut and pasted."""
     laid = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in rows:
-        laid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+        laid.add_row(*(it if isinstance(it, Text) else cell(it) for it in row))
     return laid

@@ -16,7 +16,9 @@ from perdure.cli.published_text import json_of, outcome_lines, published_line
 from perdure.client import Client, EventOutcome, NotConfirmed, Pending, PublishedEvent, Unavailable
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
+from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
+from perdure.values.short_code import is_plain
 
 __all__ = ["parse_data", "register"]
 
@@ -47,7 +49,7 @@ def register(app: typer.Typer) -> None:
         value = parse_data(sys.stdin.read() if data == "-" else data)
         warnings = list(_warnings(type_))
         for warning in () if as_json else warnings:
-            typer.echo(f"perdure: {warning}", err=True)
+            print_error(f"perdure: {warning}")
         seconds = parse_duration(within).total_seconds() if wait else None
         event, outcome = run_command(_publish(type_, value, event_id, source, seconds, as_json=as_json))
         if as_json:
@@ -70,7 +72,7 @@ async def _publish(  # noqa: PLR0913 (the parts of one event)
                 raise PerdureError(str(error)) from error
             raise
         if not as_json:
-            typer.echo(published_line(event), err=within is not None)
+            _print_place(event, aside=within is not None)
         if within is None:
             return event, None
         try:
@@ -79,14 +81,23 @@ async def _publish(  # noqa: PLR0913 (the parts of one event)
             raise Pending(str(error)) from error
 
 
+def _print_place(event: PublishedEvent, *, aside: bool) -> None:
+    """Print where the event is stored, on standard error if standard output is for the result."""
+    if aside:
+        print_error(published_line(event))
+    else:
+        console.out(published_line(event), highlight=False)
+
+
 def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
     """End with the exit code of the outcome."""
     if outcome is None or outcome.state == "completed":
         return
     if outcome.is_settled:
         raise typer.Exit(NO)
+    name = event.id if is_plain(event.id) else "EVENT"
     raise Pending(
-        f"The event {event.id} is stored, and its run has not ended: go on with `perdure result {event.id} --wait`."
+        f"The event {event.id} is stored, and its run has not ended: go on with `perdure result {name} --wait`."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pydantic import JsonValue
 
 from perdure.client import EventOutcome, PublishedEvent
+from perdure.values.printable import one_line
 
 __all__ = ["json_of", "outcome_lines", "published_line"]
 
@@ -22,14 +23,15 @@ def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
     """Yield the result of a single run as JSON, or what became of each run, or of the event without one."""
     if outcome.refused is not None:
         refused = outcome.refused
-        yield f"Dead letter {refused.number} ({refused.reason}): {refused.detail}"
+        yield f"Dead letter {refused.number} ({refused.reason}): {one_line(refused.detail)}"
         yield f"Look at it with `perdure dlq show {refused.number}`."
     if len(outcome.runs) == 1 and outcome.state == "completed" and outcome.runs[0].error is None:
         yield json.dumps(outcome.runs[0].result, ensure_ascii=False, indent=2)
         return
     for run in outcome.runs:
         result = "" if run.result is None else f" {json.dumps(run.result, ensure_ascii=False)}"
-        yield f"{run.workflow_id}: {run.kind or 'not begun'}{f': {run.error}' if run.error else ''}{result}"
+        error = f": {one_line(run.error)}" if run.error else ""
+        yield f"{one_line(run.workflow_id)}: {run.kind or 'not begun'}{error}{result}"
 
 
 def json_of(event: PublishedEvent, outcome: EventOutcome | None, warnings: list[str]) -> dict[str, JsonValue]:

@@ -19,7 +19,7 @@ from perdure.config.loader import load_settings
 from perdure.config.project import CONFIG_VARIABLE
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.local.approver import known_approvers
+from perdure.local.approver import known_approvers, unprotected_key
 from perdure.local.check import refuse_problems
 from perdure.local.modules import registered_workflows
 from perdure.local.reload import project_changes, reload_on_change
@@ -86,8 +86,10 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
 
 
 async def _warn(settings: Settings, *, as_json: bool) -> None:
-    """Print what is wrong with the approval policies: requests under them would wait for people that do not exist."""
+    """Print who else can sign on this machine, and which policies name workflows that do not exist."""
     policies = settings.approvals.policies
+    if settings.execution_engine == "local" and (risk := unprotected_key(settings)):
+        _print_warning(risk, as_json=as_json)
     if not policies:
         return
     try:
@@ -97,7 +99,11 @@ async def _warn(settings: Settings, *, as_json: bool) -> None:
     else:
         problems = policy_problems(policies, known, datetime.now(UTC), workflows=workflows)
     for problem in problems:
-        if as_json:
-            console.out(json.dumps({"event": "warning", "detail": problem}), highlight=False)
-        else:
-            console.print(plain(f"! {problem}"), soft_wrap=True)
+        _print_warning(problem, as_json=as_json)
+
+
+def _print_warning(what: str, *, as_json: bool) -> None:
+    if as_json:
+        console.out(json.dumps({"event": "warning", "detail": what}), highlight=False)
+    else:
+        console.print(plain(f"! {what}"), soft_wrap=True)

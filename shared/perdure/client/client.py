@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from perdure.approvers import SigningKey
+from perdure.approvers import SigningKey, check_digest, check_seen
 from perdure.bus import NatsBus
 from perdure.bus import connect as connect_bus
 from perdure.bus.views.requests import find_open_request
@@ -20,7 +20,7 @@ from perdure.client.published import PublishedEvent
 from perdure.client.publishing import new_event, publish_event
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
-from perdure.contracts import Progress, Receipt
+from perdure.contracts import ApprovalRequested, Progress, Receipt
 from perdure.contracts.outcomes import EventOutcome
 from perdure.local.discovery import discover
 
@@ -117,11 +117,27 @@ class Client:
         """
         return result_in(await self.wait(event, type=type, within=within))
 
+    async def request(self, request_id: str) -> ApprovalRequested:
+        """Return an open approval request, so that somebody or some program can look at it before deciding it.
+
+        Args:
+            request_id: The request, or a beginning of its id that no other open request has.
+
+        Raises:
+            DigestMismatch: It shows something else than its digest is about.
+            NotFound: There is no such request.
+            RequestNotOpen: It is settled.
+        """
+        request = await find_open_request(self._bus, request_id)
+        check_digest(request)
+        return request
+
     async def decide(  # noqa: PLR0913 (what a decision says)
         self,
         request_id: str,
         choice: Choice,
         *,
+        digest: str,
         key: Path | SigningKey,
         approver: str | None = None,
         comment: str = "",
@@ -132,6 +148,8 @@ class Client:
         Args:
             request_id: The request, or a beginning of its id that no other open request has.
             choice: ``approve``, ``reject``, or ``withdraw`` for a vote that was given before.
+            digest: The digest of the request that was looked at, as ``request`` returns it, or its first 12 digits or
+                more. A request with another digest is not decided.
             key: The private key, or its file (PKCS #8 in PEM).
             approver: Name of the approver in the approvers file; by default the name of the key's file.
             comment: Free text for the record and the run, at most 16,384 characters.
@@ -141,6 +159,7 @@ class Client:
             The receipt; ``accepted`` says whether the decision counts, ``reason`` why.
 
         Raises:
+            DigestMismatch: The request has another digest, or shows something else than its digest is about.
             NotFound: There is no such request.
             RequestNotOpen: It is settled.
             Pending: No receipt came in time. The decision is stored and will be judged: do not repeat it.
@@ -148,7 +167,8 @@ class Client:
         """
         signing = SigningKey.read(key) if isinstance(key, Path) else key
         name = approver or (key.stem if isinstance(key, Path) else None)
-        request = await find_open_request(self._bus, request_id)
+        request = await self.request(request_id)
+        check_seen(request, digest)
         return await publish_decision(
             self._bus, request, choice, approver=name, key=signing, comment=comment, within=within
         )

@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import uuid4
 
-from perdure.approvers import SigningKey
+from perdure.approvers import SigningKey, check_digest
 from perdure.bus import Bus
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
@@ -24,7 +24,12 @@ async def publish_decision(  # noqa: PLR0913 (what a decision says)
     comment: str = "",
     within: float = 30.0,
 ) -> Receipt:
-    """Sign a decision, publish it, and return its receipt; see ``Client.decide``."""
+    """Sign a decision, publish it, and return its receipt; see ``Client.decide``.
+
+    Raises:
+        DigestMismatch: The request shows something else than its digest is about.
+    """
+    check_digest(request)
     if not approver:
         raise PerdureError("Name the approver: a key that is no file has no name.")
     if len(comment) > LONGEST_COMMENT:

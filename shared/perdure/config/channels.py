@@ -37,7 +37,10 @@ class SlackSettings(_Section):
         signing_secret_file: A file with the app's signing secret, which verifies that clicks come from Slack.
         signing_secret_variable: The environment variable with the signing secret. Without a signing secret, messages
             have no buttons.
+        team_id: The id of your workspace, such as ``T012AB3CD``: only its members' clicks are decisions. Required with
+            a signing secret.
         base_url: The URL of Slack's Web API.
+        hooks_url: The URL below which Slack takes results of clicks. Nothing is posted anywhere else.
     """
 
     channel: str
@@ -45,7 +48,18 @@ class SlackSettings(_Section):
     token_variable: str = "SLACK_BOT_TOKEN"  # noqa: S105 (the name of a variable)
     signing_secret_file: Path | None = None
     signing_secret_variable: str | None = None
+    team_id: str | None = None
     base_url: str = "https://slack.com/api/"
+    hooks_url: str = "https://hooks.slack.com/"
+
+    @model_validator(mode="after")
+    def _decisions_are_of_one_workspace(self) -> Self:
+        if self.accepts_decisions and not self.team_id:
+            raise ValueError(
+                "buttons need the id of your workspace: add `team_id: T…`. "
+                "Slack in a browser shows it: https://app.slack.com/client/T…/"
+            )
+        return self
 
     @property
     def accepts_decisions(self) -> bool:
@@ -58,7 +72,7 @@ class WebhookSettings(_Section):
 
     Attributes:
         url: Where to post.
-        secret_file: A file with the shared secret, ``whsec_…``.
+        secret_file: A file with the shared secret, ``whsec_`` and base64 of at least 24 bytes.
         secret_variable: The notifier's environment variable with the secret. Without a secret, nothing is signed.
         answers: Whether holders of the secret may post decisions on behalf of any approver.
     """

@@ -29,9 +29,11 @@ class StdioServer(_ToolServer):
     Attributes:
         command: The program; it is looked up in PATH.
         args: Its arguments.
-        env: ``name: value`` pairs that the process gets in addition to a minimal environment.
+        env: ``name: value`` pairs that the process gets in addition to a minimal environment, in which ``HOME`` is a
+            folder of its own.
         env_from: Names of the worker's environment variables that it also gets: keys belong there, not in this file.
-        cwd: The folder in which it is started.
+        cwd: The folder in which it is started; by default one of its own, ``mcp/<name>`` in the state folder. In the
+            project's folder (``.``) it can read all that lies there, the state folder included.
     """
 
     command: str

@@ -2,16 +2,27 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from perdure.config.flow_control import FlowControl
 from perdure.config.section import Section
 from perdure.values.duration import Duration
+from perdure.values.reserved import is_reserved, reserved_text
 from perdure.values.window import Window
 
 __all__ = ["Route", "SignalWithStart"]
 
 Priority = Annotated[int, Field(ge=1, le=5)]
+
+
+def _own_name(name: str) -> str:
+    if is_reserved(name):
+        raise ValueError(reserved_text("signal", name))
+    return name
+
+
+SignalName = Annotated[str, AfterValidator(_own_name)]
+"""A signal of a workflow, which Perdure does not send itself."""
 
 
 class SignalWithStart(Section):
@@ -24,7 +35,7 @@ class SignalWithStart(Section):
     """
 
     start: str
-    signal: str
+    signal: SignalName
     input: str | dict[str, str] | None = None
 
 
@@ -64,7 +75,7 @@ class Route(Section):
     on: str
     when: str | None = None
     start: str | None = None
-    signal: str | None = None
+    signal: SignalName | None = None
     signal_with_start: SignalWithStart | None = None
     workflow_id: str | None = None
     input: str | dict[str, str] | None = None

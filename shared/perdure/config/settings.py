@@ -14,6 +14,7 @@ from perdure.config.approvals import ApprovalSettings
 from perdure.config.llm import LlmSettings, ProviderSettings
 from perdure.config.mcp import HttpServer, McpSettings, StdioServer
 from perdure.config.nats import NatsSettings
+from perdure.config.private_folder import keys_folder
 from perdure.config.project import DEFAULT_STATE
 from perdure.config.routes import Route
 from perdure.config.services import (
@@ -107,7 +108,9 @@ class Settings(BaseSettings):
     @property
     def keys_folder(self) -> Path:
         """``approvals.keys``, or its default."""
-        return self.approvals.keys or self.state / "keys"
+        if self.approvals.keys is not None:
+            return self.approvals.keys
+        return keys_folder(self.state) if self.execution_engine == "local" else self.state / "keys"
 
     @classmethod
     def settings_customise_sources(

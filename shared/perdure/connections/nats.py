@@ -1,7 +1,7 @@
 """Connection options, credentials and error texts of every NATS client in Perdure."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Final
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import BadSubjectError
 from nats.errors import Error as NatsError
 
 from perdure.config.settings import NatsSettings
@@ -17,16 +18,18 @@ from perdure.errors import SetupError
 
 __all__ = [
     "RECONNECT_SECONDS",
-    "accept_any_subject",
     "connection_options",
     "credentials",
     "inbox_prefix",
     "plain_client",
+    "protect_connection",
     "refusal",
 ]
 
 RECONNECT_SECONDS: Final = 0.25
 """Seconds between two connection attempts; nats-py tries each server in turn."""
+
+_LONGEST_LINE: Final = 4_096  # bytes
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +119,7 @@ async def plain_client(settings: NatsSettings, *, name: str) -> AsyncIterator[Cl
         error_cb=_log_refusal,
         **credentials(settings, "operator"),
     )
-    accept_any_subject(client)
+    protect_connection(client)
     try:
         yield client
     finally:
@@ -130,12 +133,21 @@ async def _log_refusal(error: Exception) -> None:
         _log.warning("%s", text)
 
 
-def accept_any_subject(client: Client) -> None:
-    """Make a client decode subjects that are not UTF-8 with backslash escapes.
+def protect_connection(client: Client) -> None:
+    """Keep a client's connection, whatever others publish and whatever it is asked to send.
 
-    nats-server accepts such subjects, and nats-py's read loop would end with a decoding error.
+    nats-server accepts subjects that are not UTF-8, and nats-py's read loop would end with a decoding error: they are
+    decoded with backslash escapes. The server closes a connection for good after a control line of more than 4,096
+    bytes (``max_control_line``): such a line raises ``BadSubjectError`` and is not sent.
     """
     client._build_message = partial(_message, client)  # type: ignore[method-assign]  # noqa: SLF001 (no public hook)
+    client._send_command = partial(_send, client._send_command)  # type: ignore[method-assign]  # noqa: SLF001 (likewise)
+
+
+async def _send(send: Callable[..., Awaitable[None]], command: bytes, priority: bool = False) -> None:
+    if len(command) > _LONGEST_LINE and command.find(b"\r\n", 0, _LONGEST_LINE) < 0:
+        raise BadSubjectError
+    await send(command, priority)
 
 
 def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)

@@ -3,6 +3,7 @@
 ``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ __all__ = [
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
+    "handler_names",
     "is_completed_elsewhere",
     "is_single_batch_activation",
     "load_workflow",
@@ -35,6 +37,20 @@ def workflow_name(candidate: Any) -> str | None:
 def activity_name(candidate: Any) -> str | None:
     """Return the name of an activity, or None if ``@activity.defn`` does not mark it."""
     return _name(candidate, _ACTIVITY)
+
+
+def handler_names(workflow_class: type) -> Iterator[tuple[str, str]]:
+    """Yield the kind and name of a workflow class and of each signal, query and update that it handles.
+
+    A dynamic one has no name and is left out; so is a class that is no workflow.
+    """
+    definition = vars(workflow_class).get(_WORKFLOW)
+    if definition is None:
+        return
+    own = {"workflow": (definition.name,)}
+    handled = {"signal": definition.signals, "query": definition.queries, "update": definition.updates}
+    for kind, names in (own | handled).items():
+        yield from ((kind, name) for name in names if name is not None)
 
 
 def load_workflow(runner: WorkflowRunner, workflow_class: type) -> None:

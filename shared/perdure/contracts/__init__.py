@@ -1,5 +1,6 @@
 """The messages on the bus, as frozen pydantic models: pure data, no I/O."""
 
+from perdure.contracts.admin import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
 from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
@@ -21,7 +22,8 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
-from perdure.contracts.subjects import from_token, to_pattern, to_token
+from perdure.contracts.request_digest import content_digest, request_digest
+from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 
 __all__ = [
@@ -35,10 +37,13 @@ __all__ = [
     "ApprovalExpired",
     "ApprovalReminded",
     "ApprovalRequested",
+    "ApproverChanged",
+    "ApproversFileRead",
     "BatchReport",
     "CancelWorkflow",
     "Comment",
     "DeadLetter",
+    "DeadLetterSettled",
     "Decision",
     "DocumentReport",
     "DocumentSubmitted",
@@ -47,6 +52,7 @@ __all__ = [
     "EventReference",
     "Message",
     "Notification",
+    "PoliciesRead",
     "Policy",
     "Progress",
     "ProgressKind",
@@ -61,8 +67,11 @@ __all__ = [
     "StartWorkflow",
     "Usage",
     "Vote",
+    "content_digest",
     "from_token",
     "in_order",
+    "read_token",
+    "request_digest",
     "to_pattern",
     "to_token",
 ]

@@ -1,12 +1,14 @@
 """Alerts: notifications from a run that need no decision."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import JsonValue, PositiveInt
 
 from perdure.contracts.approvals import Severity
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.open_words import OPEN
 
 __all__ = ["Alert"]
 
@@ -33,7 +35,7 @@ class Alert(Message):
     number: PositiveInt
     title: str
     details: JsonValue = None
-    severity: Severity = "normal"
+    severity: Annotated[Severity, OPEN] = "normal"
     roles: tuple[str, ...] = ()
     raised_at: Instant
 
@@ -41,6 +43,11 @@ class Alert(Message):
     def address(self) -> tuple[str, ...]:
         """``<workflow>.<workflow id>``."""
         return (self.workflow, self.workflow_id)
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``raised_at``."""
+        return self.raised_at
 
     @property
     def message_id(self) -> str:

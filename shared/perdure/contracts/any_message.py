@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from perdure.contracts.admin import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
 from perdure.contracts.alerts import Alert
 from perdure.contracts.approvals import (
     ApprovalDecided,
@@ -28,10 +29,14 @@ AnyMessage = Annotated[
     | ApprovalExpired
     | ApprovalReminded
     | ApprovalRequested
+    | ApproverChanged
+    | ApproversFileRead
     | CancelWorkflow
     | DeadLetter
+    | DeadLetterSettled
     | Decision
     | Notification
+    | PoliciesRead
     | Progress
     | Receipt
     | SignalWorkflow

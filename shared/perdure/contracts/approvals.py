@@ -1,11 +1,13 @@
 """Approval requests, and the facts that follow each: reminded, escalated, then decided or expired."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, JsonValue, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.policy import Policy, Vote
 
 __all__ = [
@@ -52,8 +54,15 @@ class ApprovalRequested(AboutRequest):
         action: What the run will do on approval, as any JSON; part of the digest. Absent if the run does not name it.
         severity: How urgent it is.
         policy: Who may vote, how many votes it takes, and what happens without them.
-        requester: The person on whose behalf the run requests approval, if known.
-        digest: SHA-256 of exactly what will happen on approval, in hex. A decision names the digest it saw.
+        requester: The approver who requests it, known by a decision that they signed.
+        on_behalf_of: Whom or what the run works for, as it says itself: text that nobody has verified.
+        digest: SHA-256 of what the request shows, in hex. A decision names the digest that its approver saw, and every
+            client computes it from the fields of the request before it signs. For ``digest_version`` 2: take the object
+            with exactly the fields title, details, action, policy, severity, requester, on_behalf_of, workflow,
+            workflow_id, run_id, request_id and expires_at, each with the value that this message has (null if it has
+            none), and hash its RFC 8785 form.
+        digest_version: How the digest is made. 1, or absent: SHA-256 of the JSON of title, details and (unless null)
+            action, with sorted keys and no spaces; only requests of older runs have it.
         opened_at: When the run opened the request (UTC).
         expires_at: A decision stored after this instant (UTC) is refused. Absent: the run waits for ever.
         first_run_id: Temporal's id of the first run in the continue-as-new chain. A later run of the same workflow id
@@ -64,13 +73,20 @@ class ApprovalRequested(AboutRequest):
     title: str
     details: JsonValue = None
     action: JsonValue = None
-    severity: Severity = "normal"
+    severity: Annotated[Severity, OPEN] = "normal"
     policy: Policy = Policy()
     requester: str | None = None
+    on_behalf_of: str | None = None
     digest: Sha256
+    digest_version: PositiveInt = 1
     opened_at: Instant
     expires_at: Instant | None = None
     first_run_id: str | None = None
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``opened_at``."""
+        return self.opened_at
 
     @property
     def message_id(self) -> str:
@@ -133,6 +149,11 @@ class ApprovalDecided(AboutRequest):
     decided_at: Instant
 
     @property
+    def occurred_at(self) -> datetime | None:
+        """``decided_at``."""
+        return self.decided_at
+
+    @property
     def message_id(self) -> str:
         """One for each request: it is decided once."""
         return f"decided.{self.run_id}.{self.request_id}"
@@ -151,6 +172,11 @@ class ApprovalExpired(AboutRequest):
     expired_at: Instant
     reason: str = "nobody answered in time"
     silence: Literal["reject", "approve"] = "reject"
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``expired_at``."""
+        return self.expired_at
 
     @property
     def message_id(self) -> str:

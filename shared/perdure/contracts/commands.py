@@ -1,5 +1,6 @@
 """Commands from ingest to the orchestrator: start, signal or cancel a run."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
@@ -14,6 +15,11 @@ class EventReference(BaseModel):
     """The event that caused a command, without its data.
 
     Attributes:
+        id: The event's id.
+        type: What happened, dotted.
+        source: The publisher, a URI reference.
+        subject: What it happened to.
+        time: When it happened, by the publisher's clock.
         stream_sequence: Its sequence number in the EVENTS stream.
     """
 
@@ -82,6 +88,11 @@ class StartWorkflow(Message):
         return self.key
 
     @property
+    def occurred_at(self) -> datetime | None:
+        """``event.time``."""
+        return self.event.time
+
+    @property
     def message_id(self) -> str:
         """One for each run and content: another event of the same id is refused, not deduplicated."""
         return f"start.{self.workflow_id}.{self.digest[:16]}"
@@ -122,6 +133,11 @@ class SignalWorkflow(Message):
     def address(self) -> tuple[str, ...]:
         """``<signal>``: the workflow type is not known before the run is found."""
         return (self.signal,)
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``event.time``."""
+        return self.event.time
 
     @property
     def message_id(self) -> str:

@@ -1,11 +1,12 @@
 """Dead letters: messages that a service gave up on, with the reason."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.open_words import OPEN
 
 __all__ = ["DeadLetter", "Reason"]
 
@@ -18,6 +19,7 @@ Reason = Literal[
     "no_route",
     "bad_expression",
     "bad_data",
+    "reserved_name",
     "duplicate_id",
     "run_exists",
     "unknown_workflow",
@@ -49,7 +51,7 @@ class DeadLetter(Message):
 
     type: Literal["dlq"] = "dlq"
     service: str
-    reason: Reason
+    reason: Annotated[Reason, OPEN]
     detail: str
     original_subject: str
     stream: str

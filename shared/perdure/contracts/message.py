@@ -1,5 +1,6 @@
 """The base class of all messages."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -36,6 +37,11 @@ class Message(BaseModel):
     @property
     def partition_key(self) -> str | None:
         """What it is grouped by, for readers of headers alone: CloudEvents' extension ``partitionkey``."""
+        return None
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """The CloudEvents attribute ``time``: the same in every resend; None if the message holds no such instant."""
         return None
 
     @property

@@ -1,9 +1,10 @@
 """Notifications: the record of what the notifier sent, channel by channel."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.open_words import OPEN
 
 __all__ = ["Notification"]
 
@@ -24,7 +25,7 @@ class Notification(Message):
     channel: str
     about: str
     workflow_id: str
-    outcome: Literal["sent", "failed", "skipped"]
+    outcome: Annotated[Literal["sent", "failed", "skipped"], OPEN]
     detail: str = ""
     sent_at: Instant
 

@@ -1,10 +1,11 @@
 """The NATS request/reply by which a publisher learns what became of an event, by the event's id."""
 
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt, model_validator
 
 from perdure.contracts.dead_letters import Reason
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.progress import ProgressKind
 
 __all__ = ["EVENT_OUTCOME", "EventOutcome", "EventQuery", "EventRun", "EventState", "RefusedEvent"]
@@ -67,8 +68,8 @@ class EventRun(_Body):
 
     workflow_id: str
     workflow: str | None = None
-    action: Literal["started", "signalled"] = "started"
-    kind: ProgressKind | None = None
+    action: Annotated[Literal["started", "signalled"], OPEN] = "started"
+    kind: Annotated[ProgressKind, OPEN] | None = None
     result: JsonValue = None
     error: str | None = None
 
@@ -85,7 +86,7 @@ class RefusedEvent(_Body):
 
     number: int
     service: str
-    reason: Reason
+    reason: Annotated[Reason, OPEN]
     detail: str
 
 
@@ -103,7 +104,7 @@ class EventOutcome(_Body):
     """
 
     id: str
-    state: EventState
+    state: Annotated[EventState, OPEN]
     stream_sequence: int | None = None
     data_digest: str | None = None
     runs: tuple[EventRun, ...] = ()

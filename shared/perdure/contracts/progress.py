@@ -1,12 +1,14 @@
 """Progress: the numbered facts that each run publishes about itself."""
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from datetime import datetime
+from typing import Annotated, Final, Literal
 
 from pydantic import JsonValue, NonNegativeInt, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.usage import RunUsage
 
 __all__ = ["ENDINGS", "Progress", "ProgressKind", "in_order"]
@@ -56,7 +58,7 @@ class Progress(Message):
     workflow_id: str
     run_id: str
     sequence: PositiveInt
-    kind: ProgressKind
+    kind: Annotated[ProgressKind, OPEN]
     step: str | None = None
     attempt: PositiveInt = 1
     part: NonNegativeInt = 0
@@ -76,6 +78,11 @@ class Progress(Message):
     def partition_key(self) -> str | None:
         """Its ``key``."""
         return self.key
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """``at``."""
+        return self.at
 
     @property
     def message_id(self) -> str:

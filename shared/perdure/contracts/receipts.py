@@ -1,8 +1,10 @@
 """Receipts: whether a decision counts, and why."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.open_words import OPEN
+from perdure.contracts.subjects import SubjectId
 
 __all__ = ["Receipt", "ReceiptCode"]
 
@@ -46,18 +48,23 @@ class Receipt(Message):
         code: Why, for programs.
         reason: Why, for people.
         place: ``DECISIONS.<sequence>`` of a message that may not come from the approver or may have counted before:
-            a replay, a forgery, or a decision on a run that has ended. Absent in other receipts.
+            a replay, a forgery, or a decision on a run that has ended or not begun. Absent in other receipts.
         approvers_digest: SHA-256 of the approvers file that verified the decision, in hex. Absent if none did.
     """
 
     type: Literal["receipts"] = "receipts"
-    request_id: str
+    request_id: SubjectId
     decision_id: str
     accepted: bool
-    code: ReceiptCode = "refused"
+    code: Annotated[ReceiptCode, OPEN] = "refused"
     reason: str
     place: str | None = None
     approvers_digest: Sha256 | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other receipt of the decision follows."""
+        return self.code != "waiting"
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -66,5 +73,6 @@ class Receipt(Message):
 
     @property
     def message_id(self) -> str:
-        """One for each decision, and one for each replay or forgery of it."""
-        return ".".join(["receipt", self.decision_id, *([self.place] if self.place else [])])
+        """One for each decision, one for each replay or forgery of it, and one for each wait before another."""
+        place = [self.place] if self.place else []
+        return ".".join(["receipt", self.decision_id, *place, *(["waiting"] if not self.is_final else [])])

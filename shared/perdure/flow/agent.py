@@ -33,6 +33,8 @@ class Agent:
         start_to_close_timeout: For one attempt; by default ten minutes.
         tool_errors: What a failed tool call of the model does: ``tell`` returns the error to the model, ``raise`` fails
             the run.
+        on_behalf_of: Whom or what the agent works for: requests to approve its tool calls show this text. Nobody
+            verifies it.
     """
 
     if not TYPE_CHECKING:  # type checkers see only the constructor, and report unknown options themselves
@@ -56,10 +58,11 @@ class Agent:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
+        on_behalf_of: str | None = None,
     ) -> None:
         options = StepOptions(retry_policy, start_to_close_timeout)
         self.name = name
-        self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), options)
+        self._box = box = Toolbox(name, tuple(server_names), function_tools(functions), options, on_behalf_of)
         self.tools = Tools(box)
         self.resources = Resources(box)
         self.prompts = Prompts(box)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from opentelemetry import trace
-from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
@@ -18,18 +17,19 @@ from perdure.contracts import (
     Escalation,
     Policy,
     Severity,
+    Vote,
+    content_digest,
 )
 from perdure.flow.approval_schedule import about, schedule
 from perdure.flow.ballot import Conclusion
 from perdure.flow.facts import Fact
 from perdure.flow.outcomes import ApprovalOutcome, Approved, Expired, Rejected
-from perdure.flow.request_digest import request_digest, reviewable_json
+from perdure.flow.request_opening import RequestContent, new_request
+from perdure.flow.reviewable_json import reviewable_json
 from perdure.flow.run import Run
 from perdure.flow.waiting import wait_until
 
 __all__ = ["approval"]
-
-_ANY_WORKFLOW: Final = "*"
 
 _tracer: Final = trace.get_tracer("perdure.flow")
 
@@ -41,7 +41,8 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
     action: Any = None,
     severity: Severity = "normal",
     policy: Policy | None = None,
-    requester: str | None = None,
+    requester: Vote | str | None = None,
+    on_behalf_of: str | None = None,
     timeout: timedelta | None = None,
     remind_every: timedelta | None = None,
     escalate: Sequence[Escalation] = (),
@@ -54,21 +55,34 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
             Sets are shown in the order of their items' JSON text.
         action: What will be done on approval, likewise; ``Approved.authorises`` compares it with what is then done.
         severity: How much depends on a quick decision; the notifier routes by it.
-        policy: Who may vote and how many votes it takes; by default the policy of this workflow in ``perdure.yaml``.
-        requester: The person on whose behalf the run requests it. They may not vote, unless the policy allows it.
+        policy: Who may vote and how many votes it takes. It can only tighten the policy of this workflow in
+            ``perdure.yaml``; fields that it does not set are as there.
+        requester: The approver who requests it, as one of the ``votes`` of an earlier outcome. They may not vote,
+            unless the policy allows it. A name as text has the same effect, but proves nothing: the request shows it as
+            ``on_behalf_of``.
+        on_behalf_of: Whom or what the run works for, shown to reviewers; anybody may have written it.
         timeout: No vote counts after this time. Without it, here and in the policy, the run waits for ever.
         remind_every: How often to remind; by default as the policy says.
         escalate: Who may vote later; by default as the policy says.
 
     Raises:
+        ApplicationError: This policy and the operator's cannot be met together.
         TypeError: Details or action contain parts in an order that another process would not repeat.
+        ValueError: Details or action contain a number that JSON programs round, such as an integer beyond 2^53.
     """
     run = Run.current()
-    shown, done = reviewable_json(details), reviewable_json(action)
     given = {"timeout": timeout, "remind_every": remind_every, "escalate": tuple(escalate)}
-    policy = policy or await _configured_policy(run)
-    policy = Policy.model_validate({**dict(policy), **{name: value for name, value in given.items() if value}})
-    request = _request(run, title, shown, action=done, severity=severity, policy=policy, requester=requester)
+    content = RequestContent(
+        title=title,
+        details=reviewable_json(details),
+        action=reviewable_json(action),
+        severity=severity,
+        requester=requester,
+        on_behalf_of=on_behalf_of,
+        policy=policy,
+        given={name: value for name, value in given.items() if value},
+    )
+    request = await new_request(run, content)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
         conclusion, receipts = run.approvals.open(request)
         try:
@@ -86,40 +100,6 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
         return await _decided(run, request, conclusion.result())
 
 
-async def _configured_policy(run: Run) -> Policy:
-    policies = (await run.rules()).approvals
-    return policies.get(workflow.info().workflow_type) or policies.get(_ANY_WORKFLOW) or Policy()
-
-
-def _request(  # noqa: PLR0913 (the fields of a request)
-    run: Run,
-    title: str,
-    details: JsonValue,
-    *,
-    action: JsonValue,
-    severity: Severity,
-    policy: Policy,
-    requester: str | None,
-) -> ApprovalRequested:
-    info, now = workflow.info(), workflow.now()
-    return ApprovalRequested(
-        workflow=info.workflow_type,
-        workflow_id=info.workflow_id,
-        run_id=info.run_id,
-        request_id=run.approvals.next_request_id(),
-        title=title,
-        details=details,
-        action=action,
-        severity=severity,
-        policy=policy,
-        requester=requester,
-        digest=request_digest(title, details, action),
-        opened_at=now,
-        expires_at=None if policy.timeout is None else now + policy.timeout,
-        first_run_id=info.first_execution_run_id,
-    )
-
-
 async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.Future[Conclusion]) -> bool:
     """Wait for the conclusion, reminding and escalating meanwhile; returns False if the request expires first."""
     for due, fact in schedule(request):
@@ -132,6 +112,9 @@ async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.F
             run.approvals.close(request.request_id, "request_expired", "nobody answered the request in time")
             return False
         if isinstance(fact, ApprovalEscalated):
+            await run.approvals.settled()  # those who voted before the escalation could still vote
+            if conclusion.done():
+                break
             run.approvals.escalate(request.request_id, request.policy.rungs[fact.count - 1])
         await run.publisher.publish([fact])
     await wait_until(conclusion.done)
@@ -171,4 +154,4 @@ def _facts_of(run: Run, request: ApprovalRequested, conclusion: Conclusion) -> l
 
 
 def _action_digest(request: ApprovalRequested) -> str | None:
-    return None if request.action is None else request_digest("", action=request.action)
+    return None if request.action is None else content_digest("", action=request.action)

@@ -8,6 +8,8 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Severity, Vote
+from perdure.flow.vote_conflicts import same_person, same_proxy
+from perdure.values.role_quorums import missing_votes
 
 __all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
@@ -30,7 +32,8 @@ class ReceivedDecision(BaseModel):
     Attributes:
         decision_id: The message id under which it was published.
         place: ``<stream>.<sequence>``; the same decision at another place is a replay.
-        roles: The approver's roles when it arrived.
+        roles: The approver's roles when it arrived, and those of the people whom they stood in for.
+        own_roles: Only the approver's own roles; None if they are not known.
         stands_in_for: The absent people whom the approver stood in for when it arrived.
         proxy: The program that signed for the approver, if they did not sign themselves.
         proxy_severities: The severities of the requests that the proxy may sign for; empty: all.
@@ -45,6 +48,7 @@ class ReceivedDecision(BaseModel):
     decision: Decision
     place: str = ""
     roles: tuple[str, ...] = ()
+    own_roles: tuple[str, ...] | None = None
     stands_in_for: tuple[str, ...] = ()
     proxy: str | None = None
     proxy_severities: tuple[Severity, ...] = ()
@@ -105,7 +109,8 @@ class Ballot:
 
     def __post_init__(self) -> None:
         self._people = set(self.request.policy.people)
-        self._roles = {*self.request.policy.roles, *(self.request.policy.veto_roles if self._is_limited() else ())}
+        roles = self.request.policy.voting_roles
+        self._roles = {*roles, *(self.request.policy.veto_roles if self._is_limited() else ())}
 
     def add_approvers(self, rung: Escalation) -> None:
         """Let the people and roles of an escalation vote too, or instead."""
@@ -145,8 +150,8 @@ class Ballot:
             return "decision_expired", "the decision itself had expired when it arrived"
         if request.expires_at is not None and request.expires_at < now:
             return "request_expired", "the request had expired when it arrived"
-        if received.proxy is not None and not request.policy.proxies:
-            return "not_allowed", f"{received.proxy} signed it: this request takes only what people sign themselves"
+        if why := self._proxy_not_allowed(received):
+            return "not_allowed", why
         if decision.decision == "withdraw":
             return None if before else ("nothing_to_withdraw", "you have no vote on this request")
         if why := self._not_allowed(received):
@@ -154,11 +159,39 @@ class Ballot:
         if before is not None:
             why = f"you voted {before.decision.decision} before: you may withdraw it until the request is settled"
             return "duplicate", why
+        if request.digest_version > 1 and (why := self._counted_before(received)):  # histories of version 1 hold both
+            return "duplicate", why
         return None
+
+    def _proxy_not_allowed(self, received: ReceivedDecision) -> str | None:
+        if received.proxy is None:
+            return None
+        if not self.request.policy.proxies:
+            return f"{received.proxy} signed it: this request takes only what people sign themselves"
+        if received.proxy_severities and self.request.severity not in received.proxy_severities:
+            allowed = ", ".join(received.proxy_severities)
+            return f"{received.proxy} signed it, and may sign for requests of severity {allowed} only"
+        return None
+
+    def _counted_before(self, received: ReceivedDecision) -> str | None:
+        """Return why a vote that counts already counts for this one too; None if none does."""
+        for vote in self._votes.values():
+            if why := same_person(vote, received, self._votes_for_themselves):
+                return why
+        if self.request.policy.distinct_people or self._vetoes(received):
+            return None
+        return next(filter(None, (same_proxy(vote, received) for vote in self._votes.values())), None)
+
+    def _votes_for_themselves(self, received: ReceivedDecision) -> bool:
+        """Return whether somebody may vote also without the people whom they stand in for."""
+        own = set(received.own_roles or ())
+        return not self._is_limited() or received.decision.approver in self._people or bool(own & self._roles)
 
     def _not_allowed(self, received: ReceivedDecision) -> str | None:
         policy, approver = self.request.policy, received.decision.approver
         names = {approver, *received.stands_in_for}
+        if excluded := sorted(names & set(policy.excluded)):
+            return f"{excluded[0]} may not vote on this request"
         if self.request.requester in names and not policy.requester_may_answer:
             return f"{self.request.requester} requested it, and so may not vote"
         if not self._is_limited() or names & self._people or set(received.roles) & self._roles:
@@ -168,22 +201,37 @@ class Ballot:
     def _conclude(self, received: ReceivedDecision) -> None:
         policy, choice = self.request.policy, received.decision.decision
         alike = [vote for vote in self._votes.values() if vote.decision.decision == choice]
-        enough = policy.quorum if choice == "approve" else policy.rejections
-        vetoes = choice == "reject" and bool(set(received.roles) & set(policy.veto_roles))
-        if choice != "withdraw" and (vetoes or len(alike) >= enough):
+        if choice == "approve":
+            enough = len(alike) >= policy.quorum and not missing_votes(policy.role_quorums, map(_roles_of, alike))
+        else:
+            enough = len(alike) >= policy.rejections or self._vetoes(received)
+        if choice != "withdraw" and enough:
             votes = tuple(
                 Vote(approver=vote.decision.approver, comment=vote.decision.comment, proxy=vote.proxy) for vote in alike
             )
             self.conclusion = Conclusion(choice, received, votes)
 
+    def _vetoes(self, received: ReceivedDecision) -> bool:
+        return received.decision.decision == "reject" and bool(
+            set(received.roles) & set(self.request.policy.veto_roles)
+        )
+
     def _tally(self, decision: Decision) -> str:
         policy = self.request.policy
-        alike = sum(vote.decision.decision == decision.decision for vote in self._votes.values())
-        return f"{alike} of {policy.quorum if decision.decision == 'approve' else policy.rejections}"
+        alike = [vote for vote in self._votes.values() if vote.decision.decision == decision.decision]
+        if decision.decision == "reject":
+            return f"{len(alike)} of {policy.rejections}"
+        missing = missing_votes(policy.role_quorums, map(_roles_of, alike))
+        waits = ", ".join(f"{count} of role {role}" for role, count in missing.items())
+        return f"{len(alike)} of {policy.quorum}{f', still without {waits}' if waits else ''}"
 
     def _is_limited(self) -> bool:
-        return bool(self._people or self._roles or self.request.policy.roles)
+        return bool(self._people or self._roles or self.request.policy.voting_roles)
 
     def _eligible(self) -> Iterator[str]:
         yield from sorted(self._people)
         yield from (f"role {role}" for role in sorted(self._roles))
+
+
+def _roles_of(vote: ReceivedDecision) -> set[str]:
+    return set(vote.roles)

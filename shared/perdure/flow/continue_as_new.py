@@ -4,9 +4,6 @@ from typing import Any, Final
 
 from temporalio import workflow
 
-from perdure.flow.facts import CARRIED_STATE_MEMO
-from perdure.flow.run import Run
-
 __all__ = ["renew_when_long"]
 
 _LONGEST: Final = 4 * 1024 * 1024
@@ -27,7 +24,4 @@ async def renew_when_long(*args: Any, longest: int = _LONGEST) -> None:
     info = workflow.info()
     if not info.is_continue_as_new_suggested() and info.get_current_history_size() < longest:
         return
-    run = Run.current()
-    await run.publisher.all_published()
-    memo = {name: workflow.memo_value(name) for name in workflow.memo()}
-    workflow.continue_as_new(args=args, memo={**memo, CARRIED_STATE_MEMO: run.carried_state()})
+    workflow.continue_as_new(args=args)

@@ -112,7 +112,8 @@ class CarriedState(Payload):
         usage: What the chain has used so far; limits count it.
         model_requests: How many requests to models were made.
         approvals_requested: How many approvals were requested; the ids of requests go on counting.
-        early_decisions: Decisions on requests that are not open yet.
+        early_decisions: Decisions on requests that are not open yet. A run believes only their places.
+        judged_places: The sequences in DECISIONS of what was judged last: it has its receipts.
     """
 
     began_at: AwareDatetime | None = None
@@ -120,3 +121,4 @@ class CarriedState(Payload):
     model_requests: NonNegativeInt = Field(default=0, alias="requests")
     approvals_requested: NonNegativeInt = Field(default=0, alias="asked")
     early_decisions: tuple[ReceivedDecision, ...] = Field(default=(), alias="early")
+    judged_places: tuple[int, ...] = ()

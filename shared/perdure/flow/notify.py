@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import workflow
 
 from perdure.contracts import Alert, Severity
-from perdure.flow.request_digest import reviewable_json
+from perdure.flow.reviewable_json import reviewable_json
 from perdure.flow.run import Run
 
 __all__ = ["alert", "note"]

@@ -5,8 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from temporalio.exceptions import ApplicationError
 
-from perdure.contracts import Vote
-from perdure.flow.request_digest import request_digest, reviewable_json
+from perdure.contracts import Vote, content_digest
+from perdure.flow.reviewable_json import reviewable_json
 
 __all__ = ["ApprovalOutcome", "Approved", "Expired", "Rejected"]
 
@@ -38,7 +38,7 @@ class Approved(_Outcome):
             ApplicationError: The action differs from the one that was shown, or none was shown. It fails the run
                 unless the workflow catches it.
         """
-        if self.action_digest is None or request_digest("", action=reviewable_json(action)) != self.action_digest:
+        if self.action_digest is None or content_digest("", action=reviewable_json(action)) != self.action_digest:
             raise ApplicationError(
                 "What is about to be done is not what was approved.",
                 type="NotAuthorised",

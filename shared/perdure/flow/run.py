@@ -74,12 +74,13 @@ class Run:
             model_requests=self.usage.model_requests,
             approvals_requested=self.approvals.requested,
             early_decisions=self.approvals.early_decisions,
+            judged_places=self.approvals.judged_places,
         )
 
     def _restore(self, carried: CarriedState) -> None:
         self.began_at = carried.began_at or self.began_at
         self.usage.used, self.usage.model_requests = carried.usage, carried.model_requests
-        self.approvals.restore(carried.approvals_requested, carried.early_decisions)
+        self.approvals.restore(carried.approvals_requested, carried.early_decisions, carried.judged_places)
 
 
 async def _read_rules() -> OperatorRules:

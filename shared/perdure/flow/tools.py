@@ -36,6 +36,7 @@ class Toolbox:
     servers: tuple[str, ...]
     functions: dict[str, FunctionTool]
     options: StepOptions
+    on_behalf_of: str | None = None
 
     async def use(
         self,
@@ -70,7 +71,8 @@ class Toolbox:
     async def _call_if_approved(
         self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions
     ) -> ToolResult:
-        match await approval(f"May {self.agent} call {tool}?", details={"tool": tool, **_all_arguments(request)}):
+        details = {"tool": tool, **_all_arguments(request)}
+        match await approval(f"May {self.agent} call {tool}?", details=details, on_behalf_of=self.on_behalf_of):
             case Approved(by=by):
                 return await self._perform(request.model_copy(update={"approved_by": by}), tool, options)
             case other:

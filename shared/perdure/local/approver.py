@@ -1,18 +1,42 @@
 """Creates the keys of a local suite: one for its user as approver, one for its notifier as signing proxy."""
 
 import getpass
+from typing import Final
 
 from perdure.approvers import Approver, ApproversFile, Directory, PublicKey, SigningKey
 from perdure.approvers.enrolment import enrol
+from perdure.approvers.keys import is_encrypted
+from perdure.config.private_folder import private_folder
 from perdure.config.settings import Settings
 
-__all__ = ["ensure_approver", "ensure_notifier", "known_approvers"]
+__all__ = ["ONE_PERSON", "ensure_approver", "ensure_notifier", "known_approvers", "login_name", "unprotected_key"]
+
+ONE_PERSON: Final = (
+    "The key of {} is not encrypted: on this machine agent and approver are one person, for whatever runs as this user "
+    "can sign with it."
+)
 
 
 def ensure_approver(settings: Settings) -> None:
-    """Enrol the login user as an approver, unless an approvers file exists or the configuration names one."""
+    """Enrol the login user as an approver, unless an approvers file exists or the configuration names one.
+
+    The key is not encrypted, for nobody may be there to ask: ``unprotected_key`` says so.
+    """
     if _is_missing(settings):
-        enrol(ApproversFile(settings.approvers_file), settings.keys_folder, _login_name())
+        enrol(ApproversFile(settings.approvers_file), settings.keys_folder, login_name())
+
+
+def unprotected_key(settings: Settings) -> str | None:
+    """Return a sentence if an approver's key on this machine can be read by whatever runs as the same user."""
+    folder = settings.keys_folder
+    open_keys = sorted(file.stem for file in folder.glob("*.pem") if "~" not in file.stem and not is_encrypted(file))
+    if not open_keys:
+        return None
+    where = f" {folder} lies in the state folder: move it to {private_folder(settings.state) / 'keys'}."
+    return (
+        f"{ONE_PERSON.format(', '.join(open_keys))}{where if folder == settings.state / 'keys' else ''} "
+        f"`perdure approvers rotate {open_keys[0]} --protect passphrase` makes one that is encrypted."
+    )
 
 
 def known_approvers(settings: Settings) -> Directory:
@@ -23,7 +47,7 @@ def known_approvers(settings: Settings) -> Directory:
     """
     if settings.execution_engine == "local" and _is_missing(settings):
         key = PublicKey(public=SigningKey.new().public)
-        return Directory(approvers={_login_name(): Approver(keys=(key,))})
+        return Directory(approvers={login_name(): Approver(keys=(key,))})
     return ApproversFile(settings.approvers_file).current()
 
 
@@ -38,7 +62,8 @@ def _is_missing(settings: Settings) -> bool:
     return settings.approvals.approvers is None and not settings.approvers_file.exists()
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Return the login name of whoever runs this process. Nobody authenticates it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # in a container a user may have no name

@@ -3,7 +3,6 @@
 from perdure.config.settings import NatsSettings, Settings, TemporalSettings
 from perdure.errors import Unavailable
 from perdure.local.absence import no_suite
-from perdure.local.nkeys import seed_file
 from perdure.local.state import State, read_endpoints
 
 __all__ = ["discover"]
@@ -29,7 +28,7 @@ def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSetting
         settings.nats.model_copy(
             update={
                 "servers": (endpoints.nats,),
-                "nkey_seed_file": seed_file(State(settings.state).nkeys, role),
+                "nkey_seed_file": State(settings.state).seed(role),
                 "inbox_prefix": None,
             }
         ),

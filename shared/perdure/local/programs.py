@@ -16,7 +16,6 @@ from perdure.config.yaml_file import config_file
 from perdure.connections.nats_greeting import suite_server_name
 from perdure.errors import SetupError
 from perdure.local.leases import PortLeases
-from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.ports import Requested, choose_ports, is_free, taken
 from perdure.local.program import Program, http_ready
 from perdure.local.provision import Provisioner
@@ -74,7 +73,7 @@ class SuitePrograms:
         self._requested = _requested(settings, names, options)
         self._ports: dict[str, int] = {}
         self._choose()
-        self._nkeys = ensure_nkeys(state.nkeys, ROLES) if self._embedded else {}
+        self._nkeys = state.ensure_seeds(ROLES) if self._embedded else {}
         self._provisioner = Provisioner(self._nats, self._operator, replicas=settings.nats.replicas)
 
     def all(self) -> list[Program]:
@@ -137,7 +136,7 @@ class SuitePrograms:
 
     def _operator(self) -> NatsSettings:
         where = f"nats://{_LOCALHOST}:{self._ports['nats']}"
-        return NatsSettings(servers=(where,), nkey_seed_file=seed_file(self._state.nkeys, "operator"))
+        return NatsSettings(servers=(where,), nkey_seed_file=self._state.seed("operator"))
 
     def _service(self, name: str) -> Program:
         service = service_of(name)
@@ -151,7 +150,7 @@ class SuitePrograms:
             variables[CONFIG_VARIABLE] = str(file.resolve())
         if self._embedded:
             variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://{_LOCALHOST}:{self._ports['nats']}"])
-            variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(seed_file(self._state.nkeys, service))
+            variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(self._state.seed(service))
             variables["PERDURE_TEMPORAL__HOST"] = _LOCALHOST
             variables["PERDURE_TEMPORAL__PORT"] = str(self._ports["temporal"])
         where = self._url(name)

@@ -3,7 +3,8 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from perdure.config.private_folder import private_folder
 from perdure.errors import SetupError
+from perdure.local.nkeys import ensure_nkeys, seed_file
 
 __all__ = ["STATE_VERSION", "Endpoints", "State", "read_endpoints"]
 
 STATE_VERSION: Final = 1
 
 _ENDPOINTS: Final = "endpoints.json"
+_OPERATOR: Final = "operator"
 _PORTS: Final = TypeAdapter(dict[str, int])
 
 
@@ -98,8 +102,29 @@ class State:
 
     @property
     def nkeys(self) -> Path:
-        """The folder of the NATS roles' seeds."""
+        """The folder of the NATS roles' seeds, but for the operator's."""
         return self.folder / "nkeys"
+
+    def seed(self, role: str) -> Path:
+        """Return the path of a role's seed; the operator, who may do everything, has it outside of the state folder."""
+        folder = private_folder(self.folder) if role == _OPERATOR else self.nkeys
+        return seed_file(folder, role)
+
+    def ensure_seeds(self, roles: Collection[str]) -> dict[str, str]:
+        """Create the missing seeds and return the public nkey of each role; the operator's of 0.1 is moved.
+
+        Raises:
+            SetupError: A seed file is invalid, or cannot be read or moved.
+        """
+        earlier, now = seed_file(self.nkeys, _OPERATOR), self.seed(_OPERATOR)
+        if earlier.exists() and not now.exists():
+            try:
+                now.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                shutil.move(earlier, now)
+            except OSError as error:
+                raise SetupError(f"The operator's seed cannot be moved from {earlier} to {now}: {error}.") from error
+        others = [role for role in roles if role != _OPERATOR]
+        return ensure_nkeys(self.nkeys, others) | ensure_nkeys(now.parent, [_OPERATOR])
 
     def remembered_ports(self) -> dict[str, int]:
         """Return the ports of the last start.

@@ -5,10 +5,11 @@ from typing import Literal
 
 from temporalio.client import Client
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, RawMessage
 from perdure.contracts import ApprovalRequested, Decision, Message
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
+from perdure.testing.throwaway_approvers import ThrowAwayApprovers
 
 __all__ = ["ReviewedBus", "ReviewerDecision"]
 
@@ -17,12 +18,18 @@ ReviewerDecision = Literal["approve", "reject"]
 
 
 class ReviewedBus(MemoryBus):
-    """A bus on which reviewers decide a request when it is published: later, skipped time might expire it."""
+    """A bus on which reviewers decide a request when it is published: later, skipped time might expire it.
+
+    Attributes:
+        client: Signals the runs, as the bridge does.
+        approvers: The reviewers with their keys; the worker verifies what they sign.
+    """
 
     client: Client
 
     def __init__(self, answers: Mapping[str, ReviewerDecision]) -> None:
         super().__init__()
+        self.approvers = ThrowAwayApprovers()
         self._answers = answers
 
     async def publish(self, message: Message) -> int:
@@ -31,18 +38,24 @@ class ReviewedBus(MemoryBus):
         if isinstance(message, ApprovalRequested):
             matching = (decided for title, decided in self._answers.items() if message.title.startswith(title))
             decided = next(matching, None)
-            for received in _decisions(message, decided) if decided else ():
-                await self.client.get_workflow_handle(message.workflow_id).signal(DECISION_SIGNAL, received)
+            for decision in _decisions(message, decided) if decided else ():
+                await self._hand_over(self.approvers.sign(decision, message.policy.voting_roles))
         return sequence
 
+    async def _hand_over(self, decision: Decision) -> None:
+        place = await self.publish_raw(RawMessage(decision.subject, decision.model_dump_json().encode(), {}))
+        received = ReceivedDecision(decision_id=decision.message_id, decision=decision, place=f"DECISIONS.{place}")
+        await self.client.get_workflow_handle(decision.workflow_id).signal(DECISION_SIGNAL, received)
 
-def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterator[ReceivedDecision]:
+
+def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterator[Decision]:
     """Yield the same decision from as many eligible people as the policy requires."""
     policy = request.policy
-    count = policy.quorum if decided == "approve" else policy.rejections
+    quorum = max(policy.quorum, sum(policy.role_quorums.values()))
+    count = quorum if decided == "approve" else policy.rejections
     others = ["reviewer", *(f"reviewer {number}" for number in range(2, count + 1))]
     for approver in [*policy.people, *others][:count]:
-        decision = Decision(
+        yield Decision(
             workflow_id=request.workflow_id,
             request_id=request.request_id,
             decision=decided,
@@ -50,4 +63,3 @@ def _decisions(request: ApprovalRequested, decided: ReviewerDecision) -> Iterato
             digest=request.digest,
             nonce=request.request_id,
         )
-        yield ReceivedDecision(decision_id=decision.message_id, decision=decision, roles=policy.roles)

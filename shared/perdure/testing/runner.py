@@ -97,7 +97,7 @@ class WorkflowRunner:
         registry = _registry((workflow, *children), configured.workflows, activities, mistakes)
         backends = AgentBackends(scripted, {name: _in_process(server) for name, server in (servers or {}).items()})
         bus = ReviewedBus(answers or {})
-        plugin = PerdurePlugin(configured, bus=bus, objects=MemoryObjects(), backends=backends)
+        plugin = PerdurePlugin(configured, bus=bus, objects=MemoryObjects(), backends=backends, approvers=bus.approvers)
         configuration = self._environment.client.config()
         configuration["plugins"] = [plugin]
         client = bus.client = Client(**configuration)

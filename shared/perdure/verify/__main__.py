@@ -1,7 +1,6 @@
 """The command line of the verifier: ``python -m perdure.verify``, or ``perdure admin check``."""
 
 import asyncio
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError, SetupError
 from perdure.runtime.exit import exit_process
+from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Comparison
@@ -89,7 +89,7 @@ def _main() -> object:
     except SystemExit as exit_:
         return exit_.code
     except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 (the error output)
+        print_error(f"perdure: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

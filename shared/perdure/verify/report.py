@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from perdure.values.printable import one_line
 from perdure.verify.judgement import CHECKS, Comparison
 
 __all__ = ["show_json", "show_report"]
@@ -29,7 +30,7 @@ def show_report(verdict: Comparison) -> None:
         console.print(f"{len(verdict.open_runs)} runs are open and were checked as far as they got.")
     for violation in verdict.violations:
         console.print(f"[red]✗[/] {violation.check:<9} ", end="")
-        console.print(f"{violation.id}: {violation.detail}", soft_wrap=True, markup=False)
+        console.print(one_line(f"{violation.id}: {violation.detail}"), soft_wrap=True, markup=False)
 
 
 def show_json(verdict: Comparison) -> None:

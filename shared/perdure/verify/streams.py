@@ -26,6 +26,7 @@ AUDITED: Final = (
     "RECEIPTS",
     "NOTIFICATIONS",
     "DLQ",
+    "ADMIN",
 )
 """The streams whose messages must all be in the audit store."""
 

@@ -1,6 +1,19 @@
 """What happens to the runs whose histories are recorded; each scene is a function, named after what it shows."""
 
-from tests.replay.scenes import agents, approvals, patterns, plain, programs, runs, sagas, signals
+from tests.replay.scenes import agents, approvals, decisions, patterns, plain, policies, programs, runs, sagas, signals
 from tests.replay.scenes.scene import SCENES, Scene
 
-__all__ = ["SCENES", "Scene", "agents", "approvals", "patterns", "plain", "programs", "runs", "sagas", "signals"]
+__all__ = [
+    "SCENES",
+    "Scene",
+    "agents",
+    "approvals",
+    "decisions",
+    "patterns",
+    "plain",
+    "policies",
+    "programs",
+    "runs",
+    "sagas",
+    "signals",
+]

@@ -1,6 +1,6 @@
 """Children, renewals, alerts, large values, and built-in workflows."""
 
-from perdure.flow.request_digest import request_digest
+from perdure.contracts import content_digest
 from tests.replay.recording import OPEN, Recording
 from tests.replay.scenes.scene import scene
 
@@ -27,7 +27,7 @@ async def renewed_twice(recording: Recording) -> None:
             request = (await recording.requested(number))[-1]
             if number == 1:  # an early answer goes along
                 early = request.model_copy(update={"request_id": f"{run.id}.3", "first_run_id": None})
-                await recording.decide(early, "bob", digest=request_digest("Round 1?"))
+                await recording.decide(early, "bob", digest=content_digest("Round 1?"))
             chain = recording.handle(run.id, request.run_id)
             if number < 3:
                 await recording.decide(request)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
-from perdure.flow.request_digest import request_digest
 from tests.support.people import approvers_file, signed
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide
+from tests.support.scenarios.actions import Decide
+from tests.support.scenarios.scenario import DELEGATES, ROLES
 
 
 def title_of(number: int) -> str:
@@ -26,8 +26,20 @@ class ScriptedApprovers:
     )
     revoked: dict[str, SigningKey] = field(default_factory=lambda: {name: SigningKey.new() for name in ROLES})
 
+    revocations: dict[str, datetime] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.file = approvers_file(self.path, self.directory)
+
+    def restore(self) -> None:
+        """Undo what an earlier scenario has edited."""
+        self.revocations.clear()
+        self.file = approvers_file(self.path, self.directory)
+
+    def revoke(self, who: str, at: datetime) -> None:
+        """Edit the file: the key of an approver is revoked from this instant on."""
+        self.revocations[who] = at
+        approvers_file(self.path, self.directory)
 
     def __repr__(self) -> str:
         return "the approvers"
@@ -39,13 +51,13 @@ class ScriptedApprovers:
             proxies={"slack": Proxy(keys=(PublicKey(public=self.keys["slack"].public),))},
         )
 
-    def body(self, planned: Decide, run_id: str, start: datetime) -> bytes:
-        """Return the body of the message that carries a decision."""
+    def body(self, planned: Decide, run_id: str, start: datetime, digest: str | None) -> bytes:
+        """Return the body of the message that carries a decision on a request with this digest, if it is published."""
         decision = signed(
             self._key(planned),
             planned.who,
             f"{run_id}.{planned.number}",
-            request_digest(title_of(planned.number) if planned.right_digest else "Something else?"),
+            digest if digest and planned.right_digest else "f" * 64,
             decision=planned.choice,
             nonce=f"{planned.nonce}",
             expires_at=None
@@ -57,7 +69,7 @@ class ScriptedApprovers:
     def _approver(self, name: str) -> Approver:
         away = tuple(delegate for delegate, absent in DELEGATES.items() if absent == name)
         revoked = PublicKey(public=self.revoked[name].public, revoked=datetime(2026, 1, 1, tzinfo=UTC))
-        keys = (revoked, PublicKey(public=self.keys[name].public))
+        keys = (revoked, PublicKey(public=self.keys[name].public, revoked=self.revocations.get(name)))
         return Approver(roles=ROLES[name], keys=keys, away=Away(to=away) if away else None)
 
     def _key(self, planned: Decide) -> SigningKey:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from tests.support.scenarios.scenario import Scenario
+from tests.support.scenarios.scenario import Decide, Scenario
 
-_BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run"}
+_BY_PLACE: Final = {"replayed", "unsigned", "forged", "unknown_key", "revoked_key", "unknown_run", "no_longer_asked"}
 
 
 def expected_receipts(scenario: Scenario, run_id: str, codes: dict[int, str]) -> dict[str, str]:
@@ -22,3 +22,12 @@ def expected_receipts(scenario: Scenario, run_id: str, codes: dict[int, str]) ->
             place = f".DECISIONS.{stored.place}" if code in _BY_PLACE else ""
             receipts[f"receipt.{run_id}.{number}.{who}.{nonce}{place}"] = code
     return receipts
+
+
+def with_claims(scenario: Scenario, codes: dict[int, str]) -> dict[int, str]:
+    """Return the codes of a run behind a bridge: a repetition of what reached it is a replay, also after its end."""
+    first: dict[Decide, int] = {}
+    for stored in scenario.stream:
+        first.setdefault(stored.decision, stored.place)
+    reached = {stored.place: codes.get(first[stored.decision]) != "unknown_run" for stored in scenario.stream}
+    return {place: "replayed" if code == "unknown_run" and reached[place] else code for place, code in codes.items()}

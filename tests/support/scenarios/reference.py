@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
+from tests.support.scenarios.scenario import DELEGATES, ROLES, Decide, Request, Scenario, StoredDecision
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
@@ -42,8 +42,8 @@ class ExpectedRun:
 
 
 def expected_run(scenario: Scenario) -> ExpectedRun:
-    codes: dict[int, str] = {it.place: it.decision.flaw for it in scenario.stream if it.decision.flaw}
-    readable = [it for it in scenario.stream if not it.decision.flaw]
+    codes: dict[int, str] = {it.place: it.flaw for it in scenario.stream if it.flaw}
+    readable = [it for it in scenario.stream if not it.flaw]
     first = {it.key: it.place for it in reversed(readable)}
     originals = [it for it in readable if first[it.key] == it.place]
     ended, opened = list[ExpectedRequest](), _moment(scenario, scenario.lead)
@@ -59,11 +59,22 @@ def expected_run(scenario: Scenario) -> ExpectedRun:
     for stored in readable:
         if first[stored.key] != stored.place:
             codes[stored.place] = "replayed"
+        if _asked_by_an_earlier_run(scenario, ended, stored):
+            codes[stored.place] = "no_longer_asked"
         if end is not None and stored.place > end[1]:
             codes[stored.place] = "unknown_run"
         codes.setdefault(stored.place, "never_asked")
     result = [_result(request, expected) for request, expected in zip(scenario.requests, ended, strict=False)]
     return ExpectedRun(ended, codes, result if end is not None else None)
+
+
+def _asked_by_an_earlier_run(scenario: Scenario, ended: list[ExpectedRequest], stored: StoredDecision) -> bool:
+    """Return whether a decision arrives after the run that opened its request has continued as new."""
+    number = stored.decision.number
+    if not (scenario.renews and scenario.order == "in turn") or number >= len(scenario.requests) or number > len(ended):
+        return False
+    closed = ended[number - 1].closed
+    return closed is not None and stored.place > closed[1]
 
 
 def _of_request(decisions: list[StoredDecision], number: int) -> list[StoredDecision]:
@@ -102,7 +113,9 @@ def _end_request(
         if limit is not None and not early and stored.at >= limit:
             expected.codes[stored.place] = "request_expired"
             continue
-        expected.codes[stored.place] = _code(request, accepted, stored, at=at, since=at - opened[0])
+        expected.codes[stored.place] = (
+            "wrong_digest" if early else _code(request, accepted, stored, at=at, since=at - opened[0])
+        )
         if expected.codes[stored.place] == "accepted":
             accepted.append(stored)
             expected.outcome, expected.by = _count(request, _votes(accepted))
@@ -128,7 +141,19 @@ def _code(
         return "accepted" if own else "nothing_to_withdraw"
     if not _may_vote(request, decision.who, since):
         return "not_allowed"
-    return "duplicate" if own else "accepted"
+    return "duplicate" if own or _is_one_vote(request, _votes(accepted), decision) else "accepted"
+
+
+def _is_one_vote(request: Request, votes: list[StoredDecision], decision: Decide) -> bool:
+    """Return whether a delegate and who is away, or one proxy, would vote twice."""
+    for vote in (it.decision for it in votes):
+        if decision.who in {DELEGATES.get(vote.who), vote.who} or vote.who == DELEGATES.get(decision.who):
+            return True
+        vetoes = decision.choice == "reject" and bool(_roles(decision.who) & set(request.veto_roles))
+        one_proxy = vote.proxy and decision.proxy and vote.choice == decision.choice
+        if one_proxy and not request.distinct_people and not vetoes:
+            return True
+    return False
 
 
 def _votes(accepted: list[StoredDecision]) -> list[StoredDecision]:

@@ -6,13 +6,11 @@ from functools import cached_property
 from typing import Final, Literal
 
 from perdure.contracts import Escalation, Policy
+from tests.support.scenarios.actions import Action, Decide, Flaw, KillWorker, PassTime, Repeat, Revoke
 
 ROLES: Final = {"ann": ("editor",), "bob": ("editor",), "eve": ("editor",), "lee": ("legal",), "dan": (), "cat": ()}
 DELEGATES: Final = {"cat": "ann", "dan": "eve"}
 """The delegate and the person who is away, ann or eve; both may vote."""
-
-Choice = Literal["approve", "reject", "withdraw"]
-Flaw = Literal["unsigned", "forged", "unknown_key", "revoked_key"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Request:
     rejections: int = 1
     veto_roles: tuple[str, ...] = ()
     proxies: bool = True
+    distinct_people: bool = False
     requester: str | None = None
     requester_may_answer: bool = False
     remind_every: int | None = None
@@ -61,6 +60,7 @@ class Request:
             rejections=self.rejections,
             veto_roles=self.veto_roles,
             proxies=self.proxies,
+            distinct_people=self.distinct_people,
             requester_may_answer=self.requester_may_answer,
             remind_every=None if self.remind_every is None else self.span(self.remind_every),
             escalate=tuple(
@@ -73,71 +73,23 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Decide:
-    """Publish a decision.
-
-    Attributes:
-        who: The approver.
-        number: The request of the run, from 1; the run may open it later or never.
-        nonce: Two decisions with the same approver, request and nonce are one decision, whatever they choose.
-        right_digest: Whether it names the digest of the request.
-        valid_hours: It expires so many hours and 40 minutes after the start of the scenario; -1 is before the start.
-        proxy: Whether a program signed for the approver.
-        flaw: Why the signature is not the approver's.
-    """
-
-    who: str
-    choice: Choice
-    number: int = 1
-    nonce: int = 1
-    right_digest: bool = True
-    valid_hours: int | None = None
-    proxy: bool = False
-    flaw: Flaw | None = None
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """Publish an earlier decision again, or redeliver it from the place that it already has in the stream."""
-
-    of: int
-    same_place: bool
-
-
-@dataclass(frozen=True)
-class PassTime:
-    """Let time pass."""
-
-    hours: int
-
-
-@dataclass(frozen=True)
-class KillWorker:
-    """Kill the worker.
-
-    Attributes:
-        missed: The number of decisions that are delivered before the next worker starts, unless time passes first.
-        bridge: The await at which the bridge dies as well, while it handles the next decision; 0 is never.
-    """
-
-    missed: int = 0
-    bridge: int = 0
-
-
-Action = Decide | Repeat | PassTime | KillWorker
-
-
-@dataclass(frozen=True)
 class StoredDecision:
     """A decision at its place in the stream.
 
     Attributes:
         at: The time since the start of the scenario.
+        is_revoked: Whether the approver's key was revoked before.
     """
 
     decision: Decide
     place: int
     at: timedelta
+    is_revoked: bool = False
+
+    @property
+    def flaw(self) -> Flaw | None:
+        """Why it is refused before anybody looks at its request."""
+        return self.decision.flaw or ("revoked_key" if self.is_revoked and not self.decision.proxy else None)
 
     @property
     def key(self) -> tuple[int, str, int]:
@@ -170,18 +122,20 @@ class Scenario:
     Attributes:
         order: Whether the run opens all requests at once and waits for all or for any, or opens one after the other.
         lead: The run opens its first request after this time.
+        renews: Whether a run that opens its requests in turn opens each in a run of its own, as new.
     """
 
     requests: tuple[Request, ...]
     actions: tuple[Action, ...]
     order: Literal["all", "any", "in turn"] = "all"
     lead: timedelta = timedelta()
+    renews: bool = False
 
     @cached_property
     def steps(self) -> list[Step]:
         steps: list[Step] = []
         stream: list[StoredDecision] = []
-        now, missed = timedelta(), 0
+        now, missed, revoked = timedelta(), 0, set[str]()
         for action in self.actions:
             delivered = None
             match action:
@@ -191,11 +145,13 @@ class Scenario:
                     missed = action.missed
                 case Repeat(of, same_place=True) if stream:
                     delivered = stream[of % len(stream)]
+                case Revoke(who):
+                    revoked.add(who)
                 case Repeat(of) if stream:
-                    delivered = StoredDecision(stream[of % len(stream)].decision, len(stream) + 1, now)
-                    stream.append(delivered)
-                case Decide():
-                    stream.append(delivered := StoredDecision(action, len(stream) + 1, now))
+                    again = stream[of % len(stream)].decision
+                    stream.append(delivered := StoredDecision(again, len(stream) + 1, now, again.who in revoked))
+                case Decide(who):
+                    stream.append(delivered := StoredDecision(action, len(stream) + 1, now, who in revoked))
             missed -= delivered is not None and missed > 0
             steps.append(Step(action, delivered, is_dead=missed > 0))
         return steps

@@ -8,17 +8,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from tests.support.scenarios.scenario import (
-    ROLES,
-    Action,
-    Decide,
-    EscalationStep,
-    KillWorker,
-    PassTime,
-    Repeat,
-    Request,
-    Scenario,
-)
+from tests.support.scenarios.actions import Action, Decide, Forge, KillWorker, PassTime, Repeat, Revoke
+from tests.support.scenarios.scenario import ROLES, EscalationStep, Request, Scenario
 
 Group = tuple[str, ...]
 
@@ -29,14 +20,15 @@ FLAWS: Final = ["unsigned", "forged", "unknown_key", "revoked_key"]
 
 PASSES_OF_TIME: Final = st.builds(PassTime, hours=st.integers(1, 3))
 REPEATS: Final = st.builds(Repeat, of=st.integers(0, 9), same_place=st.booleans())
-KILLS: Final = st.builds(KillWorker, missed=st.integers(0, 3), bridge=st.integers(0, 3))
+KILLS: Final = st.builds(KillWorker, missed=st.integers(0, 3), bridge=st.integers(0, 3), reverse=st.booleans())
 
 
 def scenarios(*, flawed: bool, longest: int) -> st.SearchStrategy[Scenario]:
     """Return scenarios of one run with one or two requests.
 
     Args:
-        flawed: Whether some decisions are not signed by the approver whom they name.
+        flawed: Whether some decisions are not signed by the approver whom they name, signals are forged, keys are
+            revoked, and runs continue as new.
         longest: The largest number of actions.
     """
     shapes = st.tuples(GROUPS, st.integers(1, 2), st.integers(1, longest))
@@ -51,6 +43,7 @@ def _scenarios(group: Group, requests: int, length: int, *, flawed: bool) -> st.
         actions=st.lists(_actions(group, requests, flawed=flawed), min_size=length, max_size=length).map(tuple),
         order=st.sampled_from(["all", "any", "in turn"]),
         lead=st.sampled_from([timedelta(), timedelta(hours=1, minutes=10)]),
+        renews=st.booleans() if flawed else st.just(False),
     )
 
 
@@ -72,6 +65,7 @@ def _requests(group: Group, minutes: int) -> st.SearchStrategy[Request]:
         rejections=st.integers(1, 2),
         veto_roles=NOBODY | SOME_ROLES,
         proxies=st.booleans(),
+        distinct_people=st.booleans(),
         requester=st.sampled_from([None, None, *group]),
         requester_may_answer=st.booleans(),
         remind_every=st.none() | st.integers(1, 3),
@@ -102,7 +96,16 @@ def _actions(group: Group, requests: int, *, flawed: bool) -> st.SearchStrategy[
         proxy=_mostly(False, rarely=[True]),
         flaw=_mostly(None, rarely=FLAWS if flawed else [None]),
     )
-    others = PASSES_OF_TIME | REPEATS | KILLS
+    forgeries = st.builds(
+        Forge,
+        who=st.sampled_from(group),
+        choice=st.sampled_from(["approve", "reject", "withdraw"]),
+        number=st.integers(1, requests),
+        where=st.sampled_from(["nowhere", "gone", "stored"]),
+        of=st.integers(0, 9),
+    )
+    usual: list[st.SearchStrategy[Action]] = [PASSES_OF_TIME, REPEATS, KILLS]
+    others = st.one_of(*usual, *([forgeries, st.builds(Revoke, who=st.sampled_from(group))] if flawed else []))
     return st.sampled_from([decisions, decisions, others]).flatmap(lambda chosen: chosen)
 
 

@@ -7,13 +7,17 @@ from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, Signi
 from perdure.contracts import Policy
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-KEY = PublicKey(public=SigningKey.new().public)
-REVOKED = KEY.model_copy(update={"revoked": NOW - timedelta(days=1)})
+
+
+def key(**more: Any) -> tuple[PublicKey]:
+    return (PublicKey(public=SigningKey.new().public, **more),)
+
+
 PEOPLE = Directory(
     approvers={
-        "ada": Approver(keys=(KEY,), roles=("legal",)),
-        "bob": Approver(keys=(KEY,), roles=("legal", "chief")),
-        "eve": Approver(keys=(REVOKED,), roles=("chief",)),
+        "ada": Approver(keys=key(), roles=("legal",)),
+        "bob": Approver(keys=key(), roles=("legal", "chief")),
+        "eve": Approver(keys=key(revoked=NOW - timedelta(days=1)), roles=("chief",)),
         "tom": Approver(roles=("support",)),
     }
 )
@@ -44,6 +48,12 @@ def test_a_policy_that_can_be_met_has_no_problem(policy: dict[str, Any]) -> None
         ({"quorum": 3}, "3 must approve, and only ada, bob can"),
         ({"roles": ["chief"], "quorum": 2}, "2 must approve, and only bob can"),
         ({"roles": ["support"]}, "1 must approve, and nobody can"),
+        ({"roles": ["legal"], "rejections": 3}, "3 must reject, and only ada, bob can"),
+        ({"veto_roles": ["support"]}, "support may veto, and nobody of that role can sign"),
+        (
+            {"roles": ["legal"], "escalate": [{"after": "1h", "roles": ["support"], "instead": True}]},
+            "after 1:00:00 nobody can vote: role support",
+        ),
         ({"people": ["adda", "bob"]}, "the approvers file knows no adda: did you mean ada?"),
         ({"roles": ["legal"], "veto_roles": ["cheif"]}, "nobody has the role cheif: did you mean chief?"),
         (
@@ -66,14 +76,22 @@ def test_a_policy_of_an_unknown_workflow_is_reported_unless_the_workflows_are_no
 
 
 def test_a_proxy_lets_people_without_a_key_of_their_own_vote_unless_the_policy_refuses_proxies() -> None:
-    known = PEOPLE.model_copy(update={"proxies": {"notifier": Proxy(keys=(KEY,), people=("tom",))}})
+    known = PEOPLE.model_copy(update={"proxies": {"notifier": Proxy(keys=key(), people=("tom",))}})
 
     assert problems({"roles": ["support"]}, known) == []
     assert len(problems({"roles": ["support"], "proxies": False}, known)) == 1
 
 
-def test_a_delegate_counts_for_a_quorum() -> None:
-    away = Approver(keys=(KEY,), roles=("board",), away=Away(to=("ada",)))
+def test_a_delegate_may_vote_instead_and_counts_with_the_absent_approver_as_one() -> None:
+    away = Approver(keys=key(), roles=("board",), away=Away(to=("ada", "bob")))
     known = PEOPLE.model_copy(update={"approvers": {**PEOPLE.approvers, "ida": away}})
 
-    assert problems({"roles": ["board"], "quorum": 2}, known) == []
+    assert problems({"people": ["ida"], "quorum": 1}, known) == []
+    assert problems({"roles": ["board"], "quorum": 2}, known) == []  # ada and bob, who both may vote for ida
+    (found,) = problems({"people": ["ada", "ida"], "quorum": 2}, with_delegate(known, "ada"))
+    assert "2 must approve, and only ada, ida can" in found
+
+
+def with_delegate(known: Directory, name: str) -> Directory:
+    ida = known.approvers["ida"].model_copy(update={"away": Away(to=(name,))})
+    return known.model_copy(update={"approvers": {**known.approvers, "ida": ida}})

@@ -9,8 +9,8 @@ from perdure.connections.nats import inbox_prefix
 def test_each_service_may_publish_what_the_contract_lists_for_it() -> None:
     for stream, services in PUBLISHERS.items():
         for service in services:
-            subject = f"{stream.lower()}.{service}"
-            assert may_publish(service, subject), (stream, service)
+            granted = nats_permissions(service).publish_allow
+            assert any(STREAMS[stream].stores(pattern) for pattern in granted), (stream, service)
 
 
 def test_each_service_may_fetch_and_acknowledge_through_its_own_consumers() -> None:
@@ -20,6 +20,15 @@ def test_each_service_may_fetch_and_acknowledge_through_its_own_consumers() -> N
             subject = pattern.format(f"{consumer.stream}.{consumer.service}")
             assert subject in granted.publish_allow
             assert subject not in granted.publish_deny
+
+
+def test_only_the_orchestrator_and_the_operator_publish_on_admin() -> None:
+    allowed = {role: [it for it in nats_permissions(role).publish_allow if it.startswith("admin.")] for role in ROLES}
+
+    assert {role: subjects for role, subjects in allowed.items() if subjects} == {
+        "orchestrator": ["admin.approvers_file", "admin.policies"],
+        "operator": ["admin.>"],
+    }
 
 
 def test_the_operator_may_resend_a_dead_letter_on_its_original_subject() -> None:

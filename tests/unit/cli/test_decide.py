@@ -27,8 +27,11 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
     return bus
 
 
-def perdure(*arguments: str) -> Result:
-    return CliRunner().invoke(app, [*arguments, "--key", "ada.pem"], catch_exceptions=False)
+DIGEST = request().digest[:12]
+
+
+def perdure(*arguments: str, digest: str = DIGEST) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--key", "ada.pem", "--digest", digest], catch_exceptions=False)
 
 
 def decisions(bus: MemoryBus) -> list[Decision]:

@@ -64,10 +64,11 @@ async def test_a_key_and_a_comment_approve_the_request_on_the_screen() -> None:
 
         await pilot.press("a", *"fine", "enter")
         decision = await judge(bus, accepted=True, reason="it counts: 1 of 2")
+        pay = request(2, title="Pay 2?", details="All about 2.")
 
         assert await notification(pilot) == "information: Pay 2?\nit counts: 1 of 2"
     published = (decision.request_id, decision.decision, decision.approver, decision.comment, decision.digest)
-    assert published == ("w.2", "approve", "ada", "fine", request(2).digest)
+    assert published == ("w.2", "approve", "ada", "fine", pay.digest)
     assert decision.key_id == KEY.key_id
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perdure.approvers import ApproversFile
+from perdure.approvers import ApproversFile, SigningKey
 from perdure.cli.app import app
+from perdure.config.loader import load_settings
+from perdure.config.private_folder import private_folder
+from perdure.local.approver import unprotected_key
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +32,33 @@ def test_a_key_is_made_listed_and_revoked(folder: Path) -> None:
     ada, slack = map(json.loads, perdure("approvers", "list", "--json").splitlines())
     assert (ada["owner"], ada["roles"], ada["proxy"], ada["revoked"]) == ("ada", ["editor"], False, None)
     assert (slack["owner"], slack["proxy"]) == ("slack", True)
-    assert (folder / ".perdure" / "keys" / "ada.pem").exists()
+    assert (load_settings().keys_folder / "ada.pem").exists()
+    assert not (folder / ".perdure").exists(), "no key lies where the project's agents work"
 
     perdure("approvers", "revoke", ada["key_id"])
 
     assert json.loads(perdure("approvers", "list", "--json").splitlines()[0])["revoked"]
     assert "was revoked at" in perdure("approvers", "revoke", ada["key_id"], exit_code=1)
     assert "knows no key 123" in perdure("approvers", "revoke", "123", exit_code=4)
+
+
+def test_keys_of_perdure_0_1_stay_where_they_are_until_they_are_moved() -> None:
+    earlier = Path(".perdure/keys")
+    SigningKey.new().write(earlier / "ada.pem")
+
+    assert load_settings().keys_folder == earlier
+    assert f"{earlier} lies in the state folder: move it to" in (unprotected_key(load_settings()) or "")
+
+    new = private_folder(Path(".perdure")) / "keys"
+    new.parent.mkdir(parents=True)
+    earlier.rename(new)
+    assert load_settings().keys_folder == new
+    assert "move it" not in (unprotected_key(load_settings()) or "")
+
+
+def test_a_change_that_no_bus_can_record_says_so(folder: Path) -> None:
+    assert "No bus was reached: ADMIN gets the new file" in perdure("approvers", "add", "ada")
+    assert "No bus" not in perdure("approvers", "add", "eve", "--file", str(folder / "draft.yaml"))
 
 
 def test_an_absent_approver_names_a_delegate_until_they_are_back() -> None:

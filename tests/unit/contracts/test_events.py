@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.bus import RawMessage, read_event, write_event
+from perdure.bus.envelope import header_value
 from perdure.contracts import Event, Reason
 from perdure.errors import InvalidMessage
 from tests.support.messages import json_values, texts, times, words
+
+HEADERS = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "documents.submitted"}
 
 events = st.builds(
     Event,
@@ -79,6 +82,16 @@ def test_events_of_the_official_sdk_are_read(mode: str) -> None:
             "bad_envelope",
             "id",
         ),
+        (b"{}", HEADERS | {"ce-type": "orders.refund"}, "bad_envelope", "type: it is 'orders.refund'"),
+        (b"{}", HEADERS | {"ce-type": "documents%2Esubmitted%20"}, "bad_envelope", "type: it is"),
+        (
+            json.dumps({"specversion": "1.0", "id": "1", "source": "s", "type": "orders.refund"}).encode(),
+            {"content-type": "application/cloudevents+json"},
+            "bad_envelope",
+            "type: it is 'orders.refund'",
+        ),
+        (b"{}", HEADERS | {"ce-id": "%C0%A0"}, "bad_envelope", "ce-id: its percent-encoded bytes are no UTF-8"),
+        (b"{}", {"ce-specversion": "%FF"}, "bad_envelope", "ce-specversion"),
     ],
 )
 def test_an_invalid_event_is_refused_with_a_reason(
@@ -88,3 +101,23 @@ def test_an_invalid_event_is_refused_with_a_reason(
         read(body, headers)
 
     assert refused.value.reason == reason
+
+
+types = texts.filter(bool) | st.sampled_from(["a.b", "orders.refund", "ä", "a%2Eb"])
+
+
+@given(types, types, st.sampled_from(["binary", "structured", "bare"]))
+def test_no_event_is_of_another_type_than_its_subject(permitted: str, claimed: str, mode: str) -> None:
+    fields = {"specversion": "1.0", "id": "1", "source": "s", "type": claimed}
+    body, headers = b"{}", {f"ce-{name}": header_value(value) for name, value in fields.items()}
+    if mode == "structured":
+        body, headers = json.dumps(fields).encode(), {"content-type": "application/cloudevents+json"}
+    elif mode == "bare":
+        headers = {}
+
+    if mode == "bare" or permitted == claimed:
+        assert read(body, headers, subject=f"events.{permitted}").type == permitted
+        return
+    with pytest.raises(InvalidMessage) as refused:
+        read(body, headers, subject=f"events.{permitted}")
+    assert refused.value.reason == "bad_envelope"

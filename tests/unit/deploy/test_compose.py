@@ -4,6 +4,8 @@ import asyncio
 import re
 import socket
 import sys
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -92,6 +94,25 @@ def test_the_record_has_a_volume_of_its_own() -> None:
     state = {name: volumes_of(compose()["services"][name])["/var/lib/perdure"] for name in SERVICES}
 
     assert [name for name in SERVICES if state[name] == state["audit"]] == ["audit"]
+
+
+def test_no_two_services_can_write_one_volume_and_none_can_write_the_approvers_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writers = defaultdict[str, set[str]](set)
+    readers = defaultdict[str, set[str]](set)
+    for name in SERVICES:
+        for mount in compose()["services"][name]["volumes"]:
+            source, target, *mode = mount.split(":")
+            (readers if mode == ["ro"] else writers)[source].add(name)
+            if source == "approvers":
+                assert loaded(
+                    compose()["services"][name]["environment"], DEPLOY / "perdure.yaml", monkeypatch
+                ).approvers_file.parent == Path(target)
+
+    assert {source: names for source, names in writers.items() if len(names) > 1} == {}
+    assert (writers["approvers"], readers["approvers"]) == (set(), {"orchestrator", "notifier"})
+    assert "approvers:/var/lib/approvers" in compose()["services"]["operator"]["volumes"]
 
 
 async def test_the_healthcheck_fails_until_the_service_is_ready() -> None:

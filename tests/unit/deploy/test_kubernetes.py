@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from perdure.approvers import ApproversFile, Directory
 from perdure.config.loader import load_settings
 from perdure.config.settings import ServiceSettings
 from perdure.errors import SetupError
@@ -85,6 +86,22 @@ def test_each_pod_reads_its_configuration_and_answers_its_probes(name: str, monk
     assert environment["PERDURE_CONFIG"] == f"{mounts['config']}/perdure.yaml"
     assert str(settings.state) == mounts["state"]
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_the_pods_that_judge_or_notify_approvers_read_a_file_that_they_cannot_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = loaded({}, KUBERNETES / "perdure.yaml", monkeypatch).approvers_file
+    mounts = {
+        container["name"]: mount
+        for _, _, container in workloads()
+        for mount in container["volumeMounts"]
+        if mount["name"] == "approvers"
+    }
+
+    assert set(mounts) == {"bridge", "worker", "notifier"}
+    assert {(mount["mountPath"], mount["readOnly"]) for mount in mounts.values()} == {(str(file.parent), True)}
+    assert ApproversFile(KUBERNETES / file.name).current() == Directory()
 
 
 def test_every_volume_that_a_pod_mounts_is_declared() -> None:

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure_ingest.cel_text import macro_variables, split_conjuncts, variable_paths
+from perdure.values.cel_tokens import macro_variables
+from perdure_ingest.cel_text import split_conjuncts, variable_paths
 
 LITERALS = ["'&&'", '"("', "r'\\'", '"""a " && """', "'''b ' ('''", r"'it\'s && so'", 'r"""\\"""', "b'&&'", "[1, 2]"]
 

@@ -52,15 +52,27 @@ def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -
     with suite_programs(Settings(state=tmp_path), "ingest", "ingest-2") as programs:
         seeds = {it.name: it.environment.get("PERDURE_NATS__NKEY_SEED_FILE") for it in programs.all()}
 
-    seed = str(seed_file(State(tmp_path).nkeys, "ingest"))
+    seed = str(State(tmp_path).seed("ingest"))
     assert seeds == {"nats": None, "temporal": None, "ingest": seed, "ingest-2": seed}
+
+
+def test_no_seed_of_the_operator_lies_in_the_state_folder_and_that_of_0_1_is_moved(tmp_path: Path) -> None:
+    state = State(tmp_path / ".perdure")
+    earlier = ensure_nkeys(state.nkeys, ["operator", "ingest"])
+
+    known = state.ensure_seeds(["operator", "ingest", "bot"])
+
+    assert {role: known[role] for role in earlier} == earlier
+    assert state.ensure_seeds(["operator", "ingest", "bot"]) == known
+    assert not list(tmp_path.rglob("operator.nk"))
+    assert state.seed("operator").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_command_line_connects_to_a_running_suite_as_its_operator(tmp_path: Path) -> None:
     settings = Settings(state=tmp_path)
 
     with another_suite(tmp_path):
-        assert discover(settings)[0].nkey_seed_file == seed_file(State(tmp_path).nkeys, "operator")
+        assert discover(settings)[0].nkey_seed_file == State(tmp_path).seed("operator")
 
 
 def test_without_a_suite_the_command_line_uses_only_a_server_that_the_user_configured(

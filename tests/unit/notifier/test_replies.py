@@ -79,7 +79,7 @@ async def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def configured(peer: SlackPeer) -> Settings:
-    slack = {"channel": "C1", "base_url": f"{peer.url}/api/", "signing_secret_variable": "SLACK_SECRET"}
+    slack = {"channel": "C1", "signing_secret_variable": "SLACK_SECRET", **peer.addresses}
     hook = {"url": "https://hook.example.com", "secret_variable": "HOOK", "answers": True}
     channels, port = {"desk": {"slack": slack}, "hook": {"webhook": hook}}, free_port()
     notifier = {"channels": channels, "url": f"http://127.0.0.1:{port}", "http_port": port}
@@ -154,6 +154,37 @@ async def test_a_request_without_slacks_signature_is_refused(front: Front) -> No
 
     assert [response.status_code for response in responses] == [401] * 4
     assert front.decisions == []
+
+
+async def test_a_click_in_another_workspace_or_by_a_guest_from_one_is_refused(front: Front) -> None:
+    click = front.peer.click_payload(APPROVE, "UADA")
+
+    responses = [
+        await front.peer.post(front.url, {**click, "team": {"id": "T0EVE"}}),
+        await front.peer.post(front.url, {**click, "user": {"id": "UADA", "team_id": "T0EVE"}}),
+        await front.peer.post(front.url, {**click, "team": None}),
+    ]
+
+    assert [response.status_code for response in responses] == [403, 403, 400]
+    assert front.decisions == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://evil.example/response", "{}@evil.example/", "https://evil.example/{}", "http://[", "/response", "{}x"],
+)
+async def test_results_are_posted_to_slack_only(front: Front, url: str) -> None:
+    url = url.format(f"{front.peer.url}")
+    click = {**front.peer.click_payload(APPROVE, "UADA"), "response_url": url}
+    await front.peer.click(front.url, REJECT, "UADA")
+    view = front.peer.calls_of("views.open")[0]["view"]
+    view["private_metadata"] = json.dumps({**json.loads(view["private_metadata"]), "response_url": url})
+
+    responses = [await front.peer.post(front.url, click), await front.peer.submit(front.url, "No.", "UADA")]
+
+    assert {response.status_code for response in responses} <= {400, 403}
+    assert front.decisions == []
+    assert front.peer.ephemeral == []
 
 
 async def test_a_repeated_slack_request_is_refused(front: Front) -> None:
@@ -276,6 +307,34 @@ async def test_the_link_of_a_settled_request_shows_that_it_is_closed(front: Fron
     await front.bus.publish(decided())
 
     assert "This request is closed" in (await front.client.get(front.link())).text
+
+
+@pytest.mark.parametrize("changed", [{"digest": "b" * 64}, {"run_id": "later"}, {"first_run_id": "other"}])
+async def test_a_link_shows_and_decides_the_request_that_was_sent_and_no_other_with_its_id(
+    front: Front, changed: dict[str, str]
+) -> None:
+    link = front.link()
+    await front.bus.publish(decided())
+    await front.bus.publish(REQUEST.model_copy(update={"run_id": "later", **changed, "title": "Another"}))
+
+    page = await front.client.get(link)
+    response = await front.client.post(link, data={"decision": "approve"})
+
+    assert "Another" not in page.text
+    assert (page.status_code, response.status_code) == (410, 410)
+    assert front.decisions == []
+
+
+async def test_of_two_open_requests_with_one_id_a_link_shows_its_own(front: Front) -> None:
+    link = front.link()
+    await front.bus.publish(REQUEST.model_copy(update={"run_id": "later", "digest": "b" * 64, "title": "Another"}))
+
+    nonce = Links(KEY, front.url).read(link.rpartition("/")[2], datetime.now(UTC)).nonce
+    await front.publish_receipt(f"w.1.ada.{nonce}.approve")
+
+    assert "Pay 1?" in (await front.client.get(link)).text
+    await front.client.post(link, data={"decision": "approve"})
+    assert [decision.digest for decision in front.decisions] == ["a" * 64]
 
 
 async def test_an_unknown_choice_is_refused(front: Front) -> None:

@@ -157,3 +157,20 @@ def test_the_error_for_a_module_without_workflows_names_the_decorator(write_modu
 
     with pytest.raises(SetupError, match=r"no activity and no function: is @workflow\.defn missing\?"):
         load_registry([module])
+
+
+@pytest.mark.parametrize("kind", ["signal", "query", "update"])
+def test_a_handler_with_a_reserved_name_is_refused(write_module: WriteModule, kind: str) -> None:
+    text = ANOTHER_GREETING.replace("Greeting", "Mine") + (
+        f'\n    @workflow.{kind}(name="perdure_decision")\n    def approve(self, it: str) -> None: ...\n'
+    )
+
+    with pytest.raises(SetupError, match=f"The {kind} perdure_decision has a reserved name.*Rename it in mine.Hello"):
+        load_registry([write_module("mine", text)])
+
+
+def test_a_workflow_with_a_reserved_name_is_refused(write_module: WriteModule) -> None:
+    text = ANOTHER_GREETING.replace("Greeting", "perdure.Mine")
+
+    with pytest.raises(SetupError, match=r"The workflow perdure\.Mine has a reserved name"):
+        load_registry([write_module("mine", text)])

@@ -37,7 +37,8 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
             "tiny": StdioServer(command=sys.executable, args=(TINY,)),
             "broken": StdioServer(command="/nowhere/server"),
             "silent": StdioServer(command="/bin/sh", args=("-c", "while read line; do :; done", str(tmp_path))),
-        }
+        },
+        tmp_path / "folders",
     )
     yield servers
     await servers.close()

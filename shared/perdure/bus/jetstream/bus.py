@@ -9,20 +9,20 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo
 from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.envelope import RawMessage, encode
-from perdure.bus.jetstream.messages import found_message, raw_message
+from perdure.bus.jetstream.messages import found_message
 from perdure.bus.jetstream.reader import StreamReader
+from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import accept_any_subject, connection_options, refusal
+from perdure.connections.nats import connection_options, protect_connection, refusal
 from perdure.contracts import Message
-from perdure.errors import InvalidMessage, Unavailable
+from perdure.errors import Unavailable
 
 __all__ = ["NatsBus", "connect"]
 
@@ -60,14 +60,11 @@ class NatsBus:
 
     async def store(self, raw: RawMessage) -> Storage:
         """Publish bytes and return the server's ack; see ``Bus.store``."""
+        check_publishable(raw, max_bytes=self._client.max_payload)
         try:
             ack = await self.js.publish(
                 raw.subject, raw.body, headers=dict(raw.headers), timeout=_PUBLISH_TIMEOUT_SECONDS
             )
-        except MaxPayloadError as error:
-            raise InvalidMessage(
-                "too_large", f"NATS accepts at most {self._client.max_payload} bytes a message."
-            ) from error
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
         return Storage(ack.seq, duplicate=bool(ack.duplicate))
@@ -88,10 +85,10 @@ class NatsBus:
         """Yield the newest message of each subject, without bodies; see ``Bus.read_newest_headers``."""
         return self._reader.read_newest_headers(subject)
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
         """Return a stored message; see ``Bus.get``."""
         try:
-            return raw_message(await self.js.get_msg(stream, sequence))
+            return found_message(stream, await self.js.get_msg(stream, sequence))
         except NotFoundError:
             return None
         except (NatsError, OSError) as error:
@@ -190,7 +187,7 @@ async def connect(
         servers = ", ".join(settings.servers)
         text = refusal(client.last_error) or f"No NATS server answers at {servers}. Start one with `perdure up`."
         raise Unavailable(text) from error
-    accept_any_subject(client)
+    protect_connection(client)
     try:
         yield NatsBus(client, source)
     finally:

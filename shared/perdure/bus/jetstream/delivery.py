@@ -47,6 +47,10 @@ class NatsDelivery:
         """Ask for redelivery; see ``Delivery.nak``."""
         await self._message.nak(delay=delay)
 
+    async def in_progress(self) -> None:
+        """Renew the ack wait: the message is still being handled."""
+        await self._message.in_progress()
+
     async def term(self) -> None:
         """Stop redelivery; see ``Delivery.term``."""
         await self._confirm(b"%s %s" % (Msg.Ack.Term, DEAD_LETTERED.encode()))

@@ -4,7 +4,8 @@ Each message of a durable pull consumer gets one span and one settlement. FastSt
 middlewares label by subject; subjects contain workflow ids, so the labels would be unbounded. Here they are by stream.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final
@@ -17,16 +18,18 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from perdure.bus.app import App, Responder, Subscription
+from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.jetstream.consumer_span import consumer_span
 from perdure.bus.jetstream.delivery import NatsDelivery
 from perdure.bus.jetstream.messages import received_message
+from perdure.bus.jetstream.ordered_consumer import OrderedConsumer
 from perdure.bus.jetstream.pull import PullContext
+from perdure.bus.leadership import lead
 from perdure.bus.port import Bus
-from perdure.bus.settlement import settle
+from perdure.bus.settlement import Delivery, settle
 from perdure.bus.topology import STREAMS
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import accept_any_subject, connection_options
+from perdure.connections.nats import connection_options, protect_connection
 
 __all__ = ["subscribed"]
 
@@ -44,19 +47,40 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
         logger=None,
     )
     client = await broker.connect()
-    accept_any_subject(client)
+    protect_connection(client)
     pulls, metrics = PullContext(client), _Metrics(registry)
     broker.config.connection_state.connect(client, pulls)
+    ordered: list[Coroutine[None, None, None]] = []
     for subscription in app.subscriptions:
-        _add_subscription(broker, app.service, subscription, bus, pulls, metrics)
+        settled = _settling(app.service, subscription, bus, metrics)
+        if subscription.ordered is None:
+            _add_subscription(broker, app.service, subscription, settled, pulls)
+        else:
+            ordered.append(_consumed_in_order(app.service, subscription, subscription.ordered, settled, bus, client))
     for responder in app.responders:
         _add_responder(broker, app.service, responder)
     await broker.start()
     await client.jetstream().account_info()  # once it replies, the subscriptions exist; a PING may overtake them
     try:
-        yield client
+        async with _running(ordered):
+            yield client
     finally:
         await _stop(broker, client)
+
+
+@asynccontextmanager
+async def _running(coroutines: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run coroutines for the duration of the block; one that fails cancels it, with its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
 
 
 async def _stop(broker: NatsBroker, client: Client) -> None:
@@ -83,21 +107,57 @@ class _Metrics:
         )
 
 
-def _add_subscription(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
-    broker: NatsBroker, service: str, subscription: Subscription, bus: Bus, pulls: PullContext, metrics: _Metrics
-) -> None:
+def _settling(
+    service: str, subscription: Subscription, bus: Bus, metrics: _Metrics
+) -> Callable[[Delivery], Awaitable[None]]:
+    """Return the handling of one delivery: with a span, a settlement and metrics."""
     stream = subscription.stream
     span_name = f"{service} receives {stream}"
 
-    async def on_message(message: StreamMessage[Msg]) -> None:
+    async def settled(delivery: Delivery) -> None:
         started = monotonic()
-        pulls.by_stream[stream].mark_started(message.raw_message)
-        delivery = NatsDelivery(message.raw_message, confirmed=subscription.confirm_acks)
         with consumer_span(span_name, delivery.message, delivery.deliveries) if subscription.traced else nullcontext():
             await settle(delivery, subscription.handle, bus=bus, service=service)
         metrics.handled.labels(stream).inc()
         metrics.seconds.labels(stream).observe(monotonic() - started)
         metrics.pending.labels(stream).observe(delivery.message.pending)
+
+    return settled
+
+
+async def _consumed_in_order(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
+    service: str,
+    subscription: Subscription,
+    ordered: Ordered,
+    settled: Callable[[Delivery], Awaitable[None]],
+    bus: Bus,
+    client: Client,
+) -> None:
+    consumer = OrderedConsumer(
+        bus,
+        client.jetstream(),
+        service=service,
+        stream=subscription.stream,
+        lane=ordered.lane,
+        attempt=settled,
+        concurrency=subscription.concurrency,
+    )
+    beside = [] if ordered.beside is None else [ordered.beside]
+    await lead(ordered.leases, subscription.stream, [consumer.run, *beside])
+
+
+def _add_subscription(
+    broker: NatsBroker,
+    service: str,
+    subscription: Subscription,
+    settled: Callable[[Delivery], Awaitable[None]],
+    pulls: PullContext,
+) -> None:
+    stream = subscription.stream
+
+    async def on_message(message: StreamMessage[Msg]) -> None:
+        pulls.by_stream[stream].mark_started(message.raw_message)
+        await settled(NatsDelivery(message.raw_message, confirmed=subscription.confirm_acks))
 
     broker.subscriber(
         STREAMS[stream].subjects,

@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
+from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import QUEUES, matches, stream_of
 from perdure.contracts import Message
@@ -18,9 +20,14 @@ _NO_CONTRACT: Final = {"EVENTS", "SIGNALS", "ADVISORIES", *QUEUES}  # streams wh
 
 
 class MemoryBus:
-    """Keeps all messages of all streams, in order, without limits of age."""
+    """Keeps all messages of all streams, in order, without limits of age.
+
+    Attributes:
+        clock: Returns the time (UTC) at which a message is stored; a test that skips time replaces it.
+    """
 
     def __init__(self, source: str = "perdure/memory") -> None:
+        self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self._source = source
         self._stored: dict[int, StoredMessage] = {}  # by order of publication over all streams
         self._last = 0
@@ -43,6 +50,7 @@ class MemoryBus:
 
     async def store(self, raw: RawMessage) -> Storage:
         """Store the bytes; see ``Bus.store``."""
+        check_publishable(raw)
         stream = stream_of(raw.subject).name
         message_id = raw.headers.get(MESSAGE_ID)
         if message_id is not None and (stream, message_id) in self._sequences:
@@ -54,7 +62,7 @@ class MemoryBus:
             self._delete_where(lambda message: message.raw.subject == raw.subject)
         async with self._changed:
             self._last += 1
-            self._stored[self._last] = StoredMessage(raw, stream, sequence, datetime.now(UTC), pending=0)
+            self._stored[self._last] = StoredMessage(raw, stream, sequence, self.clock(), pending=0)
             self._changed.notify_all()
         return Storage(sequence, duplicate=False)
 
@@ -81,10 +89,10 @@ class MemoryBus:
         """Delete a message; see ``Bus.delete``."""
         self._delete_where(lambda message: (message.stream, message.sequence) == (stream, sequence))
 
-    async def get(self, stream: str, sequence: int) -> RawMessage | None:
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
         """Return a stored message; see ``Bus.get``."""
         stored = self._stored.values()
-        return next((it.raw for it in stored if (it.stream, it.sequence) == (stream, sequence)), None)
+        return next((it for it in stored if (it.stream, it.sequence) == (stream, sequence)), None)
 
     async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the stored messages; see ``Bus.read``."""

@@ -94,8 +94,11 @@ async def _is(bus: Bus, message: StoredMessage, event_id: str, source: str | Non
         whole = await event_at(bus, message.sequence, message.raw.subject)
         event = event_in(whole) if whole else None
         return event is not None and event.id == event_id and source in {None, event.source}
-    if attribute(headers, "specversion") is not None:
-        return attribute(headers, "id") == event_id and source in {None, attribute(headers, "source")}
+    try:
+        if attribute(headers, "specversion") is not None:
+            return attribute(headers, "id") == event_id and source in {None, attribute(headers, "source")}
+    except InvalidMessage:  # it is nobody's event, and must not hide those of others
+        return False
     return (header(headers, MESSAGE_ID) or fallback_id(message)) == event_id and source in {None, "nats"}
 
 

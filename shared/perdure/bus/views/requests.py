@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from typing import Final
 
 from perdure.approvers import Directory, may_vote
@@ -11,9 +12,11 @@ from perdure.bus.port import Bus
 from perdure.bus.views.approval_index import open_requests
 from perdure.bus.views.newest import newest_headers
 from perdure.bus.views.request_record import RequestRecord, RequestState, request_records
+from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.bus.views.run_lookup import ambiguous
 from perdure.contracts import ApprovalRequested, from_token, to_pattern, to_token
 from perdure.errors import NotFound, PerdureError
+from perdure.values.short_code import request_word, run_word, split_request
 
 __all__ = ["RequestFilter", "RequestNotOpen", "find_open_request", "find_request", "list_requests"]
 
@@ -64,7 +67,7 @@ class RequestFilter:
 
 
 async def find_request(bus: Bus, text: str) -> RequestRecord:
-    """Return a request, open or settled, by its id or a unique beginning of it.
+    """Return a request, open or settled, by its id, its code or a unique beginning of its id.
 
     Of a workflow id that was used again, the newest request of the id is returned.
 
@@ -77,7 +80,7 @@ async def find_request(bus: Bus, text: str) -> RequestRecord:
 
 
 async def find_open_request(bus: Bus, text: str) -> ApprovalRequested:
-    """Return an open request by its id or a beginning that no other open request has; votes are not read.
+    """Return an open request by its id, its code or a beginning that no other open request has; votes are not read.
 
     Raises:
         NotFound: No request has this id or beginning.
@@ -148,20 +151,34 @@ async def _beginning_with(bus: Bus, text: str, *, votes: bool) -> list[RequestRe
     """Return the requests with this id, else those whose id begins with it, oldest first within a run."""
     if run := text.rpartition(".")[0]:
         records = await request_records(bus, run, votes=votes)
-        if exact := [record for record in records if record.request.request_id == text]:
-            return exact
+        exact = [record for record in records if record.request.request_id == text]
+        coded = await _coded(bus, text, votes=votes)
+        for one, other in product(exact, coded):
+            refuse_two_meanings(text, exact=one.request.workflow_id, coded=other.request.workflow_id)
+        if exact or coded:
+            return exact or coded
     start = to_token(text)
     tokens = {subject.rpartition(".")[2] for subject in await bus.count_by_subject("approvals.requested.*.*")}
     runs = [from_token(token) for token in tokens if token.startswith(start) or start.startswith(f"{token}=2E")]
     if len(runs) > _MOST_RUNS:
-        raise ambiguous(f"{text} begins the ids of the requests of", "runs", sorted(runs))
+        raise ambiguous(f"{text} begins the ids of the requests of", "runs", [run_word(run) for run in sorted(runs)])
     records = [record for run in sorted(runs) for record in await request_records(bus, run, votes=votes)]
     return [record for record in records if record.request.request_id.startswith(text)]
+
+
+async def _coded(bus: Bus, text: str, *, votes: bool) -> list[RequestRecord]:
+    """Return the requests that a text names by the code of their run."""
+    code, number = split_request(text)
+    runs = await runs_with_code(bus, code, subjects="approvals.requested.*.*")
+    records = [record for run in runs for record in await request_records(bus, run, votes=votes)]
+    return [record for record in records if split_request(record.request.request_id)[1] == number]
 
 
 def _only(records: list[RequestRecord], text: str) -> RequestRecord:
     if not records:
         raise NotFound(f"There is no approval request {text}. List those that are open with `perdure approvals list`.")
     if len({record.request.request_id for record in records}) > 1:
-        raise ambiguous(f"{text} begins the ids of", "requests", [it.request.request_id for it in records])
+        raise ambiguous(
+            f"{text} begins the ids of", "requests", [request_word(it.request.request_id) for it in records]
+        )
     return records[-1]

@@ -8,9 +8,11 @@ from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import find_event, run_tokens, runs_of_event
+from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.contracts import AboutRequest, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
+from perdure.values.short_code import run_word, split_request
 
 __all__ = ["DeadLettered", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
 
@@ -28,8 +30,8 @@ class RunNotBegun(Pending):
 async def find_run(bus: Bus, text: str) -> str:
     """Return the id of a run.
 
-    An exact id wins over the rest: that of a run, then of an approval request, then of an event, then a unique prefix
-    of a run's id.
+    An exact id wins over the rest: that of a run, or its code, then of an approval request, then of an event, then a
+    unique prefix of a run's id.
 
     Args:
         bus: The bus.
@@ -42,9 +44,11 @@ async def find_run(bus: Bus, text: str) -> str:
         RunNotBegun: It is an event whose run has not begun.
         Unavailable: NATS does not answer.
     """
-    if await bus.last(f"progress.*.{to_token(text)}") is not None:
-        return text
-    if run := await _run_of_request(bus, text):
+    coded = await _coded(bus, text)
+    exact = text if await bus.last(f"progress.*.{to_token(text)}") else await _run_of_request(bus, text)
+    if exact and coded:
+        refuse_two_meanings(text, exact=exact, coded=coded)
+    if run := exact or coded:
         return run
     tokens = run_tokens(await bus.count_by_subject("progress.*.*"))
     if runs := await runs_of_event(bus, text, tokens):
@@ -56,7 +60,7 @@ async def find_run(bus: Bus, text: str) -> str:
     if event := await find_event(bus, text):
         return _run_of(await event_outcome(bus, event))
     if alike:
-        raise ambiguous(f"{text} begins the ids of", "runs", alike)
+        raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in alike])
     raise NotFound(
         f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
     )
@@ -89,9 +93,15 @@ def ambiguous(beginning: str, noun: str, found: Sequence[str]) -> Ambiguous:
     return Ambiguous(f"{beginning} {len(found):,} {noun}: {', '.join(found[:_SHOWN])}{more}. Name one of them.")
 
 
+async def _coded(bus: Bus, text: str) -> str | None:
+    """Return the run with this code, or with that of a request's id, if there is one."""
+    runs = await runs_with_code(bus, split_request(text)[0] or text, subjects="progress.*.*")
+    return runs[0] if runs else None
+
+
 async def _run_of_request(bus: Bus, text: str) -> str | None:
-    run, _, number = text.rpartition(".")
-    if not run or not number.isdecimal():
+    run, _ = split_request(text)
+    if not run:
         return None
     requests = [decode(message.raw) async for message in bus.read(f"approvals.requested.*.{to_token(run)}")]
     return run if any(isinstance(it, AboutRequest) and it.request_id == text for it in requests) else None
@@ -115,5 +125,5 @@ def _run_of(outcome: EventOutcome) -> str:
 
 def _only(runs: Sequence[str], beginning: str) -> str:
     if len(runs) > 1:
-        raise ambiguous(beginning[0].upper() + beginning[1:], "runs", runs)
+        raise ambiguous(beginning[0].upper() + beginning[1:], "runs", [run_word(run) for run in runs])
     return runs[0]

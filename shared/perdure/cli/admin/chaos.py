@@ -28,6 +28,7 @@ from perdure.config.settings import Settings
 from perdure.local.discovery import discover
 from perdure.local.state import read_endpoints
 from perdure.local.suite import service_of
+from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import write_expected
 
@@ -162,7 +163,7 @@ async def _folder(*, keep: bool) -> AsyncIterator[tuple[Path, Callable[[bool], N
         raise
     finally:
         if any(keeping):
-            typer.echo(f"Kept {folder}: configuration, state, and logs in state/logs.", err=True)
+            print_error(f"Kept {folder}: configuration, state, and logs in state/logs.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -13,12 +13,13 @@ from perdure.cli.client import Json
 from perdure.cli.command_group import new_group
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console
+from perdure.runtime.stderr import print_error
 
 __all__ = ["register"]
 
 _FOLDER: Final = Path("deploy/contracts")
 _NEW_VERSION: Final = (
-    "This breaks programs that use the published contract: give it a new VERSION (perdure/asyncapi/version.py)."
+    "This breaks programs that use the published contract: give it a new VERSION (perdure/contracts/version.py)."
 )
 
 
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Compare the published contract with the code."""
         if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
-            typer.echo("The code differs from the published contract: perdure admin contracts export", err=True)
+            print_error("The code differs from the published contract: perdure admin contracts export")
             raise typer.Exit(NO)
 
 
@@ -57,7 +58,7 @@ def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Di
     found = differences(read_files(folder), code)
     _print(folder, found, as_json=as_json)
     if any(difference.breaking for difference in found):
-        typer.echo(_NEW_VERSION, err=True)
+        print_error(_NEW_VERSION)
         raise typer.Exit(NO)
     return found
 

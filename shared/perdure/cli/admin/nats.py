@@ -12,7 +12,10 @@ from perdure.cli.client import open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.output import console
 from perdure.config.loader import load_settings
+from perdure.errors import NotFound
 from perdure.local.nkeys import ensure_nkeys
+from perdure.local.state import State
+from perdure.values.nearest import nearest
 
 __all__ = ["register"]
 
@@ -36,6 +39,14 @@ def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] =
     file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))
     console.print(f"The seeds of {', '.join(ROLES)} are in {to}: give each service only its own.", soft_wrap=True)
     console.print(f"{file} holds the public nkeys, as variables for nats-server.", soft_wrap=True)
+
+
+@_nats.command(epilog="Example: perdure admin nats seed operator")
+def seed(role: Annotated[str, typer.Argument(help="Such as bot or operator.")]) -> None:
+    """Print the path of a role's seed, under `perdure up`."""
+    if role not in ROLES:
+        raise NotFound(f"There is no role {role}{nearest(role, ROLES)}")
+    typer.echo(State(load_settings().state).seed(role))
 
 
 @_nats.command("accounts", epilog="Example: perdure admin nats accounts > deploy/nats/accounts.conf")

@@ -1,24 +1,27 @@
-"""``perdure approve``, ``reject`` and ``withdraw``: publish a signed decision."""
+"""``perdure approve``, ``reject`` and ``withdraw``: show a request, ask, and publish a signed decision."""
 
-from collections.abc import Coroutine
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
 
-from perdure.approvers import ApproversFile, SigningKey
+from perdure.approvers import ApproversFile, SigningKey, check_digest, check_seen
 from perdure.approvers.enrolment import find_key
 from perdure.bus import Bus
 from perdure.bus.views.requests import find_open_request
 from perdure.cli.approvals.options import RequestId
+from perdure.cli.approvals.text import facts_of
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO
-from perdure.cli.output import console, print_json
+from perdure.cli.output import console, plain, print_json
 from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
 from perdure.errors import Pending, SetupError
+from perdure.values.printable import one_line
+from perdure.values.short_code import request_word
 
 __all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
 
@@ -29,39 +32,51 @@ _EXIT_CODES: Final = (
 
 Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
 Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
+Digest = Annotated[
+    str | None, typer.Option(help="The start of the digest that you saw; then nothing is asked.", show_default=False)
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
 
     @app.command(epilog=_EXIT_CODES)
-    def approve(
+    def approve(  # noqa: PLR0913 (each is a flag)
         request_id: RequestId,
         approver: Approver = None,
         key: Key = None,
         comment: Annotated[str, typer.Option(help="A comment.", callback=_short_enough)] = "",
+        digest: Digest = None,
         *,
         as_json: Json = False,
     ) -> None:
-        """Approve a request, and wait for the receipt."""
-        _conclude(_decide(request_id, "approve", comment, approver=approver, key=key), as_json=as_json)
+        """Show a request, ask, approve it, and wait for the receipt."""
+        _decide(request_id, "approve", comment, signed_by=signer(approver, key), digest=digest, as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
-    def reject(
+    def reject(  # noqa: PLR0913 (each is a flag)
         request_id: RequestId,
         reason: Annotated[str, typer.Option(help="The reason.", callback=_short_enough)],
         approver: Approver = None,
         key: Key = None,
+        digest: Digest = None,
         *,
         as_json: Json = False,
     ) -> None:
-        """Reject a request, and wait for the receipt."""
-        _conclude(_decide(request_id, "reject", reason, approver=approver, key=key), as_json=as_json)
+        """Show a request, ask, reject it, and wait for the receipt."""
+        _decide(request_id, "reject", reason, signed_by=signer(approver, key), digest=digest, as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
-    def withdraw(request_id: RequestId, approver: Approver = None, key: Key = None, *, as_json: Json = False) -> None:
-        """Withdraw a vote on an open request, and wait for the receipt."""
-        _conclude(_decide(request_id, "withdraw", "", approver=approver, key=key), as_json=as_json)
+    def withdraw(
+        request_id: RequestId,
+        approver: Approver = None,
+        key: Key = None,
+        digest: Digest = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Show a request, ask, withdraw a vote, and wait for the receipt."""
+        _decide(request_id, "withdraw", "", signed_by=signer(approver, key), digest=digest, as_json=as_json)
 
 
 async def decide_request(  # noqa: PLR0913 (the parts of a decision)
@@ -96,11 +111,46 @@ def _short_enough(comment: str) -> str:
     return comment
 
 
-async def _decide(request_id: str, choice: Choice, comment: str, *, approver: str | None, key: Path | None) -> Receipt:
-    who, signing = signer(approver, key)
+def _decide(  # noqa: PLR0913 (what a decision says)
+    request_id: str,
+    choice: Choice,
+    comment: str,
+    *,
+    signed_by: tuple[str, SigningKey],
+    digest: str | None,
+    as_json: bool,
+) -> None:
+    """Decide the request that was seen, and no other.
+
+    Raises:
+        DigestMismatch: The request has another digest, or shows something else than its digest is about.
+        SetupError: There is no digest, and nobody to ask.
+    """
+    request = run_command(_find(request_id))
+    if digest is not None:
+        check_seen(request, digest)
+    elif sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
+        for name, value in facts_of(request):
+            console.print(f"[dim]{name:<10}[/]", plain(value), soft_wrap=True)
+        typer.confirm(f"{choice.capitalize()} it as {signed_by[0]}?", abort=True)
+    else:
+        raise SetupError(
+            f"Nobody is here to be asked. Look at the request with `perdure approvals show "
+            f"{request_word(request.request_id)}`, and name the digest that you see: --digest, 12 digits or more."
+        )
+    _conclude(run_command(_publish(request, choice, comment, *signed_by)), as_json=as_json)
+
+
+async def _find(request_id: str) -> ApprovalRequested:
     async with open_bus() as bus:
         request = await find_open_request(bus, request_id)
-        return await decide_request(bus, request, choice, comment, approver=who, key=signing)
+    check_digest(request)
+    return request
+
+
+async def _publish(request: ApprovalRequested, choice: Choice, comment: str, approver: str, key: SigningKey) -> Receipt:
+    async with open_bus() as bus:
+        return await decide_request(bus, request, choice, comment, approver=approver, key=key)
 
 
 def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
@@ -114,11 +164,12 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
     return approver or key.stem, SigningKey.read(key)
 
 
-def _conclude(deciding: Coroutine[Any, Any, Receipt], *, as_json: bool) -> None:
-    receipt = run_command(deciding)
+def _conclude(receipt: Receipt, *, as_json: bool) -> None:
     if as_json:
         print_json([receipt])
     else:
-        console.print("[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(receipt.reason), sep=": ")
+        console.print(
+            "[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]", escape(one_line(receipt.reason)), sep=": "
+        )
     if not receipt.accepted:
         raise typer.Exit(NO)

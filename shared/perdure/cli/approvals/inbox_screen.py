@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar, Final
 
@@ -19,10 +18,10 @@ from perdure.bus.views.requests import RequestFilter, list_requests
 from perdure.cli.approvals.decide import Choice, decide_request
 from perdure.cli.approvals.records import record_facts, votes_text
 from perdure.cli.approvals.text import deadline_text, facts_of
-from perdure.cli.output import age, plain
+from perdure.cli.output import age, cell, facts_text
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
-from perdure.values.printable import printable
+from perdure.values.printable import one_line, printable
 
 __all__ = ["Inbox"]
 
@@ -132,7 +131,7 @@ class Inbox(App[None]):
         except PerdureError as error:
             self._notify(str(error), good=False)
         else:
-            self._notify(f"{request.title}\n{receipt.reason}", good=receipt.accepted)
+            self._notify(f"{one_line(request.title)}\n{one_line(receipt.reason)}", good=receipt.accepted)
 
     def _fill(self) -> None:
         """Fill the list anew and leave the cursor on its request."""
@@ -141,7 +140,7 @@ class Inbox(App[None]):
         table.clear()
         for request_id, record in self._waiting.items():
             if wanted in f"{record.request.title} {request_id}".lower():
-                table.add_row(*map(plain, self._row(record)), key=request_id)
+                table.add_row(*map(cell, self._row(record)), key=request_id)
         if selected is not None and selected.request.request_id in table.rows:
             table.move_cursor(row=table.get_row_index(selected.request.request_id))
         self._show_one()
@@ -156,7 +155,7 @@ class Inbox(App[None]):
         record = self._selected()
         shown = Text("No approval request is open.", "dim")
         if record is not None:
-            shown = _facts([*facts_of(record.request), *record_facts(record)])
+            shown = facts_text([*facts_of(record.request), *record_facts(record)])
         self.query_one("#shown Static", Static).update(shown)
 
     def _selected(self) -> RequestRecord | None:
@@ -191,7 +190,9 @@ class _Comment(ModalScreen[str | None]):
         """Build the prompt."""
         prompt = "Why not? Enter sends it." if self._choice == "reject" else "A comment, or nothing. Enter sends it."
         with Vertical():
-            yield Static(_facts([(self._choice, self._request.title), ("digest", self._request.digest[:12])]))
+            yield Static(
+                facts_text([(self._choice, one_line(self._request.title)), ("digest", self._request.digest[:12])])
+            )
             yield Input(placeholder=f"{prompt} Escape goes back.", max_length=LONGEST_COMMENT)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -200,7 +201,3 @@ class _Comment(ModalScreen[str | None]):
             self.app.bell()
         else:
             self.dismiss(event.value.strip())
-
-
-def _facts(facts: Sequence[tuple[str, str]]) -> Text:
-    return Text("\n").join(Text.assemble((f"{name:<9} ", "dim"), plain(value)) for name, value in facts)

@@ -11,11 +11,12 @@ from perdure.cli.approvals.options import Workflow
 from perdure.cli.approvals.records import record_json, votes_text
 from perdure.cli.approvals.text import approvers_text, deadline_text
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import age, console, local_day, shell_word, table
+from perdure.cli.output import age, console, local_day, table
 from perdure.cli.times import Since
 from perdure.config.loader import load_settings
 from perdure.errors import NotFound
 from perdure.values.nearest import nearest
+from perdure.values.short_code import request_word
 
 __all__ = ["register"]
 
@@ -84,7 +85,7 @@ def _row(record: RequestRecord) -> tuple[str, ...]:
     needs = approvers_text(request.policy)
     until = local_day(record.settled_at) if record.settled_at else deadline_text(request)
     return (
-        shell_word(request.request_id),
+        request_word(request.request_id),
         request.title,
         record.state,
         votes_text(record) or "none",

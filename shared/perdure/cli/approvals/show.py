@@ -8,7 +8,7 @@ from perdure.cli.approvals.options import RequestId
 from perdure.cli.approvals.records import record_facts, record_json
 from perdure.cli.approvals.text import facts_of
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import console
+from perdure.cli.output import console, facts_text
 
 __all__ = ["register"]
 
@@ -23,9 +23,7 @@ def register(app: typer.Typer) -> None:
         if as_json:
             console.out(record_json(record), highlight=False)
             return
-        for name, value in (*facts_of(record.request), *record_facts(record)):
-            console.print(f"[dim]{name:<10}[/]", end=" ")
-            console.out(value, highlight=False)
+        console.print(facts_text([*facts_of(record.request), *record_facts(record)]), soft_wrap=True)
 
 
 async def _find(request_id: str) -> RequestRecord:

@@ -16,7 +16,7 @@ from perdure.contracts import (
     Policy,
 )
 from perdure.values.duration import duration_text
-from perdure.values.printable import as_text
+from perdure.values.printable import as_text, one_line
 
 __all__ = ["approvers_text", "deadline_text", "facts_of", "line"]
 
@@ -39,16 +39,18 @@ def line(message: Message) -> Text | None:
         case _:
             return None
     sign, colour, what = parts
-    return Text.assemble((sign, colour), f" {message.request_id}  {what}")
+    return Text.assemble((sign, colour), f" {one_line(f'{message.request_id}  {what}')}")
 
 
 def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
     """Name all that a reviewer needs to see."""
     facts = [
-        ("request", request.request_id),
-        ("title", request.title),
-        ("run", f"{request.workflow_id} ({request.workflow})"),
-        ("requester", request.requester or ""),
+        ("request", one_line(request.request_id)),
+        ("title", one_line(request.title)),
+        ("run", one_line(f"{request.workflow_id} ({request.workflow})")),
+        ("severity", request.severity),
+        ("requester", one_line(request.requester or "")),
+        ("behalf of", one_line(request.on_behalf_of or "")),
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
         ("approvers", approvers_text(request.policy)),
@@ -72,13 +74,21 @@ def _policy_facts(policy: Policy) -> list[tuple[str, str]]:
         ("reminder", f"every {duration_text(policy.remind_every)}" if policy.remind_every else ""),
         ("escalation", "; ".join(ladder)),
         ("silence", silence),
-        ("proxies", "" if policy.proxies else "no: each person signs with their own key"),
+        ("excluded", ", ".join(policy.excluded)),
+        ("proxies", _proxies_text(policy)),
     ]
 
 
+def _proxies_text(policy: Policy) -> str:
+    if not policy.proxies:
+        return "no: each person signs with their own key"
+    return "each person that one signs for counts" if policy.distinct_people else ""
+
+
 def approvers_text(policy: Policy) -> str:
-    """Return who may vote, and the quorum."""
-    return f"{policy.quorum} of {_names(policy.people, policy.roles) or 'all approvers'}"
+    """Return who may vote, and the quorums."""
+    quorum = f"{policy.quorum} of {_names(policy.people, policy.voting_roles) or 'all approvers'}"
+    return ", and ".join([quorum, *(f"{count} of role {role}" for role, count in policy.role_quorums.items())])
 
 
 def deadline_text(request: ApprovalRequested) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from perdure.approvers import Approver, Directory, Proxy, PublicKey
+from perdure.cli.admin_acts import change_of, record_change
 from perdure.cli.approvers.file import File, approvers_file, key_lines
 from perdure.cli.output import console, local_day
 from perdure.errors import NotFound, PerdureError
@@ -33,6 +34,12 @@ def register(app: typer.Typer) -> None:
                 raise PerdureError(f"The key {key_id} was revoked at {local_day(line.revoked)} already.")
             changed.append(_without(known, key_id, datetime.now(UTC).replace(microsecond=0)))
         console.print(f"The key {key_id} of {line.owner} is revoked.")
+        record_change(
+            approvers,
+            change_of(
+                approvers, act="key_revoked", approver=line.owner, proxy=line.proxy, key_id=key_id, roles=line.roles
+            ),
+        )
 
 
 def _without(known: Directory, key_id: str, at: datetime) -> Directory:

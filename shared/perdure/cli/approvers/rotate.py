@@ -6,6 +6,7 @@ import typer
 
 from perdure.cli.approvers.add import Folder, enrol_key
 from perdure.cli.approvers.file import File, approvers_file
+from perdure.cli.approvers.protect import Protect
 from perdure.errors import NotFound
 
 __all__ = ["register"]
@@ -19,10 +20,11 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(help="The approver or proxy.", show_default=False)],
         folder: Folder = None,
         file: File = None,
+        protect: Protect = None,
     ) -> None:
         """Create a new key; older keys stay valid until they are revoked."""
         approvers = approvers_file(file)
         known = approvers.current()
         if name not in known.approvers and name not in known.proxies:
             raise NotFound(f"{approvers.path} does not know {name}: `perdure approvers add {name}` adds them.")
-        enrol_key(approvers, folder, name, [], proxy=name in known.proxies)
+        enrol_key(approvers, folder, name, [], proxy=name in known.proxies, protect=protect)

@@ -8,13 +8,30 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Final
 from uuid import uuid4
 
 import nats
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+
+_COVERED: Final = [
+    "title",
+    "details",
+    "action",
+    "policy",
+    "severity",
+    "requester",
+    "on_behalf_of",
+    "workflow",
+    "workflow_id",
+    "run_id",
+    "request_id",
+    "expires_at",
+]
 
 
 async def main(server: str, workflow_id: str, key_file: str) -> int:
@@ -27,7 +44,10 @@ async def main(server: str, workflow_id: str, key_file: str) -> int:
         request = json.loads(message.data)
         if request["workflow_id"] == workflow_id:
             break
-    print(f"bot: I see {request['title']!r}, digest {request['digest'][:12]}…")  # noqa: T201 (the bot's output)
+    if _digest_of(request) != request["digest"]:
+        print("bot: the request shows something else than its digest is about")  # noqa: T201 (the bot's output)
+        return 1
+    print(f"bot: I see {request['title']!r}, digest {request['digest'][:12]}…")  # noqa: T201 (likewise)
     decision = {
         "request_id": request["request_id"],
         "decision": "approve",
@@ -45,9 +65,14 @@ async def main(server: str, workflow_id: str, key_file: str) -> int:
         receipt = json.loads(message.data)
         if receipt["request_id"] == request["request_id"]:
             break
-    print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']}")  # noqa: T201 (likewise)
+    print(f"bot: my approval was {'accepted' if receipt['accepted'] else 'refused'}: {receipt['reason']!r}")  # noqa: T201 (likewise)
     await client.drain()
     return 0 if receipt["accepted"] else 1
+
+
+def _digest_of(request: dict[str, Any]) -> str:
+    """Compute the digest of what a request shows: SHA-256 of the RFC 8785 form of exactly these fields."""
+    return sha256(rfc8785.dumps({name: request.get(name) for name in _COVERED})).hexdigest()
 
 
 async def _messages(subscription: JetStreamContext.PullSubscription) -> AsyncIterator[Msg]:
@@ -62,11 +87,11 @@ async def _messages(subscription: JetStreamContext.PullSubscription) -> AsyncIte
 
 
 def _signed(decision: dict[str, str], key_file: Path) -> bytes:
-    """Sign all fields in the canonical JSON of RFC 8785: for text fields, sorted keys and no spaces."""
+    """Sign all fields in the canonical JSON of RFC 8785."""
     key = load_pem_private_key(key_file.read_bytes(), password=None)
     assert isinstance(key, Ed25519PrivateKey)  # noqa: S101 (narrows the type for mypy)
     fields = decision | {"key_id": sha256(key.public_key().public_bytes_raw()).hexdigest()[:16]}
-    signature = key.sign(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    signature = key.sign(rfc8785.dumps(fields))
     return json.dumps(fields | {"signature": b64encode(signature).decode()}).encode()
 
 

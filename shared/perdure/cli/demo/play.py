@@ -28,7 +28,6 @@ from perdure.config.settings import Settings
 from perdure.contracts import Event, Progress
 from perdure.errors import PerdureError
 from perdure.local.discovery import discover
-from perdure.local.nkeys import seed_file
 from perdure.local.state import State
 from perdure.local.suite import Suite, open_suite
 from perdure.telemetry.tracing import tracing
@@ -163,7 +162,7 @@ async def _let_bot_decide(settings: Settings, suite: Suite, workflow_id: str) ->
 
 def _bot_nkey(settings: Settings) -> dict[str, str]:
     """Return the variable with the bot's nkey; only the local suite's NATS has one for it."""
-    seed = seed_file(State(settings.state).nkeys, "bot")
+    seed = State(settings.state).seed("bot")
     return {"NATS_NKEY_SEED_FILE": str(seed)} if settings.execution_engine == "local" else {}
 
 

@@ -7,10 +7,12 @@ import typer
 
 from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import console, local_day, print_json, shell_word, table
+from perdure.cli.output import console, local_day, print_json, table
 from perdure.cli.states import read_state
 from perdure.cli.times import Since, Until
 from perdure.contracts import ENDINGS
+from perdure.runtime.stderr import print_error
+from perdure.values.short_code import run_word
 
 __all__ = ["register"]
 
@@ -50,12 +52,12 @@ def register(app: typer.Typer) -> None:
             print_json(page.runs)
         else:
             rows = [
-                (shell_word(it.workflow_id), it.workflow, it.kind, it.step or "", local_day(it.at)) for it in page.runs
+                (run_word(it.workflow_id), it.workflow, it.kind, it.step or "", local_day(it.at)) for it in page.runs
             ]
             shown = table("run", "workflow", "state", "step", "since", rows=rows)
             console.print(shown if rows else "There are no such runs.")
         if page.next is not None:
-            typer.echo(_next(page.next, as_json=as_json), err=True)
+            print_error(_next(page.next, as_json=as_json))
 
 
 async def _list(selection: RunFilter) -> RunPage:

@@ -12,6 +12,7 @@ from perdure.cli.exit_codes import NO, PENDING
 from perdure.cli.output import console, print_json
 from perdure.cli.runs.options import RunId
 from perdure.contracts import ENDINGS, Progress
+from perdure.runtime.stderr import print_error
 
 __all__ = ["register"]
 
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
         elif completed:
             console.out(json.dumps(last.result, ensure_ascii=False, indent=2))
         else:
-            typer.echo(f"{last.workflow_id}: {last.kind}{f': {last.error}' if last.error else ''}", err=True)
+            print_error(f"{last.workflow_id}: {last.kind}{f': {last.error}' if last.error else ''}")
         if not completed:
             raise typer.Exit(NO if last.kind in ENDINGS else PENDING)
 

@@ -11,10 +11,11 @@ from perdure.bus.views.run_index import run_progress
 from perdure.bus.views.run_lookup import find_run
 from perdure.cli.approvals.text import line
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import console, local_time, plain, print_json, progress_line, usage_lines
+from perdure.cli.output import cell, console, local_time, print_json, progress_line, usage_lines
 from perdure.cli.runs.options import RunId
 from perdure.contracts import ENDINGS, Alert, Message, Progress, RunUsage, to_token
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
+from perdure.values.printable import one_line
 
 __all__ = ["register"]
 
@@ -68,15 +69,17 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> No
         console.print(words, markup=False)
     console.print(f"Temporal: {engine.status or 'has no such run'}")
     for step in engine.pending:
-        console.print(f"  pending: {step.activity}, attempt {step.attempt}. {step.last_failure or ''}", markup=False)
+        console.print(
+            f"  pending: {step.activity}, attempt {step.attempt}. {one_line(step.last_failure or '')}", markup=False
+        )
     if engine.task_attempt > 1:
-        failure = escape(engine.task_failure or "")
+        failure = escape(one_line(engine.task_failure or ""))
         console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {failure}")
 
 
 def _line(message: Message) -> Text | None:
     if isinstance(message, Alert):
-        return Text.assemble(("! ", "yellow"), "alert ", plain(message.title))
+        return Text.assemble(("! ", "yellow"), "alert ", cell(message.title))
     return line(message)
 
 

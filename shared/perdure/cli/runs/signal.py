@@ -15,6 +15,7 @@ from perdure.cli.publish import parse_data
 from perdure.cli.runs.options import RunId
 from perdure.contracts import to_token
 from perdure.errors import NotFound
+from perdure.values.reserved import is_reserved, reserved_text
 
 __all__ = ["register"]
 
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Send a signal to a run, which receives it once."""
+        if is_reserved(name):
+            raise typer.BadParameter(reserved_text("signal", name))
         text = sys.stdin.read() if argument == "-" else argument
         body = b"" if text is None else json.dumps(parse_data(text)).encode()
         workflow_id, sequence = run_command(_send(run, name, body))

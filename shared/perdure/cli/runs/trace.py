@@ -16,6 +16,7 @@ from perdure.cli.runs.options import RunId
 from perdure.config.loader import load_settings
 from perdure.errors import NotFound, Unavailable
 from perdure.telemetry.span_tree import MISSING_PARENT, SpanNode, build_tree, find_traces, read_spans
+from perdure.values.printable import one_line
 
 __all__ = ["Trace", "register", "trace_of", "tree"]
 
@@ -91,7 +92,7 @@ def tree(trace: Trace) -> Tree:
 
 def _line(node: SpanNode) -> Text:
     style = "red" if node.status == "error" else ""
-    line = Text.assemble((f"{node.service:<12} ", "cyan"), (node.name, style))
+    line = Text.assemble((f"{node.service:<12} ", "cyan"), (one_line(node.name), style))
     attempt = node.attributes.get("perdure.attempt", 1)
     if attempt > 1:
         line.append(f" (attempt {attempt})", "yellow")

@@ -1,14 +1,13 @@
-"""The JSON that reviewers see, the same in every process, and its digest."""
+"""The JSON that reviewers see, the same in every process."""
 
 import json
 from collections import deque
-from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic_core import to_jsonable_python
 
-__all__ = ["request_digest", "reviewable_json"]
+__all__ = ["reviewable_json"]
 
 _ANYTHING: Final = TypeAdapter[Any](Any)
 
@@ -25,13 +24,6 @@ def reviewable_json(details: Any) -> JsonValue:
     except TypeError as error:  # pydantic turns objects into mappings, which a set cannot hold
         raise TypeError("Objects in a set have no order that can be repeated: show a list of them.") from error
     return _in_order(shown, value)
-
-
-def request_digest(title: str, details: JsonValue = None, action: JsonValue = None) -> str:
-    """Return the SHA-256, in hex, of what a reviewer sees; a decision names it."""
-    shown = {"details": details, "title": title} | ({} if action is None else {"action": action})
-    written = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(written.encode()).hexdigest()
 
 
 def _in_order(shown: JsonValue, value: Any) -> JsonValue:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from perdure.flow.request_digest import request_digest, reviewable_json  # noqa: F401 (imported by the subprocess)
+from perdure.contracts import content_digest  # noqa: F401 (imported by the subprocess)
+from perdure.flow.reviewable_json import reviewable_json
 
 ROOT = Path(__file__).parents[3]
 LETTERS = frozenset("abcdefgh")
@@ -45,8 +46,8 @@ SHOWN_DRAFT = {"plan": {"labels": SHOWN, "token": "**********"}, "readers": [SHO
 def test_every_process_computes_the_same_digest_in_any_order_of_its_sets() -> None:
     def digest(hash_seed: int) -> str:
         program = (
-            f"from {__name__} import DETAILS, request_digest, reviewable_json; "
-            "print(request_digest('?', reviewable_json(DETAILS)))"
+            f"from {__name__} import DETAILS, content_digest, reviewable_json; "
+            "print(content_digest('?', reviewable_json(DETAILS)))"
         )
         environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
         return subprocess.check_output([sys.executable, "-c", program], env=environment, cwd=ROOT, text=True)

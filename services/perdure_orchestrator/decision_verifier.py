@@ -1,0 +1,145 @@
+"""Verifies decisions from their bytes in the stream, and keeps the first verdict on each.
+
+A kept verdict only keeps: whoever can write to the bucket can refuse a decision with it, and never make one count.
+"""
+
+import hashlib
+from dataclasses import asdict
+from typing import Final, Literal, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from perdure.approvers import ApproversVersion, NotVerified
+from perdure.bus import Bus, KeyValue, StoredMessage
+from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.decision_verdict import DecisionVerdict
+from perdure_orchestrator.parsing import read_decision
+
+__all__ = ["VERIFICATIONS", "Approvers", "DecisionVerifier"]
+
+VERIFICATIONS: Final = "VERIFICATIONS"
+"""Name of the key-value bucket of the verdicts; see ``topology.BUCKETS``."""
+
+_STREAM: Final = "DECISIONS"
+_ELSEWHERE: Final = "it is a decision on another run"
+_NOBODY: Final = (
+    "The approvers file names nobody. Does `approvals.approvers` name it, and does it lie where this worker runs?"
+)
+_GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: decide again"
+
+
+class Approvers(Protocol):
+    """Where the approvers' keys come from, such as ``RecordedApprovers``."""
+
+    async def version(self) -> ApproversVersion:
+        """Return the approvers.
+
+        Raises:
+            Unavailable: They cannot be read.
+        """
+
+
+class DecisionVerifier:
+    """Reads decisions by their places and says who signed them."""
+
+    def __init__(self, bus: Bus, approvers: Approvers, verifications: KeyValue) -> None:
+        self._bus = bus
+        self._approvers = approvers
+        self._verifications = verifications
+
+    async def verdict(self, sequence: int, workflow_id: str) -> DecisionVerdict:
+        """Return the verdict on the message at this place, as of the time at which the server stored it.
+
+        Args:
+            sequence: Its sequence in DECISIONS.
+            workflow_id: The run that judges it.
+
+        Raises:
+            Unavailable: The bus or the approvers file cannot be read.
+        """
+        message = await self._bus.get(_STREAM, sequence)
+        if message is None:
+            kept = await self._kept(sequence)
+            return kept.verdict if kept and kept.refuses(workflow_id) else _refused(sequence, "not_kept", _GONE)
+        verdict, sha256 = await self._verified(message), _sha256(message)
+        if verdict.received is None or verdict.received.decision.workflow_id != workflow_id:
+            return _refused(sequence, "unreadable", verdict.reason or _ELSEWHERE)
+        if await self._verifications.create(_key(sequence), _Kept(sha256=sha256, verdict=verdict).to_json()):
+            return verdict
+        kept = await self._kept(sequence)
+        return kept.verdict if kept and kept.sha256 == sha256 and kept.grants_no_more_than(verdict) else verdict
+
+    async def _verified(self, message: StoredMessage) -> DecisionVerdict:
+        try:
+            decision, body = read_decision(message)
+        except InvalidMessage as error:
+            return _refused(message.sequence, "unreadable", error.detail)
+        except RecursionError:
+            return _refused(message.sequence, "unreadable", "it is nested too deeply")
+        approvers = await self._approvers.version()
+        if not approvers.directory.approvers:
+            raise Unavailable(_NOBODY)
+        received = ReceivedDecision(
+            decision_id=decision.message_id,
+            decision=decision,
+            place=_key(message.sequence),
+            stored_at=message.stored_at,
+            approvers_digest=approvers.digest,
+        )
+        try:
+            identity = approvers.directory.identify(body, message.stored_at)
+        except NotVerified as error:
+            return DecisionVerdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
+        known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})
+        return DecisionVerdict(sequence=message.sequence, received=known)
+
+    async def _kept(self, sequence: int) -> "_Kept | None":
+        found = await self._verifications.get(_key(sequence))
+        try:
+            return None if found is None else _Kept.model_validate_json(found)
+        except ValidationError:
+            return None  # nobody of ours wrote it
+
+
+class _Kept(BaseModel):
+    """A verdict with the SHA-256 of the message that it is about."""
+
+    sha256: str
+    verdict: DecisionVerdict
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
+
+    def refuses(self, workflow_id: str) -> bool:
+        received = self.verdict.received
+        return self.verdict.code is not None and received is not None and received.decision.workflow_id == workflow_id
+
+    def grants_no_more_than(self, fresh: DecisionVerdict) -> bool:
+        """Return whether it refuses, or accepts a decision with no more than the bytes and the file yield today."""
+        kept, now = self.verdict.received, fresh.received
+        if kept is None or now is None or kept.decision != now.decision or kept.decision_id != now.decision_id:
+            return False
+        if self.verdict.code is not None:
+            return True
+        may_shrink = {"roles", "own_roles", "stands_in_for", "approvers_digest"}
+        return (
+            fresh.code is None
+            and set(kept.roles) <= set(now.roles)
+            and kept.own_roles is not None
+            and set(kept.own_roles) <= set(now.own_roles or ())
+            and set(kept.stands_in_for) <= set(now.stands_in_for)
+            and kept.model_dump(exclude=may_shrink) == now.model_dump(exclude=may_shrink)
+        )
+
+
+def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> DecisionVerdict:
+    return DecisionVerdict(sequence=sequence, code=code, reason=reason)
+
+
+def _key(sequence: int) -> str:
+    return f"{_STREAM}.{sequence}"
+
+
+def _sha256(message: StoredMessage) -> str:
+    return hashlib.sha256(message.raw.subject.encode() + b"\0" + message.raw.body).hexdigest()

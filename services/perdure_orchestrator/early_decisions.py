@@ -1,0 +1,81 @@
+"""Decisions on runs whose start is held: they wait in a bucket, so that nothing else waits for them.
+
+In DECISIONS they would stay unacknowledged: for days they would take the room of other decisions, and no request of any
+run could expire, because that waits until every stored decision is handled.
+"""
+
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from perdure.bus import KeyValue
+from perdure.errors import Unavailable
+
+__all__ = ["EarlyDecisions"]
+
+_KEY: Final = "early"
+_MOST_RUNS: Final = 1_000
+_MOST_A_RUN: Final = 32
+
+_Places = dict[str, list[int]]
+_PLACES: Final[TypeAdapter[_Places]] = TypeAdapter(_Places)
+
+
+class EarlyDecisions:
+    """The sequences in DECISIONS of the decisions that wait, by workflow id, oldest first.
+
+    Only the bridge that holds the lease of DECISIONS uses them, so that it keeps what it has read.
+    """
+
+    def __init__(self, entries: KeyValue) -> None:
+        self._entries = entries
+        self._revision = 0
+        self._places: _Places | None = None
+
+    def forget(self) -> None:
+        """Read the bucket again at the next use: another bridge may have changed it."""
+        self._places = None
+
+    async def places(self) -> _Places:
+        """Return what waits.
+
+        Raises:
+            Unavailable: The bucket does not answer.
+        """
+        if self._places is None:
+            found = await self._entries.read(_KEY)
+            self._revision = 0 if found is None else found.revision
+            self._places = {} if found is None else _PLACES.validate_json(found.value)
+        return self._places
+
+    async def add(self, workflow_id: str, sequence: int) -> bool:
+        """Let a decision wait behind the others of its run; returns False if too many wait.
+
+        Raises:
+            Unavailable: The bucket does not answer, or another bridge has changed it.
+        """
+        places = await self.places()
+        waiting = places.get(workflow_id, [])
+        if sequence in waiting:
+            return True
+        if len(waiting) >= _MOST_A_RUN or (not waiting and len(places) >= _MOST_RUNS):
+            return False
+        await self._store({**places, workflow_id: sorted([*waiting, sequence])})
+        return True
+
+    async def remove(self, workflow_id: str, sequence: int) -> None:
+        """Let a decision wait no longer.
+
+        Raises:
+            Unavailable: As ``add``.
+        """
+        places = await self.places()
+        left = [waiting for waiting in places.get(workflow_id, []) if waiting != sequence]
+        others = {run: waiting for run, waiting in places.items() if run != workflow_id}
+        await self._store(others | ({workflow_id: left} if left else {}))
+
+    async def _store(self, places: _Places) -> None:
+        stored = await self._entries.replace(_KEY, _PLACES.dump_json(places), revision=self._revision)
+        self.forget()
+        if not stored:
+            raise Unavailable("Another bridge has taken over the early decisions")

@@ -1,0 +1,70 @@
+"""Whether a run that has not begun may begin: its start is known, or held by flow control."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Final
+
+from pydantic import ValidationError
+
+from perdure.bus import Bus
+from perdure.contracts import StartWorkflow
+
+__all__ = ["ExpectedRuns"]
+
+_HELD: Final = ("waiting.>", "latest.>")  # the queues of ingest
+_FRESH_SECONDS: Final = 2.0  # the queues are read once in so long, however many decisions wait
+_BACKLOG_SECONDS: Final = 1.0
+
+
+class ExpectedRuns:
+    """Looks for starts that have not taken effect.
+
+    Args:
+        bus: Holds the queues of held starts.
+        signals_wait: For so long every run may still begin: its event may be on its way.
+    """
+
+    def __init__(self, bus: Bus, signals_wait: timedelta) -> None:
+        self._bus = bus
+        self._signals_wait = signals_wait
+        self._held: set[str] = set()
+        self._read_at = -_FRESH_SECONDS
+
+    def is_recent(self, stored_at: datetime) -> bool:
+        """Return whether what was stored then (UTC) may be ahead of the start of its run."""
+        return datetime.now(UTC) - stored_at < self._signals_wait
+
+    async def has_start(self, workflow_id: str) -> bool:
+        """Return whether a start of this run is held, or may be among the commands that the bridge has not handled.
+
+        The order is that of a start's way, so that it is not missed between the two. If not, ask Temporal once more.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        return workflow_id in await self._held_starts() or not await self._has_no_backlog()
+
+    async def _held_starts(self) -> set[str]:
+        if monotonic() - self._read_at > _FRESH_SECONDS:
+            self._held = {found async for found in self._read_held()}
+            self._read_at = monotonic()
+        return self._held
+
+    async def _read_held(self) -> AsyncIterator[str]:
+        for subjects in _HELD:
+            async for message in self._bus.read(subjects):
+                try:
+                    yield StartWorkflow.model_validate_json(message.raw.body).workflow_id
+                except ValidationError:  # ingest makes it a dead letter
+                    continue
+
+    async def _has_no_backlog(self) -> bool:
+        """Return whether the bridge has handled every command that is stored now."""
+        try:
+            async with asyncio.timeout(_BACKLOG_SECONDS):
+                await self._bus.wait_until_consumed("orchestrator", "COMMANDS")
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,171 @@
+"""One example of each body. The decision is signed, so that programs in any language can check theirs against it."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from perdure.approvers import SigningKey, sign
+from perdure.approvers.signature import canonical
+from perdure.contracts import (
+    Alert,
+    ApprovalDecided,
+    ApprovalEscalated,
+    ApprovalExpired,
+    ApprovalReminded,
+    ApprovalRequested,
+    ApproverChanged,
+    ApproversFileRead,
+    CancelWorkflow,
+    DeadLetter,
+    DeadLetterSettled,
+    Decision,
+    EventReference,
+    Message,
+    Notification,
+    PoliciesRead,
+    Policy,
+    Progress,
+    Receipt,
+    SignalWorkflow,
+    StartWorkflow,
+    request_digest,
+)
+from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
+
+__all__ = ["EXAMPLES", "SIGNED_EXAMPLE"]
+
+_SEED: Final = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+"""The secret key of the first test vector of RFC 8032, section 7.1: everybody has it, so it is nobody's."""
+
+_KEY: Final = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_SEED)))
+_AT: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_RUN: Final[dict[str, Any]] = {
+    "workflow": "Payment",
+    "workflow_id": "Payment-42",
+    "run_id": "01939f5e-7c1b-7d3e-9b0a-4f1c2d3e4a5b",
+}
+_ABOUT: Final[dict[str, Any]] = {**_RUN, "request_id": "Payment-42.1"}
+_SHOWN: Final[dict[str, Any]] = {"title": "Pay 1,200 EUR to Ümit?", "details": "Invoice 7", "action": {"amount": 1200}}
+_FILE: Final = sha256(b"approvers: {}\n").hexdigest()
+_EVENT: Final = EventReference(
+    id="42", type="invoices.received", source="https://shop.example", time=_AT, stream_sequence=7
+)
+
+_unsealed: Final = ApprovalRequested(
+    **_ABOUT,
+    **_SHOWN,
+    severity="high",
+    policy=Policy(roles=("finance",), timeout=timedelta(days=2)),
+    digest="0" * 64,
+    digest_version=DIGEST_VERSION,
+    opened_at=_AT,
+    expires_at=_AT + timedelta(days=2),
+    first_run_id=_RUN["run_id"],
+)
+_request: Final = _unsealed.model_copy(update={"digest": request_digest(_unsealed)})
+_decision: Final = sign(
+    Decision(
+        workflow_id=_request.workflow_id,
+        request_id=_request.request_id,
+        decision="approve",
+        approver="ada",
+        comment="Fine.",
+        digest=_request.digest,
+        first_run_id=_request.first_run_id,
+        nonce="6f1c0a9be2d47c55",
+    ),
+    _KEY,
+)
+_ID: Final = _decision.message_id
+_messages: Final[tuple[Message, ...]] = (
+    _request,
+    _decision,
+    ApprovalReminded(**_ABOUT, count=1),
+    ApprovalEscalated(**_ABOUT, to=("board",), count=1),
+    ApprovalDecided(**_ABOUT, decision="approve", decision_id=_ID, approver="ada", comment="Fine.", decided_at=_AT),
+    ApprovalExpired(**_ABOUT, expired_at=_AT),
+    Receipt(request_id=_request.request_id, decision_id=_ID, accepted=True, code="accepted", reason="it counts"),
+    Progress(**_RUN, sequence=1, kind="started", event_id=_EVENT.id, at=_AT),
+    Alert(**_RUN, number=1, title="The bank is slow", raised_at=_AT),
+    StartWorkflow(
+        route="payments",
+        event=_EVENT,
+        workflow="Payment",
+        workflow_id="Payment-42",
+        digest=sha256(b'{"amount":1200}').hexdigest(),
+        input={"amount": 1200},
+    ),
+    SignalWorkflow(
+        route="receipts",
+        event=_EVENT,
+        workflow_id="Payment-42",
+        digest=sha256(b'{"receipt":"r-1"}').hexdigest(),
+        signal="paid",
+        argument={"receipt": "r-1"},
+    ),
+    CancelWorkflow(workflow="Payment", workflow_id="Payment-42", instead="Payment-43"),
+    Notification(
+        channel="desk",
+        about=_request.message_id,
+        workflow_id="Payment-42",
+        outcome="sent",
+        detail="posted",
+        sent_at=_AT,
+    ),
+    ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
+    PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
+    ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
+    DeadLetterSettled(
+        act="resent",
+        number=3,
+        service="ingest",
+        reason="no_route",
+        original_subject="events.invoices.received",
+        stream="EVENTS",
+        stream_sequence=7,
+        by="ada",
+        at=_AT,
+    ),
+    DeadLetter(
+        service="ingest",
+        reason="no_route",
+        detail="No route takes events of this type.",
+        original_subject="events.invoices.received",
+        stream="EVENTS",
+        stream_sequence=7,
+        body=b"{}",
+        at=_AT,
+    ),
+)
+
+EXAMPLES: Final[dict[str, Any]] = {
+    **{message.type: message.model_dump(mode="json") for message in _messages},
+    "events": {"amount": 1200},
+    "signals": {"receipt": "r-1"},
+    "queries.events.outcome": {"id": "42"},
+    "queries.events.outcome.reply": {
+        "id": "42",
+        "state": "completed",
+        "stream_sequence": 7,
+        "runs": [{"workflow_id": "Payment-42", "workflow": "Payment", "action": "started", "kind": "completed"}],
+    },
+}
+"""An example of each body, by message type."""
+
+SIGNED_EXAMPLE: Final[dict[str, Any]] = {
+    "description": "How the example of `decisions` is made, to test programs that make their own. "
+    "The key is the first test vector of RFC 8032, section 7.1: never use it.",
+    "private_key_hex": _SEED,
+    "public_key_base64": _KEY.public,
+    "key_id": _KEY.key_id,
+    "request": _request.model_dump(mode="json"),
+    "digested": rfc8785.dumps({name: _request.model_dump(mode="json")[name] for name in COVERED}).decode(),
+    "digest": _request.digest,
+    "signed": canonical(_decision.model_dump(mode="json")).decode(),
+    "signature": _decision.signature,
+    "decision": _decision.model_dump(mode="json"),
+}
+"""Each step from a request to its signed decision."""

@@ -1,0 +1,165 @@
+"""Consumes one stream in the order of storage, while this process holds the lease of it.
+
+A durable consumer does not keep an order: what a dead process held is delivered again after the ack wait, behind newer
+messages. So a gap in the sequences is filled from the stream itself before a newer message is handled. What is handled
+twice because of that counts once, as with every redelivery.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+
+from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.ordered import HeldDelivery, Lanes
+from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.topology import STREAMS
+from perdure.errors import Unavailable
+
+__all__ = ["OrderedConsumer"]
+
+_MOST_HELD: Final = 256  # messages; as many as the server delivers unacknowledged
+_FETCH_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 0.25
+_RENEW_ACKS_SECONDS: Final = 10.0  # a third of the ack wait
+
+_log = logging.getLogger(__name__)
+
+
+class OrderedConsumer:
+    """The durable consumer of one service on one stream, read in order.
+
+    Args:
+        bus: Reads what is missing from the stream.
+        js: Fetches what the consumer delivers.
+        service: The service, whose name the consumer has.
+        stream: Name of the stream.
+        lane: Returns the lane of a message.
+        attempt: Handles and settles a message.
+        concurrency: How many messages are handled at the same time.
+    """
+
+    def __init__(  # noqa: PLR0913 (the parts of one subscription)
+        self,
+        bus: Bus,
+        js: JetStreamContext,
+        *,
+        service: str,
+        stream: str,
+        lane: Callable[[StoredMessage], str],
+        attempt: Callable[[HeldDelivery], Awaitable[None]],
+        concurrency: int,
+    ) -> None:
+        self._bus = bus
+        self._js = js
+        self._service = service
+        self._stream = STREAMS[stream]
+        self._lane = lane
+        self._lanes = Lanes(attempt, concurrency, self._done)
+        self._held: dict[int, HeldDelivery] = {}
+        self._ahead: dict[int, HeldDelivery] = {}  # settled before they were delivered
+        self._next = 1
+        self._room = asyncio.Event()
+
+    async def run(self) -> None:
+        """Consume until cancelled; then give back what is not settled."""
+        renewing = asyncio.create_task(self._renew_acks())
+        try:
+            await self._take_over()
+            await self._consume()
+        finally:
+            renewing.cancel()
+            await self._lanes.stop()
+            for held in self._held.values():
+                if held.server is not None:
+                    with suppress(NatsError):  # without a server, it delivers them again after the ack wait
+                        await held.server.nak(0)
+            self._held.clear()
+            self._ahead.clear()
+
+    async def _consume(self) -> None:
+        pull = await self._js.pull_subscribe_bind(self._service, stream=self._stream.name)
+        try:
+            while True:
+                while len(self._held) >= _MOST_HELD:
+                    self._room.clear()
+                    await self._room.wait()
+                try:
+                    messages = await pull.fetch(_MOST_HELD - len(self._held), timeout=_FETCH_SECONDS)
+                    for message in messages:
+                        await self._receive(NatsDelivery(message, confirmed=True))
+                except NatsTimeoutError:
+                    continue
+                except (NatsError, TimeoutError, OSError, Unavailable) as error:
+                    _log.warning("cannot consume %s: %r; trying again", self._stream.name, error)
+                    await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            with suppress(NatsError):
+                await pull.unsubscribe()
+
+    async def _receive(self, delivery: NatsDelivery) -> None:
+        """Put a delivered message into its lane, behind every older one of the stream.
+
+        Raises:
+            Unavailable: The server does not answer; the message is delivered again.
+        """
+        sequence = delivery.message.sequence
+        await self._fill(sequence)
+        self._next = max(self._next, sequence + 1)
+        if sequence in self._held:
+            self._held[sequence].server = delivery
+        elif settled := self._ahead.pop(sequence, None):
+            await (delivery.term() if settled.is_dead_lettered else delivery.ack())
+        else:
+            self._hold(HeldDelivery(delivery.message, delivery))
+
+    async def _fill(self, end: int) -> None:
+        """Read the messages before this sequence that were delivered to another process, or are still to come.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        while self._next < end:
+            missing = await self._bus.first(self._stream.subjects, after=self._next - 1)
+            if missing is None or missing.sequence >= end:
+                self._next = end
+            else:
+                if missing.sequence not in self._held:
+                    self._hold(HeldDelivery(missing))
+                self._next = missing.sequence + 1
+
+    def _hold(self, held: HeldDelivery) -> None:
+        self._held[held.message.sequence] = held
+        self._lanes.add(self._lane(held.message), held)
+
+    def _done(self, held: HeldDelivery) -> None:
+        del self._held[held.message.sequence]
+        if held.server is None:
+            self._ahead[held.message.sequence] = held
+        self._room.set()
+
+    async def _take_over(self) -> None:
+        """Begin with what another process, now dead perhaps, was given and has not settled."""
+        while True:
+            try:
+                consumer = await self._js.consumer_info(self._stream.name, self._service)
+                self._next = (consumer.ack_floor.stream_seq if consumer.ack_floor else 0) + 1
+                await self._fill((consumer.delivered.stream_seq if consumer.delivered else 0) + 1)
+            except (NatsError, OSError, Unavailable) as error:
+                _log.warning("cannot read what is not settled of %s: %r", self._stream.name, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def _renew_acks(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_ACKS_SECONDS)
+            for held in list(self._held.values()):
+                if held.server is not None:
+                    with suppress(NatsError):  # without a server, it delivers the message again
+                        await held.server.in_progress()

@@ -1,0 +1,83 @@
+"""Does work while this process holds a lease, and leaves it to another process otherwise."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from perdure.bus.lease import Lease, Leases
+from perdure.errors import Unavailable
+
+__all__ = ["lead"]
+
+_ACQUIRE_SECONDS: Final = 1.0  # between two attempts to take over
+
+_log = logging.getLogger(__name__)
+
+
+async def lead(leases: Leases[Lease], name: str, work: Sequence[Callable[[], Coroutine[None, None, None]]]) -> None:
+    """Run coroutines whenever this process holds the lease, for ever; they are cancelled when it is lost.
+
+    Raises:
+        Exception: What the work raised; it should run until it is cancelled.
+    """
+    while True:
+        try:
+            lease = await leases.acquire(name, datetime.now(UTC))
+        except Unavailable as error:
+            _log.warning("%s; the lease of %s is asked for again", error, name)
+            lease = None
+        if lease is None:
+            await asyncio.sleep(_ACQUIRE_SECONDS)
+            continue
+        held = _HeldLease(leases, name, lease)
+        _log.info("this process handles %s", name)
+        try:
+            await _run_while(held.renew_until_lost(), work)
+        finally:
+            await held.release()
+        _log.warning("this process no longer handles %s: another may", name)
+
+
+async def _run_while(
+    condition: Coroutine[None, None, None], work: Sequence[Callable[[], Coroutine[None, None, None]]]
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(start()) for start in work]
+            await condition
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
+
+
+class _HeldLease:
+    """A lease that this process holds."""
+
+    def __init__(self, leases: Leases[Lease], name: str, lease: Lease) -> None:
+        self._leases = leases
+        self._name = name
+        self._lease = lease
+
+    async def renew_until_lost(self) -> None:
+        """Renew the lease until another process has it, or until it expires because NATS does not answer."""
+        while (left := (self._lease.until - datetime.now(UTC)).total_seconds()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    await asyncio.sleep(min(left, self._leases.duration.total_seconds() / 3))
+                    lease = await self._leases.acquire(self._name, datetime.now(UTC))
+            except (Unavailable, TimeoutError) as error:
+                _log.warning("the lease of %s is not renewed: %r", self._name, error)
+            else:
+                if lease is None:
+                    return
+                self._lease = lease
+
+    async def release(self) -> None:
+        """Let another process take over at once."""
+        with suppress(Unavailable, TimeoutError):  # it expires by itself, or another process has it
+            async with asyncio.timeout(_ACQUIRE_SECONDS):
+                await self._leases.release(self._name, self._lease, datetime.now(UTC))

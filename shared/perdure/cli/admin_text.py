@@ -1,0 +1,26 @@
+"""One line about an act of administration."""
+
+from typing import Final
+
+from perdure.contracts import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
+
+__all__ = ["AdminAct", "describe_act"]
+
+AdminAct = ApproverChanged | ApproversFileRead | DeadLetterSettled | PoliciesRead
+"""Any message on ADMIN."""
+
+_DIGITS: Final = 12  # of a digest
+
+
+def describe_act(act: AdminAct) -> str:
+    """Return who did what to whom, as far as the act names it."""
+    match act:
+        case ApproverChanged():
+            what = [act.act.replace("_", " "), act.key_id, f"to {', '.join(act.delegates)}" if act.delegates else None]
+            return f"{act.by}: {act.approver} {' '.join(filter(None, what))}"
+        case ApproversFileRead():
+            return f"approvers file {act.digest[:_DIGITS]}: {', '.join([*act.approvers, *act.proxies]) or 'nobody'}"
+        case PoliciesRead():
+            return f"policies {act.digest[:_DIGITS]}: {', '.join(act.policies) or 'none'}"
+        case DeadLetterSettled():
+            return f"{act.by}: {act.act} dead letter {act.number} of {act.service}, {act.reason}"

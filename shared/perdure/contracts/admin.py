@@ -1,0 +1,144 @@
+"""Acts of administration: who may decide, by which policies, and what became of dead letters."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from perdure.contracts.dead_letters import Reason
+from perdure.contracts.instant import Instant
+from perdure.contracts.message import Message, Sha256
+from perdure.contracts.policy import Policy
+
+__all__ = ["ApproverChanged", "ApproversFileRead", "DeadLetterSettled", "PoliciesRead"]
+
+
+class ApproversFileRead(Message):
+    """A service read a version of the approvers file; each is recorded before a decision is judged by it.
+
+    Attributes:
+        digest: SHA-256 of the file's bytes, in hex; receipts name it.
+        modified_at: When the file was changed (UTC), by the clock of its file system.
+        content: The file's text, with public keys only; absent if it is larger than 256 KiB.
+        approvers: Names of the people in it.
+        proxies: Names of the programs that may sign for people.
+        at: When the service read it (UTC).
+    """
+
+    type: Literal["admin.approvers_file"] = "admin.approvers_file"
+    digest: Sha256
+    modified_at: Instant
+    content: str | None = None
+    approvers: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Nothing: there is one approvers file."""
+        return ()
+
+    @property
+    def message_id(self) -> str:
+        """One for each change of the file."""
+        return f"{self.type}.{self.digest}.{self.modified_at.timestamp():.6f}"
+
+
+class PoliciesRead(Message):
+    """The orchestrator started with these policies of approval requests.
+
+    Attributes:
+        digest: SHA-256 of the policies, in hex: they are the same if it is.
+        policies: The policies of the configuration, by workflow; ``*`` is for all others.
+        at: When the service started (UTC).
+    """
+
+    type: Literal["admin.policies"] = "admin.policies"
+    digest: Sha256
+    policies: dict[str, Policy] = Field(default_factory=dict)
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """Nothing: there is one configuration."""
+        return ()
+
+    @property
+    def message_id(self) -> str:
+        """One for each start, of those that lie far enough apart for JetStream to tell them apart."""
+        return f"{self.type}.{self.digest}"
+
+
+class ApproverChanged(Message):
+    """A command changed the keys or the absence of an approver or proxy, and could reach the bus.
+
+    Attributes:
+        act: What was done.
+        approver: Name of the approver or proxy.
+        proxy: Whether it is a program that signs for people.
+        key_id: The key that was added or revoked; absent for a delegation.
+        roles: The approver's roles now.
+        delegates: Who votes for the approver now.
+        until: Until when they do (UTC); absent: until the approver is back.
+        digest: SHA-256 of the approvers file after the change, in hex.
+        by: The login name of whoever ran the command. Nobody authenticates it.
+        at: When (UTC).
+    """
+
+    type: Literal["admin.approver"] = "admin.approver"
+    act: Literal["key_added", "key_rotated", "key_revoked", "delegated", "returned"]
+    approver: str
+    proxy: bool = False
+    key_id: str | None = None
+    roles: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    until: Instant | None = None
+    digest: Sha256
+    by: str
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """``<approver>``."""
+        return (self.approver,)
+
+    @property
+    def message_id(self) -> str:
+        """One for each act that changed the file."""
+        return f"{self.type}.{self.act}.{self.digest}.{self.at.timestamp():.6f}"
+
+
+class DeadLetterSettled(Message):
+    """A command resent or dropped a dead letter.
+
+    Attributes:
+        act: What was done.
+        number: The dead letter's sequence in the stream DLQ.
+        service: The service that had given up on the message.
+        reason: Why it had.
+        original_subject: Subject of the original message.
+        stream: The stream that held the original.
+        stream_sequence: Its sequence number there.
+        by: The login name of whoever ran the command. Nobody authenticates it.
+        at: When (UTC).
+    """
+
+    type: Literal["admin.dead_letter"] = "admin.dead_letter"
+    act: Literal["resent", "dropped"]
+    number: int
+    service: str
+    reason: Reason
+    original_subject: str
+    stream: str
+    stream_sequence: int
+    by: str
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """``<service>``."""
+        return (self.service,)
+
+    @property
+    def message_id(self) -> str:
+        """One for each dead letter and act."""
+        return f"{self.type}.{self.number}.{self.act}.{self.stream}.{self.stream_sequence}"
