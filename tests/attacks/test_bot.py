@@ -9,7 +9,7 @@ from nats.js.errors import NotFoundError
 
 from perdure.contracts import Decision
 from tests.support.attacks.attack import Attack, attempt, cases
-from tests.support.attacks.moves import altered, publishes, receipt_of, subscribes, votes
+from tests.support.attacks.moves import altered, publishes, receipt_of, subscribes, unread, votes
 from tests.support.attacks.suite import AttackedSuite
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -133,19 +133,7 @@ async def a_subject_of_one_run_for_the_request_of_another(suite: AttackedSuite) 
     one, other = await suite.request(), await suite.request()
     vote = suite.vote(other)
     sequence = await suite.send("bot", one.workflow_id, vote)
-    return await suite.receipt(vote.request_id, vote.message_id, sequence, within=5)
-
-
-async def a_subject_that_nats_cannot_hold(suite: AttackedSuite) -> str:
-    requested = await suite.request()
-    vote = suite.vote(requested, request_id="." * 3_000)
-    return await suite.dead_letter("DECISIONS", await suite.send("bot", requested.workflow_id, vote))
-
-
-async def a_long_nonce(suite: AttackedSuite) -> str:
-    requested = await suite.request()
-    vote = suite.vote(requested, nonce="n" * 500_000)
-    return await suite.decide("bot", vote)
+    return await suite.receipt(vote.request_id, vote.message_id, sequence)
 
 
 def fields(**changes: object) -> Change:
@@ -198,37 +186,35 @@ ATTACKS = [
     Attack("vote by a word that is no vote", altered(fields(decision="yes")), "unreadable"),
     Attack("vote with a comment of a megabyte", altered(fields(comment="c" * 1_000_000)), "unreadable"),
     Attack("vote with a digest that is none", altered(fields(digest="mine")), "unreadable"),
-    Attack("vote with a number that JSON does not have", altered(fields(also=float("nan"))), "unreadable"),
+    Attack("vote with a number that JSON does not have", unread(fields(also=float("nan"))), "not_json"),
     Attack("vote with a number outside of RFC 8785", altered(fields(also=2**60)), "forged"),
-    Attack("vote with half of a surrogate pair", altered(fields(also="\ud800")), "forged"),
-    Attack("stop the bridge with garbage", garbage, "not_json"),
+    Attack("vote with half of a surrogate pair", unread(fields(also="\ud800")), "not_json"),
+    Attack("stop the bridge with garbage", garbage, "not_utf8"),
     Attack("stop the bridge with a decision on nothing", a_decision_without_a_request, "bad_message"),
-    Attack("stop the bridge with 100,000 levels", a_deep_body, "not_json"),
+    Attack(
+        "stop the bridge with 100,000 levels",
+        a_deep_body,
+        "not_json",
+    ),
     Attack(
         "send a decision to a run of which it does not name the request",
         a_subject_of_one_run_for_the_request_of_another,
-        "bad_envelope",
-        succeeds="the subject's run is believed, whatever request the body names",
+        "unreadable",
     ),
     Attack(
         "fill the history of a run with repetitions",
         a_history_filled_by_repetition,
         "replayed, 1 signal",
-        succeeds="each repetition of a decision is a signal to the run",
     ),
     Attack(
         "close the orchestrator's connection with a long request id",
-        a_subject_that_nats_cannot_hold,
+        unread(fields(request_id="." * 3_000)),
         "bad_message",
-        succeeds="ids have no longest length, and NATS closes the connection",
-        harms=True,
     ),
     Attack(
         "make a receipt that is too long by a long nonce",
-        a_long_nonce,
+        altered(fields(nonce="n" * 100_000)),
         "unreadable",
-        succeeds="a nonce has no longest length",
-        harms=True,
     ),
     # On other subjects
     Attack("signal a run", publishes("bot", "signals.victim.go"), "violation"),

@@ -104,28 +104,22 @@ def problems(folder: Path, flaw: Flaw) -> list[str]:
         return [str(problem) for problem in chain.from_iterable(checks)]
 
 
-RESERVED = "names that begin with perdure are not reserved"
-UNCHECKED = "the approvers file is read without a look at what its entries mean"
-WARNED = "a policy that nobody can meet is a warning only"
 FLAWS = [
-    Flaw("a route that signals a decision", "perdure", signals("perdure_decision"), accepted=RESERVED),
+    Flaw("a route that signals a decision", "perdure", signals("perdure_decision")),
     Flaw(
         "a route that starts and signals a decision",
         "perdure",
         starts_and_signals("perdure_decision"),
-        accepted=RESERVED,
     ),
     Flaw(
         "a webhook's secret of eight bytes",
         "24",
         secrets={"HOOK_SECRET": "whsec_c2hvcnRvbmU="},
-        accepted="a secret may have any length",
     ),
     Flaw(
         "a webhook's secret that is no base64",
         "base64",
         secrets={"HOOK_SECRET": "!!"},
-        accepted="a secret may be any text",
     ),
     Flaw(
         "a webhook that takes answers without a secret",
@@ -136,58 +130,49 @@ FLAWS = [
         "buttons in Slack without the workspace",
         "team_id",
         {"notifier": {"channels": {"desk": {"slack": SLACK}}}},
-        accepted="a Slack channel has no workspace",
     ),
     Flaw(
         "one key under two names",
         "belongs to",
         approvers={"approvers": {"bob": {"keys": KEYS["ada"]}}},
-        accepted=UNCHECKED,
     ),
     Flaw(
         "the key of a proxy under a name",
         "belongs to",
         approvers={"approvers": {"bob": {"keys": KEYS["proxy"]}}},
-        accepted=UNCHECKED,
     ),
     Flaw(
         "one Slack id under two names",
         "belongs to",
         approvers={"approvers": {"bob": {"slack": "UADA"}}},
-        accepted=UNCHECKED,
     ),
     Flaw(
         "an absence with a delegate who does not exist",
         "ghost",
         approvers={"approvers": {"bob": {"away": {"to": ["ghost"]}}}},
-        accepted=UNCHECKED,
     ),
     Flaw(
         "a proxy for somebody who does not exist",
         "ghost",
         approvers={"proxies": {"desk": {"people": ["ghost"]}}},
-        accepted=UNCHECKED,
     ),
     Flaw(
         "two names whose decisions have one id",
         "decision ids",
         approvers={"approvers": {"ada.b": {}}},
-        accepted=UNCHECKED,
     ),
-    Flaw("a quorum that nobody can meet", "3", policy(quorum=3), accepted=WARNED),
-    Flaw("a role that nobody has", "legal", policy(roles=["legal"]), accepted=WARNED),
+    Flaw("a quorum that nobody can meet", "3", policy(quorum=3)),
+    Flaw("a role that nobody has", "legal", policy(roles=["legal"])),
     Flaw("a quorum of people who are too few", "2 people must approve", policy(quorum=2, roles=[], people=["ada"])),
     Flaw(
         "a quorum that one proxy could meet alone",
         "proxies",
         {"approvals": {"policies": {"*": {"quorum": 2, "proxies": None}}}},
-        accepted="a policy that says nothing of proxies lets them sign",
     ),
     Flaw(
         "approval by silence where no channel reaches people",
         "silence",
         {**policy(timeout="1h", silence="approve"), "notifier": {"channels": {"hook": None, "here": {"terminal": {}}}}},
-        accepted="silence may approve where nobody was asked",
     ),
     Flaw("a policy with a word that nobody knows", "quorums", policy(quorums=2)),
 ]

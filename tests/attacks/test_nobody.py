@@ -21,8 +21,6 @@ from tests.support.roles import RoleClient, Server, deployed_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-UNSIGNED = "the run believes the argument of the signal, whoever sent it"
-
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -96,7 +94,23 @@ async def a_signal_that_names_the_place_of_another_decision(suite: AttackedSuite
     return await refusal_or_decision(suite, requested, "", 0)
 
 
-def signalled_with(*arguments: Any, within: float = WITHIN) -> Move:
+async def a_signal_that_names_an_unsigned_vote(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    unsigned = suite.vote(requested).model_copy(update={"signature": None, "key_id": None})
+    sequence = await suite.send("bot", requested.workflow_id, unsigned)
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.signal(SIGNAL, forged(suite, requested, place=f"DECISIONS.{sequence}").model_dump(mode="json"))
+    return await refusal_or_decision(suite, requested, "", 0)
+
+
+async def a_signal_that_names_a_place_without_a_message(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
+    await handle.signal(SIGNAL, forged(suite, requested, place="DECISIONS.999999999").model_dump(mode="json"))
+    return await suite.receipt(requested.request_id, None, 999_999_999)
+
+
+def signalled_with(*arguments: Any) -> Move:
     """Signal what is no decision; the run still judges the next vote."""
 
     async def act(suite: AttackedSuite) -> str:
@@ -104,11 +118,15 @@ def signalled_with(*arguments: Any, within: float = WITHIN) -> Move:
         handle = (await temporal(suite)).get_workflow_handle(requested.workflow_id)
         for argument in arguments:
             await handle.signal(SIGNAL, argument)
-        vote = suite.vote(requested, "eve")
-        sequence = await suite.send("bot", vote.workflow_id, vote)
-        return await suite.receipt(vote.request_id, vote.message_id, sequence, within=within)
+        return await suite.decide("bot", suite.vote(requested, "eve"))
 
     return act
+
+
+async def signalled_without_payload(suite: AttackedSuite) -> str:
+    requested = await suite.request()
+    await (await temporal(suite)).get_workflow_handle(requested.workflow_id).signal(SIGNAL)
+    return await suite.decide("bot", suite.vote(requested, "eve"))
 
 
 async def an_update(suite: AttackedSuite) -> str:
@@ -189,16 +207,20 @@ ATTACKS = [
         "maximum control line exceeded",
     ),
     Attack("speak what is no protocol", spoken(b"GET / HTTP/1.1"), "unknown protocol operation"),
-    Attack("approve by a signal through Temporal", a_signal_by_temporal, "nothing", succeeds=UNSIGNED),
-    Attack(
-        "meet a quorum by signals through Temporal", two_signals_by_temporal_for_a_quorum, "nothing", succeeds=UNSIGNED
-    ),
+    Attack("approve by a signal through Temporal", a_signal_by_temporal, "nothing"),
+    Attack("meet a quorum by signals through Temporal", two_signals_by_temporal_for_a_quorum, "nothing"),
     Attack(
         "approve by a signal that names the place of another decision",
         a_signal_that_names_the_place_of_another_decision,
         "nothing",
-        succeeds=UNSIGNED,
     ),
+    Attack("approve by a signal that names an unsigned vote", a_signal_that_names_an_unsigned_vote, "nothing"),
+    Attack(
+        "approve by a signal that names a place without a message",
+        a_signal_that_names_a_place_without_a_message,
+        "not_kept",
+    ),
+    Attack("stop a run by a signal without any payload", signalled_without_payload, "not_allowed"),
     Attack(
         "stop a run by signals that fit no decision",
         signalled_with("approve", 7, {"decision": "approve"}),
@@ -206,9 +228,8 @@ ATTACKS = [
     ),
     Attack(
         "fail a run by a signal without an argument",
-        signalled_with(None, within=3),
+        signalled_with(None),
         "not_allowed",
-        succeeds="the run fails: 'NoneType' object has no attribute 'stored_at'",
     ),
     Attack("approve by an update through Temporal", an_update, "refused"),
     Attack("approve by a query through Temporal", a_query, "refused"),

@@ -14,8 +14,6 @@ from tests.support.attacks.suite import WITHIN, AttackedSuite
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-UNSIGNED = "the run believes the argument of the signal, whoever sent it"
-
 
 def without_a_signature(body: bytes) -> bytes:
     return json.dumps({**json.loads(body), "signature": None, "key_id": None}).encode()
@@ -107,11 +105,9 @@ ATTACKS = [
         altered(lambda it: it.replace(b"approve", b"reject", 1), role="operator"),
         "forged",
     ),
-    Attack("approve by a signal", a_signal_that_is_a_decision, "reserved_name", succeeds=UNSIGNED),
-    Attack(
-        "approve by a signal with an escaped name", a_signal_under_an_escaped_name, "reserved_name", succeeds=UNSIGNED
-    ),
-    Attack("approve by a command", a_command_that_is_a_decision, "reserved_name", succeeds=UNSIGNED),
+    Attack("approve by a signal", a_signal_that_is_a_decision, "reserved_name"),
+    Attack("approve by a signal with an escaped name", a_signal_under_an_escaped_name, "reserved_name"),
+    Attack("approve by a command", a_command_that_is_a_decision, "reserved_name"),
     Attack(
         "make a vote count twice by deleting and publishing it again",
         a_decision_deleted_and_published_again,
@@ -138,8 +134,6 @@ ATTACKS = [
         "have votes refused by breaking the approvers file",
         decisions_while_nobody_can_be_identified,
         "accepted, accepted, accepted",
-        succeeds="an approvers file that is empty or gone knows nobody",
-        harms=True,
     ),
 ]
 

@@ -77,7 +77,6 @@ ATTACKS = [
         "find keys, seeds or configurations in its folders",
         finds("files"),
         "none",
-        succeeds="an MCP server is started in the project's folder",
     ),
     Attack("make a call that needs an approval without one", a_call_that_nobody_approved, "rejected, not called"),
     Attack("use the approval of one call for another", a_call_under_other_arguments, "wrong_digest"),

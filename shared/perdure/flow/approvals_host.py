@@ -116,8 +116,10 @@ class ApprovalsHost:
             await end_workflow_task()
         return last
 
-    def _receive(self, received: ReceivedDecision) -> None:
-        if not self._unverified.takes_next():
+    def _receive(self, received: ReceivedDecision | None) -> None:
+        if received is None:  # a signal of JSON's null, which no type refuses
+            self._note("A decision was left out: the signal has no argument")
+        elif not self._unverified.takes_next():
             self._judge(received)
             self._publish_receipts()
         elif not self._unverified.add(received):

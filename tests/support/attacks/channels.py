@@ -34,11 +34,7 @@ class Channels:
     @property
     def configuration(self) -> dict[str, Any]:
         """The section ``notifier:``."""
-        slack = {
-            "channel": "C1",
-            "base_url": f"{self.slack.url}/api/",
-            "signing_secret_variable": "SLACK_SECRET",
-        }
+        slack = {"channel": "C1", "signing_secret_variable": "SLACK_SECRET", **self.slack.addresses}
         mail = {"host": "127.0.0.1", "port": self.mail.port, "tls": "none", "sender": "perdure@example.com"}
         hook = {"url": self.url, "secret_variable": "HOOK_SECRET", "answers": True}
         return {"channels": {"desk": {"slack": slack}, "mail": {"email": mail}, "hook": {"webhook": hook}}, "url": URL}

@@ -9,7 +9,7 @@ from perdure.contracts.outcomes import EventOutcome
 from tests.support.attacks.attack import Move
 from tests.support.attacks.suite import WITHIN, AttackedSuite
 
-__all__ = ["altered", "event", "publishes", "subscribes", "votes"]
+__all__ = ["altered", "event", "publishes", "subscribes", "unread", "votes"]
 
 POLL_EVERY = 0.05  # seconds
 
@@ -85,6 +85,17 @@ def altered(change: Callable[[bytes], bytes], *, role: str = "bot") -> Move:
         decision = suite.vote(requested)
         body = change(decision.model_dump_json().encode())
         return await receipt_of(suite, requested, decision, body, role=role)
+
+    return act
+
+
+def unread(change: Callable[[bytes], bytes]) -> Move:
+    """Publish ada's decision with bytes that make it none; returns the reason of the dead letter."""
+
+    async def act(suite: AttackedSuite) -> str:
+        requested = await suite.request()
+        body = change(suite.vote(requested).model_dump_json().encode())
+        return await suite.dead_letter("DECISIONS", await suite.send("bot", requested.workflow_id, body))
 
     return act
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from perdure.approvers import SigningKey
 from perdure.bus import decode
 from perdure.bus.permissions import ROLES
 from perdure.contracts import ApprovalRequested, DeadLetter, Decision, Receipt, to_token
+from perdure.local.nkeys import seed_file
+from perdure.local.state import State
 from tests.support.attacks.channels import Channels
 from tests.support.people import signed
 from tests.support.roles import RoleClient, Server
@@ -102,7 +105,7 @@ class AttackedSuite:
             async for stored in self.world.bus.subscribe(f"receipts.{to_token(request_id)}", replay=True):
                 receipt = decode(stored.raw)
                 assert isinstance(receipt, Receipt)
-                is_final = receipt.code != "waiting"
+                is_final = receipt.is_final
                 if is_final and place in {receipt.place, receipt.decision_id}:
                     return receipt.code
                 if is_final and receipt.place is None and receipt.decision_id == decision_id:
@@ -150,7 +153,11 @@ class AttackedSuite:
 @asynccontextmanager
 async def attacked_suite(world: World, keys: dict[str, SigningKey], channels: Channels) -> AsyncIterator[AttackedSuite]:
     """Connect to a suite with the credentials of every role."""
-    server = Server(world.suite.endpoints.nats, world.settings.state / "nkeys")
+    stolen = world.log.with_name("stolen")
+    stolen.mkdir()
+    for role in ROLES:
+        shutil.copy(State(world.settings.state).seed(role), seed_file(stolen, role))
+    server = Server(world.suite.endpoints.nats, stolen)
     async with AsyncExitStack() as stack:
         roles = {role: await stack.enter_async_context(server.client(role)) for role in ROLES}
         yield AttackedSuite(world, server, roles, keys, channels)
