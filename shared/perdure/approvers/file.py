@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from perdure.approvers.directory import Directory
 from perdure.approvers.file_text import changed_text, is_cut_off
-from perdure.approvers.replace_file import replace_file
+from perdure.config.replace_file import replace_file
 from perdure.config.yaml_file import read_yaml
 from perdure.errors import SetupError
 
