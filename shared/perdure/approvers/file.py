@@ -9,13 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
 from perdure.approvers.directory import Directory
 from perdure.approvers.file_text import changed_text, is_cut_off
-from perdure.approvers.replace_file import replace_file
-from perdure.config.yaml_file import read_yaml
+from perdure.config.replace_file import replace_file
+from perdure.config.yaml_file import NotYaml, read_yaml
 from perdure.errors import SetupError
 
 __all__ = ["ApproversFile", "ApproversVersion", "WrongApprovers"]
@@ -101,7 +100,7 @@ class ApproversFile:
         try:
             text = content.decode()
             fields = read_yaml(text)
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
+        except (UnicodeDecodeError, NotYaml) as error:
             raise SetupError(f"The approvers file {self.path} cannot be read: {error}") from error
         if fields is None:
             raise SetupError(

@@ -1,7 +1,10 @@
-"""Completes ids and names in the shell; without a suite there is nothing to complete."""
+"""Completes ids and names in the shell; without a suite there is nothing to complete.
+
+A shell puts what completes a word on its command line as it is, where `$(…)` in a name would run.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -11,7 +14,7 @@ from perdure.bus.views.run_list import RunFilter, list_runs
 from perdure.cli.client import open_bus
 from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
-from perdure.values.short_code import request_word, run_word
+from perdure.values.short_code import is_plain, request_word, run_word
 
 __all__ = ["complete_request", "complete_route", "complete_run"]
 
@@ -34,7 +37,7 @@ def complete_route(incomplete: str) -> list[str]:
     names: list[str] = []
     with suppress(PerdureError):
         names = [route.label for route in load_settings().routes]
-    return [name for name in names if name.startswith(incomplete)]
+    return _plain(names, incomplete)
 
 
 def _complete(incomplete: str, find: Callable[[NatsBus], Coroutine[Any, Any, list[str]]]) -> list[str]:
@@ -45,7 +48,11 @@ def _complete(incomplete: str, find: Callable[[NatsBus], Coroutine[Any, Any, lis
     names: list[str] = []
     with suppress(PerdureError, TimeoutError):  # a shell has no place for an error
         names = asyncio.run(found())
-    return [name for name in names if name.startswith(incomplete)][:_SHOWN]
+    return _plain(names, incomplete)[:_SHOWN]
+
+
+def _plain(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete) and is_plain(name)]
 
 
 async def _runs(bus: NatsBus) -> list[str]:

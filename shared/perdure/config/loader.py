@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
-from yaml import YAMLError
 
 from perdure.config.anchoring import anchored
 from perdure.config.instance import INSTANCE_VARIABLE
@@ -45,8 +44,6 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         where = f"{file} or a {PREFIX} variable" if file else f"A {PREFIX} variable"
         raise InvalidConfiguration(*_problems(error), heading=f"{where} is wrong:") from error
-    except YAMLError as error:
-        raise SetupError(f"{file} is not YAML: {error}") from error
     return settings
 
 
@@ -63,6 +60,8 @@ def _problems(error: ValidationError) -> list[Problem]:
         location, message = problem["loc"], problem["msg"]
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{nearest(str(location[-1]), _known_keys(location))}"
+        elif problem["type"] == "tuple_type":
+            message = "write a list, such as [a, b]"
         what = f"{'.'.join(map(str, location))}: {message}"
         problems.append(Problem(where=source_position(*location), what=what))
     return problems

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
+from perdure.config.replace_file import replace_file
 from perdure.connections.nats_greeting import NothingListens, server_name
 from perdure.errors import SetupError
 from perdure.local.program import Program, http_ready
@@ -33,7 +34,7 @@ def nats_program(
     """Return a nats-server program with JetStream on disk.
 
     Args:
-        folder: The state folder; the server's own folder is created in it.
+        folder: The state folder; before the server starts, its own folder with its configuration is made in it.
         ports: ``nats`` and ``nats_monitor``.
         nkeys: The public nkey of each role: each role has its own permissions, and a client without an nkey is a
             publisher. Without nkeys, every client may do everything.
@@ -43,9 +44,8 @@ def nats_program(
         SetupError: The server is not installed.
     """
     folder = folder / "nats"
-    folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "nats.conf"
-    configuration.write_text(
+    text = (
         f"server_name: {name}\n"
         f"listen: 127.0.0.1:{ports['nats']}\n"
         f"http: 127.0.0.1:{ports['nats_monitor']}\n"
@@ -53,8 +53,13 @@ def nats_program(
         f"jetstream {{ store_dir: {json.dumps(str(folder), ensure_ascii=False)} }}\n"
         + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
     )
-    if nkeys:
-        _adopt_default_account(folder / "jetstream")
+
+    async def configure() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(configuration, text.encode())  # of an empty file, nats-server makes an open server
+        if nkeys:
+            _adopt_default_account(folder / "jetstream")
+
     where = f"nats://127.0.0.1:{ports['nats']}"
     is_healthy = http_ready(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true")
 
@@ -69,6 +74,7 @@ def nats_program(
         command=[installed("nats-server"), "-c", str(configuration)],
         where=where,
         ready=ready,
+        first=configure,
     )
 
 

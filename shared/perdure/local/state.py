@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from perdure.config.private_folder import private_folder
+from perdure.config.replace_file import replace_file
 from perdure.errors import SetupError
 from perdure.local.nkeys import ensure_nkeys, seed_file
 
@@ -140,11 +141,11 @@ class State:
 
     def remember_ports(self, ports: Mapping[str, int]) -> None:
         """Store the ports, so that the next start uses the same."""
-        _write(self.folder / "ports.json", json.dumps(ports))
+        replace_file(self.folder / "ports.json", json.dumps(ports).encode())
 
     def write_endpoints(self, endpoints: Endpoints) -> None:
         """Write ``endpoints.json``, by which clients find the suite."""
-        _write(self.folder / _ENDPOINTS, endpoints.model_dump_json(indent=2))
+        replace_file(self.folder / _ENDPOINTS, endpoints.model_dump_json(indent=2).encode())
 
     def _check_version(self) -> None:
         file = self.folder / "version"
@@ -159,7 +160,7 @@ class State:
                 f"{self.folder} was written by a newer Perdure (state version {found}, this one supports "
                 f"{STATE_VERSION}): upgrade Perdure, or choose another folder with --state."
             )
-        _write(file, str(STATE_VERSION))
+        replace_file(file, str(STATE_VERSION).encode())
 
 
 def read_endpoints(folder: Path) -> Endpoints | None:
@@ -172,9 +173,3 @@ def read_endpoints(folder: Path) -> Endpoints | None:
     except PermissionError:
         pass  # the process exists and belongs to another user
     return endpoints
-
-
-def _write(file: Path, text: str) -> None:
-    draft = file.with_suffix(".draft")
-    draft.write_text(text)
-    draft.replace(file)

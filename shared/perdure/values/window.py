@@ -1,17 +1,31 @@
 """Recurring windows of time: hours of the day on days of the week."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 __all__ = ["Window"]
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 _DAYS: Final[tuple[Day, ...]] = get_args(Day)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
+
+
+def _clock(value: Any) -> time:
+    """Read a time of day; pydantic would take a number for seconds after midnight."""
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+        raise ValueError(f"{value} is no time of day; write one such as 22:00, and its zone as `timezone`")
+    return time.fromisoformat(value)
+
+
+Clock = Annotated[time, BeforeValidator(_clock)]
 
 
 class Window(BaseModel):
@@ -26,8 +40,8 @@ class Window(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    opens: time
-    closes: time
+    opens: Clock
+    closes: Clock
     days: Annotated[tuple[Day, ...], Field(min_length=1)] = _DAYS
     timezone: str = "UTC"
 

@@ -60,6 +60,8 @@ def test_a_change_of_the_same_length_within_the_same_tick_is_seen(tmp_path: Path
         pytest.param(lambda path: path.write_text("# nothing but a comment\n"), "is empty", id="comment"),
         pytest.param(lambda path: path.write_text(path.read_text().rpartition("  bob")[0]), "is cut off", id="cut off"),
         pytest.param(lambda path: path.write_bytes(b"\xff\xfe"), "cannot be read", id="no text"),
+        pytest.param(lambda path: path.write_text("[" * 5_000), "cannot be read", id="nested too deeply"),
+        pytest.param(lambda path: path.write_text("until: 2026-13-45"), "cannot be read", id="no date"),
     ],
 )
 def test_a_file_that_was_read_and_is_gone_empty_or_cut_off_is_no_file_without_approvers(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from perdure.bus import MemoryBus, RawMessage
 from perdure.cli.app import app
 from perdure.cli.approvals.text import line
-from perdure.cli.completion import complete_request, complete_run
+from perdure.cli.completion import complete_request, complete_route, complete_run
 from perdure.cli.message_text import describe
 from perdure.cli.output import console, progress_line
 from perdure.cli.published_text import outcome_lines
@@ -71,6 +72,15 @@ def test_no_command_shows_a_line_of_others_as_its_own(run: str, text: str) -> No
         assert [line for line in output.splitlines() if line.startswith("FAKE")] == []
     assert completed
     assert [word for word in completed if not is_plain(word)] == []
+
+
+def test_a_name_that_a_shell_would_run_completes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["Q$(touch pwned)", "Q;id", "Q`id`", "Q-good"]
+    routes = [{"on": "a", "start": "A", "name": name} for name in names]
+    (tmp_path / "perdure.yaml").write_text(json.dumps({"routes": routes}))
+
+    assert complete_route("Q") == ["Q-good"]
 
 
 @given(hostile_id, hostile)

@@ -29,9 +29,11 @@ def test_nats_stores_on_its_volume_and_compose_checks_its_monitoring_port() -> N
     assert f"http://127.0.0.1:{monitor}/healthz" in nats["healthcheck"]["test"][-1]
 
 
-def test_the_servers_have_the_settings_of_the_embedded_ones(tmp_path: Path) -> None:
+async def test_the_servers_have_the_settings_of_the_embedded_ones(tmp_path: Path) -> None:
     ports = dict.fromkeys(("nats", "nats_monitor", *(f"temporal{it}" for it in ("", "_ui", "_http", "_metrics"))), 1)
-    nats_program(tmp_path, ports)
+    configure = nats_program(tmp_path, ports).first
+    assert configure is not None
+    await configure()
     (payload,) = re.findall(r"max_payload: (\d+)", (tmp_path / "nats/nats.conf").read_text())
     command = temporal_program(tmp_path, ports, "default").command
     embedded = {command[place + 1] for place, word in enumerate(command) if word == "--dynamic-config-value"}

@@ -38,13 +38,19 @@ def test_an_unreadable_seed_is_refused(tmp_path: Path) -> None:
         ensure_nkeys(tmp_path, ["ingest"])
 
 
-def test_streams_of_an_older_perdure_move_to_the_account_of_the_services(tmp_path: Path) -> None:
+async def configure(folder: Path, nkeys: dict[str, str] | None = None) -> None:
+    first = nats_program(folder, PORTS, nkeys).first
+    assert first is not None
+    await first()
+
+
+async def test_streams_of_an_older_perdure_move_to_the_account_of_the_services(tmp_path: Path) -> None:
     (tmp_path / "nats/jetstream/$G/streams/EVENTS").mkdir(parents=True)
 
-    nats_program(tmp_path, PORTS)
+    await configure(tmp_path)
     assert (tmp_path / "nats/jetstream/$G/streams/EVENTS").exists()
     for _ in range(2):
-        nats_program(tmp_path, PORTS, dict.fromkeys(("publisher", "bot", *SERVICES, "operator"), "U"))
+        await configure(tmp_path, dict.fromkeys(("publisher", "bot", *SERVICES, "operator"), "U"))
         assert (tmp_path / "nats/jetstream/PERDURE/streams/EVENTS").exists()
 
 

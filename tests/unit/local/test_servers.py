@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import SetupError
-from perdure.local.servers import installed
+from perdure.local.servers import installed, nats_program
 
 
 def test_a_missing_server_is_reported_with_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +22,22 @@ def test_a_server_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert installed("nats-server") == str(program)
+
+
+async def test_whoever_reads_the_configuration_while_it_is_written_anew_reads_a_whole_one(tmp_path: Path) -> None:
+    program = nats_program(tmp_path, {"nats": 1, "nats_monitor": 2})
+    assert program.first is not None
+    await program.first()
+    file = tmp_path / "nats/nats.conf"
+    with file.open() as reader:
+        await program.first()
+        held = reader.read()  # a server that has opened the file before
+
+    assert held == file.read_text() != ""
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_description_of_the_server_writes_nothing_under_a_running_one(tmp_path: Path) -> None:
+    nats_program(tmp_path, {"nats": 1, "nats_monitor": 2})
+
+    assert list(tmp_path.iterdir()) == []
