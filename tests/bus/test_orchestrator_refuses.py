@@ -50,7 +50,7 @@ def test_what_cannot_work_keeps_it_from_starting_alone_or_in_a_suite(
 
 def run(folder: Path, command: list[str], servers: tuple[str, ...]) -> tuple[int, str]:
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")},
         "PERDURE_NATS__SERVERS": json.dumps(servers),
         "PERDURE_ORCHESTRATOR__HTTP_PORT": "0",
     }

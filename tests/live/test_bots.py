@@ -50,7 +50,7 @@ def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Pa
             perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", language)
             request = waiting_request(folder)
             (shown,) = printed(perdure(folder, "approvals", "show", request, "--json"))
-            assert bot(folder, language, "list").stdout == f'{request}\t{shown["digest"][:12]}\t"Say it?"\tnull\n'
+            assert bot(folder, language, "list").stdout == f"{request}\t{shown['digest'][:12]}\tSay it?\tnull\n"
 
             decided = bot(folder, language, verb, request, 'Grüße: \x7f\u2028 "quoted"\n')
             assert decided.stdout.startswith("accepted\taccepted\t"), decided.stderr

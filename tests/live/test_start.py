@@ -75,7 +75,7 @@ def test_servers_and_services_whose_port_a_stranger_takes_move_to_another(folder
             take_port_of(folder, "ingest", int(before.services["ingest"].rpartition(":")[2])),
             take_port_of(folder, "nats", int(before.nats.rpartition(":")[2])),
         ):
-            next_event(up, lambda event: (event["event"], event["name"]) == ("ready", "nats"))
+            next_event(up, lambda event: (event["event"], event.get("name")) == ("ready", "nats"))
             for _ in range(300):
                 checked = perdure(folder, "doctor")
                 if checked.returncode == 0:

@@ -37,7 +37,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     shutil.copytree(ROOT / "examples" / "greeting", folder / "suite")
     programs = {language: build(folder / language) for language, build in BUILDERS.items()}
     with running(folder / "suite"):
-        assert perdure(folder / "suite", "approvers", "add", "bot").returncode == 0
+        added = perdure(folder / "suite", "approvers", "add", "bot", "--folder", ".perdure/keys", "--protect", "none")
+        assert added.returncode == 0
         yield House(folder / "suite", programs)
 
 

@@ -65,7 +65,12 @@ def request(number: int = 1, *, severity: Severity = "normal", **more: Any) -> A
             **more,
         }
     )
-    return made if "digest" in more else made.model_copy(update={"digest": request_digest(made)})
+    if "digest" in more:
+        return made
+    try:
+        return made.model_copy(update={"digest": request_digest(made)})
+    except UnicodeEncodeError:  # a surrogate has no form in RFC 8785
+        return made
 
 
 def alert(**more: Any) -> Alert:

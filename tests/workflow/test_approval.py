@@ -88,7 +88,7 @@ async def test_refused_decisions_get_receipts_and_change_nothing(
         run = await worker.start("Publishing")
         await worker.approval_request()
         await worker.decide(run, nonce="wrong digest", digest="b" * 64)
-        await worker.decide(run, nonce="other request", request_id="unknown.1")
+        await worker.decide(run, nonce="other request", request_id=f"{run.id}.7")
         await worker.decide(run, nonce="good")
         await worker.decide(run, nonce="too late", decision="reject", approver="bob")
 

@@ -30,5 +30,10 @@ def with_claims(scenario: Scenario, codes: dict[int, str]) -> dict[int, str]:
     first: dict[Decide, int] = {}
     for stored in scenario.stream:
         first.setdefault(stored.decision, stored.place)
-    reached = {stored.place: codes.get(first[stored.decision]) != "unknown_run" for stored in scenario.stream}
-    return {place: "replayed" if code == "unknown_run" and reached[place] else code for place, code in codes.items()}
+    repeated = {
+        it.place
+        for it in scenario.stream
+        if it.place != first[it.decision] and codes.get(first[it.decision]) != "unknown_run"
+    }
+    lost = {"unknown_run", "no_longer_asked"}
+    return {place: "replayed" if code in lost and place in repeated else code for place, code in codes.items()}

@@ -1,6 +1,7 @@
 """Commands in a folder without a suite: they fail before they import what is slow, and help imports no command."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,14 @@ def on_suite() -> list[str]:
 
 def run(path: str, *more: str, folder: Path) -> tuple[int, str, set[str]]:
     words = [*path.split()[1:], *more]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, *words], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _PROGRAM, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     *errors, modules = done.stderr.splitlines()
     return done.returncode, "\n".join(errors), set(json.loads(modules))

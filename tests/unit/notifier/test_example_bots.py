@@ -29,5 +29,5 @@ def test_the_javascript_bot_prints_one_line_without_escapes() -> None:
     printed = subprocess.run([node, "-e", program, json.dumps(TEXTS)], capture_output=True, text=True, check=True)
 
     assert [text for text in json.loads(printed.stdout) if acting_characters(text) or re.search(r"[\t\n]", text)] == []
-    assert "shown(request.title)" in source
+    assert "shown(title)" in source
     assert "shown(receipt.reason)" in source
