@@ -34,10 +34,8 @@ class _Commands(CommandGroup):
         # short forms of what people type every day
         "watch": OnSuite("perdure.cli.runs.watch", "Show progress live; of one run, until it ends."),
         "result": OnSuite("perdure.cli.runs.result", "Print the result of a run as JSON; with --json, its last fact."),
-        "approve": OnSuite(
-            "perdure.cli.approvals.decide", "Show a request, ask, approve it, and wait for the receipt."
-        ),
-        "reject": OnSuite("perdure.cli.approvals.decide", "Show a request, ask, reject it, and wait for the receipt."),
+        "approve": OnSuite("perdure.cli.approvals.decide", "Show a request, ask, approve it, wait for the receipt."),
+        "reject": OnSuite("perdure.cli.approvals.decide", "Show a request, ask, reject it, wait for the receipt."),
         "inbox": OnSuite("perdure.cli.approvals.inbox", "Decide open approval requests on the whole screen."),
     }
 

@@ -13,8 +13,8 @@ _COMMANDS: Final = {
     "show": OnSuite(f"{__name__}.show", "Show a request, open or settled: text, policy, votes, outcome."),
     "watch": OnSuite(f"{__name__}.watch", "Print requests, reminders, escalations and outcomes as they come."),
     "inbox": OnSuite(f"{__name__}.inbox", "Decide open approval requests on the whole screen."),
-    "approve": OnSuite(f"{__name__}.decide", "Show a request, ask, approve it, and wait for the receipt."),
-    "reject": OnSuite(f"{__name__}.decide", "Show a request, ask, reject it, and wait for the receipt."),
+    "approve": OnSuite(f"{__name__}.decide", "Show a request, ask, approve it, wait for the receipt."),
+    "reject": OnSuite(f"{__name__}.decide", "Show a request, ask, reject it, wait for the receipt."),
     "withdraw": OnSuite(f"{__name__}.decide", "Show a request, ask, withdraw a vote, and wait for the receipt."),
     "delegate": Entry(f"{__name__}.delegate", "Set who votes for somebody who is away, from now on."),
 }

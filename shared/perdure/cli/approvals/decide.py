@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Show a request, ask, approve it, and wait for the receipt."""
+        """Show a request, ask, approve it, wait for the receipt."""
         _decide(request_id, "approve", comment, signed_by=signer(approver, key), digest=digest, as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Show a request, ask, reject it, and wait for the receipt."""
+        """Show a request, ask, reject it, wait for the receipt."""
         _decide(request_id, "reject", reason, signed_by=signer(approver, key), digest=digest, as_json=as_json)
 
     @app.command(epilog=_EXIT_CODES)
