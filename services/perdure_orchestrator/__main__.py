@@ -40,10 +40,12 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     refuse_approvals(settings)
     if problems := list(folder_problems(settings)):
         raise InvalidConfiguration(*problems)
+    approvers = RecordedApprovers(ApproversFile(settings.approvers_file), bus)
     plugin = PerdurePlugin(
         settings,
         bus=bus,
         objects=NatsObjects(bus.js, PAYLOADS),
+        approvers=approvers,
         verifications=NatsKeyValue(bus.js, VERIFICATIONS),
     )
     client = await connect_temporal(settings.temporal, plugin)
@@ -51,12 +53,12 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
     if role != "worker":
-        app = create_app(client, bus, ledger, registry, settings, entries=NatsKeyValue(bus.js, ENTRIES))
+        entries = NatsKeyValue(bus.js, ENTRIES)
+        app = create_app(client, bus, ledger, registry, settings, approvers=approvers, entries=entries)
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal)
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
-            approvers = RecordedApprovers(ApproversFile(settings.approvers_file), bus)
             await record_policies(settings, bus)
             await stack.enter_async_context(background(looking, watch_approvers(approvers, settings)))
         if role != "bridge":

@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from temporalio.client import Client
 
-from perdure.approvers import ApproversFile
 from perdure.bus import Bus, KeyValue
 from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.lease import Lease, Leases
@@ -17,6 +16,7 @@ from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
+from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_token
 from perdure_orchestrator.registry import Registry
 
@@ -33,7 +33,14 @@ Role = Literal["both", "bridge", "worker"]
 
 
 def create_app(  # noqa: PLR0913 (its ports)
-    client: Client, bus: Bus, ledger: StartLedger, registry: Registry, settings: Settings, *, entries: KeyValue
+    client: Client,
+    bus: Bus,
+    ledger: StartLedger,
+    registry: Registry,
+    settings: Settings,
+    *,
+    approvers: Approvers,
+    entries: KeyValue,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
 
@@ -43,9 +50,9 @@ def create_app(  # noqa: PLR0913 (its ports)
         ledger: The start ledger.
         registry: What may be started.
         settings: The configuration.
+        approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
     """
-    approvers = ApproversFile(settings.approvers_file)
     bridge = Bridge(
         client, bus, ledger, registry=registry, approvers=approvers, entries=entries, settings=settings.temporal
     )

@@ -4,15 +4,14 @@ from pydantic import BaseModel, JsonValue
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from perdure.approvers import ApproversFile
 from perdure.bus import Bus, KeyValue, StoredMessage, decode
-from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure_orchestrator.decision_bridge import DecisionBridge
 from perdure_orchestrator.expected_runs import ExpectedRuns
+from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import place_of, read_signal, refuse_reserved
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.run_client import RunClient, never_began, translated
@@ -34,7 +33,7 @@ class Bridge:
         ledger: StartLedger,
         *,
         registry: Registry,
-        approvers: ApproversFile,
+        approvers: Approvers,
         entries: KeyValue,
         settings: TemporalSettings,
     ) -> None:
@@ -43,9 +42,7 @@ class Bridge:
         self._registry = registry
         self._settings = settings
         self._expected = ExpectedRuns(bus, settings.signals_wait)
-        self.decisions = DecisionBridge(
-            self._runs, bus, approvers=RecordedApprovers(approvers, bus), entries=entries, expected=self._expected
-        )
+        self.decisions = DecisionBridge(self._runs, bus, approvers=approvers, entries=entries, expected=self._expected)
 
     async def command(self, message: StoredMessage) -> None:
         """Start, signal or cancel a run by a command of ingest."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Final
 
 from pydantic import JsonValue
@@ -11,7 +10,6 @@ from temporalio.service import RPCError
 
 from perdure.approvers import NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
-from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.contracts import ReceiptCode, to_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.approvals_host import DECISION_SIGNAL
@@ -19,7 +17,8 @@ from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.decision_places import DecisionPlaces
 from perdure_orchestrator.early_decisions import EarlyDecisions
 from perdure_orchestrator.expected_runs import ExpectedRuns
-from perdure_orchestrator.parsing import place_of, read_decision, unreadable
+from perdure_orchestrator.identified_decision import Approvers, identified
+from perdure_orchestrator.parsing import read_decision, unreadable
 from perdure_orchestrator.run_client import RunClient, never_began, translated
 
 __all__ = ["DecisionBridge"]
@@ -34,7 +33,7 @@ class DecisionBridge:
     """Verifies decisions, publishes the receipts of those that reach no run, and hands over the others."""
 
     def __init__(
-        self, runs: RunClient, bus: Bus, *, approvers: RecordedApprovers, entries: KeyValue, expected: ExpectedRuns
+        self, runs: RunClient, bus: Bus, *, approvers: Approvers, entries: KeyValue, expected: ExpectedRuns
     ) -> None:
         self._runs = runs
         self._bus = bus
@@ -53,13 +52,13 @@ class DecisionBridge:
             Unavailable: Its run has not begun and may begin in a moment, or something does not answer.
         """
         try:
-            received, body = await self._read(message)
+            received, body, refusal = await self._read(message)
         except InvalidMessage as error:
             if receipt := unreadable(message, error):
                 await self._bus.publish(receipt)
             raise
-        except NotVerified as error:
-            await self._refuse(message, error)
+        if refusal is not None:
+            await self._publish(received, refusal.code, str(refusal))
             return
         first = await self._claims.claim(body, received.place)
         if first != received.place:
@@ -90,10 +89,9 @@ class DecisionBridge:
         for sequence in waiting:
             message = await self._bus.first(f"decisions.{to_token(workflow_id)}", after=sequence - 1)
             if message is not None and message.sequence == sequence:
-                try:
-                    received, body = await self._read(message)
-                except NotVerified as refusal:
-                    await self._refuse(message, refusal)
+                received, body, refusal = await self._read(message)
+                if refusal is not None:
+                    await self._publish(received, refusal.code, str(refusal))
                 else:
                     error = await self._signal(received)
                     if error is not None and never_began(error):
@@ -105,25 +103,16 @@ class DecisionBridge:
             async with self._lock:
                 await self._early.remove(workflow_id, sequence)
 
-    async def _read(self, message: StoredMessage) -> tuple[ReceivedDecision, dict[str, JsonValue]]:
-        """Return a verified decision and its body.
+    async def _read(self, message: StoredMessage) -> tuple[ReceivedDecision, dict[str, JsonValue], NotVerified | None]:
+        """Return a decision, its body, and why it was not signed by its approver, if so.
 
         Raises:
             InvalidMessage: It cannot be read.
-            NotVerified: It was not signed by its approver.
             Unavailable: The approvers file cannot be read.
         """
         decision, body = read_decision(message)
-        approvers = await self._approvers.version()
-        received = ReceivedDecision(
-            decision_id=decision.message_id,
-            decision=decision,
-            place=place_of(message),
-            stored_at=message.stored_at,
-            approvers_digest=approvers.digest,
-        )
-        identity = approvers.directory.identify(body, message.stored_at)
-        return received.model_copy(update=asdict(identity)), body
+        received, refusal = identified(message, decision, body, await self._approvers.version())
+        return received, body, refusal
 
     async def _not_taken(
         self, received: ReceivedDecision, body: dict[str, JsonValue], message: StoredMessage, error: RPCError
@@ -172,16 +161,6 @@ class DecisionBridge:
             await self._publish(received, "unknown_run", refusal.detail)
             await self._claims.release(body)
 
-    async def _refuse(self, message: StoredMessage, error: NotVerified) -> None:
-        decision, _ = read_decision(message)
-        received = ReceivedDecision(
-            decision_id=decision.message_id,
-            decision=decision,
-            place=place_of(message),
-            approvers_digest=(await self._approvers.version()).digest,
-        )
-        await self._publish(received, error.code, str(error))
-
     async def _announce(self, received: ReceivedDecision) -> None:
         """Publish, once a process, that another receipt follows."""
         if received.place not in self._announced:
@@ -189,7 +168,4 @@ class DecisionBridge:
             self._announced.add(received.place)
 
     async def _publish(self, received: ReceivedDecision, code: ReceiptCode, reason: str) -> None:
-        receipt = received.receipt(code, reason)
-        if code == "waiting":
-            receipt = receipt.model_copy(update={"place": received.place})
-        await self._bus.publish(receipt)
+        await self._bus.publish(received.receipt(code, reason))

@@ -4,19 +4,17 @@ A kept verdict only keeps: whoever can write to the bucket can refuse a decision
 """
 
 import hashlib
-from dataclasses import asdict
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from perdure.approvers import ApproversVersion, NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.decision_verdict import DecisionVerdict
+from perdure_orchestrator.identified_decision import Approvers, identified
 from perdure_orchestrator.parsing import read_decision
 
-__all__ = ["VERIFICATIONS", "Approvers", "DecisionVerifier"]
+__all__ = ["VERIFICATIONS", "DecisionVerifier"]
 
 VERIFICATIONS: Final = "VERIFICATIONS"
 """Name of the key-value bucket of the verdicts; see ``topology.BUCKETS``."""
@@ -27,17 +25,6 @@ _NOBODY: Final = (
     "The approvers file names nobody. Does `approvals.approvers` name it, and does it lie where this worker runs?"
 )
 _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: decide again"
-
-
-class Approvers(Protocol):
-    """Where the approvers' keys come from, such as ``RecordedApprovers``."""
-
-    async def version(self) -> ApproversVersion:
-        """Return the approvers.
-
-        Raises:
-            Unavailable: They cannot be read.
-        """
 
 
 class DecisionVerifier:
@@ -80,19 +67,10 @@ class DecisionVerifier:
         approvers = await self._approvers.version()
         if not approvers.directory.approvers:
             raise Unavailable(_NOBODY)
-        received = ReceivedDecision(
-            decision_id=decision.message_id,
-            decision=decision,
-            place=_key(message.sequence),
-            stored_at=message.stored_at,
-            approvers_digest=approvers.digest,
-        )
-        try:
-            identity = approvers.directory.identify(body, message.stored_at)
-        except NotVerified as error:
-            return DecisionVerdict(sequence=message.sequence, received=received, code=error.code, reason=str(error))
-        known = received.model_copy(update={**asdict(identity), "key_id": decision.key_id})
-        return DecisionVerdict(sequence=message.sequence, received=known)
+        received, refusal = identified(message, decision, body, approvers)
+        if refusal is not None:
+            return DecisionVerdict(sequence=message.sequence, received=received, code=refusal.code, reason=str(refusal))
+        return DecisionVerdict(sequence=message.sequence, received=received)
 
     async def _kept(self, sequence: int) -> "_Kept | None":
         found = await self._verifications.get(_key(sequence))

@@ -22,7 +22,8 @@ from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
-from perdure_orchestrator.decision_verifier import VERIFICATIONS, Approvers, DecisionVerifier
+from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier
+from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
 from perdure_orchestrator.payload_store import payload_storage

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from perdure.connections.temporal_internals import activity_name, handler_names, workflow_name
 from perdure.errors import SetupError
+from perdure.flow.decision_verdict import VERIFY_DECISIONS
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
 from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
 from perdure.flow.policy_request import RESOLVE_POLICY
@@ -18,7 +19,17 @@ __all__ = ["Registry", "load_registry", "refuse_reserved_names", "registry_of"]
 
 _BUILT_IN: Final = "perdure_orchestrator.workflows"
 _STEPS: Final = frozenset(
-    {CALL_MODEL, QUERY_SERVERS, CALL_FUNCTION, CALL_TOOL, DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS}
+    {
+        CALL_MODEL,
+        QUERY_SERVERS,
+        CALL_FUNCTION,
+        CALL_TOOL,
+        DRAIN_DECISIONS,
+        READ_RULES,
+        RESOLVE_POLICY,
+        PUBLISH_FACTS,
+        VERIFY_DECISIONS,
+    }
 )  # the activities of the plugin
 
 

@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 
 from perdure.approvers import ApproversFile
 from perdure.bus import MemoryKeyValue, RawMessage, StoredMessage
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import StartLedger
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
@@ -30,7 +31,7 @@ async def test_signals_before_the_start_and_redelivered_signals_count_once(world
             live.bus,
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
-            approvers=ApproversFile(live.settings.approvers_file),
+            approvers=RecordedApprovers(ApproversFile(live.settings.approvers_file), live.bus),
             entries=MemoryKeyValue(),
             settings=live.settings.temporal,
         )

@@ -10,12 +10,24 @@ from temporalio.client import Client
 
 from perdure.approvers import ApproversFile
 from perdure.bus import KeyValue, RawMessage, StoredMessage, encode
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import EventReference, SignalWorkflow, StartWorkflow, to_token
+from perdure.flow import Approved, Policy, approval
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.scripted_worker import ScriptedWorker
+
+
+@workflow.defn
+class TwoAgree:
+    """Requires two approvals."""
+
+    @workflow.run
+    async def run(self) -> str:
+        decision = await approval("Agreed?", policy=Policy(quorum=2))
+        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 @workflow.defn
@@ -84,7 +96,7 @@ def new_bridge(
         bus or worker.bus,
         StartLedger(entries),
         registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
-        approvers=ApproversFile(approvers),
+        approvers=RecordedApprovers(ApproversFile(approvers), bus or worker.bus),
         entries=entries,
         settings=TemporalSettings(task_queue=worker.queue),
     )

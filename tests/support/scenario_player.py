@@ -11,6 +11,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
+from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Decision, Message, Receipt
@@ -197,7 +198,7 @@ class ScenarioPlayer:
             bus,
             StartLedger(MemoryKeyValue()),
             registry=Registry({}, ()),
-            approvers=self.approvers.file,
+            approvers=RecordedApprovers(self.approvers.file, bus),
             entries=self.claims,
             settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )

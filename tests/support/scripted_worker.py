@@ -34,7 +34,7 @@ from perdure.flow.messages import (
 )
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing.throwaway_approvers import ThrowAwayApprovers
-from perdure_orchestrator.decision_verifier import Approvers
+from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.plugin import PerdurePlugin
 
 

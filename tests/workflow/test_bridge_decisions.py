@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from temporalio import workflow
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -15,24 +14,13 @@ from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
 from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow import Approved, Policy, approval
 from tests.support.binaries import binary
-from tests.support.bridges import Echo, new_bridge, stored_decision, stored_message, unreachable
+from tests.support.bridges import Echo, TwoAgree, new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@workflow.defn
-class TwoAgree:
-    """Requires two approvals."""
-
-    @workflow.run
-    async def run(self) -> str:
-        decision = await approval("Agreed?", policy=Policy(quorum=2))
-        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 @pytest_asyncio.fixture(loop_scope="session")

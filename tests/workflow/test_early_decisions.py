@@ -9,33 +9,21 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
-from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue, RawMessage
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
 from perdure.errors import Unavailable
-from perdure.flow import Approved, Policy, approval
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.early_decisions import EarlyDecisions
-from tests.support.bridges import new_bridge, stored_message
+from tests.support.bridges import TwoAgree, new_bridge, stored_message
 from tests.support.people import approvers_file, directory, signed_body
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MINUTE = timedelta(minutes=1)
-
-
-@workflow.defn
-class HeldAgreement:
-    """Requires two approvals."""
-
-    @workflow.run
-    async def run(self) -> str:
-        decision = await approval("Agreed?", policy=Policy(quorum=2))
-        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 Verb = Literal["approve", "withdraw"]
@@ -52,7 +40,7 @@ def decision(who: str, run: str, verb: Verb = "approve") -> bytes:
 async def opened(environment: WorkflowEnvironment, folder: Path) -> AsyncIterator[tuple[ScriptedWorker, Bridge, str]]:
     """Yield a worker, a bridge to it and the id of a run that has not begun."""
     approvers = approvers_file(folder / "approvers.yaml", directory(KEYS)).path
-    async with open_scripted_worker(environment, HeldAgreement, approvers=ApproversFile(approvers)) as worker:
+    async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
         yield worker, new_bridge(worker, environment.client, MemoryKeyValue(), approvers), f"held-{uuid4().hex}"
 
 
@@ -65,7 +53,7 @@ async def hold(worker: ScriptedWorker, run: str) -> int:
     start = StartWorkflow(
         route="r",
         event=EventReference(id="e", type="t", source="s", stream_sequence=1),
-        workflow="HeldAgreement",
+        workflow="TwoAgree",
         workflow_id=run,
         digest="a" * 64,
     )
@@ -106,7 +94,7 @@ async def test_decisions_on_a_held_run_are_judged_in_the_order_of_storage_once_i
         assert {code for code, _, _ in receipts(worker)} == {"waiting"}
         releasing = asyncio.create_task(bridge.decisions.release_early())
         try:
-            await worker.start("HeldAgreement", run_id=run)
+            await worker.start("TwoAgree", run_id=run)
             await worker.bus.delete("WAITING", held)
             async with asyncio.timeout(30):
                 while len(receipts(worker)) < 6:

@@ -5,30 +5,18 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
-from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
 from perdure.contracts import Receipt
-from perdure.flow import Approved, Policy, approval
 from perdure_orchestrator.decision_places import DecisionPlaces
-from tests.support.bridges import new_bridge, stored_decision, stored_message, unreachable
+from tests.support.bridges import TwoAgree, new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed_body
 from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@workflow.defn
-class BothAgree:
-    """Requires two approvals."""
-
-    @workflow.run
-    async def run(self) -> str:
-        decision = await approval("Agreed?", policy=Policy(quorum=2))
-        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -51,8 +39,8 @@ async def test_ten_thousand_repetitions_leave_the_history_of_the_run_as_it_is(
     ada = SigningKey.new()
     approvers = approvers_file(tmp_path / "approvers.yaml", directory({"ada": ada})).path
     entries = MemoryKeyValue()
-    async with open_scripted_worker(environment, BothAgree, approvers=ApproversFile(approvers)) as worker:
-        run = await worker.start("BothAgree")
+    async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
+        run = await worker.start("TwoAgree")
         body = signed_body(ada, "ada", f"{run.id}.1", (await worker.approval_request()).digest)
         first = await stored_decision(worker, run.id, body)
         await new_bridge(worker, environment.client, entries, approvers).decision(first)

@@ -83,7 +83,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
         """Continue as the run's code demands, with Perdure's state as it is now, whatever memo the code gives."""
         given = self._continuation
         current = {name: workflow.memo_value(name) for name in workflow.memo()}
-        own = {name: value for name, value in current.items() if name.startswith("perdure")}
+        own = {name: value for name, value in current.items() if is_reserved(name)}
         memo = {**current, **(given.memo or {}), **own, CARRIED_STATE_MEMO: self.run.carried_state()}
         super().continue_as_new(replace(given, memo=memo))
 

@@ -11,7 +11,8 @@ import yaml
 
 from perdure.chaos.plan import PROBE
 from perdure.config.loader import load_settings
-from perdure.config.settings import PREFIX, Settings
+from perdure.config.project import PREFIX
+from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.ports import is_free
 from perdure.local.program_event import ProgramEvent

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from perdure.config.anchoring import anchored
 from perdure.config.instance import INSTANCE_VARIABLE
 from perdure.config.problem import InvalidConfiguration, Problem
-from perdure.config.project import project_folder
-from perdure.config.settings import PREFIX, Settings
+from perdure.config.project import PREFIX, project_folder
+from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError
 from perdure.values.nearest import nearest

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONFIG_VARIABLE", "DEFAULT_FILE", "DEFAULT_STATE", "is_project", "project_folder"]
+__all__ = ["CONFIG_VARIABLE", "DEFAULT_FILE", "DEFAULT_STATE", "PREFIX", "is_project", "project_folder"]
 
-CONFIG_VARIABLE: Final = "PERDURE_CONFIG"
+PREFIX: Final = "PERDURE_"
+"""How the variables of the configuration begin."""
+CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
 DEFAULT_FILE: Final = Path("perdure.yaml")
 DEFAULT_STATE: Final = Path(".perdure")
 

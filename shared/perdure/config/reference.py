@@ -9,7 +9,8 @@ from pydantic.fields import FieldInfo
 
 from perdure.config.key_types import default_text, sections_in, type_text
 from perdure.config.meanings import key_meanings, summary
-from perdure.config.settings import PREFIX, Settings
+from perdure.config.project import PREFIX
+from perdure.config.settings import Settings
 
 __all__ = ["reference"]
 

@@ -4,7 +4,7 @@ Nested keys join with two underscores: ``PERDURE_NATS__SERVERS``. Variables win 
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -15,7 +15,7 @@ from perdure.config.llm import LlmSettings, ProviderSettings
 from perdure.config.mcp import HttpServer, McpSettings, StdioServer
 from perdure.config.nats import NatsSettings
 from perdure.config.private_folder import keys_folder
-from perdure.config.project import DEFAULT_STATE
+from perdure.config.project import DEFAULT_STATE, PREFIX
 from perdure.config.routes import Route
 from perdure.config.services import (
     AuditSettings,
@@ -28,7 +28,6 @@ from perdure.config.temporal import TemporalSettings, TlsSettings
 from perdure.config.yaml_file import Yaml12Source, config_file
 
 __all__ = [
-    "PREFIX",
     "HttpServer",
     "IngestSettings",
     "LlmSettings",
@@ -42,8 +41,6 @@ __all__ = [
     "TemporalSettings",
     "TlsSettings",
 ]
-
-PREFIX: Final = "PERDURE_"
 
 
 def _engine(name: Any) -> Any:

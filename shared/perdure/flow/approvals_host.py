@@ -140,7 +140,7 @@ class ApprovalsHost:
             self._receipts.append(receipt.model_copy(update={"place": received.place}))
         elif verdict.code == "not_kept" and self._may_have_receipt(claim):
             receipt = claim.receipt("not_kept", verdict.reason)
-            self._receipts.append(receipt.model_copy(update={"place": claim.place, "approvers_digest": None}))
+            self._receipts.append(receipt.model_copy(update={"approvers_digest": None}))  # the signal claims it
         else:
             self._note(f"DECISIONS.{verdict.sequence} was left out: {verdict.reason}")
 

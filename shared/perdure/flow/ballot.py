@@ -13,7 +13,7 @@ from perdure.values.role_quorums import missing_votes
 
 __all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
-_NOT_BY_THE_APPROVER: Final = {
+_WITH_PLACE: Final = {
     "replayed",
     "unknown_run",  # it may have counted before the run ended
     "unsigned",
@@ -21,9 +21,11 @@ _NOT_BY_THE_APPROVER: Final = {
     "unknown_key",
     "forged",
     "revoked_key",
+    "waiting",  # another receipt follows
+    "not_kept",
 }
-"""Receipts of decisions that others may have sent in an approver's name. They carry their place in the stream, so that
-they never replace the receipt of the approver's own decision."""
+"""Receipts that carry their place in the stream: those of decisions that others may have sent in an approver's name, so
+that they never replace the receipt of the approver's own, and those that must not be taken for the final one."""
 
 
 class ReceivedDecision(BaseModel):
@@ -64,7 +66,7 @@ class ReceivedDecision(BaseModel):
             accepted=code == "accepted",
             code=code,
             reason=reason,
-            place=self.place if code in _NOT_BY_THE_APPROVER else None,
+            place=self.place if code in _WITH_PLACE else None,
             approvers_digest=self.approvers_digest,
         )
 

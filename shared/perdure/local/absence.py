@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 from typing import Final
 
-from perdure.config.project import DEFAULT_FILE, DEFAULT_STATE, is_project, project_folder
+from perdure.config.project import DEFAULT_FILE, DEFAULT_STATE, PREFIX, is_project, project_folder
 from perdure.errors import Unavailable
 
-__all__ = ["no_suite", "refuse_absent_suite"]
+__all__ = ["ENDPOINTS", "no_suite", "refuse_absent_suite"]
 
-_ENDPOINTS: Final = "endpoints.json"
+ENDPOINTS: Final = "endpoints.json"
+"""The file in the state folder by which a running suite is found."""
+
 _ELSEWHERE: Final = re.compile(r"\b(state|servers|execution_engine)\b")
 """Keys of the configuration that can place a suite elsewhere than in the folder's ``.perdure``."""
 
@@ -24,10 +26,10 @@ def refuse_absent_suite() -> None:
     Raises:
         Unavailable: No suite runs here, and nothing that is configured can name another.
     """
-    if any(name.startswith("PERDURE_") for name in os.environ):
+    if any(name.startswith(PREFIX) for name in os.environ):
         return
     folder = project_folder()
-    if (folder / DEFAULT_STATE / _ENDPOINTS).exists() or (is_project(folder) and _may_be_elsewhere(folder)):
+    if (folder / DEFAULT_STATE / ENDPOINTS).exists() or (is_project(folder) and _may_be_elsewhere(folder)):
         return
     raise Unavailable(no_suite(DEFAULT_STATE if folder == Path.cwd() else folder / DEFAULT_STATE))
 

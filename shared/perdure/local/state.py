@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from perdure.config.private_folder import private_folder
 from perdure.config.replace_file import replace_file
 from perdure.errors import SetupError
+from perdure.local.absence import ENDPOINTS
 from perdure.local.nkeys import ensure_nkeys, seed_file
 
 __all__ = ["STATE_VERSION", "Endpoints", "State", "read_endpoints"]
 
 STATE_VERSION: Final = 1
 
-_ENDPOINTS: Final = "endpoints.json"
 _OPERATOR: Final = "operator"
 _PORTS: Final = TypeAdapter(dict[str, int])
 
@@ -75,7 +75,7 @@ class State:
             try:
                 yield
             finally:
-                (self.folder / _ENDPOINTS).unlink(missing_ok=True)
+                (self.folder / ENDPOINTS).unlink(missing_ok=True)
 
     def _lock_file(self) -> TextIOWrapper:
         try:
@@ -145,7 +145,7 @@ class State:
 
     def write_endpoints(self, endpoints: Endpoints) -> None:
         """Write ``endpoints.json``, by which clients find the suite."""
-        replace_file(self.folder / _ENDPOINTS, endpoints.model_dump_json(indent=2).encode())
+        replace_file(self.folder / ENDPOINTS, endpoints.model_dump_json(indent=2).encode())
 
     def _check_version(self) -> None:
         file = self.folder / "version"
@@ -166,7 +166,7 @@ class State:
 def read_endpoints(folder: Path) -> Endpoints | None:
     """Return the endpoints of the suite that runs on this folder, or None."""
     try:
-        endpoints = Endpoints.model_validate_json((folder / _ENDPOINTS).read_bytes())
+        endpoints = Endpoints.model_validate_json((folder / ENDPOINTS).read_bytes())
         os.kill(endpoints.pid, 0)
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValidationError):
         return None

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.config.settings import PREFIX
+from perdure.config.project import PREFIX
 
 
 @pytest.fixture(autouse=True)
