@@ -114,5 +114,5 @@ async def start_once_more(here: World, event_id: str) -> None:
 
 def test_a_wrong_call_of_the_verifier_ends_with_2(tmp_path: Path) -> None:
     for arguments in (["--events", "nowhere"], ["--within", "soon"]):
-        answer = perdure(tmp_path, "admin", "check", *arguments)
+        answer = perdure(tmp_path, "admin", "check", *arguments, environment={"PERDURE_STATE": str(tmp_path)})
         assert (answer.returncode, answer.stdout) == (2, ""), arguments

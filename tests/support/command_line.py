@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from perdure.config.project import CONFIG_VARIABLE, DEFAULT_FILE
+
 __all__ = ["perdure", "perdure_of", "printed"]
 
 _TIMEOUT: Final = 120  # seconds
@@ -52,6 +54,8 @@ async def perdure_of(state: Path, *arguments: str) -> subprocess.CompletedProces
     """Run ``perdure`` from an empty folder, for the suite of this state folder."""
     with TemporaryDirectory() as elsewhere:
         environment = {"PERDURE_STATE": str(state)}
+        if (file := state.parent / DEFAULT_FILE).exists():
+            environment[CONFIG_VARIABLE] = str(file)
         return await asyncio.to_thread(perdure, Path(elsewhere), *arguments, environment=environment)
 
 

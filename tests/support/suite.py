@@ -123,16 +123,16 @@ async def open_world(
     file = folder / "perdure.yaml"
     file.write_text(yaml.safe_dump(config))
     log = folder / "executions.log"
-    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log)}
-    with pytest.MonkeyPatch.context() as patch:
+    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log), CONFIG_VARIABLE: str(file)}
+    with pytest.MonkeyPatch.context() as patch:  # not for longer: other tests run while a suite of a session is up
         patch.setenv(CONFIG_VARIABLE, str(file))
         settings = load_settings(state=folder / "state")
-        give_ports(settings.state)
-        async with AsyncExitStack() as stack:
-            opening = open_suite(settings, report=lambda _: None, environment=environment, replicas=replicas)
-            suite = await stack.enter_async_context(opening)
-            connecting = connect(discover(settings)[0], source="perdure/test", within=5)
-            yield World(settings, suite, await stack.enter_async_context(connecting), log)
+    give_ports(settings.state)
+    async with AsyncExitStack() as stack:
+        opening = open_suite(settings, report=lambda _: None, environment=environment, replicas=replicas)
+        suite = await stack.enter_async_context(opening)
+        connecting = connect(discover(settings)[0], source="perdure/test", within=5)
+        yield World(settings, suite, await stack.enter_async_context(connecting), log)
 
 
 def shared_world(**configuration: Any) -> Any:

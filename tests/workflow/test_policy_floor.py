@@ -155,7 +155,7 @@ async def test_a_run_that_opened_a_request_under_older_code_opens_the_next_under
         async with open_scripted_worker(environment, InTurn, bus=bus, queue=queue) as worker:
             run = await worker.start("InTurn")
             await worker.approval_request()
-    async with open_scripted_worker(environment, InTurn, bus=bus, queue=queue):
+    async with open_scripted_worker(environment, InTurn, bus=bus, queue=queue, approvers=worker.keys):
         for number in (1, 2):
             await worker.decide(run, nonce=f"{number}", request_id=f"{run.id}.{number}")
             async with asyncio.timeout(20):

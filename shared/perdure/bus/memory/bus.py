@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import QUEUES, matches, stream_of
 from perdure.contracts import Message
+from perdure.errors import InvalidMessage
 
 __all__ = ["MemoryBus"]
 
@@ -37,8 +39,13 @@ class MemoryBus:
 
     @property
     def published(self) -> list[Message]:
-        """All messages of Perdure's contracts, in order of publication."""
-        return [decode(message.raw) for message in self._stored.values() if message.stream not in _NO_CONTRACT]
+        """All messages of Perdure's contracts, in order of publication; what else was stored is left out."""
+        found = []
+        for message in self._stored.values():
+            if message.stream not in _NO_CONTRACT:
+                with suppress(InvalidMessage):
+                    found.append(decode(message.raw))
+        return found
 
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
