@@ -48,7 +48,7 @@ function canonical(value) {
 }
 
 // Computes the digest of what a request shows (docs/approvals.md): the SHA-256 of exactly these fields.
-const covered = "title details action policy severity requester on_behalf_of workflow workflow_id run_id request_id expires_at";
+const covered = "title details action policy severity requester on_behalf_of workflow workflow_id run_id request_id";
 function digestOf(request) {
   const shown = Object.fromEntries(covered.split(" ").map((name) => [name, request[name] ?? null]));
   return createHash("sha256").update(canonical(shown)).digest("hex");

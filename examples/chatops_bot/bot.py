@@ -36,7 +36,6 @@ COVERED = [
     "workflow_id",
     "run_id",
     "request_id",
-    "expires_at",
 ]
 
 

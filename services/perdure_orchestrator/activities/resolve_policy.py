@@ -33,4 +33,4 @@ class ResolvePolicy:
             policy = tightened(floor, Policy.model_validate(request.asked), self._approvers.current)
         except PolicyConflict as error:
             return ResolvedPolicy(problem=str(error), run_id=run_id)
-        return ResolvedPolicy(policy=policy, run_id=run_id)
+        return ResolvedPolicy(policy=policy, run_id=run_id, covers_expiry=False)

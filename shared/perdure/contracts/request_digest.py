@@ -30,13 +30,16 @@ COVERED: Final = (
     "workflow_id",
     "run_id",
     "request_id",
-    "expires_at",
 )
-"""The fields of a request that version 2 covers."""
+"""The fields of a request that version 2 covers; no instant, since a crash may make a run open a request again."""
 
 
-def request_digest(request: ApprovalRequested) -> str:
+def request_digest(request: ApprovalRequested, *, also: tuple[str, ...] = ()) -> str:
     """Compute the digest of a request from what it shows, by its ``digest_version``; its ``digest`` is not read.
+
+    Args:
+        request: The request.
+        also: Fields beside those of ``COVERED``, for the replay of runs whose code covered more.
 
     Raises:
         ValueError: A value has no form in RFC 8785, or the version is not known.
@@ -45,8 +48,8 @@ def request_digest(request: ApprovalRequested) -> str:
         case 1:
             return content_digest(request.title, request.details, request.action)
         case 2:
-            shown = request.model_dump(mode="json", include=set(COVERED))
-            return sha256(rfc8785.dumps({name: shown.get(name) for name in COVERED})).hexdigest()
+            shown = request.model_dump(mode="json", include={*COVERED, *also})
+            return sha256(rfc8785.dumps({name: shown.get(name) for name in (*COVERED, *also)})).hexdigest()
     raise ValueError(f"digest_version {request.digest_version} is not known")
 
 

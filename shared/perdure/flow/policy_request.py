@@ -37,8 +37,11 @@ class ResolvedPolicy(Payload):
         problem: Why they cannot.
         run_id: The run that opens the request. A run that is reset takes over the requests that it had opened, and so
             their digests.
+        covers_expiry: The digest covers ``expires_at``, as recorded results without this field mean. A worker that dies
+            before it records the opening of a request opens it again at a later instant, and so with another digest.
     """
 
     policy: Policy | None = None
     problem: str = ""
     run_id: str
+    covers_expiry: bool = True

@@ -68,7 +68,8 @@ async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
         }
     )
     try:
-        return request.model_copy(update={"digest": request_digest(request)})
+        also = ("expires_at",) if resolved.covers_expiry else ()
+        return request.model_copy(update={"digest": request_digest(request, also=also)})
     except ValueError as error:
         raise ValueError(
             f"Reviewers cannot check details or action of {content.title!r}: {error}. Pass such a value as text."

@@ -84,7 +84,7 @@ func Digest(request map[string]any) string {
 		covered = map[string]any{}
 		for _, name := range []string{
 			"title", "details", "action", "policy", "severity", "requester", "on_behalf_of",
-			"workflow", "workflow_id", "run_id", "request_id", "expires_at",
+			"workflow", "workflow_id", "run_id", "request_id",
 		} {
 			covered[name] = request[name]
 		}

@@ -24,7 +24,7 @@ function canonical(value: Json): string {
 
 const COVERED = [
   "title", "details", "action", "policy", "severity", "requester", "on_behalf_of",
-  "workflow", "workflow_id", "run_id", "request_id", "expires_at",
+  "workflow", "workflow_id", "run_id", "request_id",
 ];
 
 function digestOf(shown: { [name: string]: Json }): string {

@@ -30,7 +30,6 @@ _COVERED: Final = [
     "workflow_id",
     "run_id",
     "request_id",
-    "expires_at",
 ]
 
 
