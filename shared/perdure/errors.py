@@ -2,6 +2,7 @@
 
 PerdureError
 ├── SetupError          the operator must fix it before the program can start: printed, exit code 1
+├── WrongArgument       what the caller passes is wrong: nothing was done, exit code 2
 ├── InvalidMessage      the sender's fault: never retried, becomes a dead letter with its reason
 ├── NotKept             referenced data is gone or has changed: waits for the operator
 ├── NotFound            there is no such run, request, event, key or dead letter
@@ -28,6 +29,7 @@ __all__ = [
     "PerdureError",
     "SetupError",
     "Unavailable",
+    "WrongArgument",
 ]
 
 
@@ -37,6 +39,10 @@ class PerdureError(Exception):
 
 class SetupError(PerdureError):
     """The operator must fix something before the program can start."""
+
+
+class WrongArgument(PerdureError):
+    """An argument of a function or a command is wrong, and nothing was done."""
 
 
 class InvalidMessage(PerdureError):

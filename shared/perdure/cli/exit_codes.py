@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perdure.errors import NotFound, Pending, PerdureError, Unavailable
+from perdure.errors import NotFound, Pending, PerdureError, Unavailable, WrongArgument
 
 __all__ = ["INTERRUPTED", "NO", "NOT_FOUND", "PENDING", "UNREACHABLE", "USAGE", "code_of"]
 
@@ -23,6 +23,8 @@ INTERRUPTED: Final = 130
 def code_of(error: PerdureError) -> int:
     """Return the exit code of a command that ends with this error."""
     match error:
+        case WrongArgument():
+            return USAGE
         case NotFound():
             return NOT_FOUND
         case Pending():

@@ -1,26 +1,27 @@
 """``perdure publish``: an event onto the bus, and with ``--wait`` its result."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 
 from perdure.bus.topology import matches
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO
+from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
 from perdure.cli.published_text import json_of, outcome_lines, published_line
 from perdure.client import Client, EventOutcome, NotConfirmed, Pending, PublishedEvent, Unavailable
+from perdure.client.publishing import new_event, publish_event
 from perdure.config.loader import load_settings
+from perdure.contracts import Event
 from perdure.errors import PerdureError
 from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
 from perdure.values.short_code import is_plain
 
-__all__ = ["parse_data", "register"]
+__all__ = ["register"]
 
 _EXIT_CODES = (
     "Exit codes: 0 stored, with --wait also completed; 1 refused, failed or a dead letter; 3 still running when the "
@@ -46,12 +47,12 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Publish an event, and print its id and its place in the stream."""
-        value = parse_data(sys.stdin.read() if data == "-" else data)
+        new = new_event(type_, parse_json(read_text(data)), event_id, source)
         warnings = list(_warnings(type_))
         for warning in () if as_json else warnings:
             print_error(f"perdure: {warning}")
         seconds = parse_duration(within).total_seconds() if wait else None
-        event, outcome = run_command(_publish(type_, value, event_id, source, seconds, as_json=as_json))
+        event, outcome = run_command(_publish(new, seconds, is_repeatable=event_id is not None, as_json=as_json))
         if as_json:
             console.out(json.dumps(json_of(event, outcome, warnings)), highlight=False)
         elif outcome is not None:
@@ -60,15 +61,14 @@ def register(app: typer.Typer) -> None:
         _conclude(event, outcome)
 
 
-async def _publish(  # noqa: PLR0913 (the parts of one event)
-    type_: str, data: JsonValue, event_id: str | None, source: str, within: float | None, *, as_json: bool
+async def _publish(
+    new: Event, within: float | None, *, is_repeatable: bool, as_json: bool
 ) -> tuple[PublishedEvent, EventOutcome | None]:
     async with open_bus() as bus:
-        client = Client(bus, source=source)
         try:
-            event = await client.publish(type_, data, id=event_id)
+            event = await publish_event(bus, new)
         except NotConfirmed as error:
-            if event_id is None:  # this command, repeated as it was, would make another event
+            if not is_repeatable:  # this command, repeated as it was, would make another event
                 raise PerdureError(str(error)) from error
             raise
         if not as_json:
@@ -76,7 +76,7 @@ async def _publish(  # noqa: PLR0913 (the parts of one event)
         if within is None:
             return event, None
         try:
-            return event, await client.wait(event, within=within)
+            return event, await Client(bus).wait(event, within=within)
         except Unavailable as error:
             raise Pending(str(error)) from error
 
@@ -117,18 +117,3 @@ def _checked_duration(text: str) -> str:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     return text
-
-
-def parse_data(text: str) -> JsonValue:
-    """Read what was given as an event's data.
-
-    Raises:
-        PerdureError: It is no JSON.
-    """
-    try:
-        data: JsonValue = json.loads(text)
-    except RecursionError as error:
-        raise PerdureError("The data is nested too deeply.") from error
-    except ValueError as error:
-        raise PerdureError(f'The data is not JSON: {error}. Quote it for the shell: \'{{"key": "value"}}\'') from error
-    return data

@@ -16,7 +16,17 @@ from perdure.client.client import Client, Role, connect
 from perdure.client.published import PublishedEvent
 from perdure.contracts import Progress, Receipt
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
-from perdure.errors import Ambiguous, Conflict, NotConfirmed, NotFound, Pending, PerdureError, SetupError, Unavailable
+from perdure.errors import (
+    Ambiguous,
+    Conflict,
+    NotConfirmed,
+    NotFound,
+    Pending,
+    PerdureError,
+    SetupError,
+    Unavailable,
+    WrongArgument,
+)
 
 __all__ = [
     "Ambiguous",
@@ -36,5 +46,6 @@ __all__ = [
     "Role",
     "SetupError",
     "Unavailable",
+    "WrongArgument",
     "connect",
 ]

@@ -7,7 +7,7 @@ from perdure.approvers import SigningKey, check_digest
 from perdure.bus import Bus
 from perdure.bus.decision_client import DecisionClient, DecisionDraft
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt, to_token
-from perdure.errors import Pending, PerdureError, Unavailable
+from perdure.errors import Pending, Unavailable, WrongArgument
 
 __all__ = ["Choice", "publish_decision"]
 
@@ -31,9 +31,9 @@ async def publish_decision(  # noqa: PLR0913 (what a decision says)
     """
     check_digest(request)
     if not approver:
-        raise PerdureError("Name the approver: a key that is no file has no name.")
+        raise WrongArgument("Name the approver: a key that is no file has no name.")
     if len(comment) > LONGEST_COMMENT:
-        raise PerdureError(f"The comment has {len(comment):,} characters; the limit is {LONGEST_COMMENT:,}.")
+        raise WrongArgument(f"The comment has {len(comment):,} characters; the limit is {LONGEST_COMMENT:,}.")
     client = DecisionClient(bus, key)
     published = await client.publish(
         DecisionDraft(

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from perdure.bus import NatsBus
 from perdure.client.published import PublishedEvent
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
-from perdure.errors import Ambiguous, NotFound, Pending, PerdureError, Unavailable
+from perdure.errors import Ambiguous, NotFound, Pending, PerdureError, Unavailable, WrongArgument
 
 __all__ = ["EventName", "result_in", "wait_for_outcome"]
 
@@ -29,13 +29,13 @@ class EventName:
         """Return the name of an event that was published, or that is given by its id and type.
 
         Raises:
-            PerdureError: The type is missing.
+            WrongArgument: The type is missing.
         """
         if isinstance(event, PublishedEvent):
             query = EventQuery(id=event.id, source=event.source, stream_sequence=event.stream_sequence)
             return cls(event.type, query)
         if type_ is None:
-            raise PerdureError(f"Name the type of the event {event} too, as it was published.")
+            raise WrongArgument(f"Name the type of the event {event} too, as it was published.")
         return cls(type_, EventQuery(id=event))
 
 

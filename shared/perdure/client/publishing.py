@@ -14,7 +14,7 @@ from perdure.bus.views.data_digest import data_digest
 from perdure.client.published import PublishedEvent
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
-from perdure.errors import Conflict, NotConfirmed, PerdureError, Unavailable
+from perdure.errors import Conflict, NotConfirmed, Unavailable, WrongArgument
 
 __all__ = ["check_type", "new_event", "publish_event"]
 
@@ -32,11 +32,11 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
     """Return an event; its id is random and its time is now unless they are given, its data an empty object.
 
     Raises:
-        PerdureError: The type cannot be a NATS subject, or an attribute or the data is wrong.
+        WrongArgument: The type cannot be a NATS subject, or an attribute or the data is wrong.
     """
     check_type(type_)
     if id_ == "":
-        raise PerdureError("An event's id may not be empty: leave it out, or name one.")
+        raise WrongArgument("An event's id may not be empty: leave it out, or name one.")
     try:
         json.dumps(data, allow_nan=False)
         return Event(
@@ -48,19 +48,19 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
             data={} if data is None else data,
         )
     except ValidationError as error:
-        raise PerdureError(f"The event is wrong: {describe_errors(error)}.") from error
+        raise WrongArgument(f"The event is wrong: {describe_errors(error)}.") from error
     except (TypeError, ValueError) as error:
-        raise PerdureError(f"The event's data is not JSON: {error}.") from error
+        raise WrongArgument(f"The event's data is not JSON: {error}.") from error
 
 
 def check_type(type_: str) -> None:
     """Refuse an event type that cannot be a NATS subject.
 
     Raises:
-        PerdureError: It holds an empty word, a space or a wildcard.
+        WrongArgument: It holds an empty word, a space or a wildcard.
     """
     if not all(type_.split(".")) or _NOT_IN_A_TYPE & set(type_):
-        raise PerdureError(
+        raise WrongArgument(
             f"{type_!r} cannot be an event type: write words separated by dots, such as documents.submitted, without "
             "spaces, * and >."
         )

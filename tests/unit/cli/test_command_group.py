@@ -3,14 +3,16 @@
 import json
 import re
 from importlib.metadata import version
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from perdure.cli.app import app
-from perdure.cli.exit_codes import NO, NOT_FOUND, PENDING, UNREACHABLE, code_of
-from perdure.errors import NotFound, NotKept, Pending, PerdureError, SetupError, Unavailable
+from perdure.cli.exit_codes import NO, NOT_FOUND, PENDING, UNREACHABLE, USAGE, code_of
+from perdure.errors import NotFound, NotKept, Pending, PerdureError, SetupError, Unavailable, WrongArgument
 
 
 def perdure(*arguments: str) -> Result:
@@ -65,11 +67,48 @@ def test_json_after_two_dashes_is_an_argument() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("publish", "people.arrived", "not json"), "The data is not JSON"),
+        (("publish", "people.arrived", "[" * 100_000), "nested too deeply"),
+        (("publish", "people.*", "{}"), "cannot be an event type"),
+        (("publish", "people.arrived", "{}", "--id", ""), "may not be empty"),
+        (("routes", "check", "a b", "{}"), "cannot be an event type"),
+        (("runs", "signal", "r", "paid", "{"), "The data is not JSON"),
+        (("approve", "Pay-1.1", "--key", "/nope"), "There is no key /nope"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_exit_code_2(
+    arguments: tuple[str, ...], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_STATE", str(tmp_path))
+
+    result = perdure(*arguments)
+
+    assert (text in result.stderr, result.exit_code) == (True, USAGE), result.stderr
+
+
+@pytest.mark.parametrize("command", ["publish a.b -", "routes check a.b -", "runs signal r s -"])
+@pytest.mark.parametrize(("stdin", "text"), [(None, "Standard input is closed"), (b"\xff", "not text in UTF-8")])
+def test_standard_input_that_cannot_be_read_is_a_sentence(
+    command: str, stdin: bytes | None, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERDURE_STATE", str(tmp_path))
+    given = None if stdin is None else TextIOWrapper(BytesIO(stdin), "utf-8")
+    monkeypatch.setattr("perdure.cli.json_argument.sys", SimpleNamespace(stdin=given))
+
+    result = perdure(*command.split())
+
+    assert (text in result.stderr, result.exit_code) == (True, USAGE), result.stderr
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (PerdureError("no"), NO),
         (SetupError("no"), NO),
         (NotKept("no"), NO),
+        (WrongArgument("what"), USAGE),
         (Pending("wait"), PENDING),
         (NotFound("where"), NOT_FOUND),
         (Unavailable("away"), UNREACHABLE),

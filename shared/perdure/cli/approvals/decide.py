@@ -19,7 +19,7 @@ from perdure.cli.output import console, plain, print_json
 from perdure.client.deciding import Choice, publish_decision
 from perdure.config.loader import load_settings
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
-from perdure.errors import Pending, SetupError
+from perdure.errors import Pending, SetupError, WrongArgument
 from perdure.values.printable import one_line
 from perdure.values.short_code import request_word
 
@@ -158,9 +158,12 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
 
     Raises:
         SetupError: There is no such key, or there are several.
+        WrongArgument: The file that is named is none.
     """
     if key is None:
         return find_key(load_settings().keys_folder, approver)
+    if not key.is_file():
+        raise WrongArgument(f"There is no key {key}: --key names a file, such as .perdure/keys/ada.pem.")
     return approver or key.stem, SigningKey.read(key)
 
 

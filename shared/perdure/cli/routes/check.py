@@ -1,7 +1,6 @@
 """``perdure routes check``: tests an event against the routes."""
 
 import json
-import sys
 from base64 import b64encode
 from typing import Annotated, Any, Final
 
@@ -10,8 +9,8 @@ from rich.text import Text
 
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
+from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.cli.publish import parse_data
 from perdure.client.publishing import check_type
 from perdure.errors import PerdureError
 from perdure.local.own_program import run_own_program
@@ -44,8 +43,8 @@ def register(app: typer.Typer) -> None:
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
         check_type(type_)
-        text = sys.stdin.read() if data == "-" else data
-        parse_data(text)
+        text = read_text(data)
+        parse_json(text)
         event = {
             "type": type_,
             "body": b64encode(text.encode(errors="surrogateescape")).decode(),

@@ -1,7 +1,6 @@
 """``perdure runs signal``: sends a signal to a run over the bus."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -10,8 +9,8 @@ from pydantic import JsonValue
 from perdure.bus import RawMessage
 from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.cli.publish import parse_data
 from perdure.cli.runs.options import RunId
 from perdure.contracts import to_token
 from perdure.errors import NotFound
@@ -36,8 +35,7 @@ def register(app: typer.Typer) -> None:
         """Send a signal to a run, which receives it once."""
         if is_reserved(name):
             raise typer.BadParameter(reserved_text("signal", name))
-        text = sys.stdin.read() if argument == "-" else argument
-        body = b"" if text is None else json.dumps(parse_data(text)).encode()
+        body = b"" if argument is None else json.dumps(parse_json(read_text(argument))).encode()
         workflow_id, sequence = run_command(_send(run, name, body))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
