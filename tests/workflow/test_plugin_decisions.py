@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from uuid import uuid4
 
-from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -13,23 +12,15 @@ from perdure.bus import NatsBus, NatsKeyValue, RawMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import Settings
 from perdure.contracts import ApprovalRequested, Decision
-from perdure.flow import Approved, Policy, approval
 from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.bridges import TwoAgree
 from tests.support.nats_server import nats_server
 from tests.support.people import approvers_file, directory, signed
 from tests.support.plugged import client
 
 WITHIN = 30.0  # seconds, against waiting for ever
-
-
-@workflow.defn
-class Refunding:
-    @workflow.run
-    async def run(self) -> str:
-        decision = await approval("Refund?", policy=Policy(quorum=2))
-        return decision.by if isinstance(decision, Approved) else decision.outcome
 
 
 async def test_a_worker_of_ones_own_counts_what_the_approvers_signed(
@@ -42,8 +33,8 @@ async def test_a_worker_of_ones_own_counts_what_the_approvers_signed(
         connected = client(environment, plugins=[PerdurePlugin(settings.model_copy(update={"nats": nats}))])
         async with asyncio.timeout(WITHIN), connect(nats, source="perdure/test", within=5) as bus:
             await provision(bus.js, "orchestrator")
-            async with Worker(connected, task_queue=run_id, workflows=[Refunding]):
-                run = await connected.start_workflow("Refunding", id=run_id, task_queue=run_id)
+            async with Worker(connected, task_queue=run_id, workflows=[TwoAgree]):
+                run = await connected.start_workflow("TwoAgree", id=run_id, task_queue=run_id)
                 digest = await digest_of_request(bus)
                 decisions = [signed(key, who, f"{run_id}.1", digest) for who, key in keys.items()]
                 decisions[0] = decisions[0].model_copy(update={"decision": "reject"})  # not what ann signed
