@@ -177,7 +177,7 @@ async def test_the_command_says_what_is_true(here: World) -> None:
     assert "no route of this folder's configuration is for work.strange" in stray.stderr
     assert waits.returncode == 3
     assert "`perdure result d-3 --wait`" in waits.stderr
-    assert [it.returncode for it in wrong] == [1, 2]
+    assert [it.returncode for it in wrong] == [2, 2]
 
 
 async def test_a_run_that_has_not_begun_is_watched_and_waited_for_by_its_event(here: World) -> None:

@@ -8,9 +8,9 @@ from perdure.testing import WorkflowRunner, open_runner
 from tests.support.binaries import binary
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    """Temporal's time-skipping test server."""
+    """Temporal's time-skipping test server, one a test: on it a step that nobody ends stops time for everybody."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
     ) as environment:

@@ -1,7 +1,7 @@
 """In any order of events, and with any process killed, approvals end as the reference model computes."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from temporalio.testing import WorkflowEnvironment
 
 from tests.support.scenario_ends import play_as_expected
@@ -29,7 +29,12 @@ def approvers(tmp_path_factory: pytest.TempPathFactory) -> ScriptedApprovers:
     return ScriptedApprovers(tmp_path_factory.mktemp("approvers") / "approvers.yaml")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # all scenarios share one server
+)
 @given(scenario=scenarios(flawed=True, longest=20))
 @example(scenario=ESCALATED)
 @example(scenario=WITHDRAWN)

@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from temporalio.client import Client, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
@@ -20,7 +19,6 @@ from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.payload_store import PayloadStore
 from perdure_orchestrator.plugin import PerdurePlugin
-from tests.support.binaries import binary
 from tests.support.nats_server import nats_server
 from tests.support.plugged import Counting, client, count
 from tests.support.ports import free_port
@@ -148,19 +146,11 @@ async def test_a_replay_does_not_wait_for_ever_for_nats(history: WorkflowHistory
             await replayer.replay_workflow(history)
 
 
-@pytest_asyncio.fixture
-async def unserved() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own: it skips no time for anybody once the task of a run waits for a worker that never comes."""
-    existing = binary("temporal-test-server")
-    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=existing) as environment:
-        yield environment
-
-
-async def test_a_client_leaves_no_connection_behind(unserved: WorkflowEnvironment, tmp_path: Path) -> None:
+async def test_a_client_leaves_no_connection_behind(environment: WorkflowEnvironment, tmp_path: Path) -> None:
     with nats_server(tmp_path) as nats:
         async with connect(nats, source="perdure/test", within=5) as bus:
             await provision(bus.js, "test")
-        connected = client(unserved, plugins=[connecting(nats)])
+        connected = client(environment, plugins=[connecting(nats)])
         before = asyncio.all_tasks()
         starts = [
             connected.start_workflow("Counting", f"{number}{LARGE}", id=uuid4().hex, task_queue="q") for number in "ab"

@@ -72,7 +72,7 @@ def test_a_stored_event_that_nobody_answers_about_is_not_to_be_published_again()
 def test_a_type_that_is_no_subject_is_refused(type_: str) -> None:
     refused = publish(type_)
 
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "cannot be an event type" in refused.stderr
 
 
