@@ -189,13 +189,16 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
     worker.verifications = verifications or worker.verifications
     configuration = environment.client.config()
     configuration["plugins"] = [_ScriptedPlugin(worker)]
-    async with Worker(
+    temporal_worker = Worker(
         Client(**configuration),
         task_queue=worker.queue,
         workflows=workflows,
         activities=activities,
         max_cached_workflows=0,  # every task replays from the start: this detects nondeterminism
-    ):
+    )
+    # On a busy machine two seconds are no deadlock, and the interruption may be raised in any code.
+    temporal_worker._workflow_worker._deadlock_timeout_seconds = 60  # type: ignore[union-attr]  # noqa: SLF001
+    async with temporal_worker:
         yield worker
 
 

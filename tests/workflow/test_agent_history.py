@@ -67,7 +67,8 @@ async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_k
             read.append(sum(len(str(part.content)) for part in messages[-1].parts))
             return await super()._respond(messages, info)
 
-    outcome = await run_workflow(Fetching, model=Reading([ToolUse("fetch"), "read"]), servers={"shop": server})
+    model = Reading(lambda _: "read" if read[-1] > 1_000_000 else ToolUse("fetch"))  # however often a step is repeated
+    outcome = await run_workflow(Fetching, model=model, servers={"shop": server})
 
     size, length, answer = outcome.result
     assert (length, answer, read[-1]) == (10_000_000, "read", 10_000_000)

@@ -23,6 +23,7 @@ __all__ = [
     "CONSUMERS",
     "OBJECTS",
     "QUEUES",
+    "RENEW_ACKS_SECONDS",
     "STREAMS",
     "Consumer",
     "Stream",
@@ -34,7 +35,11 @@ _DUPLICATE_WINDOW: Final = timedelta(minutes=2)  # the server's own default
 # After a long outage a service may publish the same dead letter or approval request again.
 _LONG_DUPLICATE_WINDOW: Final = timedelta(days=1)
 _ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")
-_ACK_WAIT: Final = timedelta(seconds=30)
+_ACK_WAIT: Final = timedelta(seconds=6)
+"""After it, what a killed process was given is delivered to another one; a living one renews it meanwhile."""
+
+RENEW_ACKS_SECONDS: Final = 1.5
+"""How often a service tells JetStream that it still handles a message."""
 
 
 @dataclass(frozen=True, slots=True)

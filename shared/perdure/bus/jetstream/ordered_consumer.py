@@ -11,22 +11,21 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
 
 from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.jetstream.pull import Pull
 from perdure.bus.ordered import HeldDelivery, Lanes
 from perdure.bus.port import Bus, StoredMessage
-from perdure.bus.topology import STREAMS
+from perdure.bus.topology import RENEW_ACKS_SECONDS, STREAMS
 from perdure.errors import Unavailable
 
 __all__ = ["OrderedConsumer"]
 
 _MOST_HELD: Final = 256  # messages; as many as the server delivers unacknowledged
-_FETCH_SECONDS: Final = 2.0
+_MOST_BYTES: Final = 32 * 1024 * 1024  # of one delivery
 _RETRY_SECONDS: Final = 0.25
-_RENEW_ACKS_SECONDS: Final = 10.0  # a third of the ack wait
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class OrderedConsumer:
 
     Args:
         bus: Reads what is missing from the stream.
-        js: Fetches what the consumer delivers.
+        client: Pulls what the consumer delivers.
         service: The service, whose name the consumer has.
         stream: Name of the stream.
         lane: Returns the lane of a message.
@@ -47,7 +46,7 @@ class OrderedConsumer:
     def __init__(  # noqa: PLR0913 (the parts of one subscription)
         self,
         bus: Bus,
-        js: JetStreamContext,
+        client: Client,
         *,
         service: str,
         stream: str,
@@ -56,7 +55,8 @@ class OrderedConsumer:
         concurrency: int,
     ) -> None:
         self._bus = bus
-        self._js = js
+        self._js = client.jetstream()
+        self._pull = Pull(client, stream, service)
         self._service = service
         self._stream = STREAMS[stream]
         self._lane = lane
@@ -83,33 +83,24 @@ class OrderedConsumer:
             self._ahead.clear()
 
     async def _consume(self) -> None:
-        pull = await self._js.pull_subscribe_bind(self._service, stream=self._stream.name)
-        try:
+        async with self._pull:
             while True:
                 while len(self._held) >= _MOST_HELD:
                     self._room.clear()
                     await self._room.wait()
-                try:
-                    messages = await pull.fetch(_MOST_HELD - len(self._held), timeout=_FETCH_SECONDS)
-                    for message in messages:
-                        await self._receive(NatsDelivery(message, confirmed=True))
-                except NatsTimeoutError:
-                    continue
-                except (NatsError, TimeoutError, OSError, Unavailable) as error:
-                    _log.warning("cannot consume %s: %r; trying again", self._stream.name, error)
-                    await asyncio.sleep(_RETRY_SECONDS)
-        finally:
-            with suppress(NatsError):
-                await pull.unsubscribe()
+                for message in await self._pull.take(_MOST_HELD - len(self._held), most_bytes=_MOST_BYTES):
+                    await self._receive(NatsDelivery(message, confirmed=True))
 
     async def _receive(self, delivery: NatsDelivery) -> None:
-        """Put a delivered message into its lane, behind every older one of the stream.
-
-        Raises:
-            Unavailable: The server does not answer; the message is delivered again.
-        """
+        """Put a delivered message into its lane, behind every older one of the stream."""
         sequence = delivery.message.sequence
-        await self._fill(sequence)
+        while True:
+            try:
+                await self._fill(sequence)
+                break
+            except Unavailable as error:
+                _log.warning("cannot read what lies before %s %d: %s", self._stream.name, sequence, error)
+                await asyncio.sleep(_RETRY_SECONDS)
         self._next = max(self._next, sequence + 1)
         if sequence in self._held:
             self._held[sequence].server = delivery
@@ -158,7 +149,7 @@ class OrderedConsumer:
 
     async def _renew_acks(self) -> None:
         while True:
-            await asyncio.sleep(_RENEW_ACKS_SECONDS)
+            await asyncio.sleep(RENEW_ACKS_SECONDS)
             for held in list(self._held.values()):
                 if held.server is not None:
                     with suppress(NatsError):  # without a server, it delivers the message again

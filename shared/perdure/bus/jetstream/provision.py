@@ -112,6 +112,12 @@ async def _provision_consumer(js: JetStreamContext, consumer: Consumer) -> None:
     except NotFoundError:
         await js.add_consumer(consumer.stream, consumer.config)
         return
-    needed = found.evolve(ack_policy=AckPolicy.EXPLICIT, max_deliver=-1, filter_subject=None, filter_subjects=None)
+    needed = found.evolve(
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=consumer.config.ack_wait,
+        max_deliver=-1,
+        filter_subject=None,
+        filter_subjects=None,
+    )
     if needed != found:
         await js.add_consumer(consumer.stream, needed)

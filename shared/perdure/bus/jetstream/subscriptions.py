@@ -1,4 +1,4 @@
-"""Runs an app's subscriptions and responders on NATS with FastStream.
+"""Runs an app's subscriptions and responders on NATS: responders with FastStream, subscriptions with pulls of our own.
 
 Each message of a durable pull consumer gets one span and one settlement. FastStream's own tracing and metrics
 middlewares label by subject; subjects contain workflow ids, so the labels would be unbounded. Here they are by stream.
@@ -8,32 +8,28 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, nullcontext
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
-from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from perdure.bus.app import App, Ordered, Responder, Subscription
+from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_span import consumer_span
-from perdure.bus.jetstream.delivery import NatsDelivery
+from perdure.bus.jetstream.consumption import Consumption
 from perdure.bus.jetstream.messages import received_message
 from perdure.bus.jetstream.ordered_consumer import OrderedConsumer
-from perdure.bus.jetstream.pull import PullContext
 from perdure.bus.leadership import lead
 from perdure.bus.port import Bus
 from perdure.bus.settlement import Delivery, settle
-from perdure.bus.topology import STREAMS
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import connection_options, protect_connection
 
 __all__ = ["subscribed"]
-
-_FETCH_TIMEOUT_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
@@ -48,21 +44,13 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
     )
     client = await broker.connect()
     protect_connection(client)
-    pulls, metrics = PullContext(client), _Metrics(registry)
-    broker.config.connection_state.connect(client, pulls)
-    ordered: list[Coroutine[None, None, None]] = []
-    for subscription in app.subscriptions:
-        settled = _settling(app.service, subscription, bus, metrics)
-        if subscription.ordered is None:
-            _add_subscription(broker, app.service, subscription, settled, pulls)
-        else:
-            ordered.append(_consumed_in_order(app.service, subscription, subscription.ordered, settled, bus, client))
+    metrics = _Metrics(registry)
     for responder in app.responders:
         _add_responder(broker, app.service, responder)
     await broker.start()
     await client.jetstream().account_info()  # once it replies, the subscriptions exist; a PING may overtake them
     try:
-        async with _running(ordered):
+        async with _running(_consumed(app.service, it, bus, client, metrics) for it in app.subscriptions):
             yield client
     finally:
         await _stop(broker, client)
@@ -125,17 +113,14 @@ def _settling(
     return settled
 
 
-async def _consumed_in_order(  # noqa: PLR0913, PLR0917 (the parts of one subscription)
-    service: str,
-    subscription: Subscription,
-    ordered: Ordered,
-    settled: Callable[[Delivery], Awaitable[None]],
-    bus: Bus,
-    client: Client,
-) -> None:
+async def _consumed(service: str, subscription: Subscription, bus: Bus, client: Client, metrics: _Metrics) -> None:
+    settled = _settling(service, subscription, bus, metrics)
+    if (ordered := subscription.ordered) is None:
+        await Consumption(client, service, subscription, settled).run()
+        return
     consumer = OrderedConsumer(
         bus,
-        client.jetstream(),
+        client,
         service=service,
         stream=subscription.stream,
         lane=ordered.lane,
@@ -144,28 +129,6 @@ async def _consumed_in_order(  # noqa: PLR0913, PLR0917 (the parts of one subscr
     )
     beside = [] if ordered.beside is None else [ordered.beside]
     await lead(ordered.leases, subscription.stream, [consumer.run, *beside])
-
-
-def _add_subscription(
-    broker: NatsBroker,
-    service: str,
-    subscription: Subscription,
-    settled: Callable[[Delivery], Awaitable[None]],
-    pulls: PullContext,
-) -> None:
-    stream = subscription.stream
-
-    async def on_message(message: StreamMessage[Msg]) -> None:
-        pulls.by_stream[stream].mark_started(message.raw_message)
-        await settled(NatsDelivery(message.raw_message, confirmed=subscription.confirm_acks))
-
-    broker.subscriber(
-        STREAMS[stream].subjects,
-        stream=JStream(stream, declare=False),
-        durable=service,
-        pull_sub=PullSub(batch_size=subscription.concurrency, timeout=_FETCH_TIMEOUT_SECONDS),
-        max_workers=1 if subscription.fetch_in_batches else subscription.concurrency,
-    )(on_message)
 
 
 def _add_responder(broker: NatsBroker, service: str, responder: Responder) -> None:
