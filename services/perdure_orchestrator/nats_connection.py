@@ -10,7 +10,8 @@ from nats.errors import Error as NatsError
 
 from perdure.bus import NatsBus, NatsObjects
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import connection_options, protect_connection, refusal
+from perdure.connections.nats import connection_options, refusal
+from perdure.connections.protection import protect_connection
 from perdure.errors import SetupError, Unavailable
 from perdure_orchestrator.payload_store import PAYLOADS
 

@@ -1,19 +1,17 @@
 """Connection options, credentials and error texts of every NATS client in Perdure."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import nats
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import BadSubjectError
 from nats.errors import Error as NatsError
 
 from perdure.config.settings import NatsSettings
+from perdure.connections.protection import protect_connection
 from perdure.errors import SetupError
 
 __all__ = [
@@ -22,14 +20,11 @@ __all__ = [
     "credentials",
     "inbox_prefix",
     "plain_client",
-    "protect_connection",
     "refusal",
 ]
 
 RECONNECT_SECONDS: Final = 0.25
 """Seconds between two connection attempts; nats-py tries each server in turn."""
-
-_LONGEST_LINE: Final = 4_096  # bytes
 
 _log = logging.getLogger(__name__)
 
@@ -131,33 +126,3 @@ async def _log_refusal(error: Exception) -> None:
     """Log a refusal, which the caller sees as a timeout only; other errors are raised where they occur."""
     if text := refusal(error):
         _log.warning("%s", text)
-
-
-def protect_connection(client: Client) -> None:
-    """Keep a client's connection, whatever others publish and whatever it is asked to send.
-
-    nats-server accepts subjects that are not UTF-8, and nats-py's read loop would end with a decoding error: they are
-    decoded with backslash escapes. The server closes a connection for good after a control line of more than 4,096
-    bytes (``max_control_line``): such a line raises ``BadSubjectError`` and is not sent.
-    """
-    client._build_message = partial(_message, client)  # type: ignore[method-assign]  # noqa: SLF001 (no public hook)
-    client._send_command = partial(_send, client._send_command)  # type: ignore[method-assign]  # noqa: SLF001 (likewise)
-
-
-async def _send(send: Callable[..., Awaitable[None]], command: bytes, priority: bool = False) -> None:
-    if len(command) > _LONGEST_LINE and command.find(b"\r\n", 0, _LONGEST_LINE) < 0:
-        raise BadSubjectError
-    await send(command, priority)
-
-
-def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)
-    client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
-) -> Msg:
-    return client.msg_class(
-        subject=subject.decode(errors="backslashreplace"),
-        reply=reply.decode(errors="backslashreplace"),
-        data=data,
-        headers=headers,
-        _client=client,
-        _sid=sid,
-    )

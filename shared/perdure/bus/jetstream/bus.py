@@ -20,7 +20,8 @@ from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import connection_options, protect_connection, refusal
+from perdure.connections.nats import connection_options, refusal
+from perdure.connections.protection import protect_connection
 from perdure.contracts import Message
 from perdure.errors import Unavailable
 

@@ -27,7 +27,8 @@ from perdure.bus.leadership import lead
 from perdure.bus.port import Bus
 from perdure.bus.settlement import Delivery, settle
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import connection_options, protect_connection
+from perdure.connections.nats import connection_options
+from perdure.connections.protection import protect_connection
 
 __all__ = ["subscribed"]
 

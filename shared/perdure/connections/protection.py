@@ -1,0 +1,82 @@
+"""Keeps the connection of a NATS client, and its messages whole, whatever others publish and it is asked to send.
+
+nats-py 2.16 has no hook for any of this, so private methods are replaced on the client.
+"""
+# ruff: noqa: SLF001
+
+import logging
+from functools import partial
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import BadSubjectError
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from nats.protocol.parser import AUTHORIZATION_VIOLATION, PERMISSIONS_ERR, STALE_CONNECTION
+
+__all__ = ["protect_connection"]
+
+_LONGEST_LINE: Final = 4_096  # bytes
+_STORED: Final = "$JS.ACK."
+"""What the reply subject of each message of a stream begins with; a status of the server has no reply subject."""
+
+_log = logging.getLogger(__name__)
+
+
+def protect_connection(client: Client) -> None:
+    """Protect a client that is connected.
+
+    - nats-server accepts subjects that are not UTF-8 and header blocks that are no headers; nats-py's read loop would
+      end with a decoding error while ``is_connected`` stays true. They are decoded with backslash escapes, and lines
+      that are no header are left out.
+    - nats-py takes a stored message with a header ``Status`` for a status of the server, and drops it. The header is
+      called ``status`` here; header names are read in any case.
+    - The server closes a connection after a control line of more than 4,096 bytes (``max_control_line``): such a line
+      raises ``BadSubjectError`` and is not sent.
+    - After an error of the protocol nats-py closes the client for good. It reconnects instead, as after a lost
+      connection.
+    """
+    client._build_message = partial(_message, client)  # type: ignore[method-assign]
+    client._process_headers = partial(_headers, client)  # type: ignore[method-assign]
+    client._send_command = partial(_send, client)  # type: ignore[method-assign]
+    client._process_err = partial(_reconnect, client)  # type: ignore[method-assign]
+
+
+def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)
+    client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+) -> Msg:
+    if headers and reply.startswith(_STORED.encode()) and Header.STATUS in headers:
+        headers[Header.STATUS.lower()] = headers.pop(Header.STATUS)
+    return client.msg_class(
+        subject=subject.decode(errors="backslashreplace"),
+        reply=reply.decode(errors="backslashreplace"),
+        data=data,
+        headers=headers,
+        _client=client,
+        _sid=sid,
+    )
+
+
+async def _headers(client: Client, block: bytes) -> dict[str, str] | None:
+    try:
+        return await Client._process_headers(client, block)
+    except (ValueError, IndexError) as error:
+        _log.warning("a message has a header block that is no NATS/1.0: %r", error)
+        return client._parse_header_lines(block.partition(b"\r\n")[2])
+
+
+async def _send(client: Client, command: bytes, priority: bool = False) -> None:
+    if len(command) > _LONGEST_LINE and command.find(b"\r\n", 0, _LONGEST_LINE) < 0:
+        raise BadSubjectError
+    await Client._send_command(client, command, priority)
+
+
+async def _reconnect(client: Client, text: str) -> None:
+    if client.is_connecting or any(it in text for it in (STALE_CONNECTION, AUTHORIZATION_VIOLATION, PERMISSIONS_ERR)):
+        await Client._process_err(client, text)
+        return
+    error = NatsError(f"nats: {text}")
+    client._err = error
+    await client._error_cb(error)
+    await client._process_op_err(error)

@@ -1,0 +1,58 @@
+"""Whatever bytes others publish, a client keeps its connection and reads each message."""
+
+import asyncio
+
+import pytest
+from nats.aio.msg import Msg
+
+from perdure.bus import StoredMessage, connect
+from perdure.bus.jetstream.provision import provision
+from perdure.config.settings import NatsSettings
+from tests.support.raw_nats import publish_raw
+
+BLOCKS = [
+    b"NATS/1.0\r\nStatus: 409\r\n\r\n",
+    b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
+    b"NATS/1.0 100 Idle Heartbeat\r\n\r\n",
+    b"NATS/1.0 \xff\xfe\xfd\r\n\r\n",
+    b"NATS/1.0 404 \xff\r\nce-id: 1\r\n\r\n",
+    b"NATS/1.0\r\nno header\r\nce-id: \xff\r\n\xff: x\r\n\r\n",
+    b"NATS/1.0",
+    b"NATS/1.0\r\n",
+    b"\xff" * 40,
+    b"x",
+]
+
+
+async def test_a_message_with_any_header_block_is_read_by_every_reader(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        await provision(bus.js, "test")
+        await publish_raw(nats_settings, [("events.a", block, body) for block in BLOCKS for body in (b"{}", b"")])
+        count = 2 * len(BLOCKS)
+        bodies = [b"{}", b""] * len(BLOCKS)
+
+        assert [it.raw.body async for it in bus.read("events.>")] == bodies
+        assert [it.raw.body async for it in bus.read_range("events.>", first=1, last=count)] == bodies
+        followed: list[StoredMessage] = []
+        async for message in bus.subscribe("events.>", replay=True):
+            followed.append(message)
+            if len(followed) == count:
+                break
+        assert [it.raw.body for it in followed] == bodies
+        assert [(await bus.get("EVENTS", it.sequence)) is not None for it in followed] == [True] * count
+        assert await bus.is_connected()
+
+
+@pytest.mark.parametrize("line", ["Maximum Payload Violation", "Invalid Publish Subject", "Unknown Protocol Operation"])
+async def test_after_an_error_of_the_protocol_a_client_connects_again(nats_settings: NatsSettings, line: str) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        client = bus.js._nc  # noqa: SLF001
+        received = asyncio.Queue[Msg]()
+        await client.subscribe("test", cb=received.put)
+
+        await client._process_err(line.lower())  # noqa: SLF001 (as the parser calls it)
+
+        while not client.stats["reconnects"]:
+            await asyncio.sleep(0.01)
+        await client.publish("test", b"again")
+        assert (await received.get()).data == b"again"
