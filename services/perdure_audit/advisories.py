@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.bus.dead_letter import original_content
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
 from perdure.bus.jetstream.delivery import DEAD_LETTERED
-from perdure.bus.settlement import MAX_DEAD_LETTER_BODY_BYTES
 from perdure.contracts import DeadLetter, Reason
 from perdure.errors import InvalidMessage
 
@@ -89,7 +89,6 @@ def to_dead_letter(advisory: Advisory, original: RawMessage | None, message: Sto
         original: The undelivered message, if its stream still has it.
         message: The message that carried the advisory.
     """
-    body = original.body if original is not None else b""
     return DeadLetter(
         service=advisory.consumer,
         reason=_reason(advisory),
@@ -98,8 +97,7 @@ def to_dead_letter(advisory: Advisory, original: RawMessage | None, message: Sto
         stream=advisory.stream,
         stream_sequence=advisory.stream_seq,
         deliveries=advisory.deliveries,
-        headers=dict(original.headers) if original is not None else {},
-        body=body if original is not None and len(body) <= MAX_DEAD_LETTER_BODY_BYTES else None,
+        **({} if original is None else original_content(original)),
         at=message.stored_at,
     )
 

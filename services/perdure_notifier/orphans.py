@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from perdure.bus import Bus
-from perdure.bus.settlement import make_dead_letter
+from perdure.bus.dead_letter import make_dead_letter
 from perdure_notifier.notice import BY_URGENCY
 from perdure_notifier.outbox import Outbox
 

@@ -9,8 +9,9 @@ from typing import Final, Literal
 from opentelemetry import propagate, trace
 
 from perdure.bus import Bus, StoredMessage
+from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.lease import Leases
-from perdure.bus.settlement import backoff_seconds, make_dead_letter
+from perdure.bus.settlement import backoff_seconds
 from perdure.bus.views.approval_index import is_settled
 from perdure.config.channels import ChannelSettings
 from perdure.contracts import Notification

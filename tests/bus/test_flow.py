@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import MemoryBus, MemoryKeyValue, NatsKeyValue, connect, decode
+from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.jetstream.provision import provision
-from perdure.bus.settlement import make_dead_letter
 from perdure.contracts import CancelWorkflow
 from tests.support.ingest import running_ingest
 

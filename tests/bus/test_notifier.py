@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from perdure.bus import MemoryBus, MemoryKeyValue
+from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
 from perdure.bus.resend import resent
 from perdure.config.notifier import NotificationSettings
 from perdure.contracts import ApprovalReminded, DeadLetter, Notification, Severity
@@ -178,7 +178,8 @@ async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:
     (dead_letter,) = dead_letters(bus)
     assert dead_letter.body is not None
 
-    await bus.publish_raw(resent(dead_letter, dead_letter.body, place=1))
+    original = RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
+    await bus.publish_raw(resent(dead_letter, original, place=1))
     await sender(bus, repaired).send_due()
 
     assert repaired.sent == [[request().message_id]]

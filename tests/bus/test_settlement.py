@@ -1,6 +1,7 @@
 """``settle`` acks, naks or dead-dead_letters a message by what its handler raises."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -64,16 +65,47 @@ def test_the_backoff_is_never_zero_and_never_above_thirty_seconds(tries: int) ->
     assert 0 < backoff_seconds(tries) <= 30
 
 
-async def test_the_dead_letter_of_any_message_has_a_size_that_nats_takes() -> None:
+@pytest.mark.parametrize("body", [b"", b"x" * 300_000, b"\xff" * 512 * 1024, b"x" * 5_000_000])
+@pytest.mark.parametrize("headers", [{}, {"ce-id": "i" * 60_000}, {f"h{n}": "\x01" * 5_000 for n in range(1_000)}])
+async def test_the_dead_letter_of_any_message_has_a_size_that_nats_takes(body: bytes, headers: dict[str, str]) -> None:
     bus = MemoryBus()
-    raw = RawMessage("events.a", b"x" * 512 * 1024, {"ce-id": "i" * 60_000})
+    raw = RawMessage("events.a", body, headers)
     delivery = Delivered(message=StoredMessage(raw, "EVENTS", 7, datetime.now(UTC), pending=0))
 
     async def handle(_: StoredMessage) -> None:
-        raise InvalidMessage("bad_data", "d" * 1_000_000)
+        raise InvalidMessage("bad_data", "d\ud800" * 1_000_000)
 
     await settle(delivery, handle, bus=bus, service="ingest")
 
     (stored,) = [message async for message in bus.read("dlq.>")]
+    (dead_letter,) = bus.published
     assert delivery.settled == ["term"]
     assert len(stored.raw.body) < 1024 * 1024
+    assert isinstance(dead_letter, DeadLetter)
+    assert (dead_letter.body_bytes, dead_letter.body_sha256) == (len(body), sha256(body).hexdigest())
+    assert dead_letter.is_whole == (len(body) <= 512 * 1024 and len(headers) < 1_000)
+
+
+async def test_where_nats_takes_little_the_dead_letter_has_place_sizes_and_digest_only() -> None:
+    class Small(MemoryBus):
+        """A bus with a small ``max_payload``."""
+
+        async def publish(self, message: Message) -> int:
+            if len(message.model_dump_json()) > 1024:
+                raise InvalidMessage("too_large", "at most 1024 bytes")
+            return await super().publish(message)
+
+    bus = Small()
+    raw = RawMessage("events.a", b"x" * 2000, {"h": "v"})
+    delivery = Delivered(message=StoredMessage(raw, "EVENTS", 7, datetime.now(UTC), pending=0))
+
+    async def handle(_: StoredMessage) -> None:
+        raise InvalidMessage("bad_data", "d" * 10_000)
+
+    await settle(delivery, handle, bus=bus, service="ingest")
+
+    (dead_letter,) = bus.published
+    assert delivery.settled == ["term"]
+    assert isinstance(dead_letter, DeadLetter)
+    assert (dead_letter.body, dead_letter.headers, dead_letter.is_whole) == (None, {}, False)
+    assert (dead_letter.body_bytes, dead_letter.stream_sequence) == (2000, 7)

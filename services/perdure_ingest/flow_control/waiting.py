@@ -8,8 +8,8 @@ from opentelemetry import propagate
 from pydantic import ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
-from perdure.bus.settlement import make_dead_letter
 from perdure.contracts import StartWorkflow, to_token
 
 __all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start"]

@@ -11,32 +11,32 @@ __all__ = ["resent"]
 _JETSTREAM_HEADERS: Final = "nats-"  # their prefix; they belong to the first publication, not to this one
 
 
-def resent(dead_letter: DeadLetter, body: bytes, *, place: int) -> RawMessage:
+def resent(dead_letter: DeadLetter, original: RawMessage, *, place: int) -> RawMessage:
     """Return the message to publish on the original subject.
 
     Args:
         dead_letter: The dead letter.
-        body: The original body.
+        original: The message that it was.
         place: Sequence of the dead letter in the DLQ. The message id is made of it, so that a second resend within
             the duplicate window stores nothing.
     """
-    subject, headers = dead_letter.original_subject, dead_letter.headers
-    kept = {name: value for name, value in headers.items() if not name.lower().startswith(_JETSTREAM_HEADERS)}
+    subject = original.subject
+    kept = {name: value for name, value in original.headers.items() if not name.lower().startswith(_JETSTREAM_HEADERS)}
     if subject.startswith(PREFIX):
-        kept = _event_identity(dead_letter) | kept
-    return RawMessage(subject, body, kept | {MESSAGE_ID: f"replay.{place}"})
+        kept = _event_identity(dead_letter, original) | kept
+    return RawMessage(subject, original.body, kept | {MESSAGE_ID: f"replay.{place}"})
 
 
-def _event_identity(dead_letter: DeadLetter) -> dict[str, str]:
+def _event_identity(dead_letter: DeadLetter, original: RawMessage) -> dict[str, str]:
     """Return headers with the event id of a bare event; empty for the CloudEvents modes, which carry their own."""
-    content_type = header(dead_letter.headers, "content-type") or ""
-    if header(dead_letter.headers, "ce-specversion") is not None or content_type.lower().startswith(STRUCTURED):
+    content_type = header(original.headers, "content-type") or ""
+    if header(original.headers, "ce-specversion") is not None or content_type.lower().startswith(STRUCTURED):
         return {}
-    message_id = header(dead_letter.headers, MESSAGE_ID)
+    message_id = header(original.headers, MESSAGE_ID)
     return {
         "ce-specversion": SPEC_VERSION,
         "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
-        "ce-type": header_value(dead_letter.original_subject.removeprefix(PREFIX)),
+        "ce-type": header_value(original.subject.removeprefix(PREFIX)),
         "ce-source": "nats",
         "ce-datacontenttype": JSON,
     }

@@ -3,22 +3,18 @@
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from perdure.bus.dead_letter import make_dead_letter, without_content
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import DeadLetter, Reason
+from perdure.contracts import Reason
 from perdure.errors import InvalidMessage, Unavailable
 
-__all__ = ["MAX_DEAD_LETTER_BODY_BYTES", "Delivery", "Handler", "backoff_seconds", "settle"]
+__all__ = ["Delivery", "Handler", "backoff_seconds", "settle"]
 
 _MIN_BACKOFF_SECONDS: Final = 0.2
 _MAX_BACKOFF_SECONDS: Final = 30.0
 _DELIVERIES_ON_UNEXPECTED_ERRORS: Final = 5
-_LONGEST_DETAIL: Final = 8_000  # characters; a detail may quote an id of any length
-
-MAX_DEAD_LETTER_BODY_BYTES: Final = 512 * 1024
-"""Longest body that a dead letter contains; its base64 fits into NATS' default `max_payload` of 1 MiB."""
 
 _log = logging.getLogger(__name__)
 
@@ -84,36 +80,15 @@ def backoff_seconds(tries: int) -> float:
 
 
 async def _dead_letter(delivery: Delivery, reason: Reason, detail: str, *, bus: Bus, service: str) -> None:
+    whole = make_dead_letter(delivery.message, reason, detail, service=service, deliveries=delivery.deliveries)
     try:
-        await bus.publish(
-            make_dead_letter(delivery.message, reason, detail, service=service, deliveries=delivery.deliveries)
-        )
+        try:
+            await bus.publish(whole)
+        except InvalidMessage:  # larger than this server's `max_payload`
+            await bus.publish(without_content(whole))
     except Unavailable as error:
         _log.warning("%s; the dead letter is not stored, so the message will be redelivered", error)
         await delivery.nak(backoff_seconds(delivery.deliveries))
     else:
-        _log.info("dead letter (%s) from %s: %s", reason, delivery.message.raw.subject, detail)
+        _log.info("dead letter (%s) from %s: %s", reason, delivery.message.raw.subject, whole.detail)
         await delivery.term()
-
-
-def make_dead_letter(
-    message: StoredMessage, reason: Reason, detail: str, *, service: str, deliveries: int = 1
-) -> DeadLetter:
-    """Return the dead letter of a message: of a size that NATS takes, whatever the message is.
-
-    A body that is too large for it stays in its stream only; a long detail is cut.
-    """
-    headers = sum(len(name) + len(value) for name, value in message.raw.headers.items())
-    fits = len(message.raw.body) + headers <= MAX_DEAD_LETTER_BODY_BYTES
-    return DeadLetter(
-        service=service,
-        reason=reason,
-        detail=detail if len(detail) <= _LONGEST_DETAIL else f"{detail[:_LONGEST_DETAIL]}…",
-        original_subject=message.raw.subject,
-        stream=message.stream,
-        stream_sequence=message.sequence,
-        deliveries=deliveries,
-        headers=dict(message.raw.headers),
-        body=message.raw.body if fits else None,
-        at=datetime.now(UTC),
-    )

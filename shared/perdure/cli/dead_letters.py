@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from perdure.bus import NatsBus, NatsKeyValue, decode
+from perdure.bus import NatsBus, NatsKeyValue, RawMessage, decode
 from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
@@ -64,10 +64,10 @@ async def resend_dead_letters(
     """Resend and drop each dead letter, ``pause`` seconds apart; yields why one was not resent, else None."""
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     for place, dead_letter in (await find_dead_letters(bus, choice)).items():
-        body = await _body(bus, dead_letter)
-        objection = _GONE if body is None else await _objection(dead_letter, body, ledger)
-        if body is not None and objection is None and not dry_run:
-            await bus.publish_raw(resent(dead_letter, body, place=place))
+        original = await _original(bus, dead_letter)
+        objection = _GONE if original is None else await _objection(original, ledger)
+        if original is not None and objection is None and not dry_run:
+            await bus.publish_raw(resent(dead_letter, original, place=place))
             await bus.publish(_settled("resent", place, dead_letter))
             await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
@@ -97,19 +97,20 @@ def _settled(act: Literal["resent", "dropped"], place: int, dead_letter: DeadLet
     )
 
 
-async def _body(bus: NatsBus, dead_letter: DeadLetter) -> bytes | None:
-    if dead_letter.body is not None:
-        return dead_letter.body
+async def _original(bus: NatsBus, dead_letter: DeadLetter) -> RawMessage | None:
+    """Return the message that it was, or None if neither it nor the stream has it whole."""
+    if dead_letter.body is not None and dead_letter.is_whole:
+        return RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
     original = await bus.get(dead_letter.stream, dead_letter.stream_sequence)
-    return None if original is None else original.raw.body
+    return None if original is None else original.raw
 
 
-async def _objection(dead_letter: DeadLetter, body: bytes, ledger: StartLedger) -> str | None:
+async def _objection(original: RawMessage, ledger: StartLedger) -> str | None:
     """Return why a message must not be resent: a command that took effect must not do so again."""
-    if not dead_letter.original_subject.startswith(("commands.start.", "commands.signal.")):
+    if not original.subject.startswith(("commands.start.", "commands.signal.")):
         return None
     try:
-        command = _COMMANDS.validate_json(body)
+        command = _COMMANDS.validate_json(original.body)
     except ValueError:
         return None
     if not await ledger.has_started(command.claim):

@@ -44,8 +44,12 @@ class DeadLetter(Message):
         stream: The stream that holds the original.
         stream_sequence: Its sequence number there.
         deliveries: How often it was delivered.
-        headers: The original headers.
+        headers: The original headers. Empty although `header_bytes` is not 0, if they are too large: read them from
+            the stream.
+        header_bytes: Size of the original headers in JSON. Absent from services before 0.2.
         body: The original bytes (base64 in JSON). Absent if larger than 512 KiB: read them from the stream.
+        body_bytes: Size of the original body. Absent from services before 0.2.
+        body_sha256: SHA-256 of the original body, in hex. Absent from services before 0.2.
         at: When the service gave up (UTC).
     """
 
@@ -58,13 +62,21 @@ class DeadLetter(Message):
     stream_sequence: int
     deliveries: PositiveInt = 1
     headers: dict[str, str] = Field(default_factory=dict)
+    header_bytes: int | None = None
     body: bytes | None = None
+    body_bytes: int | None = None
+    body_sha256: str | None = None
     at: Instant
 
     @property
     def address(self) -> tuple[str, ...]:
         """``<service>``."""
         return (self.service,)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has the original's headers and body."""
+        return self.body is not None and bool(self.headers or not self.header_bytes)
 
     @property
     def message_id(self) -> str:

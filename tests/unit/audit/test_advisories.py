@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perdure.bus import RawMessage, StoredMessage
-from perdure.bus.settlement import MAX_DEAD_LETTER_BODY_BYTES
+from perdure.bus.dead_letter import MAX_BODY_BYTES
 from perdure.errors import InvalidMessage
 from perdure_audit.advisories import read_advisory, to_dead_letter
 
@@ -39,7 +39,7 @@ def test_a_dead_letter_names_the_consumer_its_reason_and_what_to_do() -> None:
 
 
 def test_a_dead_letter_leaves_out_a_body_that_is_too_large() -> None:
-    original = RawMessage("signals.r.go", b"1" * (MAX_DEAD_LETTER_BODY_BYTES + 1), {})
+    original = RawMessage("signals.r.go", b"1" * (MAX_BODY_BYTES + 1), {})
 
     dead_letter = to_dead_letter(read_advisory(advisory()), original, MESSAGE)
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from perdure.bus import RawMessage, StoredMessage, encode
-from perdure.bus.settlement import make_dead_letter
+from perdure.bus.dead_letter import make_dead_letter
 from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, EventReference, Progress, ProgressKind, StartWorkflow
 from perdure.contracts.audit import AuditRecordsQuery

@@ -1,0 +1,63 @@
+"""Makes the dead letter of a message: of a size that NATS takes, whatever the message is."""
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from perdure.bus.envelope import RawMessage
+from perdure.bus.port import StoredMessage
+from perdure.contracts import DeadLetter, Reason
+
+__all__ = ["MAX_BODY_BYTES", "make_dead_letter", "original_content", "without_content"]
+
+MAX_BODY_BYTES: Final = 512 * 1024
+"""Longest body that a dead letter contains; its base64 fits into NATS' default `max_payload` of 1 MiB."""
+
+_MOST_HEADERS: Final = 64 * 1024  # bytes in JSON
+_LONGEST_DETAIL: Final = 8_000  # characters; a detail may quote an id of any length
+_SHORT_DETAIL: Final = 200  # characters
+
+
+def make_dead_letter(
+    message: StoredMessage, reason: Reason, detail: str, *, service: str, deliveries: int = 1
+) -> DeadLetter:
+    """Return the dead letter of a message.
+
+    A body or headers that are too large for it stay in their stream only; a long detail is cut.
+    """
+    return DeadLetter(
+        service=service,
+        reason=reason,
+        detail=_cut(detail, _LONGEST_DETAIL),
+        original_subject=message.raw.subject,
+        stream=message.stream,
+        stream_sequence=message.sequence,
+        deliveries=deliveries,
+        **original_content(message.raw),
+        at=datetime.now(UTC),
+    )
+
+
+def original_content(raw: RawMessage) -> dict[str, Any]:
+    """Return the fields of a dead letter that hold headers and body of the original, as far as they fit, and sizes."""
+    header_bytes = len(json.dumps(dict(raw.headers))) if raw.headers else 0
+    return {
+        "headers": dict(raw.headers) if header_bytes <= _MOST_HEADERS else {},
+        "header_bytes": header_bytes,
+        "body": raw.body if len(raw.body) <= MAX_BODY_BYTES else None,
+        "body_bytes": len(raw.body),
+        "body_sha256": sha256(raw.body).hexdigest(),
+    }
+
+
+def without_content(dead_letter: DeadLetter) -> DeadLetter:
+    """Return a dead letter that has only the place, the sizes and the digest of the original."""
+    short = _cut(dead_letter.detail, _SHORT_DETAIL)
+    return dead_letter.model_copy(update={"headers": {}, "body": None, "detail": short})
+
+
+def _cut(text: str, most: int) -> str:
+    """Return text of at most so many characters that UTF-8 can encode."""
+    shown = text if len(text) <= most else f"{text[:most]}…"
+    return shown.encode(errors="backslashreplace").decode()
