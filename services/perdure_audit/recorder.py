@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from perdure.bus import StoredMessage
+from perdure.errors import InvalidMessage
 from perdure_audit.store import Store
 
 __all__ = ["Recorder"]
@@ -11,18 +12,22 @@ __all__ = ["Recorder"]
 _GATHER: Final = 0.1  # seconds in which messages are collected: nobody waits for the record, and a commit is expensive
 
 
+_Waiting = tuple[StoredMessage, asyncio.Future[None]]
+
+
 class Recorder:
     """Collects the messages of a moment, and writes them in one transaction (group commit)."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: list[tuple[StoredMessage, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def record(self, message: StoredMessage) -> None:
         """Record a message; returns once it is on disk.
 
         Raises:
+            InvalidMessage: The store takes it never.
             Unavailable: The store cannot be written right now.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -36,17 +41,27 @@ class Recorder:
             while self._waiting:
                 await asyncio.sleep(_GATHER)
                 batch, self._waiting = self._waiting, []
-                try:
-                    await self._store.add([message for message, _ in batch])
-                except Exception as error:  # noqa: BLE001 (each caller of `record` raises it, and decides)
-                    _finish(batch, error)
-                else:
-                    _finish(batch, None)
+                await self._add(batch)
         finally:
             self._writing = None
 
+    async def _add(self, batch: list[_Waiting]) -> None:
+        """Write a batch; where one message is at fault, each by itself, so that only that one fails."""
+        try:
+            await self._store.add([message for message, _ in batch])
+        except InvalidMessage as error:
+            if len(batch) == 1:
+                _finish(batch, error)
+            else:
+                for one in batch:
+                    await self._add([one])
+        except Exception as error:  # noqa: BLE001 (each caller of `record` raises it, and decides)
+            _finish(batch, error)
+        else:
+            _finish(batch, None)
 
-def _finish(batch: list[tuple[StoredMessage, asyncio.Future[None]]], error: Exception | None) -> None:
+
+def _finish(batch: list[_Waiting], error: Exception | None) -> None:
     for _, written in batch:
         if written.cancelled():
             continue

@@ -8,13 +8,13 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, RowMapping
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perdure.bus import StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
-from perdure.errors import Unavailable
+from perdure.errors import InvalidMessage, Unavailable
 from perdure_audit.event_messages import event_of
 from perdure_audit.filters import filters
 from perdure_audit.records import metadata, records
@@ -37,6 +37,7 @@ class Store:
         """Add messages in one transaction; a message that is already there is not added again.
 
         Raises:
+            InvalidMessage: The database takes one of them never, whatever its state.
             Unavailable: The database cannot be written right now.
         """
         now = datetime.now(UTC)
@@ -44,10 +45,10 @@ class Store:
             {
                 "stream": message.stream,
                 "sequence": message.sequence,
-                "subject": message.raw.subject,
+                "subject": _text(message.raw.subject),
                 "said_at": message.stored_at,
                 "heard_at": now,
-                "headers": dict(message.raw.headers),
+                "headers": {_text(name): _text(value) for name, value in message.raw.headers.items()},
                 "body": message.raw.body,
             }
             for message in messages
@@ -57,6 +58,8 @@ class Store:
                 await connection.execute(self._insert, rows)
         except (SQLAlchemyError, OSError) as error:  # some drivers do not wrap a refused connection
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
+            if isinstance(error, DataError):
+                raise InvalidMessage("bad_message", f"The audit store cannot hold it: {reason}") from error
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
 
     async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
@@ -103,6 +106,11 @@ def _record(row: RowMapping) -> AuditRecord:
     if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
         stored_at = stored_at.replace(tzinfo=UTC)
     return AuditRecord.model_validate({**row, "stored_at": stored_at})
+
+
+def _text(text: str) -> str:
+    """Return text that PostgreSQL stores: without NUL, which stands there as the escape that one reads."""
+    return text.replace("\0", "\\0")
 
 
 def _sqlite_url(state: Path) -> URL:

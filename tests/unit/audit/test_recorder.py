@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import settle
-from perdure.errors import Unavailable
+from perdure.errors import InvalidMessage, Unavailable
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 from tests.support.deliveries import Delivered
@@ -52,6 +52,24 @@ async def test_no_message_is_lost_when_the_store_fails_once(error: Exception) ->
 
     assert settlements == [["nak", "ack"], ["nak", "ack"]]
     assert store.kept == MESSAGES
+
+
+async def test_a_message_that_cannot_be_stored_fails_alone() -> None:
+    class Picky(ShakyStore):
+        """A store that never takes the first message."""
+
+        async def add(self, messages: Sequence[StoredMessage]) -> None:
+            if MESSAGES[0] in messages:
+                raise InvalidMessage("bad_message", "no")
+            await super().add(messages)
+
+    store = Picky()
+    recorder = Recorder(store)
+
+    first, second = await asyncio.gather(*map(recorder.record, MESSAGES), return_exceptions=True)
+
+    assert isinstance(first, InvalidMessage)
+    assert (second, store.kept) == (None, MESSAGES[1:])
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError("no"), NoConnectionFree("no")])

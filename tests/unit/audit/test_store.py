@@ -11,6 +11,7 @@ from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure_audit.store import open_store
 
+NUL = chr(0)
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 SUBJECTS = ("progress.Order.Order-1", "progress.Order.Order-12", "decisions.Order-1", "progress.Refund.Order-1")
 
@@ -44,3 +45,14 @@ async def test_records_are_filtered_by_token_stream_and_time(
         records = await store.find(AuditRecordsQuery(**query))
 
     assert [record.sequence for record in records] == found
+
+
+async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None:
+    """PostgreSQL stores none, neither in text nor in JSON."""
+    raw = RawMessage(f"events.a{NUL}", b"\0", {f"h{NUL}": f"v{NUL}"})
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([StoredMessage(raw, "EVENTS", 1, BEGAN, pending=0)])
+
+        (record,) = await store.find(AuditRecordsQuery())
+
+    assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
