@@ -4,10 +4,15 @@ import asyncio
 
 import pytest
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
+from prometheus_client import CollectorRegistry
 
 from perdure.bus import StoredMessage, connect
+from perdure.bus.app import App, Subscription
 from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
+from perdure.errors import Unavailable
 from tests.support.raw_nats import publish_raw
 
 BLOCKS = [
@@ -56,3 +61,29 @@ async def test_after_an_error_of_the_protocol_a_client_connects_again(nats_setti
             await asyncio.sleep(0.01)
         await client.publish("test", b"again")
         assert (await received.get()).data == b"again"
+
+
+async def test_a_connection_that_is_closed_for_good_is_no_silence(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        watching = asyncio.create_task(bus.watch_connection())
+        await bus.js._nc._process_err("authorization violation")  # noqa: SLF001 (as the parser calls it)
+
+        with pytest.raises(Unavailable, match=r"closed for good: .*[Aa]uthorization"):
+            await watching
+
+
+async def test_a_subscription_of_a_closed_connection_ends_its_service(nats_settings: NatsSettings) -> None:
+    async def never_called(_: StoredMessage) -> None:
+        """Handle a message; the test publishes none."""
+
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        await provision(bus.js, "notifier")
+        app = App("notifier", [Subscription("APPROVALS", never_called)])
+
+        async def serve_a_closed_connection() -> None:
+            async with subscribed(app, bus, nats_settings, CollectorRegistry()) as client:
+                await client._process_err("authorization violation")  # noqa: SLF001
+                await asyncio.Event().wait()
+
+        with pytest.raises(ConnectionClosedError):
+            await serve_a_closed_connection()

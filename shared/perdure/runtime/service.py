@@ -77,7 +77,9 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
         async with (
             open_service(settings, bus, health) as app,
             subscribed(app, bus, settings.nats, registry),
-            background((guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch()),
+            background(
+                (guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch(), bus.watch_connection()
+            ),
         ):
             health.checks["consumers"] = guard.is_complete
             health.open = True

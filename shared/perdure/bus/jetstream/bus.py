@@ -30,6 +30,7 @@ __all__ = ["NatsBus", "connect"]
 _PUBLISH_TIMEOUT_SECONDS: Final = 1.0  # short: a message in flight to a failed server is lost, and must be republished
 _REQUEST_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
+_CHECK_SECONDS: Final = 0.5
 _MESSAGE_NOT_FOUND: Final = 10057  # JSStreamMsgDeleteFailed, which the server returns for missing messages only
 
 
@@ -45,6 +46,16 @@ class NatsBus:
     async def is_connected(self) -> bool:
         """Return whether the server is reachable now."""
         return self._client.is_connected
+
+    async def watch_connection(self) -> None:
+        """Wait until the connection is closed for good, which no reconnection mends.
+
+        Raises:
+            Unavailable: It is closed; with the last error.
+        """
+        while not self._client.is_closed:
+            await asyncio.sleep(_CHECK_SECONDS)
+        raise Unavailable(f"The NATS connection is closed for good: {self._client.last_error!r}.")
 
     @property
     def refusal(self) -> str | None:
