@@ -32,7 +32,8 @@ BLOCKS = [
 async def test_a_message_with_any_header_block_is_read_by_every_reader(nats_settings: NatsSettings) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
         await provision(bus.js, "test")
-        await publish_raw(nats_settings, [("events.a", block, body) for block in BLOCKS for body in (b"{}", b"")])
+        sent = [(b"events.a", block, body) for block in BLOCKS for body in (b"{}", b"")]
+        assert await publish_raw(nats_settings, sent) == []
         count = 2 * len(BLOCKS)
         bodies = [b"{}", b""] * len(BLOCKS)
 

@@ -1,0 +1,1 @@
+"""Whatever bytes a publisher or a bot can send, and what must have become of them."""
