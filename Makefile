@@ -10,7 +10,7 @@ GO := $(VENV)/go-cache/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rounds check format bench reference up clean
+.PHONY: help demo test rounds fuzz check format bench reference up clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(INSTALLED) $(NPM) $(GO) ## Run all tests, four at a time, since most of 
 
 rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
 	PERDURE_ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)
+
+fuzz: $(INSTALLED) ## Send messages of any bytes to a suite, for about ten minutes (EXAMPLES=300)
+	WIRE_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/live/test_wire.py $(ARGS)
 
 check: $(INSTALLED) ## Check lint rules, format, types and import layers
 	$(BIN)/ruff check

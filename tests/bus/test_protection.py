@@ -49,6 +49,20 @@ async def test_a_message_with_any_header_block_is_read_by_every_reader(nats_sett
         assert await bus.is_connected()
 
 
+SUBJECTS = [b"events.\xff", b"events.a\x0bb", b"events.a\x0cb", b"events.\x1c\x85\xa0", b"events.\x7f"]
+
+
+async def test_a_message_on_any_subject_is_read_and_so_is_the_next(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        await provision(bus.js, "test")
+        sent = [(subject, block, b"x" * 5_000) for subject in SUBJECTS for block in (b"", b"NATS/1.0\r\na: b\r\n\r\n")]
+        assert await publish_raw(nats_settings, sent) == []
+
+        read = [it.raw.subject.encode() async for it in bus.read_range("events.>", first=1, last=len(sent))]
+        assert len(read) == len(sent)
+        assert bus.js._nc.stats["reconnects"] == 0  # noqa: SLF001
+
+
 @pytest.mark.parametrize("line", ["Maximum Payload Violation", "Invalid Publish Subject", "Unknown Protocol Operation"])
 async def test_after_an_error_of_the_protocol_a_client_connects_again(nats_settings: NatsSettings, line: str) -> None:
     async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):

@@ -6,7 +6,7 @@ from typing import Final
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from perdure.bus import RawMessage
@@ -18,10 +18,14 @@ from tests.support.suite import World, shared_world
 from tests.support.wire.fates import without_fate
 from tests.support.wire.strategies import RawPublication, decisions, events, signals
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(int(os.environ.get("WIRE_SECONDS", "280")))]
-
 EXAMPLES: Final = int(os.environ.get("WIRE_EXAMPLES", "6"))
 MOST_MEMORY: Final = 512 * 1024 * 1024  # bytes of a service
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+    pytest.mark.timeout(120 + 10 * EXAMPLES),
+]
 
 here = shared_world(temporal={"signals_wait_seconds": 0})
 
@@ -30,6 +34,7 @@ here = shared_world(temporal={"signals_wait_seconds": 0})
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
+    phases=[Phase.generate],  # what has no fate is named as it is
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.lists(events, max_size=25), st.lists(decisions, max_size=15), st.lists(signals, max_size=10))

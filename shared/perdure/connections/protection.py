@@ -5,6 +5,7 @@ nats-py 2.16 has no hook for any of this, so private methods are replaced on the
 # ruff: noqa: SLF001
 
 import logging
+import re
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import BadSubjectError
 from nats.errors import Error as NatsError
 from nats.js.api import Header
+from nats.protocol import parser
 from nats.protocol.parser import AUTHORIZATION_VIOLATION, PERMISSIONS_ERR, STALE_CONNECTION
 
 __all__ = ["protect_connection"]
@@ -20,6 +22,11 @@ __all__ = ["protect_connection"]
 _LONGEST_LINE: Final = 4_096  # bytes
 _STORED: Final = "$JS.ACK."
 """What the reply subject of each message of a stream begins with; a status of the server has no reply subject."""
+
+_WORD: Final = rb"[ \t]+([^ \t\r\n]+)"
+_REPLY: Final = rb"[ \t]+(([^ \t\r\n]+)[ \t]+)?"
+_MESSAGE: Final = re.compile(rb"\AMSG" + _WORD + _WORD + _REPLY + rb"(\d+)\r\n")
+_MESSAGE_WITH_HEADERS: Final = re.compile(rb"\AHMSG" + _WORD + rb"[ \t]+(\d+)" + _REPLY + rb"(\d+)[ \t]+(\d+)\r\n")
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +37,8 @@ def protect_connection(client: Client) -> None:
     - nats-server accepts subjects that are not UTF-8 and header blocks that are no headers; nats-py's read loop would
       end with a decoding error while ``is_connected`` stays true. They are decoded with backslash escapes, and lines
       that are no header are left out.
+    - nats-server separates the words of its protocol by blanks and tabs only, nats-py by any white space of ASCII: a
+      subject with a vertical tab would keep it from reading anything more.
     - nats-py takes a stored message with a header ``Status`` for a status of the server, and drops it. The header is
       called ``status`` here; header names are read in any case.
     - The server closes a connection after a control line of more than 4,096 bytes (``max_control_line``): such a line
@@ -37,6 +46,7 @@ def protect_connection(client: Client) -> None:
     - After an error of the protocol nats-py closes the client for good. It reconnects instead, as after a lost
       connection.
     """
+    parser.MSG_RE, parser.HMSG_RE = _MESSAGE, _MESSAGE_WITH_HEADERS
     client._build_message = partial(_message, client)  # type: ignore[method-assign]
     client._process_headers = partial(_headers, client)  # type: ignore[method-assign]
     client._send_command = partial(_send, client)  # type: ignore[method-assign]

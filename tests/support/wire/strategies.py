@@ -12,13 +12,17 @@ _NUMBERS = count(1)
 _CRLF = b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RawPublication:
     """What is written to the socket: a subject, a header block (none if empty) and a body."""
 
     subject: bytes
     block: bytes
     body: bytes
+
+    def __repr__(self) -> str:
+        block, body = (f"{it[:24]!r} ({len(it)} bytes)" for it in (self.block, self.body))
+        return f"RawPublication({self.subject[:40]!r}, {block}, {body})"
 
 
 _json_values = st.recursive(
