@@ -67,6 +67,14 @@ async def test_a_stream_that_would_lose_messages_is_an_error(bus: NatsBus, wrong
         await provision(bus.js, "audit")
 
 
+async def test_a_consumer_of_0_1_waits_no_longer_for_the_acks_of_a_killed_process(bus: NatsBus) -> None:
+    await set_consumer(bus.js, ack_wait=30.0)
+
+    await provision(bus.js, "audit")
+
+    assert (await bus.js.consumer_info("EVENTS", "audit")).config.ack_wait == 6.0
+
+
 async def test_a_consumer_keeps_its_limits_but_gets_unlimited_deliveries_and_no_filter(bus: NatsBus) -> None:
     await set_consumer(bus.js, max_ack_pending=7, ack_wait=99.0, max_deliver=3, filter_subject="events.a")
 

@@ -1,6 +1,7 @@
 """Converts nats-py's messages to those of the port."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
@@ -11,6 +12,10 @@ from perdure.bus.port import StoredMessage
 __all__ = ["delivered_message", "found_message", "raw_message", "received_message"]
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SHORT_REPLY: Final = 9  # tokens: $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<delivery>.<time>.<pending>
+
+
 def delivered_message(message: Msg) -> StoredMessage:
     """Convert a message that a consumer delivered."""
     metadata = message.metadata
@@ -18,9 +23,19 @@ def delivered_message(message: Msg) -> StoredMessage:
         raw=received_message(message),
         stream=metadata.stream,
         sequence=metadata.sequence.stream,
-        stored_at=metadata.timestamp,
+        stored_at=_stored_at(message),
         pending=metadata.num_pending,
     )
+
+
+def _stored_at(message: Msg) -> datetime:
+    """Return when the server stored a message: whole microseconds, as of a message that was got from its stream.
+
+    nats-py computes with a float, which rounds; whoever compares the two would see two times.
+    """
+    tokens = message.reply.split(".")
+    nanoseconds = int(tokens[7] if len(tokens) == _SHORT_REPLY else tokens[9])
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
 def found_message(stream: str, found: RawStreamMsg) -> StoredMessage:

@@ -19,6 +19,7 @@ __all__ = ["provision"]
 
 _MIN_RETRY_SECONDS: Final = 0.05
 _MAX_RETRY_SECONDS: Final = 2.0
+_ACK_WAIT_OF_0_1: Final = 30.0  # seconds; what an operator set otherwise stays
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ async def _provision_consumer(js: JetStreamContext, consumer: Consumer) -> None:
         return
     needed = found.evolve(
         ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=consumer.config.ack_wait,
+        ack_wait=consumer.config.ack_wait if found.ack_wait == _ACK_WAIT_OF_0_1 else found.ack_wait,
         max_deliver=-1,
         filter_subject=None,
         filter_subjects=None,
