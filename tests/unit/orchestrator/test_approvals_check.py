@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cel import compile as cel_compile
 
 from perdure.approvers import Approver, Directory, SigningKey
 from perdure.bus.memory import MemoryBus
@@ -83,6 +84,25 @@ async def test_a_change_by_which_nobody_can_meet_a_policy_is_logged_and_so_is_a_
         await until(lambda: "is gone" in caplog.text)
 
     assert len([record for record in caplog.records if "is gone" in record.message]) == 1, "once, not every time"
+
+
+async def test_conditions_are_compiled_once_however_often_the_file_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr("cel.compile", lambda text: compiled.append(text) or cel_compile(text))
+    policy = {"tighten": [{"when": "action.amount > 1000", "quorum": 2}], "proxies": False}
+    (tmp_path / "perdure.yaml").write_text(yaml.safe_dump({"approvals": {"policies": {"Pay": policy}}}))
+    monkeypatch.chdir(tmp_path)
+    file, bus = approvers_file(tmp_path / "approvers.yaml", KNOWN), MemoryBus()
+
+    async with background(watch_approvers(RecordedApprovers(file, bus), load_settings(), every=0.001)):
+        for number in range(1, 4):
+            await until(lambda: len(bus.published) == number)  # noqa: B023 (awaited here)
+            with file.changing() as (known, changed):
+                changed.append(known.model_copy(update={"approvers": {f"ada{number}": known.approvers.popitem()[1]}}))
+
+    assert compiled == ["action.amount > 1000"]
 
 
 async def until(holds: Callable[[], bool]) -> None:
