@@ -86,7 +86,7 @@ async def watch_approvers(approvers: RecordedApprovers, settings: Settings, *, e
         every: Seconds between looks at the file.
     """
     logged: list[str] | None = None
-    of_conditions = [str(problem) for problem in _problems_of_all(condition_problems(settings))]  # they stay as they are
+    of_conditions = [str(problem) for problem in _problems_of_all(condition_problems(settings))]  # once: they stay
     while True:
         try:
             known = (await approvers.version()).directory
