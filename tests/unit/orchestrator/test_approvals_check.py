@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cel
 import pytest
 import yaml
-from cel import compile as cel_compile
 
 from perdure.approvers import Approver, Directory, SigningKey
 from perdure.bus.memory import MemoryBus
@@ -21,6 +21,9 @@ KNOWN = directory({"ada": SigningKey.new()}, roles={"ada": ["chief"]})
 MAILED = Directory(approvers={"ada": Approver(keys=KNOWN.approvers["ada"].keys, email="ada@example.com")})
 SILENT = {"silence": "approve", "timeout": "1h"}
 MAIL = {"email": {"host": "mail", "sender": "perdure@example.com"}}
+
+
+COMPILE = cel.compile
 
 
 def problems(known: Directory, monkeypatch: pytest.MonkeyPatch, folder: Path, **configuration: Any) -> list[str]:
@@ -90,7 +93,12 @@ async def test_conditions_are_compiled_once_however_often_the_file_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     compiled: list[str] = []
-    monkeypatch.setattr("cel.compile", lambda text: compiled.append(text) or cel_compile(text))
+
+    def counted(text: str) -> cel.Program:
+        compiled.append(text)
+        return COMPILE(text)
+
+    monkeypatch.setattr(cel, "compile", counted)
     policy = {"tighten": [{"when": "action.amount > 1000", "quorum": 2}], "proxies": False}
     (tmp_path / "perdure.yaml").write_text(yaml.safe_dump({"approvals": {"policies": {"Pay": policy}}}))
     monkeypatch.chdir(tmp_path)
