@@ -42,7 +42,7 @@ def _problems_by_approvers(settings: Settings, known: Directory) -> Iterator[Pro
     now = datetime.now(UTC)
     for workflow, policy in settings.approvals.policies.items():
         one = {workflow: policy}
-        for what in (*policy_problems(one, known, now), *silence_problems(one, known, settings.notifier)):
+        for what in (*policy_problems(one, known, now), *silence_problems(one, known, settings.notifier, now)):
             yield Problem(where=source_position("approvals", "policies", workflow), what=what)
 
 
