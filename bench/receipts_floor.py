@@ -16,6 +16,7 @@ from uuid import uuid4
 import nats
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -29,6 +30,9 @@ __all__ = ["ReceiptsFloor", "open_receipts_floor"]
 _TASK_QUEUE: Final = "receipts-floor"
 _DECISIONS: Final = f"{INBOX}.decisions"
 _RECEIPTS: Final = f"{INBOX}.receipts"
+_READY: Final = f"{INBOX}.ready"
+_BETWEEN: Final = 0.05  # seconds between questions whether the process is ready
+_STARTS_WITHIN: Final = 30.0  # seconds
 _SOON: Final = timedelta(seconds=10)
 
 
@@ -91,9 +95,22 @@ async def open_receipts_floor(house: House) -> AsyncIterator[ReceiptsFloor]:
         try:
             floor = ReceiptsFloor(await Client.connect(endpoints.temporal), bus)
             await floor.subscribe()
+            await _until_ready(bus)
             yield floor
         finally:
             await bus.close()
+
+
+async def _until_ready(bus: Nats) -> None:
+    """Wait until the process has subscribed: nobody repeats a decision that it has missed."""
+    async with asyncio.timeout(_STARTS_WITHIN):
+        while True:
+            try:
+                await bus.request(_READY)
+            except NoRespondersError:
+                await asyncio.sleep(_BETWEEN)
+            else:
+                return
 
 
 async def _work(temporal: str, server: str, seed: Path) -> None:
@@ -114,8 +131,13 @@ async def _work(temporal: str, server: str, seed: Path) -> None:
         client, task_queue=_TASK_QUEUE, workflows=[Waiting], activities=[publish], workflow_runner=runner
     ):
         await bus.subscribe(_DECISIONS, cb=signal_run)
+        await bus.subscribe(_READY, cb=_reply)
         await stop.wait()
     await bus.close()
+
+
+async def _reply(message: Msg) -> None:
+    await message.respond(b"")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
 from perdure.contracts import PoliciesRead
 from perdure.errors import SetupError, Unavailable
-from perdure_orchestrator.policy_start import unusable_policies
+from perdure_orchestrator.policy_start import condition_problems, unusable_policies
 
 __all__ = ["approval_problems", "record_policies", "refuse_approvals", "watch_approvers"]
 
@@ -28,12 +28,21 @@ _log = logging.getLogger(__name__)
 
 def approval_problems(settings: Settings, known: Directory) -> Iterator[Problem]:
     """Yield what keeps each policy from being met, and where an approval by silence would reach nobody."""
-    where = source_position("approvals", "policies")
-    yield from (Problem(where=where, what=what) for what in unusable_policies(settings, known))
+    yield from _problems_of_all(condition_problems(settings))
+    yield from _problems_by_approvers(settings, known)
+
+
+def _problems_of_all(found: Iterator[str]) -> Iterator[Problem]:
+    yield from (Problem(where=source_position("approvals", "policies"), what=what) for what in found)
+
+
+def _problems_by_approvers(settings: Settings, known: Directory) -> Iterator[Problem]:
+    """Yield what depends on the approvers file, and on the time: delegations and keys begin and end by it."""
+    yield from _problems_of_all(unusable_policies(settings, known))
     now = datetime.now(UTC)
     for workflow, policy in settings.approvals.policies.items():
         one = {workflow: policy}
-        for what in (*policy_problems(one, known, now), *silence_problems(one, known, settings.notifier)):
+        for what in (*policy_problems(one, known, now), *silence_problems(one, known, settings.notifier, now)):
             yield Problem(where=source_position("approvals", "policies", workflow), what=what)
 
 
@@ -77,13 +86,14 @@ async def watch_approvers(approvers: RecordedApprovers, settings: Settings, *, e
         every: Seconds between looks at the file.
     """
     logged: list[str] | None = None
+    of_conditions = [str(problem) for problem in _problems_of_all(condition_problems(settings))]  # once: they stay
     while True:
         try:
             known = (await approvers.version()).directory
         except Unavailable as error:
             problems = [str(error)]
         else:
-            problems = [str(problem) for problem in approval_problems(settings, known)]
+            problems = [*of_conditions, *(str(problem) for problem in _problems_by_approvers(settings, known))]
         if problems != logged:
             for problem in problems:
                 _log.error("%s", problem)

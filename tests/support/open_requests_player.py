@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt
+from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Receipt
 from perdure.flow.ballot import Conclusion, ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
 from tests.support.scenarios.actions import KillWorker, PassTime
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
+from tests.support.scenarios.request import Request
+from tests.support.scenarios.resolved_policy import resolved_policy
+from tests.support.scenarios.scenario import Scenario, StoredDecision
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 TICK = timedelta(minutes=5)
@@ -38,6 +40,10 @@ class OpenRequestsPlayer:
     expired: set[int] = field(default_factory=set)
     is_over: bool = False
 
+    def __post_init__(self) -> None:
+        self.policies = [resolved_policy(request, self.scenario.floor) for request in self.scenario.requests]
+        self.verified = {stored.place: stored for stored in self.scenario.stream}
+
     def play(self) -> None:
         self.work()
         for step in self.scenario.steps:
@@ -45,7 +51,8 @@ class OpenRequestsPlayer:
                 self.pass_time(step.action.hours)
             if step.delivered is not None and not self.is_over:
                 is_published = step.delivered.decision.number <= len(self.opened)
-                self.apply(_receive(step.delivered, self.now, is_published=is_published))
+                stored = self.verified[step.delivered.place]
+                self.apply(_receive(stored, self.now, is_published=is_published))
             if isinstance(step.action, KillWorker):
                 self.replay()
             if not step.is_dead:
@@ -69,19 +76,20 @@ class OpenRequestsPlayer:
 
     def fire_timers(self) -> None:
         for number, opened in enumerate(self.opened):
-            request, request_id = self.scenario.requests[number], f"w.{number + 1}"
+            policy, request_id = self.policies[number], f"w.{number + 1}"
             if not self.is_closed(number):
-                for escalation in request.policy.escalate:
+                for escalation in policy.escalate:
                     if opened + escalation.after == self.now:
                         self.apply(_escalate(request_id, escalation))
-                if request.timeout is not None and opened + request.span(request.timeout) <= self.now:
+                if policy.timeout is not None and opened + policy.timeout <= self.now:
                     self.expired.add(number)
                     self.apply(_expire(request_id))
 
     def open_next(self) -> None:
         number = len(self.opened)
         self.opened.append(self.now)
-        self.apply(_open(_approval_requested(self.scenario.requests[number], number + 1, self.now)))
+        request, policy = self.scenario.requests[number], self.policies[number]
+        self.apply(_open(_approval_requested(request, policy, number + 1, self.now)))
 
     def apply(self, operation: Operation) -> None:
         self.history.append((operation, operation(self.memory)))
@@ -124,24 +132,24 @@ class OpenRequestsPlayer:
         return published + [decision.receipt("accepted", "it settles the request") for decision in last]
 
 
-def _approval_requested(request: Request, number: int, now: timedelta) -> ApprovalRequested:
+def _approval_requested(request: Request, policy: Policy, number: int, now: timedelta) -> ApprovalRequested:
     return ApprovalRequested(
         workflow="W",
         workflow_id="w",
         run_id="r",
         request_id=f"w.{number}",
         title=f"{number}?",
-        policy=request.policy,
+        policy=policy,
         requester=request.requester,
         digest=f"{number}" * 64,
         digest_version=2,
         opened_at=START + now,
-        expires_at=None if request.timeout is None else START + now + request.span(request.timeout),
+        expires_at=None if policy.timeout is None else START + now + policy.timeout,
     )
 
 
 def _receive(stored: StoredDecision, now: timedelta, *, is_published: bool) -> Operation:
-    planned, absent = stored.decision, DELEGATES.get(stored.decision.who)
+    planned = stored.decision
     decision = Decision(
         workflow_id="w",
         request_id=f"w.{planned.number}",
@@ -155,9 +163,9 @@ def _receive(stored: StoredDecision, now: timedelta, *, is_published: bool) -> O
         decision_id=decision.message_id,
         decision=decision,
         place=f"DECISIONS.{stored.place}",
-        roles=ROLES[planned.who] + (ROLES[absent] if absent else ()),
-        own_roles=ROLES[planned.who],
-        stands_in_for=(absent,) if absent else (),
+        roles=stored.roles,
+        own_roles=stored.own_roles,
+        stands_in_for=stored.absent,
         proxy="slack" if planned.proxy else None,
     )
 

@@ -21,7 +21,7 @@ from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.scenario_workflow import RequestInput, ScenarioInput, ScenarioWorkflow
-from tests.support.scenarios.actions import Decide, Forge, KillWorker, PassTime, Revoke
+from tests.support.scenarios.actions import Decide, Forge, KillWorker, PassTime
 from tests.support.scenarios.approvers import ScriptedApprovers, title_of
 from tests.support.scenarios.scenario import Scenario, Step, StoredDecision
 from tests.support.scripted_worker import open_scripted_worker
@@ -91,7 +91,9 @@ class ScenarioPlayer:
 
     async def start(self) -> WorkflowHandle[Any, Any]:
         requests = [
-            RequestInput(title=title_of(number), policy=request.policy, requester=request.requester)
+            RequestInput(
+                title=title_of(number), policy=request.policy, requester=request.requester, action=request.action
+            )
             for number, request in enumerate(self.scenario.requests, 1)
         ]
         scenario = ScenarioInput(
@@ -114,10 +116,10 @@ class ScenarioPlayer:
                 await self.hand_over()
                 await self.kill()
                 self.fuse, self.reverses = Fuse(at), reverse
-            case Revoke(who):
-                self.approvers.revoke(who, await self.time())
             case Forge():
                 await self.forge(step.action)
+            case _:
+                self.approvers.edit(step.action, await self.time())
         if step.delivered is not None:
             await self.store(step.delivered)
             self.missed.append(step)
@@ -203,6 +205,11 @@ class ScenarioPlayer:
             settings=TemporalSettings(task_queue=self.queue, signals_wait_seconds=0),
         )
 
+    @property
+    def policies(self) -> dict[str, Any]:
+        floor, (first, *_) = self.scenario.floor, self.scenario.requests
+        return {} if floor is None else {"ScenarioWorkflow": floor.settings(first)}
+
     async def work(self) -> None:
         """Run a worker until it has nothing left to do."""
         if not self.is_alive:
@@ -214,6 +221,7 @@ class ScenarioPlayer:
                     queue=self.queue,
                     approvers=self.approvers.file,
                     verifications=self.verifications,
+                    settings={"approvals": {"approvers": self.approvers.path, "policies": self.policies}},
                 )
             )
             self.is_alive = True

@@ -14,6 +14,7 @@ class RequestInput(BaseModel):
     title: str
     policy: Policy
     requester: str | None
+    action: dict[str, int] | None
 
 
 class ScenarioInput(BaseModel):
@@ -53,7 +54,7 @@ async def _in_turn(scenario: ScenarioInput) -> list[tuple[str, str]]:
 
 
 async def _approval(request: RequestInput) -> ApprovalOutcome:
-    return await approval(request.title, policy=request.policy, requester=request.requester)
+    return await approval(request.title, policy=request.policy, requester=request.requester, action=request.action)
 
 
 def _result(outcome: ApprovalOutcome) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """A worker with Perdure's plugin on a time-skipping Temporal, with a bus in memory and scripted agents."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,6 +92,7 @@ class ScriptedWorker:
     keys: ThrowAwayApprovers = field(default_factory=ThrowAwayApprovers)
     approvers: Approvers | None = None
     verifications: KeyValue = field(default_factory=MemoryKeyValue)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     async def start(
         self, name: str, *args: Any, run_id: str | None = None, task_timeout: timedelta | None = None
@@ -170,6 +171,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
     queue: str | None = None,
     approvers: Approvers | ApproversFile | None = None,
     verifications: KeyValue | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[ScriptedWorker]:
     """Run a worker for these workflows for as long as the block lasts.
 
@@ -181,8 +183,9 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
         queue: The task queue; by default a new one.
         approvers: Whose signatures count; by default those that ``decide`` makes.
         verifications: Where the first verdicts are kept.
+        settings: The configuration beside.
     """
-    worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus())
+    worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus(), settings=settings or {})
     if isinstance(approvers, ApproversFile):
         approvers = RecordedApprovers(approvers, worker.bus)
     worker.approvers = approvers or worker.keys
@@ -206,7 +209,7 @@ class _ScriptedPlugin(PerdurePlugin):
     """Perdure's plugin with scripted activities in place of those of agents."""
 
     def __init__(self, worker: ScriptedWorker) -> None:
-        settings = Settings.model_validate({"temporal": {"sandbox": False}})
+        settings = Settings.model_validate({"temporal": {"sandbox": False}, **worker.settings})
         super().__init__(
             settings,
             bus=worker.bus,

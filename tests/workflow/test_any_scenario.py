@@ -1,5 +1,9 @@
 """In any order of events, and with any process killed, approvals end as the reference model computes."""
 
+from collections.abc import Callable, Coroutine, Iterable
+from functools import reduce
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from temporalio.testing import WorkflowEnvironment
@@ -18,8 +22,11 @@ from tests.support.scenarios.fixed import (
     VETOED,
     WITHDRAWN,
 )
+from tests.support.scenarios.fixed_policies import POLICY_STORIES
 from tests.support.scenarios.scenario import Scenario
 from tests.support.scenarios.strategies import scenarios
+
+Test = Callable[..., Coroutine[Any, Any, None]]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]  # to shrink a failure takes long
 
@@ -27,6 +34,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900
 @pytest.fixture(scope="session")
 def approvers(tmp_path_factory: pytest.TempPathFactory) -> ScriptedApprovers:
     return ScriptedApprovers(tmp_path_factory.mktemp("approvers") / "approvers.yaml")
+
+
+def with_examples(stories: Iterable[Scenario]) -> Callable[[Test], Test]:
+    """Return a decorator that adds each story as an example."""
+    return lambda test: reduce(lambda decorated, story: example(scenario=story)(decorated), stories, test)
 
 
 @settings(
@@ -45,6 +57,7 @@ def approvers(tmp_path_factory: pytest.TempPathFactory) -> ScriptedApprovers:
 @example(scenario=FORGED)
 @example(scenario=REVOKED)
 @example(scenario=RENEWED)
+@with_examples(POLICY_STORIES)
 async def test_any_scenario_ends_as_the_reference_model_computes(
     environment: WorkflowEnvironment, approvers: ScriptedApprovers, scenario: Scenario
 ) -> None:

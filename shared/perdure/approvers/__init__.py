@@ -5,11 +5,11 @@ from perdure.approvers.eligibility import escalated, may_vote
 from perdure.approvers.entries import Approver, Away, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile, ApproversVersion, WrongApprovers
 from perdure.approvers.keys import SigningKey, key_id_of
-from perdure.approvers.policy_check import policy_problems
+from perdure.approvers.policy_check import policy_problems, request_problems
 from perdure.approvers.policy_floor import PolicyConflict, tightened
 from perdure.approvers.request_check import DigestMismatch, check_digest, check_seen
 from perdure.approvers.signature import canonical, sign, verifies
-from perdure.approvers.silence_check import silence_problems
+from perdure.approvers.silence_check import silence_problem, silence_problems
 
 __all__ = [
     "Approver",
@@ -32,7 +32,9 @@ __all__ = [
     "key_id_of",
     "may_vote",
     "policy_problems",
+    "request_problems",
     "sign",
+    "silence_problem",
     "silence_problems",
     "tightened",
     "verifies",

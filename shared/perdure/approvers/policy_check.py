@@ -10,7 +10,7 @@ from perdure.contracts import Policy
 from perdure.values.nearest import nearest
 from perdure.values.role_quorums import missing_votes
 
-__all__ = ["policy_problems"]
+__all__ = ["policy_problems", "request_problems"]
 
 _ANY_WORKFLOW: Final = "*"
 
@@ -29,8 +29,19 @@ def policy_problems(
     return [
         f"approvals.policies.{workflow}: {problem}"
         for workflow, policy in policies.items()
-        for problem in (*_workflow(workflow, workflows), *_names(policy, known), *_quorum(policy, known, now))
+        for problem in (*_workflow(workflow, workflows), *request_problems(policy, known, now))
     ]
+
+
+def request_problems(policy: Policy, known: Directory, now: datetime) -> list[str]:
+    """Return a sentence for each reason why a request with this policy cannot be decided as it says.
+
+    Args:
+        policy: The policy; whoever may not vote on the request is in ``excluded``.
+        known: The approvers file.
+        now: The current time (UTC); it decides which delegations and keys hold.
+    """
+    return [*_names(policy, known), *_quorum(policy, known, now)]
 
 
 def _workflow(name: str, workflows: Collection[str] | None) -> Iterator[str]:
@@ -53,7 +64,12 @@ def _names(policy: Policy, known: Directory) -> Iterator[str]:
 
 def _quorum(policy: Policy, known: Directory, now: datetime) -> Iterator[str]:
     also = {name for rung in policy.escalate for name in (*rung.people, *rung.roles)}
-    able = [name for name in known.approvers if _can_sign(name, policy, known, now)]
+    excluded = set(policy.excluded)
+    able = [
+        name
+        for name in known.approvers
+        if _can_sign(name, policy, known, now) and not known.represented(name, now)[0] & excluded
+    ]
     asked = [name for name in able if is_asked(known, name, policy, now, also=also)]
     who = f"only {', '.join(sorted(asked))}" if asked else "nobody"
     advice = "add people with `perdure approvers add`, or lower the number."

@@ -48,7 +48,8 @@ class Receipt(Message):
         code: Why, for programs.
         reason: Why, for people.
         place: ``DECISIONS.<sequence>`` of a message that may not come from the approver or may have counted before:
-            a replay, a forgery, or a decision on a run that has ended or not begun. Absent in other receipts.
+            a replay, a forgery, a decision on a run that has ended or not begun, or one that does not count for a later
+            attempt of its run. Absent in other receipts.
         approvers_digest: SHA-256 of the approvers file that verified the decision, in hex. Absent if none did.
     """
 

@@ -82,11 +82,11 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
         policy=policy,
         given={name: value for name, value in given.items() if value},
     )
-    request = await new_request(run, content)
+    request, alerts = await new_request(run, content)
     with _tracer.start_as_current_span(f"approval {title}", attributes={"perdure.request_id": request.request_id}):
         conclusion, receipts = run.approvals.open(request)
         try:
-            await run.publisher.publish([request, run.publisher.fact("waiting", step=title), *receipts])
+            await run.publisher.publish([request, run.publisher.fact("waiting", step=title), *alerts, *receipts])
             if not await _concluded(run, request, conclusion):
                 return await _expired(run, request)
         except (asyncio.CancelledError, FailureError) as error:

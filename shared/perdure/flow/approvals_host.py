@@ -133,7 +133,7 @@ class ApprovalsHost:
     def _judge_verified(self, verdict: DecisionVerdict, claim: ReceivedDecision) -> None:
         received = verdict.received
         if received is not None and verdict.code is None and not self._was_requested_before(received):
-            self._judge(received)
+            self._judge(received.model_copy(update={"may_have_counted": _began_again()}))
         elif received is not None:
             code, reason = verdict.code or "no_longer_asked", verdict.reason or _EARLIER_RUN
             receipt = received.receipt(code, reason)
@@ -166,3 +166,9 @@ def _number(request_id: str) -> int:
     """Return the number of a request of this workflow id; 0 if it is none."""
     number = re.fullmatch(rf"{re.escape(workflow.info().workflow_id)}\.([1-9][0-9]{{0,8}})", request_id)
     return int(number[1]) if number else 0
+
+
+def _began_again() -> bool:
+    """Return whether Temporal began the run anew, as a retry or by cron: it knows nothing of what was judged before."""
+    info = workflow.info()
+    return info.attempt > 1 or (info.cron_schedule is not None and info.continued_run_id is not None)

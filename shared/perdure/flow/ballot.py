@@ -42,6 +42,8 @@ class ReceivedDecision(BaseModel):
         key_id: The key that signed it, once verified.
         approvers_digest: SHA-256 of the approvers file by which it was verified, in hex.
         stored_at: When JetStream stored it (UTC). Deadlines go by it: a worker that tries again has a later clock.
+        may_have_counted: Whether its run is a retry or one of cron's: an earlier attempt, whose requests had the same
+            ids, may have published its receipt.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,16 +59,18 @@ class ReceivedDecision(BaseModel):
     key_id: str | None = None
     approvers_digest: str | None = None
     stored_at: AwareDatetime | None = None
+    may_have_counted: bool = False
 
     def receipt(self, code: ReceiptCode, reason: str) -> Receipt:
         """Make the receipt of this decision."""
+        has_place = code in _WITH_PLACE or (self.may_have_counted and code != "accepted")
         return Receipt(
             request_id=self.decision.request_id,
             decision_id=self.decision_id,
             accepted=code == "accepted",
             code=code,
             reason=reason,
-            place=self.place if code in _WITH_PLACE else None,
+            place=self.place if has_place else None,
             approvers_digest=self.approvers_digest,
         )
 

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from temporalio import workflow
-
-from perdure.contracts import Alert, Severity
+from perdure.contracts import Severity
 from perdure.flow.reviewable_json import reviewable_json
 from perdure.flow.run import Run
 
@@ -21,20 +19,8 @@ async def alert(title: str, *, details: Any = None, severity: Severity = "normal
         severity: How urgent it is.
         roles: Whom it concerns: the notifier routes by them, and mails people who have one of them.
     """
-    run, info = Run.current(), workflow.info()
-    run.alerts += 1
-    raised = Alert(
-        workflow=info.workflow_type,
-        workflow_id=info.workflow_id,
-        run_id=info.run_id,
-        number=run.alerts,
-        title=title,
-        details=reviewable_json(details),
-        severity=severity,
-        roles=tuple(roles),
-        raised_at=workflow.now(),
-    )
-    await run.publisher.publish([raised])
+    run = Run.current()
+    await run.publisher.publish([run.new_alert(title, reviewable_json(details), severity, roles)])
 
 
 async def note(text: str) -> None:

@@ -19,6 +19,7 @@ class PolicyRequest(Payload):
     Attributes:
         workflow: Name of the workflow type.
         asked: The fields of the author's policy that the author has set.
+        requester: Who may not vote, unless the policy lets them.
     """
 
     workflow: str
@@ -27,6 +28,7 @@ class PolicyRequest(Payload):
     details: JsonValue = None
     action: JsonValue = None
     severity: Severity = "normal"
+    requester: str | None = None
 
 
 class ResolvedPolicy(Payload):
@@ -35,6 +37,7 @@ class ResolvedPolicy(Payload):
     Attributes:
         policy: The operator's policy with what the author's adds. None if they cannot be met together.
         problem: Why they cannot.
+        warnings: Why nobody can decide the request as the policy says, by the approvers file of now.
         run_id: The run that opens the request. A run that is reset takes over the requests that it had opened, and so
             their digests.
         covers_expiry: The digest covers ``expires_at``, as recorded results without this field mean. A worker that dies
@@ -43,5 +46,6 @@ class ResolvedPolicy(Payload):
 
     policy: Policy | None = None
     problem: str = ""
+    warnings: tuple[str, ...] = ()
     run_id: str
     covers_expiry: bool = True

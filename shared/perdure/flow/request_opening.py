@@ -1,5 +1,6 @@
 """Makes an approval request: its policy, and the digest of what it shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from perdure.contracts import ApprovalRequested, Policy, Severity, Vote, content_digest, request_digest
+from perdure.contracts import Alert, ApprovalRequested, Policy, Severity, Vote, content_digest, request_digest
 from perdure.contracts.request_digest import DIGEST_VERSION
 from perdure.flow.policy_request import RESOLVE_POLICY, PolicyRequest, ResolvedPolicy
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT
@@ -40,15 +41,15 @@ class RequestContent:
     given: dict[str, Any]
 
 
-async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
-    """Determine the policy of a request, and make it.
+async def new_request(run: Run, content: RequestContent) -> tuple[ApprovalRequested, list[Alert]]:
+    """Determine the policy of a request, and make it; returns also the alert to publish if nobody can meet the policy.
 
     Raises:
         ApplicationError: The author's policy and the operator's cannot be met together.
         ValueError: Details or action hold a value that has no form in RFC 8785.
     """
     if not _resolves(run.approvals.requested + 1):
-        return _request_of_0_1(run, content, await _policy_of_0_1(run, content))
+        return _request_of_0_1(run, content, await _policy_of_0_1(run, content)), []
     request_id = run.approvals.next_request_id()  # now, so that requests have the order of the calls
     resolved = await _resolve(content)
     if resolved.policy is None:
@@ -69,11 +70,20 @@ async def new_request(run: Run, content: RequestContent) -> ApprovalRequested:
     )
     try:
         also = ("expires_at",) if resolved.covers_expiry else ()
-        return request.model_copy(update={"digest": request_digest(request, also=also)})
+        request = request.model_copy(update={"digest": request_digest(request, also=also)})
     except ValueError as error:
         raise ValueError(
             f"Reviewers cannot check details or action of {content.title!r}: {error}. Pass such a value as text."
         ) from error
+    return request, _alerts(run, request, resolved.warnings)
+
+
+def _alerts(run: Run, request: ApprovalRequested, warnings: Sequence[str]) -> list[Alert]:
+    if not warnings:
+        return []
+    roles = dict.fromkeys((*request.policy.voting_roles, *request.policy.veto_roles))
+    details: JsonValue = {"request": request.request_id, "problems": list(warnings)}
+    return [run.new_alert(f"Nobody can decide {request.title!r} as its policy says", details, "high", tuple(roles))]
 
 
 def _resolves(number: int) -> bool:
@@ -95,6 +105,7 @@ async def _resolve(content: RequestContent) -> ResolvedPolicy:
             details=content.details,
             action=content.action,
             severity=content.severity,
+            requester=content.requester.approver if isinstance(content.requester, Vote) else content.requester,
         ),
         result_type=ResolvedPolicy,
         start_to_close_timeout=BUS_TIMEOUT,

@@ -4,10 +4,13 @@ The worker's interceptor opens one for each run; agents and approvals find it by
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Self
 
+from pydantic import JsonValue
 from temporalio import workflow
 
+from perdure.contracts import Alert, Severity
 from perdure.flow.approvals_host import ApprovalsHost
 from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
 from perdure.flow.messages import READ_RULES, OperatorRules
@@ -65,6 +68,24 @@ class Run:
         if self._rules is None:
             self._rules = asyncio.create_task(_read_rules())
         return await asyncio.shield(self._rules)
+
+    def new_alert(
+        self, title: str, details: JsonValue = None, severity: Severity = "normal", roles: Sequence[str] = ()
+    ) -> Alert:
+        """Make an alert of this run, with the next number."""
+        info = workflow.info()
+        self.alerts += 1
+        return Alert(
+            workflow=info.workflow_type,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            number=self.alerts,
+            title=title,
+            details=details,
+            severity=severity,
+            roles=tuple(roles),
+            raised_at=workflow.now(),
+        )
 
     def carried_state(self) -> CarriedState:
         """Return the state that the run which continues this one starts with."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.replay.recording import Recording
+from tests.replay.recording import OPEN, Recording
 from tests.replay.scenes.scene import scene
 
 POLICIES: dict[str, Any] = {
@@ -42,3 +42,15 @@ async def policy_of_the_operator(recording: Recording) -> None:
 async def policies_that_exclude_each_other(recording: Recording) -> None:
     async with recording.worker():
         await recording.ended(await recording.start("Asking", [question("Well?", 5, roles=["support"])]))
+
+
+@scene(also_real=True)
+async def digests_that_cover_no_instant(recording: Recording) -> None:
+    """The first request is decided before its time is up; nobody decides the second."""
+    async with recording.worker():
+        run = await recording.start("Asking", [question("Well?", 5, timeout="6h"), question("Now?", 5, timeout="1s")])
+        [request] = await recording.requested()
+        await recording.at_rest(run)
+        await recording.keep(run, OPEN)
+        await recording.decide(request, "ann", comment="fine")
+        await recording.ended(run)

@@ -84,4 +84,31 @@ class Revoke:
     who: str
 
 
-Action = Decide | Repeat | PassTime | KillWorker | Forge | Revoke
+@dataclass(frozen=True)
+class Leave:
+    """Edit the approvers file: somebody is away from now on, unless they were away before.
+
+    Attributes:
+        to: Who votes for them.
+    """
+
+    who: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Return:
+    """Edit the approvers file: somebody is no longer away from now on."""
+
+    who: str
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Edit the approvers file: somebody has these roles, and no others."""
+
+    who: str
+    roles: tuple[str, ...]
+
+
+Action = Decide | Repeat | PassTime | KillWorker | Forge | Revoke | Leave | Return | Assign

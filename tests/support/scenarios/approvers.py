@@ -8,8 +8,8 @@ from typing import Any
 
 from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey
 from tests.support.people import approvers_file, signed
-from tests.support.scenarios.actions import Decide
-from tests.support.scenarios.scenario import DELEGATES, ROLES
+from tests.support.scenarios.actions import Action, Assign, Decide, Leave, Return, Revoke
+from tests.support.scenarios.population import AWAY, ROLES, Population
 
 
 def title_of(number: int) -> str:
@@ -26,19 +26,32 @@ class ScriptedApprovers:
     )
     revoked: dict[str, SigningKey] = field(default_factory=lambda: {name: SigningKey.new() for name in ROLES})
 
-    revocations: dict[str, datetime] = field(default_factory=dict)
-
     def __post_init__(self) -> None:
-        self.file = approvers_file(self.path, self.directory)
+        self.restore()
 
     def restore(self) -> None:
         """Undo what an earlier scenario has edited."""
-        self.revocations.clear()
+        self.people = Population()
+        self.entries = {name: self._approver(name) for name in ROLES}
         self.file = approvers_file(self.path, self.directory)
 
-    def revoke(self, who: str, at: datetime) -> None:
-        """Edit the file: the key of an approver is revoked from this instant on."""
-        self.revocations[who] = at
+    def edit(self, action: Action, at: datetime) -> None:
+        """Edit the file, if that is what the action does, as of this instant."""
+        if not self.people.edit(action):
+            return
+        match action:
+            case Revoke(who):
+                old, key = self.entries[who].keys
+                changed: dict[str, Any] = {"keys": (old, key.model_copy(update={"revoked": at}))}
+            case Leave(who, to):
+                changed = {"away": Away(to=to, since=at)}
+            case Return(who):
+                away = self.entries[who].away
+                assert away is not None
+                changed = {"away": away.model_copy(update={"until": at})}
+            case Assign(who, roles):
+                changed = {"roles": roles}
+        self.entries[who] = self.entries[who].model_copy(update=changed)
         approvers_file(self.path, self.directory)
 
     def __repr__(self) -> str:
@@ -47,7 +60,7 @@ class ScriptedApprovers:
     @property
     def directory(self) -> Directory:
         return Directory(
-            approvers={name: self._approver(name) for name in ROLES},
+            approvers=self.entries,
             proxies={"slack": Proxy(keys=(PublicKey(public=self.keys["slack"].public),))},
         )
 
@@ -67,10 +80,9 @@ class ScriptedApprovers:
         return json.dumps(decision.model_dump(mode="json") | _changed(planned)).encode()
 
     def _approver(self, name: str) -> Approver:
-        away = tuple(delegate for delegate, absent in DELEGATES.items() if absent == name)
         revoked = PublicKey(public=self.revoked[name].public, revoked=datetime(2026, 1, 1, tzinfo=UTC))
-        keys = (revoked, PublicKey(public=self.keys[name].public, revoked=self.revocations.get(name)))
-        return Approver(roles=ROLES[name], keys=keys, away=Away(to=away) if away else None)
+        keys = (revoked, PublicKey(public=self.keys[name].public))
+        return Approver(roles=ROLES[name], keys=keys, away=Away(to=AWAY[name]) if name in AWAY else None)
 
     def _key(self, planned: Decide) -> SigningKey:
         if planned.flaw == "revoked_key":

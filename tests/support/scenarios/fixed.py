@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Final
 
 from tests.support.scenarios.actions import Decide, Forge, KillWorker, PassTime, Repeat, Revoke
-from tests.support.scenarios.scenario import EscalationStep, Request, Scenario
+from tests.support.scenarios.request import EscalationStep, Request
+from tests.support.scenarios.scenario import Scenario
 
 ESCALATED: Final = Scenario(
     requests=(Request(people=("ann",), escalations=(EscalationStep(after=1, people=("bob",), instead=True),)),),

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.support.scenarios.actions import Decide
-from tests.support.scenarios.scenario import DELEGATES, ROLES, Request, Scenario, StoredDecision
+from tests.support.scenarios.reference_policy import effective
+from tests.support.scenarios.reference_votes import count, is_one_vote, may_vote, votes
+from tests.support.scenarios.request import Request
+from tests.support.scenarios.scenario import Scenario, StoredDecision
 
 Moment = tuple[timedelta, int]
 """A time, and the last place in the stream that was read by then."""
@@ -48,7 +50,8 @@ def expected_run(scenario: Scenario) -> ExpectedRun:
     first = {it.key: it.place for it in reversed(readable)}
     originals = [it for it in readable if first[it.key] == it.place]
     ended, opened = list[ExpectedRequest](), _moment(scenario, scenario.lead)
-    for number, request in enumerate(scenario.requests, 1):
+    requests = [effective(request, scenario.floor) for request in scenario.requests]
+    for number, request in enumerate(requests, 1):
         if opened is not None:
             ended.append(_end_request(scenario, request, _of_request(originals, number), opened))
             opened = ended[-1].closed if scenario.order == "in turn" else opened
@@ -65,7 +68,7 @@ def expected_run(scenario: Scenario) -> ExpectedRun:
         if end is not None and stored.place > end[1]:
             codes[stored.place] = "unknown_run"
         codes.setdefault(stored.place, "never_asked")
-    result = [_result(request, expected) for request, expected in zip(scenario.requests, ended, strict=False)]
+    result = [_result(request, expected) for request, expected in zip(requests, ended, strict=False)]
     return ExpectedRun(ended, codes, result if end is not None else None)
 
 
@@ -119,7 +122,7 @@ def _end_request(
         )
         if expected.codes[stored.place] == "accepted":
             accepted.append(stored)
-            expected.outcome, expected.by = _count(request, _votes(accepted))
+            expected.outcome, expected.by = count(request, votes(accepted))
             if expected.outcome != "withdrawn":
                 expected.closed = max((at, scenario.last_place_received_with(stored.place)), opened)
     if expected.closed is None and limit is not None and (closed := _moment(scenario, limit)):
@@ -131,7 +134,7 @@ def _code(
     request: Request, accepted: list[StoredDecision], stored: StoredDecision, *, at: timedelta, since: timedelta
 ) -> str:
     decision = stored.decision
-    own = [vote for vote in _votes(accepted) if vote.decision.who == decision.who]
+    own = [vote for vote in votes(accepted) if vote.decision.who == decision.who]
     if not decision.right_digest:
         return "wrong_digest"
     if decision.valid_hours is not None and timedelta(hours=decision.valid_hours, minutes=40) < at:
@@ -140,49 +143,6 @@ def _code(
         return "not_allowed"
     if decision.choice == "withdraw":
         return "accepted" if own else "nothing_to_withdraw"
-    if not _may_vote(request, decision.who, since):
+    if not may_vote(request, stored, since):
         return "not_allowed"
-    return "duplicate" if own or _is_one_vote(request, _votes(accepted), decision) else "accepted"
-
-
-def _is_one_vote(request: Request, votes: list[StoredDecision], decision: Decide) -> bool:
-    """Return whether a delegate and who is away, or one proxy, would vote twice."""
-    for vote in (it.decision for it in votes):
-        if decision.who in {DELEGATES.get(vote.who), vote.who} or vote.who == DELEGATES.get(decision.who):
-            return True
-        vetoes = decision.choice == "reject" and bool(_roles(decision.who) & set(request.veto_roles))
-        one_proxy = vote.proxy and decision.proxy and vote.choice == decision.choice
-        if one_proxy and not request.distinct_people and not vetoes:
-            return True
-    return False
-
-
-def _votes(accepted: list[StoredDecision]) -> list[StoredDecision]:
-    """Return each approver's last decision, unless it is a withdrawal."""
-    last = {it.decision.who: it.place for it in accepted}
-    return [it for it in accepted if it.place == last[it.decision.who] and it.decision.choice != "withdraw"]
-
-
-def _count(request: Request, votes: list[StoredDecision]) -> tuple[str, list[str]]:
-    approvals = [it.decision.who for it in votes if it.decision.choice == "approve"]
-    rejections = [it.decision.who for it in votes if it.decision.choice == "reject"]
-    vetoes = [who for who in rejections if _roles(who) & set(request.veto_roles)]
-    if len(rejections) >= request.rejections or vetoes:
-        return "reject", rejections
-    return ("approve", approvals) if len(approvals) >= request.quorum else ("withdrawn", [])
-
-
-def _may_vote(request: Request, who: str, since: timedelta) -> bool:
-    names = {who, DELEGATES.get(who, who)}
-    if request.requester in names and not request.requester_may_answer:
-        return False
-    limited = bool(request.people or request.roles)
-    groups = [(request.people, (*request.roles, *request.veto_roles), limited)]
-    for step in sorted(request.escalations, key=lambda it: it.after):
-        if request.span(step.after) <= since:
-            groups = [*([] if step.instead else groups), (step.people, step.roles, True)]
-    return any(not limited or names & set(people) or _roles(who) & set(roles) for people, roles, limited in groups)
-
-
-def _roles(who: str) -> set[str]:
-    return {role for name in (who, DELEGATES.get(who, who)) for role in ROLES[name]}
+    return "duplicate" if own or is_one_vote(request, votes(accepted), stored, since) else "accepted"

@@ -1,75 +1,16 @@
 """A scenario: what happens to the approval requests of one run, in which order, and when its worker is killed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Final, Literal
+from typing import Literal
 
-from perdure.contracts import Escalation, Policy
-from tests.support.scenarios.actions import Action, Decide, Flaw, KillWorker, PassTime, Repeat, Revoke
+from tests.support.scenarios.actions import Action, Decide, Flaw, KillWorker, PassTime, Repeat
+from tests.support.scenarios.floor import Floor
+from tests.support.scenarios.population import Population
+from tests.support.scenarios.request import Request
 
-ROLES: Final = {"ann": ("editor",), "bob": ("editor",), "eve": ("editor",), "lee": ("legal",), "dan": (), "cat": ()}
-DELEGATES: Final = {"cat": "ann", "dan": "eve"}
-"""The delegate and the person who is away, ann or eve; both may vote."""
-
-
-@dataclass(frozen=True)
-class EscalationStep:
-    """An escalation after some hours."""
-
-    after: int
-    people: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    instead: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """One approval request; all durations are in hours.
-
-    Attributes:
-        minutes: Added to each timer, so that no decision arrives in the instant in which a timer fires. Two requests
-            have different minutes: the test server fails when a timer is cancelled as it fires.
-    """
-
-    people: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    quorum: int = 1
-    rejections: int = 1
-    veto_roles: tuple[str, ...] = ()
-    proxies: bool = True
-    distinct_people: bool = False
-    requester: str | None = None
-    requester_may_answer: bool = False
-    remind_every: int | None = None
-    escalations: tuple[EscalationStep, ...] = ()
-    timeout: int | None = None
-    silence: Literal["reject", "approve"] = "reject"
-    minutes: int = 20
-
-    def span(self, hours: int) -> timedelta:
-        """Return the delay of a timer; 0 hours are no delay at all."""
-        return timedelta(hours=hours, minutes=self.minutes if hours else 0)
-
-    @cached_property
-    def policy(self) -> Policy:
-        return Policy(
-            people=self.people,
-            roles=self.roles,
-            quorum=self.quorum,
-            rejections=self.rejections,
-            veto_roles=self.veto_roles,
-            proxies=self.proxies,
-            distinct_people=self.distinct_people,
-            requester_may_answer=self.requester_may_answer,
-            remind_every=None if self.remind_every is None else self.span(self.remind_every),
-            escalate=tuple(
-                Escalation(after=self.span(it.after), people=it.people, roles=it.roles, instead=it.instead)
-                for it in self.escalations
-            ),
-            timeout=None if self.timeout is None else self.span(self.timeout),
-            silence=self.silence,
-        )
+__all__ = ["Scenario", "Step", "StoredDecision"]
 
 
 @dataclass(frozen=True)
@@ -79,12 +20,18 @@ class StoredDecision:
     Attributes:
         at: The time since the start of the scenario.
         is_revoked: Whether the approver's key was revoked before.
+        absent: The people for whom the approver may vote too, when it is stored.
+        own_roles: The approver's roles when the worker reads the file to verify it.
+        roles: These, and those of the absent people.
     """
 
     decision: Decide
     place: int
     at: timedelta
     is_revoked: bool = False
+    absent: tuple[str, ...] = ()
+    own_roles: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
     @property
     def flaw(self) -> Flaw | None:
@@ -123,6 +70,7 @@ class Scenario:
         order: Whether the run opens all requests at once and waits for all or for any, or opens one after the other.
         lead: The run opens its first request after this time.
         renews: Whether a run that opens its requests in turn opens each in a run of its own, as new.
+        floor: The operator's policy, if there is one.
     """
 
     requests: tuple[Request, ...]
@@ -130,37 +78,29 @@ class Scenario:
     order: Literal["all", "any", "in turn"] = "all"
     lead: timedelta = timedelta()
     renews: bool = False
+    floor: Floor | None = None
 
     @cached_property
     def steps(self) -> list[Step]:
-        steps: list[Step] = []
-        stream: list[StoredDecision] = []
-        now, missed, revoked = timedelta(), 0, set[str]()
-        for action in self.actions:
-            delivered = None
-            match action:
-                case PassTime(hours):
-                    now, missed = now + timedelta(hours=hours), 0
-                case KillWorker():
-                    missed = action.missed
-                case Repeat(of, same_place=True) if stream:
-                    delivered = stream[of % len(stream)]
-                case Revoke(who):
-                    revoked.add(who)
-                case Repeat(of) if stream:
-                    again = stream[of % len(stream)].decision
-                    stream.append(delivered := StoredDecision(again, len(stream) + 1, now, again.who in revoked))
-                case Decide(who):
-                    stream.append(delivered := StoredDecision(action, len(stream) + 1, now, who in revoked))
-            missed -= delivered is not None and missed > 0
-            steps.append(Step(action, delivered, is_dead=missed > 0))
-        return steps
+        history = _History()
+        return [history.step(action) for action in self.actions]
 
-    @property
+    @cached_property
     def stream(self) -> list[StoredDecision]:
-        """The decisions in the stream at the end."""
-        by_place = {step.delivered.place: step.delivered for step in self.steps if step.delivered is not None}
-        return list(by_place.values())
+        """The decisions in the stream at the end, as they were verified."""
+        people, unverified, verified = Population(), dict[int, StoredDecision](), dict[int, StoredDecision]()
+        for step in self.steps:
+            if isinstance(step.action, PassTime):  # a worker works before
+                verified |= {place: _verified(it, people) for place, it in unverified.items()}
+                unverified.clear()
+            people.edit(step.action)
+            if step.delivered is not None and step.delivered.place not in verified:
+                unverified.setdefault(step.delivered.place, step.delivered)
+            if not step.is_dead:
+                verified |= {place: _verified(it, people) for place, it in unverified.items()}
+                unverified.clear()
+        verified |= {place: _verified(it, people) for place, it in unverified.items()}
+        return [verified[place] for place in sorted(verified)]
 
     @property
     def duration(self) -> timedelta:
@@ -178,3 +118,41 @@ class Scenario:
             if reached and not step.is_dead:
                 break
         return last
+
+
+@dataclass
+class _History:
+    """What has happened so far."""
+
+    now: timedelta = timedelta()
+    missed: int = 0
+    stream: list[StoredDecision] = field(default_factory=list)
+    people: Population = field(default_factory=Population)
+
+    def step(self, action: Action) -> Step:
+        delivered = None
+        self.people.edit(action)
+        match action:
+            case PassTime(hours):
+                self.now, self.missed = self.now + timedelta(hours=hours), 0
+            case KillWorker():
+                self.missed = action.missed
+            case Repeat(of, same_place=True) if self.stream:
+                delivered = self.stream[of % len(self.stream)]
+            case Repeat(of) if self.stream:
+                delivered = self._store(self.stream[of % len(self.stream)].decision)
+            case Decide():
+                delivered = self._store(action)
+        self.missed -= delivered is not None and self.missed > 0
+        return Step(action, delivered, is_dead=self.missed > 0)
+
+    def _store(self, decision: Decide) -> StoredDecision:
+        revoked, absent = decision.who in self.people.revoked, self.people.absent(decision.who)
+        stored = StoredDecision(decision, len(self.stream) + 1, self.now, revoked, absent)
+        self.stream.append(stored)
+        return stored
+
+
+def _verified(stored: StoredDecision, people: Population) -> StoredDecision:
+    who = stored.decision.who
+    return replace(stored, own_roles=people.roles_of(who), roles=people.roles_of(who, *stored.absent))

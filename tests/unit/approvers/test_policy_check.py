@@ -48,6 +48,7 @@ def test_a_policy_that_can_be_met_has_no_problem(policy: dict[str, Any]) -> None
         ({"quorum": 3}, "3 must approve, and only ada, bob can"),
         ({"roles": ["chief"], "quorum": 2}, "2 must approve, and only bob can"),
         ({"roles": ["support"]}, "1 must approve, and nobody can"),
+        ({"roles": ["legal"], "quorum": 2, "excluded": ["bob"]}, "2 must approve, and only ada can"),
         ({"roles": ["legal"], "rejections": 3}, "3 must reject, and only ada, bob can"),
         ({"veto_roles": ["support"]}, "support may veto, and nobody of that role can sign"),
         (

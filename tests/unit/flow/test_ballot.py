@@ -1,6 +1,6 @@
 """Every reason to refuse a decision, and how a policy counts the accepted ones."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,56 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Vote
-from perdure.flow.ballot import Ballot, ReceivedDecision
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-DIGEST = "a" * 64
-
-
-def new_ballot(requester: str | None = None, **policy: Any) -> Ballot:
-    return Ballot(
-        ApprovalRequested(
-            workflow="W",
-            workflow_id="w",
-            run_id="r",
-            request_id="w.1",
-            title="Publish?",
-            digest=DIGEST,
-            requester=requester,
-            policy=Policy(**policy),
-            opened_at=NOW,
-            expires_at=NOW + timedelta(days=1),
-            first_run_id="r",
-        )
-    )
-
-
-def decision(
-    by: str = "ann", choice: str = "approve", *, roles: tuple[str, ...] = (), away: tuple[str, ...] = (), **fields: Any
-) -> ReceivedDecision:
-    whole = {
-        "workflow_id": "w",
-        "request_id": "w.1",
-        "decision": choice,
-        "approver": by,
-        "comment": f"{by} {choice}s",
-        "digest": DIGEST,
-        "nonce": "n",
-        **fields,
-    }
-    return ReceivedDecision(
-        decision_id=f"{by}.{choice}", decision=Decision.model_validate(whole), roles=roles, stands_in_for=away
-    )
+from perdure.contracts import Escalation, Policy, Vote
+from tests.support.ballots import DIGEST, NOW, new_ballot, outcome, vote
 
 
 @pytest.mark.parametrize("first_run_id", ["r", None])
 def test_a_decision_counts_if_it_names_the_run_or_no_run(first_run_id: str | None) -> None:
-    assert new_ballot().judge(decision(first_run_id=first_run_id), NOW).accepted
-
-
-def outcome(ballot: Ballot) -> str | None:
-    return None if ballot.conclusion is None else ballot.conclusion.decision
+    assert new_ballot().judge(vote(first_run_id=first_run_id), NOW).accepted
 
 
 @pytest.mark.parametrize(
@@ -70,7 +27,7 @@ def outcome(ballot: Ballot) -> str | None:
         ({"choice": "withdraw"}, NOW, "nothing_to_withdraw", "no vote"),
         ({"by": "bob"}, NOW, "not_allowed", "bob may not vote: the request is for ann, role editor"),
         ({"by": "eve", "roles": ("editor",)}, NOW, "not_allowed", "eve requested it"),
-        ({"by": "bob", "roles": ("editor",), "away": ("eve",)}, NOW, "not_allowed", "eve requested it"),
+        ({"by": "bob", "roles": ("editor",), "stands_in_for": ("eve",)}, NOW, "not_allowed", "eve requested it"),
     ],
 )
 def test_a_decision_that_does_not_count_is_refused_and_changes_nothing(
@@ -78,21 +35,21 @@ def test_a_decision_that_does_not_count_is_refused_and_changes_nothing(
 ) -> None:
     ballot = new_ballot(requester="eve", people=("ann",), roles=("editor",))
 
-    receipt = ballot.judge(decision(**fields), at)
+    receipt = ballot.judge(vote(**fields), at)
 
     assert (receipt.accepted, receipt.code) == (False, code)
     assert reason in receipt.reason
     assert ballot.conclusion is None
-    assert ballot.judge(decision(), NOW).accepted
+    assert ballot.judge(vote(), NOW).accepted
 
 
 def test_a_quorum_counts_different_people() -> None:
     ballot = new_ballot(quorum=2)
 
-    assert ballot.judge(decision("ann"), NOW).reason == "it counts: 1 of 2"
-    again = ballot.judge(decision("ann"), NOW)
+    assert ballot.judge(vote("ann"), NOW).reason == "it counts: 1 of 2"
+    again = ballot.judge(vote("ann"), NOW)
     assert ballot.conclusion is None
-    ballot.judge(decision("bob"), NOW)
+    ballot.judge(vote("bob"), NOW)
 
     assert (again.code, "may withdraw" in again.reason) == ("duplicate", True)
     assert ballot.conclusion is not None
@@ -104,21 +61,21 @@ def test_a_quorum_counts_different_people() -> None:
 
 def test_an_approver_changes_a_vote_by_withdrawing_it_first() -> None:
     ballot = new_ballot(quorum=2)
-    ballot.judge(decision("ann"), NOW)
+    ballot.judge(vote("ann"), NOW)
 
-    assert ballot.judge(decision("ann", "reject"), NOW).code == "duplicate"
-    assert ballot.judge(decision("ann", "withdraw"), NOW).accepted
-    ballot.judge(decision("ann", "reject"), NOW)
+    assert ballot.judge(vote("ann", "reject"), NOW).code == "duplicate"
+    assert ballot.judge(vote("ann", "withdraw"), NOW).accepted
+    ballot.judge(vote("ann", "reject"), NOW)
 
     assert outcome(ballot) == "reject"
 
 
 def test_a_single_veto_rejects_and_a_single_rejection_does_not() -> None:
     ballot = new_ballot(roles=("editor",), rejections=2, veto_roles=("legal",))
-    ballot.judge(decision("ann", "reject", roles=("editor",)), NOW)
+    ballot.judge(vote("ann", "reject", roles=("editor",)), NOW)
     assert outcome(ballot) is None
 
-    ballot.judge(decision("lee", "reject", roles=("legal",)), NOW)
+    ballot.judge(vote("lee", "reject", roles=("legal",)), NOW)
 
     assert outcome(ballot) == "reject"
 
@@ -126,27 +83,27 @@ def test_a_single_veto_rejects_and_a_single_rejection_does_not() -> None:
 def test_a_delegate_may_vote_where_the_absent_person_may() -> None:
     ballot = new_ballot(people=("ann",))
 
-    assert ballot.judge(decision("bob", away=("ann",)), NOW).accepted
+    assert ballot.judge(vote("bob", stands_in_for=("ann",)), NOW).accepted
     assert ballot.conclusion is not None
 
 
 @pytest.mark.parametrize(("instead", "earlier_may"), [(False, True), (True, False)])
 def test_an_escalation_adds_approvers_or_replaces_them(instead: bool, earlier_may: bool) -> None:
     ballot = new_ballot(people=("ann",))
-    assert ballot.judge(decision("boss"), NOW).code == "not_allowed"
+    assert ballot.judge(vote("boss"), NOW).code == "not_allowed"
 
     ballot.add_approvers(Escalation(after="1h", people=("boss",), instead=instead))
 
-    assert (ballot.judge(decision("ann", "reject"), NOW).code != "not_allowed") is earlier_may
+    assert (ballot.judge(vote("ann", "reject"), NOW).code != "not_allowed") is earlier_may
     if not earlier_may:
-        assert ballot.judge(decision("boss"), NOW).accepted
+        assert ballot.judge(vote("boss"), NOW).accepted
 
 
 def test_an_escalation_of_a_request_to_everybody_excludes_nobody() -> None:
     ballot = new_ballot()
     ballot.add_approvers(Escalation(after="1h", people=("boss",)))
 
-    assert ballot.judge(decision("ann"), NOW).accepted
+    assert ballot.judge(vote("ann"), NOW).accepted
 
 
 def test_a_policy_that_nobody_can_meet_is_refused() -> None:
@@ -165,11 +122,11 @@ def test_an_escalation_to_nobody_is_refused_because_it_would_open_the_request_to
 
 def test_a_proxy_may_not_withdraw_a_vote_where_proxies_do_not_count() -> None:
     ballot = new_ballot(rejections=2, proxies=False)
-    ballot.judge(decision("ann", "reject"), NOW)
-    withdrawal = decision("ann", "withdraw").model_copy(update={"proxy": "slack"})
+    ballot.judge(vote("ann", "reject"), NOW)
+    withdrawal = vote("ann", "withdraw").model_copy(update={"proxy": "slack"})
 
     assert ballot.judge(withdrawal, NOW).code == "not_allowed"
-    ballot.judge(decision("bob", "reject"), NOW)
+    ballot.judge(vote("bob", "reject"), NOW)
     assert outcome(ballot) == "reject"
 
 
@@ -195,6 +152,6 @@ def test_any_order_of_votes_ends_as_counting_them_by_hand(
                 if list(votes.values()).count(end) >= needed:
                     expected = end
         if ballot.conclusion is None:
-            ballot.judge(decision(by, choice, digest=DIGEST if right_digest else "b" * 64), NOW)
+            ballot.judge(vote(by, choice, digest=DIGEST if right_digest else "b" * 64), NOW)
 
     assert outcome(ballot) == expected

@@ -1,51 +1,12 @@
 """Whose votes count as one, and quorums by role: the rules of requests whose digest has version 2."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from perdure.contracts import ApprovalRequested, Decision, Policy, Severity
-from perdure.flow.ballot import Ballot, ReceivedDecision
+from perdure.flow.ballot import ReceivedDecision
 from perdure.values.role_quorums import missing_votes
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-DIGEST = "a" * 64
-
-
-def new_ballot(version: int = 2, severity: Severity = "normal", **policy: Any) -> Ballot:
-    return Ballot(
-        ApprovalRequested(
-            workflow="W",
-            workflow_id="w",
-            run_id="r",
-            request_id="w.1",
-            title="Publish?",
-            severity=severity,
-            digest=DIGEST,
-            digest_version=version,
-            policy=Policy(**policy),
-            opened_at=NOW,
-        )
-    )
-
-
-def vote(by: str, choice: str = "approve", **known: Any) -> ReceivedDecision:
-    decision = Decision.model_validate(
-        {
-            "workflow_id": "w",
-            "request_id": "w.1",
-            "decision": choice,
-            "approver": by,
-            "digest": DIGEST,
-            "nonce": choice,
-        }
-    )
-    return ReceivedDecision(decision_id=f"{by}.{choice}", decision=decision, **known)
-
-
-def codes(ballot: Ballot, *votes: ReceivedDecision) -> list[str]:
-    return [ballot.judge(it, NOW).code for it in votes]
+from tests.support.ballots import NOW, codes, new_ballot, vote
 
 
 def slack(by: str, choice: str = "approve", **known: Any) -> ReceivedDecision:
