@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Final
 from uuid import uuid4
 
 from opentelemetry import propagate, trace
@@ -15,10 +14,9 @@ from perdure.client.published import PublishedEvent
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 from perdure.errors import Conflict, NotConfirmed, Unavailable, WrongArgument
+from perdure.values.event_type import EXAMPLE, type_problem
 
 __all__ = ["check_type", "new_event", "publish_event"]
-
-_NOT_IN_A_TYPE: Final = frozenset(" \t\r\n*>")
 
 
 def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
@@ -59,11 +57,8 @@ def check_type(type_: str) -> None:
     Raises:
         WrongArgument: It holds an empty word, a space or a wildcard.
     """
-    if not all(type_.split(".")) or _NOT_IN_A_TYPE & set(type_):
-        raise WrongArgument(
-            f"{type_!r} cannot be an event type: write words separated by dots, such as documents.submitted, without "
-            "spaces, * and >."
-        )
+    if problem := type_problem(type_):
+        raise WrongArgument(f"{type_!r} cannot be an event type: {problem}; {EXAMPLE}.")
 
 
 async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:

@@ -57,11 +57,11 @@ def _refuse_unknown_variables() -> None:
 def _problems(error: ValidationError) -> list[Problem]:
     problems = []
     for problem in error.errors():
-        location, message = problem["loc"], problem["msg"]
+        location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{nearest(str(location[-1]), _known_keys(location))}"
         elif problem["type"] == "tuple_type":
-            message = "write a list, such as [a, b]"
+            message = "write a list of names, such as [a, b]"
         what = f"{'.'.join(map(str, location))}: {message}"
         problems.append(Problem(where=source_position(*location), what=what))
     return problems
