@@ -40,6 +40,12 @@ async def _nats(settings: Settings, endpoints: Endpoints | None) -> Finding:
         return Finding("nats", good=False, detail=f"{error}{await _neighbour(settings.nats.servers[0])}")
     instance = endpoints.instance if endpoints and settings.execution_engine == "local" else None
     house = await nats_house(nats.servers[0], instance, within=_GREETS_WITHIN)
+    if house == "silent":
+        detail = (
+            f"the server at {nats.servers[0]} does not answer within {_GREETS_WITHIN:g} s: it hangs, or the machine is "
+            "overloaded; try again"
+        )
+        return Finding("nats", good=False, detail=detail)
     if instance is not None and house not in {"ours", "nothing"}:
         detail = (
             f"what answers at {nats.servers[0]} is not this suite's server ({house}): stop it, or `perdure up` again"
@@ -63,6 +69,8 @@ async def _neighbour(url: str) -> str:
             return f" The NATS server at {url} belongs to the suite of another folder."
         case "no suite":
             return f" The NATS server at {url} belongs to no suite."
+        case "silent":
+            return f" Something listens at {url}, and does not answer."
         case _:
             return ""
 
@@ -85,7 +93,7 @@ def _not_ours(house: House, url: str, advice: str) -> str:
         case "nothing":
             return f"nothing listens at {url}: {advice}"
         case "silent":
-            return f"no answer from {url} within {_PATIENCE:g} s: the process hangs or the machine is overloaded"
+            return f"{url} does not answer within {_PATIENCE:g} s: it hangs, or the machine is overloaded; try again"
         case "unknown":
             return f"what answers at {url} is no service of Perdure: {advice}"
         case _:

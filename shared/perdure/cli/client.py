@@ -11,7 +11,7 @@ import typer
 from perdure.bus import NatsBus, connect
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
+from perdure.connections.nats_greeting import NothingListens, Silent, is_loopback, server_name
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 
@@ -77,5 +77,7 @@ async def _refuse_silence(nats: NatsSettings) -> None:
             await server_name(server, within=_GREETS_WITHIN)
         except NothingListens:
             continue
+        except Silent:
+            return  # it may be busy: connecting waits longer
         return
     raise Unavailable(f"No NATS server answers at {', '.join(nats.servers)}. Start one with `perdure up`.")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import httpx2
 
-from perdure.connections.nats_greeting import NothingListens, is_of_a_suite, server_name, suite_server_name
+from perdure.connections.nats_greeting import NothingListens, Silent, is_of_a_suite, server_name, suite_server_name
 
 __all__ = ["House", "ServiceState", "nats_house", "service_state"]
 
@@ -39,6 +39,8 @@ async def nats_house(url: str, instance: str | None, *, within: float) -> House:
         name = await server_name(url, within=within)
     except NothingListens:
         return "nothing"
+    except Silent:
+        return "silent"
     if name is None:
         return "unknown"
     if instance is not None and name == suite_server_name(instance):

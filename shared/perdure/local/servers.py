@@ -12,7 +12,7 @@ from typing import Any, Final
 from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.config.replace_file import replace_file
-from perdure.connections.nats_greeting import NothingListens, server_name
+from perdure.connections.nats_greeting import NothingListens, Silent, server_name
 from perdure.errors import SetupError
 from perdure.local.program import Program, http_ready
 
@@ -66,7 +66,7 @@ def nats_program(
     async def ready() -> bool:
         try:
             return await server_name(where, within=_GREETS_WITHIN) == name and await is_healthy()
-        except NothingListens:
+        except (NothingListens, Silent):
             return False
 
     return Program(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,17 @@ async def test_a_nats_server_of_another_house_is_a_bad_finding(suite: Endpoints,
 
     assert not found.good
     assert f"is not this suite's server ({house})" in found.detail
+
+
+async def test_a_nats_server_that_does_not_answer_is_not_called_foreign(
+    suite: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.cli.check_suite._GREETS_WITHIN", 0.1)
+    with socket.create_server(("127.0.0.1", port(suite.nats))):
+        found = (await checked())["nats"]
+
+    assert not found.good
+    assert found.detail.startswith(f"the server at {suite.nats} does not answer within 0.1 s")
 
 
 async def test_without_a_suite_the_finding_says_who_answers_at_the_standard_address(

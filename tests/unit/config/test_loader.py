@@ -99,6 +99,18 @@ def test_an_unknown_variable_is_reported_with_the_nearest_known_one(monkeypatch:
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("PERDURE_WORKFLOWS", "greetings"), ("PERDURE_NATS", "x"), ("PERDURE_NATS__SERVERS", "nats://a")]
+)
+def test_a_variable_of_several_values_that_is_no_json_is_reported(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(SetupError, match=rf"A variable of `(workflows|nats)` is not JSON: {name}\. Write a list as"):
+        load_settings()
+
+
 def test_a_missing_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_CONFIG", "nowhere.yaml")
 

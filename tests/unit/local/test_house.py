@@ -64,6 +64,13 @@ async def test_a_nats_server_is_known_by_its_greeting(answer: bytes, house: str)
         assert await nats_house(f"nats://{where}", "ours", within=WITHIN) == house
 
 
+async def test_a_nats_server_that_does_not_greet_in_time_is_silent_and_no_stranger() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"nats://127.0.0.1:{server.getsockname()[1]}"
+
+        assert await nats_house(url, "ours", within=0.1) == "silent"
+
+
 async def test_nothing_greets_where_nothing_listens() -> None:
     url = f"nats://127.0.0.1:{free_port()}"
 
