@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from perdure.bus import NatsBus, RawMessage
+from perdure.bus.topology import STREAMS
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
@@ -19,6 +20,7 @@ from perdure.cli.times import Since, Until
 from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 from perdure.errors import SetupError
+from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
 
 __all__ = ["find_records", "register"]
@@ -42,7 +44,9 @@ def register(app: typer.Typer) -> None:
     def tail(  # noqa: PLR0913, PLR0917 (each is a flag)
         number: Annotated[int, typer.Option("--limit", "--number", "-n", min=1, max=500, help="How many.")] = 20,
         subject: Annotated[str | None, typer.Option(help="Only subjects that contain this.")] = None,
-        stream: Annotated[str | None, typer.Option(help="Only of this stream, as DECISIONS.")] = None,
+        stream: Annotated[
+            str | None, typer.Option(help="Only of this stream, as DECISIONS.", callback=_read_stream)
+        ] = None,
         workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
         run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
         state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
@@ -67,6 +71,12 @@ def register(app: typer.Typer) -> None:
             limit=number,
         )
         run_command(_tail(query, follow=follow, as_json=as_json))
+
+
+def _read_stream(name: str | None) -> str | None:
+    if name is not None and name not in STREAMS:
+        raise typer.BadParameter(f"there is no stream {name}{nearest(name, STREAMS)}")
+    return name
 
 
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
