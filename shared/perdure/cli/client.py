@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from perdure.bus import NatsBus, connect
+from perdure.cli.program import take_interrupts
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats_greeting import NothingListens, Silent, is_loopback, server_name
@@ -28,6 +29,7 @@ Result = TypeVar("Result")
 def run_command(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's asynchronous part; what it logs beside its errors is not printed."""
     logging.getLogger("perdure").addHandler(logging.NullHandler())
+    take_interrupts()
     return asyncio.run(work)
 
 

@@ -71,22 +71,15 @@ async def _publish(
             if not is_repeatable:  # this command, repeated as it was, would make another event
                 raise PerdureError(str(error)) from error
             raise
-        if not as_json:
-            _print_place(event, aside=within is not None)
         if within is None:
+            if not as_json:
+                console.out(published_line(event), highlight=False)
             return event, None
+        print_error(json.dumps(json_of(event)) if as_json else published_line(event))  # who waits can give up
         try:
             return event, await Client(bus).wait(event, within=within)
         except Unavailable as error:
             raise Pending(str(error)) from error
-
-
-def _print_place(event: PublishedEvent, *, aside: bool) -> None:
-    """Print where the event is stored, on standard error if standard output is for the result."""
-    if aside:
-        print_error(published_line(event))
-    else:
-        console.out(published_line(event), highlight=False)
 
 
 def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
