@@ -11,8 +11,8 @@ from perdure.config.settings import Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.local.house import House, nats_house, service_state
+from perdure.local.services import SERVICES
 from perdure.local.state import Endpoints, read_endpoints
-from perdure.local.suite import SERVICES
 
 __all__ = ["check_suite"]
 

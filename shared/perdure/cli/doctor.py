@@ -10,17 +10,11 @@ from typing import Final
 import typer
 from rich.markup import escape
 
-from perdure.cli.check_approvers import check_approvers
-from perdure.cli.check_requests import check_requests
-from perdure.cli.check_suite import check_suite
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.finding import Finding
 from perdure.cli.output import console
-from perdure.config.loader import load_settings
 from perdure.errors import SetupError
-from perdure.local.servers import installed
-from perdure.local.suite import SERVICES
 
 __all__ = ["register"]
 
@@ -50,6 +44,12 @@ def register(app: typer.Typer) -> None:
 
 
 async def _check_all() -> list[Finding]:
+    from perdure.cli.check_approvers import check_approvers
+    from perdure.cli.check_requests import check_requests
+    from perdure.cli.check_suite import check_suite
+    from perdure.config.loader import load_settings
+    from perdure.local.services import SERVICES
+
     findings = [_python(), *(_extra(name) for name in SERVICES)]
     try:
         settings = load_settings()
@@ -73,6 +73,8 @@ def _extra(name: str) -> Finding:
 
 
 def _program(name: str) -> Finding:
+    from perdure.local.servers import installed
+
     try:
         return Finding(name, good=True, detail=installed(name))
     except SetupError as error:

@@ -13,7 +13,7 @@ _INTERRUPTED = 130  # as in perdure.cli.exit_codes, which is not imported yet
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGINT, _end)
-    from perdure.cli.app import main as run  # noqa: PLC0415 (a second in which people press Ctrl-C)
+    from perdure.cli.app import main as run
 
     run()
 

@@ -20,12 +20,10 @@ from perdure.local.ports import Requested, choose_ports, is_free, taken
 from perdure.local.program import Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
+from perdure.local.services import SERVICES, service_of
 from perdure.local.state import Endpoints, State
 
-__all__ = ["SERVICES", "SuitePrograms", "service_of"]
-
-SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
-"""The services in start order; they stop in reverse, ingest first."""
+__all__ = ["SuitePrograms"]
 
 _SERVER_PORTS: Final = {
     "nats": {"nats": 4222, "nats_monitor": 0},
@@ -33,11 +31,6 @@ _SERVER_PORTS: Final = {
 }
 _LOCALHOST: Final = "127.0.0.1"
 _EVERY_INTERFACE: Final = {"": _LOCALHOST, "0.0.0.0": _LOCALHOST, "::": "::1"}  # noqa: S104 (it is recognised, not bound)
-
-
-def service_of(name: str) -> str:
-    """Return the service of a process: ``ingest`` for ``ingest-2``."""
-    return name.split("-", maxsplit=1)[0]
 
 
 class SuitePrograms:

@@ -12,7 +12,7 @@ from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import Changes
 from perdure.local.program_event import ProgramEvent
-from perdure.local.programs import SERVICES, service_of
+from perdure.local.services import SERVICES, service_of
 from perdure.local.suite import Suite
 
 __all__ = ["NotReloaded", "project_changes", "reload_on_change"]

@@ -11,9 +11,7 @@ from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.client.publishing import check_type
 from perdure.errors import PerdureError
-from perdure.local.own_program import run_own_program
 from perdure.values.printable import printable
 
 __all__ = ["register"]
@@ -42,6 +40,8 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
+        from perdure.client.publishing import check_type
+
         check_type(type_)
         text = read_text(data)
         parse_json(text)
@@ -62,6 +62,8 @@ def register(app: typer.Typer) -> None:
 
 
 async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
+    from perdure.local.own_program import run_own_program
+
     ended = await run_own_program(_TRIAL, given=json.dumps(event).encode())
     if ended.code != 0:
         raise PerdureError(ended.errors.decode().strip())

@@ -1,14 +1,17 @@
 """``perdure routes list``: the configured routes."""
 
+from __future__ import annotations
+
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from perdure.cli.client import Json
 from perdure.cli.output import console, table
-from perdure.config.loader import load_settings
-from perdure.config.routes import Route
+
+if TYPE_CHECKING:
+    from perdure.config.routes import Route
 
 __all__ = ["register"]
 
@@ -19,6 +22,8 @@ def register(app: typer.Typer) -> None:
     @app.command("list", epilog="Example: perdure routes list --json")
     def list_(*, as_json: Json = False) -> None:
         """List the configured routes: what each takes and does."""
+        from perdure.config.loader import load_settings
+
         configured = load_settings().routes
         if as_json:
             for route in configured:

@@ -1,20 +1,21 @@
 """``perdure runs signal``: sends a signal to a run over the bus."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import JsonValue
 
-from perdure.bus import RawMessage
-from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
 from perdure.cli.runs.options import RunId
-from perdure.contracts import to_token
 from perdure.errors import NotFound
 from perdure.values.reserved import is_reserved, reserved_text
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 __all__ = ["register"]
 
@@ -49,6 +50,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:
+    from perdure.bus import RawMessage
+    from perdure.bus.views.run_lookup import find_run
+    from perdure.contracts import to_token
+
     async with open_bus() as bus:
         try:
             workflow_id = await find_run(bus, run)
