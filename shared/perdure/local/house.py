@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import httpx2
-
 from perdure.connections.nats_greeting import NothingListens, Silent, is_of_a_suite, server_name, suite_server_name
 
 __all__ = ["House", "ServiceState", "nats_house", "service_state"]
@@ -56,6 +54,8 @@ async def service_state(url: str, instance: str | None, *, within: float) -> Ser
         instance: The id of our suite; None for services that no suite starts.
         within: Seconds to wait.
     """
+    import httpx2  # noqa: PLC0415 (slow to import, for nothing if no suite runs)
+
     try:
         async with httpx2.AsyncClient(timeout=within, trust_env=False) as client:
             answer = (await client.get(f"{url}/readyz")).json()

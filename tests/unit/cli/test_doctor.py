@@ -149,7 +149,7 @@ async def test_without_a_suite_the_finding_says_who_answers_at_the_standard_addr
     async with stranger(greeting("perdure-theirs"), waits=False) as where:
         nats = Settings().nats.model_copy(update={"servers": (f"nats://{where}",)})
         nats = nats.model_construct(_fields_set=set(), **nats.model_dump())
-        found = {it.what: it for it in await check_suite(Settings().model_copy(update={"nats": nats}))}["nats"]
+        found = {it.what: it for it in await check_suite(Settings().model_copy(update={"nats": nats}))}["suite"]
 
     assert not found.good
     assert "No suite runs in this folder (looked for .perdure in" in found.detail

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from typer.testing import CliRunner
 
+from perdure.cli.app import app
 from perdure.cli.command_group import CommandGroup, OnSuite
 from tests.support.commands import COMMANDS
 
@@ -82,6 +84,25 @@ def test_a_configuration_without_a_suite_fails_as_fast(tmp_path: Path) -> None:
 
     assert (code, errors.split(":")[0]) == (75, "perdure")
     assert not _SLOW & modules
+
+
+def test_the_doctor_says_at_once_that_there_is_no_suite(tmp_path: Path) -> None:
+    code, _, modules = run("perdure doctor", "--json", folder=tmp_path)
+
+    assert code == 1
+    assert not _SLOW & modules
+
+
+def test_the_doctor_of_a_project_without_a_suite_looks_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "perdure.yaml").write_text("routes: []\n")
+
+    found = [json.loads(line) for line in CliRunner().invoke(app, ["doctor", "--json"]).stdout.splitlines()]
+
+    assert [it["what"] for it in found if not it["good"]] == ["suite"]
+    assert found[-1]["detail"].startswith("No suite runs in this folder")
 
 
 @pytest.mark.parametrize("configuration", ["state: elsewhere\n", "nats: {servers: ['nats://127.0.0.1:1']}\n", "x: [\n"])
