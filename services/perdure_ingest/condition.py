@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cel
 from pydantic_core import to_jsonable_python
 
+from perdure.values.cel_engine import cel
 from perdure.values.printable import printable
 from perdure_ingest.cel_text import MISSING, VariablePath, split_conjuncts, variable_paths
 from perdure_ingest.expressions import Expression

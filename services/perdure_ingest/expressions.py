@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-import cel
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import InvalidMessage, SetupError
+from perdure.values.cel_engine import cel
 from perdure.values.cel_functions import unknown_function
 from perdure.values.cel_tokens import macro_variables
 from perdure.values.nearest import nearest

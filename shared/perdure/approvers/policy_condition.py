@@ -28,7 +28,7 @@ class PolicyCondition:
             SetupError: It is not CEL, or uses a variable that no request has or a function that CEL does not have.
         """
         try:
-            import cel  # noqa: PLC0415 (it takes a second to import, and few configurations have conditions)
+            from perdure.values.cel_engine import cel  # noqa: PLC0415 (an optional extra)
         except ModuleNotFoundError as error:
             raise SetupError(f"{label} needs CEL: pip install 'perdure[orchestrator]'.") from error
         try:
