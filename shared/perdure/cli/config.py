@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     config = new_group("Check the configuration, and look up its keys.")
     app.add_typer(config, name="config")
 
-    @config.command(epilog="Exit codes: 0 nothing is wrong, 1 something is.")
+    @config.command(epilog="Exit codes: 0 nothing is wrong, or only warnings (!); 1 something is.")
     def check(*, as_json: Json = False) -> None:
         """Check perdure.yaml and the code that it names.
 
@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
         if as_json:
             print_json(problems)
         for problem in () if as_json else problems:
-            console.print(str(problem), soft_wrap=True, markup=False)
-        if problems:
+            console.print(f"{'! ' if problem.is_warning else ''}{problem}", soft_wrap=True, markup=False)
+        if not all(problem.is_warning for problem in problems):
             raise typer.Exit(NO)
-        if not as_json:
+        if not problems and not as_json:
             console.print(f"{config_file() or 'The default configuration'}: nothing is wrong.", soft_wrap=True)
 
     @config.command(name="reference")

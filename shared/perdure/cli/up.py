@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +15,9 @@ from perdure.cli.output import console, plain
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.signals import cancel_on_signal
 from perdure.config.project import CONFIG_VARIABLE
-from perdure.errors import SetupError
 
 if TYPE_CHECKING:
+    from perdure.config.problem import Problem
     from perdure.config.settings import Settings
     from perdure.local.suite import Suite
 
@@ -69,10 +68,10 @@ async def _up(
 
     report = show_json if as_json else show
     changes = project_changes() if reload else None
-    await refuse_problems(settings)
+    warnings = await refuse_problems(settings)
     async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
         _greet(suite, settings, as_json=as_json)
-        await _warn(settings, as_json=as_json)
+        _warn(settings, warnings, as_json=as_json)
         if changes is not None:
             await reload_on_change(suite, changes, check=refuse_problems, report=report)
         await asyncio.Event().wait()
@@ -91,25 +90,13 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
     )
 
 
-async def _warn(settings: Settings, *, as_json: bool) -> None:
-    """Print who else can sign on this machine, and which policies name workflows that do not exist."""
-    from perdure.approvers import policy_problems
-    from perdure.local.approver import known_approvers, unprotected_key
-    from perdure.local.modules import registered_workflows
+def _warn(settings: Settings, problems: list[Problem], *, as_json: bool) -> None:
+    """Print who else can sign on this machine, and what may be wrong in the configuration."""
+    from perdure.local.approver import unprotected_key
 
-    policies = settings.approvals.policies
-    if settings.execution_engine == "local" and (risk := unprotected_key(settings)):
-        _print_warning(risk, as_json=as_json)
-    if not policies:
-        return
-    try:
-        known, workflows = known_approvers(settings), await registered_workflows()
-    except SetupError as error:
-        problems = [str(error)]
-    else:
-        problems = policy_problems(policies, known, datetime.now(UTC), workflows=workflows)
-    for problem in problems:
-        _print_warning(problem, as_json=as_json)
+    risk = unprotected_key(settings) if settings.execution_engine == "local" else None
+    for warning in [*([risk] if risk else []), *map(str, problems)]:
+        _print_warning(warning, as_json=as_json)
 
 
 def _print_warning(what: str, *, as_json: bool) -> None:

@@ -88,10 +88,11 @@ def test_modules_that_cannot_be_read_are_a_bad_finding_and_the_policies_are_chec
     Path("people.yaml").write_text("approvers: {ada: {keys: []}}")
     Path("perdure.yaml").write_text("workflows: [nowhere]\napprovals: {policies: {Any: {people: [bob]}}}")
 
-    found = findings()
+    result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
 
-    assert "nowhere cannot be imported" in found["workflow modules"]["detail"]
-    assert not found["approval policies"]["good"]
+    found = [it["detail"] for it in map(json.loads, result.stdout.splitlines()) if it["what"] == "configuration"]
+    assert any("perdure.yaml:1: The workflow module nowhere cannot be imported" in detail for detail in found)
+    assert any("perdure.yaml:2: approvals.policies.Any: the approvers file knows no bob" in detail for detail in found)
 
 
 async def test_a_service_of_another_suite_is_not_called_ready(suite: Endpoints) -> None:
