@@ -5,7 +5,7 @@ from typing import Final
 from perdure.cli.finding import Finding
 from perdure.config.addresses import NATS_URL
 from perdure.errors import Unavailable
-from perdure.local.house import nats_house
+from perdure.local.nats_house import nats_house
 
 __all__ = ["absent_suite"]
 

@@ -11,14 +11,14 @@ from perdure.cli.finding import Finding
 from perdure.config.settings import NatsSettings, Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.local.house import House, nats_house, service_state
+from perdure.local.nats_house import House, nats_house
+from perdure.local.service_house import service_state
 from perdure.local.services import SERVICES
 from perdure.local.state import Endpoints, read_endpoints
 
 __all__ = ["check_suite"]
 
 _PATIENCE: Final = 5.0  # seconds
-_GREETS_WITHIN: Final = 2.0  # seconds
 
 
 async def check_suite(settings: Settings) -> list[Finding]:
@@ -40,10 +40,10 @@ def _configured(settings: Settings, name: str) -> str:
 
 async def _nats(nats: NatsSettings, settings: Settings, endpoints: Endpoints | None) -> Finding:
     instance = endpoints.instance if endpoints and settings.execution_engine == "local" else None
-    house = await nats_house(nats.servers[0], instance, within=_GREETS_WITHIN)
+    house = await nats_house(nats.servers[0], instance, within=_PATIENCE)
     if house == "silent":
         detail = (
-            f"the server at {nats.servers[0]} does not answer within {_GREETS_WITHIN:g} s: it hangs, or the machine is "
+            f"the server at {nats.servers[0]} does not answer within {_PATIENCE:g} s: it hangs, or the machine is "
             "overloaded; try again"
         )
         return Finding("nats", good=False, detail=detail)

@@ -57,6 +57,7 @@ async def reload_on_change(
         try:
             settings = load_settings()
             await check(settings)
+            suite.configuration.renew()
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue

@@ -9,6 +9,7 @@ from typing import Final
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
+from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.program_event import ProgramEvent, Ready
 from perdure.local.programs import SuitePrograms
@@ -27,6 +28,7 @@ class Suite:
 
     supervisor: Supervisor
     endpoints: Endpoints
+    configuration: KeptConfiguration
 
 
 @asynccontextmanager
@@ -76,7 +78,7 @@ async def open_suite(
             report(event)
 
         async with supervised(started, state.folder / "logs", on_event, moved=programs.moved) as supervisor:
-            yield Suite(supervisor, programs.endpoints(pids))
+            yield Suite(supervisor, programs.endpoints(pids), programs.configuration)
 
 
 def _processes(replicas: Mapping[str, int]) -> list[str]:

@@ -135,7 +135,7 @@ async def test_a_nats_server_of_another_house_is_a_bad_finding(suite: Endpoints,
 async def test_a_nats_server_that_does_not_answer_is_not_called_foreign(
     suite: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.cli.check_suite._GREETS_WITHIN", 0.1)
+    monkeypatch.setattr("perdure.cli.check_suite._PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", port(suite.nats))):
         found = (await checked())["nats"]
 

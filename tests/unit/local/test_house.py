@@ -5,8 +5,9 @@ import socket
 import pytest
 
 from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
-from perdure.local.house import ServiceState, nats_house, service_state
+from perdure.local.nats_house import nats_house
 from perdure.local.program import http_ready
+from perdure.local.service_house import ServiceState, service_state
 from tests.support.ports import free_port
 from tests.support.strangers import greeting, http, ready, stranger
 

@@ -1,15 +1,14 @@
-"""Says whose process answers at an address: one of this suite, of another suite, or of no suite."""
+"""Says whose service answers at an address: one of this suite, of another suite, or of no suite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from perdure.connections.nats_greeting import NothingListens, Silent, is_of_a_suite, server_name, suite_server_name
+import httpx2
 
-__all__ = ["House", "ServiceState", "nats_house", "service_state"]
+from perdure.local.nats_house import House
 
-House = Literal["ours", "another suite", "no suite", "unknown", "silent", "nothing"]
-"""``unknown``: it is no server or service of this kind; ``silent``: no answer in time; ``nothing``: nothing listens."""
+__all__ = ["ServiceState", "service_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +24,6 @@ class ServiceState:
     missing: Sequence[str] = ()
 
 
-async def nats_house(url: str, instance: str | None, *, within: float) -> House:
-    """Return whose NATS server greets at a URL.
-
-    Args:
-        url: ``nats://host:port``.
-        instance: The id of our suite; None if none runs.
-        within: Seconds to wait.
-    """
-    try:
-        name = await server_name(url, within=within)
-    except NothingListens:
-        return "nothing"
-    except Silent:
-        return "silent"
-    if name is None:
-        return "unknown"
-    if instance is not None and name == suite_server_name(instance):
-        return "ours"
-    return "another suite" if is_of_a_suite(name) else "no suite"
-
-
 async def service_state(url: str, instance: str | None, *, within: float) -> ServiceState:
     """Return whose service answers at a URL, and whether it is ready.
 
@@ -54,8 +32,6 @@ async def service_state(url: str, instance: str | None, *, within: float) -> Ser
         instance: The id of our suite; None for services that no suite starts.
         within: Seconds to wait.
     """
-    import httpx2  # noqa: PLC0415 (slow to import, for nothing if no suite runs)
-
     try:
         async with httpx2.AsyncClient(timeout=within, trust_env=False) as client:
             answer = (await client.get(f"{url}/readyz")).json()
