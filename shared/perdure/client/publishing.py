@@ -14,9 +14,9 @@ from perdure.client.published import PublishedEvent
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 from perdure.errors import Conflict, NotConfirmed, Unavailable, WrongArgument
-from perdure.values.event_type import EXAMPLE, type_problem
+from perdure.values.event_type import type_problem
 
-__all__ = ["check_type", "new_event", "publish_event"]
+__all__ = ["new_event", "publish_event"]
 
 
 def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
@@ -32,7 +32,8 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
     Raises:
         WrongArgument: The type cannot be a NATS subject, or an attribute or the data is wrong.
     """
-    check_type(type_)
+    if problem := type_problem(type_):
+        raise WrongArgument(problem)
     if id_ == "":
         raise WrongArgument("An event's id may not be empty: leave it out, or name one.")
     try:
@@ -49,16 +50,6 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
         raise WrongArgument(f"The event is wrong: {describe_errors(error)}.") from error
     except (TypeError, ValueError) as error:
         raise WrongArgument(f"The event's data is not JSON: {error}.") from error
-
-
-def check_type(type_: str) -> None:
-    """Refuse an event type that cannot be a NATS subject.
-
-    Raises:
-        WrongArgument: It holds an empty word, a space or a wildcard.
-    """
-    if problem := type_problem(type_):
-        raise WrongArgument(f"{type_!r} cannot be an event type: {problem}; {EXAMPLE}.")
 
 
 async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:

@@ -11,10 +11,11 @@ _SPACES: Final = frozenset(" \t\r\n")
 
 
 def type_problem(text: str) -> str:
-    """Return why no event can have this type; empty if one can."""
-    return next((f"`{word}` holds `{sign}`" for word in text.split(".") for sign in "*>" if sign in word), "") or (
-        _word_problem(text.split("."))
-    )
+    """Return the sentence on a text that cannot be an event type; empty if it can."""
+    words = text.split(".")
+    starred = (f"`{word}` holds `{sign}`" for word in words for sign in "*>" if sign in word)
+    problem = next(starred, "") or _word_problem(words)
+    return f"{text!r} cannot be an event type: {problem}; {EXAMPLE}." if problem else ""
 
 
 def pattern_problem(text: str) -> str:

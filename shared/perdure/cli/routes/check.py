@@ -11,7 +11,8 @@ from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.errors import PerdureError
+from perdure.errors import PerdureError, WrongArgument
+from perdure.values.event_type import type_problem
 from perdure.values.printable import printable
 
 __all__ = ["register"]
@@ -40,9 +41,8 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
-        from perdure.client.publishing import check_type
-
-        check_type(type_)
+        if problem := type_problem(type_):
+            raise WrongArgument(problem)
         text = read_text(data)
         parse_json(text)
         event = {
