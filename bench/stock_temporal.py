@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from perdure.local.installed import installed
 from perdure.local.program import Program, http_ready
-from perdure.local.servers import installed
 
 __all__ = ["STOCK_TEMPORAL", "stock_temporal"]
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cel
 from pydantic_core import to_jsonable_python
 
+from perdure.values.cel_engine import cel
 from perdure.values.printable import printable
 from perdure_ingest.cel_text import MISSING, VariablePath, split_conjuncts, variable_paths
 from perdure_ingest.expressions import Expression
@@ -27,7 +27,11 @@ class _Conjunct:
 
 
 class Condition:
-    """The condition of one route."""
+    """The condition of one route.
+
+    Attributes:
+        whole: Its expression.
+    """
 
     def __init__(self, route: str, text: str) -> None:
         """Compile the condition and each of its conjuncts.
@@ -35,7 +39,7 @@ class Condition:
         Raises:
             SetupError: It is not CEL, or uses a variable that no event has.
         """
-        self._whole = Expression(route, "when", text)
+        self.whole = Expression(route, "when", text)
         self._conjuncts = [
             _Conjunct(conjunct, cel.compile(conjunct), variable_paths(conjunct)) for conjunct in split_conjuncts(text)
         ]
@@ -48,7 +52,7 @@ class Condition:
         Raises:
             InvalidMessage: The condition fails for this event, or is neither true nor false.
         """
-        return "" if self._whole.holds(variables) else _explain(self._first_false(variables), variables)
+        return "" if self.whole.holds(variables) else _explain(self._first_false(variables), variables)
 
     def _first_false(self, variables: EventVariables) -> _Conjunct:
         """Return the first conjunct that is false; those after it are not evaluated."""

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-import cel
 from pydantic_core import to_jsonable_python
 
 from perdure.errors import InvalidMessage, SetupError
+from perdure.values.cel_engine import cel
+from perdure.values.cel_functions import unknown_function
 from perdure.values.cel_tokens import macro_variables
 from perdure.values.nearest import nearest
 from perdure_ingest.cel_text import VariablePath, variable_paths
@@ -17,13 +18,17 @@ __all__ = ["Expression"]
 
 
 class Expression:
-    """One CEL expression of a route."""
+    """One CEL expression of a route.
+
+    Attributes:
+        is_constant: Whether it gives the same for every event.
+    """
 
     def __init__(self, route: str, field: str, text: str) -> None:
         """Compile the expression.
 
         Raises:
-            SetupError: It is not CEL, or uses a variable that no event has.
+            SetupError: It is not CEL, or uses a variable that no event has or a function that CEL does not have.
         """
         self._label = f"Route {route}: `{field}: {text}`"
         try:
@@ -34,6 +39,9 @@ class Expression:
         for name in set(self._program.variables()) - defined:
             if name not in VARIABLES:
                 raise SetupError(f"`{field}` uses {name}, which no event has{nearest(name, VARIABLES)}")
+        if unknown := unknown_function(self._program.functions()):
+            raise SetupError(f"`{field}` {unknown}")
+        self.is_constant = not self._program.variables()
         shadowed = (VariablePath(name, (name,)) for name in VARIABLES if name in defined)
         self._paths = (*variable_paths(text), *shadowed)
 

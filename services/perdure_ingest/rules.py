@@ -1,7 +1,7 @@
 """Rules: routes with their expressions compiled and their schemas loaded, ready to be evaluated."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import JsonValue
@@ -10,6 +10,7 @@ from perdure.bus.topology import matches
 from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position
+from perdure.contracts import Event
 from perdure.errors import InvalidMessage, SetupError
 from perdure_ingest.condition import Condition
 from perdure_ingest.evaluation import Evaluation, Refusal, Stage
@@ -19,12 +20,15 @@ from perdure_ingest.instants import read_instant
 from perdure_ingest.plain_text import plain_text
 from perdure_ingest.schemas import load_check
 from perdure_ingest.templates import Template
-from perdure_ingest.variables import EventVariables
+from perdure_ingest.variables import Arrival, EventVariables
 
 __all__ = ["Rule", "compile_rule", "compile_rules"]
 
 _MOST_URGENT, _LEAST_URGENT = 1, 5
 _LONGEST_FAIRNESS_KEY: Final = 64  # bytes; Temporal's own limit
+_ANY_EVENT: Final = EventVariables(
+    Event(id="any", type="any", source="any"), Arrival(1, datetime.fromtimestamp(0, UTC), headers={})
+)
 
 Input = Expression | dict[str, Expression] | None
 
@@ -55,6 +59,7 @@ class Rule:
         self._input = self._compile_input("input", route.input)
         both = route.signal_with_start
         self._start_input = self._compile_input("signal_with_start.input", both.input if both else None)
+        self._refuse_failing_constants()
 
     def evaluate(self, variables: EventVariables) -> Evaluation:
         """Evaluate the route for an event; an event that the route cannot take is a result, not an error."""
@@ -133,6 +138,28 @@ class Rule:
             raise self._not_before.refusal(f"gives {value!r}: {error}") from error
         return max(not_before, delayed) if delayed else not_before
 
+    def _refuse_failing_constants(self) -> None:
+        """Evaluate each expression that gives the same for every event: what fails for one fails for all.
+
+        Raises:
+            SetupError: It fails, or gives what the route cannot use.
+        """
+        uses: list[tuple[Expression | None, Callable[[EventVariables], object]]] = [
+            (self._priority, self._priority_value),
+            (self._not_before, self._not_before_time),
+            (self._key, self._key_value),
+            *((it, it.json) for given in (self._input, self._start_input) for it in _expressions(given)),
+        ]
+        if self._condition is not None:
+            uses.append((self._condition.whole, self._condition.whole.holds))
+        for expression, use in uses:
+            if expression is None or not expression.is_constant:
+                continue
+            try:
+                use(_ANY_EVENT)
+            except InvalidMessage as error:
+                raise SetupError(error.detail.removeprefix(f"Route {self.name}: ")) from error
+
     def _compile(self, field: str, text: str | None) -> Expression | None:
         return None if text is None else Expression(self.name, field, text)
 
@@ -140,6 +167,16 @@ class Rule:
         if isinstance(configured, dict):
             return {name: Expression(self.name, f"{field}.{name}", text) for name, text in configured.items()}
         return self._compile(field, configured)
+
+
+def _expressions(given: Input) -> Iterable[Expression]:
+    match given:
+        case None:
+            return ()
+        case Expression():
+            return (given,)
+        case fields:
+            return fields.values()
 
 
 def _input_value(given: Input, variables: EventVariables) -> JsonValue:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, SchemaError
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from perdure.bus.envelope import describe_errors
 from perdure.errors import InvalidMessage, SetupError
 from perdure.values.author_code import author_place
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 __all__ = ["Check", "load_check"]
 
@@ -25,6 +27,8 @@ def load_check(schema: str | dict[str, Any]) -> Check:
     """
     if isinstance(schema, str):
         return _guarded(_model_check(schema))
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 (slow to import, and few routes need it)
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -70,7 +74,7 @@ def _model_check(path: str) -> Check:
     return check
 
 
-def _schema_check(validator: Draft202012Validator) -> Check:
+def _schema_check(validator: "Draft202012Validator") -> Check:
     def check(data: JsonValue) -> None:
         problem = next(validator.iter_errors(data), None)
         if problem is not None:

@@ -11,7 +11,9 @@ from perdure_ingest.variables import VARIABLES, EventVariables
 __all__ = ["Template"]
 
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
-_SUBSCRIPT: Final = re.compile(r"""\[(["']?)([^\]"']*)\1\]""")
+_SUBSCRIPT: Final = re.compile(r"""\[(["'])([^\]"']*)\1\]""")
+_NO_NAME: Final = re.compile(r"""[\[\]"']""")
+_NAMES: Final = ": write names with dots, such as {data.order_id}"
 
 
 class Template:
@@ -65,8 +67,14 @@ def _problem(path: str) -> str:
     dotted = _SUBSCRIPT.sub(r".\2", path)
     if dotted != path and dotted.partition(".")[0] in VARIABLES:
         return f"uses {path}: write it with dots, {{{dotted}}}"
+    if _NO_NAME.search(path):
+        return f"uses {path}, which names no field{_NAMES}; a template cannot read an element of a list"
     if name not in VARIABLES:
         return f"uses {name or 'an empty field'}, which no event has{nearest(name, VARIABLES)}"
+    return _part_problem(path, name, inner)
+
+
+def _part_problem(path: str, name: str, inner: list[str]) -> str:
     if name not in {"data", "headers"} and inner:
         return f"uses {path}, but {name} has no fields: write {{{name}}}"
     if name == "headers" and path != path.lower():

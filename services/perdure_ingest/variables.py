@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-import cel
-
 from perdure.contracts import Event
+from perdure.values.cel_engine import cel
 from perdure_ingest.exact_integers import inexact
 
 __all__ = ["VARIABLES", "Arrival", "EventVariables"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import ModuleType
 
+from perdure.approvers import unknown_workflow
 from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
@@ -60,6 +61,9 @@ def _registry_problems(settings: Settings) -> Iterator[Problem]:
     except SetupError as error:
         yield Problem(where=source_position("workflows"), what=str(error))
         return
+    for policy in settings.approvals.policies:
+        if what := unknown_workflow(policy, registry.workflows):
+            yield Problem(where=source_position("approvals", "policies", policy), what=what, is_warning=True)
     for number, route in enumerate(settings.routes):
         elsewhere = route.task_queue not in {None, settings.temporal.task_queue}
         if route.workflow is None or elsewhere or route.workflow in registry.workflows:

@@ -96,8 +96,10 @@ async def development(_: Path) -> AsyncIterator[dict[str, Any]]:
 def moderated(folder: Path) -> str:
     """Send an event, an invalid signal and a valid one by the command line, and return the result."""
     perdure(folder, "publish", "content.submitted", '{"text": "Ann likes Leeds."}', "--id", "2")
-    perdure(folder, "runs", "signal", MODERATION, "reject")
-    perdure(folder, "runs", "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}')
+    perdure(folder, "runs", "signal", MODERATION, "reject", "--early")
+    perdure(
+        folder, "runs", "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}', "--early"
+    )
     result = perdure(folder, "result", MODERATION, "--wait")
     assert "The signal reject does not fit" in perdure(folder, "runs", "show", MODERATION).stdout
     return result.stdout

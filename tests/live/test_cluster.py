@@ -10,9 +10,10 @@ import pytest
 from temporalio.client import Client
 
 from perdure.errors import Unavailable
+from perdure.local.installed import installed
 from perdure.local.process import Process
 from perdure.local.program import Program, http_ready
-from perdure.local.servers import installed, temporal_program
+from perdure.local.servers import temporal_program
 from perdure.local.supervisor import supervised
 from tests.support.ports import SERVERS, free_port
 from tests.support.suite import World, gaps

@@ -124,6 +124,10 @@ def test_changed_code_is_reloaded_and_broken_code_is_reported_while_the_old_runs
         configuration.write_text("natz: {}")
         refused = next_event(up, lambda event: event["event"] == "notreloaded")
         assert "perdure.yaml:1" in refused["why"]
+        os.kill(endpoints(folder).pids["ingest"], signal.SIGKILL)
+        died = next_event(up, lambda event: event["event"] in {"died", "ready"})
+        back = next_event(up, lambda event: event["event"] in {"died", "ready"})
+        assert [(event["event"], event["name"]) for event in (died, back)] == [("died", "ingest"), ("ready", "ingest")]
 
 
 @pytest.mark.parametrize("command", [["runs", "list"], ["watch"], ["publish", "people.arrived"], ["dlq", "list"]])

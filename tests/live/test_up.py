@@ -108,8 +108,16 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
         for type_, name in events.items():
             data = (EXAMPLES / name / "event.json").read_text()
             assert perdure(folder, "publish", type_, data, "--id", "one").returncode == 0
-        perdure(folder, "runs", "signal", "essay-one", "teacher_approval", '"ms lee"')
-        perdure(folder, "runs", "signal", "content-one", "approve", '{"reviewer": "ann", "comments": "less loud"}')
+        perdure(folder, "runs", "signal", "essay-one", "teacher_approval", '"ms lee"', "--early")
+        perdure(
+            folder,
+            "runs",
+            "signal",
+            "content-one",
+            "approve",
+            '{"reviewer": "ann", "comments": "less loud"}',
+            "--early",
+        )
 
         graded, moderated, analysed = (
             json.loads(perdure(folder, "result", run, "--wait").stdout)

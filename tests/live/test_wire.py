@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from perdure.bus import RawMessage
 from perdure.config.settings import NatsSettings
+from perdure.local.services import SERVICES
 from perdure.local.state import State
-from perdure.local.suite import SERVICES
 from tests.support.raw_nats import publish_raw
 from tests.support.suite import World, shared_world
 from tests.support.wire.fates import without_fate

@@ -12,7 +12,7 @@ import yaml
 
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from perdure_orchestrator.app import Role
 from tests.support.binaries import binary
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from perdure.local.ports import is_free
+from perdure.local.services import SERVICES
 from perdure.local.state import State
-from perdure.local.suite import SERVICES
 
 SERVERS: Final = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
 

@@ -20,7 +20,7 @@ from perdure.bus.permissions import ROLES
 from perdure.config.settings import NatsSettings
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.program import http_ready
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.binaries import binary
 from tests.support.ports import free_port
 

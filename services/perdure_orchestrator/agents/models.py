@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Models", "UnknownModel"]
 
 _OFFLINE_MODULES: Final = ("perdure_offline", "markdown_it", "nupunkt", "stop_words", "vader")
+
+_KEY_VARIABLE: Final = re.compile("`([A-Z_]+_(?:KEY|TOKEN))`")  # in the error of a provider without a key
 
 _PROVIDER_EXTRAS: Final = {"openai", "anthropic", "google"}  # each has the name of the package that it brings
 
@@ -90,7 +94,7 @@ class Models:
         except ImportError as error:
             raise UnknownModel(f"The model {name} cannot be used: {_what_to_install(error)}") from error
         except (UserError, TypeError, ValueError) as error:  # TypeError: a provider that takes no base_url
-            raise UnknownModel(f"The model {name} cannot be used: {error}{self._hint(provider)}") from error
+            raise UnknownModel(f"The model {name} cannot be used: {self._reason(name, error)}") from error
 
     def _offline(self) -> Model:
         _require_offline()
@@ -98,20 +102,29 @@ class Models:
 
         return OfflineModel(latency=timedelta(seconds=self._settings.offline_latency_seconds))
 
-    def _hint(self, provider: str) -> str:
+    def _reason(self, name: str, error: Exception) -> str:
+        """Return why pydantic-ai refused a model, and what to write."""
         from pydantic_ai.models import known_model_names  # noqa: PLC0415 (a slow import)
         from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (likewise)
 
-        try:
-            infer_provider_class(provider)
-        except ImportError:
-            return ""  # the error itself names what to install
-        except ValueError:
-            if provider in self._settings.providers:
-                return f" If its API is OpenAI's chat completions, set llm.providers.{provider}.compatible to true."
-            known = {*self._settings.providers, *(known.partition(":")[0] for known in known_model_names())}
-            return f" Is it the provider{nearest(provider, known)}"
-        return ""
+        provider, colon, _ = name.partition(":")
+        if not colon:
+            return "it names no provider: write one before it, as in openai:MODEL, or offline"
+        if key := _KEY_VARIABLE.search(str(error)):
+            return (
+                f"it needs a key: set the variable {key[1]}, or name another one as "
+                f"llm.providers.{provider}.api_key_variable"
+            )
+        with suppress(ImportError):  # the error itself names what to install
+            try:
+                infer_provider_class(provider)
+            except ValueError:
+                if provider in self._settings.providers:
+                    advice = f"set llm.providers.{provider}.compatible to true"
+                    return f"there is no provider {provider}. If its API is OpenAI's chat completions, {advice}"
+                known = {*self._settings.providers, *(known.partition(":")[0] for known in known_model_names())}
+                return f"there is no provider {provider}{nearest(provider, known)}"
+        return str(error)
 
     def _provider(self, name: str, settings: ProviderSettings) -> Provider[Any]:
         from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (a slow import)

@@ -5,7 +5,7 @@ from perdure.approvers.eligibility import escalated, may_vote
 from perdure.approvers.entries import Approver, Away, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile, ApproversVersion, WrongApprovers
 from perdure.approvers.keys import SigningKey, key_id_of
-from perdure.approvers.policy_check import policy_problems, request_problems
+from perdure.approvers.policy_check import policy_problems, request_problems, unknown_workflow
 from perdure.approvers.policy_floor import PolicyConflict, tightened
 from perdure.approvers.request_check import DigestMismatch, check_digest, check_seen
 from perdure.approvers.signature import canonical, sign, verifies
@@ -37,5 +37,6 @@ __all__ = [
     "silence_problem",
     "silence_problems",
     "tightened",
+    "unknown_workflow",
     "verifies",
 ]

@@ -8,8 +8,8 @@ from perdure.approvers.directory import Directory
 from perdure.approvers.entries import Approver, Proxy, PublicKey
 from perdure.approvers.file import ApproversFile
 from perdure.approvers.keys import SigningKey, key_id_in
-from perdure.approvers.protection import Protection
 from perdure.errors import SetupError
+from perdure.values.protection import Protection
 
 __all__ = ["enrol", "find_key", "key_file"]
 

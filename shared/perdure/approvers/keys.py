@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from perdure.approvers.protection import Protection, lock_secret, locked_headers, read_headers, unlock_secret
+from perdure.approvers.protection import lock_secret, locked_headers, read_headers, unlock_secret
 from perdure.errors import SetupError
+from perdure.values.protection import Protection
 
 __all__ = ["SigningKey", "is_encrypted", "key_id_in", "key_id_of"]
 

@@ -10,26 +10,23 @@ from perdure.contracts import Policy
 from perdure.values.nearest import nearest
 from perdure.values.role_quorums import missing_votes
 
-__all__ = ["policy_problems", "request_problems"]
+__all__ = ["policy_problems", "request_problems", "unknown_workflow"]
 
 _ANY_WORKFLOW: Final = "*"
 
 
-def policy_problems(
-    policies: Mapping[str, Policy], known: Directory, now: datetime, *, workflows: Collection[str] | None = None
-) -> list[str]:
+def policy_problems(policies: Mapping[str, Policy], known: Directory, now: datetime) -> list[str]:
     """Return a sentence for each problem, with the key of the configuration.
 
     Args:
         policies: The section ``approvals.policies``.
         known: The approvers file.
         now: The current time (UTC); it decides which delegations and keys hold.
-        workflows: The registered workflows; None if they are not known, and names of workflows are not checked.
     """
     return [
         f"approvals.policies.{workflow}: {problem}"
         for workflow, policy in policies.items()
-        for problem in (*_workflow(workflow, workflows), *request_problems(policy, known, now))
+        for problem in request_problems(policy, known, now)
     ]
 
 
@@ -44,9 +41,14 @@ def request_problems(policy: Policy, known: Directory, now: datetime) -> list[st
     return [*_names(policy, known), *_quorum(policy, known, now)]
 
 
-def _workflow(name: str, workflows: Collection[str] | None) -> Iterator[str]:
-    if workflows is not None and name != _ANY_WORKFLOW and name not in workflows:
-        yield f"no module registers a workflow {name}{nearest(name, set(workflows))}"
+def unknown_workflow(name: str, workflows: Collection[str]) -> str:
+    """Return the sentence on a policy for a workflow that is not registered; empty if it is."""
+    if name in {_ANY_WORKFLOW, *workflows}:
+        return ""
+    return (
+        f"approvals.policies.{name}: no module registers a workflow {name}{nearest(name, set(workflows), stop='.')} "
+        "If a worker of your own runs it, this is no error."
+    )
 
 
 def _names(policy: Policy, known: Directory) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from perdure.errors import SetupError
+from perdure.values.cel_functions import unknown_function
 from perdure.values.cel_tokens import macro_variables
 from perdure.values.nearest import nearest
 
@@ -24,10 +25,10 @@ class PolicyCondition:
             text: A CEL expression.
 
         Raises:
-            SetupError: It is not CEL, or uses a variable that no request has.
+            SetupError: It is not CEL, or uses a variable that no request has or a function that CEL does not have.
         """
         try:
-            import cel  # noqa: PLC0415 (it takes a second to import, and few configurations have conditions)
+            from perdure.values.cel_engine import cel  # noqa: PLC0415 (an optional extra)
         except ModuleNotFoundError as error:
             raise SetupError(f"{label} needs CEL: pip install 'perdure[orchestrator]'.") from error
         try:
@@ -37,6 +38,8 @@ class PolicyCondition:
         for name in set(self._program.variables()) - macro_variables(text):
             if name not in VARIABLES:
                 raise SetupError(f"{label} uses {name}, which no request has{nearest(name, VARIABLES)}")
+        if unknown := unknown_function(self._program.functions()):
+            raise SetupError(f"{label} {unknown}")
 
     def holds(self, request: Mapping[str, Any]) -> bool:
         """Return whether the policy is tightened for a request.

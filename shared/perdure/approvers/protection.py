@@ -11,12 +11,9 @@ from typing import Final, Literal
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from perdure.errors import SetupError
+from perdure.values.protection import Protection
 
-__all__ = ["Protection", "ask_passphrase", "lock_secret", "locked_headers", "read_headers", "unlock_secret"]
-
-Protection = Literal["passphrase", "keyring", "none"]
-"""``passphrase``: the file is encrypted, and each use asks. ``keyring``: the file is encrypted, and the keyring of the
-system holds the secret. ``none``: whoever can read the file can sign."""
+__all__ = ["ask_passphrase", "lock_secret", "locked_headers", "read_headers", "unlock_secret"]
 
 _KEY, _PROTECTION, _SALT = "Perdure-Key", "Perdure-Protection", "Perdure-Salt"
 _SERVICE: Final = "perdure"

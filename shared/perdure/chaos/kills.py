@@ -11,8 +11,8 @@ from random import Random
 from typing import Final
 
 from perdure.errors import PerdureError
+from perdure.local.services import service_of
 from perdure.local.state import Endpoints, read_endpoints
-from perdure.local.suite import service_of
 
 __all__ = ["Back", "Killed", "Killer"]
 

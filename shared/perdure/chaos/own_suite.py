@@ -16,8 +16,9 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.local.ports import is_free
 from perdure.local.program_event import ProgramEvent
+from perdure.local.services import SERVICES
 from perdure.local.state import State
-from perdure.local.suite import SERVICES, open_suite
+from perdure.local.suite import open_suite
 
 __all__ = ["own_suite"]
 

@@ -1,25 +1,28 @@
 """``perdure audit``: the messages that the audit service recorded."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.bus import NatsBus, RawMessage
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
-from perdure.cli.message_text import describe
 from perdure.cli.output import console, local_time
 from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
-from perdure.contracts import to_token
-from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound, AuditRecordsQuery
 from perdure.errors import SetupError
+from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus, RawMessage
+    from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
 __all__ = ["find_records", "register"]
 
@@ -42,7 +45,9 @@ def register(app: typer.Typer) -> None:
     def tail(  # noqa: PLR0913, PLR0917 (each is a flag)
         number: Annotated[int, typer.Option("--limit", "--number", "-n", min=1, max=500, help="How many.")] = 20,
         subject: Annotated[str | None, typer.Option(help="Only subjects that contain this.")] = None,
-        stream: Annotated[str | None, typer.Option(help="Only of this stream, as DECISIONS.")] = None,
+        stream: Annotated[
+            str | None, typer.Option(help="Only of this stream, as DECISIONS.", callback=_read_stream)
+        ] = None,
         workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
         run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
         state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
@@ -55,6 +60,9 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Print the newest records: when, where, who and what."""
+        from perdure.contracts import to_token
+        from perdure.contracts.audit import AuditRecordsQuery
+
         query = AuditRecordsQuery(
             subject=subject,
             stream=stream,
@@ -69,6 +77,14 @@ def register(app: typer.Typer) -> None:
         run_command(_tail(query, follow=follow, as_json=as_json))
 
 
+def _read_stream(name: str | None) -> str | None:
+    from perdure.bus.topology import STREAMS
+
+    if name is not None and name not in STREAMS:
+        raise typer.BadParameter(f"there is no stream {name}{nearest(name, STREAMS)}")
+    return name
+
+
 async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
     """Query the audit service.
 
@@ -76,6 +92,8 @@ async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFo
         SetupError: The service is older and would ignore a part of the query.
         Unavailable: The service does not answer.
     """
+    from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound
+
     found = AuditRecordsFound.model_validate_json(await bus.request(AUDIT_RECORDS, query.model_dump_json().encode()))
     ignored = query.model_dump(exclude_defaults=True).keys() - set(found.filters)
     if ignored:
@@ -99,6 +117,8 @@ async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> Non
 
 
 def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
+    from perdure.cli.message_text import describe
+
     for record in records:
         if as_json:
             console.out(_json(record), highlight=False)
@@ -109,6 +129,8 @@ def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
 
 def _json(record: AuditRecord) -> str:
     """Return a record with its body as JSON, or in base64 if it is none."""
+    from perdure.cli.message_text import describe
+
     fields = json.loads(record.model_dump_json())
     with suppress(ValueError):
         fields["data"] = json.loads(record.body)
@@ -117,4 +139,6 @@ def _json(record: AuditRecord) -> str:
 
 
 def _raw(record: AuditRecord) -> RawMessage:
+    from perdure.bus import RawMessage
+
     return RawMessage(record.subject, record.body, record.headers)

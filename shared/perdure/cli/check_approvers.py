@@ -1,20 +1,16 @@
 """``perdure doctor`` on approvals: is the approvers file read, and can each policy be met?"""
 
-from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
-
-from perdure.approvers import policy_problems
 from perdure.cli.finding import Finding
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import known_approvers, unprotected_key
-from perdure.local.modules import registered_workflows
+from perdure.local.check import check_configuration
 
 __all__ = ["check_approvers"]
 
 
 async def check_approvers(settings: Settings) -> list[Finding]:
-    """Check the approvers file, the policies, and the modules whose workflows they name."""
+    """Check the approvers file and, if there are policies, what they and the rest of the configuration name."""
     try:
         known = known_approvers(settings)
     except SetupError as error:
@@ -30,16 +26,7 @@ async def check_approvers(settings: Settings) -> list[Finding]:
     policies = settings.approvals.policies
     if not policies:
         return found
-    try:
-        workflows: Collection[str] | None = await registered_workflows()
-    except SetupError as error:
-        workflows = None
-        found.append(Finding("workflow modules", good=False, detail=str(error)))
-    problems = policy_problems(policies, known, datetime.now(UTC), workflows=workflows)
-    return [*found, *_policies(problems, len(policies))]
-
-
-def _policies(problems: list[str], count: int) -> Iterator[Finding]:
+    problems = await check_configuration(settings)
     if not problems:
-        yield Finding("approval policies", good=True, detail=f"{count}; each can be met")
-    yield from (Finding("approval policies", good=False, detail=problem) for problem in problems)
+        return [*found, Finding("approval policies", good=True, detail=f"{len(policies)}; each can be met")]
+    return [*found, *(Finding("configuration", good=False, detail=str(problem)) for problem in problems)]

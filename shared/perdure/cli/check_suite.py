@@ -5,27 +5,32 @@ import json
 from typing import Final
 
 from perdure.bus.topology import STREAMS
+from perdure.cli.check_absence import absent_suite
 from perdure.cli.client import reach
 from perdure.cli.finding import Finding
-from perdure.config.settings import Settings
+from perdure.config.settings import NatsSettings, Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.local.house import House, nats_house, service_state
+from perdure.local.nats_house import House, nats_house
+from perdure.local.service_house import service_state
+from perdure.local.services import SERVICES
 from perdure.local.state import Endpoints, read_endpoints
-from perdure.local.suite import SERVICES
 
 __all__ = ["check_suite"]
 
 _PATIENCE: Final = 5.0  # seconds
-_GREETS_WITHIN: Final = 2.0  # seconds
 
 
 async def check_suite(settings: Settings) -> list[Finding]:
     """Check NATS and each service of this folder's suite, or of the servers that are configured."""
+    try:
+        nats = discover(settings)[0]
+    except Unavailable as error:
+        return [await absent_suite(error, settings.nats.servers[0])]
     endpoints = read_endpoints(settings.state)
     urls = endpoints.services if endpoints else {name: _configured(settings, name) for name in SERVICES}
     services = [_service(name, url, settings, endpoints) for name, url in urls.items()]
-    return list(await asyncio.gather(_nats(settings, endpoints), *services))
+    return list(await asyncio.gather(_nats(nats, settings, endpoints), *services))
 
 
 def _configured(settings: Settings, name: str) -> str:
@@ -33,13 +38,15 @@ def _configured(settings: Settings, name: str) -> str:
     return f"http://{own.http_host}:{own.http_port}"
 
 
-async def _nats(settings: Settings, endpoints: Endpoints | None) -> Finding:
-    try:
-        nats = discover(settings)[0]
-    except Unavailable as error:
-        return Finding("nats", good=False, detail=f"{error}{await _neighbour(settings.nats.servers[0])}")
+async def _nats(nats: NatsSettings, settings: Settings, endpoints: Endpoints | None) -> Finding:
     instance = endpoints.instance if endpoints and settings.execution_engine == "local" else None
-    house = await nats_house(nats.servers[0], instance, within=_GREETS_WITHIN)
+    house = await nats_house(nats.servers[0], instance, within=_PATIENCE)
+    if house == "silent":
+        detail = (
+            f"the server at {nats.servers[0]} does not answer within {_PATIENCE:g} s: it hangs, or the machine is "
+            "overloaded; try again"
+        )
+        return Finding("nats", good=False, detail=detail)
     if instance is not None and house not in {"ours", "nothing"}:
         detail = (
             f"what answers at {nats.servers[0]} is not this suite's server ({house}): stop it, or `perdure up` again"
@@ -54,17 +61,6 @@ async def _nats(settings: Settings, endpoints: Endpoints | None) -> Finding:
     owner = {"ours": "of this suite", "another suite": "of another suite"}.get(house, "of no suite")
     detail = f"streams missing: {', '.join(missing)}; any service makes them" if missing else f"{len(STREAMS)} streams"
     return Finding("nats", good=not missing, detail=f"{detail}, on a server {owner} at {nats.servers[0]}")
-
-
-async def _neighbour(url: str) -> str:
-    """Return the end of a sentence on who holds the default address, if somebody does."""
-    match await nats_house(url, None, within=_GREETS_WITHIN):
-        case "another suite":
-            return f" The NATS server at {url} belongs to the suite of another folder."
-        case "no suite":
-            return f" The NATS server at {url} belongs to no suite."
-        case _:
-            return ""
 
 
 async def _service(name: str, url: str, settings: Settings, endpoints: Endpoints | None) -> Finding:
@@ -85,7 +81,7 @@ def _not_ours(house: House, url: str, advice: str) -> str:
         case "nothing":
             return f"nothing listens at {url}: {advice}"
         case "silent":
-            return f"no answer from {url} within {_PATIENCE:g} s: the process hangs or the machine is overloaded"
+            return f"{url} does not answer within {_PATIENCE:g} s: it hangs, or the machine is overloaded; try again"
         case "unknown":
             return f"what answers at {url} is no service of Perdure: {advice}"
         case _:

@@ -1,19 +1,21 @@
 """The connection of commands to the bus, and the options that they share."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from perdure.bus import NatsBus, connect
-from perdure.config.loader import load_settings
-from perdure.config.settings import NatsSettings
-from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
+from perdure.cli.program import take_interrupts
 from perdure.errors import Unavailable
-from perdure.local.discovery import discover
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus
+    from perdure.config.settings import NatsSettings
 
 __all__ = ["Json", "open_bus", "reach", "run_command"]
 
@@ -28,6 +30,7 @@ Result = TypeVar("Result")
 def run_command(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's asynchronous part; what it logs beside its errors is not printed."""
     logging.getLogger("perdure").addHandler(logging.NullHandler())
+    take_interrupts()
     return asyncio.run(work)
 
 
@@ -38,9 +41,12 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     Raises:
         Unavailable: As in ``reach``.
     """
+    from perdure.config.loader import load_settings
+    from perdure.local.discovery import discover
+
     settings = load_settings()
     nats = discover(settings)[0]
-    from perdure.telemetry.tracing import tracing  # noqa: PLC0415 (slow import, for nothing if no suite runs)
+    from perdure.telemetry.tracing import tracing
 
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
         async with reach(nats, source="perdure/cli") as bus:
@@ -54,6 +60,8 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
     Raises:
         Unavailable: No server answers, or it refuses this folder.
     """
+    from perdure.bus import connect
+
     await _refuse_silence(nats)
     async with connect(nats, source=source, within=_ANSWERED_WITHIN) as bus:
         try:
@@ -70,6 +78,8 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
 
 async def _refuse_silence(nats: NatsSettings) -> None:
     """Fail at once if all servers are on this machine and nothing listens at any of them."""
+    from perdure.connections.nats_greeting import NothingListens, Silent, is_loopback, server_name
+
     if not all(map(is_loopback, nats.servers)):
         return
     for server in nats.servers:
@@ -77,5 +87,7 @@ async def _refuse_silence(nats: NatsSettings) -> None:
             await server_name(server, within=_GREETS_WITHIN)
         except NothingListens:
             continue
+        except Silent:
+            return  # it may be busy: connecting waits longer
         return
     raise Unavailable(f"No NATS server answers at {', '.join(nats.servers)}. Start one with `perdure up`.")

@@ -1,6 +1,8 @@
 """A group of commands: loaded when needed, options on either side of the sub-command, errors in one form."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -12,13 +14,14 @@ from typer.core import TyperGroup, TyperOption
 from typer.main import get_group
 
 from perdure.cli.exit_codes import INTERRUPTED, code_of
-from perdure.errors import PerdureError
+from perdure.errors import PerdureError, SetupError
 from perdure.local.absence import refuse_absent_suite
 from perdure.runtime.stderr import print_error
 from perdure.values.printable import indented
 
 __all__ = ["CommandGroup", "Entry", "OnSuite", "commands_of", "new_group"]
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _JSON: Final = "--json"
 _HELP: Final = frozenset({"-h", "--help"})
 
@@ -95,11 +98,15 @@ class CommandGroup(TyperGroup):
                 error.show()
             sys.exit(error.exit_code)
         except PerdureError as error:
-            if as_json:
-                _print_json_error(type(error).__name__, str(error), code_of(error))
-            else:
-                print_error(f"perdure: {error}")
+            _print(error, as_json=as_json)
             sys.exit(code_of(error))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            where = f" for {error.filename}" if error.filename else ""
+            full = SetupError(f"No space is left on the disk{where}: make room, and try again.")
+            _print(full, as_json=as_json)
+            os._exit(code_of(full))  # at an ordinary end, Python would try to print the rest once more
         except (typer.Abort, KeyboardInterrupt):
             sys.exit(INTERRUPTED)
         sys.exit(code or 0)
@@ -156,6 +163,13 @@ def _takes(command: Command, words: list[str]) -> bool:
         if not equals and not known[name].is_flag:
             del waiting[:1]
     return True
+
+
+def _print(error: PerdureError, *, as_json: bool) -> None:
+    if as_json:
+        _print_json_error(type(error).__name__, str(error), code_of(error))
+    else:
+        print_error(f"perdure: {error}")
 
 
 def _print_json_error(kind: str, message: str, code: int) -> None:

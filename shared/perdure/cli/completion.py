@@ -3,18 +3,19 @@
 A shell puts what completes a word on its command line as it is, where `$(…)` in a name would run.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from perdure.bus import NatsBus
-from perdure.bus.views.approval_index import open_requests
-from perdure.bus.views.run_list import RunFilter, list_runs
 from perdure.cli.client import open_bus
-from perdure.config.loader import load_settings
 from perdure.errors import PerdureError
 from perdure.values.short_code import is_plain, request_word, run_word
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus
 
 __all__ = ["complete_request", "complete_route", "complete_run"]
 
@@ -34,6 +35,8 @@ def complete_request(incomplete: str) -> list[str]:
 
 def complete_route(incomplete: str) -> list[str]:
     """Return the names of routes that begin with a text."""
+    from perdure.config.loader import load_settings
+
     names: list[str] = []
     with suppress(PerdureError):
         names = [route.label for route in load_settings().routes]
@@ -56,9 +59,13 @@ def _plain(names: Iterable[str], incomplete: str) -> list[str]:
 
 
 async def _runs(bus: NatsBus) -> list[str]:
+    from perdure.bus.views.run_list import RunFilter, list_runs
+
     newest = await list_runs(bus, RunFilter(limit=_SHOWN))
     return [run_word(fact.workflow_id) for fact in newest.runs]
 
 
 async def _requests(bus: NatsBus) -> list[str]:
+    from perdure.bus.views.approval_index import open_requests
+
     return [request_word(request.request_id) for request in await open_requests(bus)]

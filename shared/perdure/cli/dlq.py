@@ -1,18 +1,23 @@
 """``perdure dlq``: lists, shows, resends and drops dead letters."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
-from pydantic import JsonValue
 
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
-from perdure.cli.dead_letters import Choice, drop_dead_letters, find_dead_letters, resend_dead_letters
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, local_time, table
-from perdure.contracts import DeadLetter, Reason
 from perdure.values.printable import indented, one_line
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from perdure.cli.dead_letters import Choice
+    from perdure.contracts import DeadLetter
 
 __all__ = ["register"]
 
@@ -33,6 +38,8 @@ def register(app: typer.Typer) -> None:
     @dlq.command("list", epilog="Example: perdure dlq list --reason bad_data")
     def list_(reason: OfReason = None, service: OfService = None, *, as_json: Json = False) -> None:
         """List dead letters, oldest first."""
+        from perdure.cli.dead_letters import Choice
+
         dead_letters = run_command(_found(Choice((), _known(reason), service)))
         if as_json:
             _print_json(dead_letters)
@@ -48,6 +55,8 @@ def register(app: typer.Typer) -> None:
         number: Annotated[int, typer.Argument(help="As `perdure dlq list` shows it.")], *, as_json: Json = False
     ) -> None:
         """Show one dead letter: its reason, original headers and body."""
+        from perdure.cli.dead_letters import Choice
+
         dead_letters = run_command(_found(Choice((number,))))
         if as_json:
             _print_json(dead_letters)
@@ -102,11 +111,15 @@ def register(app: typer.Typer) -> None:
 
 
 async def _found(choice: Choice) -> dict[int, DeadLetter]:
+    from perdure.cli.dead_letters import find_dead_letters
+
     async with open_bus() as bus:
         return await find_dead_letters(bus, choice)
 
 
 async def _resend(choice: Choice, pause: float, *, dry_run: bool, as_json: bool) -> bool:
+    from perdure.cli.dead_letters import resend_dead_letters
+
     refused = False
     async with open_bus() as bus:
         async for number, dead_letter, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
@@ -126,6 +139,8 @@ async def _resend(choice: Choice, pause: float, *, dry_run: bool, as_json: bool)
 
 
 async def _drop(choice: Choice, *, dry_run: bool, as_json: bool) -> None:
+    from perdure.cli.dead_letters import drop_dead_letters
+
     async with open_bus() as bus:
         for number, dead_letter in (await drop_dead_letters(bus, choice, dry_run=dry_run)).items():
             _report(
@@ -143,12 +158,16 @@ def _report(text: str, fields: dict[str, JsonValue], *, as_json: bool) -> None:
 
 
 def _chosen(numbers: list[int] | None, reason: str | None, service: str | None, *, everything: bool) -> Choice:
+    from perdure.cli.dead_letters import Choice
+
     if bool(numbers) == everything:
         raise typer.BadParameter("name them by number, or use --all")
     return Choice(numbers or (), _known(reason), service)
 
 
 def _known(reason: str | None) -> str | None:
+    from perdure.contracts import Reason
+
     if reason is not None and reason not in get_args(Reason):
         raise typer.BadParameter(f"there is no reason {reason}; there are: {', '.join(get_args(Reason))}")
     return reason

@@ -10,20 +10,20 @@ from typing import Final
 import typer
 from rich.markup import escape
 
-from perdure.cli.check_approvers import check_approvers
-from perdure.cli.check_requests import check_requests
-from perdure.cli.check_suite import check_suite
+from perdure.cli.check_absence import absent_suite
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.finding import Finding
 from perdure.cli.output import console
-from perdure.config.loader import load_settings
-from perdure.errors import SetupError
-from perdure.local.servers import installed
-from perdure.local.suite import SERVICES
+from perdure.config.project import is_project, project_folder
+from perdure.errors import SetupError, Unavailable
+from perdure.local.absence import refuse_absent_suite
+from perdure.local.installed import installed
+from perdure.local.services import SERVICES
 
 __all__ = ["register"]
 
+_SERVERS: Final = ("nats-server", "temporal")
 _PARTS: Final = {
     "ingest": ("cel", "faststream"),
     "orchestrator": ("temporalio", "mcp", "pydantic_ai"),
@@ -52,12 +52,32 @@ def register(app: typer.Typer) -> None:
 async def _check_all() -> list[Finding]:
     findings = [_python(), *(_extra(name) for name in SERVICES)]
     try:
+        refuse_absent_suite()
+        absence = None
+    except Unavailable as error:
+        absence = await absent_suite(error)
+        if not is_project(project_folder()):  # there is nothing to read
+            return [*findings, *map(_program, _SERVERS), absence]
+    return [*findings, *await _check_project(absence)]
+
+
+async def _check_project(absence: Finding | None) -> list[Finding]:
+    """Check the configuration and, unless it is known to be absent, the suite."""
+    from perdure.cli.check_approvers import check_approvers
+    from perdure.config.loader import load_settings
+
+    try:
         settings = load_settings()
     except SetupError as error:
-        return [*findings, Finding("configuration", good=False, detail=str(error))]
-    findings.append(Finding("configuration", good=True, detail=f"engine {settings.execution_engine}"))
+        return [Finding("configuration", good=False, detail=str(error))]
+    findings = [Finding("configuration", good=True, detail=f"engine {settings.execution_engine}")]
     if settings.execution_engine == "local":
-        findings += [_program("nats-server"), _program("temporal")]
+        findings += map(_program, _SERVERS)
+    if absence is not None:
+        return [*findings, *await check_approvers(settings), absence]
+    from perdure.cli.check_requests import check_requests
+    from perdure.cli.check_suite import check_suite
+
     checks = check_approvers(settings), check_suite(settings), check_requests(settings)
     return [*findings, *(finding for found in await asyncio.gather(*checks) for finding in found)]
 

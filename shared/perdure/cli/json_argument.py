@@ -1,11 +1,15 @@
 """JSON as an argument of a command: as text, or ``-`` for standard input."""
 
+from __future__ import annotations
+
 import json
 import sys
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from perdure.errors import WrongArgument
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 __all__ = ["parse_json", "read_text"]
 

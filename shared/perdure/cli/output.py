@@ -1,19 +1,24 @@
 """What commands print: for people on a terminal, as plain lines in a pipe, as JSON for programs."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
-from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
 from perdure.values.encodable import encodable
 from perdure.values.printable import indented, one_line, printable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.table import Table
+
+    from perdure.contracts import Progress, ProgressKind, RunUsage, Usage
 
 __all__ = [
     "age",
@@ -156,6 +161,8 @@ def facts_text(facts: Iterable[tuple[str, str]]) -> Text:
 
 def table(*columns: str, rows: Iterable[Sequence[str | Text]]) -> Table:
     """Lay rows out under these columns; without a frame, so that lines can be cut and pasted."""
+    from rich.table import Table
+
     laid = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for row in rows:
         laid.add_row(*(it if isinstance(it, Text) else cell(it) for it in row))

@@ -1,25 +1,24 @@
 """``perdure publish``: an event onto the bus, and with ``--wait`` its result."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.bus.topology import matches
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.cli.published_text import json_of, outcome_lines, published_line
-from perdure.client import Client, EventOutcome, NotConfirmed, Pending, PublishedEvent, Unavailable
-from perdure.client.publishing import new_event, publish_event
-from perdure.config.loader import load_settings
-from perdure.contracts import Event
 from perdure.errors import PerdureError
 from perdure.runtime.stderr import print_error
-from perdure.values.duration import parse_duration
 from perdure.values.short_code import is_plain
+
+if TYPE_CHECKING:
+    from perdure.client import EventOutcome, PublishedEvent
+    from perdure.contracts import Event
 
 __all__ = ["register"]
 
@@ -47,6 +46,10 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Publish an event, and print its id and its place in the stream."""
+        from perdure.cli.published_text import json_of, outcome_lines
+        from perdure.client.publishing import new_event
+        from perdure.values.duration import parse_duration
+
         new = new_event(type_, parse_json(read_text(data)), event_id, source)
         warnings = list(_warnings(type_))
         for warning in () if as_json else warnings:
@@ -64,6 +67,10 @@ def register(app: typer.Typer) -> None:
 async def _publish(
     new: Event, within: float | None, *, is_repeatable: bool, as_json: bool
 ) -> tuple[PublishedEvent, EventOutcome | None]:
+    from perdure.cli.published_text import json_of, published_line
+    from perdure.client import Client, NotConfirmed, Pending, Unavailable
+    from perdure.client.publishing import publish_event
+
     async with open_bus() as bus:
         try:
             event = await publish_event(bus, new)
@@ -71,26 +78,21 @@ async def _publish(
             if not is_repeatable:  # this command, repeated as it was, would make another event
                 raise PerdureError(str(error)) from error
             raise
-        if not as_json:
-            _print_place(event, aside=within is not None)
         if within is None:
+            if not as_json:
+                console.out(published_line(event), highlight=False)
             return event, None
+        print_error(json.dumps(json_of(event)) if as_json else published_line(event))  # who waits can give up
         try:
             return event, await Client(bus).wait(event, within=within)
         except Unavailable as error:
             raise Pending(str(error)) from error
 
 
-def _print_place(event: PublishedEvent, *, aside: bool) -> None:
-    """Print where the event is stored, on standard error if standard output is for the result."""
-    if aside:
-        print_error(published_line(event))
-    else:
-        console.out(published_line(event), highlight=False)
-
-
 def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
     """End with the exit code of the outcome."""
+    from perdure.client import Pending
+
     if outcome is None or outcome.state == "completed":
         return
     if outcome.is_settled:
@@ -103,6 +105,9 @@ def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
 
 def _warnings(type_: str) -> Iterator[str]:
     """Yield a sentence if no route of this folder's configuration is for events of this type."""
+    from perdure.bus.topology import matches
+    from perdure.config.loader import load_settings
+
     known = sorted({route.on for route in load_settings().routes})
     if known and not any(matches(on, type_) for on in known):
         yield (
@@ -112,6 +117,8 @@ def _warnings(type_: str) -> Iterator[str]:
 
 
 def _checked_duration(text: str) -> str:
+    from perdure.values.duration import parse_duration
+
     try:
         parse_duration(text)
     except ValueError as error:

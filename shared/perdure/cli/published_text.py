@@ -1,7 +1,7 @@
 """What ``perdure publish`` prints: where the event is stored, and what became of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from pydantic import JsonValue
@@ -34,7 +34,9 @@ def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
         yield f"{one_line(run.workflow_id)}: {run.kind or 'not begun'}{error}{result}"
 
 
-def json_of(event: PublishedEvent, outcome: EventOutcome | None, warnings: list[str]) -> dict[str, JsonValue]:
+def json_of(
+    event: PublishedEvent, outcome: EventOutcome | None = None, warnings: Sequence[str] = ()
+) -> dict[str, JsonValue]:
     """Return the event, and what became of it if that was waited for."""
     known: dict[str, JsonValue] = {**asdict(event), **({"warnings": [*warnings]} if warnings else {})}
     if outcome is None:

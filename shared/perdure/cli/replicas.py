@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.local.suite import MANY
+from perdure.local.services import MANY
 
 __all__ = ["Replicas", "read_replicas"]
 

@@ -4,8 +4,8 @@ from typing import Final, get_args
 
 import typer
 
-from perdure.contracts import ENDINGS, ProgressKind
 from perdure.values.nearest import nearest
+from perdure.values.progress_kind import ENDINGS, ProgressKind
 
 __all__ = ["KNOWN_STATES", "kinds_of_state", "read_state"]
 

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from perdure.values.duration import parse_duration
-
 __all__ = ["Since", "Until", "read_time"]
 
 
@@ -16,6 +14,8 @@ def read_time(text: str) -> datetime:
     Raises:
         typer.BadParameter: The text is neither.
     """
+    from perdure.values.duration import parse_duration
+
     try:
         return datetime.now(UTC) - parse_duration(text)
     except ValueError:

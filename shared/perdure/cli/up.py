@@ -1,29 +1,25 @@
 """``perdure up``: a whole suite, kept running until Ctrl-C."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.approvers import policy_problems
 from perdure.cli.client import Json, run_command
 from perdure.cli.output import console, plain
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.signals import cancel_on_signal
-from perdure.cli.up_display import WIDTH, show, show_json
-from perdure.config.loader import load_settings
 from perdure.config.project import CONFIG_VARIABLE
-from perdure.config.settings import Settings
-from perdure.errors import SetupError
-from perdure.local.approver import known_approvers, unprotected_key
-from perdure.local.check import refuse_problems
-from perdure.local.modules import registered_workflows
-from perdure.local.reload import project_changes, reload_on_change
-from perdure.local.suite import Suite, open_suite
+
+if TYPE_CHECKING:
+    from perdure.config.problem import Problem
+    from perdure.config.settings import Settings
+    from perdure.local.suite import Suite
 
 __all__ = ["register"]
 
@@ -50,6 +46,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."""
+        from perdure.config.loader import load_settings
+
         processes = read_replicas(replicas)
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
@@ -63,18 +61,25 @@ async def _up(
     settings: Settings, ports: dict[str, int], replicas: dict[str, int], *, reload: bool, as_json: bool
 ) -> None:
     """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
+    from perdure.cli.up_display import show, show_json
+    from perdure.local.check import refuse_problems
+    from perdure.local.reload import project_changes, reload_on_change
+    from perdure.local.suite import open_suite
+
     report = show_json if as_json else show
     changes = project_changes() if reload else None
-    await refuse_problems(settings)
+    warnings = await refuse_problems(settings)
     async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
         _greet(suite, settings, as_json=as_json)
-        await _warn(settings, as_json=as_json)
+        _warn(settings, warnings, as_json=as_json)
         if changes is not None:
             await reload_on_change(suite, changes, check=refuse_problems, report=report)
         await asyncio.Event().wait()
 
 
 def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
+    from perdure.cli.up_display import WIDTH
+
     if as_json:
         console.out(suite.endpoints.model_dump_json(), highlight=False)
         return
@@ -85,21 +90,13 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
     )
 
 
-async def _warn(settings: Settings, *, as_json: bool) -> None:
-    """Print who else can sign on this machine, and which policies name workflows that do not exist."""
-    policies = settings.approvals.policies
-    if settings.execution_engine == "local" and (risk := unprotected_key(settings)):
-        _print_warning(risk, as_json=as_json)
-    if not policies:
-        return
-    try:
-        known, workflows = known_approvers(settings), await registered_workflows()
-    except SetupError as error:
-        problems = [str(error)]
-    else:
-        problems = policy_problems(policies, known, datetime.now(UTC), workflows=workflows)
-    for problem in problems:
-        _print_warning(problem, as_json=as_json)
+def _warn(settings: Settings, problems: list[Problem], *, as_json: bool) -> None:
+    """Print who else can sign on this machine, and what may be wrong in the configuration."""
+    from perdure.local.approver import unprotected_key
+
+    risk = unprotected_key(settings) if settings.execution_engine == "local" else None
+    for warning in [*([risk] if risk else []), *map(str, problems)]:
+        _print_warning(warning, as_json=as_json)
 
 
 def _print_warning(what: str, *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Final
 from uuid import uuid4
 
 from opentelemetry import propagate, trace
@@ -15,10 +14,9 @@ from perdure.client.published import PublishedEvent
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 from perdure.errors import Conflict, NotConfirmed, Unavailable, WrongArgument
+from perdure.values.event_type import type_problem
 
-__all__ = ["check_type", "new_event", "publish_event"]
-
-_NOT_IN_A_TYPE: Final = frozenset(" \t\r\n*>")
+__all__ = ["new_event", "publish_event"]
 
 
 def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
@@ -34,7 +32,8 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
     Raises:
         WrongArgument: The type cannot be a NATS subject, or an attribute or the data is wrong.
     """
-    check_type(type_)
+    if problem := type_problem(type_):
+        raise WrongArgument(problem)
     if id_ == "":
         raise WrongArgument("An event's id may not be empty: leave it out, or name one.")
     try:
@@ -51,19 +50,6 @@ def new_event(  # noqa: PLR0913, PLR0917 (the attributes of a CloudEvent)
         raise WrongArgument(f"The event is wrong: {describe_errors(error)}.") from error
     except (TypeError, ValueError) as error:
         raise WrongArgument(f"The event's data is not JSON: {error}.") from error
-
-
-def check_type(type_: str) -> None:
-    """Refuse an event type that cannot be a NATS subject.
-
-    Raises:
-        WrongArgument: It holds an empty word, a space or a wildcard.
-    """
-    if not all(type_.split(".")) or _NOT_IN_A_TYPE & set(type_):
-        raise WrongArgument(
-            f"{type_!r} cannot be an event type: write words separated by dots, such as documents.submitted, without "
-            "spaces, * and >."
-        )
 
 
 async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:

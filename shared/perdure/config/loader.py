@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
 
 from perdure.config.anchoring import anchored
 from perdure.config.instance import INSTANCE_VARIABLE
@@ -44,7 +45,19 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         where = f"{file} or a {PREFIX} variable" if file else f"A {PREFIX} variable"
         raise InvalidConfiguration(*_problems(error), heading=f"{where} is wrong:") from error
+    except SettingsError as error:
+        raise _no_json(error) from error
     return settings
+
+
+def _no_json(error: SettingsError) -> SetupError:
+    """Return the error for a variable of a section that pydantic-settings cannot read; it names the section only."""
+    section = str(error).partition('"')[2].partition('"')[0]
+    variables = sorted(name for name in os.environ if name.split("__")[0] == f"{PREFIX}{section.upper()}")
+    return SetupError(
+        f"A variable of `{section}` is not JSON: {', '.join(variables)}. Write a list as "
+        '["a", "b"] and a section as {"key": "value"}.'
+    )
 
 
 def _refuse_unknown_variables() -> None:
@@ -57,11 +70,11 @@ def _refuse_unknown_variables() -> None:
 def _problems(error: ValidationError) -> list[Problem]:
     problems = []
     for problem in error.errors():
-        location, message = problem["loc"], problem["msg"]
+        location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{nearest(str(location[-1]), _known_keys(location))}"
         elif problem["type"] == "tuple_type":
-            message = "write a list, such as [a, b]"
+            message = "write a list of names, such as [a, b]"
         what = f"{'.'.join(map(str, location))}: {message}"
         problems.append(Problem(where=source_position(*location), what=what))
     return problems

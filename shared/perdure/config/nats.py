@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from perdure.config.addresses import NATS_URL
 from perdure.config.section import Section
 
 __all__ = ["NatsSettings"]
@@ -21,7 +22,7 @@ class NatsSettings(Section):
         inbox_prefix: The subject prefix for replies, if it is not the role's own, such as `_INBOX_ingest`.
     """
 
-    servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    servers: tuple[str, ...] = (NATS_URL,)
     replicas: Literal[1, 3, 5] = 1
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None

@@ -13,12 +13,14 @@ class Problem(BaseModel):
     Attributes:
         where: The file and the line, such as ``perdure.yaml:7``; empty if no line is at fault.
         what: What is wrong, and what to do, in a sentence.
+        is_warning: Whether it may be right, so that it keeps nothing from starting.
     """
 
     model_config = ConfigDict(frozen=True)
 
     where: str = ""
     what: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from perdure.config.flow_control import FlowControl
 from perdure.config.section import Section
 from perdure.values.duration import Duration
+from perdure.values.event_type import EXAMPLE, pattern_problem
 from perdure.values.reserved import is_reserved, reserved_text
 from perdure.values.window import Window
 
@@ -20,6 +21,17 @@ def _own_name(name: str) -> str:
         raise ValueError(reserved_text("signal", name))
     return name
 
+
+def _possible(pattern: str) -> str:
+    if problem := pattern_problem(pattern):
+        raise ValueError(
+            f"no event can have this type: {problem}; {EXAMPLE}, with * for any one word or a last > for any words"
+        )
+    return pattern
+
+
+EventPattern = Annotated[str, AfterValidator(_possible)]
+"""A pattern of event types."""
 
 SignalName = Annotated[str, AfterValidator(_own_name)]
 """A signal of a workflow, which Perdure does not send itself."""
@@ -72,7 +84,7 @@ class Route(Section):
     model_config = ConfigDict(populate_by_name=True)
 
     name: str = ""
-    on: str
+    on: EventPattern
     when: str | None = None
     start: str | None = None
     signal: SignalName | None = None

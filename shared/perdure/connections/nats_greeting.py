@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["NothingListens", "is_loopback", "is_of_a_suite", "server_name", "suite_server_name"]
+__all__ = ["NothingListens", "Silent", "is_loopback", "is_of_a_suite", "server_name", "suite_server_name"]
 
 _PREFIX: Final = "perdure"  # the whole name under 0.1
 _PORT: Final = 4222
@@ -18,6 +18,10 @@ _PORT: Final = 4222
 
 class NothingListens(ConnectionError):
     """Nothing listens at an address."""
+
+
+class Silent(TimeoutError):
+    """Something listens at an address, and does not answer in time: whose server it is, is not known."""
 
 
 def suite_server_name(instance: str) -> str:
@@ -39,18 +43,23 @@ async def server_name(url: str, *, within: float) -> str | None:
 
     Raises:
         NothingListens: Nothing listens there.
+        Silent: No connection, or no greeting, in time.
     """
     host, port = _address(url)
     try:
         async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError) as error:
+    except TimeoutError as error:
+        raise Silent(f"{host}:{port}") from error
+    except OSError as error:
         raise NothingListens(f"{host}:{port}") from error
     try:
         async with asyncio.timeout(within):
             verb, _, content = (await reader.readline()).decode().partition(" ")
         return str(json.loads(content)["server_name"]) if verb == "INFO" else None
-    except (OSError, TimeoutError, ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except TimeoutError as error:
+        raise Silent(f"{host}:{port}") from error
+    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError):
         return None
     finally:
         writer.close()

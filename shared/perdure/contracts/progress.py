@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import JsonValue, NonNegativeInt, PositiveInt
 
@@ -10,26 +10,9 @@ from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 from perdure.contracts.open_words import OPEN
 from perdure.contracts.usage import RunUsage
+from perdure.values.progress_kind import ENDINGS, ProgressKind
 
 __all__ = ["ENDINGS", "Progress", "ProgressKind", "in_order"]
-
-ProgressKind = Literal[
-    "started",
-    "step_started",
-    "step_completed",
-    "step_failed",
-    "waiting",
-    "resumed",
-    "note",
-    "completed",
-    "failed",
-    "cancelled",
-    "terminated",
-    "timed_out",
-]
-
-ENDINGS: Final = frozenset[ProgressKind]({"completed", "failed", "cancelled", "terminated", "timed_out"})
-"""The last fact of a run has one of these kinds."""
 
 
 class Progress(Message):

@@ -17,15 +17,17 @@ __all__ = ["check_configuration", "refuse_problems"]
 _WITHIN: Final = 120.0  # seconds; a module that takes longer to import, even on a busy machine, does not return
 
 
-async def refuse_problems(settings: Settings) -> None:
-    """Check the configuration.
+async def refuse_problems(settings: Settings) -> list[Problem]:
+    """Check the configuration, and return the warnings.
 
     Raises:
         InvalidConfiguration: Something is wrong with it.
     """
-    if problems := await check_configuration(settings):
+    found = await check_configuration(settings)
+    if problems := [problem for problem in found if not problem.is_warning]:
         heading = f"Nothing was started. {len(problems)} problems:" if len(problems) > 1 else ""
         raise InvalidConfiguration(*problems, heading=heading)
+    return found
 
 
 async def check_configuration(settings: Settings) -> list[Problem]:

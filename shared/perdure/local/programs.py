@@ -12,20 +12,18 @@ from perdure.bus.permissions import ROLES
 from perdure.config.instance import INSTANCE_VARIABLE
 from perdure.config.project import CONFIG_VARIABLE, project_folder
 from perdure.config.settings import NatsSettings, Settings
-from perdure.config.yaml_file import config_file
 from perdure.connections.nats_greeting import suite_server_name
 from perdure.errors import SetupError
+from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.ports import Requested, choose_ports, is_free, taken
 from perdure.local.program import Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
+from perdure.local.services import SERVICES, service_of
 from perdure.local.state import Endpoints, State
 
-__all__ = ["SERVICES", "SuitePrograms", "service_of"]
-
-SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
-"""The services in start order; they stop in reverse, ingest first."""
+__all__ = ["SuitePrograms"]
 
 _SERVER_PORTS: Final = {
     "nats": {"nats": 4222, "nats_monitor": 0},
@@ -33,11 +31,6 @@ _SERVER_PORTS: Final = {
 }
 _LOCALHOST: Final = "127.0.0.1"
 _EVERY_INTERFACE: Final = {"": _LOCALHOST, "0.0.0.0": _LOCALHOST, "::": "::1"}  # noqa: S104 (it is recognised, not bound)
-
-
-def service_of(name: str) -> str:
-    """Return the service of a process: ``ingest`` for ``ingest-2``."""
-    return name.split("-", maxsplit=1)[0]
 
 
 class SuitePrograms:
@@ -51,6 +44,9 @@ class SuitePrograms:
         options: Ports that the command line requests, by name.
         environment: Variables added to the services' environment.
         instance: The id of this start of the suite.
+
+    Attributes:
+        configuration: The one that the services read.
 
     Raises:
         SetupError: A requested port is taken, or a server is not installed.
@@ -69,6 +65,7 @@ class SuitePrograms:
     ) -> None:
         self._settings, self._state, self._leases, self._names = settings, state, leases, names
         self._environment, self._instance = environment, instance
+        self.configuration = KeptConfiguration(state.folder)
         self._embedded = settings.execution_engine == "local"
         self._requested = _requested(settings, names, options)
         self._ports: dict[str, int] = {}
@@ -145,9 +142,8 @@ class SuitePrograms:
             "PERDURE_STATE": str(self._state.folder),
             f"PERDURE_{service.upper()}__HTTP_PORT": str(self._ports[name]),
             INSTANCE_VARIABLE: self._instance,
+            CONFIG_VARIABLE: str(self.configuration.file),
         }
-        if file := config_file():
-            variables[CONFIG_VARIABLE] = str(file.resolve())
         if self._embedded:
             variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://{_LOCALHOST}:{self._ports['nats']}"])
             variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(self._state.seed(service))

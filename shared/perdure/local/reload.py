@@ -12,7 +12,7 @@ from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import Changes
 from perdure.local.program_event import ProgramEvent
-from perdure.local.programs import SERVICES, service_of
+from perdure.local.services import SERVICES, service_of
 from perdure.local.suite import Suite
 
 __all__ = ["NotReloaded", "project_changes", "reload_on_change"]
@@ -57,6 +57,7 @@ async def reload_on_change(
         try:
             settings = load_settings()
             await check(settings)
+            suite.configuration.renew()
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue

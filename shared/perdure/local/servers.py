@@ -1,9 +1,7 @@
 """The embedded servers: NATS and Temporal from wheels, tuned, with their data on disk."""
 
 import json
-import shutil
 import sqlite3
-import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +10,11 @@ from typing import Any, Final
 from perdure.bus.accounts import accounts_config
 from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.config.replace_file import replace_file
-from perdure.connections.nats_greeting import NothingListens, server_name
-from perdure.errors import SetupError
+from perdure.connections.nats_greeting import NothingListens, Silent, server_name
+from perdure.local.installed import installed
 from perdure.local.program import Program, http_ready
 
-__all__ = ["installed", "nats_program", "temporal_program"]
+__all__ = ["nats_program", "temporal_program"]
 
 _DATABASE: Final = "temporal.db"
 _GREETS_WITHIN: Final = 1.0  # seconds
@@ -66,7 +64,7 @@ def nats_program(
     async def ready() -> bool:
         try:
             return await server_name(where, within=_GREETS_WITHIN) == name and await is_healthy()
-        except NothingListens:
+        except (NothingListens, Silent):
             return False
 
     return Program(
@@ -136,19 +134,3 @@ def _stored_id(database: Path, namespace: str) -> str:
 def _port_name(flag: str) -> str:
     kind = flag.removesuffix("port").removesuffix("-")
     return f"temporal_{kind}" if kind else "temporal"
-
-
-def installed(name: str, extra: str = "local") -> str:
-    """Return the path of an installed program: beside the running Python, else in PATH.
-
-    Raises:
-        SetupError: It is in neither place.
-    """
-    beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise SetupError(
-            f"{name} is not installed: pip install 'perdure[{extra}]'. Or run your own servers and set "
-            "execution_engine: temporal."
-        )
-    return found

@@ -9,16 +9,15 @@ from typing import Final
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
+from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.program_event import ProgramEvent, Ready
-from perdure.local.programs import SERVICES, SuitePrograms, service_of
+from perdure.local.programs import SuitePrograms
+from perdure.local.services import MANY, SERVICES
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Supervisor, supervised
 
-__all__ = ["MANY", "SERVICES", "Suite", "open_suite", "service_of"]
-
-MANY: Final = ("notifier", "orchestrator", "ingest")
-"""The services that may run as several processes; two of audit would write the same SQLite file."""
+__all__ = ["Suite", "open_suite"]
 
 _INSTANCE_BYTES: Final = 8
 
@@ -29,6 +28,7 @@ class Suite:
 
     supervisor: Supervisor
     endpoints: Endpoints
+    configuration: KeptConfiguration
 
 
 @asynccontextmanager
@@ -78,7 +78,7 @@ async def open_suite(
             report(event)
 
         async with supervised(started, state.folder / "logs", on_event, moved=programs.moved) as supervisor:
-            yield Suite(supervisor, programs.endpoints(pids))
+            yield Suite(supervisor, programs.endpoints(pids), programs.configuration)
 
 
 def _processes(replicas: Mapping[str, int]) -> list[str]:

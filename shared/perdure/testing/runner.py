@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryObjects
 from perdure.connections.temporal_internals import activity_name, workflow_name
-from perdure.local.servers import installed
+from perdure.local.installed import installed
 from perdure.testing.given_settings import given_settings
 from perdure.testing.live_run import LiveRun
 from perdure.testing.mistakes import Mistakes

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +15,7 @@ from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
 from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Comparison
+from perdure.verify.options import AsJson, Ended, Events, RunsPerEvent, Within
 from perdure.verify.records import Expected
 from perdure.verify.report import show_json, show_report
 from perdure.verify.settling import wait_for_verdict
@@ -31,14 +31,12 @@ _app = typer.Typer(
 
 @_app.command(epilog="Exit codes: 0 all checks passed, 1 something is violated, 2 wrong usage.")
 def _verify(
-    events: Annotated[
-        Path | None, typer.Option(help='File of lines {"id": …, "type": …}; default: all in EVENTS.')
-    ] = None,
-    runs_per_event: Annotated[int, typer.Option(min=1, help="Expect at least so many matching routes per event.")] = 1,
-    within: Annotated[str, typer.Option(help="Wait this long until all checks pass, e.g. 30s or 2m.")] = "30s",
+    events: Events = None,
+    runs_per_event: RunsPerEvent = 1,
+    within: Within = "30s",
     *,
-    ended: Annotated[bool, typer.Option("--ended", help="An open run is a violation, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    ended: Ended = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check that every event became exactly one run or one dead letter.
 

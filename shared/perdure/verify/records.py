@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from perdure.contracts import ProgressKind
+from perdure.values.progress_kind import ProgressKind
 
 __all__ = [
     "Command",

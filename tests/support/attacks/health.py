@@ -2,7 +2,7 @@
 
 import httpx2
 
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.attacks.honest import HonestTraffic
 from tests.support.attacks.suite import AttackedSuite
 from tests.support.command_line import perdure_of, printed

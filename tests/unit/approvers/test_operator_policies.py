@@ -43,6 +43,7 @@ def test_a_condition_may_demand_roles_vetoes_and_own_keys() -> None:
     [
         ("action.amount >", r"approvals\.policies\.Refund\.tighten\.0\.when is not CEL"),
         ("data.amount > 1", r"uses data, which no request has"),
+        ("action.to.startswith('A')", r"when calls startswith, which CEL does not have: did you mean startsWith"),
     ],
 )
 def test_a_condition_that_cannot_be_read_is_an_error_with_its_key(when: str, sentence: str) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey, policy_problems
+from perdure.approvers import Approver, Away, Directory, Proxy, PublicKey, SigningKey, policy_problems, unknown_workflow
 from perdure.contracts import Policy
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -24,7 +24,7 @@ PEOPLE = Directory(
 
 
 def problems(policy: dict[str, Any], known: Directory = PEOPLE, workflow: str = "Refund") -> list[str]:
-    return policy_problems({workflow: Policy.model_validate(policy)}, known, NOW, workflows=["Refund", "Order"])
+    return policy_problems({workflow: Policy.model_validate(policy)}, known, NOW)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,12 @@ def test_a_policy_that_cannot_work_is_reported_with_its_key(policy: dict[str, An
     assert found.startswith(f"approvals.policies.Refund: {problem}")
 
 
-def test_a_policy_of_an_unknown_workflow_is_reported_unless_the_workflows_are_not_known() -> None:
-    assert problems({}, workflow="Refnud") == [
+def test_a_policy_of_an_unknown_workflow_is_named_with_the_nearest_one() -> None:
+    assert unknown_workflow("Refnud", ["Refund", "Order"]).startswith(
         "approvals.policies.Refnud: no module registers a workflow Refnud: did you mean Refund?"
-    ]
-    assert policy_problems({"Refnud": Policy()}, PEOPLE, NOW) == []
+    )
+    assert unknown_workflow("Order", ["Refund", "Order"]) == ""
+    assert unknown_workflow("*", []) == ""
 
 
 def test_a_proxy_lets_people_without_a_key_of_their_own_vote_unless_the_policy_refuses_proxies() -> None:

@@ -1,7 +1,9 @@
 """The command line as a whole: options on either side, errors as text or JSON, exit codes, version."""
 
 import json
+import os
 import re
+import subprocess
 from importlib.metadata import version
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -13,6 +15,7 @@ from typer.testing import CliRunner, Result
 from perdure.cli.app import app
 from perdure.cli.exit_codes import NO, NOT_FOUND, PENDING, UNREACHABLE, USAGE, code_of
 from perdure.errors import NotFound, NotKept, Pending, PerdureError, SetupError, Unavailable, WrongArgument
+from tests.support.binaries import binary
 
 
 def perdure(*arguments: str) -> Result:
@@ -100,6 +103,24 @@ def test_standard_input_that_cannot_be_read_is_a_sentence(
     result = perdure(*command.split())
 
     assert (text in result.stderr, result.exit_code) == (True, USAGE), result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_full_disk_is_named(options: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [binary("perdure"), "routes", "list", *options],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PERDURE_ROUTES": '[{"on": "a", "start": "A"}]'},
+        )
+
+    assert ended.returncode == NO
+    assert "No space is left on the disk: make room, and try again." in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

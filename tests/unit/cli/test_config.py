@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+from perdure.approvers import SigningKey
 from tests.support.command_line import perdure
+from tests.support.people import approvers_file, directory
 
 GREETINGS = Path(__file__).parents[3] / "examples" / "greeting" / "greetings.py"
 
@@ -38,6 +40,18 @@ def test_the_problems_of_all_services_are_listed_and_up_starts_nothing(tmp_path:
     assert up.stderr.startswith("perdure: Nothing was started. 3 problems:\n")
     assert all(problem["what"] in up.stderr for problem in problems)
     assert not (tmp_path / ".perdure").exists()
+
+
+def test_what_may_be_right_is_a_warning_and_no_error(tmp_path: Path) -> None:
+    configure(tmp_path, "approvals: {policies: {Greting: {people: [ada]}}}\n")
+    approvers_file(tmp_path / ".perdure" / "approvers.yaml", directory({"ada": SigningKey.new()}))
+
+    done, as_json = perdure(tmp_path, "config", "check"), perdure(tmp_path, "config", "check", "--json")
+
+    assert done.returncode == as_json.returncode == 0
+    assert done.stdout.startswith("! perdure.yaml:2: approvals.policies.Greting: no module registers a workflow")
+    assert "did you mean Greeting?" in done.stdout
+    assert json.loads(as_json.stdout)["is_warning"]
 
 
 def test_what_does_not_fit_the_settings_is_listed_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,11 @@ def test_modules_that_cannot_be_read_are_a_bad_finding_and_the_policies_are_chec
     Path("people.yaml").write_text("approvers: {ada: {keys: []}}")
     Path("perdure.yaml").write_text("workflows: [nowhere]\napprovals: {policies: {Any: {people: [bob]}}}")
 
-    found = findings()
+    result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
 
-    assert "nowhere cannot be imported" in found["workflow modules"]["detail"]
-    assert not found["approval policies"]["good"]
+    found = [it["detail"] for it in map(json.loads, result.stdout.splitlines()) if it["what"] == "configuration"]
+    assert any("perdure.yaml:1: The workflow module nowhere cannot be imported" in detail for detail in found)
+    assert any("perdure.yaml:2: approvals.policies.Any: the approvers file knows no bob" in detail for detail in found)
 
 
 async def test_a_service_of_another_suite_is_not_called_ready(suite: Endpoints) -> None:
@@ -130,6 +132,17 @@ async def test_a_nats_server_of_another_house_is_a_bad_finding(suite: Endpoints,
     assert f"is not this suite's server ({house})" in found.detail
 
 
+async def test_a_nats_server_that_does_not_answer_is_not_called_foreign(
+    suite: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.cli.check_suite._PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", port(suite.nats))):
+        found = (await checked())["nats"]
+
+    assert not found.good
+    assert found.detail.startswith(f"the server at {suite.nats} does not answer within 0.1 s")
+
+
 async def test_without_a_suite_the_finding_says_who_answers_at_the_standard_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -137,7 +150,7 @@ async def test_without_a_suite_the_finding_says_who_answers_at_the_standard_addr
     async with stranger(greeting("perdure-theirs"), waits=False) as where:
         nats = Settings().nats.model_copy(update={"servers": (f"nats://{where}",)})
         nats = nats.model_construct(_fields_set=set(), **nats.model_dump())
-        found = {it.what: it for it in await check_suite(Settings().model_copy(update={"nats": nats}))}["nats"]
+        found = {it.what: it for it in await check_suite(Settings().model_copy(update={"nats": nats}))}["suite"]
 
     assert not found.good
     assert "No suite runs in this folder (looked for .perdure in" in found.detail

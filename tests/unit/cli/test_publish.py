@@ -68,6 +68,15 @@ def test_a_stored_event_that_nobody_answers_about_is_not_to_be_published_again()
 
 
 @pytest.mark.usefixtures("bus")
+def test_where_the_event_is_stored_is_printed_before_the_wait_in_json_too() -> None:
+    waited = publish("a.b", "--id", "42", "--wait", "--within", "50ms", "--json")
+
+    stored, error = map(json.loads, waited.stderr.splitlines())
+    assert (stored["id"], stored["stream_sequence"], error["exit_code"]) == ("42", 1, 3)
+    assert waited.stdout == ""
+
+
+@pytest.mark.usefixtures("bus")
 @pytest.mark.parametrize("type_", ["", "a b", "a..b", ".a", "a.*", "a.>", "a."])
 def test_a_type_that_is_no_subject_is_refused(type_: str) -> None:
     refused = publish(type_)

@@ -129,6 +129,27 @@ def test_an_operator_cancels_an_open_run_and_is_refused_an_ended_one(bus: Bus) -
     assert "Order-2 has ended before: completed" in late.stderr
 
 
+def test_a_signal_to_an_unknown_run_is_sent_only_if_it_shall_come_early(bus: Bus) -> None:
+    publish(bus, progress(1, "started"))
+
+    unknown = perdure("runs", "signal", "Order-9", "paid")
+    known, early = perdure("runs", "signal", "Order-1", "paid"), perdure("runs", "signal", "Order-9", "paid", "--early")
+
+    assert (unknown.exit_code, unknown.stdout) == (4, "")
+    assert "with --early it is sent to Order-9" in unknown.stderr
+    assert (known.exit_code, early.exit_code) == (0, 0)
+    assert "Sent paid to Order-9" in early.stdout
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_stream_that_does_not_exist_is_wrong_usage() -> None:
+    result = perdure("audit", "tail", "--stream", "NOPE")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert all(name in result.stderr for name in ("DECISIONS", "PROGRESS", "EVENTS"))
+    assert "did you mean DECISIONS?" in perdure("audit", "tail", "--stream", "DECISION").stderr
+
+
 def test_a_step_whose_tool_failed_is_shown_as_failed_and_facts_by_their_numbers(bus: Bus) -> None:
     publish(bus, progress(1, "started"), progress(1, "step_completed", 3, step="buy", error="sold out"))
     publish(bus, progress(1, "step_started", 2, step="buy"))

@@ -51,6 +51,8 @@ def test_variables_win_over_the_file_and_leave_the_rest(monkeypatch: pytest.Monk
         ("mcp: {servers: {x: {comand: a}}}", "did you mean command"),
         ("temporal: {port: many}", "temporal.port"),
         ("routes: [", "not YAML"),
+        ("workflows: greetings", r"perdure.yaml:1: workflows: write a list of names, such as \[a, b\]"),
+        ("routes: [{on: a, start: A, signal: b}]", r"perdure.yaml:1: routes.0: a route has one of"),
     ],
 )
 def test_an_error_is_reported_with_its_key(text: str, message: str) -> None:
@@ -60,10 +62,52 @@ def test_an_error_is_reported_with_its_key(text: str, message: str) -> None:
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("on", "problem"),
+    [
+        ("'>.x'", "`>` may only be the last word"),
+        ("a.b>", "`b>` holds `>`, which stands for words only by itself"),
+        ("a.*b", "`*b` holds `*`, which stands for a word only by itself"),
+        ("people. arrived", "' arrived' holds a space"),
+        ('"people.\\tarrived"', r"'\tarrived' holds a space"),
+        ("people..arrived", "a word between its dots is empty"),
+        (".people", "a word between its dots is empty"),
+        ("''", "a word between its dots is empty"),
+    ],
+)
+def test_an_event_type_that_no_event_can_have_is_refused_with_its_line(on: str, problem: str) -> None:
+    write(f"routes:\n  - {{on: a, start: A}}\n  - {{on: {on}, start: B}}\n")
+
+    with pytest.raises(SetupError) as raised:
+        load_settings()
+
+    assert f"perdure.yaml:3: routes.1.on: no event can have this type: {problem}" in str(raised.value)
+    assert "write words separated by dots, such as documents.submitted" in str(raised.value)
+
+
+@pytest.mark.parametrize("on", ["'>'", "'*'", "a.*.b", "a.>", "a-b.ü"])
+def test_patterns_of_event_types_are_read(on: str) -> None:
+    write(f"routes: [{{on: {on}, start: A}}]")
+
+    assert load_settings().routes[0].on == on.strip("'")
+
+
 def test_an_unknown_variable_is_reported_with_the_nearest_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERDURE_NATZ__SERVERS", "[]")
 
     with pytest.raises(SetupError, match="did you mean PERDURE_NATS"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("PERDURE_WORKFLOWS", "greetings"), ("PERDURE_NATS", "x"), ("PERDURE_NATS__SERVERS", "nats://a")]
+)
+def test_a_variable_of_several_values_that_is_no_json_is_reported(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(SetupError, match=rf"A variable of `(workflows|nats)` is not JSON: {name}\. Write a list as"):
         load_settings()
 
 

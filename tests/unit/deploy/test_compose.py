@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from perdure.config.settings import ServiceSettings
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from perdure.runtime.endpoints import Health, endpoints
 from tests.support.deploy_files import COMPOSE, DEPLOY, PORTS, ROOT, compose, loaded, read, run, service_of, volumes_of
 

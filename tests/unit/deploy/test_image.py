@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.deploy_files import DEPLOY, PORTS, ROOT, run
 
 

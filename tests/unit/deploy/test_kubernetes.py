@@ -9,7 +9,7 @@ from perdure.approvers import ApproversFile, Directory
 from perdure.config.loader import load_settings
 from perdure.config.settings import ServiceSettings
 from perdure.errors import SetupError
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.deploy_files import (
     DEPLOY,
     KUBERNETES,

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 
 from perdure.bus.jetstream.subscriptions import _Metrics
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.deploy_files import DEPLOY, PORTS, read
 
 

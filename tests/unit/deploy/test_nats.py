@@ -10,7 +10,7 @@ from perdure.bus.accounts import KEY_VARIABLES, key_variable
 from perdure.bus.permissions import ROLES
 from perdure.cli.app import app
 from perdure.local.nkeys import public_nkey, seed_file
-from perdure.local.suite import SERVICES
+from perdure.local.services import SERVICES
 from tests.support.deploy_files import COMPOSE, DEPLOY, ROOT, compose, generated, service_of, volumes_of, workloads
 
 NATS = DEPLOY / "nats"

@@ -113,7 +113,7 @@ def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
         ({"signal": "s", "workflow_id": "order-{data.order}"}, "bad_data", "data.order"),
         ({"on": "orders.>", "start": "A"}, "no_route", "orders.>"),
         ({"start": "A", "input": {"x": "data.nope"}}, "bad_expression", r"input\.x: data\.nope"),
-        ({"start": "A", "input": "1.0 / 0.0"}, "bad_expression", "JSON cannot hold"),
+        ({"start": "A", "input": "double(data.pages) / 0.0"}, "bad_expression", "JSON cannot hold"),
         ({"start": "A", "priority": "data.pages + 3"}, "bad_expression", "6, not a whole number from 1 to 5"),
         ({"start": "A", "not_before": "data.path"}, "bad_expression", "not a time"),
         ({"start": "A", "fairness_key": "{data.tenant}"}, "bad_data", "data.tenant"),

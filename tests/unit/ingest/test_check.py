@@ -23,6 +23,24 @@ from perdure_ingest.check import find_problems
         ),
         ('{on: a, start: A, when: "data."}', "`when` is not CEL: "),
         ('{on: a, start: A, schema: "no_such_module:Order"}', "`schema` no_such_module:Order cannot be loaded: Mod"),
+        (
+            "{on: a, start: A, when: \"data.name.startswith('A')\"}",
+            "`when` calls startswith, which CEL does not have: did you mean startsWith?",
+        ),
+        (
+            '{on: a, start: A, input: {x: "lower(data.x)"}}',
+            "`input.x` calls lower, which CEL does not have; ",
+        ),
+        ('{on: a, start: A, when: "1"}', "`when: 1` gives 1, not true or false"),
+        ('{on: a, start: A, priority: "7"}', "`priority: 7` gives 7, not a whole number from 1 to 5"),
+        ("{on: a, start: A, not_before: \"'soon'\"}", "`not_before: 'soon'` gives 'soon': not a time"),
+        ('{on: a, start: A, flow: {key: "[1]", max_open: 1}}', "`flow.key` needs text, a number, true or false, but"),
+        ('{on: a, start: A, input: "1 / 0"}', "`input: 1 / 0` fails: "),
+        (
+            '{on: a, start: A, workflow_id: "o-{data.name.first[0}"}',
+            "`workflow_id: o-{data.name.first[0}` uses data.name.first[0, which names no field: write names with dots",
+        ),
+        ('{on: a, start: A, fairness_key: "{data.tags[0]}"}', "`fairness_key: {data.tags[0]}` uses data.tags[0], "),
     ],
 )
 def test_each_wrong_route_is_a_problem_at_its_line(

@@ -5,8 +5,9 @@ import socket
 import pytest
 
 from perdure.connections.nats_greeting import NothingListens, is_loopback, server_name
-from perdure.local.house import ServiceState, nats_house, service_state
+from perdure.local.nats_house import nats_house
 from perdure.local.program import http_ready
+from perdure.local.service_house import ServiceState, service_state
 from tests.support.ports import free_port
 from tests.support.strangers import greeting, http, ready, stranger
 
@@ -62,6 +63,13 @@ async def test_a_suite_is_not_ready_because_another_suite_answers_on_its_port() 
 async def test_a_nats_server_is_known_by_its_greeting(answer: bytes, house: str) -> None:
     async with stranger(answer, waits=False) as where:
         assert await nats_house(f"nats://{where}", "ours", within=WITHIN) == house
+
+
+async def test_a_nats_server_that_does_not_greet_in_time_is_silent_and_no_stranger() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"nats://127.0.0.1:{server.getsockname()[1]}"
+
+        assert await nats_house(url, "ours", within=0.1) == "silent"
 
 
 async def test_nothing_greets_where_nothing_listens() -> None:

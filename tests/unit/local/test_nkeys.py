@@ -7,8 +7,8 @@ from perdure.errors import SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
+from perdure.local.services import SERVICES
 from perdure.local.state import State
-from perdure.local.suite import SERVICES
 from tests.support.state_holder import another_suite
 from tests.support.suite_programs import suite_programs
 

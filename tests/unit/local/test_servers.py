@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import SetupError
-from perdure.local.servers import installed, nats_program
+from perdure.local.installed import installed
+from perdure.local.servers import nats_program
 
 
 def test_a_missing_server_is_reported_with_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

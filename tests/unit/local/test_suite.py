@@ -8,8 +8,9 @@ from perdure.errors import SetupError
 from perdure.local.program import Program
 from perdure.local.program_event import Ready
 from perdure.local.programs import SuitePrograms
+from perdure.local.services import SERVICES
 from perdure.local.state import Endpoints, read_endpoints
-from perdure.local.suite import SERVICES, open_suite
+from perdure.local.suite import open_suite
 from perdure.local.supervisor import Supervisor
 from tests.support.programs import EventRecorder, steady
 from tests.support.suite_programs import suite_programs

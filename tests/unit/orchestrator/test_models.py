@@ -33,7 +33,10 @@ def test_the_error_for_an_unusable_model_names_the_model(name: str, monkeypatch:
         ({"openai": {"api_key_variable": "NO_SUCH_KEY"}}, "openai:gpt-5", "no key: NO_SUCH_KEY is empty"),
         ({"openai": {"api_key_file": "nowhere"}}, "openai:gpt-5", "api_key_file cannot be read: .*nowhere"),
         ({"deepseek": {"base_url": "http://h/v1", "api_key_variable": "HOME"}}, "deepseek:m", "argument 'base_url'"),
-        ({}, "antropic:claude", "did you mean anthropic"),
+        ({}, "antropic:claude", "cannot be used: there is no provider antropic: did you mean anthropic"),
+        ({}, "gpt-5", "cannot be used: it names no provider: write one before it, as in openai:MODEL, or offline$"),
+        ({}, "openai", "cannot be used: it names no provider"),
+        ({}, "deepseek:m", "cannot be used: it needs a key: set the variable DEEPSEEK_API_KEY, or name another one as"),
     ],
 )
 def test_the_error_for_a_wrong_provider_names_the_setting_to_fix(
@@ -59,7 +62,7 @@ def test_an_incomplete_known_provider_gets_no_suggestion_of_another() -> None:
     with pytest.raises(UnknownModel) as refused:
         Models(LlmSettings()).named("ollama:qwen3")
 
-    assert "Is it the provider" not in str(refused.value)
+    assert "there is no provider" not in str(refused.value)
 
 
 def test_keys_from_files_and_variables_are_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,10 @@ from perdure.contracts import (
     to_token,
 )
 from perdure.contracts.instant import Instant
+from perdure.values.request_state import RequestState
 
 __all__ = ["EscalatedTo", "RequestRecord", "RequestState", "request_records"]
 
-RequestState = Literal["open", "approved", "rejected", "expired", "withdrawn"]
 """``expired``: nobody decided in time; ``withdrawn``: the run closed the request, or ended."""
 
 

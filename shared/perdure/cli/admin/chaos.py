@@ -1,5 +1,7 @@
 """``perdure admin chaos``: load while parts are killed at random, and a verdict from outside."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import shutil
@@ -9,28 +11,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.chaos.own_suite import own_suite
-from perdure.chaos.plan import VICTIMS, Planned, plan_given, plan_probes
-from perdure.chaos.play import play_chaos
-from perdure.cli.admin.chaos_display import ChaosDisplay
-from perdure.cli.admin.check import VERIFIER, needs_parts
+from perdure.chaos.plan import VICTIMS
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import INTERRUPTED
 from perdure.cli.output import console
 from perdure.cli.replicas import Replicas, read_replicas
 from perdure.cli.signals import cancel_on_signal
-from perdure.config.loader import load_settings
-from perdure.config.settings import Settings
-from perdure.local.discovery import discover
-from perdure.local.state import read_endpoints
-from perdure.local.suite import service_of
 from perdure.runtime.stderr import print_error
-from perdure.values.duration import parse_duration
-from perdure.verify.expectation import write_expected
+
+if TYPE_CHECKING:
+    from perdure.chaos.plan import Planned
+    from perdure.config.settings import Settings
 
 __all__ = ["read_victims", "register"]
 
@@ -75,6 +70,11 @@ def register(app: typer.Typer) -> None:
 
         Uses the suite that runs on this state folder, or else starts one and removes it afterwards.
         """
+        from perdure.chaos.plan import plan_given, plan_probes
+        from perdure.cli.admin.check import needs_parts
+        from perdure.config.loader import load_settings
+        from perdure.local.state import read_endpoints
+
         needs_parts()
         processes, victims = read_replicas(replicas), read_victims(kill)
         apart, bound = _duration(every, "--every"), _duration(within, "--within")
@@ -108,6 +108,8 @@ def read_victims(text: str) -> list[str]:
 
 
 def _duration(text: str, option: str) -> timedelta:
+    from perdure.values.duration import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -117,6 +119,9 @@ def _duration(text: str, option: str) -> timedelta:
 def _check(
     settings: Settings, victims: Sequence[str], *, runs: bool, given: tuple[str | None, str | None], replicas: str
 ) -> None:
+    from perdure.local.services import service_of
+    from perdure.local.state import read_endpoints
+
     type_, data = given
     if not runs:
         if type_ is not None or data is not None:
@@ -142,6 +147,9 @@ async def _on_running(order: _ChaosOptions, settings: Settings) -> int:
 
 
 async def _on_own(order: _ChaosOptions, replicas: dict[str, int], *, keep: bool) -> int:
+    from perdure.chaos.own_suite import own_suite
+    from perdure.cli.admin.chaos_display import ChaosDisplay
+
     async with _folder(keep=keep) as (folder, keeps):
         display = ChaosDisplay(as_json=order.as_json)
         async with own_suite(folder, replicas=replicas, report=display.suite) as settings:
@@ -169,6 +177,11 @@ async def _folder(*, keep: bool) -> AsyncIterator[tuple[Path, Callable[[bool], N
 
 
 async def _play(order: _ChaosOptions, settings: Settings, folder: Path) -> int:
+    from perdure.chaos.play import play_chaos
+    from perdure.cli.admin.chaos_display import ChaosDisplay
+    from perdure.local.discovery import discover
+    from perdure.verify.expectation import write_expected
+
     expected = folder / "events.jsonl"
     write_expected(expected, [event.expected for event in order.events])
     with console.status("") as status:
@@ -185,6 +198,8 @@ async def _play(order: _ChaosOptions, settings: Settings, folder: Path) -> int:
 
 
 async def _verified(expected: Path, order: _ChaosOptions) -> int:
+    from perdure.cli.admin.check import VERIFIER
+
     arguments = ["--events", str(expected), "--ended", "--within", f"{order.within.total_seconds()}s"]
     arguments += ["--json"] if order.as_json else []
     verifier = await asyncio.create_subprocess_exec(*VERIFIER, *arguments)

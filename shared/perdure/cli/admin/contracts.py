@@ -1,19 +1,23 @@
 """``perdure admin contracts``: exports the schemas of all messages, and compares them with the code."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.asyncapi import VERSION, Difference, contract_files, differences, read_files
 from perdure.cli.client import Json
 from perdure.cli.command_group import new_group
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console
 from perdure.runtime.stderr import print_error
+
+if TYPE_CHECKING:
+    from perdure.asyncapi import Difference
 
 __all__ = ["register"]
 
@@ -35,6 +39,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Write the contract of this version, unless it breaks others."""
+        from perdure.asyncapi import VERSION, contract_files
+
         folder, code = to / f"v{VERSION}", contract_files()
         found = _compare(folder, code, as_json=as_json)
         for file in sorted({difference.file for difference in found}):
@@ -48,6 +54,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Compare the published contract with the code."""
+        from perdure.asyncapi import VERSION, contract_files
+
         if _compare(against / f"v{VERSION}", contract_files(), as_json=as_json):
             print_error("The code differs from the published contract: perdure admin contracts export")
             raise typer.Exit(NO)
@@ -55,6 +63,8 @@ def register(app: typer.Typer) -> None:
 
 def _compare(folder: Path, code: Mapping[str, str], *, as_json: bool) -> list[Difference]:
     """Print the differences and return them; a breaking one ends the command."""
+    from perdure.asyncapi import differences, read_files
+
     found = differences(read_files(folder), code)
     _print(folder, found, as_json=as_json)
     if any(difference.breaking for difference in found):

@@ -5,16 +5,10 @@ from typing import Annotated, Final
 
 import typer
 
-from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config, key_variable
-from perdure.bus.jetstream.provision import provision
-from perdure.bus.permissions import ROLES
 from perdure.cli.client import open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.output import console
-from perdure.config.loader import load_settings
 from perdure.errors import NotFound
-from perdure.local.nkeys import ensure_nkeys
-from perdure.local.state import State
 from perdure.values.nearest import nearest
 
 __all__ = ["register"]
@@ -34,6 +28,10 @@ def register(app: typer.Typer) -> None:
 @_nats.command(epilog="Example: perdure admin nats keys --to deploy/nats/nkeys")
 def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] = _FOLDER) -> None:
     """Make missing nkey seeds, and print variables for nats-server."""
+    from perdure.bus.accounts import key_variable
+    from perdure.bus.permissions import ROLES
+    from perdure.local.nkeys import ensure_nkeys
+
     public = ensure_nkeys(to, ROLES)
     file = to / _PUBLIC
     file.write_text("".join(f"{key_variable(role)}={nkey}\n" for role, nkey in public.items()))
@@ -44,6 +42,10 @@ def keys(to: Annotated[Path, typer.Option(help="The folder that holds them.")] =
 @_nats.command(epilog="Example: perdure admin nats seed operator")
 def seed(role: Annotated[str, typer.Argument(help="Such as bot or operator.")]) -> None:
     """Print the path of a role's seed, under `perdure up`."""
+    from perdure.bus.permissions import ROLES
+    from perdure.config.loader import load_settings
+    from perdure.local.state import State
+
     if role not in ROLES:
         raise NotFound(f"There is no role {role}{nearest(role, ROLES)}")
     typer.echo(State(load_settings().state).seed(role))
@@ -52,6 +54,8 @@ def seed(role: Annotated[str, typer.Argument(help="Such as bot or operator.")]) 
 @_nats.command("accounts", epilog="Example: perdure admin nats accounts > deploy/nats/accounts.conf")
 def print_accounts() -> None:
     """Print the accounts and permissions as nats-server reads them."""
+    from perdure.bus.accounts import KEY_VARIABLES, USER_INCLUDES, accounts_config
+
     typer.echo(_HEAD + accounts_config(KEY_VARIABLES, USER_INCLUDES), nl=False)
 
 
@@ -63,5 +67,8 @@ def provision_streams() -> None:
 
 
 async def _provision() -> None:
+    from perdure.bus.jetstream.provision import provision
+    from perdure.config.loader import load_settings
+
     async with open_bus() as bus:
         await provision(bus.js, "operator", replicas=load_settings().nats.replicas)

@@ -1,37 +1,35 @@
 """``perdure approve``, ``reject`` and ``withdraw``: show a request, ask, and publish a signed decision."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
 
-from perdure.approvers import ApproversFile, SigningKey, check_digest, check_seen
-from perdure.approvers.enrolment import find_key
-from perdure.bus import Bus
-from perdure.bus.views.requests import find_open_request
-from perdure.cli.approvals.options import RequestId
-from perdure.cli.approvals.text import facts_of
+from perdure.cli.approvals.options import Approver, Key, RequestId
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, plain, print_json
-from perdure.client.deciding import Choice, publish_decision
-from perdure.config.loader import load_settings
-from perdure.contracts import LONGEST_COMMENT, ApprovalRequested, Receipt
 from perdure.errors import Pending, SetupError, WrongArgument
 from perdure.values.printable import one_line
 from perdure.values.short_code import request_word
 
-__all__ = ["Approver", "Choice", "Key", "decide_request", "register", "signer"]
+if TYPE_CHECKING:
+    from perdure.approvers import SigningKey
+    from perdure.bus import Bus
+    from perdure.client.deciding import Choice
+    from perdure.contracts import ApprovalRequested, Receipt
+
+__all__ = ["decide_request", "register", "signer"]
 
 _RECEIPT_WITHIN: Final = 30.0  # seconds
 _EXIT_CODES: Final = (
     "Exit codes: 0 the decision counts, 1 it does not (see the reason), 3 it is stored, not judged yet: do not repeat."
 )
 
-Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
-Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
 Digest = Annotated[
     str | None, typer.Option(help="The start of the digest that you saw; then nothing is asked.", show_default=False)
 ]
@@ -88,6 +86,8 @@ async def decide_request(  # noqa: PLR0913 (the parts of a decision)
         Pending: No receipt came in time; the decision is stored and will be judged.
         Unavailable: NATS does not confirm that it is stored.
     """
+    from perdure.client.deciding import publish_decision
+
     try:
         return await publish_decision(
             bus, request, choice, approver=approver, key=key, comment=comment, within=_RECEIPT_WITHIN
@@ -98,6 +98,9 @@ async def decide_request(  # noqa: PLR0913 (the parts of a decision)
 
 def _why() -> str:
     """Return why a decision may be waiting, as far as this folder shows it."""
+    from perdure.approvers import ApproversFile
+    from perdure.config.loader import load_settings
+
     try:
         ApproversFile(load_settings().approvers_file).current()
     except SetupError as error:
@@ -106,6 +109,8 @@ def _why() -> str:
 
 
 def _short_enough(comment: str) -> str:
+    from perdure.contracts import LONGEST_COMMENT
+
     if len(comment) > LONGEST_COMMENT:
         raise typer.BadParameter(f"at most {LONGEST_COMMENT:,} characters, not {len(comment):,}")
     return comment
@@ -126,6 +131,9 @@ def _decide(  # noqa: PLR0913 (what a decision says)
         DigestMismatch: The request has another digest, or shows something else than its digest is about.
         SetupError: There is no digest, and nobody to ask.
     """
+    from perdure.approvers import check_seen
+    from perdure.cli.approvals.text import facts_of
+
     request = run_command(_find(request_id))
     if digest is not None:
         check_seen(request, digest)
@@ -142,6 +150,9 @@ def _decide(  # noqa: PLR0913 (what a decision says)
 
 
 async def _find(request_id: str) -> ApprovalRequested:
+    from perdure.approvers import check_digest
+    from perdure.bus.views.requests import find_open_request
+
     async with open_bus() as bus:
         request = await find_open_request(bus, request_id)
     check_digest(request)
@@ -160,6 +171,10 @@ def signer(approver: str | None, key: Path | None) -> tuple[str, SigningKey]:
         SetupError: There is no such key, or there are several.
         WrongArgument: The file that is named is none.
     """
+    from perdure.approvers import SigningKey
+    from perdure.approvers.enrolment import find_key
+    from perdure.config.loader import load_settings
+
     if key is None:
         return find_key(load_settings().keys_folder, approver)
     if not key.is_file():

@@ -1,13 +1,13 @@
 """``perdure approvals delegate``: sets who votes for somebody who is away."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from perdure.approvers import Away
-from perdure.cli.admin_acts import change_of, record_change
-from perdure.cli.approvers.file import File, approvers_file
+from perdure.cli.approvers.options import File
 from perdure.cli.output import console, local_day
 from perdure.errors import NotFound
 
@@ -27,6 +27,10 @@ def register(app: typer.Typer) -> None:
         back: Annotated[bool, typer.Option("--back", help="They are back.")] = False,
     ) -> None:
         """Set who votes for somebody who is away, from now on."""
+        from perdure.approvers import Away
+        from perdure.cli.admin_acts import change_of, record_change
+        from perdure.cli.approvers.file import approvers_file
+
         if back == bool(to):
             raise typer.BadParameter("name a delegate with --to, or use --back")
         if name in (to or ()):

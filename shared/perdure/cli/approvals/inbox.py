@@ -4,8 +4,7 @@ import sys
 
 import typer
 
-from perdure.cli.approvals.decide import Approver, Key, signer
-from perdure.cli.approvals.options import Workflow
+from perdure.cli.approvals.options import Approver, Key, Workflow
 from perdure.cli.client import open_bus, run_command
 from perdure.errors import SetupError
 
@@ -24,8 +23,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _show(approver: str | None, key: Key, workflow: str | None) -> None:
+    from perdure.cli.approvals.decide import signer
+
     try:
-        from perdure.cli.approvals.inbox_screen import Inbox  # noqa: PLC0415 (an extra, and slow to import)
+        from perdure.cli.approvals.inbox_screen import Inbox
     except ModuleNotFoundError as error:
         raise SetupError("The inbox is drawn by Textual: pip install 'perdure[inbox]'.") from error
     who, signing = signer(approver, key)

@@ -15,10 +15,11 @@ from perdure.approvers import SigningKey
 from perdure.bus import Bus
 from perdure.bus.views.request_record import RequestRecord
 from perdure.bus.views.requests import RequestFilter, list_requests
-from perdure.cli.approvals.decide import Choice, decide_request
+from perdure.cli.approvals.decide import decide_request
 from perdure.cli.approvals.records import record_facts, votes_text
 from perdure.cli.approvals.text import deadline_text, facts_of
 from perdure.cli.output import age, cell, facts_text
+from perdure.client.deciding import Choice
 from perdure.contracts import LONGEST_COMMENT, ApprovalRequested
 from perdure.errors import PerdureError
 from perdure.values.printable import one_line, printable

@@ -1,22 +1,24 @@
 """``perdure approvals list``: approval requests, open ones by default."""
 
-from typing import Annotated, Final, get_args
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 
-from perdure.approvers import ApproversFile, Directory
-from perdure.bus.views.request_record import RequestRecord, RequestState
-from perdure.bus.views.requests import RequestFilter, list_requests
 from perdure.cli.approvals.options import Workflow
-from perdure.cli.approvals.records import record_json, votes_text
-from perdure.cli.approvals.text import approvers_text, deadline_text
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import age, console, local_day, table
 from perdure.cli.times import Since
-from perdure.config.loader import load_settings
 from perdure.errors import NotFound
 from perdure.values.nearest import nearest
+from perdure.values.request_state import RequestState
 from perdure.values.short_code import request_word
+
+if TYPE_CHECKING:
+    from perdure.approvers import Directory
+    from perdure.bus.views.request_record import RequestRecord
+    from perdure.bus.views.requests import RequestFilter
 
 __all__ = ["register"]
 
@@ -46,6 +48,9 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """List open approval requests, oldest first, or settled ones."""
+        from perdure.bus.views.requests import RequestFilter
+        from perdure.cli.approvals.records import record_json
+
         selection = RequestFilter(
             workflow=workflow,
             state=None if state == "all" else state,  # type: ignore[arg-type]  # checked by _state
@@ -66,6 +71,9 @@ def register(app: typer.Typer) -> None:
 
 def _known(person: str | None) -> Directory | None:
     """Return the approvers, if they matter, and refuse somebody whom they do not know."""
+    from perdure.approvers import ApproversFile
+    from perdure.config.loader import load_settings
+
     if person is None:
         return None
     file = ApproversFile(load_settings().approvers_file)
@@ -76,11 +84,16 @@ def _known(person: str | None) -> Directory | None:
 
 
 async def _list(selection: RequestFilter, known: Directory | None) -> list[RequestRecord]:
+    from perdure.bus.views.requests import list_requests
+
     async with open_bus() as bus:
         return await list_requests(bus, selection, known)
 
 
 def _row(record: RequestRecord) -> tuple[str, ...]:
+    from perdure.cli.approvals.records import votes_text
+    from perdure.cli.approvals.text import approvers_text, deadline_text
+
     request = record.request
     needs = approvers_text(request.policy)
     until = local_day(record.settled_at) if record.settled_at else deadline_text(request)

@@ -1,13 +1,16 @@
 """The arguments and options that the commands about approval requests share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perdure.cli.completion import complete_request
 
-__all__ = ["RequestId", "Workflow"]
+__all__ = ["Approver", "Key", "RequestId", "Workflow"]
 
+Approver = Annotated[str | None, typer.Option("--as", help="The approver, if there are keys of several people.")]
+Key = Annotated[Path | None, typer.Option(help="The private key, if not NAME.pem in `approvals.keys`.")]
 RequestId = Annotated[
     str,
     typer.Argument(

@@ -3,12 +3,9 @@
 import typer
 from rich.text import Text
 
-from perdure.bus import decode
 from perdure.cli.approvals.options import Workflow
-from perdure.cli.approvals.text import line
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_time, print_json
-from perdure.contracts import to_pattern
 
 __all__ = ["register"]
 
@@ -23,6 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _watch(workflow: str | None, *, as_json: bool) -> None:
+    from perdure.bus import decode
+    from perdure.cli.approvals.text import line
+    from perdure.contracts import to_pattern
+
     async with open_bus() as bus:
         async for received in bus.subscribe(f"approvals.*.{to_pattern(workflow)}.*"):
             message = decode(received.raw)

@@ -1,28 +1,24 @@
 """``perdure approvers add``: adds an approver, with a first key."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.approvers import ApproversFile
-from perdure.approvers.enrolment import enrol
-from perdure.approvers.protection import Protection
-from perdure.cli.admin_acts import change_of, record_change
-from perdure.cli.approvers.file import File, approvers_file, key_lines
-from perdure.cli.approvers.protect import Protect, choose_protection, risk_of
+from perdure.cli.approvers.options import File, Folder, Protect
 from perdure.cli.output import console
-from perdure.config.loader import load_settings
 from perdure.errors import SetupError
 
-__all__ = ["Folder", "enrol_key", "register"]
+if TYPE_CHECKING:
+    from perdure.approvers import ApproversFile
+    from perdure.values.protection import Protection
+
+__all__ = ["enrol_key", "register"]
 
 _TYPED: Final = re.compile(r"[\w@+][\w.@+-]*")  # what nobody need quote in a shell; who is known otherwise stays known
-
-Folder = Annotated[
-    Path | None, typer.Option(help="Where the private key goes, if not `approvals.keys`.", show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +35,8 @@ def register(app: typer.Typer) -> None:
         proxy: Annotated[bool, typer.Option("--proxy", help="A program that signs for people.")] = False,
     ) -> None:
         """Add an approver with a key, or roles and a key to a known one."""
+        from perdure.cli.approvers.file import approvers_file
+
         approvers = approvers_file(file)
         known = approvers.current()
         if not (name in known.approvers or name in known.proxies or _TYPED.fullmatch(name)):
@@ -59,6 +57,12 @@ def enrol_key(  # noqa: PLR0913 (what a key is)
     protect: Protection | None,
 ) -> None:
     """Make a key, and print where its halves are, who can use it, and which older keys stay valid."""
+    from perdure.approvers.enrolment import enrol
+    from perdure.cli.admin_acts import change_of, record_change
+    from perdure.cli.approvers.file import key_lines
+    from perdure.cli.approvers.protect import choose_protection, risk_of
+    from perdure.config.loader import load_settings
+
     protection, passphrase = choose_protection(protect, proxy=proxy)
     older = [
         line.key_id

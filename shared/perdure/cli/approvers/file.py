@@ -3,19 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from pydantic import BaseModel
 
 from perdure.approvers import Approver, ApproversFile, Directory
 from perdure.config.loader import load_settings
 
-__all__ = ["File", "KeyLine", "approvers_file", "key_lines"]
-
-File = Annotated[
-    Path | None, typer.Option("--file", help="The approvers file, if not the configured one.", show_default=False)
-]
+__all__ = ["KeyLine", "approvers_file", "key_lines"]
 
 
 class KeyLine(BaseModel):

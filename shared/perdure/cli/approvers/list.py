@@ -1,10 +1,17 @@
 """``perdure approvers list``: who may decide, with which key."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import typer
 
-from perdure.cli.approvers.file import File, KeyLine, approvers_file, key_lines
+from perdure.cli.approvers.options import File
 from perdure.cli.client import Json
 from perdure.cli.output import console, local_day, print_json, table
+
+if TYPE_CHECKING:
+    from perdure.cli.approvers.file import KeyLine
 
 __all__ = ["register"]
 
@@ -15,6 +22,8 @@ def register(app: typer.Typer) -> None:
     @app.command("list", epilog="Example: perdure approvers list --json")
     def list_(file: File = None, *, as_json: Json = False) -> None:
         """List approvers, their roles and their keys."""
+        from perdure.cli.approvers.file import approvers_file, key_lines
+
         lines = list(key_lines(approvers_file(file).current()))
         if as_json:
             print_json(lines)

@@ -1,19 +1,13 @@
-"""``--protect``: how a new private key is kept from other programs of its owner."""
+"""How a new private key is kept from other programs of its owner."""
 
 import sys
-from typing import Annotated
 
 import typer
 
-from perdure.approvers.protection import Protection
 from perdure.local.approver import ONE_PERSON
+from perdure.values.protection import Protection
 
-__all__ = ["Protect", "choose_protection", "risk_of"]
-
-Protect = Annotated[
-    Protection | None,
-    typer.Option(help="How the key is encrypted; on a terminal this asks.", show_default=False),
-]
+__all__ = ["choose_protection", "risk_of"]
 
 
 def choose_protection(asked: Protection | None, *, proxy: bool) -> tuple[Protection, str | None]:

@@ -1,19 +1,22 @@
 """``perdure approvers revoke``: ends the validity of a key."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from perdure.approvers import Approver, Directory, Proxy, PublicKey
-from perdure.cli.admin_acts import change_of, record_change
-from perdure.cli.approvers.file import File, approvers_file, key_lines
+from perdure.cli.approvers.options import File
 from perdure.cli.output import console, local_day
 from perdure.errors import NotFound, PerdureError
 
+if TYPE_CHECKING:
+    from perdure.approvers import Approver, Directory, Proxy, PublicKey
+
 __all__ = ["register"]
 
-_Owner = TypeVar("_Owner", Approver, Proxy)
+_Owner = TypeVar("_Owner", "Approver", "Proxy")
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +28,9 @@ def register(app: typer.Typer) -> None:
         file: File = None,
     ) -> None:
         """Revoke a key: later decisions with it are refused."""
+        from perdure.cli.admin_acts import change_of, record_change
+        from perdure.cli.approvers.file import approvers_file, key_lines
+
         approvers = approvers_file(file)
         with approvers.changing() as (known, changed):
             line = next((line for line in key_lines(known) if line.key_id == key_id), None)

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.approvers.add import Folder, enrol_key
-from perdure.cli.approvers.file import File, approvers_file
-from perdure.cli.approvers.protect import Protect
+from perdure.cli.approvers.options import File, Folder, Protect
 from perdure.errors import NotFound
 
 __all__ = ["register"]
@@ -23,6 +21,9 @@ def register(app: typer.Typer) -> None:
         protect: Protect = None,
     ) -> None:
         """Create a new key; older keys stay valid until they are revoked."""
+        from perdure.cli.approvers.add import enrol_key
+        from perdure.cli.approvers.file import approvers_file
+
         approvers = approvers_file(file)
         known = approvers.current()
         if name not in known.approvers and name not in known.proxies:

@@ -7,9 +7,6 @@ from typing import Annotated
 import typer
 
 from perdure.cli.client import run_command
-from perdure.cli.demo.folder import lay_out
-from perdure.cli.demo.play import play
-from perdure.config.yaml_file import CONFIG_VARIABLE
 
 __all__ = ["register"]
 
@@ -25,6 +22,10 @@ def register(app: typer.Typer) -> None:
         ask: Annotated[bool, typer.Option("--ask", help="Decide the approval request yourself, not the bot.")] = False,
     ) -> None:
         """Kill the orchestrator in the middle of a run and watch it complete."""
+        from perdure.cli.demo.folder import lay_out
+        from perdure.cli.demo.play import play
+        from perdure.config.yaml_file import CONFIG_VARIABLE
+
         if config is not None:
             os.environ[CONFIG_VARIABLE] = str(config)
         run_command(play(lay_out(state), ask=ask))

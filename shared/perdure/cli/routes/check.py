@@ -11,9 +11,8 @@ from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import NO
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.client.publishing import check_type
-from perdure.errors import PerdureError
-from perdure.local.own_program import run_own_program
+from perdure.errors import PerdureError, WrongArgument
+from perdure.values.event_type import type_problem
 from perdure.values.printable import printable
 
 __all__ = ["register"]
@@ -42,7 +41,8 @@ def register(app: typer.Typer) -> None:
 
         Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
         """
-        check_type(type_)
+        if problem := type_problem(type_):
+            raise WrongArgument(problem)
         text = read_text(data)
         parse_json(text)
         event = {
@@ -62,6 +62,8 @@ def register(app: typer.Typer) -> None:
 
 
 async def _try(event: dict[str, Any]) -> list[dict[str, Any]]:
+    from perdure.local.own_program import run_own_program
+
     ended = await run_own_program(_TRIAL, given=json.dumps(event).encode())
     if ended.code != 0:
         raise PerdureError(ended.errors.decode().strip())

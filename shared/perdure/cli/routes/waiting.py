@@ -6,11 +6,8 @@ from typing import Any
 
 import typer
 
-from perdure.bus import NatsKeyValue
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, table
-from perdure.config.loader import load_settings
-from perdure.contracts import from_token, to_token
 
 __all__ = ["register"]
 
@@ -31,6 +28,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _waiting() -> list[dict[str, Any]]:
+    from perdure.bus import NatsKeyValue
+    from perdure.config.loader import load_settings
+    from perdure.contracts import from_token, to_token
+
     names = {to_token(route.label) for route in load_settings().routes if route.flow or route.window}
     waiting, collected = Counter[str](), Counter[str]()
     async with open_bus() as bus:

@@ -1,18 +1,20 @@
 """``perdure runs cancel``: asks a run to end."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.bus import NatsBus
-from perdure.bus.views.run_index import follow_progress, run_progress
-from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, print_json, progress_line
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, CancelWorkflow, Progress
 from perdure.errors import PerdureError
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus
+    from perdure.contracts import Progress
 
 __all__ = ["register"]
 
@@ -32,6 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _cancel(run: str, *, wait: bool, as_json: bool) -> None:
+    from perdure.bus.views.run_index import run_progress
+    from perdure.bus.views.run_lookup import find_run
+    from perdure.contracts import ENDINGS, CancelWorkflow
+
     async with open_bus() as bus:
         newest = (await run_progress(bus, await find_run(bus, run)))[-1]
         if newest.kind in ENDINGS:
@@ -48,6 +54,8 @@ async def _cancel(run: str, *, wait: bool, as_json: bool) -> None:
 
 
 async def _ending(bus: NatsBus, workflow_id: str) -> Progress:
+    from perdure.bus.views.run_index import follow_progress
+
     facts = [fact async for fact in follow_progress(bus, workflow_id, replay=True)]
     return facts[-1]
 

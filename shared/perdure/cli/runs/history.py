@@ -5,7 +5,6 @@ import sys
 
 import typer
 
-from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import open_bus, run_command
 from perdure.cli.runs.options import RunId
 
@@ -24,5 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def _find(run: str) -> str:
+    from perdure.bus.views.run_lookup import find_run
+
     async with open_bus() as bus:
         return await find_run(bus, run)

@@ -1,18 +1,22 @@
 """``perdure runs list``: runs with their latest progress, newest first."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, print_json, table
 from perdure.cli.states import read_state
 from perdure.cli.times import Since, Until
-from perdure.contracts import ENDINGS
 from perdure.runtime.stderr import print_error
+from perdure.values.progress_kind import ENDINGS
 from perdure.values.short_code import run_word
+
+if TYPE_CHECKING:
+    from perdure.bus.views.run_list import RunFilter, RunPage
 
 __all__ = ["register"]
 
@@ -37,6 +41,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """List runs with their latest progress, newest first."""
+        from perdure.bus.views.run_list import RunFilter
+
         selection = RunFilter(
             workflow=workflow,
             state="open" if open_only else state,  # type: ignore[arg-type]  # checked by read_state
@@ -61,6 +67,8 @@ def register(app: typer.Typer) -> None:
 
 
 async def _list(selection: RunFilter) -> RunPage:
+    from perdure.bus.views.run_list import list_runs
+
     async with open_bus() as bus:
         return await list_runs(bus, selection)
 

@@ -1,18 +1,20 @@
 """``perdure runs result``: prints the result of a run."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.bus.views.run_index import follow_progress, run_progress
-from perdure.bus.views.run_lookup import find_run, wait_for_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO, PENDING
 from perdure.cli.output import console, print_json
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, Progress
 from perdure.runtime.stderr import print_error
+
+if TYPE_CHECKING:
+    from perdure.contracts import Progress
 
 __all__ = ["register"]
 
@@ -28,6 +30,8 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Print the result of a run as JSON; with --json, its last fact."""
+        from perdure.contracts import ENDINGS
+
         last = run_command(_last(run, wait=wait))
         completed = last.kind == "completed" and last.error is None
         if as_json:
@@ -41,6 +45,10 @@ def register(app: typer.Typer) -> None:
 
 
 async def _last(run: str, *, wait: bool) -> Progress:
+    from perdure.bus.views.run_index import follow_progress, run_progress
+    from perdure.bus.views.run_lookup import find_run, wait_for_run
+    from perdure.contracts import ENDINGS
+
     async with open_bus() as bus:
         last = (await run_progress(bus, await (wait_for_run if wait else find_run)(bus, run)))[-1]
         if wait and last.kind not in ENDINGS:

@@ -1,21 +1,23 @@
 """``perdure runs show``: everything that the bus and Temporal know of one run."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 from rich.markup import escape
 from rich.text import Text
 
-from perdure.bus import NatsBus, StoredMessage, decode
-from perdure.bus.views.run_index import run_progress
-from perdure.bus.views.run_lookup import find_run
-from perdure.cli.approvals.text import line
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import cell, console, local_time, print_json, progress_line, usage_lines
 from perdure.cli.runs.options import RunId
-from perdure.contracts import ENDINGS, Alert, Message, Progress, RunUsage, to_token
-from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 from perdure.values.printable import one_line
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus, StoredMessage
+    from perdure.contracts import Message, Progress, RunUsage
+    from perdure.contracts.runs import RunDescription
 
 __all__ = ["register"]
 
@@ -33,10 +35,13 @@ def register(app: typer.Typer) -> None:
             _print(facts, around, engine)
 
 
-_Around = list[tuple[StoredMessage, Message]]
+_Around: TypeAlias = "list[tuple[StoredMessage, Message]]"
 
 
 async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription]:
+    from perdure.bus.views.run_index import run_progress
+    from perdure.bus.views.run_lookup import find_run
+
     async with open_bus() as bus:
         facts = await run_progress(bus, await find_run(bus, run))
         workflow_id = facts[0].workflow_id
@@ -45,6 +50,9 @@ async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription]:
 
 async def _around(bus: NatsBus, workflow_id: str) -> _Around:
     """Return the messages about the run's approval requests, and its alerts, by time."""
+    from perdure.bus import decode
+    from perdure.contracts import to_token
+
     token = to_token(workflow_id)
     found = [
         (message, decode(message.raw))
@@ -55,6 +63,8 @@ async def _around(bus: NatsBus, workflow_id: str) -> _Around:
 
 
 async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
+    from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
+
     query = RunQuery(workflow_id=workflow_id)
     return RunDescription.model_validate_json(await bus.request(DESCRIBE_RUN, query.model_dump_json().encode()))
 
@@ -78,6 +88,9 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> No
 
 
 def _line(message: Message) -> Text | None:
+    from perdure.cli.approvals.text import line
+    from perdure.contracts import Alert
+
     if isinstance(message, Alert):
         return Text.assemble(("! ", "yellow"), "alert ", cell(message.title))
     return line(message)
@@ -85,6 +98,8 @@ def _line(message: Message) -> Text | None:
 
 def _used(facts: Iterable[Progress]) -> RunUsage:
     """Return the usage of a run: of its ending, or the sum of its steps, including the runs that it continues."""
+    from perdure.contracts import ENDINGS, RunUsage
+
     used = [fact for fact in facts if fact.usage is not None]
     ending = next((fact.usage for fact in used if fact.kind in ENDINGS), None)
     steps = {(fact.run_id, fact.sequence): fact.usage for fact in used if fact.usage is not None}

@@ -1,20 +1,21 @@
 """``perdure runs signal``: sends a signal to a run over the bus."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import JsonValue
 
-from perdure.bus import RawMessage
-from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
 from perdure.cli.runs.options import RunId
-from perdure.contracts import to_token
 from perdure.errors import NotFound
 from perdure.values.reserved import is_reserved, reserved_text
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 __all__ = ["register"]
 
@@ -22,7 +23,10 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog='Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\'')
+    @app.command(
+        epilog="Exit codes: 0 sent, 4 no such run. "
+        'Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\''
+    )
     def signal(
         run: RunId,
         name: Annotated[str, typer.Argument(help="The signal, as the workflow names it.")],
@@ -30,13 +34,14 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Argument(help="Its argument, JSON; - reads it from standard input.")
         ] = None,
         *,
+        early: Annotated[bool, typer.Option("--early", help="Send it though no run of this id is known yet.")] = False,
         as_json: Json = False,
     ) -> None:
         """Send a signal to a run, which receives it once."""
         if is_reserved(name):
             raise typer.BadParameter(reserved_text("signal", name))
         body = b"" if argument is None else json.dumps(parse_json(read_text(argument))).encode()
-        workflow_id, sequence = run_command(_send(run, name, body))
+        workflow_id, sequence = run_command(_send(run, name, body, early=early))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
             console.out(json.dumps(sent), highlight=False)
@@ -44,11 +49,19 @@ def register(app: typer.Typer) -> None:
             console.print(f"Sent {name} to {workflow_id} (SIGNALS {sequence}).", markup=False)
 
 
-async def _send(run: str, name: str, body: bytes) -> tuple[str, int]:
+async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:
+    from perdure.bus import RawMessage
+    from perdure.bus.views.run_lookup import find_run
+    from perdure.contracts import to_token
+
     async with open_bus() as bus:
         try:
             workflow_id = await find_run(bus, run)
-        except NotFound:
-            workflow_id = run  # a signal may come before its run; a dead letter follows if no run begins in time
+        except NotFound as error:
+            if not early:
+                raise NotFound(
+                    f"{error} A signal may come before its run: with --early it is sent to {run}, and waits there."
+                ) from error
+            workflow_id = run  # a dead letter follows if no run begins in time
         subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
         return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))

@@ -1,22 +1,25 @@
 """``perdure runs trace``: prints the spans of one trace as a tree."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from perdure.bus.views.run_lookup import find_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console
 from perdure.cli.runs.options import RunId
-from perdure.config.loader import load_settings
 from perdure.errors import NotFound, Unavailable
-from perdure.telemetry.span_tree import MISSING_PARENT, SpanNode, build_tree, find_traces, read_spans
 from perdure.values.printable import one_line
+
+if TYPE_CHECKING:
+    from perdure.telemetry.span_tree import SpanNode
 
 __all__ = ["Trace", "register", "trace_of", "tree"]
 
@@ -35,6 +38,8 @@ class Trace:
     @property
     def complete(self) -> bool:
         """Whether every span has its parent, and there is one root."""
+        from perdure.telemetry.span_tree import MISSING_PARENT
+
         return len(self.roots) == 1 and all(node.name != MISSING_PARENT for node in self.walk())
 
     def walk(self) -> Iterator[SpanNode]:
@@ -52,6 +57,8 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="With OTEL_EXPORTER_OTLP_ENDPOINT set, the same spans also go to your own collector.")
     def trace(run: RunId, *, as_json: Json = False) -> None:
         """Draw the trace of a run of `perdure up`, from publisher to notice."""
+        from perdure.config.loader import load_settings
+
         folder = load_settings().state / "traces"
         workflow_id = run_command(_find(run))
         found = trace_of(folder, workflow_id)
@@ -66,6 +73,8 @@ def register(app: typer.Typer) -> None:
 
 async def _find(run: str) -> str:
     """Return the run's id; without a suite, traces are found by whole run ids only."""
+    from perdure.bus.views.run_lookup import find_run
+
     try:
         async with open_bus() as bus:
             return await find_run(bus, run)
@@ -75,6 +84,8 @@ async def _find(run: str) -> str:
 
 def trace_of(folder: Path, workflow_id: str) -> Trace | None:
     """Return the newest trace in which this run takes part, if there is one."""
+    from perdure.telemetry.span_tree import build_tree, find_traces, read_spans
+
     ids = find_traces(folder, "perdure.workflow_id", workflow_id)
     return Trace(build_tree(read_spans(folder, ids[0]))) if ids else None
 

@@ -1,17 +1,19 @@
 """``perdure runs watch``: prints the progress of runs as it is published."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.bus import NatsBus
-from perdure.bus.views.run_index import follow_progress, latest_facts
-from perdure.bus.views.run_lookup import RunNotBegun, find_run, wait_for_run
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.completion import complete_run
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import console, print_json, progress_line
-from perdure.contracts import ENDINGS, Progress
+
+if TYPE_CHECKING:
+    from perdure.bus import NatsBus
+    from perdure.contracts import Progress
 
 __all__ = ["register"]
 
@@ -43,6 +45,9 @@ def register(app: typer.Typer) -> None:
 
 
 async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progress | None:
+    from perdure.bus.views.run_index import follow_progress
+    from perdure.bus.views.run_lookup import RunNotBegun, find_run, wait_for_run
+
     last = None
     async with open_bus() as bus:
         workflow_id, replay = None, from_start
@@ -61,4 +66,7 @@ async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progres
 
 
 async def _has_ended(bus: NatsBus, workflow_id: str) -> bool:
+    from perdure.bus.views.run_index import latest_facts
+    from perdure.contracts import ENDINGS
+
     return any(fact.kind in ENDINGS for fact in await latest_facts(bus, workflow_id=workflow_id))

@@ -1,17 +1,14 @@
-"""Says whose process answers at an address: one of this suite, of another suite, or of no suite."""
+"""Says whose service answers at an address: one of this suite, of another suite, or of no suite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 
-from perdure.connections.nats_greeting import NothingListens, is_of_a_suite, server_name, suite_server_name
+from perdure.local.nats_house import House
 
-__all__ = ["House", "ServiceState", "nats_house", "service_state"]
-
-House = Literal["ours", "another suite", "no suite", "unknown", "silent", "nothing"]
-"""``unknown``: it is no server or service of this kind; ``silent``: no answer in time; ``nothing``: nothing listens."""
+__all__ = ["ServiceState", "service_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +22,6 @@ class ServiceState:
 
     house: House
     missing: Sequence[str] = ()
-
-
-async def nats_house(url: str, instance: str | None, *, within: float) -> House:
-    """Return whose NATS server greets at a URL.
-
-    Args:
-        url: ``nats://host:port``.
-        instance: The id of our suite; None if none runs.
-        within: Seconds to wait.
-    """
-    try:
-        name = await server_name(url, within=within)
-    except NothingListens:
-        return "nothing"
-    if name is None:
-        return "unknown"
-    if instance is not None and name == suite_server_name(instance):
-        return "ours"
-    return "another suite" if is_of_a_suite(name) else "no suite"
 
 
 async def service_state(url: str, instance: str | None, *, within: float) -> ServiceState:
