@@ -1,5 +1,7 @@
 """Queries of the audit store, on SQLite."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,3 +46,16 @@ async def test_records_are_filtered_by_token_stream_and_time(
         records = await store.find(AuditRecordsQuery(**query))
 
     assert [record.sequence for record in records] == found
+
+
+async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:
+    """Once rows are chained, this fails: then `deploy/threat-model.md` has a sentence less."""
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(1, "decisions.Order-1")])
+        [file] = tmp_path.rglob("*.db")
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("UPDATE records SET subject = 'decisions.Order-2'")
+
+        [record] = await store.find(AuditRecordsQuery())
+
+    assert record.subject == "decisions.Order-2"
