@@ -13,6 +13,7 @@ from tests.support.attacks.attack import play
 from tests.support.attacks.opened import open_attacked_suite
 
 
+@pytest.mark.timeout(600)  # as if all attacks were tests of their own
 async def test_no_attack_succeeds(tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests) -> None:
     words = os.environ.get("PERDURE_ATTACKS", "")
     attacks = [attack for listed in ATTACKS.values() for attack in listed if words in attack.name]
