@@ -1,5 +1,6 @@
 """Reads what bots and operators publish: a decision, or a signal with its argument."""
 
+import json
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -92,12 +93,16 @@ def unreadable(message: StoredMessage, error: InvalidMessage) -> Receipt | None:
                 "reason": error.detail,
             }
         )
-    except (InvalidMessage, ValidationError):
+    except ValidationError:
         return None
 
 
 def _request_id(body: bytes) -> JsonValue:
-    fields = read_json(body)
+    """Return the request that a body names, also where JSON has no such numbers or characters as the body."""
+    try:
+        fields = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
     return fields.get("request_id") if isinstance(fields, dict) else None
 
 

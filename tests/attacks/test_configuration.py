@@ -50,7 +50,6 @@ class Flaw:
         configuration: What is merged into the configuration.
         approvers: What is merged into the approvers file.
         secrets: Other secrets.
-        accepted: Why a suite starts with it today; empty once it does not.
     """
 
     name: str
@@ -58,7 +57,6 @@ class Flaw:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     approvers: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
-    accepted: str = ""
 
 
 def merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,16 +176,11 @@ FLAWS = [
 ]
 
 
-def cases() -> list[Any]:
-    marks = {flaw.name: [pytest.mark.xfail(reason=flaw.accepted, strict=True)] for flaw in FLAWS if flaw.accepted}
-    return [pytest.param(flaw, id=flaw.name, marks=marks.get(flaw.name, [])) for flaw in FLAWS]
-
-
 def test_the_configuration_without_a_flaw_starts(tmp_path: Path) -> None:
     assert problems(tmp_path, Flaw("nothing", "")) == []
 
 
-@pytest.mark.parametrize("flaw", cases())
+@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: flaw.name)
 def test_a_configuration_cannot_hold(flaw: Flaw, tmp_path: Path) -> None:
     found = problems(tmp_path, flaw)
 

@@ -13,7 +13,7 @@ from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.errors import Unavailable
-from tests.support.raw_nats import publish_raw
+from tests.support.raw_publisher import publish_raw
 
 BLOCKS = [
     b"NATS/1.0\r\nStatus: 409\r\n\r\n",

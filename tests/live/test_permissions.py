@@ -17,6 +17,8 @@ from perdure.bus import NatsBus, connect
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError, Unavailable
+from perdure.local.nkeys import public_nkey
+from tests.support.raw_nats import answered
 from tests.support.roles import RoleClient, Server, deployed_server
 
 ALL = "events commands progress approvals alerts decisions signals receipts notifications dlq"
@@ -354,6 +356,21 @@ async def test_a_client_without_a_key_or_with_an_unknown_one_is_rejected(server:
         with pytest.raises(Unavailable, match="NATS rejects these credentials"):
             async with connect(settings, source="perdure/test", within=1):
                 pytest.fail("connected")
+
+
+async def test_no_guess_of_a_credential_connects(server: Server) -> None:
+    operator = public_nkey(server.nkeys / "operator.nk")
+    guesses: list[dict[str, str]] = [
+        {},
+        {"user": "operator", "pass": "operator"},
+        {"auth_token": "operator"},
+        {"nkey": operator, "sig": ""},
+        {"nkey": operator, "sig": "A" * 86},
+    ]
+
+    answers = [await answered(server.where, b"CONNECT " + json.dumps(guess).encode()) for guess in guesses]
+
+    assert answers == ["authorization violation"] * len(guesses)
 
 
 async def test_denied_provisioning_is_logged_and_raised_and_not_retried_for_ever(

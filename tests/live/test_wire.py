@@ -13,7 +13,7 @@ from perdure.bus import RawMessage
 from perdure.config.settings import NatsSettings
 from perdure.local.services import SERVICES
 from perdure.local.state import State
-from tests.support.raw_nats import publish_raw
+from tests.support.raw_publisher import publish_raw
 from tests.support.suite import World, shared_world
 from tests.support.wire.fates import without_fate
 from tests.support.wire.strategies import RawPublication, decisions, events, signals

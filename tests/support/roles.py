@@ -62,21 +62,24 @@ class RoleClient:
 
     nats: Client = field(default_factory=Client)
     errors: list[str] = field(default_factory=list)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # errors name a subject, not the call
 
     async def record(self, error: Exception) -> None:
         self.errors.append(str(error).lower())
 
     async def may_publish(self, subject: str, body: bytes = b"", reply: str = "") -> bool:
         """Return whether the server allows it; it reports a violation before it answers a later ping."""
-        await self.nats.publish(subject, body, reply=reply)
-        return await self._is_allowed("publish", subject)
+        async with self._turn:
+            await self.nats.publish(subject, body, reply=reply)
+            return await self._is_allowed("publish", subject)
 
     async def may_subscribe(self, subject: str) -> bool:
-        subscription = await self.nats.subscribe(subject)
-        allowed = await self._is_allowed("subscription", subject)
-        if allowed:
-            await subscription.unsubscribe()
-        return allowed
+        async with self._turn:
+            subscription = await self.nats.subscribe(subject)
+            allowed = await self._is_allowed("subscription", subject)
+            if allowed:
+                await subscription.unsubscribe()
+            return allowed
 
     async def _is_allowed(self, operation: str, subject: str) -> bool:
         await self.nats.flush()  # nats-py's ping may overtake messages that are not sent yet

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryKeyValue, encode
@@ -78,3 +79,36 @@ async def test_an_authors_run_sends_no_other_run_a_reserved_name(run_workflow: W
 
     assert outcome.ending.kind == "failed"
     assert "has a reserved name" in str(outcome.ending.error)
+
+
+SETTERS = {
+    "signal": workflow.set_signal_handler,
+    "query": workflow.set_query_handler,
+    "update": workflow.set_update_handler,
+}
+
+
+@workflow.defn
+class Impostor:
+    """Sets handlers at run time, in Perdure's place and beside it, and takes Perdure's away."""
+
+    @workflow.run
+    async def run(self, name: str) -> list[str]:
+        refused = []
+        for set_handler in SETTERS.values():
+            for handler in (lambda *_: None, None):
+                try:
+                    set_handler(name, handler)
+                except ApplicationError as error:
+                    refused.append(error.message)
+        return refused
+
+
+async def test_an_authors_run_sets_no_handler_of_a_reserved_name(run_workflow: WorkflowRunner) -> None:
+    own, reserved = [await run_workflow(Impostor, name) for name in ("mine", "perdure_decision")]
+
+    assert own.result == []
+    assert isinstance(reserved.result, list)
+    assert [str(text).split(" has ")[0] for text in reserved.result] == [
+        f"The {kind} perdure_decision" for kind in SETTERS for _ in range(2)
+    ]

@@ -18,7 +18,11 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from perdure.connections.temporal_internals import accept_any_signal_arguments, is_single_batch_activation
+from perdure.connections.temporal_internals import (
+    accept_any_signal_arguments,
+    guard_handlers,
+    is_single_batch_activation,
+)
 from perdure.contracts import ProgressKind
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import ExpectedFacts
@@ -27,6 +31,7 @@ from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
+from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
@@ -57,6 +62,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._has_begun = asyncio.Event()
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
+        guard_handlers(refuse_handler)
         super().init(self._scheduler)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)

@@ -1,6 +1,6 @@
 """Gives each step that a run schedules its name and sequence numbers, and remembers how each step ended."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -31,7 +31,8 @@ from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
 from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
-from perdure.values.reserved import is_reserved, reserved_text
+from perdure.values.reserved import is_reserved
+from perdure_orchestrator.interceptors.reserved import refuse_reserved
 
 __all__ = ["StepScheduler"]
 
@@ -92,7 +93,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
         input: StartChildWorkflowInput,  # noqa: A002 (temporalio's signature)
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
         """Start a child run; it belongs to the same event and key."""
-        _refuse_reserved("memo field", input.memo or ())
+        refuse_reserved("memo field", input.memo or ())
         publisher = self.run.publisher
         inherited = {EVENT_MEMO: publisher.event_id, KEY_MEMO: publisher.key}
         memo = {name: value for name, value in inherited.items() if value}
@@ -100,12 +101,12 @@ class StepScheduler(WorkflowOutboundInterceptor):
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)
         """Signal a child run by a name of its author's."""
-        _refuse_reserved("signal", (input.signal,))
+        refuse_reserved("signal", (input.signal,))
         await super().signal_child_workflow(input)
 
     async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)
         """Signal another run by a name of its author's."""
-        _refuse_reserved("signal", (input.signal,))
+        refuse_reserved("signal", (input.signal,))
         await super().signal_external_workflow(input)
 
     def ended_on_workers(self) -> Iterator[EndedStep]:
@@ -142,16 +143,6 @@ class StepScheduler(WorkflowOutboundInterceptor):
             key=publisher.key,
             beginning=publisher.take_beginning() if starts_soon else None,
         )
-
-
-def _refuse_reserved(kind: str, names: Iterable[str]) -> None:
-    """Refuse what only Perdure itself sends to a run.
-
-    Raises:
-        ApplicationError: A name is reserved; the run fails.
-    """
-    for name in filter(is_reserved, names):
-        raise ApplicationError(reserved_text(kind, name), type="ReservedName", non_retryable=True)
 
 
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (temporalio's signature)

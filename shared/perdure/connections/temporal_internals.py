@@ -3,7 +3,7 @@
 ``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -17,6 +17,7 @@ __all__ = [
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
+    "guard_handlers",
     "handler_names",
     "is_completed_elsewhere",
     "is_single_batch_activation",
@@ -87,6 +88,26 @@ def accept_any_signal_arguments() -> dict[str | None, Any]:
     signals: dict[str | None, Any] = _instance()._signals  # noqa: SLF001 (no public table of handlers in 1.35)
     signals.update({name: replace(signal, arg_types=[Any]) for name, signal in signals.items() if name is not None})
     return signals
+
+
+def guard_handlers(check: Callable[[str, str, Any], None]) -> None:
+    """Let ``check(kind, name, handler)`` see every handler that the current run sets or takes away, before it does.
+
+    No interceptor sees that. The handlers of a workflow class are not set, but found: see ``handler_names``.
+    """
+    instance = _instance()
+
+    def guarded(kind: str, set_handler: Callable[..., None]) -> Callable[..., None]:
+        def set_checked(name: str | None, handler: Any, *more: Any, **options: Any) -> None:
+            if name is not None:  # a dynamic one has no name
+                check(kind, name, handler)
+            set_handler(name, handler, *more, **options)
+
+        return set_checked
+
+    for kind in ("signal", "query", "update"):
+        setter = f"workflow_set_{kind}_handler"  # of temporalio's own runtime interface, without a public door in 1.35
+        setattr(instance, setter, guarded(kind, getattr(instance, setter)))
 
 
 def _instance() -> Any:

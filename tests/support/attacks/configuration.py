@@ -47,7 +47,7 @@ def configuration(folder: Path, channels: Channels) -> dict[str, Any]:
         "mcp": {"servers": {"snoop": _SNOOP}},
         "notifier": channels.configuration,
         "temporal": {"task_timeout_seconds": 3, "signals_wait_seconds": 1},
-        "orchestrator": {"reconcile_every_seconds": 1},
+        "orchestrator": {"reconcile_every_seconds": 5},
     }
 
 

@@ -4,7 +4,7 @@ import httpx2
 
 from perdure.local.services import SERVICES
 from tests.support.attacks.honest import HonestTraffic
-from tests.support.attacks.suite import AttackedSuite
+from tests.support.attacks.suite import WITHIN, AttackedSuite
 from tests.support.command_line import perdure_of, printed
 
 __all__ = ["check_health", "pids"]
@@ -25,7 +25,7 @@ async def check_health(suite: AttackedSuite, honest: HonestTraffic, *, before: d
         before: The processes at the beginning.
     """
     assert pids(suite) == before, "a process died"
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=WITHIN) as client:
         for name, url in suite.world.suite.endpoints.services.items():
             answer = await client.get(f"{url}/readyz")
             assert (answer.status_code, answer.json()["missing"]) == (200, []), name

@@ -42,8 +42,7 @@ class HonestTraffic:
         suite, run = self._suite, f"Asking-{event}"
         suite.runs.add(run)
         body = json.dumps({"title": f"Greet {event}?", "policy": {"people": ["hana"]}}).encode()
-        headers = {"Nats-Msg-Id": event}
-        await suite.roles["publisher"].nats.jetstream().publish("events.work.asking", body, headers=headers)
+        await suite.publish_raw("publisher", "events.work.asking", body, **{"Nats-Msg-Id": event})
         requested = await suite.requested("Asking", run)
         code = await suite.decide("bot", suite.vote(requested, "hana"))
         assert code == "accepted", f"hana's approval of {requested.request_id} was refused: {code}"

@@ -1,17 +1,13 @@
 """What attackers do, again and again: publish, subscribe, vote, and post."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from perdure.contracts import ApprovalRequested, Decision
-from perdure.contracts.outcomes import EventOutcome
 from tests.support.attacks.attack import Move
-from tests.support.attacks.suite import WITHIN, AttackedSuite
+from tests.support.attacks.suite import AttackedSuite
 
 __all__ = ["altered", "event", "publishes", "subscribes", "unread", "votes"]
-
-POLL_EVERY = 0.05  # seconds
 
 
 def publishes(role: str, *subjects: str, body: bytes = b"{}") -> Move:
@@ -39,24 +35,9 @@ def event(type_: str, body: bytes, **headers: str) -> Move:
 
     async def act(suite: AttackedSuite) -> str:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        ack = await suite.roles["publisher"].nats.jetstream().publish(f"events.{type_}", body, headers=sent)
-        return await outcome(suite, type_, ack.seq)
+        return await suite.outcome(type_, await suite.publish_raw("publisher", f"events.{type_}", body, **sent))
 
     return act
-
-
-async def outcome(suite: AttackedSuite, type_: str, sequence: int) -> str:
-    """Wait until an event was refused, or has started a run; returns the reason, or the run."""
-    query = b'{"stream_sequence": %d}' % sequence
-    async with asyncio.timeout(WITHIN):
-        while True:
-            reply = await suite.roles["publisher"].nats.request(f"queries.events.outcome.{type_}", query, timeout=10)
-            found = EventOutcome.model_validate_json(reply.data)
-            if found.refused is not None:
-                return found.refused.reason
-            if found.runs and found.state != "accepted":
-                return f"run {found.runs[0].workflow_id}"
-            await asyncio.sleep(POLL_EVERY)
 
 
 def votes(

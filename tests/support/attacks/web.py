@@ -12,14 +12,9 @@ from standardwebhooks import Webhook
 from perdure.contracts import ApprovalRequested
 from perdure_notifier.replies.links import Links
 from tests.support.attacks.channels import HOOK, URL
-from tests.support.attacks.suite import AttackedSuite
+from tests.support.attacks.suite import WITHIN, AttackedSuite
 
-__all__ = ["asked", "button", "link", "notifier", "posted", "slack_call", "slack_payload"]
-
-
-def notifier(suite: AttackedSuite) -> str:
-    """Return the URL of the notifier's port."""
-    return suite.world.suite.endpoints.services["notifier"]
+__all__ = ["asked", "button", "link", "posted", "slack_call", "slack_payload"]
 
 
 async def asked(
@@ -27,9 +22,9 @@ async def asked(
 ) -> httpx2.Response:
     """Send a request to the notifier; header names have ``_`` for ``-``."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with httpx2.AsyncClient(timeout=30) as client:
+    async with httpx2.AsyncClient(timeout=WITHIN) as client:
         return await client.request(
-            method or ("GET" if body is None else "POST"), f"{notifier(suite)}{path}", content=body, headers=sent
+            method or ("GET" if body is None else "POST"), f"{suite.notifier_url}{path}", content=body, headers=sent
         )
 
 

@@ -1,5 +1,7 @@
 """Queries of the audit store, on SQLite."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,16 @@ async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None
         (record,) = await store.find(AuditRecordsQuery())
 
     assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
+
+
+async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:
+    """Once rows are chained, this fails: then `deploy/threat-model.md` has a sentence less."""
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(1, "decisions.Order-1")])
+        [file] = tmp_path.rglob("*.db")
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("UPDATE records SET subject = 'decisions.Order-2'")
+
+        [record] = await store.find(AuditRecordsQuery())
+
+    assert record.subject == "decisions.Order-2"

@@ -1,7 +1,10 @@
 """Nobody signs what they have not seen: a terminal shows the request and asks, a script names its digest."""
 
+import json
 import os
 import pty
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,14 @@ from perdure.bus import MemoryBus
 from perdure.cli.app import app
 from perdure.cli.approvals import decide
 from perdure.contracts import ApprovalRequested, Decision
+from perdure_notifier.channels.slack_blocks import notice_blocks
+from perdure_notifier.notice import Notice
+from perdure_notifier.render import render
 from tests.support.cli_bus import use_bus
 from tests.support.notifier import request
 
 REQUEST = request(details={"to": "ACME"}, action={"pay": 300}, on_behalf_of="order desk")
+HOSTILE = request(workflow_id="w; rm -r ~", request_id="w; rm -r ~.1")
 
 Open = Callable[[ApprovalRequested], MemoryBus]
 VERBS = [("approve", "w.1"), ("reject", "w.1", "--reason", "no"), ("approvals", "withdraw", "w.1")]
@@ -104,16 +111,55 @@ def test_a_terminal_shows_the_request_and_asks(
     holding: Open, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], answer: str, count: int
 ) -> None:
     bus = holding(REQUEST)
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "r") as keyboard, os.fdopen(ours, "w") as fingers:
-        fingers.write(f"{answer}\n")
-        fingers.flush()
-        monkeypatch.setattr("sys.stdin", keyboard)
-        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-        with pytest.raises(SystemExit):
-            app(["approve", "w.1", "--key", "ada.pem"])
+
+    on_terminal(monkeypatch, answer, "approve", "w.1")
 
     shown = capfd.readouterr().out
     assert all(part in shown for part in ("Pay 1?", '"to": "ACME"', '"pay": 300', "order desk", REQUEST.digest))
     assert "Approve it as ada?" in shown
     assert len(signed(bus)) == count
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("asked", [REQUEST, HOSTILE], ids=["plain", "hostile"])
+def test_the_commands_of_a_notice_ask_on_a_terminal_and_name_the_next_one_in_a_script(
+    holding: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    asked: ApprovalRequested,
+    number: int,
+) -> None:
+    bus, command = holding(asked), commands_of(asked)[number]
+
+    in_a_script = run(*command)
+    assert (in_a_script.exit_code, signed(bus)) == (1, [])
+    [look] = re.findall(r"`perdure (approvals show \S+)`", " ".join(in_a_script.output.split()))
+    assert look.split()[-1] == command[1]
+    run(*command, "--digest", asked.digest)
+    assert signed(bus) == [asked.digest]
+
+    bus = holding(asked)
+    on_terminal(monkeypatch, "y", *command)
+    assert "it as ada?" in capfd.readouterr().out
+    assert signed(bus) == [asked.digest]
+
+
+def commands_of(asked: ApprovalRequested) -> list[list[str]]:
+    """Return the commands that the text of a notice and the message in Slack name, as a shell reads them."""
+    notice = Notice(message=asked)
+    slack = json.dumps(notice_blocks(notice, (), buttons=False))
+    text = render(notice).joined() + "\n" + "\n".join(re.findall(r"Decide with: ([^\"\\]*)", slack))
+    lines = [line.strip() for line in text.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("perdure ")]
+
+
+def on_terminal(patch: pytest.MonkeyPatch, answer: str, *arguments: str) -> None:
+    """Call the program with a person at the keyboard who gives this answer."""
+    ours, theirs = pty.openpty()
+    with patch.context() as now, os.fdopen(theirs, "r") as keyboard, os.fdopen(ours, "w") as fingers:
+        fingers.write(f"{answer}\n")
+        fingers.flush()
+        now.setattr("sys.stdin", keyboard)
+        now.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        with pytest.raises(SystemExit):
+            app([*arguments, "--key", "ada.pem"])

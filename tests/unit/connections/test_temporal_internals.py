@@ -25,6 +25,7 @@ from perdure.connections.temporal_internals import (
     accept_any_signal_arguments,
     activity_name,
     enable_single_batch_activation,
+    guard_handlers,
     is_completed_elsewhere,
     is_single_batch_activation,
     shutdown_requested,
@@ -50,9 +51,12 @@ class ProbeWorkflow:
 
     @workflow.run
     async def run(self) -> list[Any]:
-        handlers = accept_any_signal_arguments()
+        handlers, guarded = accept_any_signal_arguments(), list[str]()
+        guard_handlers(lambda kind, name, handler: guarded.append(f"{kind} {name}, {handler}"))
+        for set_handler in (workflow.set_signal_handler, workflow.set_query_handler, workflow.set_update_handler):
+            set_handler("more", None)
         await workflow.wait_condition(lambda: bool(self.received))
-        return [is_single_batch_activation(), sorted(filter(None, handlers)), *self.received]
+        return [is_single_batch_activation(), sorted(filter(None, handlers)), guarded, *self.received]
 
     @workflow.signal
     def take(self, number: int) -> None:
@@ -86,10 +90,16 @@ async def test_the_single_batch_activation_flag_is_set_and_read(client: Client) 
 
 
 async def test_a_handler_accepts_an_argument_of_another_type(client: Client) -> None:
-    _, handlers, received = await _probe(client, single_batch=True)
+    _, handlers, _, received = await _probe(client, single_batch=True)
 
     assert handlers == ["take"]
     assert received == "no number"
+
+
+async def test_each_handler_that_a_run_sets_is_seen_before(client: Client) -> None:
+    _, _, guarded, _ = await _probe(client, single_batch=True)
+
+    assert guarded == ["signal more, None", "query more, None", "update more, None"]
 
 
 async def test_a_worker_that_does_not_run_yet_shows_that_it_shall_shut_down(client: Client) -> None:

@@ -77,6 +77,45 @@ def test_a_decision_that_does_not_fit_is_refused_with_a_reason(
         check_publishable(encode(receipt, source="test"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"request_id": "w.1", "nonce": NaN}',
+        b'{"request_id": "w.1", "nonce": -Infinity, "more": 1e999}',
+        rb'{"request_id": "w.1", "nonce": "\ud800"}',
+        rb'{"request_id": "w.1", "\udfff": 1}',
+    ],
+)
+def test_a_decision_with_what_json_does_not_have_gets_a_receipt_if_its_request_can_be_read(body: bytes) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        read_decision(stored("decisions.w", body))
+
+    receipt = unreadable(stored("decisions.w", body), caught.value)
+    assert receipt is not None
+    assert (receipt.code, receipt.request_id, receipt.decision_id) == ("unreadable", "w.1", "DECISIONS.7")
+    check_publishable(encode(receipt, source="test"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"request_id": "w.\ud800", "nonce": NaN}',
+        b'{"request_id": NaN}',
+        b'{"request_id": "w.1", "nonce": NaN',
+        b'{"request_id": "' + b"." * 3_000 + b'", "nonce": NaN}',
+        b'{"request_id": "w.1", "x": ' + b"[" * 100_000,
+        b'"w.1"',
+        b'{"request_id": "w.1", "nonce": "\xff"}',
+    ],
+    ids=range(7),
+)
+def test_without_a_request_to_name_there_is_no_receipt(body: bytes) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        read_decision(stored("decisions.w", body))
+
+    assert unreadable(stored("decisions.w", body), caught.value) is None
+
+
 def test_a_signal_is_read_from_its_subject_and_body() -> None:
     signal = read_signal(stored("signals.a=2Eb.go", b"[1]"))
 

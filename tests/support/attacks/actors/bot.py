@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Callable
+from typing import Final
 
-import pytest
 from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
 
 from perdure.contracts import Decision
-from tests.support.attacks.attack import Attack, attempt, cases
+from tests.support.attacks.attack import Attack
 from tests.support.attacks.moves import altered, publishes, receipt_of, subscribes, unread, votes
-from tests.support.attacks.suite import AttackedSuite
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+from tests.support.attacks.suite import WITHIN, AttackedSuite
 
 Change = Callable[[bytes], bytes]
 
@@ -93,7 +91,7 @@ async def ada_s_key_id_on_eve_s_signature(suite: AttackedSuite) -> str:
 
 async def many_consumers(suite: AttackedSuite) -> str:
     """They are the bot's own: those of the services go on, which the honest traffic shows."""
-    js = suite.roles["bot"].nats.jetstream()
+    js = suite.jetstream("bot")
     for number in range(50):
         config = ConsumerConfig(name=f"mine-{number}", filter_subject="approvals.>")
         await js.add_consumer("APPROVALS", config)
@@ -112,10 +110,10 @@ async def a_push_into_the_api(suite: AttackedSuite) -> str:
     for place in ("$JS.API.STREAM.PURGE.EVENTS", "commands.start.Quick"):
         config = {"name": "pushing", "deliver_subject": place, "ack_policy": "none", "deliver_policy": "all"}
         query = json.dumps({"stream_name": "APPROVALS", "config": config}).encode()
-        await suite.roles["bot"].nats.request("$JS.API.CONSUMER.CREATE.APPROVALS.pushing", query)
-        await suite.roles["bot"].nats.jetstream().consumer_info("APPROVALS", "pushing")
-        await suite.roles["bot"].nats.jetstream().delete_consumer("APPROVALS", "pushing")
-    commands = [it async for it in suite.world.bus.read("commands.start.Quick") if b"request_id" in it.raw.body]
+        await suite.roles["bot"].nats.request("$JS.API.CONSUMER.CREATE.APPROVALS.pushing", query, timeout=WITHIN)
+        await suite.jetstream("bot").consumer_info("APPROVALS", "pushing")
+        await suite.jetstream("bot").delete_consumer("APPROVALS", "pushing")
+    commands = [it async for it in suite.bus.read("commands.start.Quick") if b"request_id" in it.raw.body]
     after = (await suite.world.bus.js.stream_info("EVENTS")).state.messages
     return "nothing stored" if not commands and after >= before else "stored or purged"
 
@@ -149,7 +147,7 @@ def signature(change: Callable[[str], str]) -> Change:
     return changed
 
 
-ATTACKS = [
+ATTACKS: Final = [
     # Without a key
     Attack("vote without a signature", altered(fields(signature=None)), "unsigned"),
     Attack("vote with an empty signature", altered(fields(signature="")), "unsigned"),
@@ -186,9 +184,9 @@ ATTACKS = [
     Attack("vote by a word that is no vote", altered(fields(decision="yes")), "unreadable"),
     Attack("vote with a comment of a megabyte", altered(fields(comment="c" * 1_000_000)), "unreadable"),
     Attack("vote with a digest that is none", altered(fields(digest="mine")), "unreadable"),
-    Attack("vote with a number that JSON does not have", unread(fields(also=float("nan"))), "not_json"),
+    Attack("vote with a number that JSON does not have", altered(fields(also=float("nan"))), "unreadable"),
     Attack("vote with a number outside of RFC 8785", altered(fields(also=2**60)), "forged"),
-    Attack("vote with half of a surrogate pair", unread(fields(also="\ud800")), "not_json"),
+    Attack("vote with half of a surrogate pair", altered(fields(also="\ud800")), "unreadable"),
     Attack("stop the bridge with garbage", garbage, "not_utf8"),
     Attack("stop the bridge with a decision on nothing", a_decision_without_a_request, "bad_message"),
     Attack(
@@ -260,8 +258,3 @@ ATTACKS = [
     Attack("disturb the services' consumers by many of its own", many_consumers, "only its own deleted"),
     Attack("store or purge something by a push consumer", a_push_into_the_api, "nothing stored"),
 ]
-
-
-@cases(ATTACKS)
-async def test_a_bot_cannot(suite: AttackedSuite, attack: Attack) -> None:
-    assert await attempt(attack, suite) == attack.refused_with

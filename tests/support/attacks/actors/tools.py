@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-from typing import Any
-
-import pytest
+from typing import Any, Final
 
 from perdure.bus import decode
 from perdure.contracts import ENDINGS, Progress
-from tests.support.attacks.attack import Attack, Move, attempt, cases
+from tests.support.attacks.attack import Attack, Move
 from tests.support.attacks.suite import WITHIN, AttackedSuite
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def calls(suite: AttackedSuite, tool: str, **arguments: Any) -> str:
@@ -19,13 +15,13 @@ async def calls(suite: AttackedSuite, tool: str, **arguments: Any) -> str:
     event = suite.new_id("errand")
     suite.runs.add(f"Errand-{event}")
     body = {"servers": ["snoop"], "calls": [[tool, arguments]]}
-    await suite.world.publish("work.errand", json.dumps(body).encode(), Nats_Msg_Id=event)
+    await suite.publish_raw("publisher", "events.work.errand", json.dumps(body).encode(), **{"Nats-Msg-Id": event})
     return f"Errand-{event}"
 
 
 async def end(suite: AttackedSuite, run: str) -> Progress:
     async with asyncio.timeout(WITHIN):
-        async for stored in suite.world.bus.subscribe(f"progress.Errand.{run}", replay=True):
+        async for stored in suite.bus.subscribe(f"progress.Errand.{run}", replay=True):
             fact = decode(stored.raw)
             assert isinstance(fact, Progress)
             if fact.kind in ENDINGS:
@@ -71,7 +67,7 @@ async def a_tool_with_a_reserved_name(suite: AttackedSuite) -> str:
     return f"{fact.kind}: {'no such tool' if 'perdure_decision' in str(fact.error or fact.result) else fact.error}"
 
 
-ATTACKS = [
+ATTACKS: Final = [
     Attack("read the services' variables", finds("variables"), "none"),
     Attack(
         "find keys, seeds or configurations in its folders",
@@ -82,8 +78,3 @@ ATTACKS = [
     Attack("use the approval of one call for another", a_call_under_other_arguments, "wrong_digest"),
     Attack("decide by a tool with a reserved name", a_tool_with_a_reserved_name, "failed: no such tool"),
 ]
-
-
-@cases(ATTACKS)
-async def test_a_tool_cannot(suite: AttackedSuite, attack: Attack) -> None:
-    assert await attempt(attack, suite) == attack.refused_with
