@@ -1,6 +1,5 @@
 """The command line: the tree of all commands."""
 
-from importlib.metadata import version
 from typing import Annotated, ClassVar, Final
 
 import typer
@@ -52,6 +51,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"perdure {version('perdure')}")
         raise typer.Exit
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -29,6 +28,8 @@ Result = TypeVar("Result")
 
 def run_command(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a command's asynchronous part; what it logs beside its errors is not printed."""
+    import asyncio
+
     logging.getLogger("perdure").addHandler(logging.NullHandler())
     take_interrupts()
     return asyncio.run(work)
