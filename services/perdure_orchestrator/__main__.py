@@ -54,7 +54,16 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     app = App("orchestrator", [])
     if role != "worker":
         entries = NatsKeyValue(bus.js, ENTRIES)
-        app = create_app(client, bus, ledger, registry, settings, approvers=approvers, entries=entries)
+        app = create_app(
+            client,
+            bus,
+            ledger,
+            registry,
+            settings,
+            approvers=approvers,
+            entries=entries,
+            verify_ahead=plugin.verifier.verify_ahead if role == "both" else lambda _: None,
+        )
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal)

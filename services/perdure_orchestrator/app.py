@@ -2,13 +2,14 @@
 
 import os
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final, Literal
 
 from temporalio.client import Client
 
-from perdure.bus import Bus, KeyValue
+from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
@@ -41,6 +42,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     *,
     approvers: Approvers,
     entries: KeyValue,
+    verify_ahead: Callable[[StoredMessage], None] = lambda _: None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
 
@@ -52,9 +54,17 @@ def create_app(  # noqa: PLR0913 (its ports)
         settings: The configuration.
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
+        verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
     bridge = Bridge(
-        client, bus, ledger, registry=registry, approvers=approvers, entries=entries, settings=settings.temporal
+        client,
+        bus,
+        ledger,
+        registry=registry,
+        approvers=approvers,
+        entries=entries,
+        settings=settings.temporal,
+        verify_ahead=verify_ahead,
     )
     leases = Leases(entries, _holder(settings), Lease, duration=_LEASE)
     return App(

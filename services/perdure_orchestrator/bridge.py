@@ -1,5 +1,7 @@
 """The bridge from the bus to Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
+from collections.abc import Callable
+
 from pydantic import BaseModel, JsonValue
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -36,13 +38,21 @@ class Bridge:
         approvers: Approvers,
         entries: KeyValue,
         settings: TemporalSettings,
+        verify_ahead: Callable[[StoredMessage], None] = lambda _: None,
     ) -> None:
         self._runs = RunClient(client, settings)
         self._ledger = ledger
         self._registry = registry
         self._settings = settings
         self._expected = ExpectedRuns(bus, settings.signals_wait)
-        self.decisions = DecisionBridge(self._runs, bus, approvers=approvers, entries=entries, expected=self._expected)
+        self.decisions = DecisionBridge(
+            self._runs,
+            bus,
+            approvers=approvers,
+            entries=entries,
+            expected=self._expected,
+            verify_ahead=verify_ahead,
+        )
 
     async def command(self, message: StoredMessage) -> None:
         """Start, signal or cancel a run by a command of ingest."""

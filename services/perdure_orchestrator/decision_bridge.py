@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pydantic import JsonValue
@@ -32,8 +32,15 @@ _log = logging.getLogger(__name__)
 class DecisionBridge:
     """Verifies decisions, publishes the receipts of those that reach no run, and hands over the others."""
 
-    def __init__(
-        self, runs: RunClient, bus: Bus, *, approvers: Approvers, entries: KeyValue, expected: ExpectedRuns
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        runs: RunClient,
+        bus: Bus,
+        *,
+        approvers: Approvers,
+        entries: KeyValue,
+        expected: ExpectedRuns,
+        verify_ahead: Callable[[StoredMessage], None],
     ) -> None:
         self._runs = runs
         self._bus = bus
@@ -41,6 +48,7 @@ class DecisionBridge:
         self._claims = DecisionPlaces(entries)
         self._early = EarlyDecisions(entries)
         self._expected = expected
+        self._verify_ahead = verify_ahead
         self._announced: set[str] = set()  # places whose receipt `waiting` this process has published
         self._lock = asyncio.Lock()
 
@@ -68,6 +76,7 @@ class DecisionBridge:
             if received.decision.workflow_id in await self._early.places():  # behind those that wait
                 await self._wait(received, body, message)
                 return
+        self._verify_ahead(message)
         if failure := await self._signal(received):
             await self._not_taken(received, body, message, failure)
         self._announced.discard(received.place)

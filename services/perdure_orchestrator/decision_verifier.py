@@ -3,6 +3,7 @@
 A kept verdict only keeps: whoever can write to the bucket can refuse a decision with it, and never make one count.
 """
 
+import asyncio
 import hashlib
 from typing import Final, Literal
 
@@ -20,6 +21,7 @@ VERIFICATIONS: Final = "VERIFICATIONS"
 """Name of the key-value bucket of the verdicts; see ``topology.BUCKETS``."""
 
 _STREAM: Final = "DECISIONS"
+_MOST_AHEAD: Final = 256  # messages
 _ELSEWHERE: Final = "it is a decision on another run"
 _NOBODY: Final = (
     "The approvers file names nobody. Does `approvals.approvers` name it, and does it lie where this worker runs?"
@@ -34,6 +36,19 @@ class DecisionVerifier:
         self._bus = bus
         self._approvers = approvers
         self._verifications = verifications
+        self._ahead: dict[int, asyncio.Task[DecisionVerdict]] = {}
+
+    def verify_ahead(self, message: StoredMessage) -> None:
+        """Begin to verify a message that is being handed to its run, which asks for the verdict in a moment.
+
+        Args:
+            message: As the server delivered it to this process.
+        """
+        task = asyncio.create_task(self._first_verdict(message))
+        task.add_done_callback(_retrieve_error)
+        self._ahead[message.sequence] = task
+        if len(self._ahead) > _MOST_AHEAD:  # another worker was asked
+            del self._ahead[next(iter(self._ahead))]
 
     async def verdict(self, sequence: int, workflow_id: str) -> DecisionVerdict:
         """Return the verdict on the message at this place, as of the time at which the server stored it.
@@ -45,13 +60,26 @@ class DecisionVerifier:
         Raises:
             Unavailable: The bus or the approvers file cannot be read.
         """
-        message = await self._bus.get(_STREAM, sequence)
-        if message is None:
+        ahead = self._ahead.pop(sequence, None)
+        if ahead is not None:
+            await asyncio.wait([ahead])
+        if ahead is not None and not ahead.cancelled() and ahead.exception() is None:
+            verdict = ahead.result()
+        elif (message := await self._bus.get(_STREAM, sequence)) is not None:
+            verdict = await self._first_verdict(message)
+        else:
             kept = await self._kept(sequence)
             return kept.verdict if kept and kept.refuses(workflow_id) else _refused(sequence, "not_kept", _GONE)
-        verdict, sha256 = await self._verified(message), _sha256(message)
         if verdict.received is None or verdict.received.decision.workflow_id != workflow_id:
             return _refused(sequence, "unreadable", verdict.reason or _ELSEWHERE)
+        return verdict
+
+    async def _first_verdict(self, message: StoredMessage) -> DecisionVerdict:
+        """Return the verdict that is kept, or verify and keep it; on what is no decision none is kept."""
+        verdict, sha256 = await self._verified(message), _sha256(message)
+        if verdict.received is None:
+            return verdict
+        sequence = message.sequence
         if await self._verifications.create(_key(sequence), _Kept(sha256=sha256, verdict=verdict).to_json()):
             return verdict
         kept = await self._kept(sequence)
@@ -113,6 +141,12 @@ class _Kept(BaseModel):
 
 def _refused(sequence: int, code: Literal["not_kept", "unreadable"], reason: str) -> DecisionVerdict:
     return DecisionVerdict(sequence=sequence, code=code, reason=reason)
+
+
+def _retrieve_error(task: asyncio.Task[DecisionVerdict]) -> None:
+    """Take the error of a task that perhaps nobody awaits: whoever asks for the verdict verifies again."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _key(sequence: int) -> str:

@@ -62,6 +62,9 @@ class PerdurePlugin(SimplePlugin):
             decision itself, so the file must lie where the worker runs.
         verifications: Where the first verdict on each decision is kept; by default in that NATS, or in memory with a
             bus of your own.
+
+    Attributes:
+        verifier: Verifies decisions for the runs of this process.
     """
 
     def __init__(  # noqa: PLR0913 (its ports)
@@ -85,9 +88,9 @@ class PerdurePlugin(SimplePlugin):
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
         if approvers is None:
             approvers = RecordedApprovers(ApproversFile(settings.approvers_file), self._bus)
-        verifier = DecisionVerifier(self._bus, approvers, verifications)
+        self.verifier = DecisionVerifier(self._bus, approvers, verifications)
         self._activities = WorkerActivities(
-            settings, self._bus, self._objects, log, verifier=verifier, backends=backends
+            settings, self._bus, self._objects, log, verifier=self.verifier, backends=backends
         )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)

@@ -1,4 +1,4 @@
-"""Reads and writes users' events: CloudEvents in binary or structured mode, or bare JSON.
+"""Reads and writes users' events: CloudEvents in binary or structured mode, or bare JSON; see ``event_mode``.
 
 Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format for the structured mode.
 """
@@ -20,6 +20,7 @@ from perdure.bus.envelope import (
     header,
     header_value,
 )
+from perdure.bus.event_mode import media_type, mode_of
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
@@ -28,6 +29,9 @@ __all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
+
+_OF_CLOUD_EVENTS: Final = "application/cloudevents"  # the binding takes JSON where no format is named
+_OF_JSON: Final = ("", "application/json", "text/json")
 
 _DEEPEST: Final = (
     128  # levels; pydantic reads at most 200, and commands and results put the data into objects of theirs
@@ -46,13 +50,15 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
     """
     if not raw.body:
         raise InvalidMessage("empty_body", "The message has no body. An event's body is JSON: publish at least `{}`.")
-    content_type = header(raw.headers, "content-type") or ""
-    if content_type.lower().startswith(STRUCTURED):
-        event = _structured(read_json(raw.body))
-    elif attribute(raw.headers, "specversion") is not None:
-        event = _binary(raw)
-    else:
-        event = _bare(raw, fallback_id)
+    match mode_of(raw):
+        case "structured":
+            event = _structured(raw)
+        case "binary":
+            event = _binary(raw)
+        case "batch":
+            raise InvalidMessage("batch_not_supported", "A batch is not understood: publish each event as a message.")
+        case "bare":
+            event = _bare(raw, fallback_id)
     permitted = raw.subject.removeprefix(PREFIX)  # NATS permits subjects: what else a message claims counts for nothing
     if event.type != permitted:
         raise InvalidMessage(
@@ -65,11 +71,12 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
     """Return the id of an event, also of one that cannot be read; see ``read_event``."""
     try:
-        if (header(raw.headers, "content-type") or "").lower().startswith(STRUCTURED):
-            envelope = read_json(raw.body)
-            return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
-        if attribute(raw.headers, "specversion") is not None:
-            return attribute(raw.headers, "id") or fallback_id
+        match mode_of(raw):
+            case "structured":
+                envelope = read_json(raw.body)
+                return str((isinstance(envelope, dict) and envelope.get("id")) or fallback_id)
+            case "binary":
+                return attribute(raw.headers, "id") or fallback_id
     except InvalidMessage:
         return fallback_id
     return header(raw.headers, MESSAGE_ID) or fallback_id
@@ -93,12 +100,16 @@ def write_event(event: Event) -> RawMessage:
     return RawMessage(PREFIX + event.type, json.dumps(event.data, ensure_ascii=False).encode(), headers)
 
 
-def _structured(envelope: JsonValue) -> Event:
+def _structured(raw: RawMessage) -> Event:
+    if media_type(raw) not in {*_OF_JSON, _OF_CLOUD_EVENTS, STRUCTURED}:
+        raise InvalidMessage("bad_envelope", f"content-type: {media_type(raw)!r} is not understood, only {STRUCTURED}.")
+    envelope = read_json(raw.body)
     if not isinstance(envelope, dict):
         raise InvalidMessage("bad_envelope", "A structured CloudEvent is a JSON object.")
     if envelope.get("specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"specversion: only {SPEC_VERSION} is understood.")
     data = envelope.get("data")
+    _refuse_other_data(envelope.get("datacontenttype"))
     if "data_base64" in envelope:
         data = read_json(_base64(envelope["data_base64"]))
     return _validated({**envelope, "data": data})
@@ -108,6 +119,7 @@ def _binary(raw: RawMessage) -> Event:
     named = {name: attribute(raw.headers, name) for name in ("id", "type", "source", "subject", "time")}
     if attribute(raw.headers, "specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"ce-specversion: only {SPEC_VERSION} is understood.")
+    _refuse_other_data(media_type(raw) or attribute(raw.headers, "datacontenttype"))
     return _validated(
         {**{name: value for name, value in named.items() if value is not None}, "data": read_json(raw.body)}
     )
@@ -122,6 +134,13 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
             "data": read_json(raw.body),
         }
     )
+
+
+def _refuse_other_data(media: JsonValue) -> None:
+    """Refuse data that is declared to be something else than JSON, as ``text/plain``."""
+    kind = str(media or JSON).partition(";")[0].strip().lower()
+    if not (kind.endswith(("/json", "+json")) or kind in {"", "application/octet-stream"}):
+        raise InvalidMessage("bad_envelope", f"datacontenttype: {kind!r} is not understood, only JSON.")
 
 
 def _validated(fields: dict[str, Any]) -> Event:

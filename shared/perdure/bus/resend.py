@@ -3,7 +3,8 @@
 from typing import Final
 
 from perdure.bus.envelope import JSON, MESSAGE_ID, SPEC_VERSION, RawMessage, header, header_value
-from perdure.bus.events import PREFIX, STRUCTURED
+from perdure.bus.event_mode import mode_of
+from perdure.bus.events import PREFIX
 from perdure.contracts import DeadLetter
 
 __all__ = ["resent"]
@@ -29,8 +30,7 @@ def resent(dead_letter: DeadLetter, original: RawMessage, *, place: int) -> RawM
 
 def _event_identity(dead_letter: DeadLetter, original: RawMessage) -> dict[str, str]:
     """Return headers with the event id of a bare event; empty for the CloudEvents modes, which carry their own."""
-    content_type = header(original.headers, "content-type") or ""
-    if header(original.headers, "ce-specversion") is not None or content_type.lower().startswith(STRUCTURED):
+    if mode_of(original) != "bare":
         return {}
     message_id = header(original.headers, MESSAGE_ID)
     return {

@@ -16,6 +16,7 @@ Reason = Literal[
     "not_utf8",
     "not_json",
     "bad_envelope",
+    "batch_not_supported",
     "no_route",
     "bad_expression",
     "bad_data",

@@ -19,10 +19,13 @@ def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
         position: Stream and sequence, e.g. ``EVENTS.7``.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    if lower.get("content-type", "").lower().startswith("application/cloudevents+json"):
+    if lower.get("content-type", "").strip().lower().startswith("application/cloudevents"):
         return str(_object(body).get("id") or position)
     if "ce-specversion" in lower:
         return unquote(lower.get("ce-id", "")) or position
+    envelope = _object(body) if b'"specversion"' in body else {}
+    if all(isinstance(envelope.get(name), str) for name in ("specversion", "id", "source", "type")):
+        return str(envelope["id"])
     return lower.get("nats-msg-id") or position
 
 

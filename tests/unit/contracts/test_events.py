@@ -64,6 +64,43 @@ def test_events_of_the_official_sdk_are_read(mode: str) -> None:
     assert (event.id, event.type, event.source, event.data) == ("ü 1", "orders.placed", "/shop", {"sum": 3})
 
 
+ENVELOPE = {"specversion": "1.0", "id": "1", "source": "/a", "type": "documents.submitted", "data": {"name": "Ada"}}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-type": "application/json"},
+        {"Content-Type": "application/cloudevents"},
+        {"CONTENT-TYPE": "application/cloudevents+json; charset=utf-8"},
+        {"content-type": " Application/CloudEvents+JSON"},
+    ],
+)
+def test_a_structured_event_is_read_with_and_without_its_content_type(headers: dict[str, str]) -> None:
+    """Dapr and sdk-go send it without."""
+    event = read(json.dumps(ENVELOPE).encode(), headers)
+
+    assert (event.id, event.source, event.data) == ("1", "/a", {"name": "Ada"})
+
+
+@pytest.mark.parametrize("missing", ["specversion", "id", "source", "type"])
+def test_data_that_resembles_an_envelope_is_data(missing: str) -> None:
+    data = {name: value for name, value in ENVELOPE.items() if name != missing}
+
+    assert read(json.dumps(data).encode()).data == data
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data() -> None:
+    assert read(b'\xef\xbb\xbf{"name": "Ada"}').data == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("media", ["application/json", "application/vnd.shop+json; v=2", "text/json"])
+def test_data_of_any_kind_of_json_is_read(media: str) -> None:
+    assert read(b"{}", HEADERS | {"content-type": media}).data == {}
+    assert read(json.dumps(ENVELOPE | {"datacontenttype": media}).encode()).data == {"name": "Ada"}
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "reason", "detail"),
     [
@@ -92,6 +129,11 @@ def test_events_of_the_official_sdk_are_read(mode: str) -> None:
         ),
         (b"{}", HEADERS | {"ce-id": "%C0%A0"}, "bad_envelope", "ce-id: its percent-encoded bytes are no UTF-8"),
         (b"{}", {"ce-specversion": "%FF"}, "bad_envelope", "ce-specversion"),
+        (b"[{}]", {"content-type": "application/cloudevents-batch+json"}, "batch_not_supported", "each event"),
+        (b"{}", {"content-type": "application/cloudevents+avro"}, "bad_envelope", "avro' is not understood"),
+        (b"{}", HEADERS | {"content-type": "text/plain"}, "bad_envelope", "'text/plain' is not understood"),
+        (json.dumps(ENVELOPE | {"datacontenttype": "text/xml"}).encode(), {}, "bad_envelope", "only JSON"),
+        (b'{"a": 1, "b": {"a": 1, "a": 2}}', {}, "not_json", "'a' stands twice"),
     ],
 )
 def test_an_invalid_event_is_refused_with_a_reason(

@@ -1,13 +1,15 @@
 """The verdict on a decision comes from its bytes; what was kept before can only make it stricter."""
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from perdure.approvers import Approver, ApproversFile, Directory, PublicKey, SigningKey
-from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
+from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, StoredMessage
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.errors import Unavailable
 from perdure.flow.decision_verdict import DecisionVerdict
@@ -170,3 +172,51 @@ async def test_while_the_approvers_file_is_broken_there_is_no_verdict(case: Case
     with pytest.raises(Unavailable, match="approvers"):
         await case.verdict()
     assert await case.kept.get("DECISIONS.1") is None
+
+
+class Counted(MemoryBus):
+    """A bus that counts the messages that are read by their place."""
+
+    reads = 0
+
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        self.reads += 1
+        return await super().get(stream, sequence)
+
+
+@pytest.mark.parametrize(("workflow_id", "code"), [("w", None), ("other", "unreadable")])
+async def test_what_was_verified_ahead_is_not_read_again_and_counts_for_its_run_only(
+    case: Case, workflow_id: str, code: str | None
+) -> None:
+    case.bus = Counted()
+    await case.publish()
+    (message,) = [it async for it in case.bus.read("decisions.>")]
+    verifier = DecisionVerifier(case.bus, RecordedApprovers(case.file, case.bus), case.kept)
+    verifier.verify_ahead(message)
+
+    assert (await verifier.verdict(1, workflow_id)).code == code
+    assert case.bus.reads == 0
+    assert (await verifier.verdict(1, "w")).code is None, "a step may run again"
+
+
+async def test_what_could_not_be_verified_ahead_is_verified_when_the_run_asks(case: Case) -> None:
+    await case.publish()
+    (message,) = [it async for it in case.bus.read("decisions.>")]
+    verifier = DecisionVerifier(case.bus, RecordedApprovers(case.file, case.bus), case.kept)
+    text = case.file.path.read_text()
+    case.file.path.unlink()
+    verifier.verify_ahead(message)
+    await asyncio.sleep(0.05)
+    case.file.path.write_text(text)
+
+    assert (await verifier.verdict(1, "w")).code is None
+
+
+async def test_of_what_nobody_asks_for_little_is_kept(case: Case) -> None:
+    await case.publish()
+    (message,) = [it async for it in case.bus.read("decisions.>")]
+    verifier = DecisionVerifier(case.bus, RecordedApprovers(case.file, case.bus), case.kept)
+    for sequence in range(1, 1_001):
+        verifier.verify_ahead(replace(message, sequence=sequence))
+
+    assert len(verifier._ahead) <= 256  # noqa: SLF001

@@ -23,7 +23,8 @@ def consumer_span(name: str, message: StoredMessage, deliveries: int) -> Iterato
     publisher's span, because it would be a second node for the same hop. Messages that are published within the block
     belong to the event's trace in both cases.
     """
-    publisher_context = propagate.extract(message.raw.headers)
+    # Header names are read in any case: Go's propagator writes `Traceparent`.
+    publisher_context = propagate.extract({name.lower(): value for name, value in message.raw.headers.items()})
     attributes = {"messaging.system": "nats", "messaging.destination.name": message.raw.subject}
     publisher = trace.get_current_span(publisher_context).get_span_context()
     if deliveries > 1 and publisher.is_valid:

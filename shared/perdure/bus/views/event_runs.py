@@ -5,7 +5,8 @@ from contextlib import aclosing
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, attribute, decode, header
-from perdure.bus.events import PREFIX, STRUCTURED, read_event
+from perdure.bus.event_mode import mode_by_headers
+from perdure.bus.events import PREFIX, read_event
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
@@ -90,7 +91,7 @@ def fallback_id(message: StoredMessage) -> str:
 async def _is(bus: Bus, message: StoredMessage, event_id: str, source: str | None) -> bool:
     """Return whether a message, read without its body, is this event."""
     headers = message.raw.headers
-    if (header(headers, "content-type") or "").lower().startswith(STRUCTURED):  # the id is in the body
+    if mode_by_headers(message.raw) == "structured":  # the id is in the body
         whole = await event_at(bus, message.sequence, message.raw.subject)
         event = event_in(whole) if whole else None
         return event is not None and event.id == event_id and source in {None, event.source}
