@@ -26,7 +26,8 @@ def create_app(store: Store, bus: Bus) -> App:
     async def find_records(request: RawMessage) -> bytes:
         query = AuditRecordsQuery.model_validate_json(request.body)
         filters = tuple(AuditRecordsQuery.model_fields)
-        found = AuditRecordsFound(total=await store.count(), records=await store.find(query), filters=filters)
+        records, more = await store.find(query)
+        found = AuditRecordsFound(total=await store.count(), records=records, more=more, filters=filters)
         return found.model_dump_json().encode()
 
     return App(

@@ -40,6 +40,8 @@ def filters(query: AuditRecordsQuery, position: Position) -> Iterator[ColumnElem
     if query.key is not None:
         key = row.headers[f"ce-{PARTITION_KEY}"].as_string()
         yield and_(row.stream.in_(("COMMANDS", "PROGRESS")), key == header_value(fit_key(query.key)))
+    if query.before is not None:
+        yield row.position < query.before
     if query.since is not None:
         yield row.said_at >= query.since
     if query.until is not None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +21,10 @@ from perdure_audit.filters import filters
 from perdure_audit.records import metadata, records
 
 __all__ = ["Store", "open_store"]
+
+
+_LARGEST_REPLY: Final = 512 * 1024  # bytes; NATS' own default limit is 1 MiB a message
+_REST_OF_A_RECORD: Final = 200  # bytes
 
 
 class Store:
@@ -62,8 +67,11 @@ class Store:
                 raise InvalidMessage("bad_message", f"The audit store cannot hold it: {reason}") from error
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
 
-    async def find(self, query: AuditRecordsQuery) -> list[AuditRecord]:
-        """Return the matching records, oldest first; without ``after``, the newest of them."""
+    async def find(self, query: AuditRecordsQuery) -> tuple[list[AuditRecord], bool]:
+        """Return the matching records that fit into one reply, oldest first, and whether more match.
+
+        Without ``after`` they are the newest that match, else the oldest.
+        """
         rows = select(records).where(*filters(query, self._position))
         if query.event is None:
             rows = rows.limit(query.limit)
@@ -72,14 +80,21 @@ class Store:
         else:
             rows = rows.where(records.c.position > query.after).order_by(records.c.position)
         found: list[AuditRecord] = []
+        room = _LARGEST_REPLY
         async with self._engine.connect() as connection, connection.stream(rows) as result:
             async for row in result.mappings():
                 record = _record(row)
-                if query.event is None or event_of(record) == query.event:
-                    found.append(record)
+                if query.event is not None and event_of(record) != query.event:
+                    continue
+                if _size(record) > _LARGEST_REPLY:
+                    record = record.model_copy(update={"body": b"", "body_left_out": True})
+                room -= _size(record)
+                if room < 0:
+                    return _in_order(found), True
+                found.append(record)
                 if len(found) == query.limit:
                     break
-        return sorted(found, key=lambda record: record.position)
+        return _in_order(found), False
 
     async def count(self) -> int:
         """Return how many messages are recorded."""
@@ -106,6 +121,16 @@ def _record(row: RowMapping) -> AuditRecord:
     if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
         stored_at = stored_at.replace(tzinfo=UTC)
     return AuditRecord.model_validate({**row, "stored_at": stored_at})
+
+
+def _in_order(found: list[AuditRecord]) -> list[AuditRecord]:
+    return sorted(found, key=lambda record: record.position)
+
+
+def _size(record: AuditRecord) -> int:
+    """Return how many bytes of a reply a record takes, about: of its body in base64."""
+    headers = sum(len(name) + len(value) + 8 for name, value in record.headers.items())
+    return len(record.subject) + headers + len(record.body) * 4 // 3 + _REST_OF_A_RECORD
 
 
 def _text(text: str) -> str:

@@ -68,7 +68,7 @@ class NatsConnection:
             self._opening = asyncio.create_task(self._connect())
         await asyncio.wait({self._opening}, timeout=within)
         if not self._opening.done():
-            servers = ", ".join(self._settings.servers)
+            servers = self._settings.shown
             raise Unavailable(f"No NATS server answers at {servers}: does it run, and is `nats.servers` right?")
         self._opening.result()
 

@@ -21,10 +21,10 @@ from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
 
 if TYPE_CHECKING:
-    from perdure.bus import NatsBus, RawMessage
+    from perdure.bus import NatsBus
     from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
-__all__ = ["find_records", "register"]
+__all__ = ["newest_records", "register"]
 
 _POLL_EVERY: Final = 0.5  # seconds
 
@@ -85,7 +85,7 @@ def _read_stream(name: str | None) -> str | None:
     return name
 
 
-async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
+async def _find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFound:
     """Query the audit service.
 
     Raises:
@@ -104,10 +104,27 @@ async def find_records(bus: NatsBus, query: AuditRecordsQuery) -> AuditRecordsFo
     return found
 
 
+async def newest_records(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRecord]:
+    """Query the audit service for the newest records, reply by reply where they do not fit into one.
+
+    Raises:
+        SetupError: The service is older and would ignore a part of the query.
+        Unavailable: The service does not answer.
+    """
+    records: list[AuditRecord] = []
+    while True:
+        found = await _find_records(bus, query)
+        records = [*found.records, *records]
+        if not found.more or not found.records:
+            return records
+        left = query.limit - len(found.records)
+        query = query.model_copy(update={"before": found.records[0].position, "limit": left})
+
+
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:
     async with open_bus() as bus:
         while True:
-            records = (await find_records(bus, query)).records
+            records = await (newest_records if query.after is None else _records_after)(bus, query)
             _print(records, as_json=as_json)
             if not follow:
                 return
@@ -116,29 +133,32 @@ async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> Non
             await asyncio.sleep(_POLL_EVERY)
 
 
-def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
-    from perdure.cli.message_text import describe
+async def _records_after(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRecord]:
+    return list((await _find_records(bus, query)).records)
 
+
+def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
     for record in records:
         if as_json:
             console.out(_json(record), highlight=False)
         else:
             where = f"{record.position:>6} {local_time(record.stored_at)} {one_line(record.subject)}"
-            console.print(f"{where}  {describe(_raw(record))}", soft_wrap=True, markup=False)
+            console.print(f"{where}  {_text(record)}", soft_wrap=True, markup=False)
 
 
 def _json(record: AuditRecord) -> str:
     """Return a record with its body as JSON, or in base64 if it is none."""
-    from perdure.cli.message_text import describe
-
     fields = json.loads(record.model_dump_json())
     with suppress(ValueError):
         fields["data"] = json.loads(record.body)
         del fields["body"]
-    return json.dumps({**fields, "text": describe(_raw(record))})
+    return json.dumps({**fields, "text": _text(record)})
 
 
-def _raw(record: AuditRecord) -> RawMessage:
+def _text(record: AuditRecord) -> str:
     from perdure.bus import RawMessage
+    from perdure.cli.message_text import describe
 
-    return RawMessage(record.subject, record.body, record.headers)
+    if record.body_left_out:
+        return f"(too large to be shown; message {record.sequence} of {record.stream})"
+    return describe(RawMessage(record.subject, record.body, record.headers))

@@ -43,14 +43,12 @@ async def _nats(nats: NatsSettings, settings: Settings, endpoints: Endpoints | N
     house = await nats_house(nats.servers[0], instance, within=_PATIENCE)
     if house == "silent":
         detail = (
-            f"the server at {nats.servers[0]} does not answer within {_PATIENCE:g} s: it hangs, or the machine is "
+            f"the server at {nats.shown} does not answer within {_PATIENCE:g} s: it hangs, or the machine is "
             "overloaded; try again"
         )
         return Finding("nats", good=False, detail=detail)
     if instance is not None and house not in {"ours", "nothing"}:
-        detail = (
-            f"what answers at {nats.servers[0]} is not this suite's server ({house}): stop it, or `perdure up` again"
-        )
+        detail = f"what answers at {nats.shown} is not this suite's server ({house}): stop it, or `perdure up` again"
         return Finding("nats", good=False, detail=detail)
     try:
         async with reach(nats, source="perdure/doctor") as bus:
@@ -60,7 +58,7 @@ async def _nats(nats: NatsSettings, settings: Settings, endpoints: Endpoints | N
     missing = sorted(set(STREAMS) - {stream["config"]["name"] for stream in listed.get("streams") or ()})
     owner = {"ours": "of this suite", "another suite": "of another suite"}.get(house, "of no suite")
     detail = f"streams missing: {', '.join(missing)}; any service makes them" if missing else f"{len(STREAMS)} streams"
-    return Finding("nats", good=not missing, detail=f"{detail}, on a server {owner} at {nats.servers[0]}")
+    return Finding("nats", good=not missing, detail=f"{detail}, on a server {owner} at {nats.shown}")
 
 
 async def _service(name: str, url: str, settings: Settings, endpoints: Endpoints | None) -> Finding:

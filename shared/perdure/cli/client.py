@@ -71,7 +71,7 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
             if bus.refusal is None or nats.nkey_seed_file or nats.credentials_file:
                 raise
             raise Unavailable(
-                f"The NATS server at {', '.join(nats.servers)} answers, but does not let this folder read: it is the "
+                f"The NATS server at {nats.shown} answers, but does not let this folder read: it is the "
                 "suite of another folder, or wants a key (`nats.nkey_seed_file`). Go to that folder, or run "
                 "`perdure up` here."
             ) from error
@@ -91,4 +91,4 @@ async def _refuse_silence(nats: NatsSettings) -> None:
         except Silent:
             return  # it may be busy: connecting waits longer
         return
-    raise Unavailable(f"No NATS server answers at {', '.join(nats.servers)}. Start one with `perdure up`.")
+    raise Unavailable(f"No NATS server answers at {nats.shown}. Start one with `perdure up`.")

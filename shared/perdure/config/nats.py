@@ -1,12 +1,15 @@
 """The section ``nats:``: the connection to NATS."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from perdure.config.addresses import NATS_URL
 from perdure.config.section import Section
 
 __all__ = ["NatsSettings"]
+
+_CREDENTIALS: Final = re.compile(r"^([a-z]+://)?[^/]*@")
 
 
 class NatsSettings(Section):
@@ -27,3 +30,8 @@ class NatsSettings(Section):
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
     inbox_prefix: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The servers as texts and logs name them: without user, password or token."""
+        return ", ".join(_CREDENTIALS.sub(r"\1", server) for server in self.servers)

@@ -29,6 +29,7 @@ class AuditRecordsQuery(_Body):
         since: Only messages that were stored at this instant or later (UTC).
         until: Only messages that were stored before this instant (UTC).
         after: Only records after this position, oldest first; absent: the newest records.
+        before: Only records before this position.
         limit: At most this many records.
     """
 
@@ -41,6 +42,7 @@ class AuditRecordsQuery(_Body):
     since: Instant | None = None
     until: Instant | None = None
     after: int | None = None
+    before: int | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
 
 
@@ -54,7 +56,8 @@ class AuditRecord(_Body):
         subject: Its NATS subject.
         stored_at: When JetStream stored it (UTC).
         headers: Its NATS headers.
-        body: Its bytes (base64 in JSON).
+        body: Its bytes (base64 in JSON); empty if `body_left_out`.
+        body_left_out: Whether the body is too large for a reply; its stream may still have it.
     """
 
     position: int
@@ -64,6 +67,7 @@ class AuditRecord(_Body):
     stored_at: Instant = Field(validation_alias=AliasChoices("stored_at", "said_at"))  # 0.1: said_at
     headers: dict[str, str]
     body: bytes
+    body_left_out: bool = False
 
 
 class AuditRecordsFound(_Body):
@@ -71,10 +75,13 @@ class AuditRecordsFound(_Body):
 
     Attributes:
         total: How many messages are recorded in all, matching or not.
-        records: Those that match, oldest first.
+        records: Those that match and fit into one reply, oldest first.
+        more: Whether more match than were returned because of their sizes: ask for those before the first, or after the
+            last.
         filters: The fields of the query that the service applied; it ignores others. Absent: 0.1 answered.
     """
 
     total: int
     records: tuple[AuditRecord, ...]
+    more: bool = False
     filters: tuple[str, ...] = ("subject", "stream", "after", "limit")

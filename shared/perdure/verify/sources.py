@@ -84,7 +84,7 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
             async with asyncio.timeout(within):
                 client = await stack.enter_async_context(plain_client(bus, name="perdure/verify"))
         except (TimeoutError, NatsError, OSError) as error:
-            raise Unavailable(f"No NATS server answers at {', '.join(bus.servers)}.") from error
+            raise Unavailable(f"No NATS server answers at {bus.shown}.") from error
         temporal = await _temporal(engine, within)
         store = await stack.enter_async_context(open_store(settings))
         yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store)

@@ -105,6 +105,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     ],
 )
 async def test_records_are_found_by_state_event_and_key(store: Store, query: dict[str, Any], found: list[str]) -> None:
-    records = await store.find(AuditRecordsQuery(**query))
+    records, _ = await store.find(AuditRecordsQuery(**query))
 
     assert [f"{record.stream} {record.sequence}" for record in records] == found

@@ -44,7 +44,7 @@ async def test_records_are_filtered_by_token_stream_and_time(
     async with open_store(Settings(state=tmp_path)) as store:
         await store.add([stored(number, subject) for number, subject in enumerate(SUBJECTS)])
 
-        records = await store.find(AuditRecordsQuery(**query))
+        records, _ = await store.find(AuditRecordsQuery(**query))
 
     assert [record.sequence for record in records] == found
 
@@ -55,7 +55,7 @@ async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None
     async with open_store(Settings(state=tmp_path)) as store:
         await store.add([StoredMessage(raw, "EVENTS", 1, BEGAN, pending=0)])
 
-        (record,) = await store.find(AuditRecordsQuery())
+        ((record,), _) = await store.find(AuditRecordsQuery())
 
     assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
 
@@ -68,6 +68,24 @@ async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> Non
         with closing(sqlite3.connect(file)) as database, database:
             database.execute("UPDATE records SET subject = 'decisions.Order-2'")
 
-        [record] = await store.find(AuditRecordsQuery())
+        ((record,), _) = await store.find(AuditRecordsQuery())
 
     assert record.subject == "decisions.Order-2"
+
+
+async def test_a_reply_holds_what_fits_and_says_that_there_is_more(tmp_path: Path) -> None:
+    bodies = [b"x" * 250_000] * 5 + [b"y" * 5_000_000, b"z"]
+    messages = [
+        StoredMessage(RawMessage("events.a", body, {}), "EVENTS", number, BEGAN, pending=0)
+        for number, body in enumerate(bodies, start=1)
+    ]
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add(messages)
+        newest, more = await store.find(AuditRecordsQuery())
+        before, more_before = await store.find(AuditRecordsQuery(before=newest[0].position))
+        after, _ = await store.find(AuditRecordsQuery(after=0))
+
+    assert ([it.position for it in newest], more) == ([5, 6, 7], True)
+    assert [(it.body[:1], it.body_left_out) for it in newest] == [(b"x", False), (b"", True), (b"z", False)]
+    assert ([it.position for it in before], more_before) == ([4], True)
+    assert [it.position for it in after] == [1]

@@ -28,17 +28,15 @@ class Bus(MemoryBus):
         if "audit" not in subject:
             return RunDescription(workflow_id="Order-1", status="RUNNING").model_dump_json().encode()
         self.query = AuditRecordsQuery.model_validate_json(body)
-        fact = progress(1, "failed", error="no stock")
-        record = AuditRecord(
-            position=7,
-            stream="PROGRESS",
-            sequence=1,
-            subject=fact.subject,
-            stored_at=BEGAN,
-            headers={},
-            body=fact.model_dump_json().encode(),
-        )
-        return AuditRecordsFound(total=1, records=(record,), filters=self.filters).model_dump_json().encode()
+        return AuditRecordsFound(total=1, records=(record(7),), filters=self.filters).model_dump_json().encode()
+
+
+def record(position: int) -> AuditRecord:
+    fact = progress(1, "failed", error="no stock")
+    body = fact.model_dump_json().encode()
+    return AuditRecord(
+        position=position, stream="PROGRESS", sequence=1, subject=fact.subject, stored_at=BEGAN, headers={}, body=body
+    )
 
 
 @pytest.fixture
@@ -191,6 +189,29 @@ def test_the_query_of_the_audit_service_names_state_event_and_key(bus: Bus) -> N
     assert {"started", "waiting"} < set(still_open.kinds)
     assert "completed" not in still_open.kinds
     assert "did you mean failed?" in perdure("audit", "tail", "--state", "faild").stderr
+
+
+def test_records_that_do_not_fit_into_one_reply_are_read_page_by_page(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[AuditRecordsQuery] = []
+
+    async def reply(_: str, body: bytes) -> bytes:
+        asked.append(query := AuditRecordsQuery.model_validate_json(body))
+        position = (query.before or 4) - 1
+        one = record(position).model_copy(update={"body_left_out": position == 2, "body": b""})
+        return (
+            AuditRecordsFound(total=9, records=(one,), more=query.limit > 1, filters=bus.filters)
+            .model_dump_json()
+            .encode()
+        )
+
+    monkeypatch.setattr(bus, "request", reply)
+    lines = perdure("audit", "tail", "-n", "3").stdout.splitlines()
+
+    assert [int(line.split()[0]) for line in lines] == [1, 2, 3]
+    assert "too large to be shown; message 1 of PROGRESS" in lines[1]
+    assert [(it.before, it.limit) for it in asked] == [(None, 3), (3, 2), (2, 1)]
 
 
 def test_records_that_an_older_audit_service_did_not_filter_are_not_shown(bus: Bus) -> None:

@@ -196,8 +196,7 @@ async def connect(
     try:
         await asyncio.wait_for(client.connect(**options), within)
     except (TimeoutError, NatsError, OSError) as error:
-        servers = ", ".join(settings.servers)
-        text = refusal(client.last_error) or f"No NATS server answers at {servers}. Start one with `perdure up`."
+        text = refusal(client.last_error) or f"No NATS server answers at {settings.shown}. Start one with `perdure up`."
         raise Unavailable(text) from error
     protect_connection(client)
     try:

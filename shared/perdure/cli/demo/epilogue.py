@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from perdure.bus import NatsBus
-from perdure.cli.audit import find_records
+from perdure.cli.audit import newest_records
 from perdure.cli.output import console, table
 from perdure.cli.runs.trace import trace_of, tree
 from perdure.config.settings import Settings
@@ -109,9 +109,9 @@ async def _trace(settings: Settings, workflow_id: str) -> None:
 
 async def _records(bus: NatsBus, event: Event, facts: Sequence[Progress]) -> None:
     async def find() -> Counter[str] | None:
-        found = await find_records(bus, AuditRecordsQuery(limit=500))
-        about = [record for record in found.records if event.id in record.subject or event.id.encode() in record.body]
-        about += [record for record in found.records if record.stream == "EVENTS" and event.id in str(record.headers)]
+        found = await newest_records(bus, AuditRecordsQuery(limit=500))
+        about = [record for record in found if event.id in record.subject or event.id.encode() in record.body]
+        about += [record for record in found if record.stream == "EVENTS" and event.id in str(record.headers)]
         counts = Counter(record.stream for record in about)
         return counts if set(counts) >= _STREAMS and counts["PROGRESS"] == len(facts) else None
 
