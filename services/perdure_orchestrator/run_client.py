@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO
 
 __all__ = ["RunClient", "is_no_run", "never_began", "translated"]
 
@@ -35,7 +35,13 @@ class RunClient:
         self._settings = settings
 
     async def start(self, start: StartWorkflow) -> None:
-        """Start a run, unless one of this id is open or has ended."""
+        """Start a run, unless this event has started it before.
+
+        Raises:
+            InvalidMessage: ``run_exists`` or ``duplicate_id``: another event, or somebody else, started the run of this
+                id. The ledger, which would have said so, may have been lost.
+            RPCError: Temporal does not take it.
+        """
         options, delay = start.options, _delay(start.options)
         try:
             await self._client.start_workflow(
@@ -45,15 +51,33 @@ class RunClient:
                 task_queue=options.task_queue or self._settings.task_queue,
                 run_timeout=_seconds(options.timeout_seconds),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                memo={EVENT_MEMO: start.event.id, **({} if start.key is None else {KEY_MEMO: start.key})},
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                memo=_memo(start),
                 task_timeout=self._settings.task_timeout,
                 start_delay=delay or None,
                 request_eager_start=not delay and options.task_queue is None,
                 priority=_priority(options),
             )
         except WorkflowAlreadyStartedError:
-            return  # it has ended before the ledger recorded its start
+            await self._refuse_other_event(start)
+
+    async def _refuse_other_event(self, start: StartWorkflow) -> None:
+        run = await self._client.get_workflow_handle(start.workflow_id).describe()
+        event_id = await run.memo_value(EVENT_MEMO, None, type_hint=str)
+        digest = await run.memo_value(DIGEST_MEMO, None, type_hint=str)  # runs of 0.1 have none
+        if event_id != start.event.id:
+            by = "by no event" if event_id is None else f"by another event, {event_id}"
+            raise InvalidMessage(
+                "run_exists",
+                f"The run {start.workflow_id} was started {by}. Route {start.route} starts one run with this id only: "
+                "put {id} into its `workflow_id`, or use signal_with_start.",
+            )
+        if digest not in {None, start.digest}:
+            raise InvalidMessage(
+                "duplicate_id",
+                f"The event id {event_id} was used before, for the run {start.workflow_id}, with other data. An id "
+                "identifies one event only: publish this event under an id of its own.",
+            )
 
     async def signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, *, request_id: str) -> None:
         """Signal an open run; Temporal de-duplicates by the request id."""
@@ -151,6 +175,14 @@ def _trace_header() -> dict[str, Payload]:
 
 def _priority(options: RunOptions) -> Priority:
     return Priority(priority_key=options.priority, fairness_key=options.fairness_key)
+
+
+def _memo(start: StartWorkflow) -> dict[str, str]:
+    return {
+        EVENT_MEMO: start.event.id,
+        DIGEST_MEMO: start.digest,
+        **({} if start.key is None else {KEY_MEMO: start.key}),
+    }
 
 
 def _delay(options: RunOptions) -> timedelta:

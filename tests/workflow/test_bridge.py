@@ -76,6 +76,35 @@ async def test_an_event_id_used_again_with_other_data_is_refused_with_the_reason
     assert endings(worker, "Echo-twice") == ["hello"]
 
 
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_a_run_of_temporal_is_not_taken_for_that_of_another_event_though_the_ledger_is_lost(
+    environment: WorkflowEnvironment, *, is_open: bool
+) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("lost"))
+        if not is_open:
+            await environment.client.get_workflow_handle("Echo-lost").result()
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
+
+        await bridge.command(start_command("lost"))
+        with pytest.raises(InvalidMessage, match="used before, for the run Echo-lost") as refused:
+            await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("lost", word="bye"))
+        await environment.client.get_workflow_handle("Echo-lost").result()
+    assert refused.value.reason == "duplicate_id"
+    assert endings(worker, "Echo-lost") == ["hello"]
+
+
+async def test_a_run_that_no_event_started_is_not_taken_for_that_of_one(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        handle = await environment.client.start_workflow(
+            "Echo", {"word": "by hand"}, id="Echo-hand", task_queue=worker.queue
+        )
+        await handle.result()
+        with pytest.raises(InvalidMessage, match="was started by no event") as refused:
+            await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("hand"))
+    assert refused.value.reason == "run_exists"
+
+
 async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(environment: WorkflowEnvironment) -> None:
     entries = MemoryKeyValue()
     async with open_scripted_worker(environment, Cart) as worker:

@@ -37,8 +37,9 @@ def posts(*, secret: str = HOOK, age: float = 0, headers: dict[str, str | None] 
 def posts_for(**changes: Any) -> Move:
     """Post a signed decision to the webhook's door, and return the code of the receipt in the response."""
 
+    policy = changes.pop("policy", {"roles": ["editor"]})
+
     async def act(suite: AttackedSuite) -> str:
-        policy = changes.pop("policy", {"roles": ["editor"]})
         body, signed = posted(suite, await suite.request(policy=policy), **changes)
         return await answered_code(suite, await asked(suite, "/decisions/hook", body, **signed), body)
 
