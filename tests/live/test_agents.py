@@ -26,6 +26,9 @@ HERE = Path(__file__).parents[1] / "support"
 KEY = "sk-nobody-may-read-this-0123456789"
 TOKEN = "nor-may-anybody-read-this-9876543210"  # noqa: S105 (not a real token)
 
+MANY = 20  # runs
+SERVERS = 3
+
 
 @pytest.fixture(autouse=True)
 def token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,26 +130,26 @@ async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_reque
     assert [file for file, content in kept.items() if KEY.encode() in content or TOKEN.encode() in content] == []
 
 
-async def test_fifty_runs_on_two_workers_reach_their_own_servers_though_one_worker_is_killed(
+async def test_many_runs_on_two_workers_reach_their_own_servers_though_one_worker_is_killed(
     world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         supervisor, "_FIRST_BACKOFF", 600
     )  # the killed worker is not restarted: the other one takes over
-    servers = [f"ledger{number}" for number in range(5)]
+    servers = [f"ledger{number}" for number in range(SERVERS)]
     async with (
         llm_peer() as peer,
         world(**configuration(tmp_path, peer, *servers), replicas={"orchestrator": 2}) as here,
     ):
-        for number in range(50):
-            await publish(here, f"item{number}", server=servers[number % 5])
-        await steps_completed(here, 20)
+        for number in range(MANY):
+            await publish(here, f"item{number}", server=servers[number % SERVERS])
+        await steps_completed(here, MANY // 2)
         here.suite.supervisor.kill("orchestrator")  # between two steps of some run
-        facts = await here.completed(50, within=120)
+        facts = await here.completed(MANY, within=120)
         assert here.suite.supervisor.restarts("orchestrator") == 0
 
-    for number in range(50):
-        booking = f"ledger{number % 5} booked item{number}"
+    for number in range(MANY):
+        booking = f"ledger{number % SERVERS} booked item{number}"
         ending = completed(facts[f"Booking-item{number}"])
         assert ending.result == ["hello", booking, booking]
         assert ending.usage is not None

@@ -20,7 +20,7 @@ from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-EVENTS = 100
+EVENTS = 50
 NAMES = ("one", "two", "three")
 
 

@@ -19,7 +19,7 @@ from tests.support.perdure_up import running, starting, wait_until_up
 from tests.support.ports import give_ports
 
 ROUNDS: Final = int(
-    os.environ.pop("PERDURE_ROUNDS", "2")
+    os.environ.pop("PERDURE_ROUNDS", "1")
 )  # taken away: `perdure` refuses variables that it does not know
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
