@@ -1,10 +1,9 @@
-"""Checks the routes, and starts nothing: ``python -m perdure_ingest.check``."""
+"""Checks the routes, and starts nothing."""
 
 from collections.abc import Iterator
 
 from perdure.config.problem import Problem
 from perdure.config.settings import Settings
-from perdure.runtime.check import run_check
 from perdure_ingest.rules import compile_rule
 
 __all__ = ["find_problems"]
@@ -16,7 +15,3 @@ def find_problems(settings: Settings) -> Iterator[Problem]:
         compiled = compile_rule(settings.routes, number)
         if isinstance(compiled, Problem):
             yield compiled
-
-
-if __name__ == "__main__":
-    run_check(find_problems)

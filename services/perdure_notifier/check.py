@@ -1,11 +1,10 @@
-"""Checks the secrets of the channels, and sends nothing: ``python -m perdure_notifier.check``."""
+"""Checks the secrets of the channels, and sends nothing."""
 
 from collections.abc import Iterator
 
 from perdure.config.problem import Problem
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
-from perdure.runtime.check import run_check
 from perdure_notifier.channels.secrets import missing_secrets
 
 __all__ = ["find_problems"]
@@ -16,7 +15,3 @@ def find_problems(settings: Settings) -> Iterator[Problem]:
     for name, channel in settings.notifier.channels.items():
         for error in missing_secrets(name, channel):
             yield Problem(where=source_position("notifier", "channels", name), what=str(error))
-
-
-if __name__ == "__main__":
-    run_check(find_problems)

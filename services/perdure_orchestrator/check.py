@@ -1,4 +1,4 @@
-"""Checks the user's workflows and the model, and starts nothing: ``python -m perdure_orchestrator.check``."""
+"""Checks the user's workflows and the model, and starts nothing."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -9,7 +9,6 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import source_position
 from perdure.errors import SetupError
 from perdure.local.approver import known_approvers
-from perdure.runtime.check import run_check
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.models import Models, UnknownModel
 from perdure_orchestrator.agents.server_folder import folder_problems
@@ -88,7 +87,3 @@ def _approvers_problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(where=source_position("approvals", "approvers"), what=str(error))
     else:
         yield from approval_problems(settings, known)
-
-
-if __name__ == "__main__":
-    run_check(find_problems)

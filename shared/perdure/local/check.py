@@ -1,9 +1,8 @@
-"""Checks a configuration and the code that it names before any server starts, by the check program of each service.
+"""Checks a configuration and the code that it names before any server starts, by the check of each service.
 
-This process imports no service and none of the user's code; the programs do what the services would do at their start.
+This process imports no service and none of the user's code; a program of its own does what they do at their start.
 """
 
-import asyncio
 from typing import Final
 
 from pydantic import ValidationError
@@ -14,6 +13,7 @@ from perdure.local.own_program import run_own_program
 
 __all__ = ["check_configuration", "refuse_problems"]
 
+_PROGRAM: Final = "perdure.runtime.check"
 _WITHIN: Final = 120.0  # seconds; a module that takes longer to import, even on a busy machine, does not return
 
 
@@ -32,32 +32,28 @@ async def refuse_problems(settings: Settings) -> list[Problem]:
 
 async def check_configuration(settings: Settings) -> list[Problem]:
     """Return everything that would keep a service from starting, or an event from being processed."""
-    found = await asyncio.gather(*(_run(program, settings) for program in _programs(settings)))
-    return [problem for problems in found for problem in problems]
-
-
-def _programs(settings: Settings) -> list[str]:
-    """Return the programs that have something to check."""
-    needed = {
-        "perdure_ingest.check": bool(settings.routes),
-        "perdure_orchestrator.check": True,
-        "perdure_notifier.check": bool(settings.notifier.channels),
-    }
-    return [program for program, is_needed in needed.items() if is_needed]
-
-
-async def _run(program: str, settings: Settings) -> list[Problem]:
+    environment = {"PERDURE_STATE": str(settings.state)}
     try:
-        ended = await run_own_program(program, within=_WITHIN, environment={"PERDURE_STATE": str(settings.state)})
+        ended = await run_own_program(_PROGRAM, *_checks(settings), within=_WITHIN, environment=environment)
     except TimeoutError:
-        return [Problem(what=f"{program} has not ended after {_WITHIN:g} s: a module waits while it is imported.")]
+        return [Problem(what=f"The check has not ended after {_WITHIN:g} s: a module waits while it is imported.")]
     try:
         problems = [Problem.model_validate_json(line) for line in ended.output.splitlines()]
     except ValidationError:
         problems = []
-    if ended.code != 0 and not problems:
-        return [Problem(what=f"{program} ended with {ended.code}: {_last_line(ended.errors)}")]
+    if ended.code != 0:
+        problems.append(Problem(what=f"The check ended with {ended.code}: {_last_line(ended.errors)}"))
     return problems
+
+
+def _checks(settings: Settings) -> list[str]:
+    """Return the checks that have something to check; that of the user's code, which may end its process, is last."""
+    needed = {
+        "perdure_ingest.check": bool(settings.routes),
+        "perdure_notifier.check": bool(settings.notifier.channels),
+        "perdure_orchestrator.check": True,
+    }
+    return [module for module, is_needed in needed.items() if is_needed]
 
 
 def _last_line(errors: bytes) -> str:

@@ -28,7 +28,7 @@ class Ended:
 
 async def run_own_program(
     module: str,
-    *,
+    *arguments: str,
     given: bytes = b"",
     within: float | None = None,
     environment: Mapping[str, str] | None = None,
@@ -37,6 +37,7 @@ async def run_own_program(
 
     Args:
         module: The program.
+        arguments: Its arguments.
         given: Its standard input.
         within: Seconds that it may take; by default without limit.
         environment: Variables beside those of this process.
@@ -48,6 +49,7 @@ async def run_own_program(
         sys.executable,
         "-m",
         module,
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

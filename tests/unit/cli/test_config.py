@@ -70,7 +70,7 @@ def test_a_module_that_ends_the_process_or_prints_is_no_trouble(tmp_path: Path) 
     done = perdure(tmp_path, "config", "check")
 
     assert done.returncode == 1
-    assert done.stdout.startswith("perdure_orchestrator.check ended with 3: ")
+    assert done.stdout.startswith("The check ended with 3: ")
 
 
 def test_the_reference_is_printed(tmp_path: Path) -> None:
