@@ -21,6 +21,7 @@ from bench.floors import open_floors
 from bench.front_door import open_front_door
 from bench.house import open_house, publishing
 from bench.listing import measure_listing
+from bench.lone import measure_lone
 from bench.measure import latency
 from bench.progress import measure_progress
 from bench.report import Found, Report
@@ -41,6 +42,7 @@ class Part(StrEnum):
     WAITING = "waiting"
     APPROVALS = "approvals"
     LISTING = "listing"
+    LONE = "lone"
 
 
 def main(  # noqa: PLR0913, PLR0917 (one argument per option)
@@ -52,10 +54,17 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait at the end.")] = 100_000,
     approvals: Annotated[int, typer.Option(min=200, help="approvals: open requests.")] = 1_000,
     listed: Annotated[int, typer.Option(min=1_000, help="listing: runs.")] = 30_000,
+    pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure runs, agents, progress, a burst, waiting events, approvals and lists of runs."""
-    counts = {Part.BURST: events, Part.WAITING: waiting, Part.APPROVALS: approvals, Part.LISTING: listed}
+    """Measure runs, agents, progress, a burst, waiting and lone events, approvals and lists of runs."""
+    counts = {
+        Part.BURST: events,
+        Part.WAITING: waiting,
+        Part.APPROVALS: approvals,
+        Part.LISTING: listed,
+        Part.LONE: pairs,
+    }
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), counts))
     report.show(Console())
     if json_file is not None:
@@ -85,6 +94,9 @@ async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -
             if Part.LISTING in parts:
                 async with open_front_door(folder / "listing") as door:
                     found[Part.LISTING] = await measure_listing(door, counts[Part.LISTING])
+            if Part.LONE in parts:
+                async with open_front_door(folder / "lone") as door:
+                    found[Part.LONE] = await measure_lone(door, counts[Part.LONE])
     return Report(found)
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import nats
 import psutil
 import yaml
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from perdure.local.ports import choose_ports
@@ -45,6 +46,7 @@ class FrontDoor:
     """The running server and ingest process."""
 
     server: str
+    client: Client
     js: JetStreamContext
     ingest: psutil.Process
 
@@ -73,7 +75,7 @@ async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
     async with supervised([nats_program(folder, ports), ingest], folder / "logs", lambda _: None) as supervisor:
         client = await nats.connect(server)
         try:
-            yield FrontDoor(server, client.jetstream(), psutil.Process(supervisor.pid("ingest")))
+            yield FrontDoor(server, client, client.jetstream(), psutil.Process(supervisor.pid("ingest")))
         finally:
             await client.close()
 
