@@ -34,7 +34,7 @@ class Subscription:
         stream: Name of the stream; the service's durable consumer on it is used.
         handle: Called with each message; ``settle`` acks, naks or terms the message by what it raises.
         concurrency: How many messages are handled at the same time; the others wait in JetStream.
-        fetch_in_batches: Handle a whole batch before the next is fetched: cheaper where messages may wait for each
+        fetch_in_batches: Handle all that has arrived before more is taken: cheaper where messages may wait for each
             other.
         traced: Whether each message gets a span. Off for services that only record: they would clutter every trace.
         confirm_acks: Whether ``ack`` waits for the server's confirmation, which costs a round trip a message. Set it

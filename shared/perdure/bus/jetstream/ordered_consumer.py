@@ -16,15 +16,15 @@ from nats.errors import Error as NatsError
 
 from perdure.bus.jetstream.delivery import NatsDelivery
 from perdure.bus.jetstream.pull import Pull
+from perdure.bus.jetstream.renewal import MOST_BYTES, Held, renewing_acks
 from perdure.bus.ordered import HeldDelivery, Lanes
 from perdure.bus.port import Bus, StoredMessage
-from perdure.bus.topology import RENEW_ACKS_SECONDS, STREAMS
+from perdure.bus.topology import STREAMS
 from perdure.errors import Unavailable
 
 __all__ = ["OrderedConsumer"]
 
 _MOST_HELD: Final = 256  # messages; as many as the server delivers unacknowledged
-_MOST_BYTES: Final = 32 * 1024 * 1024  # of one delivery
 _RETRY_SECONDS: Final = 0.25
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class OrderedConsumer:
         concurrency: int,
     ) -> None:
         self._bus = bus
+        self._client = client
         self._js = client.jetstream()
         self._pull = Pull(client, stream, service)
         self._service = service
@@ -68,28 +69,34 @@ class OrderedConsumer:
 
     async def run(self) -> None:
         """Consume until cancelled; then give back what is not settled."""
-        renewing = asyncio.create_task(self._renew_acks())
-        try:
-            await self._take_over()
-            await self._consume()
-        finally:
-            renewing.cancel()
-            await self._lanes.stop()
-            for held in self._held.values():
-                if held.server is not None:
-                    with suppress(NatsError):  # without a server, it delivers them again after the ack wait
-                        await held.server.nak(0)
-            self._held.clear()
-            self._ahead.clear()
+        async with renewing_acks(self._client, self._unsettled):
+            try:
+                await self._take_over()
+                await self._consume()
+            finally:
+                await self._lanes.stop()
+                for held in self._held.values():
+                    if held.server is not None:
+                        with suppress(NatsError):  # without a server, it delivers them again after the ack wait
+                            await held.server.nak(0)
+                self._held.clear()
+                self._ahead.clear()
 
     async def _consume(self) -> None:
         async with self._pull:
             while True:
-                while len(self._held) >= _MOST_HELD:
+                while (room := _MOST_HELD - len(self._held)) <= 0 or (room_bytes := MOST_BYTES - self._bytes) <= 0:
                     self._room.clear()
                     await self._room.wait()
-                for message in await self._pull.take(_MOST_HELD - len(self._held), most_bytes=_MOST_BYTES):
+                for message in await self._pull.take(1, room=room, room_bytes=room_bytes):
                     await self._receive(NatsDelivery(message, confirmed=True))
+
+    @property
+    def _bytes(self) -> int:
+        return sum(len(held.message.raw.body) for held in self._held.values())
+
+    def _unsettled(self) -> list[Held]:
+        return [*(held.server for held in self._held.values() if held.server is not None), *self._pull.arrived]
 
     async def _receive(self, delivery: NatsDelivery) -> None:
         """Put a delivered message into its lane, behind every older one of the stream."""
@@ -146,11 +153,3 @@ class OrderedConsumer:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return
-
-    async def _renew_acks(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_ACKS_SECONDS)
-            for held in list(self._held.values()):
-                if held.server is not None:
-                    with suppress(NatsError):  # without a server, it delivers the message again
-                        await held.server.in_progress()

@@ -10,12 +10,14 @@ Source: nats-server 2.15, consumer.go: the body of ``$JS.API.CONSUMER.MSG.NEXT``
 import asyncio
 import json
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Self
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 
@@ -24,7 +26,8 @@ __all__ = ["Pull"]
 _EXPIRES_SECONDS: Final = 30.0
 _HEARTBEAT_SECONDS: Final = 2.0
 _LOST_SECONDS: Final = 2.25 * _HEARTBEAT_SECONDS  # of silence, after which the server no longer knows the request
-_RETRY_SECONDS: Final = 0.25  # while the consumer is deleted or has no leader
+_RETRY_SECONDS: Final = 0.25  # while there is no connection, and the consumer is deleted or has no leader
+_LATE_SECONDS: Final = 0.05
 _NANOSECONDS: Final = 1_000_000_000
 _HEARTBEAT: Final = "100"
 _TIMED_OUT: Final = {"404", "408"}
@@ -32,7 +35,7 @@ _LARGER: Final = "message size exceeds maxbytes"
 
 
 class Pull:
-    """The messages of one consumer, as an async context.
+    """The messages of one consumer, as an async context that may be entered again.
 
     Args:
         client: The client that pulls.
@@ -43,68 +46,97 @@ class Pull:
     def __init__(self, client: Client, stream: str, consumer: str) -> None:
         self._client = client
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self._inbox = client.new_inbox()
+        self._inbox = ""
+        self._subscription: Subscription | None = None
         self._requests = 0
         self._open = False
         self._left = 0  # messages that the open request may still receive
         self._next_is_larger = False
         self._pause = 0.0
+        self._heard_at = 0.0  # the loop's time of the last message or status, or of the request
         self._arrived = deque[Msg]()
         self._changed = asyncio.Event()
-        self._subscription: Subscription | None = None
 
     async def __aenter__(self) -> Self:
-        self._subscription = await self._client.subscribe(f"{self._inbox}.*", cb=self._receive)
+        await self._listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop, and nak what has arrived and was not taken, for other processes to receive."""
-        if self._subscription is None:
-            return
-        with suppress(NatsError):  # without a connection the server delivers again what has arrived
-            if self._client.is_connected:
-                await self._subscription.drain()  # type: ignore[no-untyped-call]
-            else:
-                await self._subscription.unsubscribe()
-            while self._arrived:
+        subscription, self._subscription = self._subscription, None
+        with suppress(NatsError):  # without a connection the server forgets the request
+            if subscription is not None and self._client.is_connected:
+                await subscription.drain()  # type: ignore[no-untyped-call]
+            elif subscription is not None:
+                await subscription.unsubscribe()
+        while self._arrived:
+            with suppress(NatsError):  # likewise it delivers again what has arrived
                 await self._arrived.popleft().nak()
 
-    async def take(self, most: int, *, most_bytes: int) -> list[Msg]:
+    @property
+    def arrived(self) -> Sequence[Msg]:
+        """The messages that have arrived and were not taken."""
+        return self._arrived
+
+    async def take(self, most: int, *, room: int, room_bytes: int) -> list[Msg]:
         """Wait for messages, and return those that have arrived.
 
         Args:
-            most: Most messages, one or more.
-            most_bytes: Most bytes of all of them; a single message may be larger.
+            most: Most messages that are returned, one or more.
+            room: Most messages that are requested, one or more.
+            room_bytes: Most bytes of all that are requested; a single message may be larger.
 
         Raises:
-            NatsError: The connection is closed for good.
+            ConnectionClosedError: The connection is closed for good.
         """
         while not self._arrived:
             self._changed.clear()
             if not self._open:
-                await asyncio.sleep(self._pause)
-                await self._request(most, most_bytes)
+                await self._request(room, room_bytes)
             try:
-                async with asyncio.timeout(_LOST_SECONDS):
+                async with asyncio.timeout_at(self._heard_at + _LOST_SECONDS):
                     await self._changed.wait()
             except TimeoutError:
-                self._open = False
+                await asyncio.sleep(_LATE_SECONDS)  # after a blocked event loop, what came meanwhile is read first
+                if asyncio.get_running_loop().time() > self._heard_at + _LOST_SECONDS:
+                    await self._listen()  # messages of the lost request would count for the next one
         return [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
 
-    async def _request(self, most: int, most_bytes: int) -> None:
+    async def _listen(self) -> None:
+        """Begin anew, without a request: the server forgets one whose inbox nobody reads."""
+        await self._connection()
+        if self._subscription is not None:
+            with suppress(NatsError):
+                await self._subscription.unsubscribe()
+        self._inbox = self._client.new_inbox()
+        self._open, self._pause, self._next_is_larger = False, 0.0, False
+        self._subscription = await self._client.subscribe(f"{self._inbox}.*", cb=self._receive)
+
+    async def _connection(self) -> None:
+        """Wait for the connection: nats-py would keep a request, and send it with all the others."""
+        while not self._client.is_connected:
+            if self._client.is_closed:
+                raise ConnectionClosedError
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _request(self, room: int, room_bytes: int) -> None:
+        await asyncio.sleep(self._pause)
+        await self._connection()
         self._requests += 1
-        self._open, self._left = True, 1 if self._next_is_larger else most
+        self._open, self._left = True, 1 if self._next_is_larger else room
         body: dict[str, int] = {
             "batch": self._left,
             "expires": int(_EXPIRES_SECONDS * _NANOSECONDS),
             "idle_heartbeat": int(_HEARTBEAT_SECONDS * _NANOSECONDS),
         }
         if not self._next_is_larger:
-            body["max_bytes"] = max(most_bytes, 1)
+            body["max_bytes"] = max(room_bytes, 1)
         self._next_is_larger = False
+        self._heard_at = asyncio.get_running_loop().time()
         await self._client.publish(self._subject, json.dumps(body).encode(), f"{self._inbox}.{self._requests}")
 
     async def _receive(self, message: Msg) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         if message.reply:  # a message; a status has no reply subject, whatever the headers of a message are
             self._arrived.append(message)
             self._left -= 1
