@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
-from perdure.bus.dead_letter import original_content
+from perdure.bus.dead_letter import original_content, publish_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
 from perdure.bus.jetstream.delivery import DEAD_LETTERED
 from perdure.contracts import DeadLetter, Reason
@@ -58,7 +58,7 @@ class Advisories:
         dead_letter = to_dead_letter(advisory, None if original is None else original.raw, message)
         message_id, known_ids = header_value(dead_letter.message_id), await self._known_ids(dead_letter)
         if message_id not in known_ids:
-            await self._bus.publish(dead_letter)
+            await publish_dead_letter(self._bus, dead_letter)
             known_ids.add(message_id)
 
     async def _known_ids(self, dead_letter: DeadLetter) -> set[str]:

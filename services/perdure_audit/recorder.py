@@ -27,7 +27,7 @@ class Recorder:
         """Record a message; returns once it is on disk.
 
         Raises:
-            InvalidMessage: The store takes it never.
+            InvalidMessage: The store never accepts it.
             Unavailable: The store cannot be written right now.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()

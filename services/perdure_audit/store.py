@@ -24,7 +24,6 @@ __all__ = ["Store", "open_store"]
 
 
 _LARGEST_REPLY: Final = 512 * 1024  # bytes; NATS' own default limit is 1 MiB a message
-_REST_OF_A_RECORD: Final = 200  # bytes
 
 
 class Store:
@@ -42,7 +41,7 @@ class Store:
         """Add messages in one transaction; a message that is already there is not added again.
 
         Raises:
-            InvalidMessage: The database takes one of them never, whatever its state.
+            InvalidMessage: The database never accepts one of them.
             Unavailable: The database cannot be written right now.
         """
         now = datetime.now(UTC)
@@ -68,7 +67,7 @@ class Store:
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
 
     async def find(self, query: AuditRecordsQuery) -> tuple[list[AuditRecord], bool]:
-        """Return the matching records that fit into one reply, oldest first, and whether more match.
+        """Return the matching records that fit into one reply, oldest first, and whether more match than fit.
 
         Without ``after`` they are the newest that match, else the oldest.
         """
@@ -86,12 +85,11 @@ class Store:
                 record = _record(row)
                 if query.event is not None and event_of(record) != query.event:
                     continue
-                if _size(record) > _LARGEST_REPLY:
-                    record = record.model_copy(update={"body": b"", "body_left_out": True})
-                room -= _size(record)
-                if room < 0:
+                fitting, size = _fitting(record)
+                room -= size
+                if room < 0 and found:
                     return _in_order(found), True
-                found.append(record)
+                found.append(fitting)
                 if len(found) == query.limit:
                     break
         return _in_order(found), False
@@ -127,10 +125,13 @@ def _in_order(found: list[AuditRecord]) -> list[AuditRecord]:
     return sorted(found, key=lambda record: record.position)
 
 
-def _size(record: AuditRecord) -> int:
-    """Return how many bytes of a reply a record takes, about: of its body in base64."""
-    headers = sum(len(name) + len(value) + 8 for name, value in record.headers.items())
-    return len(record.subject) + headers + len(record.body) * 4 // 3 + _REST_OF_A_RECORD
+def _fitting(record: AuditRecord) -> tuple[AuditRecord, int]:
+    """Return a record that fits into a reply, without body or headers if need be, and its bytes there."""
+    for left_out in ({}, {"body": b"", "body_left_out": True}, {"body": b"", "body_left_out": True, "headers": {}}):
+        fitting = record.model_copy(update=left_out)
+        if (size := len(fitting.model_dump_json())) <= _LARGEST_REPLY:
+            break
+    return fitting, size
 
 
 def _text(text: str) -> str:

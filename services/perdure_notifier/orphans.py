@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from perdure.bus import Bus
-from perdure.bus.dead_letter import make_dead_letter
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure_notifier.notice import BY_URGENCY
 from perdure_notifier.outbox import Outbox
 
@@ -34,5 +34,6 @@ class OrphanedNotices:
             for severity in BY_URGENCY:
                 async for message in self._outbox.all(name, severity):
                     why = f"The configuration no longer has a channel {name}."
-                    await self._bus.publish(make_dead_letter(message, "undelivered", why, service="notifier"))
+                    dead_letter = make_dead_letter(message, "undelivered", why, service="notifier")
+                    await publish_dead_letter(self._bus, dead_letter)
                     await self._outbox.delete(message)

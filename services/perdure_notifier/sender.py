@@ -9,7 +9,7 @@ from typing import Final, Literal
 from opentelemetry import propagate, trace
 
 from perdure.bus import Bus, StoredMessage
-from perdure.bus.dead_letter import make_dead_letter
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.lease import Leases
 from perdure.bus.settlement import backoff_seconds
 from perdure.bus.views.approval_index import is_settled
@@ -141,7 +141,9 @@ class ChannelSender:
         try:
             notice = self._outbox.parse(message)
         except InvalidMessage as error:
-            await self._bus.publish(make_dead_letter(message, error.reason, error.detail, service=_SERVICE))
+            await publish_dead_letter(
+                self._bus, make_dead_letter(message, error.reason, error.detail, service=_SERVICE)
+            )
             await self._outbox.delete(message)
             return None
         if self._now() - message.stored_at > _FRESH and await self._is_obsolete(notice):
@@ -171,7 +173,9 @@ class ChannelSender:
         for message, notice in ((it.message, it.notice) for it in waiting):
             others = self._fallback if notice.instead_of is None else []
             instead = f" Sent instead to: {', '.join(others)}." if others else ""
-            await self._bus.publish(make_dead_letter(message, "undelivered", f"{why}.{instead}", service=_SERVICE))
+            await publish_dead_letter(
+                self._bus, make_dead_letter(message, "undelivered", f"{why}.{instead}", service=_SERVICE)
+            )
             await self._report(notice, "failed", why)
             for name in others:
                 await self._outbox.put(name, notice.model_copy(update={"instead_of": self._channel.name}))

@@ -62,7 +62,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             settings,
             approvers=approvers,
             entries=entries,
-            verify_ahead=plugin.verifier.verify_ahead if role == "both" else lambda _: None,
+            verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
         if role != "worker":

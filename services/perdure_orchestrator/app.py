@@ -42,7 +42,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     *,
     approvers: Approvers,
     entries: KeyValue,
-    verify_ahead: Callable[[StoredMessage], None] = lambda _: None,
+    verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
 

@@ -38,7 +38,7 @@ class Bridge:
         approvers: Approvers,
         entries: KeyValue,
         settings: TemporalSettings,
-        verify_ahead: Callable[[StoredMessage], None] = lambda _: None,
+        verify_ahead: Callable[[StoredMessage], None] | None = None,
     ) -> None:
         self._runs = RunClient(client, settings)
         self._ledger = ledger

@@ -40,7 +40,7 @@ class DecisionBridge:
         approvers: Approvers,
         entries: KeyValue,
         expected: ExpectedRuns,
-        verify_ahead: Callable[[StoredMessage], None],
+        verify_ahead: Callable[[StoredMessage], None] | None,
     ) -> None:
         self._runs = runs
         self._bus = bus
@@ -76,7 +76,8 @@ class DecisionBridge:
             if received.decision.workflow_id in await self._early.places():  # behind those that wait
                 await self._wait(received, body, message)
                 return
-        self._verify_ahead(message)
+        if self._verify_ahead is not None:
+            self._verify_ahead(message)
         if failure := await self._signal(received):
             await self._not_taken(received, body, message, failure)
         self._announced.discard(received.place)
@@ -109,6 +110,7 @@ class DecisionBridge:
                         error = await self._signal(received)  # it may have begun between the two questions
                     if error is not None:
                         await self._refuse_unknown(received, body, error)
+                self._announced.discard(received.place)
             async with self._lock:
                 await self._early.remove(workflow_id, sequence)
 

@@ -39,7 +39,7 @@ class RunClient:
 
         Raises:
             InvalidMessage: ``run_exists`` or ``duplicate_id``: another event, or somebody else, started the run of this
-                id. The ledger, which would have said so, may have been lost.
+                id. The ledger, which refuses it first, may have been lost.
             RPCError: Temporal does not take it.
         """
         options, delay = start.options, _delay(start.options)

@@ -8,7 +8,7 @@ from opentelemetry import propagate
 from pydantic import ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
-from perdure.bus.dead_letter import make_dead_letter
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
 from perdure.contracts import StartWorkflow, to_token
 
@@ -76,7 +76,9 @@ async def read_start(message: StoredMessage, bus: Bus) -> StartWorkflow | None:
     try:
         return StartWorkflow.model_validate_json(message.raw.body)
     except ValidationError as error:
-        await bus.publish(make_dead_letter(message, "bad_message", describe_errors(error), service="ingest"))
+        await publish_dead_letter(
+            bus, make_dead_letter(message, "bad_message", describe_errors(error), service="ingest")
+        )
         await bus.delete(message.stream, message.sequence)
         return None
 

@@ -1,22 +1,26 @@
-"""Makes the dead letter of a message: of a size that NATS takes, whatever the message is."""
+"""Makes and publishes the dead letter of a message: of a size that NATS takes, whatever the message is."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
 from perdure.bus.envelope import RawMessage
-from perdure.bus.port import StoredMessage
+from perdure.bus.port import Bus, StoredMessage
 from perdure.contracts import DeadLetter, Reason
+from perdure.errors import Unavailable
 
-__all__ = ["MAX_BODY_BYTES", "make_dead_letter", "original_content", "without_content"]
+__all__ = ["MAX_BODY_BYTES", "make_dead_letter", "original_content", "publish_dead_letter"]
 
 MAX_BODY_BYTES: Final = 512 * 1024
 """Longest body that a dead letter contains; its base64 fits into NATS' default `max_payload` of 1 MiB."""
 
 _MOST_HEADERS: Final = 64 * 1024  # bytes in JSON
 _LONGEST_DETAIL: Final = 8_000  # characters; a detail may quote an id of any length
-_SHORT_DETAIL: Final = 200  # characters
+_SHORT: Final = 200  # characters
+
+_log = logging.getLogger(__name__)
 
 
 def make_dead_letter(
@@ -51,13 +55,27 @@ def original_content(raw: RawMessage) -> dict[str, Any]:
     }
 
 
-def without_content(dead_letter: DeadLetter) -> DeadLetter:
-    """Return a dead letter that has only the place, the sizes and the digest of the original."""
-    short = _cut(dead_letter.detail, _SHORT_DETAIL)
-    return dead_letter.model_copy(update={"headers": {}, "body": None, "detail": short})
+async def publish_dead_letter(bus: Bus, dead_letter: DeadLetter) -> None:
+    """Publish a dead letter; if that cannot be, only with the place, the sizes and the digest of the original.
+
+    Raises:
+        Unavailable: The bus does not answer.
+    """
+    try:
+        await bus.publish(dead_letter)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 (a message that is never settled would stop its stream)
+        _log.warning("a dead letter about %s %d is cut: %r", dead_letter.stream, dead_letter.stream_sequence, error)
+        await bus.publish(_without_content(dead_letter))
 
 
-def _cut(text: str, most: int) -> str:
-    """Return text of at most so many characters that UTF-8 can encode."""
+def _without_content(dead_letter: DeadLetter) -> DeadLetter:
+    short = {"detail": _cut(dead_letter.detail), "original_subject": _cut(dead_letter.original_subject)}
+    return dead_letter.model_copy(update={"headers": {}, "body": None, **short})
+
+
+def _cut(text: str, most: int = _SHORT) -> str:
+    """Return the beginning of a text, of at most so many characters before a lone surrogate becomes an escape."""
     shown = text if len(text) <= most else f"{text[:most]}…"
     return shown.encode(errors="backslashreplace").decode()

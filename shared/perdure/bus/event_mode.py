@@ -12,9 +12,12 @@ from perdure.bus.envelope import RawMessage, header
 from perdure.bus.json_body import read_json
 from perdure.errors import InvalidMessage
 
-__all__ = ["Mode", "is_envelope", "media_type", "mode_by_headers", "mode_of"]
+__all__ = ["JSON_TYPES", "Mode", "media_type", "mode_by_headers", "mode_of"]
 
 Mode = Literal["structured", "binary", "batch", "bare"]
+
+JSON_TYPES: Final = ("", "application/json", "text/json")
+"""The content types of JSON; without one a body is taken for JSON."""
 
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
@@ -24,10 +27,10 @@ _REQUIRED: Final = ("specversion", "id", "source", "type")
 def mode_of(raw: RawMessage) -> Mode:
     """Return the mode of a message; a body that is an envelope is one although no header says so."""
     mode = mode_by_headers(raw)
-    if mode != "bare" or b'"specversion"' not in raw.body:
+    if mode != "bare" or media_type(raw) not in JSON_TYPES or b'"specversion"' not in raw.body:
         return mode
     try:
-        return "structured" if is_envelope(read_json(raw.body)) else "bare"
+        return "structured" if _is_envelope(read_json(raw.body)) else "bare"
     except InvalidMessage:
         return "bare"
 
@@ -47,6 +50,6 @@ def media_type(raw: RawMessage) -> str:
     return (header(raw.headers, "content-type") or "").partition(";")[0].strip().lower()
 
 
-def is_envelope(value: JsonValue) -> bool:
+def _is_envelope(value: JsonValue) -> bool:
     """Return whether JSON has every attribute that a CloudEvent must have."""
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in _REQUIRED)

@@ -20,7 +20,7 @@ from perdure.bus.envelope import (
     header,
     header_value,
 )
-from perdure.bus.event_mode import media_type, mode_of
+from perdure.bus.event_mode import JSON_TYPES, media_type, mode_of
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
@@ -31,7 +31,6 @@ PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
 
 _OF_CLOUD_EVENTS: Final = "application/cloudevents"  # the binding takes JSON where no format is named
-_OF_JSON: Final = ("", "application/json", "text/json")
 
 _DEEPEST: Final = (
     128  # levels; pydantic reads at most 200, and commands and results put the data into objects of theirs
@@ -101,7 +100,7 @@ def write_event(event: Event) -> RawMessage:
 
 
 def _structured(raw: RawMessage) -> Event:
-    if media_type(raw) not in {*_OF_JSON, _OF_CLOUD_EVENTS, STRUCTURED}:
+    if media_type(raw) not in {*JSON_TYPES, _OF_CLOUD_EVENTS, STRUCTURED}:
         raise InvalidMessage("bad_envelope", f"content-type: {media_type(raw)!r} is not understood, only {STRUCTURED}.")
     envelope = read_json(raw.body)
     if not isinstance(envelope, dict):
@@ -137,7 +136,10 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
 
 
 def _refuse_other_data(media: JsonValue) -> None:
-    """Refuse data that is declared to be something else than JSON, as ``text/plain``."""
+    """Refuse data that is declared to be something else than JSON, as ``text/plain``.
+
+    ``application/octet-stream`` says nothing about the data; some clients send it with everything.
+    """
     kind = str(media or JSON).partition(";")[0].strip().lower()
     if not (kind.endswith(("/json", "+json")) or kind in {"", "application/octet-stream"}):
         raise InvalidMessage("bad_envelope", f"datacontenttype: {kind!r} is not understood, only JSON.")

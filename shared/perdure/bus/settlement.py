@@ -5,9 +5,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from perdure.bus.dead_letter import make_dead_letter, without_content
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import DeadLetter, Reason
+from perdure.contracts import Reason
 from perdure.errors import InvalidMessage, Unavailable
 
 __all__ = ["Delivery", "Handler", "backoff_seconds", "settle"]
@@ -82,25 +82,10 @@ def backoff_seconds(tries: int) -> float:
 async def _dead_letter(delivery: Delivery, reason: Reason, detail: str, *, bus: Bus, service: str) -> None:
     whole = make_dead_letter(delivery.message, reason, detail, service=service, deliveries=delivery.deliveries)
     try:
-        await _publish_what_fits(bus, whole)
+        await publish_dead_letter(bus, whole)
     except Unavailable as error:
         _log.warning("%s; the dead letter is not stored, so the message will be redelivered", error)
         await delivery.nak(backoff_seconds(delivery.deliveries))
     else:
         _log.info("dead letter (%s) from %s: %s", reason, delivery.message.raw.subject, whole.detail)
         await delivery.term()
-
-
-async def _publish_what_fits(bus: Bus, dead_letter: DeadLetter) -> None:
-    """Publish a dead letter, without the content of the original if that cannot be published.
-
-    Raises:
-        Unavailable: The bus does not answer.
-    """
-    try:
-        await bus.publish(dead_letter)
-    except Unavailable:
-        raise
-    except Exception as error:  # noqa: BLE001 (a message that is never settled would stop its stream)
-        _log.warning("a dead letter of %s is published without content: %r", dead_letter.original_subject, error)
-        await bus.publish(without_content(dead_letter))

@@ -4,6 +4,7 @@ from typing import Final
 
 from perdure.cli.finding import Finding
 from perdure.config.addresses import NATS_URL
+from perdure.config.nats import shown_url
 from perdure.errors import Unavailable
 from perdure.local.nats_house import nats_house
 
@@ -26,10 +27,10 @@ async def _neighbour(url: str) -> str:
     """Return the end of a sentence on who holds the default address, if somebody does."""
     match await nats_house(url, None, within=_GREETS_WITHIN):
         case "another suite":
-            return f" The NATS server at {url} belongs to the suite of another folder."
+            return f" The NATS server at {shown_url(url)} belongs to the suite of another folder."
         case "no suite":
-            return f" The NATS server at {url} belongs to no suite."
+            return f" The NATS server at {shown_url(url)} belongs to no suite."
         case "silent":
-            return f" Something listens at {url}, and does not answer."
+            return f" Something listens at {shown_url(url)}, and does not answer."
         case _:
             return ""

@@ -79,9 +79,11 @@ async def _up(
 
 def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
     from perdure.cli.up_display import WIDTH
+    from perdure.config.nats import shown_url
 
     if as_json:
-        console.out(suite.endpoints.model_dump_json(), highlight=False)
+        endpoints = suite.endpoints.model_copy(update={"nats": shown_url(suite.endpoints.nats)})
+        console.out(endpoints.model_dump_json(), highlight=False)
         return
     if suite.endpoints.temporal_ui is not None:
         console.print(f"  {'Temporal UI':<{WIDTH}} {suite.endpoints.temporal_ui}", soft_wrap=True)

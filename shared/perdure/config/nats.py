@@ -1,15 +1,12 @@
 """The section ``nats:``: the connection to NATS."""
 
-import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from perdure.config.addresses import NATS_URL
 from perdure.config.section import Section
 
-__all__ = ["NatsSettings"]
-
-_CREDENTIALS: Final = re.compile(r"^([a-z]+://)?[^/]*@")
+__all__ = ["NatsSettings", "shown_url"]
 
 
 class NatsSettings(Section):
@@ -34,4 +31,10 @@ class NatsSettings(Section):
     @property
     def shown(self) -> str:
         """The servers as texts and logs name them: without user, password or token."""
-        return ", ".join(_CREDENTIALS.sub(r"\1", server) for server in self.servers)
+        return ", ".join(map(shown_url, self.servers))
+
+
+def shown_url(url: str) -> str:
+    """Return the URL of a server without user, password or token."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,6 +1,7 @@
-"""Keeps the connection of a NATS client, and its messages whole, whatever others publish and it is asked to send.
+"""Protects NATS clients from what others publish, and from what they are asked to send.
 
-nats-py 2.16 has no hook for any of this, so private methods are replaced on the client.
+nats-py 2.16 has no hook for any of this, so private methods are replaced on a client, and patterns of its parser for
+all clients of the process.
 """
 # ruff: noqa: SLF001
 

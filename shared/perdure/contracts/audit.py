@@ -55,7 +55,7 @@ class AuditRecord(_Body):
         sequence: Its sequence number in that stream, from 1.
         subject: Its NATS subject.
         stored_at: When JetStream stored it (UTC).
-        headers: Its NATS headers.
+        headers: Its NATS headers; empty if they are too large for a reply.
         body: Its bytes (base64 in JSON); empty if `body_left_out`.
         body_left_out: Whether the body is too large for a reply; its stream may still have it.
     """

@@ -9,8 +9,9 @@ from typing import Final
 from perdure.config.project import DEFAULT_FILE
 from perdure.config.replace_file import replace_file
 from perdure.config.yaml_file import config_file
+from perdure.errors import SetupError
 
-__all__ = ["KeptConfiguration"]
+__all__ = ["KeptConfiguration", "current_configuration"]
 
 _FOLDER: Final = "configuration"
 
@@ -26,14 +27,27 @@ class KeptConfiguration:
         """Copy the file as it is now.
 
         Raises:
-            OSError: It cannot be read, or the state folder cannot be written.
+            OSError: The state folder cannot be written.
+            SetupError: The file cannot be read.
         """
         original = config_file() or DEFAULT_FILE
         self.file = state / _FOLDER / original.name
         self.file.parent.mkdir(exist_ok=True)
-        self.renew()
+        self.keep(current_configuration())
 
-    def renew(self) -> None:
-        """Copy the file once more: it has been checked."""
-        original = config_file()
-        replace_file(self.file, b"" if original is None else original.read_bytes())
+    def keep(self, content: bytes) -> None:
+        """Keep this content, which has been checked."""
+        replace_file(self.file, content)
+
+
+def current_configuration() -> bytes:
+    """Return the content of the user's file, empty if there is none.
+
+    Raises:
+        SetupError: It cannot be read.
+    """
+    original = config_file()
+    try:
+        return b"" if original is None else original.read_bytes()
+    except OSError as error:
+        raise SetupError(f"{original} cannot be read: {error.strerror}.") from error

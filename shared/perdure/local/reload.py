@@ -11,6 +11,7 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import Changes
+from perdure.local.kept_configuration import current_configuration
 from perdure.local.program_event import ProgramEvent
 from perdure.local.services import SERVICES, service_of
 from perdure.local.suite import Suite
@@ -55,9 +56,12 @@ async def reload_on_change(
     async for files in changes:
         names = ", ".join(_short(file, changes.folder) for file in files)
         try:
+            content = current_configuration()
             settings = load_settings()
             await check(settings)
-            suite.configuration.renew()
+            if content != current_configuration():
+                continue  # changed again meanwhile: the next change is checked
+            suite.configuration.keep(content)
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue

@@ -5,3 +5,4 @@ from typing import Literal
 __all__ = ["RequestState"]
 
 RequestState = Literal["open", "approved", "rejected", "expired", "withdrawn"]
+"""``expired``: nobody decided in time; ``withdrawn``: the run closed the request, or ended."""

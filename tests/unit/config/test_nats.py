@@ -13,6 +13,7 @@ from perdure.config.nats import NatsSettings
         ("tls://s3cretpass@nats.example", "tls://nats.example"),
         ("nats://bob:s3cret@pass@host:1", "nats://host:1"),
         ("bob:s3cretpass@host", "host"),
+        ("NATS://bob:s3c/ret@host:1", "NATS://host:1"),
     ],
 )
 def test_a_server_is_shown_without_its_credentials(server: str, shown: str) -> None:

@@ -53,7 +53,7 @@ class Pull:
         self._left = 0  # messages that the open request may still receive
         self._next_is_larger = False
         self._pause = 0.0
-        self._heard_at = 0.0  # the loop's time of the last message or status, or of the request
+        self._active_at = 0.0  # the loop's time of the last message or status, or of the request
         self._arrived = deque[Msg]()
         self._changed = asyncio.Event()
 
@@ -94,11 +94,11 @@ class Pull:
             if not self._open:
                 await self._request(room, room_bytes)
             try:
-                async with asyncio.timeout_at(self._heard_at + _LOST_SECONDS):
+                async with asyncio.timeout_at(self._active_at + _LOST_SECONDS):
                     await self._changed.wait()
             except TimeoutError:
                 await asyncio.sleep(_LATE_SECONDS)  # after a blocked event loop, what came meanwhile is read first
-                if asyncio.get_running_loop().time() > self._heard_at + _LOST_SECONDS:
+                if asyncio.get_running_loop().time() > self._active_at + _LOST_SECONDS:
                     await self._listen()  # messages of the lost request would count for the next one
         return [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
 
@@ -132,11 +132,11 @@ class Pull:
         if not self._next_is_larger:
             body["max_bytes"] = max(room_bytes, 1)
         self._next_is_larger = False
-        self._heard_at = asyncio.get_running_loop().time()
+        self._active_at = asyncio.get_running_loop().time()
         await self._client.publish(self._subject, json.dumps(body).encode(), f"{self._inbox}.{self._requests}")
 
     async def _receive(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._active_at = asyncio.get_running_loop().time()
         if message.reply:  # a message; a status has no reply subject, whatever the headers of a message are
             self._arrived.append(message)
             self._left -= 1

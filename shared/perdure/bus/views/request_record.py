@@ -24,9 +24,7 @@ from perdure.contracts import (
 from perdure.contracts.instant import Instant
 from perdure.values.request_state import RequestState
 
-__all__ = ["EscalatedTo", "RequestRecord", "RequestState", "request_records"]
-
-"""``expired``: nobody decided in time; ``withdrawn``: the run closed the request, or ended."""
+__all__ = ["EscalatedTo", "RequestRecord", "request_records"]
 
 
 class EscalatedTo(BaseModel):

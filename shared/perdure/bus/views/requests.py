@@ -11,11 +11,12 @@ from perdure.approvers import Directory, may_vote
 from perdure.bus.port import Bus
 from perdure.bus.views.approval_index import open_requests
 from perdure.bus.views.newest import newest_headers
-from perdure.bus.views.request_record import RequestRecord, RequestState, request_records
+from perdure.bus.views.request_record import RequestRecord, request_records
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.bus.views.run_lookup import ambiguous
 from perdure.contracts import ApprovalRequested, from_token, to_pattern, to_token
 from perdure.errors import NotFound, PerdureError
+from perdure.values.request_state import RequestState
 from perdure.values.short_code import request_word, run_word, split_request
 
 __all__ = ["RequestFilter", "RequestNotOpen", "find_open_request", "find_request", "list_requests"]

@@ -170,7 +170,7 @@ ATTACKS: Final = [
     Attack("give a captured vote another nonce", altered(fields(nonce="fresh")), "forged"),
     Attack("write the signature in another base64", altered(signature(lambda it: it.rstrip("="))), "forged"),
     Attack("append a newline to the signature", altered(signature(lambda it: it + "\n")), "forged"),
-    Attack("hide the voter behind a second field of this name", two_names_in_one_body, "not_allowed"),
+    Attack("hide the voter behind a second field of this name", two_names_in_one_body, "unreadable"),
     Attack("make a vote count twice by repeating it", the_same_decision_again, "replayed"),
     Attack("vote twice", a_second_vote, "duplicate"),
     Attack("withdraw the vote of another", withdraw_the_vote_of_another, "nothing_to_withdraw"),
