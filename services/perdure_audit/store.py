@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perdure.bus import StoredMessage
+from perdure.bus.limits import LARGEST_REPLY
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
@@ -21,9 +21,6 @@ from perdure_audit.filters import filters
 from perdure_audit.records import metadata, records
 
 __all__ = ["Store", "open_store"]
-
-
-_LARGEST_REPLY: Final = 512 * 1024  # bytes; NATS' own default limit is 1 MiB a message
 
 
 class Store:
@@ -79,7 +76,7 @@ class Store:
         else:
             rows = rows.where(records.c.position > query.after).order_by(records.c.position)
         found: list[AuditRecord] = []
-        room = _LARGEST_REPLY
+        room, more = LARGEST_REPLY, False
         async with self._engine.connect() as connection, connection.stream(rows) as result:
             async for row in result.mappings():
                 record = _record(row)
@@ -87,12 +84,12 @@ class Store:
                     continue
                 fitting, size = _fitting(record)
                 room -= size
-                if room < 0 and found:
-                    return _in_order(found), True
+                if more := room < 0 and bool(found):
+                    break
                 found.append(fitting)
                 if len(found) == query.limit:
                     break
-        return _in_order(found), False
+        return sorted(found, key=lambda record: record.position), more
 
     async def count(self) -> int:
         """Return how many messages are recorded."""
@@ -121,15 +118,11 @@ def _record(row: RowMapping) -> AuditRecord:
     return AuditRecord.model_validate({**row, "stored_at": stored_at})
 
 
-def _in_order(found: list[AuditRecord]) -> list[AuditRecord]:
-    return sorted(found, key=lambda record: record.position)
-
-
 def _fitting(record: AuditRecord) -> tuple[AuditRecord, int]:
     """Return a record that fits into a reply, without body or headers if need be, and its bytes there."""
     for left_out in ({}, {"body": b"", "body_left_out": True}, {"body": b"", "body_left_out": True, "headers": {}}):
         fitting = record.model_copy(update=left_out)
-        if (size := len(fitting.model_dump_json())) <= _LARGEST_REPLY:
+        if (size := len(fitting.model_dump_json())) <= LARGEST_REPLY:
             break
     return fitting, size
 

@@ -9,6 +9,7 @@ from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import Responder
 from perdure.bus.envelope import describe_errors
 from perdure.bus.events import PREFIX
+from perdure.bus.limits import LARGEST_REPLY
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import event_at, event_in, find_event
 from perdure.bus.views.start_ledger import StartLedger
@@ -21,7 +22,6 @@ from perdure_ingest.rules import Rule
 __all__ = ["outcome_responder"]
 
 _SEARCHED: Final = 2_000  # events of the type; publishers ask about what they have just published
-_LARGEST_REPLY: Final = 512 * 1024  # bytes; NATS' own default limit is 1 MiB a message
 
 
 def outcome_responder(bus: Bus, ledger: StartLedger, rules: Sequence[Rule]) -> Responder:
@@ -62,7 +62,7 @@ async def _find(bus: Bus, query: EventQuery, type_: str) -> StoredMessage | None
 def _encode(outcome: EventOutcome) -> bytes:
     """Encode a reply; results that are too large for one are left out, with a sentence in their place."""
     body = outcome.model_dump_json().encode()
-    if len(body) <= _LARGEST_REPLY:
+    if len(body) <= LARGEST_REPLY:
         return body
     runs = [
         run.model_copy(

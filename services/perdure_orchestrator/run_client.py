@@ -16,6 +16,7 @@ from temporalio.converter import PayloadConverter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.bus.views.start_ledger import duplicate_id, run_exists
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
@@ -66,18 +67,9 @@ class RunClient:
         event_id = await run.memo_value(EVENT_MEMO, None, type_hint=str)
         digest = await run.memo_value(DIGEST_MEMO, None, type_hint=str)  # runs of 0.1 have none
         if event_id != start.event.id:
-            by = "by no event" if event_id is None else f"by another event, {event_id}"
-            raise InvalidMessage(
-                "run_exists",
-                f"The run {start.workflow_id} was started {by}. Route {start.route} starts one run with this id only: "
-                "put {id} into its `workflow_id`, or use signal_with_start.",
-            )
+            raise run_exists(start, "by no event" if event_id is None else f"by another event, {event_id}")
         if digest not in {None, start.digest}:
-            raise InvalidMessage(
-                "duplicate_id",
-                f"The event id {event_id} was used before, for the run {start.workflow_id}, with other data. An id "
-                "identifies one event only: publish this event under an id of its own.",
-            )
+            raise duplicate_id(start, f"for the run {start.workflow_id}, with other data")
 
     async def signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, *, request_id: str) -> None:
         """Signal an open run; Temporal de-duplicates by the request id."""

@@ -9,7 +9,10 @@ from typing import Final
 from perdure.bus.envelope import RawMessage
 from perdure.errors import InvalidMessage
 
-__all__ = ["LONGEST_SUBJECT", "MOST_HEADER_BYTES", "check_publishable"]
+__all__ = ["LARGEST_REPLY", "LONGEST_SUBJECT", "MOST_HEADER_BYTES", "check_publishable"]
+
+LARGEST_REPLY: Final = 512 * 1024
+"""Bytes of a reply to a request; NATS' own default limit is 1 MiB a message."""
 
 LONGEST_SUBJECT: Final = 3_500
 """Bytes. The rest of a control line holds the reply subject and the sizes, or the names of a consumer."""

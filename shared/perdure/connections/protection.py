@@ -21,7 +21,7 @@ from nats.protocol.parser import AUTHORIZATION_VIOLATION, PERMISSIONS_ERR, STALE
 __all__ = ["protect_connection"]
 
 _LONGEST_LINE: Final = 4_096  # bytes
-_STORED: Final = "$JS.ACK."
+_STORED: Final = b"$JS.ACK."
 """What the reply subject of each message of a stream begins with; a status of the server has no reply subject."""
 
 _WORD: Final = rb"[ \t]+([^ \t\r\n]+)"
@@ -57,7 +57,7 @@ def protect_connection(client: Client) -> None:
 def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)
     client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
 ) -> Msg:
-    if headers and reply.startswith(_STORED.encode()) and Header.STATUS in headers:
+    if headers and reply.startswith(_STORED) and Header.STATUS in headers:
         headers[Header.STATUS.lower()] = headers.pop(Header.STATUS)
     return client.msg_class(
         subject=subject.decode(errors="backslashreplace"),

@@ -12,7 +12,7 @@ from perdure.bus.key_value import KeyValue
 from perdure.contracts import Sha256, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 
-__all__ = ["BUCKET", "Claim", "StartLedger"]
+__all__ = ["BUCKET", "Claim", "StartLedger", "duplicate_id", "run_exists"]
 
 BUCKET: Final = "STARTS"
 """Name of the key-value bucket of the entries; see ``topology.BUCKETS``."""
@@ -92,20 +92,29 @@ class StartLedger:
 
 
 def _refuse_conflict(entry: _Entry, command: StartWorkflow | SignalWorkflow) -> None:
-    event = command.event
-    if entry.event_id != event.id:
-        raise InvalidMessage(
-            "run_exists",
-            f"The run {command.workflow_id} was started by another event, {entry.event_id} (EVENTS "
-            f"{entry.stream_sequence}). Route {command.route} starts one run with this id only: put {{id}} into its "
-            "`workflow_id`, or use signal_with_start.",
-        )
+    place = f"EVENTS {entry.stream_sequence}"
+    if entry.event_id != command.event.id:
+        raise run_exists(command, f"by another event, {entry.event_id} ({place})")
     if entry.digest != command.digest:
-        raise InvalidMessage(
-            "duplicate_id",
-            f"The event id {event.id} was used before, by EVENTS {entry.stream_sequence}, which had other "
-            "data. An id identifies one event only: publish this event under an id of its own.",
-        )
+        raise duplicate_id(command, f"by {place}, which had other data")
+
+
+def run_exists(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMessage:
+    """Return the refusal of a command whose run was started otherwise: ``by`` says how, as ``by no event``."""
+    return InvalidMessage(
+        "run_exists",
+        f"The run {command.workflow_id} was started {by}. Route {command.route} starts one run with this id only: put "
+        "{id} into its `workflow_id`, or use signal_with_start.",
+    )
+
+
+def duplicate_id(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMessage:
+    """Return the refusal of a command whose event's id another event had: ``by`` says where it was used before."""
+    return InvalidMessage(
+        "duplicate_id",
+        f"The event id {command.event.id} was used before, {by}. An id identifies one event only: publish this event "
+        "under an id of its own.",
+    )
 
 
 def _entry(command: StartWorkflow | SignalWorkflow, *, started: bool) -> bytes:
