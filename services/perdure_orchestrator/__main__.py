@@ -52,8 +52,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
+    entries = NatsKeyValue(bus.js, ENTRIES)
     if role != "worker":
-        entries = NatsKeyValue(bus.js, ENTRIES)
         app = create_app(
             client,
             bus,
@@ -66,7 +66,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         )
     async with AsyncExitStack() as stack:
         if role != "worker":
-            reconciler = Reconciler(client, bus, settings.temporal)
+            reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
             await record_policies(settings, bus)
             await stack.enter_async_context(background(looking, watch_approvers(approvers, settings)))

@@ -23,6 +23,7 @@ from perdure.connections.temporal_internals import enable_single_batch_activatio
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier
+from perdure_orchestrator.endings import EndedRuns
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
@@ -103,6 +104,11 @@ class PerdurePlugin(SimplePlugin):
             workflow_failure_exception_types=FAILURE_TYPES,
         )
 
+    @property
+    def ended(self) -> EndedRuns:
+        """The runs whose endings the workers of this process have published."""
+        return self._progress.endings.ended
+
     def configure_client(self, config: ClientConfig) -> ClientConfig:
         """Let the client write payloads as the worker reads them.
 
@@ -153,6 +159,7 @@ class PerdurePlugin(SimplePlugin):
             SetupError: The credentials of NATS cannot be read, or NATS rejects them.
         """
         enable_single_batch_activation(worker)
+        self._progress.endings.watch(worker)
         self._running_workers += 1
         async with self._connection_used():
             try:

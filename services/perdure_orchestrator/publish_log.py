@@ -32,6 +32,10 @@ class PublishLog:
         """Return whether all of these facts are known to be stored, by whichever attempt of a step."""
         return all((fact.sequence, fact.kind) in self._runs.get(fact.run_id, ()) for fact in facts)
 
+    def last(self, run_id: str) -> int:
+        """Return the highest sequence number of a run that is known to be stored, or 0."""
+        return max((sequence for sequence, _ in self._runs.get(run_id, ())), default=0)
+
     def forget(self, run_id: str) -> None:
         """Forget a run that has ended."""
         self._runs.pop(run_id, None)

@@ -6,7 +6,8 @@ from temporalio.exceptions import ApplicationError
 from perdure.bus import Bus, decode
 from perdure.contracts import Progress
 from perdure.errors import InvalidMessage
-from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch
+from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, RunEnd
+from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.publish_log import PublishLog, expected_facts
 
 __all__ = ["PublishFacts"]
@@ -20,17 +21,16 @@ class PublishFacts:
         self._log = log
 
     @activity.defn(name=PUBLISH_FACTS)
-    async def run(self, batch: FactBatch) -> None:
-        """Publish each fact; message ids de-duplicate a repetition."""
-        ending = batch.facts[-1] if batch.expected is not None else None
-        if batch.expected is not None and isinstance(ending, Progress):
-            await self._publish_missing(batch.expected, ending)
+    async def run(self, batch: FactBatch) -> RunEnd | None:
+        """Publish each fact; message ids de-duplicate a repetition.
+
+        Returns the run's end, so that its history keeps it; the result is there anyway.
+        """
+        if batch.expected is not None and batch.end is not None:
+            await self._publish_missing(batch.expected, batch.end.ending)
         for fact in batch.facts:
             await self._publish(fact)
-            if isinstance(fact, Progress):
-                self._log.record(fact)
-        if isinstance(ending, Progress):
-            self._log.forget(ending.run_id)
+        return None if batch.end is None else batch.end.with_ending(result=None)
 
     async def _publish_missing(self, expected: ExpectedFacts, ending: Progress) -> None:
         """Publish the facts that belong before the ending and are neither in the log nor on the bus."""
@@ -38,19 +38,20 @@ class PublishFacts:
         if self._log.has_all(before):
             return
         stored = [decode(message.raw) async for message in self._bus.read(ending.subject)]
+        for fact in stored:
+            if isinstance(fact, Progress) and fact.run_id == ending.run_id:
+                self._log.record(fact)
         known = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
         for fact in before:
             if (fact.sequence, fact.kind) not in known:
                 await self._publish(fact)
 
     async def _publish(self, fact: Fact) -> None:
-        """Publish a fact; progress that is too large goes without its result, so that every run has an ending."""
+        if isinstance(fact, Progress):
+            await publish_fitting(self._bus, fact)
+            self._log.record(fact)
+            return
         try:
             await self._bus.publish(fact)
         except InvalidMessage as error:
-            if not isinstance(fact, Progress):
-                raise ApplicationError(
-                    f"It cannot be published: {error}", type="TooLarge", non_retryable=True
-                ) from error
-            reason = f"The result cannot be published ({error}): let the run write it somewhere and return where"
-            await self._bus.publish(fact.model_copy(update={"result": None, "error": reason}))
+            raise ApplicationError(f"It cannot be published: {error}", type="TooLarge", non_retryable=True) from error

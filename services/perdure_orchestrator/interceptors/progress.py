@@ -10,6 +10,7 @@ from temporalio.worker import (
 )
 
 from perdure.bus import Bus
+from perdure_orchestrator.endings import WorkerEndings
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
 from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
@@ -18,15 +19,20 @@ __all__ = ["ProgressInterceptor"]
 
 
 class ProgressInterceptor(Interceptor):
-    """Publishes the progress of every run and every step of a worker."""
+    """Publishes the progress of every run and every step of a worker.
+
+    Attributes:
+        endings: Publishes the endings of runs.
+    """
 
     def __init__(self, bus: Bus, log: PublishLog) -> None:
         self._bus = bus
         self._log = log
         self._publishing: set[asyncio.Future[None]] = set()
+        self.endings = WorkerEndings(bus, log, self._publishing)
 
     async def all_published(self, within: float) -> None:
-        """Wait, at most so many seconds, for the facts of steps that ended while the bus was away."""
+        """Wait, at most so many seconds, for the facts of steps and runs that ended while the bus was away."""
         if self._publishing:
             await asyncio.wait(self._publishing, timeout=within)
 
@@ -39,6 +45,7 @@ class ProgressInterceptor(Interceptor):
         """Publish the facts of each step."""
         return StepInterceptor(next, self._bus, self._log, self._publishing)
 
-    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 (temporalio's signature)
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)
         """Number the facts of each run, and publish its beginning and its end."""
+        input.unsafe_extern_functions.update(self.endings.functions)
         return RunInterceptor

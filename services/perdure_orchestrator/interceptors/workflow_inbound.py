@@ -25,10 +25,11 @@ from perdure.connections.temporal_internals import (
 )
 from perdure.contracts import ProgressKind
 from perdure.flow.error_text import error_text
-from perdure.flow.facts import ExpectedFacts
+from perdure.flow.facts import ExpectedFacts, RunEnd
 from perdure.flow.result import WorkflowResult
 from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
+from perdure_orchestrator.endings.worker_endings import BEGIN_RUN, PREPARE_END
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
 from perdure_orchestrator.interceptors.reserved import refuse_handler
@@ -63,6 +64,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
         guard_handlers(refuse_handler)
+        info = outbound.info()
+        workflow.extern_functions()[BEGIN_RUN](info.run_id, info.workflow_id)
         super().init(self._scheduler)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
@@ -78,16 +81,15 @@ class RunInterceptor(WorkflowInboundInterceptor):
                 _raise_error_of(result)
                 fields = result_fields(result)
             except asyncio.CancelledError as error:
-                await _shielded(self._end(run, "cancelled", error=error_text(error)))
+                await _shielded(self._end(run, error, error=error_text(error)))
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is, it is published, and `_fail` raises)
-                kind: ProgressKind = "cancelled" if is_cancelled_exception(error) else "failed"
                 text = placed_error_text(error)
-                if kind == "failed":
+                if _kind(error) == "failed":
                     log_failure(text, error)
-                await _shielded(self._end(run, kind, error=text))
+                await _shielded(self._end(run, error, error=text))
                 _fail(error)
-            await _shielded(self._end(run, "completed", **fields))
+            await _shielded(self._end(run, result, **fields))
             return result
 
     async def _execute(self, run: Run, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
@@ -129,8 +131,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
         if facts:
             run.publisher.publish_soon(facts)
 
-    async def _end(self, run: Run, kind: ProgressKind, **details: Any) -> None:
-        """Publish the end of the run, after everything that belongs before it."""
+    async def _end(self, run: Run, outcome: Any, **details: Any) -> None:
+        """Prepare the end of the run, after everything that belongs before it is published."""
         publisher = run.publisher
         trace.get_current_span().set_attributes(gen_ai.of_usage(run.usage.used))
         await run.approvals.settled()
@@ -140,10 +142,15 @@ class RunInterceptor(WorkflowInboundInterceptor):
         begun = [] if beginning is None else [beginning]
         last = await run.approvals.close_all()
         expected = ExpectedFacts(beginning=publisher.beginning, steps=tuple(self._scheduler.ended_on_workers()))
-        unseen = self._scheduler.ended_unseen(run)
-        ending = publisher.fact(kind, usage=run.usage.used or None, **details)
-        await publisher.publish([*begun, *unseen, *last, ending], after=expected)
+        unseen = tuple(self._scheduler.ended_unseen(run))
+        ending = publisher.fact(_kind(outcome), sequence=publisher.next_number, usage=run.usage.used or None, **details)
+        end = RunEnd(facts=(*unseen, ending), wraps_result=isinstance(outcome, WorkflowResult))
+        await publisher.publish([*begun, *last], after=expected, end=end)
         await _settled(run)  # decisions that arrived meanwhile
+        if not workflow.unsafe.is_replaying():
+            kind = _kind(outcome)  # a cancellation may have arrived meanwhile
+            end = end.with_ending(kind=kind, sequence=publisher.next_number)
+            workflow.extern_functions()[PREPARE_END](end.model_copy(update={"may_begin_again": _may_begin_again(kind)}))
 
 
 async def _settled(run: Run) -> None:
@@ -166,6 +173,19 @@ async def _shielded(ending: Coroutine[Any, Any, None]) -> None:
     publishing = asyncio.create_task(ending)
     await await_through_cancellation(publishing)
     publishing.result()
+
+
+def _kind(outcome: Any) -> ProgressKind:
+    """Return how Temporal closes a run that returns or raises this now."""
+    if not isinstance(outcome, BaseException):
+        return "completed"
+    is_cancellation = isinstance(outcome, asyncio.CancelledError) or is_cancelled_exception(outcome)
+    return "cancelled" if is_cancellation and workflow.cancellation_reason() is not None else "failed"
+
+
+def _may_begin_again(kind: ProgressKind) -> bool:
+    info = workflow.info()
+    return info.cron_schedule is not None or (kind == "failed" and info.retry_policy is not None)
 
 
 def _raise_error_of(result: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from temporalio import activity, workflow
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
@@ -22,6 +23,7 @@ __all__ = [
     "is_completed_elsewhere",
     "is_single_batch_activation",
     "load_workflow",
+    "on_eviction",
     "shutdown_requested",
     "workflow_name",
 ]
@@ -73,6 +75,17 @@ def enable_single_batch_activation(worker: Worker) -> None:
     """
     flag = _WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH
     worker._set_default_workflow_logic_flag(flag, enabled=True)  # noqa: SLF001 (no public setter in 1.35)
+
+
+def on_eviction(worker: Worker, evicted: Callable[[str, str], None]) -> None:
+    """Let ``evicted(run_id, reason)`` see each run that leaves the memory of a worker, in the worker's event loop.
+
+    The reason ``WORKFLOW_EXECUTION_ENDING`` means that Temporal has accepted the last commands of the run. Without a
+    cache each task ends with ``CACHE_FULL`` instead. What ``evicted`` raises ends the worker.
+    """
+    reasons = RemoveFromCache.EvictionReason
+    if (runs := worker._workflow_worker) is not None:  # noqa: SLF001 (no public hook in 1.35)
+        runs._on_eviction_hook = lambda run_id, job: evicted(run_id, reasons.Name(job.reason))  # noqa: SLF001
 
 
 def is_single_batch_activation() -> bool:

@@ -1,6 +1,6 @@
 """The facts that a run publishes, and the data that it passes to its steps and to the run that continues it."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AwareDatetime, Field, NonNegativeInt
 
@@ -28,6 +28,7 @@ __all__ = [
     "ExpectedFacts",
     "Fact",
     "FactBatch",
+    "RunEnd",
     "StepHeader",
 ]
 
@@ -77,15 +78,40 @@ class ExpectedFacts(Payload):
     steps: tuple[EndedStep, ...]
 
 
+class RunEnd(Payload):
+    """The last facts of a run. They are published once Temporal has closed the run, and are in its history before.
+
+    Attributes:
+        facts: The ends of steps that no worker can publish, and then the ending.
+        may_begin_again: Whether Temporal may begin the run anew, as a retry or by cron: then this is no ending.
+        wraps_result: Whether the run returned a ``WorkflowResult``, of which the ending shows the value.
+    """
+
+    facts: tuple[Progress, ...]
+    may_begin_again: bool = False
+    wraps_result: bool = False
+
+    @property
+    def ending(self) -> Progress:
+        """The ending."""
+        return self.facts[-1]
+
+    def with_ending(self, **update: Any) -> Self:
+        """Return a copy whose ending differs."""
+        return self.model_copy(update={"facts": (*self.facts[:-1], self.ending.model_copy(update=update))})
+
+
 class FactBatch(Payload):
     """Facts to publish, in this order.
 
     Attributes:
-        expected: Set with a run's ending: those of these facts that the bus lacks are published first.
+        expected: Set at the end of a run: those of these facts that the bus lacks are published first.
+        end: Set at the end of a run: what is published later. The history keeps it, without the result.
     """
 
     facts: tuple[Annotated[Fact, Field(discriminator="type")], ...]
     expected: ExpectedFacts | None = Field(default=None, alias="story")
+    end: RunEnd | None = None
 
 
 class StepHeader(Payload):

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from perdure.contracts import Progress, ProgressKind, RunUsage
-from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch
+from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, RunEnd
 
 __all__ = ["BUS_RETRY", "BUS_TIMEOUT", "DIGEST_MEMO", "EVENT_MEMO", "KEY_MEMO", "FactPublisher", "end_workflow_task"]
 
@@ -74,6 +74,11 @@ class FactPublisher:
         beginning, self._unpublished_beginning = self._unpublished_beginning, None
         return beginning
 
+    @property
+    def next_number(self) -> int:
+        """The sequence number that is given out next."""
+        return self._last_number + 1
+
     def reserve(self, count: int) -> int:
         """Reserve the next sequence numbers and return the first of them."""
         first = self._last_number + 1
@@ -107,7 +112,9 @@ class FactPublisher:
             usage=usage,
         )
 
-    async def publish(self, facts: Sequence[Fact], *, after: ExpectedFacts | None = None) -> None:
+    async def publish(
+        self, facts: Sequence[Fact], *, after: ExpectedFacts | None = None, end: RunEnd | None = None
+    ) -> None:
         """Publish facts in order, and return when they are stored.
 
         A cancellation does not stop it: the facts have their numbers, and later facts continue them.
@@ -115,8 +122,9 @@ class FactPublisher:
         Args:
             facts: What to publish.
             after: Facts that workers should have published before; those that the bus lacks are published first.
+            end: What the run's history keeps, to be published once Temporal has closed the run.
         """
-        batch = FactBatch(facts=tuple(facts), expected=after)
+        batch = FactBatch(facts=tuple(facts), expected=after, end=end)
         publishing = workflow.start_local_activity(
             PUBLISH_FACTS, batch, start_to_close_timeout=BUS_TIMEOUT, retry_policy=BUS_RETRY
         )

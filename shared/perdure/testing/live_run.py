@@ -14,6 +14,7 @@ from perdure.testing.outcome import RunOutcome
 from perdure.testing.stall import StallGuard, describe_stall
 from perdure.testing.waits import RunInTest
 from perdure.values.nearest import nearest
+from perdure_orchestrator.endings import read_closing
 
 __all__ = ["LiveRun"]
 
@@ -71,12 +72,24 @@ class LiveRun:
     async def _outcome(self) -> RunOutcome:
         try:
             await self._run.handle.result()
-        except WorkflowFailureError as error:  # the last fact of the run has the error, unless no code published one
+        except WorkflowFailureError as error:  # the ending of the run has the error, unless no code prepared one
             if isinstance(error.cause, TimeoutError):
                 await self._fail_stalled()
-            if not self._so_far().has_ended:
+            if not await self._has_prepared_end():
                 raise AssertionError(f"The run failed before its code began: {error_text(error.cause)}") from None
+        await self._ended()
         return self._so_far()
+
+    async def _has_prepared_end(self) -> bool:
+        newest = await self._run.handle.describe()
+        closing = await read_closing(self._run.client, newest.id, newest.run_id)
+        return closing is not None and closing.kept
+
+    async def _ended(self) -> None:
+        """Wait for the ending on the bus: the worker publishes it once Temporal has closed the run."""
+        async for _ in self._run.bus.subscribe("progress.>", replay=True):
+            if self._so_far().has_ended:
+                return
 
     def _so_far(self) -> RunOutcome:
         return RunOutcome(self._run.handle.id, tuple(self._run.bus.published))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perdure.contracts import Progress
-from perdure_orchestrator.reconciler import missing_facts
+from perdure_orchestrator.endings import missing_facts
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -1,0 +1,152 @@
+"""How Temporal closed a run, read from its history."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import JsonValue
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHistoryEventFilterType,
+)
+
+from perdure.contracts import Progress, ProgressKind
+from perdure.flow.facts import PUBLISH_FACTS, RunEnd
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+
+__all__ = ["Closing", "read_closing"]
+
+_KINDS: Final[dict[WorkflowExecutionStatus, ProgressKind]] = {
+    WorkflowExecutionStatus.COMPLETED: "completed",
+    WorkflowExecutionStatus.CANCELED: "cancelled",
+    WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
+}
+_RESULT: Final = "result"  # of a local activity, among the details of its marker
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a closed run.
+
+    Attributes:
+        end: What the bus shall have of it; its sequence numbers are provisional.
+        kept: Whether the run's code kept its end in the history.
+        begins_again: Whether another run goes on for this one, as a retry or by cron: then this is no ending.
+        inherits: Whether the run was reset: its first facts stand under the id of another run.
+    """
+
+    end: RunEnd
+    kept: bool
+    begins_again: bool
+    inherits: bool
+
+
+async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing | None:
+    """Read how a run ended; None if it is open, was continued as new, or was reset: then another run has its end.
+
+    Raises:
+        RPCError: Temporal does not answer.
+    """
+    execution = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
+    events = await _events(client, execution)
+    kept = await _kept_end(client, events)
+    # Temporal's test server continues a run as new where the real one closes it and begins another.
+    begins_again = bool(_last(events, "new_execution_run_id")) and kept is not None
+    kind = _KINDS.get(execution.status or WorkflowExecutionStatus.RUNNING)
+    if kind is None and kept is not None and begins_again:
+        kind = kept.ending.kind
+    if kind is None or (not begins_again and await _is_superseded(client, execution)):
+        return None
+    end = RunEnd(facts=(await _ending(execution, kind, events),))
+    if kept is not None and kept.ending.kind == kind:
+        result = await _result(client, events, kept) if kind == "completed" else None
+        end = kept.with_ending(result=result)
+    inherits = events[0].workflow_execution_started_event_attributes.original_execution_run_id not in {"", run_id}
+    return Closing(end, kept is not None, begins_again, inherits)
+
+
+async def _events(client: Client, execution: WorkflowExecutionDescription) -> list[HistoryEvent]:
+    """Return the history of a run that its code may have closed; otherwise only the first and the last event."""
+    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+    if execution.status in {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT}:
+        first = [await anext(handle.fetch_history_events(page_size=1))]
+        only = WorkflowHistoryEventFilterType.CLOSE_EVENT
+        return first + [event async for event in handle.fetch_history_events(event_filter_type=only)]
+    return [event async for event in handle.fetch_history_events()]
+
+
+async def _kept_end(client: Client, events: Sequence[HistoryEvent]) -> RunEnd | None:
+    """Return the end that the run's code kept: the result of its last local activity that has such a one."""
+    for event in reversed(events):
+        for kept in await client.data_converter.decode(_marked_results(event)):
+            if kept is not None:
+                return RunEnd.model_validate(kept)
+    return None
+
+
+def _marked_results(event: HistoryEvent) -> Sequence[Payload]:
+    """Return what the activity that publishes facts returned, if this event is its marker."""
+    details = event.marker_recorded_event_attributes.details
+    about = [json.loads(payload.data) for payload in details["data"].payloads] if _RESULT in details else []
+    is_own = any(isinstance(it, dict) and it.get("activity_type") == PUBLISH_FACTS for it in about)
+    return details[_RESULT].payloads if is_own else ()
+
+
+async def _result(client: Client, events: Sequence[HistoryEvent], kept: RunEnd) -> JsonValue:
+    """Return what the ending shows of the result, which only the last event holds."""
+    if kept.ending.error is not None:
+        return None
+    payloads = events[-1].workflow_execution_completed_event_attributes.result.payloads
+    [result] = await client.data_converter.decode(payloads)
+    shown: JsonValue = result["value"] if kept.wraps_result else result
+    return shown
+
+
+async def _is_superseded(client: Client, execution: WorkflowExecutionDescription) -> bool:
+    """Return whether a later run of the same chain has this id, as after a reset."""
+    newest = await client.get_workflow_handle(execution.id).describe()
+    return newest.run_id != execution.run_id and _first(newest) == _first(execution)
+
+
+def _first(execution: WorkflowExecutionDescription) -> str:
+    return execution.raw_description.workflow_execution_info.first_run_id
+
+
+async def _ending(
+    execution: WorkflowExecutionDescription, kind: ProgressKind, events: Sequence[HistoryEvent]
+) -> Progress:
+    """Return the ending of a run whose code kept none."""
+    return Progress(
+        workflow=execution.workflow_type,
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        sequence=1,
+        kind=kind,
+        event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
+        key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
+        at=execution.close_time or datetime.now(UTC),
+        error=_reason(events[-1]) if kind != "completed" else None,
+    )
+
+
+def _reason(event: HistoryEvent) -> str:
+    if event.HasField("workflow_execution_terminated_event_attributes"):
+        terminated = event.workflow_execution_terminated_event_attributes
+        return f"terminated by {terminated.identity}: {terminated.reason or 'no reason given'}"
+    if event.HasField("workflow_execution_failed_event_attributes"):
+        return event.workflow_execution_failed_event_attributes.failure.message
+    return "ended from outside"
+
+
+def _last(events: Sequence[HistoryEvent], field: str) -> Any:
+    """Return a field of the last event, whatever its kind."""
+    attributes = getattr(events[-1], events[-1].WhichOneof("attributes") or "", None)
+    return getattr(attributes, field, None)

@@ -1,0 +1,108 @@
+"""Publishes the endings of a worker's runs as soon as Temporal has accepted them: this costs no Temporal task.
+
+The run's code prepares its end in the workflow task that closes the run. Temporal may refuse that task, because a
+signal or a cancellation has arrived: then the code runs again and prepares another end. So nothing is published before
+the worker drops the run from its memory, which it does with a reason. An end that this process does not publish, since
+it was killed, is in the run's history: the reconciler publishes it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from perdure.bus import Bus
+from perdure.bus.settlement import backoff_seconds
+from perdure.connections.temporal_internals import on_eviction
+from perdure.errors import Unavailable
+from perdure.flow.facts import RunEnd
+from perdure_orchestrator.endings.closed_runs import ClosedRuns
+from perdure_orchestrator.endings.ended_runs import EndedRuns
+from perdure_orchestrator.endings.fitting import publish_fitting
+from perdure_orchestrator.publish_log import PublishLog
+
+__all__ = ["BEGIN_RUN", "PREPARE_END", "WorkerEndings"]
+
+BEGIN_RUN: Final = "perdure_begin_run"
+"""The function by which a run in the sandbox names itself: ``(run id, workflow id)``."""
+
+PREPARE_END: Final = "perdure_prepare_end"
+"""The function by which a run hands over its ``RunEnd``."""
+
+_ACCEPTED: Final = "WORKFLOW_EXECUTION_ENDING"
+_REFUSED: Final = {"UNHANDLED_COMMAND", "LANG_FAIL", "NONDETERMINISM"}
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerEndings:
+    """The ends that the runs of this process have prepared.
+
+    Attributes:
+        ended: The runs whose ending is stored.
+    """
+
+    def __init__(self, bus: Bus, log: PublishLog, publishing: set[asyncio.Future[None]]) -> None:
+        self.ended = EndedRuns()
+        self._bus = bus
+        self._log = log
+        self._publishing = publishing
+        self._workflow_ids: dict[str, str] = {}
+        self._ends: dict[str, RunEnd] = {}
+
+    @property
+    def functions(self) -> dict[str, Callable[..., None]]:
+        """What the code of runs calls, from the threads of the worker."""
+        return {BEGIN_RUN: self._workflow_ids.__setitem__, PREPARE_END: self._prepare}
+
+    def watch(self, worker: Worker) -> None:
+        """Publish the endings of this worker's runs from now on; call it in the worker's event loop."""
+        on_eviction(worker, partial(self._evicted, worker.client))
+
+    def _prepare(self, end: RunEnd) -> None:
+        self._ends[end.ending.run_id] = end
+
+    def _evicted(self, client: Client, run_id: str, reason: str) -> None:
+        workflow_id, end = self._workflow_ids.pop(run_id, None), self._ends.pop(run_id, None)
+        if workflow_id is None or reason in _REFUSED or (end is None and reason != _ACCEPTED):
+            return
+        if end is not None and reason == _ACCEPTED and not end.may_begin_again:
+            self._start(self._publish(end))
+        else:  # such as a run whose input cannot be read, or a task whose answer was lost
+            self._start(_repeat(partial(ClosedRuns(client, self._bus, self.ended).publish, workflow_id, run_id)))
+
+    def _start(self, publishing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(publishing)
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self, end: RunEnd) -> None:
+        run_id = end.ending.run_id
+        # A task that Temporal refused may have published facts that its repetition did not make.
+        number = max(end.ending.sequence, self._log.last(run_id) + 1)
+        for fact in end.with_ending(sequence=number).facts:
+            await _repeat(partial(publish_fitting, self._bus, fact))
+        self._log.forget(run_id)
+        self.ended.add(run_id)
+
+
+async def _repeat(publish: Callable[[], Awaitable[None]]) -> None:
+    """Publish, however long the bus or Temporal is away."""
+    tries = 0
+    while True:
+        try:
+            await publish()
+        except (Unavailable, RPCError) as error:
+            tries += 1
+            _log.debug("cannot publish an ending now, trying again: %s", error)
+            await asyncio.sleep(backoff_seconds(tries))
+        except Exception:  # noqa: BLE001 (a boundary: the reconciler tries it too, and the worker goes on)
+            _log.exception("cannot publish an ending")
+            return
+        else:
+            return
