@@ -25,14 +25,14 @@ class Gate:
 
 
 class GatedBus(MemoryBus):
-    """A bus that blocks at a gate: when it publishes facts of one kind, or else when a run waits for decisions."""
+    """A bus that blocks at a gate: when it publishes progress of one kind or messages of one type, or else when a run waits for decisions."""
 
     def __init__(self, gate: Gate, *, kind: str | None = None) -> None:
         super().__init__()
         self._gate, self._kind = gate, kind
 
     async def publish(self, message: Message) -> int:
-        if isinstance(message, Progress) and message.kind == self._kind:
+        if self._kind == (message.kind if isinstance(message, Progress) else message.type):
             await self._gate.wait()
         return await super().publish(message)
 

@@ -17,7 +17,7 @@ from perdure.bus import KeyValue, MemoryBus, MemoryKeyValue, MemoryObjects, RawM
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import activity_name
-from perdure.contracts import ApprovalRequested, Decision, Progress
+from perdure.contracts import ENDINGS, ApprovalRequested, Decision, Progress
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.messages import (
@@ -150,6 +150,14 @@ class ScriptedWorker:
     async def hand_over(self, run: WorkflowHandle[Any, Any], received: ReceivedDecision) -> None:
         """Signal a run."""
         await run.signal(DECISION_SIGNAL, received)
+
+    async def ending(self, run_id: str) -> Progress:
+        """Wait for the ending of a run: it comes once Temporal has closed the run."""
+        async for stored in self.bus.subscribe("progress.>", replay=True):
+            fact = decode(stored.raw)
+            if isinstance(fact, Progress) and fact.kind in ENDINGS and run_id in {fact.workflow_id, fact.run_id}:
+                return fact
+        raise AssertionError
 
     @property
     def progress(self) -> list[Progress]:

@@ -16,7 +16,8 @@ from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def endings(worker: ScriptedWorker, workflow_id: str) -> list[str]:
+async def endings(worker: ScriptedWorker, workflow_id: str) -> list[str]:
+    await worker.ending(workflow_id)
     return [
         str(fact.result) for fact in worker.progress if fact.workflow_id == workflow_id and fact.kind == "completed"
     ]
@@ -33,7 +34,7 @@ async def test_wherever_the_bridge_dies_a_redelivered_command_starts_one_run(env
                 await new_bridge(worker, environment.client, entries).command(start_command(f"e{number}"))
             await environment.client.get_workflow_handle(f"Echo-e{number}").result()
 
-            assert endings(worker, f"Echo-e{number}") == ["hello"]
+            assert await endings(worker, f"Echo-e{number}") == ["hello"]
             if fuse.left > 0:
                 break
     assert number == 7, "a claim, a start and an entry, each with a spark before and after"
@@ -73,7 +74,7 @@ async def test_an_event_id_used_again_with_other_data_is_refused_with_the_reason
 
         await environment.client.get_workflow_handle("Echo-twice").result()
     assert refused.value.reason == "duplicate_id"
-    assert endings(worker, "Echo-twice") == ["hello"]
+    assert await endings(worker, "Echo-twice") == ["hello"]
 
 
 @pytest.mark.parametrize("is_open", [False, True])
@@ -91,7 +92,7 @@ async def test_a_run_of_temporal_is_not_taken_for_that_of_another_event_though_t
             await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("lost", word="bye"))
         await environment.client.get_workflow_handle("Echo-lost").result()
     assert refused.value.reason == "duplicate_id"
-    assert endings(worker, "Echo-lost") == ["hello"]
+    assert await endings(worker, "Echo-lost") == ["hello"]
 
 
 async def test_a_run_that_no_event_started_is_not_taken_for_that_of_one(environment: WorkflowEnvironment) -> None:

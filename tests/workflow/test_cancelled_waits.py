@@ -177,6 +177,7 @@ class StopsTwice:
     @workflow.run
     async def run(self) -> None:
         self._task = asyncio.current_task()
+        self._request = asyncio.create_task(approval("Sure?"))  # its end is published with the run's
         await workflow.sleep(timedelta(days=1))
 
     @workflow.signal
@@ -187,7 +188,7 @@ class StopsTwice:
 
 async def test_a_run_that_is_cancelled_repeatedly_publishes_its_end(environment: WorkflowEnvironment) -> None:
     gate = Gate()
-    bus = GatedBus(gate, kind="cancelled")
+    bus = GatedBus(gate, kind="approvals.expired")
     async with open_scripted_worker(environment, StopsTwice, bus=bus) as worker:
         run = await worker.start("StopsTwice", task_timeout=QUICK)
         await asyncio.sleep(0.5)  # until it has begun, so that the signal has a task to cancel

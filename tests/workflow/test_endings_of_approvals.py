@@ -98,12 +98,12 @@ class SlowToRead(MemoryBus):
 
 
 class Interrupting(MemoryBus):
-    """A bus on which something happens while ``completed`` is published."""
+    """A bus on which something happens while a run's last facts are published."""
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def publish(self, message: Message) -> int:
-        if isinstance(message, Progress) and message.kind == "completed" and self.meanwhile is not None:
+        if isinstance(message, ApprovalExpired) and self.meanwhile is not None:
             callback, self.meanwhile = self.meanwhile, None
             await callback()
         return await super().publish(message)

@@ -56,6 +56,7 @@ async def test_every_fact_of_a_run_and_its_children_carries_the_key(
     async with open_scripted_worker(environment, Surveying, Measuring, activities=[measure]) as worker:
         await RunClient(environment.client, TemporalSettings(task_queue=worker.queue)).start(start)
         await environment.client.get_workflow_handle(start.workflow_id).result()
+        await worker.ending(start.workflow_id)
 
         facts = worker.progress
 

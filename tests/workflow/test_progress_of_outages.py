@@ -68,7 +68,7 @@ class LosingBus(MemoryBus):
 
 async def test_a_lost_fact_of_a_step_is_published_before_the_end_of_the_run(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Once, activities=[PausedBus().count], bus=LosingBus()) as worker:
-        await (await worker.start("Once")).result()
+        await worker.ending((await worker.start("Once")).id)
         timeline = [(fact.sequence, fact.kind, fact.step) for fact in worker.progress]
 
     assert timeline == [

@@ -26,8 +26,8 @@ class ClosedRuns:
         self._bus = bus
         self._ended = ended
 
-    async def publish(self, workflow_id: str, run_id: str) -> None:
-        """Publish what the bus lacks of a run; nothing if the run is open.
+    async def publish(self, workflow_id: str, run_id: str) -> bool:
+        """Publish what the bus lacks of a run; returns False if the run is open, or another run has its end.
 
         Raises:
             RPCError: Temporal does not answer.
@@ -35,12 +35,13 @@ class ClosedRuns:
         """
         closing = await read_closing(self._client, workflow_id, run_id)
         if closing is None:
-            return
+            return False
         subject = closing.end.ending.subject
         facts = [decode(message.raw) async for message in self._bus.read(subject)]
         for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
             await publish_fitting(self._bus, fact)
         self._ended.add(run_id)
+        return True
 
 
 def interim(end: RunEnd) -> RunEnd:

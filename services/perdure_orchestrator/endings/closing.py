@@ -16,6 +16,8 @@ from temporalio.client import (
     WorkflowHistoryEventFilterType,
 )
 
+from temporalio.common import RawValue
+
 from perdure.contracts import Progress, ProgressKind
 from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
@@ -67,7 +69,7 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
         return None
     end = RunEnd(facts=(await _ending(execution, kind, events),))
     if kept is not None and kept.ending.kind == kind:
-        result = await _result(client, events, kept) if kind == "completed" else None
+        result = await _result(client, events, kept) if kind == "completed" and not begins_again else None
         end = kept.with_ending(result=result)
     inherits = events[0].workflow_execution_started_event_attributes.original_execution_run_id not in {"", run_id}
     return Closing(end, kept is not None, begins_again, inherits)
@@ -105,7 +107,10 @@ async def _result(client: Client, events: Sequence[HistoryEvent], kept: RunEnd) 
     if kept.ending.error is not None:
         return None
     payloads = events[-1].workflow_execution_completed_event_attributes.result.payloads
-    [result] = await client.data_converter.decode(payloads)
+    [raw] = await client.data_converter.decode(payloads, [RawValue])
+    if raw.payload.metadata["encoding"] == b"binary/plain":
+        return str(raw.payload.data, "utf-8")
+    result = json.loads(raw.payload.data or b"null")
     shown: JsonValue = result["value"] if kept.wraps_result else result
     return shown
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -35,9 +35,12 @@ PREPARE_END: Final = "perdure_prepare_end"
 """The function by which a run hands over its ``RunEnd``."""
 
 _ACCEPTED: Final = "WORKFLOW_EXECUTION_ENDING"
+_WAITS: Final = (0.02, 0.1, 0.5, 2.0)  # seconds; after them the reconciler finds the run
 _REFUSED: Final = {"UNHANDLED_COMMAND", "LANG_FAIL", "NONDETERMINISM"}
 
 _log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class WorkerEndings:
@@ -74,12 +77,19 @@ class WorkerEndings:
         if end is not None and reason == _ACCEPTED and not end.may_begin_again:
             self._start(self._publish(end))
         else:  # such as a run whose input cannot be read, or a task whose answer was lost
-            self._start(_repeat(partial(ClosedRuns(client, self._bus, self.ended).publish, workflow_id, run_id)))
+            self._start(self._publish_closed(ClosedRuns(client, self._bus, self.ended), workflow_id, run_id))
 
     def _start(self, publishing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(publishing)
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
+
+    async def _publish_closed(self, closed: ClosedRuns, workflow_id: str, run_id: str) -> None:
+        """Publish the ending of a run that Temporal may be closing at this moment."""
+        for wait in _WAITS:
+            if await _repeat(partial(closed.publish, workflow_id, run_id)):
+                return
+            await asyncio.sleep(wait)
 
     async def _publish(self, end: RunEnd) -> None:
         run_id = end.ending.run_id
@@ -91,18 +101,16 @@ class WorkerEndings:
         self.ended.add(run_id)
 
 
-async def _repeat(publish: Callable[[], Awaitable[None]]) -> None:
-    """Publish, however long the bus or Temporal is away."""
+async def _repeat(publish: Callable[[], Awaitable[Result]]) -> Result | None:
+    """Publish, however long the bus or Temporal is away; returns None if that cannot be done."""
     tries = 0
     while True:
         try:
-            await publish()
+            return await publish()
         except (Unavailable, RPCError) as error:
             tries += 1
             _log.debug("cannot publish an ending now, trying again: %s", error)
             await asyncio.sleep(backoff_seconds(tries))
         except Exception:  # noqa: BLE001 (a boundary: the reconciler tries it too, and the worker goes on)
             _log.exception("cannot publish an ending")
-            return
-        else:
-            return
+            return None
