@@ -84,7 +84,7 @@ class PerdurePlugin(SimplePlugin):
         self._bus = connection.bus if bus is None else bus
         self._objects = connection.objects if objects is None else objects
         log = PublishLog()
-        self._progress = ProgressInterceptor(self._bus, log)
+        self._progress = ProgressInterceptor(self._bus, log, bugs_wait=settings.temporal.on_bug == "wait")
         if verifications is None:
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
         if approvers is None:

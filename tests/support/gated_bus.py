@@ -25,7 +25,10 @@ class Gate:
 
 
 class GatedBus(MemoryBus):
-    """A bus that blocks at a gate: when it publishes progress of one kind or messages of one type, or else when a run waits for decisions."""
+    """A bus that blocks at a gate: when it publishes progress of one kind or messages of one type.
+
+    Without a kind it blocks when a run waits for decisions.
+    """
 
     def __init__(self, gate: Gate, *, kind: str | None = None) -> None:
         super().__init__()

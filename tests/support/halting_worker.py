@@ -144,7 +144,7 @@ async def main(nats: str, temporal: str, folder: Path) -> None:
     """Run the worker and the reconciler until the process is killed."""
     halts = Halts(folder)
     HaltingFacts.halts = halts
-    worker_activities.PublishFacts = HaltingFacts  # type: ignore[misc]
+    vars(worker_activities)["PublishFacts"] = HaltingFacts
 
     @activity.defn
     async def step() -> None:

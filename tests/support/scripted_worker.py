@@ -217,7 +217,8 @@ class _ScriptedPlugin(PerdurePlugin):
     """Perdure's plugin with scripted activities in place of those of agents."""
 
     def __init__(self, worker: ScriptedWorker) -> None:
-        settings = Settings.model_validate({"temporal": {"sandbox": False}, **worker.settings})
+        temporal = {"sandbox": False, "on_bug": "fail", **worker.settings.get("temporal", {})}
+        settings = Settings.model_validate({**worker.settings, "temporal": temporal})
         super().__init__(
             settings,
             bus=worker.bus,

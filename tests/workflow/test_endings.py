@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,12 +93,6 @@ class House:
                 await asyncio.sleep(0.2)
 
 
-@contextmanager
-def nats(folder: Path) -> Iterator[NatsSettings]:
-    with nats_server(folder) as settings:
-        yield settings
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "halts"
@@ -108,7 +102,7 @@ def folder(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def open_house(tmp_path: Path, folder: Path) -> AsyncIterator[House]:
-    with nats(tmp_path) as settings:
+    with nats_server(tmp_path) as settings:
         async with (
             await WorkflowEnvironment.start_local(
                 dev_server_existing_path=binary("temporal"),
@@ -121,14 +115,14 @@ async def open_house(tmp_path: Path, folder: Path) -> AsyncIterator[House]:
             yield House(settings, bus, environment.client, folder)
 
 
-async def nothing(house: House, run: WorkflowHandle[Any, Any]) -> None: ...
+async def nothing(_: House, __: WorkflowHandle[Any, Any]) -> None: ...
 
 
-async def cancel(house: House, run: WorkflowHandle[Any, Any]) -> None:
+async def cancel(_: House, run: WorkflowHandle[Any, Any]) -> None:
     await run.cancel()
 
 
-async def signal(house: House, run: WorkflowHandle[Any, Any]) -> None:
+async def signal(_: House, run: WorkflowHandle[Any, Any]) -> None:
     await run.signal("poke")
 
 
@@ -143,7 +137,7 @@ async def decide(house: House, run: WorkflowHandle[Any, Any]) -> None:
     await run.signal(DECISION_SIGNAL, received)
 
 
-async def terminate(house: House, run: WorkflowHandle[Any, Any]) -> None:
+async def terminate(_: House, run: WorkflowHandle[Any, Any]) -> None:
     await run.terminate(reason="a test")
 
 
@@ -193,9 +187,9 @@ async def one_ending_each(house: House, *names: str) -> dict[str, str]:
         with suppress(WorkflowFailureError):
             await house.client.get_workflow_handle(name).result()
     await house.all_ended(*names)
-    await later(house)
+    await asyncio.sleep(4)  # the reconciler looks a few more times, so that second endings show
     facts = await house.facts()
-    kinds = {}
+    kinds: dict[str, str] = {}
     for name in names:
         endings = [fact for fact in facts[name] if fact.kind in ENDINGS]
         shown = (await run_progress(house.bus, name))[-1]  # what `perdure runs result` prints
@@ -204,11 +198,6 @@ async def one_ending_each(house: House, *names: str) -> dict[str, str]:
         assert (name, gaps(facts[name])) == (name, set())
         kinds[name] = endings[0].kind
     return kinds
-
-
-async def later(house: House) -> None:
-    """Let the reconciler look a few more times, so that second endings show."""
-    await asyncio.sleep(4)
 
 
 async def at_temporal(house: House, name: str) -> tuple[str, Any, str | None]:

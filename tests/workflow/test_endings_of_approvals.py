@@ -11,7 +11,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus, StoredMessage
-from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Progress, Receipt
+from perdure.contracts import ApprovalDecided, ApprovalExpired, Message, Receipt
 from perdure.errors import Unavailable
 from perdure.flow import Policy, approval
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker

@@ -15,7 +15,6 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHistoryEventFilterType,
 )
-
 from temporalio.common import RawValue
 
 from perdure.contracts import Progress, ProgressKind

@@ -25,6 +25,7 @@ from perdure_orchestrator.endings.closed_runs import ClosedRuns
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.stuck_runs import FAILED_TASK, StuckRuns
 
 __all__ = ["BEGIN_RUN", "PREPARE_END", "WorkerEndings"]
 
@@ -36,7 +37,7 @@ PREPARE_END: Final = "perdure_prepare_end"
 
 _ACCEPTED: Final = "WORKFLOW_EXECUTION_ENDING"
 _WAITS: Final = (0.02, 0.1, 0.5, 2.0)  # seconds; after them the reconciler finds the run
-_REFUSED: Final = {"UNHANDLED_COMMAND", "LANG_FAIL", "NONDETERMINISM"}
+_REFUSED: Final = {"UNHANDLED_COMMAND", *FAILED_TASK}
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class WorkerEndings:
         self._bus = bus
         self._log = log
         self._publishing = publishing
+        self._stuck = StuckRuns(bus)
         self._workflow_ids: dict[str, str] = {}
         self._ends: dict[str, RunEnd] = {}
 
@@ -72,6 +74,8 @@ class WorkerEndings:
 
     def _evicted(self, client: Client, run_id: str, reason: str) -> None:
         workflow_id, end = self._workflow_ids.pop(run_id, None), self._ends.pop(run_id, None)
+        if reason in FAILED_TASK:
+            self._stuck.task_failed(client, run_id, workflow_id)
         if workflow_id is None or reason in _REFUSED or (end is None and reason != _ACCEPTED):
             return
         if end is not None and reason == _ACCEPTED and not end.may_begin_again:

@@ -12,7 +12,7 @@ from temporalio.worker import (
 from perdure.bus import Bus
 from perdure_orchestrator.endings import WorkerEndings
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
-from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
+from perdure_orchestrator.interceptors.workflow_inbound import BUGS_WAIT, RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["ProgressInterceptor"]
@@ -25,8 +25,9 @@ class ProgressInterceptor(Interceptor):
         endings: Publishes the endings of runs.
     """
 
-    def __init__(self, bus: Bus, log: PublishLog) -> None:
+    def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool) -> None:
         self._bus = bus
+        self._bugs_wait = bugs_wait
         self._log = log
         self._publishing: set[asyncio.Future[None]] = set()
         self.endings = WorkerEndings(bus, log, self._publishing)
@@ -47,5 +48,5 @@ class ProgressInterceptor(Interceptor):
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)
         """Number the facts of each run, and publish its beginning and its end."""
-        input.unsafe_extern_functions.update(self.endings.functions)
+        input.unsafe_extern_functions.update({**self.endings.functions, BUGS_WAIT: lambda: self._bugs_wait})
         return RunInterceptor

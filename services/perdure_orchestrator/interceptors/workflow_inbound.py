@@ -19,11 +19,13 @@ from temporalio.worker import (
 )
 
 from perdure.connections.temporal_internals import (
+    UnreadableInput,
     accept_any_signal_arguments,
     guard_handlers,
     is_single_batch_activation,
 )
 from perdure.contracts import ProgressKind
+from perdure.flow.bugs import waits_for_mending
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import ExpectedFacts, RunEnd
 from perdure.flow.result import WorkflowResult
@@ -37,14 +39,17 @@ from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
-__all__ = ["FAILURE_TYPES", "RunInterceptor"]
+__all__ = ["BUGS_WAIT", "FAILURE_TYPES", "RunInterceptor"]
 
-FAILURE_TYPES: Final = (RuntimeError,)
-"""What fails a run, besides errors raised in it: input that its workflow cannot take, found before any interceptor.
+FAILURE_TYPES: Final = (UnreadableInput,)
+"""What fails a run, besides errors that are raised to end it; it is found before any interceptor.
 
-Never ``Exception``: that includes temporalio's ``NondeterminismError``, and one bad deploy would fail every open run.
-As it is, such runs wait, ``perdure runs show`` shows the reason, and they go on when the code fits again.
+Never ``Exception``, nor ``RuntimeError``: one bad deploy would fail every open run, because temporalio raises them for
+results that the new code cannot read, and for code that does not fit the history. Such runs wait under an alert.
 """
+
+BUGS_WAIT: Final = "perdure_bugs_wait"
+"""The function by which a run learns whether it waits for mended code."""
 
 # Patch ids: histories hold them.
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
@@ -70,7 +75,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Execute the workflow between its first and its last fact."""
-        run = self._run = self._scheduler.run = Run.open()
+        run = self._run = self._scheduler.run = Run.open(bugs_wait=workflow.extern_functions()[BUGS_WAIT]())
         self._has_begun.set()
         self._publish_mismatches(run)
         info = workflow.info()
@@ -83,7 +88,9 @@ class RunInterceptor(WorkflowInboundInterceptor):
             except asyncio.CancelledError as error:
                 await _shielded(self._end(run, error, error=error_text(error)))
                 raise
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is published, and `_fail` raises)
+            except Exception as error:
+                if waits_for_mending(error):
+                    raise
                 text = placed_error_text(error)
                 if _kind(error) == "failed":
                     log_failure(text, error)
@@ -115,7 +122,9 @@ class RunInterceptor(WorkflowInboundInterceptor):
         except asyncio.CancelledError:
             if cancellation_count():
                 raise  # otherwise temporalio cancelled a waiting handler with the run: the run publishes its own end
-        except Exception as error:  # noqa: BLE001 (likewise)
+        except Exception as error:
+            if waits_for_mending(error):
+                raise
             log_failure(placed_error_text(error), error)
             _fail(error)
 
@@ -201,7 +210,7 @@ def _tracer() -> trace.Tracer:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """Make a programming error fail the run: otherwise Temporal would repeat the workflow task for ever."""
-    if isinstance(error, FailureError):
+    """Raise what fails the run, unless it waits for mended code: a replayed task may have come this far."""
+    if isinstance(error, FailureError) or waits_for_mending(error):
         raise error
     raise ApplicationError(str(error), type=type(error).__name__) from error

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -43,6 +44,8 @@ class TemporalSettings(Section):
         signals_wait_seconds: How long after its publication a signal or decision waits for a run that has not begun.
             After that a signal becomes a dead letter, and a receipt refuses a decision.
         sandbox: Run workflow code in temporalio's sandbox, which catches non-determinism but costs CPU in every run.
+        on_bug: What becomes of an open run when its code raises an error that nobody raised to end it, such as a
+            ``KeyError``: ``wait`` for mended code under an alert, or ``fail``. Timeouts of the run go on meanwhile.
         inline_payload_bytes: Inputs and results of this size or more are stored in JetStream; Temporal keeps a
             reference with their digest. Temporal itself refuses payloads over 2 MiB (`limit.blobSize.error`).
     """
@@ -56,6 +59,7 @@ class TemporalSettings(Section):
     task_timeout_seconds: PositiveFloat = 10.0
     signals_wait_seconds: NonNegativeFloat = 10.0
     sandbox: bool = True
+    on_bug: Literal["wait", "fail"] = "wait"
     inline_payload_bytes: PositiveInt = 256 * 1024
 
     @property

@@ -15,6 +15,7 @@ from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
 __all__ = [
     "LeanDataConverter",
+    "UnreadableInput",
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
@@ -24,6 +25,7 @@ __all__ = [
     "is_single_batch_activation",
     "load_workflow",
     "on_eviction",
+    "run_parameters",
     "shutdown_requested",
     "workflow_name",
 ]
@@ -54,6 +56,12 @@ def handler_names(workflow_class: type) -> Iterator[tuple[str, str]]:
     handled = {"signal": definition.signals, "query": definition.queries, "update": definition.updates}
     for kind, names in (own | handled).items():
         yield from ((kind, name) for name in names if name is not None)
+
+
+def run_parameters(workflow_class: type) -> tuple[Callable[..., Any], list[type] | None]:
+    """Return the run method of a workflow class and the types of its arguments; None if they are not known."""
+    definition = vars(workflow_class)[_WORKFLOW]
+    return definition.run_fn, definition.arg_types
 
 
 def load_workflow(runner: WorkflowRunner, workflow_class: type) -> None:
@@ -135,6 +143,22 @@ async def shutdown_requested(worker: Worker) -> None:
 def is_completed_elsewhere(error: BaseException) -> bool:
     """Return whether an activity raised this by ``activity.raise_complete_async``: it has not ended."""
     return isinstance(error, activity._CompleteAsyncError)  # noqa: SLF001 (no public class in 1.35)
+
+
+class _OfInput(type):
+    def __instancecheck__(cls, error: object) -> bool:
+        """Return whether temporalio raised the error as it read the arguments of a run."""
+        trace = error.__traceback__ if isinstance(error, RuntimeError) else None
+        while trace is not None and trace.tb_frame.f_code.co_name != "_make_workflow_input":
+            trace = trace.tb_next
+        return trace is not None
+
+
+class UnreadableInput(RuntimeError, metaclass=_OfInput):
+    """Temporalio's ``RuntimeError`` for arguments that a workflow cannot take; it has no class of its own.
+
+    A run that cannot begin fails. In a run that has begun, a failure contradicts the history, and Temporal waits.
+    """
 
 
 class LeanDataConverter(DataConverter):

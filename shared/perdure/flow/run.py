@@ -31,9 +31,11 @@ class Run:
         usage: What its agents have used.
         alerts: How many alerts it has raised.
         began_at: When it began (UTC); of continued runs, when the first of them began.
+        bugs_wait: Whether the run waits for mended code when its code has a bug; otherwise it fails.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, bugs_wait: bool) -> None:
+        self.bugs_wait = bugs_wait
         self.publisher = FactPublisher()
         self.approvals = ApprovalsHost(self.publisher)
         self.usage = UsageMeter()
@@ -42,9 +44,9 @@ class Run:
         self._rules: asyncio.Task[OperatorRules] | None = None
 
     @classmethod
-    def open(cls) -> Self:
+    def open(cls, *, bugs_wait: bool) -> Self:
         """Create the state of the run whose code is about to execute, and publish that it has started."""
-        run = cls()
+        run = cls(bugs_wait=bugs_wait)
         run._restore(workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState))
         setattr(asyncio.get_running_loop(), _ATTRIBUTE, run)
         run.approvals.listen()

@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from perdure.connections.temporal_internals import activity_name
+from perdure.flow.bugs import waits_for_mending
 from perdure.flow.error_text import error_text, root_cause
 from perdure.flow.notify import note
 from perdure.flow.step_options import without_time_limit
@@ -45,7 +46,7 @@ class Saga:
 
     If the block is left by an error or a cancellation, the undos run in reverse order, each as a durable step with
     retries; a cancellation does not stop them. Then the error is raised again. A note and the error name what could
-    not be undone.
+    not be undone. A bug undoes nothing while the run waits for mended code (``temporal.on_bug``).
 
     Args:
         start_to_close_timeout: For one attempt of a step or an undo.
@@ -94,7 +95,7 @@ class Saga:
         Raises:
             ApplicationError: Something could not be undone; its cause is the error that made it necessary.
         """
-        if error is None or isinstance(error, workflow.ContinueAsNewError):
+        if error is None or isinstance(error, workflow.ContinueAsNewError) or waits_for_mending(error):
             return
         undoing = asyncio.create_task(self._undo_all())
         cancelled = await await_through_cancellation(undoing)
@@ -112,7 +113,7 @@ class Saga:
                 with without_time_limit():
                     await self._undo(undo)
             except (Exception, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and cancellation_count():
+                if waits_for_mending(error) or (isinstance(error, asyncio.CancelledError) and cancellation_count()):
                     raise  # otherwise temporalio cancelled a waiting undo with the run
                 left.append(f"{undo.name} ({error_text(error)})")
                 await note(f"Could not undo: {left[-1]}")

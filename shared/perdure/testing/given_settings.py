@@ -26,13 +26,18 @@ class _ExplicitSettings(Settings):
 
 
 def given_settings(modules: Iterable[str], *given: Mapping[str, Any]) -> Settings:
-    """Build settings from the test's keys only; without cached runs, every workflow task replays.
+    """Build settings from the test's keys only.
+
+    Without cached runs, every workflow task replays. A bug fails its run: no code is mended during a test.
 
     Args:
         modules: The modules of the test's workflows.
         given: Keys of ``perdure.yaml``; later ones win.
     """
-    merged: dict[str, Any] = {"temporal": {"task_queue": f"test-{uuid4().hex}"}, "orchestrator": {"max_cached_runs": 0}}
+    merged: dict[str, Any] = {
+        "temporal": {"task_queue": f"test-{uuid4().hex}", "on_bug": "fail"},
+        "orchestrator": {"max_cached_runs": 0},
+    }
     for name, value in [item for keys in given for item in keys.items()]:
         merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
     return _ExplicitSettings(**{**merged, "workflows": (*modules, *merged.get("workflows", ()))})
