@@ -12,7 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from perdure.bus import Bus, decode
+from perdure.bus import Bus
 from perdure.contracts import Alert
 from perdure.errors import PerdureError
 from perdure.values.author_code import place_in_text
@@ -34,6 +34,7 @@ class StuckRuns:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._failures = Counter[str]()
+        self._alerted = set[str]()
         self._alerting: set[asyncio.Task[None]] = set()
 
     def task_failed(self, client: Client, run_id: str, workflow_id: str | None) -> None:
@@ -64,10 +65,10 @@ class StuckRuns:
             _log.warning("cannot raise the alert about %s now; the next failure will: %s", run_id, error)
 
     async def _publish_once(self, alert: Alert) -> None:
-        """Publish an alert, unless an earlier process has."""
-        known = [decode(message.raw) async for message in self._bus.read(alert.subject)]
-        if all(message.message_id != alert.message_id for message in known):
+        """Publish an alert once a process: whoever restarts a worker learns what still waits."""
+        if alert.message_id not in self._alerted:
             await self._bus.publish(alert)
+            self._alerted.add(alert.message_id)
 
 
 def task_failure(history: Sequence[HistoryEvent]) -> HistoryEvent | None:

@@ -1,20 +1,47 @@
-"""A deploy changes a workflow incompatibly while its run is open."""
+"""A deploy brings a bug while runs are open: they wait under an alert, and mended code finishes them."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
-from temporalio.client import Client
+import pytest
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Replayer
 
-from perdure.bus import RawMessage
+from perdure.approvers import ApproversFile
+from perdure.approvers.enrolment import enrol
+from perdure.bus import MemoryBus, MemoryObjects, RawMessage, decode
+from perdure.config.settings import Settings
+from perdure.contracts import Alert, ApprovalRequested
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
-from tests.support.suite import World
+from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.people import signed
+from tests.support.suite import World, gaps
+from tests.support.workshop import Dispatch
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 RUN = "Patient-one"
 FIRST = "await workflow.wait_condition(lambda: self._released)"
+DISPATCH = "Dispatch-one"
+APPROVED = "self.is_approved = True"
+FAULTS = {
+    "KeyError": (APPROVED, '{}["address"]'),
+    "import error": (APPROVED, "import no_such_module"),
+    "undecodable result": ("grams: int", "grams: int\n    price: int"),
+    "nondeterminism": ("weight: Weight =", "await saga.run(record_step, 0)\n            weight: Weight ="),
+}
+ERRORS = {
+    "KeyError": "KeyError: 'address' (",
+    "import error": "No module named 'no_such_module'",
+    "undecodable result": "Failed decoding arguments",
+    "nondeterminism": "Nondeterminism",
+}
+
+Received = TypeVar("Received")
+
 ANOTHER_FIRST = f"await workflow.execute_activity(record_step, 6, start_to_close_timeout=SOON); {FIRST}"
 
 
@@ -38,10 +65,55 @@ async def test_a_run_that_new_code_cannot_replay_waits_reports_why_and_continues
     assert [fact.kind for fact in facts[RUN]] == ["started", "step_started", "step_completed", "completed"]
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_bug_destroys_no_open_work(world: OpenWorld, tmp_path: Path, fault: str) -> None:
+    module = tmp_path / "workshop.py"
+    async with world(routes=[{"on": "work.dispatch", "start": "Dispatch"}]) as live:
+        key, _ = enrol(ApproversFile(live.settings.approvers_file), live.settings.keys_folder, "ada", roles=[])
+        good = module.read_text()
+        await live.publish("work.dispatch", b"{}", Nats_Msg_Id="one")
+        request = await first(live, "approvals.requested.>", ApprovalRequested)
+
+        await deploy(live, module, good.replace(*FAULTS[fault]))
+        decision = signed(key, "ada", request.request_id, request.digest)
+        await live.bus.publish_raw(RawMessage(decision.subject, decision.model_dump_json().encode(), {}))
+        alert = await first(live, "alerts.>", Alert)
+        stuck = await failing(live, DISPATCH)
+        await deploy(live, module, good)
+        facts = await live.completed(1)
+        history = await (await temporal(live)).get_workflow_handle(DISPATCH).fetch_history()
+
+    assert (stuck.status, alert.workflow_id) == ("RUNNING", DISPATCH)
+    assert ERRORS[fault] in str(alert.details)
+    assert live.executions() == {DISPATCH: [1, 2]}
+    assert facts[DISPATCH][-1].result == 5
+    assert gaps(facts[DISPATCH]) == set()
+    await replay(history)
+
+
+async def replay(history: WorkflowHistory) -> None:
+    settings = Settings.model_validate({"temporal": {"sandbox": False}})
+    plugin = PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects())
+    await Replayer(workflows=[Dispatch], plugins=[plugin]).replay_workflow(history)
+
+
+async def first(live: World, subjects: str, kind: type[Received]) -> Received:
+    """Wait for the first message on these subjects."""
+    async with asyncio.timeout(90):
+        async for message in live.bus.subscribe(subjects, replay=True):
+            found = decode(message.raw)
+            assert isinstance(found, kind)
+            return found
+    raise AssertionError
+
+
+async def temporal(live: World) -> Client:
+    return await Client.connect(live.suite.endpoints.temporal)
+
+
 async def recorded(live: World) -> None:
     """Wait until Temporal has recorded the first commands of the run, which the new code cannot replay."""
-    client = await Client.connect(live.suite.endpoints.temporal)
-    run = client.get_workflow_handle(RUN)
+    run = (await temporal(live)).get_workflow_handle(RUN)
     while (await live.facts()).get(RUN) is None:
         await asyncio.sleep(0.1)
     while not any(it.HasField("workflow_task_completed_event_attributes") for it in (await run.fetch_history()).events):
@@ -54,9 +126,9 @@ async def deploy(live: World, module: Path, code: str) -> None:
     await live.suite.supervisor.ready("orchestrator")
 
 
-async def failing(live: World) -> RunDescription:
+async def failing(live: World, run: str = RUN) -> RunDescription:
     """Wait until workflow tasks of the run fail repeatedly."""
-    query = RunQuery(workflow_id=RUN).model_dump_json().encode()
+    query = RunQuery(workflow_id=run).model_dump_json().encode()
     while True:
         description = RunDescription.model_validate_json(await live.bus.request(DESCRIBE_RUN, query))
         if description.task_failure is not None:

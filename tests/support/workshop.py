@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from temporalio import activity, workflow
 
-from perdure.flow import Approved, Policy, approval
+from perdure.flow import Approved, Policy, Saga, approval
 
 SOON = timedelta(seconds=4)
 
@@ -142,3 +143,35 @@ class Panel:
         await second
         third.cancel()
         return (await last).model_dump(mode="json")
+
+
+class Weight(BaseModel):
+    grams: int
+
+
+@activity.defn
+async def weigh(step: int) -> Weight:
+    append_line(step)
+    return Weight(grams=5)
+
+
+@activity.defn
+async def take_back(step: int) -> None:
+    append_line(-step)
+
+
+@workflow.defn
+class Dispatch:
+    """Weighs a parcel, requests an approval and dispatches the parcel, all in one saga."""
+
+    def __init__(self) -> None:
+        self.is_approved = False
+
+    @workflow.run
+    async def run(self, _: dict[str, int]) -> int:
+        async with Saga() as saga:
+            weight: Weight = await saga.run(weigh, 1, undo=take_back)
+            await approval("Dispatch?")
+            self.is_approved = True
+            await saga.run(record_step, 2, undo=take_back)
+        return weight.grams
