@@ -14,6 +14,7 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure_orchestrator.decision_bridge import DecisionBridge
 from perdure_orchestrator.expected_runs import ExpectedRuns
 from perdure_orchestrator.identified_decision import Approvers
+from perdure_orchestrator.input_check import refuse_unreadable_input
 from perdure_orchestrator.parsing import place_of, read_signal, refuse_reserved
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.run_client import RunClient, never_began, translated
@@ -44,6 +45,7 @@ class Bridge:
         self._ledger = ledger
         self._registry = registry
         self._settings = settings
+        self._converter = client.data_converter.payload_converter
         self._expected = ExpectedRuns(bus, settings.signals_wait)
         self.decisions = DecisionBridge(
             self._runs,
@@ -76,7 +78,7 @@ class Bridge:
         await self._signal(signal.workflow_id, signal.name, signal.argument, message, request_id=place_of(message))
 
     async def _start(self, start: StartWorkflow) -> None:
-        self._expect_workflow(start.workflow, start.options.task_queue)
+        self._expect_workflow(start.workflow, start.input, start.options.task_queue)
         if await self._ledger.claim(start) is Claim.DONE:
             return  # this event started this run before
         try:
@@ -99,7 +101,7 @@ class Bridge:
         await self._ledger.mark_started(command)
 
     async def _signal_with_start(self, command: SignalWorkflow, workflow: str, claim: Claim) -> None:
-        self._expect_workflow(workflow, command.options.task_queue)
+        self._expect_workflow(workflow, command.input, command.options.task_queue)
         try:
             if claim is Claim.TRIED and await self._runs.was_signalled(
                 command.workflow_id, request_id=command.message_id
@@ -115,11 +117,14 @@ class Bridge:
         except RPCError as error:
             raise translated(error, command.workflow_id) from error
 
-    def _expect_workflow(self, workflow: str, task_queue: str | None) -> None:
-        """Refuse a workflow that the own task queue has not registered; other task queues are not checked."""
-        if task_queue in {None, self._settings.task_queue} and workflow not in self._registry.workflows:
+    def _expect_workflow(self, workflow: str, input_: JsonValue, task_queue: str | None) -> None:
+        """Refuse what the own task queue cannot run; other task queues are not checked."""
+        if task_queue not in {None, self._settings.task_queue}:
+            return
+        if workflow not in self._registry.workflows:
             known = ", ".join(sorted(self._registry.workflows))
             raise InvalidMessage("unknown_workflow", f"No workflow is called {workflow}; registered are: {known}")
+        refuse_unreadable_input(self._registry.workflows[workflow], workflow, input_, self._converter)
 
     async def _signal(
         self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, message: StoredMessage, *, request_id: str

@@ -74,8 +74,8 @@ def signal_command(event_id: str, word: str, cart: str = "cart") -> StoredMessag
     )
 
 
-def start_command(event_id: str, word: str = "hello") -> StoredMessage:
-    """Return a command that starts the Echo of a word."""
+def start_command(event_id: str, word: str = "hello", **changes: Any) -> StoredMessage:
+    """Return a command that starts the Echo of a word; other fields than that can be given."""
     start = StartWorkflow(
         route="Echo",
         event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
@@ -83,7 +83,7 @@ def start_command(event_id: str, word: str = "hello") -> StoredMessage:
         workflow_id=f"Echo-{event_id}",
         digest=(word.encode().hex() * 64)[:64],
         input={"word": word},
-    )
+    ).model_copy(update=changes)
     return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 

@@ -180,6 +180,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
     approvers: Approvers | ApproversFile | None = None,
     verifications: KeyValue | None = None,
     settings: Mapping[str, Any] | None = None,
+    cached_runs: int = 0,
 ) -> AsyncIterator[ScriptedWorker]:
     """Run a worker for these workflows for as long as the block lasts.
 
@@ -192,6 +193,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count; by default those that ``decide`` makes.
         verifications: Where the first verdicts are kept.
         settings: The configuration beside.
+        cached_runs: How many runs stay in memory; without any, every task replays, which detects nondeterminism.
     """
     worker = ScriptedWorker(environment, queue=queue or uuid4().hex, bus=bus or MemoryBus(), settings=settings or {})
     if isinstance(approvers, ApproversFile):
@@ -205,7 +207,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
         task_queue=worker.queue,
         workflows=workflows,
         activities=activities,
-        max_cached_workflows=0,  # every task replays from the start: this detects nondeterminism
+        max_cached_workflows=cached_runs,
     )
     # On a busy machine two seconds are no deadlock, and the interruption may be raised in any code.
     temporal_worker._workflow_worker._deadlock_timeout_seconds = 60  # type: ignore[union-attr]  # noqa: SLF001

@@ -4,6 +4,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
@@ -38,6 +39,21 @@ async def test_wherever_the_bridge_dies_a_redelivered_command_starts_one_run(env
             if fuse.left > 0:
                 break
     assert number == 7, "a claim, a start and an entry, each with a spark before and after"
+
+
+@pytest.mark.parametrize("unfit", [None, "text", ["hello"], {"word": 5}], ids=repr)
+async def test_an_input_that_its_workflow_cannot_take_starts_no_run(
+    environment: WorkflowEnvironment, unfit: JsonValue
+) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
+
+        with pytest.raises(InvalidMessage, match="The workflow Echo cannot take this input") as refused:
+            await bridge.command(start_command("unfit", input=unfit))
+        with pytest.raises(RPCError):
+            await environment.client.get_workflow_handle("Echo-unfit").describe()
+
+    assert refused.value.reason == "bad_data"
 
 
 async def test_a_started_run_is_not_started_again_even_after_temporal_has_deleted_it(

@@ -35,6 +35,8 @@ BEGIN_RUN: Final = "perdure_begin_run"
 PREPARE_END: Final = "perdure_prepare_end"
 """The function by which a run hands over its ``RunEnd``."""
 
+_MAX_RUNS: Final = 10_000  # more are remembered only while they are in the worker's memory
+
 _ACCEPTED: Final = "WORKFLOW_EXECUTION_ENDING"
 _WAITS: Final = (0.02, 0.1, 0.5, 2.0)  # seconds; after them the reconciler finds the run
 _REFUSED: Final = {"UNHANDLED_COMMAND", *FAILED_TASK}
@@ -73,7 +75,10 @@ class WorkerEndings:
         self._ends[end.ending.run_id] = end
 
     def _evicted(self, client: Client, run_id: str, reason: str) -> None:
-        workflow_id, end = self._workflow_ids.pop(run_id, None), self._ends.pop(run_id, None)
+        # A run that comes back at once may have begun again by now: then this takes its end, which is looked up.
+        workflow_id, end = self._workflow_ids.get(run_id), self._ends.pop(run_id, None)
+        if reason == _ACCEPTED or len(self._workflow_ids) > _MAX_RUNS:
+            self._workflow_ids.pop(run_id, None)
         if reason in FAILED_TASK:
             self._stuck.task_failed(client, run_id, workflow_id)
         if workflow_id is None or reason in _REFUSED or (end is None and reason != _ACCEPTED):

@@ -1,0 +1,139 @@
+"""A bug in workflow code leaves its run waiting under an alert; what is raised to end a run ends it at once."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import activity, workflow
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.bus import decode
+from perdure.contracts import Alert
+from perdure.flow import Saga, WorkflowResult
+from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WAITING = {"temporal": {"on_bug": "wait"}}
+
+bugs = set[str]()
+"""What is wrong with the code below; a deploy mends it."""
+
+books: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def broken() -> Iterator[None]:
+    bugs.clear()
+    books.clear()
+    yield
+    bugs.clear()
+
+
+class Declined(Exception):
+    """What the author raises to end a run."""
+
+
+@activity.defn
+async def reserve() -> None:
+    books.append("reserve")
+
+
+@activity.defn
+async def release() -> None:
+    books.append("release")
+
+
+def stumble(where: str) -> None:
+    if where in bugs:
+        raise KeyError(where)
+
+
+@workflow.defn(failure_exception_types=[Declined])
+class Ordering:
+    """Reserves in a saga, and waits for a signal."""
+
+    def __init__(self) -> None:
+        self._goes = False
+
+    @workflow.run
+    async def run(self, how: str) -> Any:
+        async with Saga() as saga:
+            await saga.run(reserve, undo=release)
+            await saga.run(self._nothing, undo=self._undo)
+            await workflow.wait_condition(lambda: self._goes)
+            stumble("run")
+            match how:
+                case "declines":
+                    raise Declined("no")
+                case "refuses" | "undoes":
+                    raise ApplicationError("no", non_retryable=True)
+                case "returns an error":
+                    return WorkflowResult[str](error="no")
+        return "done"
+
+    async def _nothing(self) -> None: ...
+
+    async def _undo(self) -> None:
+        stumble("undo")
+
+    @workflow.signal
+    def go(self) -> None:
+        stumble("signal")
+        self._goes = True
+
+
+@pytest.mark.parametrize(("bug", "how"), [("run", "completes"), ("signal", "completes"), ("undo", "undoes")])
+async def test_a_run_waits_for_mended_code_and_then_goes_on_as_if_nothing_had_been(
+    environment: WorkflowEnvironment, bug: str, how: str
+) -> None:
+    bugs.add(bug)
+    async with (
+        open_scripted_worker(
+            environment, Ordering, activities=[reserve, release], settings=WAITING, cached_runs=10
+        ) as worker,
+        asyncio.timeout(60),
+    ):
+        run = await worker.start("Ordering", how, task_timeout=timedelta(seconds=2))
+        await run.signal("go")
+        alert = await first_alert(worker)
+        before = list(books), [fact.kind for fact in worker.progress]
+        bugs.clear()
+        ending = await worker.ending(run.id)
+
+    assert f"KeyError: '{bug}' (tests/workflow/test_bugs.py:" in str(alert.details)
+    assert "waits for mended code" in alert.title
+    assert before[0] == ["reserve"]
+    assert "failed" not in before[1]
+    assert ending.kind == ("completed" if how == "completes" else "failed")
+    assert books == (["reserve"] if how == "completes" else ["reserve", "release"])
+
+
+@pytest.mark.parametrize("how", ["declines", "refuses", "returns an error"])
+async def test_what_the_author_raises_ends_the_run_at_once(environment: WorkflowEnvironment, how: str) -> None:
+    async with (
+        open_scripted_worker(
+            environment, Ordering, activities=[reserve, release], settings=WAITING, cached_runs=10
+        ) as worker,
+        asyncio.timeout(60),
+    ):
+        run = await worker.start("Ordering", how)
+        await run.signal("go")
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+        ending = await worker.ending(run.id)
+
+    assert (ending.kind, "no" in str(ending.error)) == ("failed", True)
+    assert books == (["reserve"] if how == "returns an error" else ["reserve", "release"])
+
+
+async def first_alert(worker: ScriptedWorker) -> Alert:
+    async for message in worker.bus.subscribe("alerts.>", replay=True):
+        alert = decode(message.raw)
+        assert isinstance(alert, Alert)
+        return alert
+    raise AssertionError
