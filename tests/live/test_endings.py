@@ -24,7 +24,7 @@ live = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
 async def test_runs_that_were_ended_from_outside_or_never_began_have_an_end(live: World) -> None:
     temporal = await Client.connect(live.suite.endpoints.temporal)
     await live.publish("work.patient", b"{}", Nats_Msg_Id="given-up")
-    await live.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="wrong")
+    await temporal.start_workflow("Chain", "no steps at all", id="Chain-wrong", task_queue="perdure")
     await temporal.start_workflow(
         "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
     )
@@ -113,9 +113,12 @@ async def reset(temporal: Client, run: str, *, first: bool) -> None:
 
 
 async def reconciled(live: World) -> None:
-    """Let the reconciler run a few more times, so that duplicate or wrong ends show."""
-    await live.publish("work.chained", b'"no steps at all"', Nats_Msg_Id="later")
-    await live.stories("Chain-later")
+    """Wait until the reconciler has looked at a later run, so that duplicate or wrong ends show."""
+    await live.publish("work.patient", b"{}", Nats_Msg_Id="later")
+    await begun(live, "Patient-later")
+    temporal = await Client.connect(live.suite.endpoints.temporal)
+    await temporal.get_workflow_handle("Patient-later").terminate()
+    await live.stories("Patient-later")
 
 
 async def begun(live: World, run: str) -> None:

@@ -40,7 +40,7 @@ class OrchestratorSettings(ServiceSettings):
         max_concurrent_steps: Steps that a worker runs at once.
         max_cached_runs: Open runs that a worker keeps in memory, about 0.15 MiB each; it replays all others when
             something happens to them. temporalio's own default is 1,000.
-        reconcile_every_seconds: How often the bridge looks for runs whose ending no code could publish, such as
+        reconcile_every_seconds: How often the bridge looks for runs whose ending no worker has published, such as
             terminated ones.
     """
 

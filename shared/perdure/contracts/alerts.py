@@ -20,12 +20,13 @@ class Alert(Message):
         workflow: Name of the workflow type.
         workflow_id: Temporal's workflow id.
         run_id: Temporal's run id.
-        number: Counts the alerts of the run, from 1.
+        number: Counts the alerts of the run, from 1; above a million are those of a worker about a run that waits for
+            mended code.
         title: What happened, in one line.
         details: What a reader needs in order to act, as any JSON.
         severity: How urgent it is.
         roles: Roles that it concerns; routing rules match on them.
-        raised_at: When the run raised it (UTC).
+        raised_at: When it was raised (UTC).
     """
 
     type: Literal["alerts"] = "alerts"

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from temporalio import activity, workflow
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.testing import WorkflowEnvironment
@@ -22,12 +22,15 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from perdure.connections.temporal import converter
 from perdure.connections.temporal_internals import (
     LeanDataConverter,
+    UnreadableInput,
     accept_any_signal_arguments,
     activity_name,
     enable_single_batch_activation,
     guard_handlers,
     is_completed_elsewhere,
     is_single_batch_activation,
+    on_eviction,
+    run_parameters,
     shutdown_requested,
     workflow_name,
 )
@@ -102,6 +105,41 @@ async def test_each_handler_that_a_run_sets_is_seen_before(client: Client) -> No
     assert guarded == ["signal more, None", "query more, None", "update more, None"]
 
 
+async def test_a_worker_shows_why_a_run_leaves_its_memory(client: Client) -> None:
+    queue, seen = uuid4().hex, list[tuple[str, str]]()
+    worker = Worker(client, task_queue=queue, workflows=[ProbeWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    on_eviction(worker, lambda run_id, reason: seen.append((run_id, reason)))
+    async with worker, asyncio.timeout(30):
+        run = await client.start_workflow("Probe", id=uuid4().hex, task_queue=queue)
+        await run.signal("take", 1)
+        await run.result()
+        while not seen:
+            await asyncio.sleep(0.01)
+
+    assert seen == [(run.first_execution_run_id, "WORKFLOW_EXECUTION_ENDING")]
+
+
+@workflow.defn
+class Numbered:
+    @workflow.run
+    async def run(self, number: int) -> int:
+        return number
+
+
+async def test_only_unreadable_input_is_of_its_class(client: Client) -> None:
+    queue, runner = uuid4().hex, UnsandboxedWorkflowRunner()
+    types = [UnreadableInput]
+    worker = Worker(
+        client, task_queue=queue, workflows=[Numbered], workflow_runner=runner, workflow_failure_exception_types=types
+    )
+    async with worker, asyncio.timeout(30):
+        with pytest.raises(WorkflowFailureError, match="Workflow execution failed"):
+            await client.execute_workflow("Numbered", "no number", id=uuid4().hex, task_queue=queue)
+
+    assert not isinstance(RuntimeError("Failed decoding arguments"), UnreadableInput)
+    assert not issubclass(workflow.NondeterminismError, UnreadableInput)
+
+
 async def test_a_worker_that_does_not_run_yet_shows_that_it_shall_shut_down(client: Client) -> None:
     worker = Worker(client, task_queue="q", workflows=[ProbeWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
     requested = asyncio.create_task(shutdown_requested(worker))
@@ -125,6 +163,7 @@ def test_an_activity_that_somebody_else_completes_is_recognised() -> None:
 
 def test_the_names_of_workflows_and_activities_are_read() -> None:
     assert workflow_name(ProbeWorkflow) == "Probe"
+    assert run_parameters(Numbered) == (Numbered.run, [int])
     assert activity_name(an_activity) == "named"
     assert activity_name(a_dynamic_activity) == "*"
     assert workflow_name(an_activity) is None

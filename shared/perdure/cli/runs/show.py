@@ -84,7 +84,7 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> No
         )
     if engine.task_attempt > 1:
         failure = escape(one_line(engine.task_failure or ""))
-        console.print(f"  [red]stuck[/]: its code fails, attempt {engine.task_attempt}: {failure}")
+        console.print(f"  [red]waits for mended code[/]: it fails, attempt {engine.task_attempt}: {failure}")
 
 
 def _line(message: Message) -> Text | None:
