@@ -30,9 +30,17 @@ BOTH_SIDES: Final = {
         "0.1/approval-expired.json",
         "0.1/approval-expired-before-patch.json",
     ),
+    "perdure-signals-are-kept": (
+        "0.2-signals/pages-between-two-waits.json",
+        "0.2-signals/pages-between-two-waits-before-patch.json",
+    ),
     "perdure-unfit-signals-are-told": (
         "0.1/signals-that-do-not-fit.json",
         "0.1/signals-that-do-not-fit-before-patch.json",
+    ),
+    "perdure-unhandled-signals-are-noted": (
+        "0.2-signals/signal-misspelt.json",
+        "0.2-signals/signal-misspelt-before-patch.json",
     ),
     "perdure-verified-decision": (
         "0.2/decisions-verified-from-now-on.json",

@@ -22,6 +22,7 @@ from perdure.connections.temporal_internals import (
     accept_any_signal_arguments,
     guard_handlers,
     is_single_batch_activation,
+    watch_unhandled_signals,
 )
 from perdure.contracts import ProgressKind
 from perdure.flow.error_text import error_text
@@ -34,6 +35,7 @@ from perdure_orchestrator.interceptors.failures import log_failure, placed_error
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
+from perdure_orchestrator.interceptors.unhandled_signals import UnhandledSignals
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
 __all__ = ["FAILURE_TYPES", "RunInterceptor"]
@@ -63,6 +65,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
         guard_handlers(refuse_handler)
+        watch_unhandled_signals(UnhandledSignals(self._signals, self._begun).note)
         super().init(self._scheduler)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
@@ -116,6 +119,11 @@ class RunInterceptor(WorkflowInboundInterceptor):
         except Exception as error:  # noqa: BLE001 (likewise)
             log_failure(placed_error_text(error), error)
             _fail(error)
+
+    async def _begun(self) -> Run:
+        """Wait until the run has begun: the facts and steps of a handler belong to it."""
+        await self._has_begun.wait()
+        return self._scheduler.run
 
     def _refuse(self, signal: str, reason: SignalMismatch) -> None:
         if workflow.patched(_MISMATCH_IS_NOTED):

@@ -16,6 +16,7 @@ from perdure.contracts import (
     RunUsage,
 )
 from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.mailboxes import KeptSignal
 from perdure.flow.payload import Payload
 
 __all__ = [
@@ -114,6 +115,7 @@ class CarriedState(Payload):
         approvals_requested: How many approvals were requested; the ids of requests go on counting.
         early_decisions: Decisions on requests that are not open yet. A run believes only their places.
         judged_places: The sequences in DECISIONS of what was judged last: it has its receipts.
+        kept_signals: Signals that no handler and no wait has taken yet.
     """
 
     began_at: AwareDatetime | None = None
@@ -122,3 +124,4 @@ class CarriedState(Payload):
     approvals_requested: NonNegativeInt = Field(default=0, alias="asked")
     early_decisions: tuple[ReceivedDecision, ...] = Field(default=(), alias="early")
     judged_places: tuple[int, ...] = ()
+    kept_signals: tuple[KeptSignal, ...] = ()

@@ -1,6 +1,18 @@
 """What happens to the runs whose histories are recorded; each scene is a function, named after what it shows."""
 
-from tests.replay.scenes import agents, approvals, decisions, patterns, plain, policies, programs, runs, sagas, signals
+from tests.replay.scenes import (
+    agents,
+    approvals,
+    decisions,
+    mailboxes,
+    patterns,
+    plain,
+    policies,
+    programs,
+    runs,
+    sagas,
+    signals,
+)
 from tests.replay.scenes.scene import SCENES, Scene
 
 __all__ = [
@@ -9,6 +21,7 @@ __all__ = [
     "agents",
     "approvals",
     "decisions",
+    "mailboxes",
     "patterns",
     "plain",
     "policies",
