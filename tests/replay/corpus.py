@@ -16,7 +16,18 @@ SEPARATOR: Final = "~"
 
 FILES: Final = sorted(HISTORIES.rglob("*.json"))
 
-_MODULES: Final = ("agents", "approvals", "mailboxes", "patterns", "plain", "program", "runs", "sagas", "signals")
+_MODULES: Final = (
+    "agents",
+    "approvals",
+    "mailboxes",
+    "patterns",
+    "plain",
+    "program",
+    "runs",
+    "saga_steps",
+    "sagas",
+    "signals",
+)
 
 
 def registry() -> Registry:

@@ -30,6 +30,10 @@ BOTH_SIDES: Final = {
         "0.1/approval-expired.json",
         "0.1/approval-expired-before-patch.json",
     ),
+    "perdure-sagas-wait-for-their-steps": (
+        "0.2-sagas/saga-cancelled-as-its-step-runs.json",
+        "0.2-sagas/saga-cancelled-as-its-step-runs-before-patch.json",
+    ),
     "perdure-signals-are-kept": (
         "0.2-signals/pages-between-two-waits.json",
         "0.2-signals/pages-between-two-waits-before-patch.json",

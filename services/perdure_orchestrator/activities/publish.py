@@ -1,5 +1,7 @@
 """The activity that publishes facts of a run."""
 
+from collections.abc import Sequence
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -7,7 +9,8 @@ from perdure.bus import Bus, decode
 from perdure.contracts import Progress
 from perdure.errors import InvalidMessage
 from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch
-from perdure_orchestrator.publish_log import PublishLog, expected_facts
+from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.step_facts import expected_facts, is_of_step, unpublished_facts, unseen_facts
 
 __all__ = ["PublishFacts"]
 
@@ -23,25 +26,24 @@ class PublishFacts:
     async def run(self, batch: FactBatch) -> None:
         """Publish each fact; message ids de-duplicate a repetition."""
         ending = batch.facts[-1] if batch.expected is not None else None
+        facts: Sequence[Fact] = batch.facts
         if batch.expected is not None and isinstance(ending, Progress):
-            await self._publish_missing(batch.expected, ending)
-        for fact in batch.facts:
+            facts = await self._unpublished(batch.expected, batch.facts, ending)
+        for fact in facts:
             await self._publish(fact)
             if isinstance(fact, Progress):
                 self._log.record(fact)
         if isinstance(ending, Progress):
             self._log.forget(ending.run_id)
 
-    async def _publish_missing(self, expected: ExpectedFacts, ending: Progress) -> None:
-        """Publish the facts that belong before the ending and are neither in the log nor on the bus."""
+    async def _unpublished(self, expected: ExpectedFacts, facts: Sequence[Fact], ending: Progress) -> list[Fact]:
+        """Return the facts to publish with an ending: those of steps only if their workers have not published them."""
         before = expected_facts(expected, ending)
-        if self._log.has_all(before):
-            return
+        if self._log.has_all(before) and not any(map(is_of_step, facts)):
+            return list(facts)
         stored = [decode(message.raw) async for message in self._bus.read(ending.subject)]
-        known = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
-        for fact in before:
-            if (fact.sequence, fact.kind) not in known:
-                await self._publish(fact)
+        of_run = [fact for fact in stored if isinstance(fact, Progress) and fact.run_id == ending.run_id]
+        return [*unpublished_facts(before, of_run), *unseen_facts(facts, of_run)]
 
     async def _publish(self, fact: Fact) -> None:
         """Publish a fact; progress that is too large goes without its result, so that every run has an ending."""

@@ -96,6 +96,7 @@ class StepHeader(Payload):
         name: Shown to people.
         sequence: The number of ``step_started``; the next one is of ``step_completed`` or ``step_failed``.
         beginning: The run's ``started`` fact. The first step publishes it, which saves a Temporal task.
+        heartbeats: Whether its worker heartbeats for it, because its run waits for its cancellation.
     """
 
     name: str
@@ -103,6 +104,7 @@ class StepHeader(Payload):
     event_id: str | None = None
     key: str | None = None
     beginning: Progress | None = None
+    heartbeats: bool = False
 
 
 class CarriedState(Payload):

@@ -10,6 +10,7 @@ from tests.replay.scenes import (
     policies,
     programs,
     runs,
+    saga_steps,
     sagas,
     signals,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "policies",
     "programs",
     "runs",
+    "saga_steps",
     "sagas",
     "signals",
 ]
