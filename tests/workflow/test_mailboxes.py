@@ -6,10 +6,11 @@ from itertools import groupby
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.flow import renew_when_long
-from perdure.flow.mcp_agent import workflow
+from perdure.flow.mcp_agent import workflow as program
 from perdure.testing import WorkflowRunner
 from tests.support.scripted_worker import open_scripted_worker
 
@@ -22,7 +23,7 @@ class Reading:
     async def run(self, pages: int) -> list[Any]:
         read = []
         for _ in range(pages):
-            read.append(await workflow.signal_wait("page"))
+            read.append(await program.signal_wait("page"))
             await workflow.sleep(timedelta(minutes=1))
         return read
 
@@ -34,8 +35,8 @@ class ReadingInParts:
     @workflow.run
     async def run(self, read: list[Any], pages: int) -> list[Any]:
         if len(read) == pages:
-            return [*read, await workflow.signal_wait("cover")]
-        read = [*read, await workflow.signal_wait("page")]
+            return [*read, await program.signal_wait("cover")]
+        read = [*read, await program.signal_wait("page")]
         await renew_when_long(read, pages, longest=1)
         return read
 
@@ -46,7 +47,7 @@ class ReadingTogether:
 
     @workflow.run
     async def run(self) -> list[Any]:
-        return sorted(await asyncio.gather(workflow.signal_wait("page"), workflow.signal_wait("page")))
+        return sorted(await asyncio.gather(program.signal_wait("page"), workflow.signal_wait("page")))
 
 
 @workflow.defn

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from temporalio import workflow
+
 from perdure.flow import renew_when_long
-from perdure.flow.mcp_agent import workflow
+from perdure.flow.mcp_agent import workflow as program
 
 
 @workflow.defn
@@ -15,7 +17,7 @@ class Reading:
     async def run(self, pages: int) -> list[Any]:
         read = []
         for _ in range(pages):
-            read.append(await workflow.signal_wait("page"))
+            read.append(await program.signal_wait("page"))
             await workflow.sleep(timedelta(minutes=1))
         return read
 
@@ -27,7 +29,7 @@ class ReadingInParts:
     @workflow.run
     async def run(self, read: list[Any], pages: int) -> list[Any]:
         if len(read) == pages:
-            return [*read, await workflow.signal_wait("cover")]
-        read = [*read, await workflow.signal_wait("page")]
+            return [*read, await program.signal_wait("cover")]
+        read = [*read, await program.signal_wait("page")]
         await renew_when_long(read, pages, longest=1)
         return read
