@@ -47,7 +47,7 @@ class ReadingTogether:
 
     @workflow.run
     async def run(self) -> list[Any]:
-        return sorted(await asyncio.gather(program.signal_wait("page"), workflow.signal_wait("page")))
+        return sorted(await asyncio.gather(program.signal_wait("page"), program.signal_wait("page")))
 
 
 @workflow.defn
