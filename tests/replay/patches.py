@@ -10,6 +10,10 @@ __all__ = ["BOTH_SIDES", "patch_ids"]
 _ROOT: Final = Path(__file__).parents[2]
 
 BOTH_SIDES: Final = {
+    "perdure-batches-are-bounded": (
+        "0.2-batches/documents-of-a-crowded-folder.json",
+        "0.2-batches/documents-of-a-crowded-folder-in-the-past~open.json",
+    ),
     "perdure-cancellations-outrank-answers": (
         "0.1/stopped-as-it-is-answered.json",
         "0.1/stopped-as-it-is-answered-before-patch.json",
@@ -21,6 +25,10 @@ BOTH_SIDES: Final = {
     "perdure-policy-floor": (
         "0.2-policy/policy-of-the-operator.json",
         "0.2-policy/policy-of-the-operator-before-patch.json",
+    ),
+    "perdure-reminders-grow-rarer": (
+        "0.2-reminders/approval-reminded-for-weeks.json",
+        "0.2-reminders/approval-reminded-for-weeks-before-patch.json",
     ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
