@@ -27,6 +27,7 @@ _MODULES: Final = (
     "saga_steps",
     "sagas",
     "signals",
+    "updates",
 )
 
 

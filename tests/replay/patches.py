@@ -54,6 +54,10 @@ BOTH_SIDES: Final = {
         "0.2-signals/signal-misspelt.json",
         "0.2-signals/signal-misspelt-before-patch.json",
     ),
+    "perdure-updates-wait-for-the-run": (
+        "0.2-updates/updated-as-it-starts.json",
+        "0.2-updates/updated-as-it-starts-before-patch.json",
+    ),
     "perdure-verified-decision": (
         "0.2/decisions-verified-from-now-on.json",
         "0.1/approval-approved.json",

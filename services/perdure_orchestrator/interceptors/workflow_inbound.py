@@ -13,7 +13,9 @@ from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
+    HandleQueryInput,
     HandleSignalInput,
+    HandleUpdateInput,
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
@@ -32,6 +34,7 @@ from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
+from perdure_orchestrator.interceptors.request_arguments import RequestArguments
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
@@ -50,6 +53,7 @@ As it is, such runs wait, ``perdure runs show`` shows the reason, and they go on
 # Patch ids: histories hold them.
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
 _HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
+_UPDATES_WAIT: Final = "perdure-updates-wait-for-the-run"
 
 _NO_TRACER: Final = trace.NoOpTracer()
 
@@ -64,6 +68,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._has_begun = asyncio.Event()
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
+        self._requests = RequestArguments()
         guard_handlers(refuse_handler)
         watch_unhandled_signals(UnhandledSignals(self._signals, self._begun).note)
         super().init(self._scheduler)
@@ -119,6 +124,21 @@ class RunInterceptor(WorkflowInboundInterceptor):
         except Exception as error:  # noqa: BLE001 (likewise)
             log_failure(placed_error_text(error), error)
             _fail(error)
+
+    def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (temporalio's signature)
+        """Refuse an update whose arguments do not fit, or that its author's validator refuses."""
+        super().handle_update_validator(replace(input, args=self._requests.bind("update", input.update, input.args)))
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Call an update's handler, once the run has begun."""
+        if self._run is None and workflow.patched(_UPDATES_WAIT):
+            await self._begun()
+        args = self._requests.bind("update", input.update, input.args)
+        return await super().handle_update_handler(replace(input, args=args))
+
+    async def handle_query(self, input: HandleQueryInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Call a query's handler."""
+        return await super().handle_query(replace(input, args=self._requests.bind("query", input.query, input.args)))
 
     async def _begun(self) -> Run:
         """Wait until the run has begun: the facts and steps of a handler belong to it."""

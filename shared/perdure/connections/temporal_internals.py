@@ -15,6 +15,7 @@ from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
 __all__ = [
     "LeanDataConverter",
+    "accept_any_request_arguments",
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
@@ -93,6 +94,27 @@ def accept_any_signal_arguments() -> dict[str | None, Any]:
     signals: dict[str | None, Any] = _instance()._signals  # noqa: SLF001 (no public table of handlers in 1.35)
     signals.update({name: replace(signal, arg_types=[Any]) for name, signal in signals.items() if name is not None})
     return signals
+
+
+def accept_any_request_arguments() -> dict[str, dict[str | None, Any]]:
+    """Let every update and query handler of the current run accept any type, and return them by kind and name.
+
+    temporalio refuses arguments that it cannot decode without saying why. It lets interceptors validate only those
+    updates that have a validator, so each gets one.
+    """
+    instance = _instance()
+    queries, updates = instance._queries, instance._updates  # noqa: SLF001 (no public tables of handlers in 1.35)
+    for name, query in queries.items():
+        if name is not None and not name.startswith("__"):  # those are temporalio's own
+            queries[name] = replace(query, arg_types=[Any])
+    for name, update in updates.items():
+        if name is not None:
+            updates[name] = replace(update, arg_types=[Any], validator=update.validator or _accept)
+    return {"query": queries, "update": updates}
+
+
+def _accept(*_: Any) -> None:
+    """Accept an update."""
 
 
 def guard_handlers(check: Callable[[str, str, Any], None]) -> None:

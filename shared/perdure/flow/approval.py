@@ -103,7 +103,7 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
 
 async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.Future[Conclusion]) -> bool:
     """Wait for the conclusion, reminding and escalating meanwhile; returns False if the request expires first."""
-    for due, fact in schedule(request, run.approvals.reminders_are_rare):
+    for due, fact in schedule(request, run.approvals.reminders_are_rare, workflow.now):
         if await wait_until(conclusion.done, due):
             break
         if isinstance(fact, ApprovalReminded) and _is_over(request) and run.approvals.reminders_are_rare():

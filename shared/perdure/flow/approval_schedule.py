@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from temporalio import workflow
-
 from perdure.contracts import ApprovalEscalated, ApprovalReminded, ApprovalRequested
 
 __all__ = ["about", "schedule"]
@@ -16,16 +14,17 @@ years has some thirty reminders, and they do not use up the history of its run."
 
 
 def schedule(
-    request: ApprovalRequested, are_rare: Callable[[], bool]
+    request: ApprovalRequested, are_rare: Callable[[], bool], now: Callable[[], datetime]
 ) -> Iterator[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]]:
     """Yield the due times (UTC) in order, each with the fact to publish then; None is the expiry.
 
     Args:
         request: The request.
         are_rare: Whether reminders grow rarer, and come once after an outage; older code did neither.
+        now: The time (UTC).
     """
     rungs = request.policy.rungs
-    reminders, escalations = _Reminders(request, are_rare), 0
+    reminders, escalations = _Reminders(request, are_rare, now), 0
     while True:
         coming: list[tuple[datetime, ApprovalReminded | ApprovalEscalated | None]] = []
         if request.expires_at is not None:
@@ -54,8 +53,9 @@ class _Reminders:
         due: When the next one is due (UTC); None if there is none.
     """
 
-    def __init__(self, request: ApprovalRequested, are_rare: Callable[[], bool]) -> None:
+    def __init__(self, request: ApprovalRequested, are_rare: Callable[[], bool], now: Callable[[], datetime]) -> None:
         self.count = 0
+        self._now = now
         self._are_rare = are_rare
         self._interval = request.policy.remind_every
         self.due = None if self._interval is None else request.opened_at + self._interval
@@ -68,7 +68,7 @@ class _Reminders:
         if self.count >= _STEADY and self._are_rare():
             self._interval *= 2
         self.due += self._interval
-        late = workflow.now() - self.due
+        late = self._now() - self.due
         if late >= timedelta() and self._are_rare():
             self.due += (late // self._interval + 1) * self._interval
 

@@ -15,6 +15,7 @@ from tests.replay.scenes import (
     saga_steps,
     sagas,
     signals,
+    updates,
 )
 from tests.replay.scenes.scene import SCENES, Scene
 
@@ -35,4 +36,5 @@ __all__ = [
     "saga_steps",
     "sagas",
     "signals",
+    "updates",
 ]
