@@ -1,11 +1,6 @@
-"""Sends updates and queries to runs, for ``perdure runs update`` and ``perdure runs query``.
-
-``python -m perdure.run_requests`` is a process of its own, because one that has used temporalio may fail as it ends.
-"""
+"""Sends an update or a query to a run, and returns what came of it."""
 
 import asyncio
-import sys
-from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
@@ -21,11 +16,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import open_client
 from perdure.local.discovery import discover
-from perdure.runtime.exit import exit_process
 from perdure.values.nearest import nearest
 from perdure.values.run_request import RunAnswer, RunRequest
 
-__all__ = ["answer", "main"]
+__all__ = ["answer"]
 
 _LOOKS_WITHIN: Final = 10.0  # seconds; a run whose handlers cannot be listed has no worker
 
@@ -80,13 +74,3 @@ def _failed(run: str, error: RPCError) -> RunAnswer:
     if error.status is RPCStatusCode.NOT_FOUND:
         return RunAnswer(verdict="not_found", error=f"{run} is not open: {error.message}.")
     return RunAnswer(verdict="unreachable", error=f"Temporal cannot ask {run}: {error.message}")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Print the answer to the request that is the only argument, as JSON."""
-    print(asyncio.run(answer(RunRequest.model_validate_json(arguments[0]))).model_dump_json())  # noqa: T201 (a program)
-    exit_process(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
