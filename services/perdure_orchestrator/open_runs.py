@@ -1,0 +1,82 @@
+"""Keeps open runs listed: the newest fact of one that is silent for long is published again before PROGRESS forgets it.
+
+The copy has the message id of the first, so who de-duplicates sees nothing new. Many may do this at once: each reads
+before it publishes.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError
+
+from perdure.bus import Bus, decode
+from perdure.config.settings import TemporalSettings
+from perdure.contracts import ENDINGS, Progress, to_token
+from perdure.errors import Unavailable
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+
+__all__ = ["OpenRuns", "renew_for_ever"]
+
+_SILENT: Final = timedelta(days=10)  # a third of the time that PROGRESS keeps a fact
+_EVERY: Final = timedelta(hours=12)
+
+_log = logging.getLogger(__name__)
+
+
+class OpenRuns:
+    """Compares the runs that are open in Temporal with their newest facts."""
+
+    def __init__(self, client: Client, bus: Bus, settings: TemporalSettings) -> None:
+        self._client = client
+        self._bus = bus
+        self._queue = settings.task_queue
+
+    async def renew(self, silent: timedelta = _SILENT) -> None:
+        """Publish the newest fact again of each open run that has published nothing for this time.
+
+        Raises:
+            RPCError: Temporal does not answer.
+            Unavailable: The bus does not confirm a fact.
+        """
+        before = datetime.now(UTC) - silent
+        query = f"TaskQueue = '{self._queue}' AND ExecutionStatus = 'Running' AND StartTime < '{before.isoformat()}'"
+        async for execution in self._client.list_workflows(query):
+            fact = await self._silent_fact(execution, before)
+            if fact is not None:
+                await self._bus.publish(fact)
+
+    async def _silent_fact(self, execution: WorkflowExecution, before: datetime) -> Progress | None:
+        """Return the newest fact of a run if it is old; its first if all are forgotten."""
+        stored = await self._bus.last(f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}")
+        if stored is None:
+            return await _first_fact(execution)
+        if stored.stored_at >= before:
+            return None
+        fact = decode(stored.raw)
+        return fact if isinstance(fact, Progress) and fact.kind not in ENDINGS else None
+
+
+async def renew_for_ever(runs: OpenRuns) -> None:
+    """Renew every so often, also after errors."""
+    while True:
+        try:
+            await runs.renew()
+        except (RPCError, Unavailable) as error:
+            _log.warning("cannot renew the facts of open runs now, trying again: %s", error)
+        await asyncio.sleep(_EVERY.total_seconds())
+
+
+async def _first_fact(execution: WorkflowExecution) -> Progress:
+    return Progress(
+        workflow=execution.workflow_type,
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        sequence=1,
+        kind="started",
+        event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
+        key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
+        at=execution.start_time,
+    )
