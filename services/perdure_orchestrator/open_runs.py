@@ -1,18 +1,20 @@
 """Keeps open runs listed: the newest fact of one that is silent for long is published again before PROGRESS forgets it.
 
-The copy has the message id of the first, so who de-duplicates sees nothing new. Many may do this at once: each reads
-before it publishes.
+The copy has the message id of the first: readers that de-duplicate see nothing new. NATS refuses it if the run has
+published something meanwhile.
 """
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
-from perdure.bus import Bus, decode
+from perdure.bus import Bus, RawMessage, StoredMessage, decode
+from perdure.bus.envelope import encode
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import Unavailable
@@ -21,6 +23,8 @@ from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 __all__ = ["OpenRuns", "renew_for_ever"]
 
 _SILENT: Final = timedelta(days=10)  # a third of the time that PROGRESS keeps a fact
+_SOURCE: Final = "perdure/orchestrator"
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _EVERY: Final = timedelta(hours=12)
 
 _log = logging.getLogger(__name__)
@@ -44,19 +48,21 @@ class OpenRuns:
         before = datetime.now(UTC) - silent
         query = f"TaskQueue = '{self._queue}' AND ExecutionStatus = 'Running' AND StartTime < '{before.isoformat()}'"
         async for execution in self._client.list_workflows(query):
-            fact = await self._silent_fact(execution, before)
-            if fact is not None:
-                await self._bus.publish(fact)
+            subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
+            newest = await self._bus.last(subject)
+            if newest is None:
+                await self._publish(encode(await _first_fact(execution), source=_SOURCE), after=0)
+            elif newest.stored_at < before and not _is_ending(newest):
+                await self._publish(newest.raw, after=newest.sequence)
 
-    async def _silent_fact(self, execution: WorkflowExecution, before: datetime) -> Progress | None:
-        """Return the newest fact of a run if it is old; its first if all are forgotten."""
-        stored = await self._bus.last(f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}")
-        if stored is None:
-            return await _first_fact(execution)
-        if stored.stored_at >= before:
-            return None
-        fact = decode(stored.raw)
-        return fact if isinstance(fact, Progress) and fact.kind not in ENDINGS else None
+    async def _publish(self, raw: RawMessage, *, after: int) -> None:
+        """Publish a fact, unless the run has published another meanwhile: NATS refuses it then."""
+        try:
+            await self._bus.publish_raw(replace(raw, headers={**raw.headers, _EXPECTED: str(after)}))
+        except Unavailable:
+            newest = await self._bus.last(raw.subject)
+            if newest is None or newest.sequence == after:
+                raise
 
 
 async def renew_for_ever(runs: OpenRuns) -> None:
@@ -80,3 +86,8 @@ async def _first_fact(execution: WorkflowExecution) -> Progress:
         key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
         at=execution.start_time,
     )
+
+
+def _is_ending(message: StoredMessage) -> bool:
+    fact = decode(message.raw)
+    return isinstance(fact, Progress) and fact.kind in ENDINGS
