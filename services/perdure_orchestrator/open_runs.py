@@ -20,7 +20,7 @@ from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import Unavailable
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
-__all__ = ["OpenRuns", "renew_for_ever"]
+__all__ = ["OpenRunFacts", "renew_for_ever"]
 
 _SILENT: Final = timedelta(days=10)  # a third of the time that PROGRESS keeps a fact
 _SOURCE: Final = "perdure/orchestrator"
@@ -30,7 +30,7 @@ _EVERY: Final = timedelta(hours=12)
 _log = logging.getLogger(__name__)
 
 
-class OpenRuns:
+class OpenRunFacts:
     """Compares the runs that are open in Temporal with their newest facts."""
 
     def __init__(self, client: Client, bus: Bus, settings: TemporalSettings) -> None:
@@ -65,7 +65,7 @@ class OpenRuns:
                 raise
 
 
-async def renew_for_ever(runs: OpenRuns) -> None:
+async def renew_for_ever(runs: OpenRunFacts) -> None:
     """Renew every so often, also after errors."""
     while True:
         try:

@@ -16,7 +16,7 @@ from perdure.bus.envelope import MESSAGE_ID
 from perdure.bus.views.run_list import RunFilter, list_runs
 from perdure.config.settings import TemporalSettings
 from perdure.flow import approval
-from perdure_orchestrator.open_runs import OpenRuns
+from perdure_orchestrator.open_runs import OpenRunFacts
 from tests.support.binaries import binary
 from tests.support.scripted_worker import open_scripted_worker
 
@@ -68,9 +68,9 @@ async def test_an_open_run_is_listed_however_long_it_is_silent(real_server: Work
 
         async with asyncio.timeout(30):
             while not forgotten.published:  # the list of Temporal lags
-                await OpenRuns(real_server.client, forgotten, settings).renew(SILENT)
+                await OpenRunFacts(real_server.client, forgotten, settings).renew(SILENT)
         for _ in range(2):
-            await OpenRuns(real_server.client, silent, settings).renew(SILENT)
+            await OpenRunFacts(real_server.client, silent, settings).renew(SILENT)
 
     assert silent.published == [*worker.progress, worker.progress[-1]]
     assert await listed(silent) == [("waiting", "waiting", "e1")]
