@@ -26,6 +26,7 @@ from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
+from perdure_orchestrator.open_runs import OpenRunFacts, renew_for_ever
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
@@ -69,7 +70,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
             looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
             await record_policies(settings, bus)
-            await stack.enter_async_context(background(looking, watch_approvers(approvers, settings)))
+            listing = renew_for_ever(OpenRunFacts(client, bus, settings.temporal))
+            await stack.enter_async_context(background(looking, listing, watch_approvers(approvers, settings)))
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))
         yield app

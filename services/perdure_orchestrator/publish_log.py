@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from perdure.contracts import Progress, ProgressKind
-from perdure.flow.facts import ExpectedFacts
 
-__all__ = ["PublishLog", "expected_facts"]
+__all__ = ["PublishLog"]
 
 _MAX_RUNS: Final = 10_000  # the oldest of more runs are forgotten, and looked up on the bus
 
@@ -39,16 +38,3 @@ class PublishLog:
     def forget(self, run_id: str) -> None:
         """Forget a run that has ended."""
         self._runs.pop(run_id, None)
-
-
-def expected_facts(expected: ExpectedFacts, ending: Progress) -> list[Progress]:
-    """Return the facts that workers should have published before the ending, in order."""
-    facts = [expected.beginning]
-    for step in expected.steps:
-        about = {"step": step.name, "result": None, "usage": None}
-        end: ProgressKind = "step_completed" if step.error is None else "step_failed"
-        started = {"kind": "step_started", "sequence": step.sequence, "error": None}
-        facts.append(ending.model_copy(update={**about, **started}))
-        ended = {"kind": end, "sequence": step.sequence + 1, "error": step.error, "usage": step.usage}
-        facts.append(ending.model_copy(update={**about, **ended}))
-    return facts

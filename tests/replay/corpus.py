@@ -16,7 +16,19 @@ SEPARATOR: Final = "~"
 
 FILES: Final = sorted(HISTORIES.rglob("*.json"))
 
-_MODULES: Final = ("agents", "approvals", "patterns", "plain", "program", "runs", "sagas", "signals")
+_MODULES: Final = (
+    "agents",
+    "approvals",
+    "mailboxes",
+    "patterns",
+    "plain",
+    "program",
+    "runs",
+    "saga_steps",
+    "sagas",
+    "signals",
+    "updates",
+)
 
 
 def registry() -> Registry:

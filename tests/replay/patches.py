@@ -10,6 +10,10 @@ __all__ = ["BOTH_SIDES", "patch_ids"]
 _ROOT: Final = Path(__file__).parents[2]
 
 BOTH_SIDES: Final = {
+    "perdure-batches-are-bounded": (
+        "0.2-batches/documents-of-a-crowded-folder.json",
+        "0.2-batches/documents-of-a-crowded-folder-in-the-past~open.json",
+    ),
     "perdure-cancellations-outrank-answers": (
         "0.1/stopped-as-it-is-answered.json",
         "0.1/stopped-as-it-is-answered-before-patch.json",
@@ -22,6 +26,10 @@ BOTH_SIDES: Final = {
         "0.2-policy/policy-of-the-operator.json",
         "0.2-policy/policy-of-the-operator-before-patch.json",
     ),
+    "perdure-reminders-grow-rarer": (
+        "0.2-reminders/approval-reminded-for-weeks.json",
+        "0.2-reminders/approval-reminded-for-weeks-before-patch.json",
+    ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
         "0.1/saga-cancelled-while-it-undoes-before-patch.json",
@@ -30,9 +38,25 @@ BOTH_SIDES: Final = {
         "0.1/approval-expired.json",
         "0.1/approval-expired-before-patch.json",
     ),
+    "perdure-sagas-wait-for-their-steps": (
+        "0.2-sagas/saga-cancelled-as-its-step-runs.json",
+        "0.2-sagas/saga-cancelled-as-its-step-runs-before-patch.json",
+    ),
+    "perdure-signals-are-kept": (
+        "0.2-signals/pages-between-two-waits.json",
+        "0.2-signals/pages-between-two-waits-before-patch.json",
+    ),
     "perdure-unfit-signals-are-told": (
         "0.1/signals-that-do-not-fit.json",
         "0.1/signals-that-do-not-fit-before-patch.json",
+    ),
+    "perdure-unhandled-signals-are-noted": (
+        "0.2-signals/signal-misspelt.json",
+        "0.2-signals/signal-misspelt-before-patch.json",
+    ),
+    "perdure-updates-wait-for-the-run": (
+        "0.2-updates/updated-as-it-starts.json",
+        "0.2-updates/updated-as-it-starts-before-patch.json",
     ),
     "perdure-verified-decision": (
         "0.2/decisions-verified-from-now-on.json",

@@ -29,7 +29,7 @@ from tests.replay.scenes import SCENES, Scene
 from tests.replay.sums import add_to_sums
 from tests.support.binaries import binary
 
-_FOLDER: Final = HISTORIES / "0.2"
+_FOLDER: Final = HISTORIES / "0.2-updates"
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -87,7 +87,7 @@ def _as_then(scene: Scene, unpatched: set[str]) -> Iterator[None]:
         stack.enter_context(patch.object(workflow, "patched", known))
         stack.enter_context(patch.object(traceback, "format_tb", neutral))
         if scene.signals_first:
-            stack.enter_context(patch("perdure_orchestrator.app.hear_all_at_once", lambda _: None))
+            stack.enter_context(patch("perdure_orchestrator.plugin.enable_single_batch_activation", lambda _: None))
         yield
 
 

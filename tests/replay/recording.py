@@ -251,6 +251,8 @@ def files() -> MCPServer:
     @server.tool()
     def list_directory(path: str) -> str:
         """List a folder."""
+        if path == "crowded":
+            return "\n".join(f"[FILE] {number}.md" for number in range(501))
         return "[FILE] contract.md\n[FILE] minutes.txt\n[FILE] contract.report.md\n[DIR] old" if path else ""
 
     @server.tool()

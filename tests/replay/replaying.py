@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -104,7 +104,7 @@ class _Watch(Interceptor):
                 try:
                     result = await super().execute_workflow(input)
                 except FailureError as error:
-                    watch.outcome = error.message
+                    watch.outcome = None if is_cancelled_exception(error) else error.message
                     raise
                 watch.outcome = to_jsonable_python(result)
                 return result

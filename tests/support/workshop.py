@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError
 
 from perdure.flow import Approved, Policy, Saga, approval
 
@@ -78,6 +79,21 @@ class Tally:
     @workflow.signal
     def add(self, number: int) -> None:
         self._count += number
+
+    @workflow.update
+    async def raise_to(self, number: int) -> int:
+        if number < self._count:
+            raise ApplicationError(f"{number} is less than {self._count}", non_retryable=True)
+        self._count = number
+        return number
+
+    @workflow.update
+    async def hesitate(self) -> None:
+        await workflow.wait_condition(lambda: self._stopped)
+
+    @workflow.query
+    def count(self) -> int:
+        return self._count
 
     @workflow.signal
     def stop(self) -> None:

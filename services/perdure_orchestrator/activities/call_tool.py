@@ -47,7 +47,7 @@ class CallTool:
         if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, idempotency_key=_key(), publish_note=note_publisher())
+        return await server.call(exact, idempotency_key=_key(request), publish_note=note_publisher())
 
 
 async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:
@@ -58,6 +58,7 @@ async def store_if_long(answer: ToolResult, conversations: Conversations) -> Too
     return answer.model_copy(update={"text": "", "structured": None, "stored_as": stored_as})
 
 
-def _key() -> str:
+def _key(request: ToolRequest) -> str:
+    """Return what is the same for each attempt of a call, also after its run was reset."""
     info = activity.info()
-    return f"{info.workflow_id}/{info.workflow_run_id}/{info.activity_id}"
+    return f"{info.workflow_id}/{request.original_run_id or info.workflow_run_id}/{info.activity_id}"

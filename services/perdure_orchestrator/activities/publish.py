@@ -8,7 +8,8 @@ from perdure.contracts import Progress
 from perdure.errors import InvalidMessage
 from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, RunEnd
 from perdure_orchestrator.endings.fitting import publish_fitting
-from perdure_orchestrator.publish_log import PublishLog, expected_facts
+from perdure_orchestrator.endings.step_facts import expected_facts, unpublished_facts
+from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["PublishFacts"]
 
@@ -38,13 +39,11 @@ class PublishFacts:
         if self._log.has_all(before):
             return
         stored = [decode(message.raw) async for message in self._bus.read(ending.subject)]
-        for fact in stored:
-            if isinstance(fact, Progress) and fact.run_id == ending.run_id:
-                self._log.record(fact)
-        known = {(fact.sequence, fact.kind) for fact in stored if isinstance(fact, Progress)}
-        for fact in before:
-            if (fact.sequence, fact.kind) not in known:
-                await self._publish(fact)
+        of_run = [fact for fact in stored if isinstance(fact, Progress) and fact.run_id == ending.run_id]
+        for fact in of_run:
+            self._log.record(fact)
+        for fact in unpublished_facts(before, of_run):
+            await self._publish(fact)
 
     async def _publish(self, fact: Fact) -> None:
         if isinstance(fact, Progress):

@@ -12,6 +12,7 @@ from perdure_orchestrator.endings.closing import Closing, read_closing
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.missing_facts import missing_facts
+from perdure_orchestrator.endings.step_facts import unseen_facts
 
 __all__ = ["ClosedRuns", "interim"]
 
@@ -57,8 +58,9 @@ def _lacking(facts: Sequence[Progress], closing: Closing) -> Iterable[Progress]:
     if any(_is_end(fact) for fact in own):
         return ()
     end = interim(closing.end) if closing.begins_again else closing.end
-    *unseen, ending = end.facts
+    *steps, ending = end.facts
     known = facts if closing.inherits and not any(fact.sequence == 1 for fact in own) else own
+    unseen = list(unseen_facts(steps, known))
     return [*unseen, *missing_facts([*known, *unseen], ending)]
 
 

@@ -8,7 +8,7 @@ it was killed, is in the run's history: the reconciler publishes it.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -16,14 +16,16 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from perdure.bus import Bus
+from perdure.bus import Bus, decode
 from perdure.bus.settlement import backoff_seconds
 from perdure.connections.temporal_internals import on_eviction
+from perdure.contracts import Progress
 from perdure.errors import Unavailable
 from perdure.flow.facts import RunEnd
 from perdure_orchestrator.endings.closed_runs import ClosedRuns
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
+from perdure_orchestrator.endings.step_facts import unseen_facts
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.stuck_runs import FAILED_TASK, StuckRuns
 
@@ -104,10 +106,19 @@ class WorkerEndings:
         run_id = end.ending.run_id
         # A task that Temporal refused may have published facts that its repetition did not make.
         number = max(end.ending.sequence, self._log.last(run_id) + 1)
-        for fact in end.with_ending(sequence=number).facts:
+        for fact in await _repeat(partial(self._unpublished, end.with_ending(sequence=number))) or ():
             await _repeat(partial(publish_fitting, self._bus, fact))
         self._log.forget(run_id)
         self.ended.add(run_id)
+
+    async def _unpublished(self, end: RunEnd) -> Sequence[Progress]:
+        """Return the facts of an end, those of steps only if their workers have not published them."""
+        *steps, ending = end.facts
+        if not steps:
+            return end.facts
+        stored = [decode(message.raw) async for message in self._bus.read(ending.subject)]
+        of_run = [fact for fact in stored if isinstance(fact, Progress) and fact.run_id == ending.run_id]
+        return [*unseen_facts(steps, of_run), ending]
 
 
 async def _repeat(publish: Callable[[], Awaitable[Result]]) -> Result | None:

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 from perdure.bus import Bus
 from perdure.bus.settlement import backoff_seconds
@@ -23,6 +23,7 @@ from perdure.values.author_code import author_place
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
 from perdure_orchestrator.interceptors import gen_ai
+from perdure_orchestrator.interceptors.step_heartbeat import StepHeartbeat
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["StepInterceptor"]
@@ -50,6 +51,11 @@ class StepInterceptor(ActivityInboundInterceptor):
         self._log = log
         self._publishing = publishing
 
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        """Put a ``StepHeartbeat`` between the step and Temporal."""
+        self._heartbeat = StepHeartbeat(outbound)
+        super().init(self._heartbeat)
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
         payload = input.headers.get(STEP_HEADER)
@@ -61,8 +67,9 @@ class StepInterceptor(ActivityInboundInterceptor):
             began = time.monotonic()
             started = asyncio.create_task(self._publish_start(header))
             try:
-                with step_notes(self._notes(header)):
-                    result = await super().execute_activity(input)
+                async with self._heartbeat.beating(wanted=header.heartbeats):
+                    with step_notes(self._notes(header)):
+                        result = await super().execute_activity(input)
             except BaseException as error:
                 if is_completed_elsewhere(error):
                     await self._wait_safely(started, began)

@@ -13,7 +13,9 @@ from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
+    HandleQueryInput,
     HandleSignalInput,
+    HandleUpdateInput,
     WorkflowInboundInterceptor,
     WorkflowOutboundInterceptor,
 )
@@ -23,6 +25,7 @@ from perdure.connections.temporal_internals import (
     accept_any_signal_arguments,
     guard_handlers,
     is_single_batch_activation,
+    watch_unhandled_signals,
 )
 from perdure.contracts import ProgressKind
 from perdure.flow.bugs import waits_for_mending
@@ -34,9 +37,11 @@ from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.endings.worker_endings import BEGIN_RUN, PREPARE_END
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
+from perdure_orchestrator.interceptors.request_arguments import RequestArguments
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
+from perdure_orchestrator.interceptors.unhandled_signals import UnhandledSignals
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
 __all__ = ["BUGS_WAIT", "FAILURE_TYPES", "RunInterceptor"]
@@ -54,6 +59,7 @@ BUGS_WAIT: Final = "perdure_bugs_wait"
 # Patch ids: histories hold them.
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
 _HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
+_UPDATES_WAIT: Final = "perdure-updates-wait-for-the-run"
 
 _NO_TRACER: Final = trace.NoOpTracer()
 
@@ -68,9 +74,11 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._has_begun = asyncio.Event()
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
+        self._requests = RequestArguments()
         guard_handlers(refuse_handler)
         info = outbound.info()
         workflow.extern_functions()[BEGIN_RUN](info.run_id, info.workflow_id)
+        watch_unhandled_signals(UnhandledSignals(self._signals, self._begun).note)
         super().init(self._scheduler)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
@@ -127,6 +135,31 @@ class RunInterceptor(WorkflowInboundInterceptor):
                 raise
             log_failure(placed_error_text(error), error)
             _fail(error)
+
+    def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (temporalio's signature)
+        """Refuse an update whose arguments do not fit, or that its author's validator refuses."""
+        super().handle_update_validator(replace(input, args=self._requests.bind("update", input.update, input.args)))
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Call an update's handler, once the run has begun."""
+        if self._run is None and workflow.patched(_UPDATES_WAIT):
+            await self._begun()
+        args = self._requests.bind("update", input.update, input.args)
+        try:
+            return await super().handle_update_handler(replace(input, args=args))
+        except Exception as error:
+            if waits_for_mending(error):
+                raise
+            _fail(error)
+
+    async def handle_query(self, input: HandleQueryInput) -> Any:  # noqa: A002 (temporalio's signature)
+        """Call a query's handler."""
+        return await super().handle_query(replace(input, args=self._requests.bind("query", input.query, input.args)))
+
+    async def _begun(self) -> Run:
+        """Wait until the run has begun: the facts and steps of a handler belong to it."""
+        await self._has_begun.wait()
+        return self._scheduler.run
 
     def _refuse(self, signal: str, reason: SignalMismatch) -> None:
         if workflow.patched(_MISMATCH_IS_NOTED):

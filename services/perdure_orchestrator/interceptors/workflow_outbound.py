@@ -31,6 +31,7 @@ from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
 from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
+from perdure.flow.saga_step import retry_policy
 from perdure.values.reserved import is_reserved
 from perdure_orchestrator.interceptors.reserved import refuse_reserved
 
@@ -62,7 +63,10 @@ class StepScheduler(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 (temporalio's signature)
         """Schedule a step."""
         header = self._header(input)
-        handle = super().start_activity(replace(input, headers=_with(input, header)))
+        waits = input.cancellation_type == workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        headers = _with(input, header.model_copy(update={"heartbeats": waits}))
+        policy = input.retry_policy or retry_policy(None)
+        handle = super().start_activity(replace(input, headers=headers, retry_policy=policy))
         self._steps.append(_ScheduledStep(header, handle))
         return handle
 
@@ -154,7 +158,7 @@ def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
     if not handle.done():
         return "the run ended before this step"
     if handle.cancelled():
-        return "cancelled"
+        return "cancelled before its end was known"
     error = handle.exception()
     if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
         return error_text(error)

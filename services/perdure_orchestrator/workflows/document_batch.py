@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
 
 from perdure.contracts import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.flow import Agent
@@ -16,6 +16,10 @@ __all__ = ["DocumentBatch"]
 
 _READABLE: Final = frozenset({".md", ".txt", ".pdf"})
 _FILE: Final = "[FILE] "
+_MOST: Final = 500
+"""Documents of a folder; each takes some ten events of the run's history, which Temporal limits to 51,200."""
+
+_BOUNDED: Final = "perdure-batches-are-bounded"  # a patch id: histories hold it
 
 
 @workflow.defn
@@ -28,10 +32,20 @@ class DocumentBatch:
 
     @workflow.run
     async def run(self, folder: DocumentSubmitted) -> BatchReport:
-        """Analyse the documents directly in the folder, except reports."""
+        """Analyse the documents directly in the folder, except reports.
+
+        Raises:
+            ApplicationError: There are more than 500 (``TooManyDocuments``).
+        """
         async with Agent("librarian", server_names=["filesystem"]) as librarian:
             listed = await librarian.tools.list_directory(path=folder.path)
         documents = [str(PurePosixPath(folder.path) / name) for name in _documents(listed)]
+        if len(documents) > _MOST and workflow.patched(_BOUNDED):
+            message = (
+                f"{folder.path} has {len(documents)} documents, and a run analyses at most {_MOST}: publish an event "
+                "for each document, or one for each of several smaller folders."
+            )
+            raise ApplicationError(message, type="TooManyDocuments", non_retryable=True)
         outcomes = await asyncio.gather(*map(_analyse, documents))
         found = dict(zip(documents, outcomes, strict=True))
         return BatchReport(

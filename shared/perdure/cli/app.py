@@ -22,7 +22,7 @@ class _Commands(CommandGroup):
         "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
         "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
         "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
-        "runs": Entry("perdure.cli.runs", "Find, follow, signal and cancel runs."),
+        "runs": Entry("perdure.cli.runs", "Find, follow, signal, update, query and cancel runs."),
         "approvals": Entry("perdure.cli.approvals", "List and decide approval requests."),
         "approvers": Entry("perdure.cli.approvers", "List, add and revoke approvers and their keys."),
         "dlq": OnSuite("perdure.cli.dlq", "List, show, resend and drop dead letters."),

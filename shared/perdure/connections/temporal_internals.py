@@ -3,12 +3,12 @@
 ``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
 from temporalio import activity, workflow
-from temporalio.bridge.proto.workflow_activation import RemoveFromCache
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, SignalWorkflow
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
@@ -16,6 +16,7 @@ from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 __all__ = [
     "LeanDataConverter",
     "UnreadableInput",
+    "accept_any_request_arguments",
     "accept_any_signal_arguments",
     "activity_name",
     "enable_single_batch_activation",
@@ -23,10 +24,14 @@ __all__ = [
     "handler_names",
     "is_completed_elsewhere",
     "is_single_batch_activation",
+    "is_unhandled",
+    "kept_signals",
     "load_workflow",
     "on_eviction",
+    "restore_signals",
     "run_parameters",
     "shutdown_requested",
+    "watch_unhandled_signals",
     "workflow_name",
 ]
 
@@ -111,6 +116,27 @@ def accept_any_signal_arguments() -> dict[str | None, Any]:
     return signals
 
 
+def accept_any_request_arguments() -> dict[str, dict[str | None, Any]]:
+    """Let every update and query handler of the current run accept any type, and return them by kind and name.
+
+    temporalio refuses arguments that it cannot decode without saying why. It lets interceptors validate only those
+    updates that have a validator, so each gets one.
+    """
+    instance = _instance()
+    queries, updates = instance._queries, instance._updates  # noqa: SLF001 (no public tables of handlers in 1.35)
+    for name, query in queries.items():
+        if name is not None and not name.startswith("__"):  # those are temporalio's own
+            queries[name] = replace(query, arg_types=[Any])
+    for name, update in updates.items():
+        if name is not None:
+            updates[name] = replace(update, arg_types=[Any], validator=update.validator or _accept)
+    return {"query": queries, "update": updates}
+
+
+def _accept(*_: Any) -> None:
+    """Accept an update."""
+
+
 def guard_handlers(check: Callable[[str, str, Any], None]) -> None:
     """Let ``check(kind, name, handler)`` see every handler that the current run sets or takes away, before it does.
 
@@ -129,6 +155,51 @@ def guard_handlers(check: Callable[[str, str, Any], None]) -> None:
     for kind in ("signal", "query", "update"):
         setter = f"workflow_set_{kind}_handler"  # of temporalio's own runtime interface, without a public door in 1.35
         setattr(instance, setter, guarded(kind, getattr(instance, setter)))
+
+
+def watch_unhandled_signals(unhandled: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    """Run ``unhandled(name)`` in the current run for each signal that has no handler when it arrives.
+
+    temporalio keeps such a signal until there is a handler of its name, and tells no interceptor.
+    """
+    instance = _instance()
+    apply = instance._apply_signal_workflow  # noqa: SLF001 (the only place that knows in 1.35)
+
+    def watched(job: SignalWorkflow) -> None:
+        apply(job)
+        if job.signal_name in instance._buffered_signals:  # noqa: SLF001 (likewise)
+            instance.create_task(unhandled(job.signal_name))
+
+    instance._apply_signal_workflow = watched  # noqa: SLF001 (likewise)
+
+
+def is_unhandled(signal: str) -> bool:
+    """Return whether signals of this name wait for a handler of the current run."""
+    return signal in _instance()._buffered_signals  # noqa: SLF001 (no public access in 1.35)
+
+
+def kept_signals(taken: Mapping[str, Iterable[Sequence[Any]]]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and message of the signals that the code of the current run has not had.
+
+    Args:
+        taken: The arguments of those that a handler has put aside, by name.
+    """
+    instance, converter = _instance(), workflow.payload_converter()
+    for name, signals in taken.items():
+        for args in signals:
+            yield name, SignalWorkflow(signal_name=name, input=converter.to_payloads(args)).SerializeToString()
+    for name, jobs in instance._buffered_signals.items():  # noqa: SLF001 (no public access in 1.35)
+        yield from ((name, job.SerializeToString()) for job in jobs)
+
+
+def restore_signals(kept: Iterable[tuple[str, bytes]]) -> None:
+    """Let signals of ``kept_signals`` arrive in the current run, before those that wait for a handler already."""
+    instance = _instance()
+    arrived, instance._buffered_signals = instance._buffered_signals, {}  # noqa: SLF001 (no public access in 1.35)
+    for _, data in kept:
+        type(instance)._apply_signal_workflow(instance, SignalWorkflow.FromString(data))  # noqa: SLF001 (likewise)
+    for name, jobs in arrived.items():
+        instance._buffered_signals.setdefault(name, []).extend(jobs)  # noqa: SLF001 (likewise)
 
 
 def _instance() -> Any:

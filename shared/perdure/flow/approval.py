@@ -13,6 +13,7 @@ from perdure.contracts import (
     ApprovalDecided,
     ApprovalEscalated,
     ApprovalExpired,
+    ApprovalReminded,
     ApprovalRequested,
     Escalation,
     Policy,
@@ -102,9 +103,11 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
 
 async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.Future[Conclusion]) -> bool:
     """Wait for the conclusion, reminding and escalating meanwhile; returns False if the request expires first."""
-    for due, fact in schedule(request):
+    for due, fact in schedule(request, run.approvals.reminders_are_rare, workflow.now):
         if await wait_until(conclusion.done, due):
             break
+        if isinstance(fact, ApprovalReminded) and _is_over(request) and run.approvals.reminders_are_rare():
+            continue  # it expired in an outage
         if fact is None:
             await run.approvals.drain_decisions()
             if conclusion.done():
@@ -119,6 +122,10 @@ async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.F
         await run.publisher.publish([fact])
     await wait_until(conclusion.done)
     return True
+
+
+def _is_over(request: ApprovalRequested) -> bool:
+    return request.expires_at is not None and request.expires_at <= workflow.now()
 
 
 async def _expired(run: Run, request: ApprovalRequested) -> ApprovalOutcome:

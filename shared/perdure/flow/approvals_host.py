@@ -26,7 +26,9 @@ _LONGEST_ID: Final = 1_000  # characters; a receipt's own id has a few more
 
 _EARLIER_RUN: Final = "an earlier run of this workflow id requested it, and has ended"
 
-_DRAINS: Final = "perdure-silence-is-sure"  # a patch id: histories hold it
+# Patch ids: histories hold them. The second is followed by a number.
+_DRAINS: Final = "perdure-silence-is-sure"
+_RARE: Final = "perdure-reminders-grow-rarer"
 
 
 class ApprovalsHost:
@@ -43,6 +45,8 @@ class ApprovalsHost:
         self._requests = OpenRequests()
         self._unverified = UnverifiedDecisions(self._judge_verified, self._publish_receipts)
         self._receipts: list[Receipt] = []
+        self._reminders_are_rare = False
+        self._count = 0
 
     @property
     def early_decisions(self) -> tuple[ReceivedDecision, ...]:
@@ -99,6 +103,17 @@ class ApprovalsHost:
             )
             await end_workflow_task()  # the decisions arrive with the next workflow task
         await self.settled()
+
+    def reminders_are_rare(self) -> bool:
+        """Return whether reminders grow rarer, and come once after an outage.
+
+        An answer of ``patched`` holds for the whole run. So a run that was False once, as it replayed a reminder of the
+        time before, is asked again for each reminder: no open run goes on reminding as older code did.
+        """
+        if not self._reminders_are_rare:
+            self._count += 1
+            self._reminders_are_rare = workflow.patched(f"{_RARE}-{self._count}")
+        return self._reminders_are_rare
 
     @property
     def has_unverified(self) -> bool:

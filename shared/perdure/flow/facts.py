@@ -16,6 +16,7 @@ from perdure.contracts import (
     RunUsage,
 )
 from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.mailboxes import KeptSignal
 from perdure.flow.payload import Payload
 
 __all__ = [
@@ -121,6 +122,7 @@ class StepHeader(Payload):
         name: Shown to people.
         sequence: The number of ``step_started``; the next one is of ``step_completed`` or ``step_failed``.
         beginning: The run's ``started`` fact. The first step publishes it, which saves a Temporal task.
+        heartbeats: Whether its worker heartbeats for it, because its run waits for its cancellation.
     """
 
     name: str
@@ -128,6 +130,7 @@ class StepHeader(Payload):
     event_id: str | None = None
     key: str | None = None
     beginning: Progress | None = None
+    heartbeats: bool = False
 
 
 class CarriedState(Payload):
@@ -140,6 +143,7 @@ class CarriedState(Payload):
         approvals_requested: How many approvals were requested; the ids of requests go on counting.
         early_decisions: Decisions on requests that are not open yet. A run believes only their places.
         judged_places: The sequences in DECISIONS of what was judged last: it has its receipts.
+        kept_signals: Signals that no handler and no wait has taken yet.
     """
 
     began_at: AwareDatetime | None = None
@@ -148,3 +152,4 @@ class CarriedState(Payload):
     approvals_requested: NonNegativeInt = Field(default=0, alias="asked")
     early_decisions: tuple[ReceivedDecision, ...] = Field(default=(), alias="early")
     judged_places: tuple[int, ...] = ()
+    kept_signals: tuple[KeptSignal, ...] = ()

@@ -17,7 +17,6 @@ from perdure.flow.agent import Agent as PerdureAgent
 from perdure.flow.result import WorkflowResult
 from perdure.flow.run import Run
 from perdure.flow.tools import Tools
-from perdure.flow.waiting import wait_until
 
 __all__ = ["Agent", "MCPApp", "Workflow", "WorkflowResult", "workflow"]
 
@@ -100,11 +99,12 @@ class _Workflow:
         return await step(*args, **{name: value for name, value in options.items() if name in known})
 
     async def signal_wait(self, name: str) -> Any:
-        """Wait for a signal, also one that came before, and return its argument if it has one."""
-        arrived: list[tuple[Any, ...]] = []
-        temporal.set_signal_handler(name, lambda *args: arrived.append(args))
-        await wait_until(lambda: bool(arrived))
-        return arrived[0][0] if arrived[0] else None
+        """Wait for a signal, and return its argument if it has one.
+
+        Each signal is taken once, in the order in which they came; those that came before the wait count too.
+        """
+        args = await Run.current().mailboxes.take(name)
+        return args[0] if args else None
 
 
 workflow: Final = cast("Any", _Workflow())

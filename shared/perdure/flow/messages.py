@@ -65,6 +65,7 @@ class ToolRequest(Payload):
         call_id: The model's id of the call, if a model made it; the model gets its errors.
         approved_by: The approvers of this very call, if an approval was required.
         began_at: When the limited wall time of the run began (UTC); None without a limit.
+        original_run_id: The run id, as it was before the run was reset: the call is the same one again.
     """
 
     agent: str = ""
@@ -75,6 +76,7 @@ class ToolRequest(Payload):
     call_id: str = ""
     approved_by: str | None = None
     began_at: AwareDatetime | None = None
+    original_run_id: str | None = None
 
 
 class FunctionCall(Payload):

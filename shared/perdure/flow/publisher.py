@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from perdure.contracts import Progress, ProgressKind, RunUsage
+from perdure.contracts import ENDINGS, Progress, ProgressKind, RunUsage
 from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, RunEnd
 
 __all__ = ["BUS_RETRY", "BUS_TIMEOUT", "DIGEST_MEMO", "EVENT_MEMO", "KEY_MEMO", "FactPublisher", "end_workflow_task"]
@@ -45,9 +45,11 @@ class FactPublisher:
 
     Attributes:
         beginning: The fact that the run has started.
+        has_ended: Whether its ending was made: then no fact follows.
     """
 
     beginning: Progress
+    has_ended = False
 
     def __init__(self) -> None:
         self._last_number = 0
@@ -97,6 +99,7 @@ class FactPublisher:
     ) -> Progress:
         """Make a fact of this run, with the next sequence number unless one was reserved for it."""
         info = workflow.info()
+        self.has_ended = self.has_ended or kind in ENDINGS
         return Progress(
             workflow=info.workflow_type,
             workflow_id=info.workflow_id,

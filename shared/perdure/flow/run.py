@@ -13,6 +13,7 @@ from temporalio import workflow
 from perdure.contracts import Alert, Severity
 from perdure.flow.approvals_host import ApprovalsHost
 from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
+from perdure.flow.mailboxes import Mailboxes
 from perdure.flow.messages import READ_RULES, OperatorRules
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT, FactPublisher
 from perdure.flow.usage import UsageMeter
@@ -28,6 +29,7 @@ class Run:
     Attributes:
         publisher: Numbers and publishes its facts.
         approvals: Its approval requests.
+        mailboxes: The signals that its code waits for by name.
         usage: What its agents have used.
         alerts: How many alerts it has raised.
         began_at: When it began (UTC); of continued runs, when the first of them began.
@@ -38,6 +40,7 @@ class Run:
         self.bugs_wait = bugs_wait
         self.publisher = FactPublisher()
         self.approvals = ApprovalsHost(self.publisher)
+        self.mailboxes = Mailboxes()
         self.usage = UsageMeter()
         self.alerts = 0
         self.began_at = workflow.info().workflow_start_time
@@ -98,12 +101,14 @@ class Run:
             approvals_requested=self.approvals.requested,
             early_decisions=self.approvals.early_decisions,
             judged_places=self.approvals.judged_places,
+            kept_signals=self.mailboxes.kept(),
         )
 
     def _restore(self, carried: CarriedState) -> None:
         self.began_at = carried.began_at or self.began_at
         self.usage.used, self.usage.model_requests = carried.usage, carried.model_requests
         self.approvals.restore(carried.approvals_requested, carried.early_decisions, carried.judged_places)
+        self.mailboxes.restore(carried.kept_signals)
 
 
 async def _read_rules() -> OperatorRules:

@@ -1,8 +1,5 @@
 """How the steps of an agent are scheduled: name, timeouts and retries."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar
@@ -15,9 +12,10 @@ from temporalio.exceptions import ApplicationError
 from perdure.config.agents import RetrySettings
 from perdure.flow.messages import OperatorRules
 from perdure.flow.run import Run
+from perdure.flow.saga_step import cancellation_type, end_if_cancelled, is_undoing, retry_policy
 from perdure.values.nearest import nearest
 
-__all__ = ["LONGEST_TRY", "StepOptions", "rules_for_servers", "run_step", "wall_time_start", "without_time_limit"]
+__all__ = ["LONGEST_TRY", "StepOptions", "rules_for_servers", "run_step", "wall_time_start"]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -25,8 +23,6 @@ LONGEST_TRY: Final = timedelta(minutes=10)
 """For one attempt of a step; a worker that died is noticed earlier, by its missing heartbeat."""
 
 _HEARTBEAT: Final = timedelta(seconds=5)
-
-_UNDOING: Final = ContextVar("undoing", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +44,9 @@ class StepOptions:
         )
 
 
-@contextmanager
-def without_time_limit() -> Iterator[None]:
-    """Lift the limit of wall time for a block: an undo must run however late it is."""
-    token = _UNDOING.set(True)
-    try:
-        yield
-    finally:
-        _UNDOING.reset(token)
-
-
 def wall_time_start() -> datetime | None:
-    """Return when the wall time of the run began; None while it undoes."""
-    return None if _UNDOING.get() else Run.current().began_at
+    """Return when the wall time of the run began; None while it undoes: an undo must run however late it is."""
+    return None if is_undoing() else Run.current().began_at
 
 
 async def rules_for_servers(servers: tuple[str, ...]) -> OperatorRules:
@@ -97,7 +83,11 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         does: Shown behind the agent's name.
         options: The author's timeout and retries; the operator's rules come last.
         kind: Which of the operator's retry policies applies.
+
+    Raises:
+        asyncio.CancelledError: It was cancelled, or the saga's step that it is part of.
     """
+    end_if_cancelled()
     rules = await Run.current().rules()
     retry = rules.agents.get(agent) or (rules.requests if kind == "requests" else rules.calls)
     found: Answer = await workflow.execute_activity(
@@ -107,8 +97,11 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         summary=f"{agent}: {does}",
         start_to_close_timeout=options.start_to_close_timeout or LONGEST_TRY,
         heartbeat_timeout=_HEARTBEAT,
-        retry_policy=options.retry_policy or _policy(retry),
+        retry_policy=retry_policy(options.retry_policy or _policy(retry)),
+        cancellation_type=cancellation_type(),
     )
+    if kind == "requests" or getattr(found, "needs_approval", False):
+        end_if_cancelled()  # a call that took effect has a result, which its undo may need
     return found
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic_core import to_jsonable_python
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
@@ -66,7 +67,8 @@ class Toolbox:
         }
         if tool in self.functions:
             return FunctionCall(function=self.functions[tool], **fields)
-        return ToolRequest(servers=self.servers, tool=tool, **fields)
+        original = workflow.info().original_execution_run_id
+        return ToolRequest(servers=self.servers, tool=tool, original_run_id=original, **fields)
 
     async def _call_if_approved(
         self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions

@@ -1,6 +1,22 @@
 """What happens to the runs whose histories are recorded; each scene is a function, named after what it shows."""
 
-from tests.replay.scenes import agents, approvals, decisions, patterns, plain, policies, programs, runs, sagas, signals
+from tests.replay.scenes import (
+    agents,
+    approvals,
+    batches,
+    decisions,
+    mailboxes,
+    patterns,
+    plain,
+    policies,
+    programs,
+    reminders,
+    runs,
+    saga_steps,
+    sagas,
+    signals,
+    updates,
+)
 from tests.replay.scenes.scene import SCENES, Scene
 
 __all__ = [
@@ -8,12 +24,17 @@ __all__ = [
     "Scene",
     "agents",
     "approvals",
+    "batches",
     "decisions",
+    "mailboxes",
     "patterns",
     "plain",
     "policies",
     "programs",
+    "reminders",
     "runs",
+    "saga_steps",
     "sagas",
     "signals",
+    "updates",
 ]

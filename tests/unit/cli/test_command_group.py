@@ -78,6 +78,8 @@ def test_json_after_two_dashes_is_an_argument() -> None:
         (("publish", "people.arrived", "{}", "--id", ""), "may not be empty"),
         (("routes", "check", "a b", "{}"), "cannot be an event type"),
         (("runs", "signal", "r", "paid", "{"), "The data is not JSON"),
+        (("runs", "update", "r", "add", "1", "{"), "The data is not JSON"),
+        (("runs", "query", "r", "perdure_items"), "reserved name"),
         (("approve", "Pay-1.1", "--key", "/nope"), "There is no key /nope"),
     ],
 )

@@ -29,9 +29,13 @@ from perdure.connections.temporal_internals import (
     guard_handlers,
     is_completed_elsewhere,
     is_single_batch_activation,
+    is_unhandled,
+    kept_signals,
     on_eviction,
+    restore_signals,
     run_parameters,
     shutdown_requested,
+    watch_unhandled_signals,
     workflow_name,
 )
 from tests.support.binaries import binary
@@ -64,6 +68,26 @@ class ProbeWorkflow:
     @workflow.signal
     def take(self, number: int) -> None:
         self.received.append(number)
+
+
+@workflow.defn(name="Keeper")
+class KeeperWorkflow:
+    """Returns the signals that came without a handler, those that it restores first."""
+
+    @workflow.run
+    async def run(self) -> list[Any]:
+        seen, taken = list[str](), list[Any]()
+
+        async def unhandled(name: str) -> None:
+            seen.append(name)
+
+        watch_unhandled_signals(unhandled)
+        await workflow.wait_condition(lambda: len(seen) == 2)
+        restore_signals([*kept_signals({"odd": [("restored",)]})][:1])
+        kept = is_unhandled("odd"), is_unhandled("even"), [name for name, _ in kept_signals({})]
+        workflow.set_signal_handler("odd", taken.append)
+        await workflow.wait_condition(lambda: len(taken) == 3)
+        return [*kept, *taken]
 
 
 @pytest_asyncio.fixture
@@ -138,6 +162,19 @@ async def test_only_unreadable_input_is_of_its_class(client: Client) -> None:
 
     assert not isinstance(RuntimeError("Failed decoding arguments"), UnreadableInput)
     assert not issubclass(workflow.NondeterminismError, UnreadableInput)
+
+
+async def test_signals_without_a_handler_are_seen_kept_and_restored(client: Client) -> None:
+    queue = uuid4().hex
+    worker = Worker(client, task_queue=queue, workflows=[KeeperWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
+    async with worker, asyncio.timeout(30):
+        run = await client.start_workflow("Keeper", id=uuid4().hex, task_queue=queue)
+        await run.query("__stack_trace")
+        await run.signal("odd", 1)
+        await run.signal("odd", 3)
+        result: list[Any] = await run.result()
+
+    assert result == [True, False, ["odd", "odd", "odd"], "restored", 1, 3]
 
 
 async def test_a_worker_that_does_not_run_yet_shows_that_it_shall_shut_down(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""``perdure runs``: find, follow, signal and cancel runs."""
+"""``perdure runs``: find, follow, signal, update, query and cancel runs."""
 
 from typing import Final
 
@@ -16,11 +16,13 @@ _COMMANDS: Final = {
     "history": OnSuite(f"{__name__}.history", "Print a run's history as JSON, for Temporal's replayers."),
     "trace": OnSuite(f"{__name__}.trace", "Draw the trace of a run of `perdure up`, from publisher to notice."),
     "signal": OnSuite(f"{__name__}.signal", "Send a signal to a run, which receives it once."),
+    "update": OnSuite(f"{__name__}.update", "Send an update to a run, and print what its handler returns."),
+    "query": OnSuite(f"{__name__}.query", "Query a run, and print the answer as JSON."),
     "cancel": OnSuite(f"{__name__}.cancel", "Request the cancellation of a run; it undoes its steps and ends."),
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = new_group("Find, follow, signal and cancel runs.", _COMMANDS)
+    group = new_group("Find, follow, signal, update, query and cancel runs.", _COMMANDS)
     app.add_typer(group, name="runs")

@@ -1,0 +1,93 @@
+"""Keeps open runs listed: the newest fact of one that is silent for long is published again before PROGRESS forgets it.
+
+The copy has the message id of the first: readers that de-duplicate see nothing new. NATS refuses it if the run has
+published something meanwhile.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError
+
+from perdure.bus import Bus, RawMessage, StoredMessage, decode
+from perdure.bus.envelope import encode
+from perdure.config.settings import TemporalSettings
+from perdure.contracts import ENDINGS, Progress, to_token
+from perdure.errors import Unavailable
+from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+
+__all__ = ["OpenRunFacts", "renew_for_ever"]
+
+_SILENT: Final = timedelta(days=10)  # a third of the time that PROGRESS keeps a fact
+_SOURCE: Final = "perdure/orchestrator"
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_EVERY: Final = timedelta(hours=12)
+
+_log = logging.getLogger(__name__)
+
+
+class OpenRunFacts:
+    """Compares the runs that are open in Temporal with their newest facts."""
+
+    def __init__(self, client: Client, bus: Bus, settings: TemporalSettings) -> None:
+        self._client = client
+        self._bus = bus
+        self._queue = settings.task_queue
+
+    async def renew(self, silent: timedelta = _SILENT) -> None:
+        """Publish the newest fact again of each open run that has published nothing for this time.
+
+        Raises:
+            RPCError: Temporal does not answer.
+            Unavailable: The bus does not confirm a fact.
+        """
+        before = datetime.now(UTC) - silent
+        query = f"TaskQueue = '{self._queue}' AND ExecutionStatus = 'Running' AND StartTime < '{before.isoformat()}'"
+        async for execution in self._client.list_workflows(query):
+            subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
+            newest = await self._bus.last(subject)
+            if newest is None:
+                await self._publish(encode(await _first_fact(execution), source=_SOURCE), after=0)
+            elif newest.stored_at < before and not _is_ending(newest):
+                await self._publish(newest.raw, after=newest.sequence)
+
+    async def _publish(self, raw: RawMessage, *, after: int) -> None:
+        """Publish a fact, unless the run has published another meanwhile: NATS refuses it then."""
+        try:
+            await self._bus.publish_raw(replace(raw, headers={**raw.headers, _EXPECTED: str(after)}))
+        except Unavailable:
+            newest = await self._bus.last(raw.subject)
+            if newest is None or newest.sequence == after:
+                raise
+
+
+async def renew_for_ever(runs: OpenRunFacts) -> None:
+    """Renew every so often, also after errors."""
+    while True:
+        try:
+            await runs.renew()
+        except (RPCError, Unavailable) as error:
+            _log.warning("cannot renew the facts of open runs now, trying again: %s", error)
+        await asyncio.sleep(_EVERY.total_seconds())
+
+
+async def _first_fact(execution: WorkflowExecution) -> Progress:
+    return Progress(
+        workflow=execution.workflow_type,
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        sequence=1,
+        kind="started",
+        event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
+        key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
+        at=execution.start_time,
+    )
+
+
+def _is_ending(message: StoredMessage) -> bool:
+    fact = decode(message.raw)
+    return isinstance(fact, Progress) and fact.kind in ENDINGS

@@ -1,0 +1,76 @@
+"""Sends an update or a query to a run, and returns what came of it."""
+
+import asyncio
+from typing import Any, Final
+
+from pydantic_core import to_jsonable_python
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import (
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.config.loader import load_settings
+from perdure.connections.temporal import open_client
+from perdure.local.discovery import discover
+from perdure.values.nearest import nearest
+from perdure.values.run_request import RunAnswer, RunRequest
+
+__all__ = ["answer"]
+
+_LOOKS_WITHIN: Final = 10.0  # seconds; a run whose handlers cannot be listed has no worker
+
+
+async def answer(request: RunRequest) -> RunAnswer:
+    """Send it, and wait for its end."""
+    _, temporal = discover(load_settings())
+    try:
+        client = await open_client(temporal)
+    except RuntimeError:  # temporalio's error when it cannot connect
+        return RunAnswer(verdict="unreachable", error=f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.")
+    run = client.get_workflow_handle(request.workflow_id)
+    try:
+        async with asyncio.timeout(_LOOKS_WITHIN):
+            names = await _names(run, request.kind)
+    except TimeoutError:
+        text = f"No worker answers for {run.id}: `perdure runs show {run.id}` says what it waits for."
+        return RunAnswer(verdict="unreachable", error=text)
+    except RPCError as error:
+        return _failed(run.id, error)
+    if request.name not in names and "" not in names:
+        text = f"{run.id} has no {request.kind} {request.name}{nearest(request.name, names)}"
+        return RunAnswer(verdict="refused", error=text)
+    return await _send(run, request)
+
+
+async def _names(run: WorkflowHandle[Any, Any], kind: str) -> list[str]:
+    """Return the names that a run handles; a dynamic handler has none."""
+    found = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    handlers = found.definition.update_definitions if kind == "update" else found.definition.query_definitions
+    return [handler.name for handler in handlers if not handler.name.startswith("__")]
+
+
+async def _send(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:
+    try:
+        async with asyncio.timeout(request.within):
+            sent = run.execute_update if request.kind == "update" else run.query
+            result = await sent(request.name, args=request.args)
+    except (WorkflowUpdateFailedError, WorkflowQueryFailedError) as error:
+        return RunAnswer(verdict="refused", error=str(error.__cause__ or error))
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        text = f"{run.id} has not answered {request.name} within {request.within:g} seconds."
+        if request.kind == "query":
+            return RunAnswer(verdict="unreachable", error=text)
+        return RunAnswer(verdict="pending", error=f"{text} It may still be handled: do not send it again.")
+    except RPCError as error:
+        return _failed(run.id, error)
+    return RunAnswer(verdict="answered", result=to_jsonable_python(result, fallback=str))
+
+
+def _failed(run: str, error: RPCError) -> RunAnswer:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return RunAnswer(verdict="not_found", error=f"{run} is not open: {error.message}.")
+    return RunAnswer(verdict="unreachable", error=f"Temporal cannot ask {run}: {error.message}")
