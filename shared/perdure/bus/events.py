@@ -110,6 +110,8 @@ def _structured(raw: RawMessage) -> Event:
     data = envelope.get("data")
     _refuse_other_data(envelope.get("datacontenttype"))
     if "data_base64" in envelope:
+        if "data" in envelope:
+            raise InvalidMessage("bad_envelope", "data_base64: it excludes data, which is there too.")
         data = read_json(_base64(envelope["data_base64"]))
     return _validated({**envelope, "data": data})
 
@@ -152,8 +154,9 @@ def _validated(fields: dict[str, Any]) -> Event:
         event = Event.model_validate(fields)
     except ValidationError as error:
         raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {describe_errors(error)}") from error
-    if not event.id:
-        raise InvalidMessage("bad_envelope", "CloudEvent attributes: id: it may not be empty")
+    for name in ("id", "source"):
+        if not getattr(event, name):
+            raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {name}: it may not be empty")
     return event
 
 
