@@ -62,9 +62,10 @@ class RouteQueue:
             await self._await_release(start, key)
             return
         subject = self._to_batch.subject(start, key)
-        if await self._ledger.claim(start) is not Claim.DONE:
-            await self._bus.publish_raw(encode_start(subject, start))
-            await self._ledger.mark_started(start)
+        claimed = await self._ledger.as_claimed(start)
+        if await self._ledger.claim(claimed) is not Claim.DONE:
+            await self._bus.publish_raw(encode_start(subject, claimed))
+            await self._ledger.mark_started(claimed)
         self._batcher.mark_grown(subject)
         self._batching.wake()
 
