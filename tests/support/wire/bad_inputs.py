@@ -22,6 +22,10 @@ ROUTES: Final = [
 
 _NUMBERS: Final = count(1)
 _DEEP: Final = 50_000  # brackets
+_NO_TEXT: Final[tuple[Any, ...]] = (1, "", [], {}, True)
+_NO_NAMES: Final[tuple[Any, ...]] = ("x" * 5_000, "." * 3_000, 1, [], {})
+_NO_OBJECTS: Final[tuple[Any, ...]] = ([], 1, "a", None, True)
+_NO_TOTALS: Final[tuple[Any, ...]] = ({}, [], 1, {"total": "much"}, {"total": None}, {"total": [1]})
 _ENVELOPE: Final = {"specversion": "1.0", "id": "e", "source": "/t", "type": "work.quick", "data": {"steps": 1}}
 _BINARY: Final = {"ce-specversion": "1.0", "ce-source": "/t", "ce-type": "work.quick"}
 _DECISION: Final = {
@@ -134,7 +138,7 @@ def _bodies() -> Iterator[BadInput]:
 def _envelopes() -> Iterator[BadInput]:
     for attribute in ("id", "source", "type", "specversion"):
         yield _structured("bad_envelope", f"structured, no {attribute}", **{attribute: None})
-        for value in (1, "", [], {}, True):
+        for value in _NO_TEXT:
             yield _structured("bad_envelope", f"structured, {attribute} is {value!r}", **{attribute: value})
     for version in ("0.3", "1.1", "2.0", "1", "one"):
         yield _structured("bad_envelope", f"structured, specversion {version}", specversion=version)
@@ -178,15 +182,15 @@ def _routes() -> Iterator[BadInput]:
     for value in (None, "", [], {}, {"a": 1}, [1]):
         yield _event("bad_data", f"a template over {value!r}", {"order_id": value, "steps": 1}, "table.id")
     yield _event("bad_data", "a template over nothing", {"steps": 1}, "table.id")
-    for body in ([], 1, "a", None, True):
+    for body in _NO_OBJECTS:
         yield _event("bad_data", f"a template over the body {body!r}", body, "table.id")
     yield _event("bad_data", "a template over a header that is not there", {"steps": 1}, "table.header")
     for number in (2**64, -(2**64), 10**400):
         yield _event("bad_expression", f"a number of {len(str(number))} digits", {"n": number}, "table.number")
-    for body in ({}, [], 1, {"total": "much"}, {"total": None}, {"total": [1]}):
-        yield _event("bad_expression", f"a condition over {body!r}", body, "table.when")
-    for body in ({}, {"nom": "Ada"}):
-        yield _event("bad_data", f"a schema over {body!r}", body, "table.schema")
+    for total in _NO_TOTALS:
+        yield _event("bad_expression", f"a condition over {total!r}", total, "table.when")
+    for named in ({}, {"nom": "Ada"}):
+        yield _event("bad_data", f"a schema over {named!r}", named, "table.schema")
 
 
 def _decisions() -> Iterator[BadInput]:
@@ -201,7 +205,7 @@ def _decisions() -> Iterator[BadInput]:
     yield _decision("unsigned", name="a decision without a signature", body={"signature": ""})
     unreadable = ("bad_message", "unreadable")
     for field in ("approver", "nonce", "digest", "key_id"):
-        for value in ("x" * 5_000, "." * 3_000, 1, [], {}):
+        for value in _NO_NAMES:
             text = f"{len(value)} times {value[0]!r}" if isinstance(value, str) else repr(value)
             yield _decision(*unreadable, name=f"a decision whose {field} is {text}", body={field: value})
     for value in (1, [], {}):
