@@ -25,6 +25,15 @@ from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.contracts.verdicts import (
+    Limit,
+    OtherEvent,
+    RouteVerdict,
+    Verdict,
+    VerdictKind,
+    fit_event_id,
+    verdict_subject,
+)
 
 __all__ = [
     "ENDINGS",
@@ -50,8 +59,10 @@ __all__ = [
     "Escalation",
     "Event",
     "EventReference",
+    "Limit",
     "Message",
     "Notification",
+    "OtherEvent",
     "PoliciesRead",
     "Policy",
     "Progress",
@@ -59,6 +70,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptCode",
+    "RouteVerdict",
     "RunOptions",
     "RunUsage",
     "Severity",
@@ -66,12 +78,16 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "Verdict",
+    "VerdictKind",
     "Vote",
     "content_digest",
+    "fit_event_id",
     "from_token",
     "in_order",
     "read_token",
     "request_digest",
     "to_pattern",
     "to_token",
+    "verdict_subject",
 ]

@@ -17,6 +17,7 @@ __all__ = ["AUDITED", "StreamMessage", "Streams"]
 
 AUDITED: Final = (
     "EVENTS",
+    "VERDICTS",
     "COMMANDS",
     "PROGRESS",
     "APPROVALS",

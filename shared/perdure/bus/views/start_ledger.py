@@ -64,6 +64,18 @@ class StartLedger:
         _refuse_conflict(entry, command)
         return Claim.DONE if entry.started else Claim.TRIED
 
+    async def claimed_by(self, command: StartWorkflow | SignalWorkflow) -> int | None:
+        """Return the sequence in EVENTS of the event that claimed a command, or None; raises as ``claim`` does.
+
+        It is another sequence than that of the command's own event if the same event was stored twice.
+        """
+        found = await self._entries.get(command.claim)
+        if found is None:
+            return None
+        entry = _Entry.model_validate_json(found)
+        _refuse_conflict(entry, command)
+        return entry.stream_sequence
+
     async def has_started(self, claim: str) -> bool:
         """Return whether a command with this claim ever took effect.
 
