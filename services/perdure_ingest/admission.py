@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from perdure.config.routes import Route
-from perdure.contracts import Event, EventReference, RunOptions, SignalWorkflow, StartWorkflow
+from perdure.contracts import (
+    Event,
+    EventReference,
+    FormerClaim,
+    RunOptions,
+    SignalWorkflow,
+    StartWorkflow,
+    former_signal_claim,
+)
 from perdure.errors import InvalidMessage
 from perdure.values.flow_key import fit_key
+from perdure.values.run_id import former_run_id
 from perdure_ingest.evaluation import Evaluation, Stage
-from perdure_ingest.identity import event_digest
+from perdure_ingest.identity import event_digest, former_digest, former_id
 from perdure_ingest.rules import Rule
 from perdure_ingest.variables import Arrival, EventVariables
 
@@ -67,7 +76,7 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
 def _command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
     event = variables.event
     reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=variables.arrival.stream_sequence)
-    digest = event_digest(event.id, event.type, event.data)
+    digest = event_digest(event)
     options = RunOptions(
         task_queue=route.task_queue,
         priority=evaluation.priority,
@@ -85,6 +94,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
             input=evaluation.input,
             options=options,
             key=fit_key(evaluation.key) if evaluation.key else None,
+            former=_former_claim(route, variables, evaluation),
         )
     both = route.signal_with_start
     return SignalWorkflow(
@@ -97,4 +107,14 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
         workflow=both.start if both else None,
         input=evaluation.start_input,
         options=options,
+        former=_former_claim(route, variables, evaluation),
     )
+
+
+def _former_claim(route: Route, variables: EventVariables, evaluation: Evaluation) -> FormerClaim:
+    id_, since = former_id(variables.event, variables.arrival)
+    if route.start is None:
+        claim = former_signal_claim(route.label, id_)
+    else:
+        claim = evaluation.workflow_id if route.workflow_id else former_run_id(route.label, id_)
+    return FormerClaim(claim=claim, event_id=id_, digest=former_digest(variables.event, id_), since=since)

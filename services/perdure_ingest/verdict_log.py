@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.events import PREFIX
-from perdure.bus.views.event_runs import fallback_id
+from perdure.bus.views.event_runs import place_id
 from perdure.contracts import Event, OtherEvent, RouteVerdict, StartWorkflow, Verdict, VerdictKind, fit_event_id
 from perdure.errors import InvalidMessage
 from perdure_ingest.route_verdicts import fit_detail
@@ -57,7 +57,7 @@ class VerdictLog:
             return
         await self._publish(
             Verdict(
-                event_id=fit_event_id(fallback_id(message) if event is None else event.id),
+                event_id=fit_event_id(place_id(message) if event is None else event.id),
                 event_type=message.raw.subject.removeprefix(PREFIX).encode(errors="backslashreplace").decode(),
                 source=None if event is None else fit_detail(event.source),
                 stream_sequence=message.sequence,

@@ -77,6 +77,7 @@ class Bridge:
 
     async def _start(self, start: StartWorkflow) -> None:
         self._expect_workflow(start.workflow, start.options.task_queue)
+        start = await self._ledger.as_claimed(start)
         if await self._ledger.claim(start) is Claim.DONE:
             return  # this event started this run before
         try:
@@ -87,6 +88,7 @@ class Bridge:
 
     async def _signal_once(self, command: SignalWorkflow, message: StoredMessage) -> None:
         refuse_reserved(command.signal)
+        command = await self._ledger.as_claimed(command)
         claim = await self._ledger.claim(command)
         if claim is Claim.DONE:
             return

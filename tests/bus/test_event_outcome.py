@@ -20,11 +20,13 @@ from perdure.contracts import (
     StartWorkflow,
 )
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome
+from perdure.values.run_id import default_run_id
 from perdure_ingest.identity import event_digest
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
 
 TYPE = "word.sent"
+RUN = default_run_id("R", "42", "test")
 RULES = compile_rules([Route(name="R", on=TYPE, start="W")])
 
 
@@ -164,14 +166,14 @@ async def test_a_second_event_of_the_id_never_gets_the_result_of_the_first(asked
 async def test_a_repetition_has_the_run_of_the_first_and_other_data_under_its_id_has_not(asked: Asked) -> None:
     """Long after the first: EVENTS stores it again, COMMANDS not, or not yet."""
     first = await asked.publish(data=1)
-    started = await asked.start(first, "R-42")
-    await asked.ledger.claim(started.model_copy(update={"digest": event_digest("42", TYPE, 1)}))
-    await asked.tell("completed", run="R-42", result="of 1")
+    started, digest = await asked.start(first, RUN), event_digest(Event(id="42", type=TYPE, source="test", data=1))
+    await asked.ledger.claim(started.model_copy(update={"digest": digest}))
+    await asked.tell("completed", run=RUN, result="of 1")
     again, other = await asked.publish(data=1), await asked.publish(data=2)
 
     repeated, new = [await asked.ask(id="42", stream_sequence=sequence) for sequence in (again, other)]
 
-    assert [(run.workflow_id, run.result) for run in repeated.runs] == [("R-42", "of 1")]
+    assert [(run.workflow_id, run.result) for run in repeated.runs] == [(RUN, "of 1")]
     assert (new.state, new.runs) == ("accepted", ())
 
 

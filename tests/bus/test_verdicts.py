@@ -35,12 +35,8 @@ class Shop:
     async def publish(self, data: Any, event_id: str = "o1", subject: str = f"events.{TYPE}") -> list[str]:
         """Publish an event as a CloudEvent, and return how it was settled."""
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
-        cloud = {
-            "ce-specversion": "1.0",
-            "ce-id": event_id,
-            "ce-type": subject.removeprefix("events."),
-            "ce-source": "s",
-        }
+        type_ = header_value(subject.removeprefix("events."))
+        cloud = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": type_, "ce-source": "s"}
         sequence = await self.bus.publish_raw(RawMessage(subject, body, cloud))
         return await self.deliver(sequence)
 
@@ -60,10 +56,12 @@ class Shop:
         return [it.model_dump(exclude_defaults=True, exclude={"detail"}) for it in (await self.verdicts())[-1].routes]
 
     async def count(self, *types: type) -> int:
-        found = [
-            decode(it.raw) for stream in ("commands.>", "dlq.>") for it in [m async for m in self.bus.read(stream)]
-        ]
+        found = [decode(it.raw) for stream in ("commands.>", "dlq.>") for it in await collect(self.bus, stream)]
         return sum(isinstance(it, types) for it in found)
+
+
+async def collect(bus: Bus, subject: str) -> list[StoredMessage]:
+    return [message async for message in bus.read(subject)]
 
 
 async def test_one_verdict_lists_every_route_that_names_the_type_and_no_other(bus: Bus) -> None:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.config.flow_control import Batch
 from perdure.contracts import StartWorkflow
+from perdure.values.run_id import default_run_id, former_run_id
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
-from perdure_ingest.identity import event_digest, workflow_id
+from perdure_ingest.identity import json_digest
 from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Batcher", "Forward", "merge_starts"]
@@ -131,8 +132,17 @@ def merge_starts(starts: Sequence[StartWorkflow]) -> StartWorkflow:
     first = starts[0]
     return first.model_copy(
         update={
-            "workflow_id": workflow_id(first.route, f"batch-{first.event.id}"),
-            "digest": event_digest(*(start.digest for start in starts)),
+            "workflow_id": _batch_id(first),
+            "digest": json_digest(*(start.digest for start in starts)),
             "input": [start.input for start in starts],
+            "former": None,
         }
     )
+
+
+def _batch_id(first: StartWorkflow) -> str:
+    """Return the id of a batch's run: that of 0.1 if 0.1 stored its first member, and so perhaps started it."""
+    name = f"batch-{first.event.id}"
+    if first.former is None:
+        return former_run_id(first.route, name)
+    return default_run_id(first.route, name, first.event.source)

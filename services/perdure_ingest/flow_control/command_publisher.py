@@ -40,12 +40,13 @@ async def refused_or_repeated(ledger: StartLedger, command: Command) -> Placemen
         Unavailable: NATS does not answer.
     """
     try:
-        claimed_by = await ledger.claimed_by(command)
+        first = await ledger.first_claim(command)
     except InvalidMessage as error:
         return Placement(refusal=error)
-    if claimed_by is None or claimed_by == command.event.stream_sequence:
+    if first is None or first[0] == command.event.stream_sequence:
         return AS_PLANNED
-    return Placement(first=OtherEvent(id=fit_event_id(command.event.id), stream_sequence=claimed_by))
+    sequence, run = first
+    return Placement(first=OtherEvent(id=fit_event_id(command.event.id), stream_sequence=sequence), run=run)
 
 
 async def _first_of(bus: Bus, stored: Storage, command: Command) -> Placement:

@@ -17,12 +17,14 @@ class Placement:
         limit: The limit that holds the start, if one does.
         place: Its place in line, from 1; None if it is not held.
         first: The event that had the command before, if another one did.
+        run: The run of that command.
         refusal: Why the command will become a dead letter, if it will.
     """
 
     limit: Limit | None = None
     place: int | None = None
     first: OtherEvent | None = None
+    run: str | None = None
     refusal: InvalidMessage | None = None
 
     def corrected(self, planned: RouteVerdict) -> RouteVerdict:
@@ -31,7 +33,10 @@ class Placement:
             detail = fit_detail(self.refusal.detail)
             return planned.model_copy(update={"verdict": "refused", "reason": self.refusal.reason, "detail": detail})
         if self.first is not None:
-            return planned.model_copy(update={"verdict": "duplicate_of", "other": self.first, "detail": ""})
+            run = self.run or planned.workflow_id
+            return planned.model_copy(
+                update={"verdict": "duplicate_of", "other": self.first, "workflow_id": run, "detail": ""}
+            )
         return planned.model_copy(update={"limit": self.limit, "place": self.place})
 
 

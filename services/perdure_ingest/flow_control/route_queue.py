@@ -81,17 +81,16 @@ class RouteQueue:
 
     async def _collect(self, start: StartWorkflow, key: str, batcher: Batcher) -> Placement:
         subject = self._to_batch.subject(start, key)
-        if await self._ledger.claim(start) is Claim.DONE:
-            return await refused_or_repeated(self._ledger, start)
-        await self._bus.publish_raw(encode_start(subject, start))
-        await self._ledger.mark_started(start)
+        claimed = await self._ledger.as_claimed(start)
+        known = await self._ledger.claim(claimed) is Claim.DONE
+        if not known:
+            await self._bus.publish_raw(encode_start(subject, claimed))
+            await self._ledger.mark_started(claimed)
         batcher.mark_grown(subject)
         self._batching.wake()
-        return (
-            Placement("batch", (await self._bus.count_by_subject(subject)).get(subject, 1))
-            if self._reports
-            else AS_PLANNED
-        )
+        if known or not self._reports:
+            return await refused_or_repeated(self._ledger, start) if self._reports else AS_PLANNED
+        return Placement("batch", (await self._bus.count_by_subject(subject)).get(subject, 1))
 
     async def run_ended(self, run: str) -> None:
         """Free the slot of a run that has ended, for the next waiting start.

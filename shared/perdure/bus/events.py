@@ -24,6 +24,7 @@ from perdure.bus.event_mode import JSON_TYPES, media_type, mode_of
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
+from perdure.values.run_id import BARE_SOURCE
 
 __all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
 
@@ -42,7 +43,7 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
 
     Args:
         raw: The received message.
-        fallback_id: Id of a bare event without ``Nats-Msg-Id``: its place in the stream, stable across redeliveries.
+        fallback_id: Id of a bare event without ``Nats-Msg-Id``: see ``values.run_id.place_of``.
 
     Raises:
         InvalidMessage: The message is no event; its reason is a dead letter code.
@@ -129,7 +130,7 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
         {
             "id": header(raw.headers, MESSAGE_ID) or fallback_id,
             "type": raw.subject.removeprefix(PREFIX),
-            "source": "nats",
+            "source": BARE_SOURCE,
             "data": read_json(raw.body),
         }
     )

@@ -6,6 +6,7 @@ from perdure.bus.envelope import JSON, MESSAGE_ID, SPEC_VERSION, RawMessage, hea
 from perdure.bus.event_mode import mode_of
 from perdure.bus.events import PREFIX
 from perdure.contracts import DeadLetter
+from perdure.values.run_id import BARE_SOURCE
 
 __all__ = ["resent"]
 
@@ -35,8 +36,8 @@ def _event_identity(dead_letter: DeadLetter, original: RawMessage) -> dict[str, 
     message_id = header(original.headers, MESSAGE_ID)
     return {
         "ce-specversion": SPEC_VERSION,
-        "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
+        "ce-id": header_value(message_id or dead_letter.place),
         "ce-type": header_value(original.subject.removeprefix(PREFIX)),
-        "ce-source": "nats",
+        "ce-source": BARE_SOURCE,
         "ce-datacontenttype": JSON,
     }

@@ -113,6 +113,7 @@ async def _objection(original: RawMessage, ledger: StartLedger) -> str | None:
         command = _COMMANDS.validate_json(original.body)
     except ValueError:
         return None
+    command = await ledger.as_claimed(command)
     if not await ledger.has_started(command.claim):
         return None
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"

@@ -12,7 +12,15 @@ from perdure.contracts.approvals import (
     ApprovalRequested,
     Severity,
 )
-from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
+from perdure.contracts.commands import (
+    CancelWorkflow,
+    EventReference,
+    FormerClaim,
+    RunOptions,
+    SignalWorkflow,
+    StartWorkflow,
+    former_signal_claim,
+)
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
@@ -59,6 +67,7 @@ __all__ = [
     "Escalation",
     "Event",
     "EventReference",
+    "FormerClaim",
     "Limit",
     "Message",
     "Notification",
@@ -83,6 +92,7 @@ __all__ = [
     "Vote",
     "content_digest",
     "fit_event_id",
+    "former_signal_claim",
     "from_token",
     "in_order",
     "read_token",

@@ -68,7 +68,8 @@ class RouteVerdict(_Part):
         route: Its name.
         verdict: See ``VerdictKind``.
         detail: A sentence for people: what happens, or which part of `when` is false, with the values it read.
-        workflow_id: The run that it starts, signals or is batched into; of ``skipped``, the run that was open.
+        workflow_id: The run that it starts, signals or is batched into; of ``duplicate_of`` the run that the first event
+            started or signalled, of ``skipped`` the run that was open.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place in line when it was stored, from 1.

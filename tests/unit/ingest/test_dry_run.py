@@ -50,7 +50,7 @@ def test_routes_are_tried_without_any_server(tmp_path: Path) -> None:
 
     assert (taken.returncode, unrouted.returncode, refused.returncode) == (0, 1, 1)
     assert [json.loads(line)["takes"] for line in taken.stdout.splitlines()] == [True, False, False]
-    assert json.loads(taken.stdout.splitlines()[0])["command"]["workflow_id"] == "Order-o1"
+    assert json.loads(taken.stdout.splitlines()[0])["command"]["workflow_id"] == "Order~o1~eb10e1b5"
     assert "No route names its type" in unrouted.stdout
     assert "dead letter, bad_data" in refused.stdout
 

@@ -8,7 +8,7 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.data_digest import data_digest
-from perdure.bus.views.event_runs import event_in, fallback_id
+from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import ENDINGS, DeadLetter, Event, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
@@ -49,7 +49,7 @@ async def event_outcome(
     if event is not None and runs_before is not None and not commands and not refused:
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     return EventOutcome(
-        id=fallback_id(message) if event is None else event.id,
+        id=place_id(message) if event is None else event.id,
         state=_state(runs, refused),
         stream_sequence=message.sequence,
         data_digest=None if event is None else data_digest(event.data),
