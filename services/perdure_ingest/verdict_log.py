@@ -63,6 +63,7 @@ class VerdictLog:
                 stream_sequence=message.sequence,
                 rules=self._rules,
                 routes=reported,
+                unreported=len(routes) - len(reported),
                 refused=None if refusal is None else refusal.reason,
                 detail="" if refusal is None else fit_detail(refusal.detail),
             )

@@ -35,7 +35,12 @@ class Placement:
         if self.first is not None:
             run = self.run or planned.workflow_id
             return planned.model_copy(
-                update={"verdict": "duplicate_of", "other": self.first, "workflow_id": run, "detail": ""}
+                update={
+                    "verdict": "duplicate_of",
+                    "other": self.first,
+                    "workflow_id": run,
+                    "detail": f"EVENTS {self.first.stream_sequence} is the same event",
+                }
             )
         return planned.model_copy(update={"limit": self.limit, "place": self.place})
 

@@ -157,7 +157,9 @@ class Releaser:
             match action:
                 case Skip(by=run):
                     _log.info("%s is skipped: a run with its key is open", start.workflow_id)
-                    skipped = self._verdicts.change(start, "skipped", workflow_id=run)
+                    skipped = self._verdicts.change(
+                        start, "skipped", workflow_id=run, detail=f"the run {run} of its key is open"
+                    )
                     await self._verdicts.publish_changes([*replaced_by(message), skipped])
                     await self._bus.delete(message.stream, message.sequence)
                 case CancelOpen(runs=runs):

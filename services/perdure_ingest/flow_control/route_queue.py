@@ -143,7 +143,9 @@ class RouteQueue:
         older = await read_start(waiting, self._bus)
         if older is None or older.message_id == start.message_id:
             return None
-        return self._verdicts.change(older, "debounced_into", other=other_event(start))
+        newer = other_event(start)
+        detail = f"EVENTS {newer.stream_sequence} has its key, and is newer"
+        return self._verdicts.change(older, "debounced_into", other=newer, detail=detail)
 
     async def _find_missed_endings(self) -> None:
         """Free the slots of runs that ended while no process was subscribed."""

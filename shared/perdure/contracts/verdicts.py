@@ -68,8 +68,8 @@ class RouteVerdict(_Part):
         route: Its name.
         verdict: See ``VerdictKind``.
         detail: A sentence for people: what happens, or which part of `when` is false, with the values it read.
-        workflow_id: The run that it starts, signals or is batched into; of ``duplicate_of`` the run that the first event
-            started or signalled, of ``skipped`` the run that was open.
+        workflow_id: The run that it starts, signals or is batched into; of ``duplicate_of`` the run of the first event,
+            of ``skipped`` the run that was open.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place in line when it was stored, from 1.
@@ -85,6 +85,11 @@ class RouteVerdict(_Part):
     place: PositiveInt | None = None
     other: OtherEvent | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The verdict for people: ``<route>: <verdict>: <detail>``."""
+        return f"{self.route}: {self.verdict}" + (f": {self.detail}" if self.detail else "")
+
 
 class Verdict(Message):
     """What ingest made of one event, or what changed for one of its routes later.
@@ -99,6 +104,7 @@ class Verdict(Message):
         stream_sequence: Its sequence in EVENTS.
         rules: SHA-256 of the routes by which it was judged.
         routes: The verdicts.
+        unreported: How many more routes name the type, and have opted out by `verdicts: false`.
         refused: The reason of the dead letter that ingest makes of the event; `no_route` if no route names its type.
         detail: Why, for people.
         change: Whether it changes the event's first verdict.
@@ -111,6 +117,7 @@ class Verdict(Message):
     stream_sequence: int
     rules: Sha256
     routes: tuple[RouteVerdict, ...] = ()
+    unreported: int = 0
     refused: Annotated[Reason, OPEN] | None = None
     detail: str = ""
     change: bool = False
