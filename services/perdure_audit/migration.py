@@ -10,8 +10,8 @@ __all__ = ["create_or_migrate"]
 
 _KEY_OF_0_1: Final = ("stream", "sequence")
 _COPY: Final = (
-    "INSERT INTO records SELECT position, stream, sequence, subject, said_at, heard_at, headers, body "
-    "FROM records_of_0_1 ORDER BY position",
+    """INSERT INTO records
+       SELECT position, stream, sequence, subject, said_at, heard_at, headers, body FROM records_of_0_1""",
     "DELETE FROM sqlite_sequence WHERE name = 'records'",
     "UPDATE sqlite_sequence SET name = 'records' WHERE name = 'records_of_0_1'",  # no position is given twice
     "DROP TABLE records_of_0_1",

@@ -29,7 +29,7 @@ async def test_ingest_turns_a_bare_event_into_a_command() -> None:
     command, verdict = bus.published
     assert isinstance(command, StartWorkflow)
     assert isinstance(verdict, Verdict)
-    assert (command.workflow_id, command.input) == ("DocumentAnalysis-EVENTS.1", {"path": "a.md"})
+    assert (command.workflow_id, command.input) == (f"DocumentAnalysis~{command.event.id}", {"path": "a.md"})
 
 
 async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:

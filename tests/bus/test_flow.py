@@ -91,7 +91,7 @@ async def test_a_singleton_that_cancels_cancels_the_open_run_and_starts_only_the
         await here.end("e1", "cancelled")
         await here.expect("e1", "e3")
 
-    assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo-e1"}
+    assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo~e1"}
 
 
 async def test_a_dead_lettered_start_frees_its_slot(open_ingest: Any) -> None:

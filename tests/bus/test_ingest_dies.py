@@ -27,7 +27,7 @@ async def test_wherever_ingest_dies_the_redelivery_makes_it_one_command_a_route(
             if not delivery.settled:
                 await settle(delivery, healthy.handle, bus=bus, service="ingest")
 
-        assert [it.workflow_id for it in bus.published if isinstance(it, StartWorkflow)] == ["Echo-one", "Count-one"]
+        assert [it.workflow_id for it in bus.published if isinstance(it, StartWorkflow)] == ["Echo~one", "Count~one"]
         (verdict,) = [it for it in bus.published if isinstance(it, Verdict)]
         assert [(it.route, it.verdict) for it in verdict.routes] == [("Echo", "started"), ("Count", "started")]
         assert delivery.settled == ["ack"]

@@ -13,7 +13,7 @@ from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-RUN = "Patient-one"
+RUN = "Patient~one"
 FIRST = "await workflow.wait_condition(lambda: self._released)"
 ANOTHER_FIRST = f"await workflow.execute_activity(record_step, 6, start_to_close_timeout=SOON); {FIRST}"
 

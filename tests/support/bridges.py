@@ -80,7 +80,7 @@ def start_command(event_id: str, word: str = "hello") -> StoredMessage:
         route="Echo",
         event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
         workflow="Echo",
-        workflow_id=f"Echo-{event_id}",
+        workflow_id=f"Echo~{event_id}",
         digest=(word.encode().hex() * 64)[:64],
         input={"word": word},
     )

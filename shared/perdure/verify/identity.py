@@ -16,7 +16,7 @@ def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
     Args:
         headers: The headers of the message.
         body: The body of the message.
-        position: Stream and sequence, e.g. ``EVENTS.7``.
+        position: Stream, sequence and time, e.g. ``EVENTS.7.1795435200123456000``.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     if lower.get("content-type", "").strip().lower().startswith("application/cloudevents"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from perdure.contracts import ENDINGS, ProgressKind
-from perdure.verify.records import DeadLetterRecord, Execution, Expected, Fact, Observations
+from perdure.verify.records import DeadLetterRecord, Execution, Expected, Fact, Observations, Recorded
 
 __all__ = ["CHECKS", "Comparison", "Violation", "judge"]
 
@@ -177,15 +177,19 @@ def _progress(workflow_id: str, facts: Sequence[Fact]) -> Iterator[Violation]:
 
 
 def _audit(seen: Observations) -> Iterator[Violation]:
-    recorded = {(row.stream, row.sequence): row for row in seen.recorded}
+    recorded: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
+    for row in seen.recorded:
+        recorded[row.stream, row.sequence].append(row)
     for message in seen.stream_entries:
-        row = recorded.get((message.stream, message.sequence))
+        rows = recorded.get((message.stream, message.sequence), [])  # several, if the stream was made anew
+        same = (it for it in rows if (it.subject, it.digest) == (message.subject, message.digest))
+        newest = next(same, rows[-1] if rows else None)
         position = f"{message.stream}.{message.sequence}"
-        if row is None:
+        if newest is None:
             yield Violation("audit", position, f"no record of this message on {message.subject}")
-        elif row.subject != message.subject:
-            yield Violation("audit", position, f"recorded on {row.subject}, but published on {message.subject}")
-        elif row.digest != message.digest:
+        elif newest.subject != message.subject:
+            yield Violation("audit", position, f"recorded on {newest.subject}, but published on {message.subject}")
+        elif newest.digest != message.digest:
             detail = f"the recorded body differs from the stream's, on {message.subject}"
             yield Violation("audit", position, detail)
 

@@ -31,6 +31,8 @@ AUDITED: Final = (
 )
 """The streams whose messages must all be in the audit store."""
 
+_SHORT_REPLY: Final = 9  # tokens; servers with domains write two more
+_TIME_IN_REPLY, _TIME_IN_LONG_REPLY = 7, 9
 _BATCH: Final = 512  # messages
 _FETCH_TIMEOUT: Final = 5.0  # seconds
 _INACTIVE_THRESHOLD: Final = 30.0  # seconds after which the server deletes an unused consumer
@@ -38,10 +40,15 @@ _INACTIVE_THRESHOLD: Final = 30.0  # seconds after which the server deletes an u
 
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
-    """A message that was read from a stream."""
+    """A message that was read from a stream.
+
+    Attributes:
+        stored_at: When NATS stored it, in nanoseconds since 1970 (UTC).
+    """
 
     stream: str
     sequence: int
+    stored_at: int
     subject: str
     headers: Mapping[str, str]
     body: bytes
@@ -98,7 +105,11 @@ class Streams:
         self.entries.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
         match message.stream:
             case "EVENTS":
-                identity = event_id(message.headers, message.body, position=f"EVENTS.{message.sequence}")
+                identity = event_id(
+                    message.headers,
+                    message.body,
+                    position=_position(message.stream, message.sequence, message.stored_at),
+                )
                 self.published.append(Published(message.sequence, message.subject, identity, message.digest))
             case "COMMANDS":
                 if (about := command_event_id(message.body)) is not None:
@@ -122,7 +133,9 @@ class Streams:
             dead_letter = DeadLetter.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no dead letter, and its event has no outcome
-        body, position = dead_letter.body or b"", f"{dead_letter.stream}.{dead_letter.stream_sequence}"
+        body, time = dead_letter.body or b"", dead_letter.stored_at
+        stored_at = None if time is None else int(time.timestamp()) * 10**9 + time.microsecond * 1000
+        position = _position(dead_letter.stream, dead_letter.stream_sequence, stored_at)
         is_event = dead_letter.stream == "EVENTS"
         about = event_id(dead_letter.headers, body, position=position) if is_event else command_event_id(body)
         self.dead_letters.append(
@@ -148,6 +161,19 @@ class Streams:
             for message in await subscription.fetch(min(remaining, _BATCH), timeout=_FETCH_TIMEOUT):
                 remaining -= 1
                 sequence = message.metadata.sequence.stream
-                yield StreamMessage(stream, sequence, message.subject, message.headers or {}, message.data)
+                stored_at = _stored_at(message.reply)
+                yield StreamMessage(stream, sequence, stored_at, message.subject, message.headers or {}, message.data)
         await subscription.unsubscribe()
         await self._js.delete_consumer(stream, consumer.name)
+
+
+def _stored_at(reply: str) -> int:
+    """Return the time in the reply subject of a delivery."""
+    tokens = reply.split(".")
+    return int(tokens[_TIME_IN_REPLY if len(tokens) == _SHORT_REPLY else _TIME_IN_LONG_REPLY])
+
+
+def _position(stream: str, sequence: int, stored_at: int | None) -> str:
+    """Return the id of an event without one; its time, absent in 0.1, has whole microseconds."""
+    place = f"{stream}.{sequence}"
+    return place if stored_at is None else f"{place}.{stored_at // 1000 * 1000}"
