@@ -4,6 +4,7 @@ Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format 
 """
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any, Final
@@ -26,11 +27,12 @@ from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import BARE_SOURCE
 
-__all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
+__all__ = ["PREFIX", "STRUCTURED", "attribute_headers", "event_id", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
 
+_ATTRIBUTE: Final = re.compile("[a-z0-9]+")  # section 3.1.1 of the specification
 _OF_CLOUD_EVENTS: Final = "application/cloudevents"  # the binding takes JSON where no format is named
 
 _DEEPEST: Final = (
@@ -66,6 +68,18 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
             f"CloudEvent attributes: type: it is {event.type!r}, but the subject is that of {permitted!r}",
         )
     return event
+
+
+def attribute_headers(raw: RawMessage) -> dict[str, str]:
+    """Return the attributes of a structured event, extensions too, as the headers that binary mode has for them.
+
+    In the other modes there are none beside the message's own.
+    """
+    if mode_of(raw) != "structured":
+        return {}
+    envelope = read_json(raw.body)
+    found = envelope.items() if isinstance(envelope, dict) else ()
+    return {f"ce-{name}": header_value(text) for name, value in found if (text := _attribute_text(name, value))}
 
 
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
@@ -134,6 +148,19 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
             "data": read_json(raw.body),
         }
     )
+
+
+def _attribute_text(name: str, value: JsonValue) -> str | None:
+    """Return an attribute's value as text, as binary mode has it; None for data, and for what no attribute can be."""
+    match value:
+        case _ if name == "data" or _ATTRIBUTE.fullmatch(name) is None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case str() | int():
+            return str(value)
+        case _:
+            return None
 
 
 def _refuse_other_data(media: JsonValue) -> None:

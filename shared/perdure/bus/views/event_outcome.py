@@ -117,11 +117,12 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     found: dict[str, Command] = {}
     for command in commands.values():
         try:
+            claimed = command if ledger is None else await ledger.as_claimed(command)
             if ledger is not None:
-                await ledger.look_up(command)
+                await ledger.look_up(claimed)
         except InvalidMessage:
             continue
-        found.setdefault(command.workflow_id, command)
+        found.setdefault(claimed.workflow_id, claimed)
     return list(found.values())
 
 
