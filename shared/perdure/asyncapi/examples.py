@@ -29,8 +29,10 @@ from perdure.contracts import (
     Policy,
     Progress,
     Receipt,
+    RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
+    Verdict,
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
@@ -125,15 +127,13 @@ _messages: Final[tuple[Message, ...]] = (
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
     Verdict(
         event_id="42",
-        event_type="orders.paid",
-        source="shop",
+        event_type="invoices.received",
+        source="https://shop.example",
         stream_sequence=7,
         rules=sha256(b"[]").hexdigest(),
         routes=(
             RouteVerdict(route="Payment", verdict="started", detail="starts Payment", workflow_id="Payment-42"),
-            RouteVerdict(
-                route="Refund", verdict="no_match", detail="data.amount < 0 is false: data.amount is 1200"
-            ),
+            RouteVerdict(route="Refund", verdict="no_match", detail="data.amount < 0 is false: data.amount is 1200"),
         ),
     ),
     DeadLetterSettled(

@@ -38,10 +38,11 @@ def _verify(
     ended: Ended = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that every event became exactly one run or one dead letter.
+    """Check that each event became what its verdict says.
 
-    An open run is counted, and checked as far as it got. Progress and audit records must be complete. Reads JetStream,
-    Temporal and the audit database directly, without the services.
+    That is a run for each route that takes it, a dead letter, or nothing. An open run is counted, and checked as far as
+    it got. Progress and audit records must be complete. Reads JetStream, Temporal and the audit database directly,
+    without the services.
     """
     expected, limit = _expected(events), _duration(within)
     comparison = asyncio.run(_comparison(expected, runs_per_event, limit, ended=ended))
@@ -59,7 +60,9 @@ async def _comparison(
 
         def update(comparison: Comparison) -> None:
             remaining = f"{deadline - time.monotonic():.0f} s left"
-            status.update(f"{len(comparison.violations)} not settled of {sum(comparison.checked.values())}; {remaining}")
+            status.update(
+                f"{len(comparison.violations)} not settled of {sum(comparison.checked.values())}; {remaining}"
+            )
 
         async with open_sources(load_settings(), within=max(seconds, 1.0)) as sources:
             return await wait_for_comparison(

@@ -1,4 +1,4 @@
-"""Waits for a comparison: messages in flight are no violation yet, so the checks repeat until they pass or time is up."""
+"""Waits for a comparison that passes, until time is up: messages in flight are no violation yet."""
 
 import asyncio
 import time

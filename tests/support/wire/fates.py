@@ -1,23 +1,24 @@
 """What became of each message that NATS acknowledged."""
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
 from perdure.bus import NatsBus, StoredMessage, decode
 from perdure.bus.views.event_verdicts import last_word
-from perdure.contracts import DeadLetter, Message, Receipt, SignalWorkflow, StartWorkflow, Verdict, verdict_subject
+from perdure.contracts import DeadLetter, Message, Receipt, SignalWorkflow, StartWorkflow, Verdict
 
 __all__ = ["without_fate"]
 
-_COMMANDS = {"started", "signalled", "released"}
+_WITH_COMMAND = {"started", "signalled", "released"}
 _SERVICES = {"EVENTS": "ingest", "COMMANDS": "orchestrator", "DECISIONS": "orchestrator", "SIGNALS": "orchestrator"}
 
 
 async def without_fate(bus: NatsBus, after: Mapping[str, int]) -> list[StoredMessage]:
     """Wait until all is consumed; return the events, decisions and signals that did not become what they should.
 
-    An event has a verdict, and became what that claims: commands, a dead letter, or nothing. A decision becomes a receipt
-    or a dead letter; the signals are to runs that nobody knows, so each becomes a dead letter.
+    An event has a verdict, and became what that claims: commands, a dead letter, or nothing. A decision becomes a
+    receipt or a dead letter; the signals are to runs that nobody knows, so each becomes a dead letter.
 
     Args:
         bus: The operator's bus.
@@ -25,39 +26,47 @@ async def without_fate(bus: NatsBus, after: Mapping[str, int]) -> list[StoredMes
     """
     for stream, service in _SERVICES.items():
         await bus.wait_until_consumed(service, stream)
-    places = {(it.stream, it.stream_sequence) async for it in _messages(bus, "dlq.>") if isinstance(it, DeadLetter)}
+    dead = {(it.stream, it.stream_sequence) async for it in _messages(bus, "dlq.>") if isinstance(it, DeadLetter)}
     receipts = {it.decision_id async for it in _messages(bus, "receipts.>") if isinstance(it, Receipt)}
+    verdicts, commands = await _verdicts(bus), await _routes_of_commands(bus)
     return [
         message
-        for stream, subject in (("DECISIONS", "decisions.>"), ("SIGNALS", "signals.>"))
+        for stream, subject in (("EVENTS", "events.>"), ("DECISIONS", "decisions.>"), ("SIGNALS", "signals.>"))
         async for message in bus.read(subject)
         if message.sequence > after[stream]
-        and (message.stream, message.sequence) not in places
-        and receipts.isdisjoint(_decision_ids(message))
-    ] + [it async for it in bus.read("events.>") if it.sequence > after["EVENTS"] and not await _is_as_judged(bus, it)]
-
-
-async def _is_as_judged(bus: NatsBus, event: StoredMessage) -> bool:
-    """Return whether an event has a verdict, and became what the verdict claims."""
-    verdicts = [
-        it
-        async for it in _messages(bus, verdict_subject(event.raw.subject.removeprefix("events.")))
-        if isinstance(it, Verdict) and it.stream_sequence == event.sequence
+        and not (
+            _is_as_judged(verdicts[message.sequence], commands[message.sequence], ("EVENTS", message.sequence) in dead)
+            if stream == "EVENTS"
+            else (stream, message.sequence) in dead or not receipts.isdisjoint(_decision_ids(message))
+        )
     ]
+
+
+async def _verdicts(bus: NatsBus) -> dict[int, list[Verdict]]:
+    """Return the verdicts on each event, by its sequence."""
+    found: dict[int, list[Verdict]] = defaultdict(list)
+    async for it in _messages(bus, "verdicts.>"):
+        if isinstance(it, Verdict):
+            found[it.stream_sequence].append(it)
+    return found
+
+
+async def _routes_of_commands(bus: NatsBus) -> dict[int, set[str]]:
+    """Return the routes of the commands of each event, by its sequence."""
+    found: dict[int, set[str]] = defaultdict(set)
+    async for it in _messages(bus, "commands.>"):
+        if isinstance(it, StartWorkflow | SignalWorkflow):
+            found[it.event.stream_sequence].add(it.route)
+    return found
+
+
+def _is_as_judged(verdicts: list[Verdict], commands: set[str], is_dead: bool) -> bool:
+    """Return whether an event has a verdict, and became what the verdict claims."""
     routes = last_word(verdicts)
-    commands = {
-        it.route
-        async for it in _messages(bus, "commands.>")
-        if isinstance(it, StartWorkflow | SignalWorkflow) and it.event.stream_sequence == event.sequence
-    }
-    is_dead = any(
-        isinstance(it, DeadLetter) and (it.stream, it.stream_sequence) == ("EVENTS", event.sequence)
-        async for it in _messages(bus, "dlq.ingest")
-    )
-    claimed = {it.route for it in routes if it.verdict in _COMMANDS}
     is_refused = any(it.refused for it in verdicts)
-    may_have = {it.route for it in routes if it.verdict == "refused" and not is_refused}  # the orchestrator refuses it
-    return bool(verdicts) and is_dead == is_refused and claimed <= commands <= claimed | may_have
+    must = {it.route for it in routes if it.verdict in _WITH_COMMAND}
+    may = {it.route for it in routes if it.verdict == "refused" and not is_refused}  # the orchestrator refuses it
+    return bool(verdicts) and is_dead == is_refused and must <= commands <= must | may
 
 
 async def _messages(bus: NatsBus, subject: str) -> AsyncIterator[Message]:
