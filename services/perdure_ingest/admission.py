@@ -22,7 +22,7 @@ from perdure_ingest.identity import event_digest, former_digest, former_id
 from perdure_ingest.rules import Rule
 from perdure_ingest.variables import Arrival, EventVariables
 
-__all__ = ["Admission", "Admitted", "admit", "decide"]
+__all__ = ["Admission", "Admitted", "decide"]
 
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
@@ -42,7 +42,7 @@ class Admission:
     Attributes:
         evaluations: One for each route, in order.
         admitted: The commands; none if the event is refused.
-        refusal: Why the event becomes a dead letter: no route matches, or one that does cannot take it. Of several
+        refusal: Why the event becomes a dead letter: no route names its type, or one that takes it cannot. Of several
             refusals, the one of the earliest stage counts, then the one of the first route.
         refused_by: The route that cannot take it.
     """
@@ -51,18 +51,6 @@ class Admission:
     admitted: Sequence[Admitted] = ()
     refusal: InvalidMessage | None = None
     refused_by: str | None = None
-
-
-def admit(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Sequence[Admitted]:
-    """Return one command for each rule that matches; all of them, or none.
-
-    Raises:
-        InvalidMessage: The event is refused; see ``Admission.refusal``.
-    """
-    admission = decide(event, arrival, rules=rules)
-    if admission.refusal is not None:
-        raise admission.refusal
-    return admission.admitted
 
 
 def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admission:
@@ -78,7 +66,7 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
         for rule, evaluation in zip(rules, evaluations, strict=True)
         if evaluation.matched
     ]
-    if not admitted:
+    if not any(it.named for it in evaluations):
         known = ", ".join(sorted({rule.route.on for rule in rules})) or "none"
         none = InvalidMessage("no_route", f"No route takes {event.type}; routes are for: {known}")
         return Admission(evaluations, refusal=none)

@@ -77,4 +77,5 @@ def _encode(outcome: EventOutcome) -> bytes:
         )
         for run in outcome.runs
     ]
-    return outcome.model_copy(update={"runs": tuple(runs)}).model_dump_json().encode()
+    verdicts = tuple(it.model_copy(update={"detail": ""}) for it in outcome.verdicts)
+    return outcome.model_copy(update={"runs": tuple(runs), "verdicts": verdicts}).model_dump_json().encode()

@@ -66,7 +66,7 @@ class Rule:
         event = variables.event
         if not matches(self.route.on, event.type):
             reason = f"`on: {self.route.on}` does not match {event.type}"
-            return Evaluation(self.name, matched=False, reason=reason)
+            return Evaluation(self.name, matched=False, named=False, reason=reason)
         stage: Stage = "condition"
         try:
             if self._condition is not None and (mismatch := self._condition.mismatch(variables)):

@@ -12,10 +12,10 @@ from perdure.config.routes import Route
 from perdure.contracts import Event, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import place_of
-from perdure_ingest.admission import admit
 from perdure_ingest.identity import json_digest
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.variables import Arrival
+from tests.support.admitting import admit
 
 STORED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STARTS: dict[str, Any] = {"start": "Order"}

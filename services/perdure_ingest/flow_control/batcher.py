@@ -16,12 +16,13 @@ from perdure.contracts import StartWorkflow
 from perdure.values.run_id import default_run_id, former_run_id
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
 from perdure_ingest.identity import json_digest
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Batcher", "Forward", "merge_starts"]
 
 _LARGEST: Final = 512 * 1024  # bytes of a batch; NATS' own default limit is 1 MiB a message
 
-Forward = Callable[[StartWorkflow, str], Awaitable[None]]
+Forward = Callable[[StartWorkflow, str], Awaitable[object]]
 """Takes the start of a batch, and the token of its key, to the next stage."""
 
 
@@ -36,13 +37,21 @@ class _Members(BaseModel):
 class Batcher:
     """Collects one route's events into batches."""
 
-    def __init__(
-        self, subjects: WaitingSubjects, batch: Batch, *, bus: Bus, entries: KeyValue, forward: Forward
+    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
+        self,
+        subjects: WaitingSubjects,
+        batch: Batch,
+        *,
+        bus: Bus,
+        entries: KeyValue,
+        verdicts: VerdictLog,
+        forward: Forward,
     ) -> None:
         self._subjects = subjects
         self._batch = batch
         self._bus = bus
         self._entries = entries
+        self._verdicts = verdicts
         self._forward = forward
         self._grown: set[str] | None = None  # None until all are counted once: a process may have died before it did
 
@@ -84,7 +93,11 @@ class Batcher:
             _, revision = await self._read(subject)
         starts = [start async for start in self._starts(subject, members)]
         if len(starts) == len(members.sequences):  # else it was forwarded before, and its members are being deleted
-            await self._forward(merge_starts(starts), key_token(subject))
+            merged = merge_starts(starts)
+            await self._forward(merged, key_token(subject))
+            await self._verdicts.publish_changes(
+                self._verdicts.change(start, "batched_into", workflow_id=merged.workflow_id) for start in starts
+            )
         for sequence in members.sequences:
             await self._bus.delete(self._subjects.stream.upper(), sequence)
         await self._replace(subject, _Members(), revision)

@@ -29,8 +29,10 @@ from perdure.contracts import (
     Policy,
     Progress,
     Receipt,
+    RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
+    Verdict,
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
@@ -123,6 +125,17 @@ _messages: Final[tuple[Message, ...]] = (
     ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
+    Verdict(
+        event_id="42",
+        event_type="invoices.received",
+        source="https://shop.example",
+        stream_sequence=7,
+        rules=sha256(b"[]").hexdigest(),
+        routes=(
+            RouteVerdict(route="Payment", verdict="started", detail="starts Payment", workflow_id="Payment-42"),
+            RouteVerdict(route="Refund", verdict="no_match", detail="data.amount < 0 is false: data.amount is 1200"),
+        ),
+    ),
     DeadLetterSettled(
         act="resent",
         number=3,

@@ -125,6 +125,7 @@ _MESSAGE_STREAMS: Final = {
     stream.name: stream
     for stream in (
         Stream("EVENTS", "events.>", timedelta(days=30), largest_message=_LARGEST_EVENT),
+        Stream("VERDICTS", "verdicts.>", timedelta(days=30)),
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
         Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicate_window=_LONG_DUPLICATE_WINDOW),

@@ -92,8 +92,8 @@ class Client:
                 once.
 
         Returns:
-            The outcome. Its ``state`` is ``completed``, ``failed`` or ``dead_letter``; once the time is over it may be
-            ``accepted`` or ``running``.
+            The outcome. Its ``state`` is ``completed``, ``failed``, ``no_run`` or ``dead_letter``; once the time is
+            over it may be ``accepted`` or ``running``.
 
         Raises:
             NotFound: No stored event of this type has this id.

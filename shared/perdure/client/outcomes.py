@@ -79,6 +79,9 @@ def result_in(outcome: EventOutcome) -> JsonValue:
         raise PerdureError(
             f"The event {outcome.id} became dead letter {refused.number} ({refused.reason}): {refused.detail}"
         )
+    if outcome.state == "no_run":
+        why = "; ".join(it.sentence for it in outcome.verdicts)
+        raise PerdureError(f"No run comes of the event {outcome.id}: {why}.")
     if len(outcome.runs) > 1:
         runs = ", ".join(run.workflow_id for run in outcome.runs)
         raise Ambiguous(f"The event {outcome.id} concerns several runs: {runs}. Use `wait`, which returns all results.")

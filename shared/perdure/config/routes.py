@@ -80,6 +80,7 @@ class Route(Section):
         run_timeout: Temporal times the run out after so long.
         window: The times at which runs may start.
         flow: How many runs there may be, and when they may start.
+        verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -101,6 +102,7 @@ class Route(Section):
     run_timeout: Duration | None = None
     window: Window | None = None
     flow: FlowControl | None = None
+    verdicts: bool = True
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

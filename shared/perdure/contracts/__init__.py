@@ -33,6 +33,15 @@ from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.contracts.verdicts import (
+    Limit,
+    OtherEvent,
+    RouteVerdict,
+    Verdict,
+    VerdictKind,
+    fit_event_id,
+    verdict_subject,
+)
 
 __all__ = [
     "ENDINGS",
@@ -59,8 +68,10 @@ __all__ = [
     "Event",
     "EventReference",
     "FormerClaim",
+    "Limit",
     "Message",
     "Notification",
+    "OtherEvent",
     "PoliciesRead",
     "Policy",
     "Progress",
@@ -68,6 +79,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptCode",
+    "RouteVerdict",
     "RunOptions",
     "RunUsage",
     "Severity",
@@ -75,8 +87,11 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "Verdict",
+    "VerdictKind",
     "Vote",
     "content_digest",
+    "fit_event_id",
     "former_signal_claim",
     "from_token",
     "in_order",
@@ -84,4 +99,5 @@ __all__ = [
     "request_digest",
     "to_pattern",
     "to_token",
+    "verdict_subject",
 ]

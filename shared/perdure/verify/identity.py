@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["command_event_id", "command_route", "event_id"]
+__all__ = ["command_event_id", "command_route", "command_run", "event_id"]
 
 
 def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
@@ -38,6 +38,11 @@ def command_event_id(body: bytes) -> str | None:
 def command_route(body: bytes) -> str:
     """Return the name of the route that a command comes from; empty if it names none."""
     return str(_object(body).get("route") or "")
+
+
+def command_run(body: bytes) -> str:
+    """Return the workflow id that a command names; empty if it names none."""
+    return str(_object(body).get("workflow_id") or "")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -9,14 +9,15 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
-from perdure.contracts import DeadLetter, Progress
-from perdure.verify.identity import command_event_id, command_route, event_id
-from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
+from perdure.contracts import DeadLetter, DeadLetterSettled, Progress, Verdict
+from perdure.verify.identity import command_event_id, command_route, command_run, event_id
+from perdure.verify.records import Claim, Command, DeadLetterRecord, Fact, Judged, Published, StreamEntry
 
 __all__ = ["AUDITED", "StreamMessage", "Streams"]
 
 AUDITED: Final = (
     "EVENTS",
+    "VERDICTS",
     "COMMANDS",
     "PROGRESS",
     "APPROVALS",
@@ -67,6 +68,8 @@ class Streams:
         commands: The commands in COMMANDS that name an event.
         dead_letters: The dead letters in DLQ.
         facts: The facts in PROGRESS.
+        judged: The verdicts in VERDICTS.
+        settled: Streams and sequences of messages whose dead letters were resent or dropped.
     """
 
     def __init__(self, js: JetStreamContext) -> None:
@@ -77,6 +80,8 @@ class Streams:
         self.commands: list[Command] = []
         self.dead_letters: list[DeadLetterRecord] = []
         self.facts: list[Fact] = []
+        self.judged: list[Judged] = []
+        self.settled: list[tuple[str, int]] = []
 
     async def read(self, *streams: str) -> None:
         """Read the new messages of these streams, or of all.
@@ -112,11 +117,16 @@ class Streams:
                 self.published.append(Published(message.sequence, message.subject, identity, message.digest))
             case "COMMANDS":
                 if (about := command_event_id(message.body)) is not None:
-                    self.commands.append(Command(message.sequence, about, command_route(message.body)))
+                    route, run = command_route(message.body), command_run(message.body)
+                    self.commands.append(Command(message.sequence, about, route, run))
             case "PROGRESS":
                 self._add_fact(message)
             case "DLQ":
                 self._add_dead_letter(message)
+            case "VERDICTS":
+                self._add_verdict(message)
+            case "ADMIN":
+                self._add_settled(message)
 
     def _add_fact(self, message: StreamMessage) -> None:
         try:
@@ -142,6 +152,21 @@ class Streams:
                 message.sequence, dead_letter.reason, dead_letter.stream, dead_letter.stream_sequence, about
             )
         )
+
+    def _add_verdict(self, message: StreamMessage) -> None:
+        try:
+            verdict = Verdict.model_validate_json(message.body)
+        except ValidationError:
+            return  # likewise: an invalid message is no verdict, and its event has none
+        claims = tuple(Claim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)
+        self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
+
+    def _add_settled(self, message: StreamMessage) -> None:
+        try:
+            act = DeadLetterSettled.model_validate_json(message.body)
+        except ValidationError:
+            return  # ADMIN holds other acts, too
+        self.settled.append((act.stream, act.stream_sequence))
 
     async def _new_messages(self, stream: str) -> AsyncIterator[StreamMessage]:
         info = await self._js.stream_info(stream)

@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
 from perdure.bus import NatsBus, StoredMessage, decode
-from perdure.contracts import DeadLetter, Message, Receipt, SignalWorkflow, StartWorkflow
+from perdure.bus.views.event_verdicts import last_word
+from perdure.contracts import DeadLetter, Message, Receipt, SignalWorkflow, StartWorkflow, Verdict
 
 __all__ = ["COMMAND", "Place", "fates", "without_fate"]
 
+_WITH_COMMAND = {"started", "signalled", "released"}
 _SERVICES = {"EVENTS": "ingest", "COMMANDS": "orchestrator", "DECISIONS": "orchestrator", "SIGNALS": "orchestrator"}
 COMMAND = "command"
 """The fate of an event that became a command."""
@@ -18,14 +20,24 @@ Place = tuple[str, int]
 
 
 async def without_fate(bus: NatsBus, after: Mapping[str, int]) -> list[StoredMessage]:
-    """Return the events, decisions and signals of which nothing became; the signals are to runs that nobody knows.
+    """Return the events, decisions and signals that did not become what they should.
+
+    An event has a verdict, and became what that claims: commands, a dead letter, or nothing. A decision becomes a
+    receipt or a dead letter; the signals are to runs that nobody knows, so each becomes a dead letter.
 
     Args:
         bus: The operator's bus.
         after: The sequence after which the messages count, by stream.
     """
-    became = await fates(bus, after)
-    return [message async for message in _sent(bus, after) if not became[message.stream, message.sequence]]
+    became, verdicts, commands = await fates(bus, after), await _verdicts(bus), await _routes_of_commands(bus)
+    wrong: list[StoredMessage] = []
+    async for message in _sent(bus, after):
+        fate, sequence = became[message.stream, message.sequence], message.sequence
+        is_right = bool(fate)
+        if message.stream == "EVENTS":
+            is_right = _is_as_judged(verdicts[sequence], commands[sequence], is_dead=bool(set(fate) - {COMMAND}))
+        wrong += [] if is_right else [message]
+    return wrong
 
 
 async def fates(bus: NatsBus, after: Mapping[str, int]) -> Mapping[Place, list[str]]:
@@ -64,6 +76,33 @@ async def _sent(bus: NatsBus, after: Mapping[str, int]) -> AsyncIterator[StoredM
         async for message in bus.read(f"{stream.lower()}.>"):
             if message.sequence > sequence:
                 yield message
+
+
+async def _verdicts(bus: NatsBus) -> dict[int, list[Verdict]]:
+    """Return the verdicts on each event, by its sequence."""
+    found: dict[int, list[Verdict]] = defaultdict(list)
+    async for it in _messages(bus, "verdicts.>"):
+        if isinstance(it, Verdict):
+            found[it.stream_sequence].append(it)
+    return found
+
+
+async def _routes_of_commands(bus: NatsBus) -> dict[int, set[str]]:
+    """Return the routes of the commands of each event, by its sequence."""
+    found: dict[int, set[str]] = defaultdict(set)
+    async for it in _messages(bus, "commands.>"):
+        if isinstance(it, StartWorkflow | SignalWorkflow):
+            found[it.event.stream_sequence].add(it.route)
+    return found
+
+
+def _is_as_judged(verdicts: list[Verdict], commands: set[str], *, is_dead: bool) -> bool:
+    """Return whether an event has a verdict, and became what the verdict claims."""
+    routes = last_word(verdicts)
+    is_refused = any(it.refused for it in verdicts)
+    must = {it.route for it in routes if it.verdict in _WITH_COMMAND}
+    may = {it.route for it in routes if it.verdict == "refused" and not is_refused}  # the orchestrator refuses it
+    return bool(verdicts) and is_dead == is_refused and must <= commands <= must | may
 
 
 async def _messages(bus: NatsBus, subject: str) -> AsyncIterator[Message]:

@@ -13,9 +13,9 @@ from perdure.contracts import Event, Reason, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.values.flow_key import fit_key
 from perdure.values.run_id import default_run_id
-from perdure_ingest.admission import admit
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.variables import Arrival
+from tests.support.admitting import admit
 from tests.support.messages import json_values, texts
 
 HEADERS = ["content-type", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "Nats-Msg-Id"]
@@ -96,11 +96,7 @@ def test_every_route_that_matches_gives_a_command_of_its_own() -> None:
     ],
 )
 def test_a_condition_decides(condition: str, *, admitted: bool) -> None:
-    if admitted:
-        assert commands(start="A", when=condition)
-    else:
-        with pytest.raises(InvalidMessage, match="No route takes"):
-            commands(start="A", when=condition)
+    assert len(commands(start="A", when=condition)) == admitted
 
 
 @pytest.mark.parametrize(

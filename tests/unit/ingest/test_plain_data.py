@@ -11,9 +11,10 @@ from perdure.bus import RawMessage, StoredMessage, decode, encode
 from perdure.config.routes import Route
 from perdure.contracts import Reason, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure_ingest.admission import Admitted, admit
+from perdure_ingest.admission import Admitted
 from perdure_ingest.reception import receive
 from perdure_ingest.rules import compile_rules
+from tests.support.admitting import admit
 
 STORED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -97,6 +97,20 @@ class StartLedger:
         _refuse_conflict(entry, command)
         return Claim.DONE if entry.started else Claim.TRIED
 
+    async def first_claim(self, command: Command) -> tuple[int, str] | None:
+        """Return who claimed a command: the event's sequence in EVENTS, and its run; None if nobody did.
+
+        It is another sequence than that of the command's own event if the same event was stored twice. Raises as
+        ``claim`` does.
+        """
+        command = await self.as_claimed(command)
+        found = await self._entries.get(command.claim)
+        if found is None:
+            return None
+        entry = _Entry.model_validate_json(found)
+        _refuse_conflict(entry, command)
+        return entry.stream_sequence, command.workflow_id
+
     async def has_started(self, claim: str) -> bool:
         """Return whether a command with this claim ever took effect.
 
