@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from perdure.bus.resend import resend_number
 from perdure.config.routes import Route
 from perdure.contracts import (
     Event,
@@ -75,7 +76,11 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
 
 def _command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
     event = variables.event
-    reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=variables.arrival.stream_sequence)
+    reference = EventReference(
+        **event.model_dump(exclude={"data"}),
+        stream_sequence=variables.arrival.stream_sequence,
+        resend=resend_number(variables.arrival.headers),
+    )
     digest = event_digest(event)
     options = RunOptions(
         task_queue=route.task_queue,

@@ -30,6 +30,7 @@ class EventReference(BaseModel):
         subject: What it happened to.
         time: When it happened, by the publisher's clock.
         stream_sequence: Its sequence number in the EVENTS stream.
+        resend: Number of the dead letter as which an operator sent it again; absent if nobody did.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -40,6 +41,12 @@ class EventReference(BaseModel):
     subject: str | None = None
     time: Instant | None = None
     stream_sequence: int
+    resend: int | None = None
+
+    @property
+    def again(self) -> str:
+        """What an id of a message has more if the event was sent again: JetStream knows the id of the first one."""
+        return "" if self.resend is None else f".{self.resend}"
 
 
 class FormerClaim(BaseModel):
@@ -127,7 +134,7 @@ class StartWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each run and content: another event of the same id is refused, not deduplicated."""
-        return f"start.{self.workflow_id}.{self.digest[:16]}"
+        return f"start.{self.workflow_id}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:
@@ -180,7 +187,7 @@ class SignalWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each route, event and content."""
-        return f"{self.claim}.{self.digest[:16]}"
+        return f"{self.claim}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:
