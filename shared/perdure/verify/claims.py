@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from perdure.verify.records import Claim, Command, DeadLetterRecord, Execution, Judged, Observations
@@ -95,7 +95,8 @@ class Claims:
             if routes > 1 and not refused and taken < routes:
                 yield f"{taken} routes take it, not {routes}"
             for claim in claims:
-                problem = self._problem(claim, found, refused=refused, ended=ended)
+                commands = [it for it in found.commands if it.place in {0, place}]
+                problem = self._problem(claim, replace(found, commands=commands), refused=refused, ended=ended)
                 if problem:
                     yield f"route {claim.route}: {claim.verdict}, but {problem}"
 

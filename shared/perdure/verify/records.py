@@ -69,12 +69,16 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command in COMMANDS, with the id of its event, the name of its route and its run."""
+    """A command in COMMANDS, with the id of its event, the name of its route and its run.
+
+    ``place`` is the event's sequence in EVENTS; 0 if the command names none.
+    """
 
     sequence: int
     event_id: str
     route: str = ""
     workflow_id: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

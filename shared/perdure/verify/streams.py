@@ -10,7 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, DeadLetterSettled, Progress, Verdict
-from perdure.verify.identity import command_event_id, command_route, command_run, event_id
+from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
 from perdure.verify.records import Claim, Command, DeadLetterRecord, Fact, Judged, Published, StreamEntry
 
 __all__ = ["AUDITED", "StreamMessage", "Streams"]
@@ -118,7 +118,7 @@ class Streams:
             case "COMMANDS":
                 if (about := command_event_id(message.body)) is not None:
                     route, run = command_route(message.body), command_run(message.body)
-                    self.commands.append(Command(message.sequence, about, route, run))
+                    self.commands.append(Command(message.sequence, about, route, run, command_place(message.body)))
             case "PROGRESS":
                 self._add_fact(message)
             case "DLQ":

@@ -121,6 +121,13 @@ def test_a_duplicate_needs_nothing_of_its_own() -> None:
     assert wrong(replace(RAN, published=[PUBLISHED, again], judged=judged)) == []
 
 
+def test_the_commands_of_another_event_with_its_id_are_no_claim_of_this_one() -> None:
+    other = Published(2, "events.probe", "e", "bb")
+    judged = [STARTED, Judged(2, (Claim("P", "no_match"),))]
+
+    assert wrong(replace(RAN, published=[PUBLISHED, other], judged=judged, commands=[replace(COMMAND, place=1)])) == []
+
+
 def test_a_refused_event_is_one_dead_letter_and_nothing_else() -> None:
     refused = replace(NOTHING, judged=[Judged(1, (Claim("P", "refused"), Claim("Q", "no_match")), "bad_data")])
     dead = DeadLetterRecord(1, "bad_data", "EVENTS", 1, "e")
