@@ -200,7 +200,7 @@ class Releaser:
     async def _is_known(self, start: StartWorkflow) -> bool:
         """Return whether this start took effect before, or will be refused."""
         try:
-            return await self._ledger.look_up(start) is Claim.DONE
+            return await self._ledger.look_up(await self._ledger.as_claimed(start)) is Claim.DONE
         except InvalidMessage:
             return True
 

@@ -48,7 +48,8 @@ class FormerClaim(BaseModel):
     Attributes:
         claim: The key.
         event_id: The event's id then.
-        digest: SHA-256 of that id, the type and the data, without the source.
+        digest: SHA-256 of that id, the type and the data. 0.1 knew no source: an event that differs in its source only
+            counts as the same.
         since: A claim of before (UTC) is that of another event: 0.1 knew events without an id by their sequence alone.
     """
 
