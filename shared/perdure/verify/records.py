@@ -7,7 +7,6 @@ from typing import Literal
 from perdure.values.progress_kind import ProgressKind
 
 __all__ = [
-    "Claim",
     "Command",
     "DeadLetterRecord",
     "Execution",
@@ -18,6 +17,7 @@ __all__ = [
     "Outcome",
     "Published",
     "Recorded",
+    "RouteClaim",
     "StreamEntry",
 ]
 
@@ -82,7 +82,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RouteClaim:
     """What a verdict claims of one route."""
 
     route: str
@@ -102,7 +102,7 @@ class Judged:
     """
 
     stream_sequence: int
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[RouteClaim, ...] = ()
     refused: str | None = None
     unreported: int = 0
 

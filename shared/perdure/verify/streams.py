@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, DeadLetterSettled, Progress, Verdict
 from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
-from perdure.verify.records import Claim, Command, DeadLetterRecord, Fact, Judged, Published, StreamEntry
+from perdure.verify.records import Command, DeadLetterRecord, Fact, Judged, Published, RouteClaim, StreamEntry
 
 __all__ = ["AUDITED", "StreamMessage", "Streams"]
 
@@ -158,7 +158,7 @@ class Streams:
             verdict = Verdict.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no verdict, and its event has none
-        claims = tuple(Claim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)
+        claims = tuple(RouteClaim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)
         self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
 
     def _add_settled(self, message: StreamMessage) -> None:
