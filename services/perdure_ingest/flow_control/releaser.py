@@ -98,14 +98,14 @@ class Releaser:
         return (await self._read())[0].runs
 
     async def placement(self, subject: str, start: StartWorkflow) -> Placement:
-        """Return which limit holds a start that has just been stored, and its place in line.
+        """Return which limit holds a start that has just been stored, and its place in the line of its key.
 
         Raises:
             Unavailable: NATS does not answer.
         """
-        (opened, _), waiting = await asyncio.gather(self._read(), self._bus.count_by_subject(self._subjects.pattern))
-        by_key = self._flow.open_per_key is not None
-        place = max(1, waiting.get(subject, 0) if by_key else sum(waiting.values()))
+        same_key = self._subjects.pattern_of_key(key_token(subject))
+        (opened, _), waiting = await asyncio.gather(self._read(), self._bus.count_by_subject(same_key))
+        place = max(1, sum(waiting.values()))
         if self._flow.debounce:
             return Placement("debounce", place)
         match next_action(
@@ -200,7 +200,7 @@ class Releaser:
     async def _is_known(self, start: StartWorkflow) -> bool:
         """Return whether this start took effect before, or will be refused."""
         try:
-            return await self._ledger.look_up(start) is Claim.DONE
+            return await self._ledger.look_up(await self._ledger.as_claimed(start)) is Claim.DONE
         except InvalidMessage:
             return True
 

@@ -51,6 +51,10 @@ class WaitingSubjects:
         """Return the pattern that matches those of one priority."""
         return f"{self.stream}.{self.stage}.{self.route}.{priority}.>"
 
+    def pattern_of_key(self, token: str) -> str:
+        """Return the pattern that matches those of one key."""
+        return f"{self.stream}.{self.stage}.{self.route}.*.{token}"
+
     def subject(self, start: StartWorkflow, key: str) -> str:
         """Return the subject of one start; in ``latest``, each key has only one, whatever the priority."""
         priority = _USUAL_PRIORITY if self.stream == "latest" else start.options.priority or _USUAL_PRIORITY

@@ -72,7 +72,7 @@ class RouteVerdict(_Part):
             of ``skipped`` the run that was open.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
-        place: Of ``held``: its place in line when it was stored, from 1.
+        place: Of ``held``: its place when it was stored, from 1, in the line of its `flow.key`.
         other: Of ``debounced_into`` the newer event, of ``duplicate_of`` the first one.
     """
 

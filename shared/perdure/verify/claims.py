@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from perdure.verify.records import Claim, Command, DeadLetterRecord, Execution, Judged, Observations
+from perdure.verify.records import Command, DeadLetterRecord, Execution, Judged, Observations, RouteClaim
 
 __all__ = ["Claims", "Found"]
 
@@ -95,7 +95,8 @@ class Claims:
             if routes > 1 and not refused and taken < routes:
                 yield f"{taken} routes take it, not {routes}"
             for claim in claims:
-                problem = self._problem(claim, found, refused=refused, ended=ended)
+                commands = [it for it in found.commands if it.place in {0, place}]
+                problem = self._problem(claim, replace(found, commands=commands), refused=refused, ended=ended)
                 if problem:
                     yield f"route {claim.route}: {claim.verdict}, but {problem}"
 
@@ -106,7 +107,7 @@ class Claims:
         if not refused and about:
             yield f"{about} dead letters about EVENTS {place}, but its verdict refuses nothing"
 
-    def _problem(self, claim: Claim, found: Found, *, refused: bool, ended: bool) -> str:
+    def _problem(self, claim: RouteClaim, found: Found, *, refused: bool, ended: bool) -> str:
         """Return what is wrong with a claim; empty if it is so, or an unknown word."""
         has_command = any(it.route == claim.route for it in found.commands)
         problem = ""
@@ -127,7 +128,7 @@ class Claims:
                 pass
         return problem
 
-    def _run_problem(self, claim: Claim, found: Found) -> str:
+    def _run_problem(self, claim: RouteClaim, found: Found) -> str:
         ran = [it for it in found.runs if it.workflow_id == claim.workflow_id and it.status != _CONTINUED]
         if len(ran) > 1:
             return f"{len(ran)} runs {claim.workflow_id}"
@@ -142,15 +143,15 @@ class Claims:
         return dead_letter.stream == "COMMANDS" and dead_letter.stream_sequence in self.runs
 
 
-def _unclaimed(claims: Iterable[Claim], found: Found) -> Iterator[str]:
+def _unclaimed(claims: Iterable[RouteClaim], found: Found) -> Iterator[str]:
     """Yield the runs that no verdict claims."""
     claimed = {claim.workflow_id for claim in claims if claim.verdict not in _NOTHING}
     for run in {it.workflow_id for it in found.runs} - claimed:
         yield f"run {run}, which no verdict names"
 
 
-def _last_word(judged: Iterable[Judged]) -> list[Claim]:
-    found: dict[str, Claim] = {}
+def _last_word(judged: Iterable[Judged]) -> list[RouteClaim]:
+    found: dict[str, RouteClaim] = {}
     for claim in (claim for it in judged for claim in it.claims):
         known = found.get(claim.route)
         if known is None or _rank(claim) < _rank(known):
@@ -158,5 +159,5 @@ def _last_word(judged: Iterable[Judged]) -> list[Claim]:
     return list(found.values())
 
 
-def _rank(claim: Claim) -> int:
+def _rank(claim: RouteClaim) -> int:
     return _ORDER.index(claim.verdict) if claim.verdict in _ORDER else -1

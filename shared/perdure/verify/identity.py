@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["command_event_id", "command_route", "command_run", "event_id"]
+__all__ = ["command_event_id", "command_place", "command_route", "command_run", "event_id"]
 
 
 def event_id(headers: Mapping[str, str], body: bytes, *, position: str) -> str:
@@ -33,6 +33,13 @@ def command_event_id(body: bytes) -> str | None:
     """Return the id of the event that a command names, or None."""
     event = _object(body).get("event")
     return str(event["id"]) if isinstance(event, dict) and "id" in event else None
+
+
+def command_place(body: bytes) -> int:
+    """Return the sequence in EVENTS of the event that a command names; 0 if it names none."""
+    event = _object(body).get("event")
+    place = event.get("stream_sequence") if isinstance(event, dict) else None
+    return place if isinstance(place, int) else 0
 
 
 def command_route(body: bytes) -> str:

@@ -7,7 +7,6 @@ from typing import Literal
 from perdure.values.progress_kind import ProgressKind
 
 __all__ = [
-    "Claim",
     "Command",
     "DeadLetterRecord",
     "Execution",
@@ -18,6 +17,7 @@ __all__ = [
     "Outcome",
     "Published",
     "Recorded",
+    "RouteClaim",
     "StreamEntry",
 ]
 
@@ -69,16 +69,20 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command in COMMANDS, with the id of its event, the name of its route and its run."""
+    """A command in COMMANDS, with the id of its event, the name of its route and its run.
+
+    ``place`` is the event's sequence in EVENTS; 0 if the command names none.
+    """
 
     sequence: int
     event_id: str
     route: str = ""
     workflow_id: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RouteClaim:
     """What a verdict claims of one route."""
 
     route: str
@@ -98,7 +102,7 @@ class Judged:
     """
 
     stream_sequence: int
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[RouteClaim, ...] = ()
     refused: str | None = None
     unreported: int = 0
 

@@ -10,8 +10,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from perdure.contracts import DeadLetter, DeadLetterSettled, Progress, Verdict
-from perdure.verify.identity import command_event_id, command_route, command_run, event_id
-from perdure.verify.records import Claim, Command, DeadLetterRecord, Fact, Judged, Published, StreamEntry
+from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
+from perdure.verify.records import Command, DeadLetterRecord, Fact, Judged, Published, RouteClaim, StreamEntry
 
 __all__ = ["AUDITED", "StreamMessage", "Streams"]
 
@@ -118,7 +118,7 @@ class Streams:
             case "COMMANDS":
                 if (about := command_event_id(message.body)) is not None:
                     route, run = command_route(message.body), command_run(message.body)
-                    self.commands.append(Command(message.sequence, about, route, run))
+                    self.commands.append(Command(message.sequence, about, route, run, command_place(message.body)))
             case "PROGRESS":
                 self._add_fact(message)
             case "DLQ":
@@ -158,7 +158,7 @@ class Streams:
             verdict = Verdict.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no verdict, and its event has none
-        claims = tuple(Claim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)
+        claims = tuple(RouteClaim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)
         self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
 
     def _add_settled(self, message: StreamMessage) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from perdure.verify.judgement import Violation, judge
 from perdure.verify.records import (
-    Claim,
     Command,
     DeadLetterRecord,
     Execution,
@@ -16,6 +15,7 @@ from perdure.verify.records import (
     Judged,
     Observations,
     Published,
+    RouteClaim,
 )
 
 EVENT = Expected("e", "probe")
@@ -23,13 +23,13 @@ PUBLISHED = Published(1, "events.probe", "e", "aa")
 RUN = Execution("P~e", "r1", "e", "COMPLETED")
 FACTS = [Fact(1, "P~e", "r1", 1, "started", "e"), Fact(2, "P~e", "r1", 2, "completed", "e")]
 COMMAND = Command(1, "e", "P", "P~e")
-STARTED = Judged(1, (Claim("P", "started", "P~e"),))
+STARTED = Judged(1, (RouteClaim("P", "started", "P~e"),))
 RAN = Observations(published=[PUBLISHED], commands=[COMMAND], executions=[RUN], facts=FACTS, judged=[STARTED])
 NOTHING = Observations(published=[PUBLISHED])
 
 
 def claims(verdict: str, run: str | None = None, route: str = "P") -> Judged:
-    return Judged(1, (Claim(route, verdict, run),))
+    return Judged(1, (RouteClaim(route, verdict, run),))
 
 
 def wrong(seen: Observations, *expected: Expected, ended: bool = False, routes: int = 1) -> list[str]:
@@ -65,7 +65,7 @@ def test_a_command_that_the_orchestrator_refused_is_an_outcome() -> None:
 
 
 def test_a_dead_letter_that_was_resent_or_dropped_counts() -> None:
-    refused = replace(NOTHING, judged=[Judged(1, (Claim("P", "refused"),), "bad_data")])
+    refused = replace(NOTHING, judged=[Judged(1, (RouteClaim("P", "refused"),), "bad_data")])
 
     assert wrong(replace(refused, settled=[("EVENTS", 1)])) == []
     assert wrong(replace(RAN, executions=[], facts=[], settled=[("COMMANDS", 1)])) == []
@@ -116,13 +116,22 @@ def test_the_order_of_verdicts_does_not_count_but_what_happened() -> None:
 
 def test_a_duplicate_needs_nothing_of_its_own() -> None:
     again = Published(2, "events.probe", "e", "aa")
-    judged = [STARTED, Judged(2, (Claim("P", "duplicate_of", "P~e"),))]
+    judged = [STARTED, Judged(2, (RouteClaim("P", "duplicate_of", "P~e"),))]
 
     assert wrong(replace(RAN, published=[PUBLISHED, again], judged=judged)) == []
 
 
+def test_the_commands_of_another_event_with_its_id_are_no_claim_of_this_one() -> None:
+    other = Published(2, "events.probe", "e", "bb")
+    judged = [STARTED, Judged(2, (RouteClaim("P", "no_match"),))]
+
+    assert wrong(replace(RAN, published=[PUBLISHED, other], judged=judged, commands=[replace(COMMAND, place=1)])) == []
+
+
 def test_a_refused_event_is_one_dead_letter_and_nothing_else() -> None:
-    refused = replace(NOTHING, judged=[Judged(1, (Claim("P", "refused"), Claim("Q", "no_match")), "bad_data")])
+    refused = replace(
+        NOTHING, judged=[Judged(1, (RouteClaim("P", "refused"), RouteClaim("Q", "no_match")), "bad_data")]
+    )
     dead = DeadLetterRecord(1, "bad_data", "EVENTS", 1, "e")
 
     assert wrong(replace(refused, dead_letters=[dead])) == []

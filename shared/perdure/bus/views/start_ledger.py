@@ -75,21 +75,20 @@ class StartLedger:
     async def claim(self, command: Command) -> Claim:
         """Claim a command before it takes effect.
 
+        Args:
+            command: The command, as ``as_claimed`` returns it.
+
         Raises:
             InvalidMessage: Another event has claimed it before: one with another id or source, or with the same and
                 other data.
             Unavailable: The bucket does not answer.
         """
-        command = await self.as_claimed(command)
         if await self._entries.create(command.claim, _entry(command, started=False)):
             return Claim.NEW
-        return await self._state(command)
+        return await self.look_up(command)
 
     async def look_up(self, command: Command) -> Claim:
-        """Return the state of a command without claiming it; raises as ``claim`` does."""
-        return await self._state(await self.as_claimed(command))
-
-    async def _state(self, command: Command) -> Claim:
+        """Return the state of a command without claiming it; takes and raises what ``claim`` does."""
         found = await self._entries.get(command.claim)
         if found is None:
             return Claim.NEW
