@@ -79,4 +79,4 @@ async def test_the_publisher_of_the_documents_publishes_also_while_nats_is_down(
     here.suite.supervisor.kill("nats")
     await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
 
-    assert (await here.stories("order-o-7.placed"))["order-o-7.placed"][-1].kind == "completed"
+    assert (await here.stories("order~o-7.placed"))["order~o-7.placed"][-1].kind == "completed"

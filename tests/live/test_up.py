@@ -111,7 +111,7 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
         for type_, name in events.items():
             data = (EXAMPLES / name / "event.json").read_text()
             assert perdure(folder, "publish", type_, data, "--id", "one").returncode == 0
-        perdure(folder, "runs", "signal", "essay-one", "teacher_approval", '"ms lee"', "--early")
+        perdure(folder, "runs", "signal", published_run("essay", "one"), "teacher_approval", '"ms lee"', "--early")
         perdure(
             folder,
             "runs",
@@ -124,7 +124,7 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
 
         graded, moderated, analysed = (
             json.loads(perdure(folder, "result", run, "--wait").stdout)
-            for run in ("essay-one", "content-one", "MultiAgentAnalysis~one")
+            for run in ("essay~one", "content-one", "MultiAgentAnalysis~one")
         )
         status = perdure(folder, "runs", "show", "MultiAgentAnalysis~one").stdout
 
