@@ -10,7 +10,7 @@ from typing import Any, Final
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.events import PREFIX
 from perdure.bus.views.event_runs import place_id
-from perdure.contracts import Event, OtherEvent, RouteVerdict, StartWorkflow, Verdict, VerdictKind, fit_event_id
+from perdure.contracts import Event, EventVerdict, OtherEvent, RouteVerdict, StartWorkflow, VerdictKind, fit_event_id
 from perdure.errors import InvalidMessage
 from perdure_ingest.route_verdicts import fit_detail
 from perdure_ingest.rules import Rule
@@ -56,7 +56,7 @@ class VerdictLog:
         if routes and not reported:
             return
         await self._publish(
-            Verdict(
+            EventVerdict(
                 event_id=fit_event_id(place_id(message) if event is None else event.id),
                 event_type=message.raw.subject.removeprefix(PREFIX).encode(errors="backslashreplace").decode(),
                 source=None if event is None else fit_detail(event.source),
@@ -69,7 +69,7 @@ class VerdictLog:
             )
         )
 
-    def change(self, start: StartWorkflow, verdict: VerdictKind, **fields: Any) -> Verdict:
+    def change(self, start: StartWorkflow, verdict: VerdictKind, **fields: Any) -> EventVerdict:
         """Return what became of a start that was held.
 
         Args:
@@ -78,7 +78,7 @@ class VerdictLog:
             fields: Further fields of the ``RouteVerdict``.
         """
         event = start.event
-        return Verdict(
+        return EventVerdict(
             event_id=fit_event_id(event.id),
             event_type=event.type,
             source=fit_detail(event.source),
@@ -88,7 +88,7 @@ class VerdictLog:
             change=True,
         )
 
-    async def publish_changes(self, changes: Iterable[Verdict]) -> None:
+    async def publish_changes(self, changes: Iterable[EventVerdict]) -> None:
         """Publish changes, but those of routes that have opted out.
 
         Raises:
@@ -98,7 +98,7 @@ class VerdictLog:
         for start in range(0, len(reported), _AT_ONCE):
             await asyncio.gather(*map(self._publish, reported[start : start + _AT_ONCE]))
 
-    async def _publish(self, verdict: Verdict) -> None:
+    async def _publish(self, verdict: EventVerdict) -> None:
         """Publish a verdict; without its details if NATS takes no message of that size."""
         try:
             await self._bus.publish(verdict)

@@ -7,7 +7,7 @@ from perdure.bus import MemoryBus, RawMessage
 from perdure.config.routes import Route
 from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
-from perdure.contracts import DeadLetter, StartWorkflow, Verdict
+from perdure.contracts import DeadLetter, EventVerdict, StartWorkflow
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
@@ -28,7 +28,7 @@ async def test_ingest_turns_a_bare_event_into_a_command() -> None:
 
     command, verdict = bus.published
     assert isinstance(command, StartWorkflow)
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, EventVerdict)
     assert (command.workflow_id, command.input) == (f"DocumentAnalysis~{command.event.id}", {"path": "a.md"})
 
 
@@ -40,7 +40,7 @@ async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:
     await deliver_all(app, bus)
     await deliver_all(app, bus)
 
-    assert [type(it) for it in bus.published] == [StartWorkflow, Verdict]
+    assert [type(it) for it in bus.published] == [StartWorkflow, EventVerdict]
 
 
 async def test_ingest_dead_letters_events_that_it_cannot_take() -> None:

@@ -12,7 +12,7 @@ from perdure.bus import MemoryBus
 from perdure.config.routes import Route
 from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
-from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow, Verdict
+from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow
 from perdure_ingest.dry_run import RouteOutcome, TrialEvent, try_event
 from perdure_ingest.rules import compile_rules
 from tests.support.app_delivery import deliver_all
@@ -94,7 +94,7 @@ def test_the_dry_run_agrees_with_ingest(trial: TrialEvent, configured: list[dict
         assert (reason, detail) in refusals if refusals else reason == "no_route"
     else:
         assert not dead
-    (verdict,) = [it for it in found if isinstance(it, Verdict)]
+    (verdict,) = [it for it in found if isinstance(it, EventVerdict)]
     assert verdict.refused == (dead[0][0] if dead else None)
     if outcomes and outcomes[0].route is None:
         assert {(it.verdict, it.reason) for it in verdict.routes} <= {("refused", verdict.refused)}

@@ -15,13 +15,13 @@ from perdure.contracts import (
     DeadLetter,
     Event,
     EventReference,
+    EventVerdict,
     OtherEvent,
     Progress,
     ProgressKind,
     RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
-    Verdict,
     VerdictKind,
 )
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome
@@ -182,8 +182,8 @@ async def test_a_repetition_has_the_run_of_the_first_and_other_data_under_its_id
     assert (new.state, new.runs) == ("accepted", ())
 
 
-def about(sequence: int, *routes: RouteVerdict, change: bool = False, unreported: int = 0) -> Verdict:
-    return Verdict(
+def about(sequence: int, *routes: RouteVerdict, change: bool = False, unreported: int = 0) -> EventVerdict:
+    return EventVerdict(
         event_id="42",
         event_type=TYPE,
         stream_sequence=sequence,

@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 from perdure.bus import decode
-from perdure.contracts import RouteVerdict, Verdict
+from perdure.contracts import EventVerdict, RouteVerdict
 from tests.support.ingest import Ingest
 
 
 async def verdicts_of(here: Ingest, event_id: str) -> list[RouteVerdict]:
     found = [decode(message.raw) async for message in here.bus.read("verdicts.>")]
-    of_event = [it for it in found if isinstance(it, Verdict) and it.event_id == event_id]
+    of_event = [it for it in found if isinstance(it, EventVerdict) and it.event_id == event_id]
     return [it.routes[0] for it in sorted(of_event, key=lambda it: it.change)]
 
 

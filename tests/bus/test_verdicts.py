@@ -11,7 +11,7 @@ from perdure.bus.settlement import settle
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
-from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow, Verdict, verdict_subject
+from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
 from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest, create_queues
 
@@ -47,9 +47,9 @@ class Shop:
         await settle(delivery, self.events.handle, bus=self.bus, service="ingest")
         return delivery.settled
 
-    async def verdicts(self, type_: str = TYPE) -> list[Verdict]:
+    async def verdicts(self, type_: str = TYPE) -> list[EventVerdict]:
         found = [decode(message.raw) async for message in self.bus.read(verdict_subject(type_))]
-        return [it for it in found if isinstance(it, Verdict)]
+        return [it for it in found if isinstance(it, EventVerdict)]
 
     async def judged(self) -> list[dict[str, Any]]:
         """Return what the newest verdict has to report of each route."""

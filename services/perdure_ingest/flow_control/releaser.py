@@ -14,7 +14,7 @@ from opentelemetry import propagate, trace
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import CancelWorkflow, StartWorkflow, Verdict
+from perdure.contracts import CancelWorkflow, EventVerdict, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.values.window import Window
 from perdure_ingest.flow_control.command_publisher import refused_or_repeated
@@ -204,16 +204,16 @@ class Releaser:
         except InvalidMessage:
             return True
 
-    def _released(self, start: StartWorkflow) -> Verdict:
+    def _released(self, start: StartWorkflow) -> EventVerdict:
         return self._verdicts.change(start, "released", workflow_id=start.workflow_id)
 
-    async def _known_verdict(self, start: StartWorkflow) -> Verdict:
+    async def _known_verdict(self, start: StartWorkflow) -> EventVerdict:
         """Return the verdict on a start that took effect before, or will be refused."""
         known = await refused_or_repeated(self._ledger, start)
         released = self._released(start)
         return released.model_copy(update={"routes": (known.corrected(released.routes[0]),)})
 
-    async def _publish(self, message: StoredMessage, start: StartWorkflow, verdict: Verdict | None = None) -> None:
+    async def _publish(self, message: StoredMessage, start: StartWorkflow, verdict: EventVerdict | None = None) -> None:
         with _tracer.start_as_current_span(
             f"ingest releases {start.route}",
             propagate.extract(message.raw.headers),

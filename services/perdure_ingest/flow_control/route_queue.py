@@ -6,7 +6,7 @@ from typing import Final
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import StartWorkflow, Verdict, to_token
+from perdure.contracts import EventVerdict, StartWorkflow, to_token
 from perdure.runtime.poller import Poller
 from perdure.values.window import Window
 from perdure_ingest.flow_control.batcher import Batcher
@@ -137,7 +137,7 @@ class RouteQueue:
                 await self._verdicts.publish_changes([replaced])
             return
 
-    async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> Verdict | None:
+    async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> EventVerdict | None:
         """Return the verdict on a start that is to be replaced, after that on the one that it replaced itself."""
         await self._verdicts.publish_changes(replaced_by(waiting))
         older = await read_start(waiting, self._bus)

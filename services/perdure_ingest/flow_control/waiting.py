@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header, header_value
-from perdure.contracts import StartWorkflow, Verdict, to_token
+from perdure.contracts import EventVerdict, StartWorkflow, to_token
 
 __all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start", "replaced_by"]
 
@@ -66,7 +66,7 @@ def key_token(subject: str) -> str:
     return subject.rsplit(".", 1)[-1]
 
 
-def encode_start(subject: str, start: StartWorkflow, replaced: Verdict | None = None) -> RawMessage:
+def encode_start(subject: str, start: StartWorkflow, replaced: EventVerdict | None = None) -> RawMessage:
     """Return a start as a message that waits under a subject; it keeps its message id and its trace.
 
     Args:
@@ -82,10 +82,10 @@ def encode_start(subject: str, start: StartWorkflow, replaced: Verdict | None = 
     return RawMessage(subject, start.model_dump_json().encode(), headers)
 
 
-def replaced_by(message: StoredMessage) -> list[Verdict]:
+def replaced_by(message: StoredMessage) -> list[EventVerdict]:
     """Return the verdict on the start that a waiting one replaced; nothing if it replaced none."""
     text = header(message.raw.headers, _REPLACED)
-    return [] if text is None else [Verdict.model_validate_json(unquote(text))]
+    return [] if text is None else [EventVerdict.model_validate_json(unquote(text))]
 
 
 async def read_start(message: StoredMessage, bus: Bus) -> StartWorkflow | None:

@@ -23,6 +23,7 @@ from perdure.contracts import (
     DeadLetterSettled,
     Decision,
     EventReference,
+    EventVerdict,
     Message,
     Notification,
     PoliciesRead,
@@ -32,7 +33,6 @@ from perdure.contracts import (
     RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
-    Verdict,
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
@@ -125,7 +125,7 @@ _messages: Final[tuple[Message, ...]] = (
     ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
-    Verdict(
+    EventVerdict(
         event_id="42",
         event_type="invoices.received",
         source="https://shop.example",

@@ -34,10 +34,10 @@ from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.contracts.verdicts import (
+    EventVerdict,
     Limit,
     OtherEvent,
     RouteVerdict,
-    Verdict,
     VerdictKind,
     fit_event_id,
     verdict_subject,
@@ -67,6 +67,7 @@ __all__ = [
     "Escalation",
     "Event",
     "EventReference",
+    "EventVerdict",
     "FormerClaim",
     "Limit",
     "Message",
@@ -87,7 +88,6 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
-    "Verdict",
     "VerdictKind",
     "Vote",
     "content_digest",

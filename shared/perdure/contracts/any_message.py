@@ -19,7 +19,7 @@ from perdure.contracts.decisions import Decision
 from perdure.contracts.notifications import Notification
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
-from perdure.contracts.verdicts import Verdict
+from perdure.contracts.verdicts import EventVerdict
 
 __all__ = ["AnyMessage"]
 
@@ -42,6 +42,6 @@ AnyMessage = Annotated[
     | Receipt
     | SignalWorkflow
     | StartWorkflow
-    | Verdict,
+    | EventVerdict,
     Field(discriminator="type"),
 ]

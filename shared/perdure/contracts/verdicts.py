@@ -10,7 +10,7 @@ from perdure.contracts.message import Message, Sha256
 from perdure.contracts.open_words import OPEN
 from perdure.contracts.subjects import to_token
 
-__all__ = ["Limit", "OtherEvent", "RouteVerdict", "Verdict", "VerdictKind", "fit_event_id", "verdict_subject"]
+__all__ = ["EventVerdict", "Limit", "OtherEvent", "RouteVerdict", "VerdictKind", "fit_event_id", "verdict_subject"]
 
 VerdictKind = Literal[
     "started",
@@ -91,7 +91,7 @@ class RouteVerdict(_Part):
         return f"{self.route}: {self.verdict}" + (f": {self.detail}" if self.detail else "")
 
 
-class Verdict(Message):
+class EventVerdict(Message):
     """What ingest made of one event, or what changed for one of its routes later.
 
     The first verdict of an event lists every route that names its type, but those with `verdicts: false`. A change

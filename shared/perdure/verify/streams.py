@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
-from perdure.contracts import DeadLetter, DeadLetterSettled, Progress, Verdict
+from perdure.contracts import DeadLetter, DeadLetterSettled, EventVerdict, Progress
 from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Judged, Published, RouteClaim, StreamEntry
 
@@ -155,7 +155,7 @@ class Streams:
 
     def _add_verdict(self, message: StreamMessage) -> None:
         try:
-            verdict = Verdict.model_validate_json(message.body)
+            verdict = EventVerdict.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no verdict, and its event has none
         claims = tuple(RouteClaim(it.route, it.verdict, it.workflow_id) for it in verdict.routes)

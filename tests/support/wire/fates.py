@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from perdure.bus import NatsBus, StoredMessage, decode
 from perdure.bus.views.event_verdicts import last_word
-from perdure.contracts import DeadLetter, Message, Receipt, SignalWorkflow, StartWorkflow, Verdict
+from perdure.contracts import DeadLetter, EventVerdict, Message, Receipt, SignalWorkflow, StartWorkflow
 
 __all__ = ["COMMAND", "Place", "fates", "without_fate"]
 
@@ -78,11 +78,11 @@ async def _sent(bus: NatsBus, after: Mapping[str, int]) -> AsyncIterator[StoredM
                 yield message
 
 
-async def _verdicts(bus: NatsBus) -> dict[int, list[Verdict]]:
+async def _verdicts(bus: NatsBus) -> dict[int, list[EventVerdict]]:
     """Return the verdicts on each event, by its sequence."""
-    found: dict[int, list[Verdict]] = defaultdict(list)
+    found: dict[int, list[EventVerdict]] = defaultdict(list)
     async for it in _messages(bus, "verdicts.>"):
-        if isinstance(it, Verdict):
+        if isinstance(it, EventVerdict):
             found[it.stream_sequence].append(it)
     return found
 
@@ -96,7 +96,7 @@ async def _routes_of_commands(bus: NatsBus) -> dict[int, set[str]]:
     return found
 
 
-def _is_as_judged(verdicts: list[Verdict], commands: set[str], *, is_dead: bool) -> bool:
+def _is_as_judged(verdicts: list[EventVerdict], commands: set[str], *, is_dead: bool) -> bool:
     """Return whether an event has a verdict, and became what the verdict claims."""
     routes = last_word(verdicts)
     is_refused = any(it.refused for it in verdicts)

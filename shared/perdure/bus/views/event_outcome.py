@@ -9,7 +9,7 @@ from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, place_id
-from perdure.bus.views.event_verdicts import EventVerdicts, event_verdicts
+from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import ENDINGS, DeadLetter, Event, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
@@ -64,7 +64,7 @@ async def event_outcome(
     )
 
 
-def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: EventVerdicts) -> EventState:
+def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVerdicts) -> EventState:
     kinds = [run.kind for run in runs]
     if refused is not None:
         return "dead_letter"
@@ -126,7 +126,7 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     return list(found.values())
 
 
-async def _runs_of_others(bus: Bus, verdicts: EventVerdicts, known: set[str]) -> list[EventRun]:
+async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
     """Return the runs that another event's command started for this one: of its batch, or of the same event before."""
     others = {it.workflow_id: it.verdict for it in verdicts.routes if it.verdict in _RUN_OF_ANOTHER and it.workflow_id}
     found = []

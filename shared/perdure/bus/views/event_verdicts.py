@@ -9,10 +9,10 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.events import PREFIX
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import RouteVerdict, Verdict, VerdictKind, verdict_subject
+from perdure.contracts import EventVerdict, RouteVerdict, VerdictKind, verdict_subject
 from perdure.errors import InvalidMessage
 
-__all__ = ["EventVerdicts", "event_verdicts", "last_word"]
+__all__ = ["RouteVerdicts", "event_verdicts", "last_word"]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages of VERDICTS after an event, for its first verdict
@@ -32,7 +32,7 @@ _RANK: Final[tuple[VerdictKind, ...]] = (  # what happened cannot be undone by w
 
 
 @dataclass(frozen=True, slots=True)
-class EventVerdicts:
+class RouteVerdicts:
     """The verdicts on one event by now.
 
     Attributes:
@@ -45,7 +45,7 @@ class EventVerdicts:
     is_whole: bool = False
 
 
-async def event_verdicts(bus: Bus, message: StoredMessage) -> EventVerdicts:
+async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
     """Return the verdicts on a stored event.
 
     Raises:
@@ -54,8 +54,8 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> EventVerdicts:
     subject = verdict_subject(message.raw.subject.removeprefix(PREFIX))
     oldest = await bus.first_since(subject, message.stored_at - _SKEW)
     if oldest is None:
-        return EventVerdicts()
-    found: list[Verdict] = []
+        return RouteVerdicts()
+    found: list[EventVerdict] = []
     end = oldest.sequence + _SEARCHED_FOR_CHANGES
     async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end)) as stored:
         async for it in stored:
@@ -67,10 +67,10 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> EventVerdicts:
             if not is_first_known and it.sequence > oldest.sequence + _SEARCHED:
                 break
     first = [verdict for verdict in found if not verdict.change]
-    return EventVerdicts(last_word(found), is_whole=bool(first) and not any(it.unreported for it in first))
+    return RouteVerdicts(last_word(found), is_whole=bool(first) and not any(it.unreported for it in first))
 
 
-def last_word(verdicts: Iterable[Verdict]) -> tuple[RouteVerdict, ...]:
+def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
     """Return the verdict of each route that counts, whatever the order of storage."""
     found: dict[str, RouteVerdict] = {}
     for route in (route for verdict in verdicts for route in verdict.routes):
@@ -84,9 +84,9 @@ def _rank(verdict: RouteVerdict) -> int:
     return _RANK.index(verdict.verdict) if verdict.verdict in _RANK else -1  # a newer service knows a newer word
 
 
-def _verdict(stored: StoredMessage) -> Verdict | None:
+def _verdict(stored: StoredMessage) -> EventVerdict | None:
     try:
         found = decode(stored.raw)
     except InvalidMessage:
         return None
-    return found if isinstance(found, Verdict) else None
+    return found if isinstance(found, EventVerdict) else None
