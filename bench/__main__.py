@@ -95,8 +95,7 @@ async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -
                 async with open_front_door(folder / "listing") as door:
                     found[Part.LISTING] = await measure_listing(door, counts[Part.LISTING])
             if Part.LONE in parts:
-                async with open_front_door(folder / "lone") as door:
-                    found[Part.LONE] = await measure_lone(door, counts[Part.LONE])
+                found[Part.LONE] = await measure_lone(folder / "lone", counts[Part.LONE])
     return Report(found)
 
 

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ import yaml
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from bench.slow_wire import slow_wire
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, http_ready
 from perdure.local.servers import nats_program
@@ -52,27 +53,36 @@ class FrontDoor:
 
 
 @asynccontextmanager
-async def open_front_door(folder: Path) -> AsyncIterator[FrontDoor]:
-    """Run nats-server and ingest in a new folder for as long as the block lasts."""
+async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[FrontDoor]:
+    """Run nats-server and ingest in a new folder for as long as the block lasts.
+
+    Args:
+        folder: The folder.
+        delay: Seconds that each byte takes between the two, in each direction.
+    """
     folder.mkdir()
     configuration = folder / "perdure.yaml"
     configuration.write_text(yaml.safe_dump(_CONFIGURATION))
     ports = choose_ports({"nats": 0, "nats_monitor": 0, "ingest": 0}, remembered={}, requested={})
     server = f"nats://127.0.0.1:{ports['nats']}"
     where = f"http://127.0.0.1:{ports['ingest']}"
-    ingest = Program(
-        "ingest",
-        [sys.executable, "-m", "perdure_ingest"],
-        where,
-        http_ready(f"{where}/readyz"),
-        {
-            "PERDURE_CONFIG": str(configuration),
-            "PERDURE_STATE": str(folder),
-            "PERDURE_NATS__SERVERS": json.dumps([server]),
-            "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
-        },
-    )
-    async with supervised([nats_program(folder, ports), ingest], folder / "logs", lambda _: None) as supervisor:
+    async with AsyncExitStack() as stack:
+        seen = await stack.enter_async_context(slow_wire(server, delay)) if delay else server
+        ingest = Program(
+            "ingest",
+            [sys.executable, "-m", "perdure_ingest"],
+            where,
+            http_ready(f"{where}/readyz"),
+            {
+                "PERDURE_CONFIG": str(configuration),
+                "PERDURE_STATE": str(folder),
+                "PERDURE_NATS__SERVERS": json.dumps([seen]),
+                "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
+            },
+        )
+        supervisor = await stack.enter_async_context(
+            supervised([nats_program(folder, ports), ingest], folder / "logs", lambda _: None)
+        )
         client = await nats.connect(server)
         try:
             yield FrontDoor(server, client, client.jetstream(), psutil.Process(supervisor.pid("ingest")))

@@ -113,7 +113,7 @@ def _facts(event: str, kinds: tuple[ProgressKind, ...]) -> list[Progress]:
     return [
         Progress(
             workflow="Bench",
-            workflow_id=f"Bench-{event}",
+            workflow_id=f"Bench~{event}",
             run_id=run_id,
             sequence=sequence,
             kind=kind,

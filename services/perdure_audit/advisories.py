@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
-from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.bus import Bus, StoredMessage
 from perdure.bus.dead_letter import original_content, publish_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
 from perdure.bus.jetstream.delivery import DEAD_LETTERED
@@ -55,9 +55,9 @@ class Advisories:
         if advisory.reason == DEAD_LETTERED:
             return
         original = await self._bus.get(advisory.stream, advisory.stream_seq)
-        dead_letter = to_dead_letter(advisory, None if original is None else original.raw, message)
+        dead_letter = to_dead_letter(advisory, original, message)
         message_id, known_ids = header_value(dead_letter.message_id), await self._known_ids(dead_letter)
-        if message_id not in known_ids:
+        if not any(known == message_id or known.startswith(f"{message_id}.") for known in known_ids):
             await publish_dead_letter(self._bus, dead_letter)
             known_ids.add(message_id)
 
@@ -81,7 +81,7 @@ def read_advisory(body: bytes) -> Advisory:
         raise InvalidMessage("bad_message", f"This is no advisory of JetStream's: {describe_errors(error)}") from error
 
 
-def to_dead_letter(advisory: Advisory, original: RawMessage | None, message: StoredMessage) -> DeadLetter:
+def to_dead_letter(advisory: Advisory, original: StoredMessage | None, message: StoredMessage) -> DeadLetter:
     """Return the dead letter for an advisory.
 
     Args:
@@ -93,11 +93,12 @@ def to_dead_letter(advisory: Advisory, original: RawMessage | None, message: Sto
         service=advisory.consumer,
         reason=_reason(advisory),
         detail=_detail(advisory, original),
-        original_subject=original.subject if original is not None else "",
+        original_subject=original.raw.subject if original is not None else "",
         stream=advisory.stream,
         stream_sequence=advisory.stream_seq,
         deliveries=advisory.deliveries,
-        **({} if original is None else original_content(original)),
+        stored_at=None if original is None else original.stored_at,
+        **({} if original is None else original_content(original.raw)),
         at=message.stored_at,
     )
 
@@ -106,7 +107,7 @@ def _reason(advisory: Advisory) -> Reason:
     return "terminated" if advisory.type.endswith("terminated") else "max_deliveries"
 
 
-def _detail(advisory: Advisory, original: RawMessage | None) -> str:
+def _detail(advisory: Advisory, original: StoredMessage | None) -> str:
     consumer = f"The consumer {advisory.consumer} of {advisory.stream}"
     if _reason(advisory) == "terminated":
         because = f" ({advisory.reason})" if advisory.reason else ""

@@ -16,11 +16,12 @@ __all__ = ["filters"]
 
 Position = Callable[..., ColumnElement[int]]
 
+_PLACE: Final = re.compile(r"EVENTS\.(\d{1,18})(\.\d+)?", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")  # neither JSON nor a header escapes these
 
 
 def filters(query: AuditRecordsQuery, position: Position) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of a query; those of ``event`` let more through than it means, see ``event_of``.
+    """Yield the conditions of a query; those of ``event`` let more through than it means, see ``is_about``.
 
     Args:
         query: The query.
@@ -69,5 +70,5 @@ def _may_be(event: str, position: Position) -> ColumnElement[bool]:
     """Return whether a message of EVENTS contains the longest plain part of the id, or has the id by its place."""
     row, part = records.c, max(_PLAIN.findall(event), key=len, default="")
     in_headers = cast(row.headers, String).contains(part, autoescape=True)
-    by_place = "EVENTS." + cast(row.sequence, String) == event
-    return or_(by_place, in_headers, position(row.body, part.encode()) > 0)
+    by_place = [] if (place := _PLACE.fullmatch(event)) is None else [row.sequence == int(place[1])]
+    return or_(*by_place, in_headers, position(row.body, part.encode()) > 0)

@@ -1,8 +1,13 @@
 """The table of recorded messages, on SQLite and PostgreSQL."""
 
+from typing import Final
+
 from sqlalchemy import JSON, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-__all__ = ["metadata", "records"]
+__all__ = ["KEY", "metadata", "records"]
+
+KEY: Final = ("stream", "sequence", "said_at")
+"""What names one message."""
 
 metadata = MetaData()
 records = Table(
@@ -16,6 +21,6 @@ records = Table(
     Column("heard_at", DateTime(timezone=True), nullable=False),
     Column("headers", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    UniqueConstraint("stream", "sequence"),
+    UniqueConstraint(*KEY),
     sqlite_autoincrement=True,  # a deleted last row must not give its number to the next one
 )

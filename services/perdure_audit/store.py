@@ -1,26 +1,34 @@
 """The audit record on disk: an append-only table, one row a message."""
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, RowMapping
 from sqlalchemy.exc import DataError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from perdure.bus import StoredMessage
 from perdure.bus.limits import LARGEST_REPLY
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
-from perdure_audit.event_messages import event_of
+from perdure_audit.event_messages import is_about
 from perdure_audit.filters import filters
-from perdure_audit.records import metadata, records
+from perdure_audit.migration import create_or_migrate
+from perdure_audit.records import KEY, records
 
 __all__ = ["Store", "open_store"]
+
+
+_CONTENT: Final = ("subject", "headers", "body")
+
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -31,14 +39,14 @@ class Store:
         # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
         on_postgresql = engine.dialect.name == "postgresql"
         dialect = postgresql if on_postgresql else sqlite
-        self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=["stream", "sequence"])
+        self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=KEY).returning(records.c.position)
         self._position = func.pg_catalog.position if on_postgresql else func.instr
 
     async def add(self, messages: Sequence[StoredMessage]) -> None:
         """Add messages in one transaction; a message that is already there is not added again.
 
         Raises:
-            InvalidMessage: The database never accepts one of them.
+            InvalidMessage: The database never accepts one of them, or holds other content under its place and time.
             Unavailable: The database cannot be written right now.
         """
         now = datetime.now(UTC)
@@ -56,7 +64,9 @@ class Store:
         ]
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(self._insert, rows)
+                added = (await connection.execute(self._insert, rows)).all()
+                if len(added) < len(rows):
+                    await _refuse_other_content(connection, rows)
         except (SQLAlchemyError, OSError) as error:  # some drivers do not wrap a refused connection
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
             if isinstance(error, DataError):
@@ -80,7 +90,7 @@ class Store:
         async with self._engine.connect() as connection, connection.stream(rows) as result:
             async for row in result.mappings():
                 record = _record(row)
-                if query.event is not None and event_of(record) != query.event:
+                if query.event is not None and not is_about(record, query.event):
                     continue
                 fitting, size = _fitting(record)
                 room -= size
@@ -105,10 +115,22 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         async with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
                 await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            await connection.run_sync(metadata.create_all)
+            await connection.run_sync(create_or_migrate)
         yield Store(engine)
     finally:
         await engine.dispose()
+
+
+async def _refuse_other_content(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Raise if a record has other content than a message that claims its place and time."""
+    for row in rows:
+        same_key = and_(*(records.c[name] == row[name] for name in KEY))
+        found = (await connection.execute(select(records).where(same_key))).mappings().one()
+        if differing := [name for name in _CONTENT if found[name] != row[name]]:
+            place = f"{row['stream']} {row['sequence']} of {row['said_at'].isoformat()}"
+            problem = f"the audit record of {place}, position {found['position']}, has another {differing[0]}"
+            _log.error("%s: either the record or the stream was changed", problem)
+            raise InvalidMessage("record_differs", f"{problem[0].upper()}{problem[1:]}.")
 
 
 def _record(row: RowMapping) -> AuditRecord:

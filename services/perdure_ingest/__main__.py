@@ -15,15 +15,17 @@ from perdure_ingest.app import create_app
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
+from perdure_ingest.verdict_log import VerdictLog
 
 
 @asynccontextmanager
 async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
-    queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger)
+    verdicts = VerdictLog(bus, rules)
+    queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger, verdicts=verdicts)
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues, [outcome_responder(bus, ledger, rules)])
+        yield create_app(settings, rules, queues, verdicts, [outcome_responder(bus, ledger, rules)])
 
 
 if __name__ == "__main__":

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from perdure.bus.resend import resend_number
 from perdure.config.routes import Route
-from perdure.contracts import Event, EventReference, RunOptions, SignalWorkflow, StartWorkflow
+from perdure.contracts import (
+    Event,
+    EventReference,
+    FormerClaim,
+    RunOptions,
+    SignalWorkflow,
+    StartWorkflow,
+    former_signal_claim,
+)
 from perdure.errors import InvalidMessage
 from perdure.values.flow_key import fit_key
+from perdure.values.run_id import former_run_id
 from perdure_ingest.evaluation import Evaluation, Stage
-from perdure_ingest.identity import event_digest
+from perdure_ingest.identity import event_digest, former_digest, former_id
 from perdure_ingest.rules import Rule
 from perdure_ingest.variables import Arrival, EventVariables
 
-__all__ = ["Admission", "Admitted", "admit", "decide"]
+__all__ = ["Admission", "Admitted", "decide"]
 
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
@@ -33,7 +43,7 @@ class Admission:
     Attributes:
         evaluations: One for each route, in order.
         admitted: The commands; none if the event is refused.
-        refusal: Why the event becomes a dead letter: no route matches, or one that does cannot take it. Of several
+        refusal: Why the event becomes a dead letter: no route names its type, or one that takes it cannot. Of several
             refusals, the one of the earliest stage counts, then the one of the first route.
         refused_by: The route that cannot take it.
     """
@@ -42,18 +52,6 @@ class Admission:
     admitted: Sequence[Admitted] = ()
     refusal: InvalidMessage | None = None
     refused_by: str | None = None
-
-
-def admit(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Sequence[Admitted]:
-    """Return one command for each rule that matches; all of them, or none.
-
-    Raises:
-        InvalidMessage: The event is refused; see ``Admission.refusal``.
-    """
-    admission = decide(event, arrival, rules=rules)
-    if admission.refusal is not None:
-        raise admission.refusal
-    return admission.admitted
 
 
 def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admission:
@@ -69,7 +67,7 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
         for rule, evaluation in zip(rules, evaluations, strict=True)
         if evaluation.matched
     ]
-    if not admitted:
+    if not any(it.named for it in evaluations):
         known = ", ".join(sorted({rule.route.on for rule in rules})) or "none"
         none = InvalidMessage("no_route", f"No route takes {event.type}; routes are for: {known}")
         return Admission(evaluations, refusal=none)
@@ -78,8 +76,12 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
 
 def _command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
     event = variables.event
-    reference = EventReference(**event.model_dump(exclude={"data"}), stream_sequence=variables.arrival.stream_sequence)
-    digest = event_digest(event.id, event.type, event.data)
+    reference = EventReference(
+        **event.model_dump(exclude={"data"}),
+        stream_sequence=variables.arrival.stream_sequence,
+        resend=resend_number(variables.arrival.headers),
+    )
+    digest = event_digest(event)
     options = RunOptions(
         task_queue=route.task_queue,
         priority=evaluation.priority,
@@ -97,6 +99,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
             input=evaluation.input,
             options=options,
             key=fit_key(evaluation.key) if evaluation.key else None,
+            former=_former_claim(route, variables, evaluation),
         )
     both = route.signal_with_start
     return SignalWorkflow(
@@ -109,4 +112,14 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
         workflow=both.start if both else None,
         input=evaluation.start_input,
         options=options,
+        former=_former_claim(route, variables, evaluation),
     )
+
+
+def _former_claim(route: Route, variables: EventVariables, evaluation: Evaluation) -> FormerClaim:
+    id_, since = former_id(variables.event, variables.arrival)
+    if route.start is None:
+        claim = former_signal_claim(route.label, id_)
+    else:
+        claim = evaluation.workflow_id if route.workflow_id else former_run_id(route.label, id_)
+    return FormerClaim(claim=claim, event_id=id_, digest=former_digest(variables.event, id_), since=since)

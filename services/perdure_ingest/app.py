@@ -1,29 +1,26 @@
-"""The ingest app: subscribes to events and dead letters, and publishes commands."""
+"""The ingest app: subscribes to events and dead letters, and publishes commands and verdicts."""
 
 from collections.abc import Sequence
 
-from perdure.bus import StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.config.settings import Settings
-from perdure_ingest.admission import admit
+from perdure_ingest.acceptance import Acceptance
 from perdure_ingest.flow_control import RouteQueues
-from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["create_app"]
 
 
 def create_app(
-    settings: Settings, rules: tuple[Rule, ...], queues: RouteQueues, responders: Sequence[Responder] = ()
+    settings: Settings,
+    rules: tuple[Rule, ...],
+    queues: RouteQueues,
+    verdicts: VerdictLog,
+    responders: Sequence[Responder] = (),
 ) -> App:
     """Build the service; nothing connects until the app is run."""
-    limit = settings.ingest.max_payload_bytes
-
-    async def accept(message: StoredMessage) -> None:
-        event, arrival = receive(message, max_payload_bytes=limit)
-        for admitted in admit(event, arrival, rules=rules):
-            await queues.submit(admitted)
-
-    # A redelivered event repeats nothing: commands have message ids, and the start ledger keeps them for longer.
-    subscriptions = [Subscription("EVENTS", accept), Subscription("DLQ", queues.free_slot, traced=False)]
-    return App("ingest", subscriptions, responders)
+    acceptance = Acceptance(rules, queues, verdicts, max_payload_bytes=settings.ingest.max_payload_bytes)
+    events = Subscription("EVENTS", acceptance.accept)
+    dead_letters = Subscription("DLQ", queues.free_slot, traced=False)
+    return App("ingest", [events, dead_letters], responders)

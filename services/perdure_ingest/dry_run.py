@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from perdure.bus import RawMessage, StoredMessage, write_event
 from perdure.bus.envelope import describe_errors
 from perdure.config.loader import load_settings
-from perdure.config.routes import Route
-from perdure.contracts import Event, Reason
+from perdure.contracts import Event, Reason, RouteVerdict, VerdictKind
 from perdure.errors import InvalidMessage, SetupError
-from perdure_ingest.admission import Admission, decide
+from perdure_ingest.admission import decide
 from perdure_ingest.evaluation import Evaluation
 from perdure_ingest.reception import receive
+from perdure_ingest.route_verdicts import route_verdicts
 from perdure_ingest.rules import Rule, compile_rules
 
 __all__ = ["RouteOutcome", "TrialEvent", "try_event"]
@@ -60,6 +60,7 @@ class RouteOutcome(BaseModel):
         route: Its name; None if the event is refused before any route sees it.
         takes: Whether the event becomes the command.
         why: Why not, or what would happen.
+        verdict: What ingest would publish on ``verdicts.<type>``; None if the route does not name the type.
         reason: The reason of the dead letter that the event would become because of this route.
         command: The command that ingest would publish.
     """
@@ -69,6 +70,7 @@ class RouteOutcome(BaseModel):
     route: str | None
     takes: bool
     why: str
+    verdict: VerdictKind | None = None
     reason: Reason | None = None
     command: JsonValue = None
 
@@ -86,32 +88,22 @@ def try_event(
     commands: dict[str, JsonValue] = {
         it.evaluation.route: it.command.model_dump(mode="json") for it in admission.admitted
     }
-    for rule, evaluation in zip(rules, admission.evaluations, strict=True):
-        yield _outcome(rule.route, evaluation, admission, commands.get(rule.name))
+    verdicts = {it.route: it for it in route_verdicts(rules, admission)}
+    for evaluation in admission.evaluations:
+        yield _outcome(evaluation, verdicts.get(evaluation.route), commands.get(evaluation.route))
 
 
-def _outcome(route: Route, evaluation: Evaluation, admission: Admission, command: JsonValue) -> RouteOutcome:
-    name, refusal = evaluation.route, evaluation.refusal
-    if refusal is not None:
-        return RouteOutcome(route=name, takes=False, why=refusal.detail, reason=refusal.reason)
-    if not evaluation.matched:
-        return RouteOutcome(route=name, takes=False, why=evaluation.reason)
-    if admission.refused_by is not None:
-        why = (
-            f"{_action(route, would=True)}, but the event becomes a dead letter because of route {admission.refused_by}"
-        )
-        return RouteOutcome(route=name, takes=False, why=why)
-    why = _action(route)
-    if route.flow is not None or route.window is not None:
-        why += f", after its flow control{f' (key {evaluation.key})' if evaluation.key else ''}"
-    return RouteOutcome(route=name, takes=True, why=why, command=command)
-
-
-def _action(route: Route, *, would: bool = False) -> str:
-    starts, signals = ("would start", "would signal") if would else ("starts", "signals")
-    if both := route.signal_with_start:
-        return f"{signals} {both.signal}, and {starts} {both.start} if it is not open"
-    return f"{starts} {route.start}" if route.start else f"{signals} {route.signal}"
+def _outcome(evaluation: Evaluation, verdict: RouteVerdict | None, command: JsonValue) -> RouteOutcome:
+    if verdict is None:
+        return RouteOutcome(route=evaluation.route, takes=False, why=evaluation.reason)
+    return RouteOutcome(
+        route=evaluation.route,
+        takes=command is not None,
+        why=verdict.detail,
+        verdict=verdict.verdict,
+        reason=None if evaluation.refusal is None else evaluation.refusal.reason,
+        command=command,
+    )
 
 
 def _main() -> None:

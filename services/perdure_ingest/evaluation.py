@@ -36,6 +36,7 @@ class Evaluation:
     Attributes:
         route: The route's name.
         matched: Whether the event is for the route.
+        named: Whether the route's `on` names the event's type.
         reason: Why it is not: the `on` that did not match, or the false part of `when` with the values it read.
         refusal: Why the route cannot take the event. The fields below then hold nothing.
         workflow_id: The run to start or to signal.
@@ -49,6 +50,7 @@ class Evaluation:
 
     route: str
     matched: bool
+    named: bool = True
     reason: str = ""
     refusal: Refusal | None = None
     workflow_id: str = ""

@@ -1,26 +1,37 @@
-"""Workflow ids and digests that are the same for every delivery of an event."""
+"""What makes two deliveries one event: today, and in 0.1, whose claims the start ledger still holds."""
 
 import json
+from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
-__all__ = ["event_digest", "fit_workflow_id", "workflow_id"]
+from perdure.contracts import Event
+from perdure.values.run_id import BARE_SOURCE, place_of
+from perdure_ingest.variables import Arrival
 
-_LONGEST_ID: Final = 200  # characters; Temporal's own limit is 1000 bytes (`limit.maxIDLength`)
-
-
-def workflow_id(route: str, event_id: str) -> str:
-    """Return the id of the run that a route starts for an event: ``<route>-<event id>``, of bounded length."""
-    return fit_workflow_id(f"{route}-{event_id}")
+__all__ = ["event_digest", "former_digest", "former_id", "json_digest"]
 
 
-def fit_workflow_id(text: str) -> str:
-    """Return an id of at most 200 characters: a longer text is cut, and its SHA-256 appended."""
-    if len(text) <= _LONGEST_ID:
-        return text
-    return f"{text[: _LONGEST_ID - 65]}-{sha256(text.encode()).hexdigest()}"
+def event_digest(event: Event) -> str:
+    """Return the SHA-256 of an event's id, source, type and data, in hex."""
+    return json_digest(event.id, event.source, event.type, event.data)
 
 
-def event_digest(*parts: Any) -> str:
+def former_digest(event: Event, id_: str) -> str:
+    """Return the digest of 0.1, which left the source out, under the id that the event had there."""
+    return json_digest(id_, event.type, event.data)
+
+
+def former_id(event: Event, arrival: Arrival) -> tuple[str, datetime | None]:
+    """Return the id that the event had in 0.1, and since when (UTC) it names this event; None for ever.
+
+    An event without an id of its own was ``EVENTS.<sequence>``, as others before the stream was made anew.
+    """
+    if event.source == BARE_SOURCE and event.id == place_of("EVENTS", arrival.stream_sequence, arrival.stored_at):
+        return place_of("EVENTS", arrival.stream_sequence, None), arrival.stored_at
+    return event.id, None
+
+
+def json_digest(*parts: Any) -> str:
     """Return the SHA-256 of JSON values, in hex."""
     return sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -15,8 +15,9 @@ from perdure.bus.views.event_runs import event_at, event_in, find_event
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
+from perdure.values.run_id import default_run_id, former_run_id
 from perdure.values.short_code import run_word
-from perdure_ingest.identity import event_digest, workflow_id
+from perdure_ingest.identity import event_digest, former_digest
 from perdure_ingest.rules import Rule
 
 __all__ = ["outcome_responder"]
@@ -28,9 +29,12 @@ def outcome_responder(bus: Bus, ledger: StartLedger, rules: Sequence[Rule]) -> R
     """Return the responder to ``EventQuery`` requests."""
 
     async def runs_before(event: Event) -> list[str]:
-        digest = event_digest(event.id, event.type, event.data)
-        runs = [workflow_id(rule.name, event.id) for rule in rules]
-        return [run for run in runs if await ledger.digest_of(run) == digest]
+        digest, former = event_digest(event), former_digest(event, event.id)
+        claims = [
+            *((default_run_id(rule.name, event.id, event.source), digest) for rule in rules),
+            *((former_run_id(rule.name, event.id), former) for rule in rules),
+        ]
+        return [run for run, digest in claims if await ledger.digest_of(run) == digest]
 
     async def respond(request: RawMessage) -> bytes:
         type_ = request.subject.removeprefix(f"{EVENT_OUTCOME}.")
@@ -73,4 +77,5 @@ def _encode(outcome: EventOutcome) -> bytes:
         )
         for run in outcome.runs
     ]
-    return outcome.model_copy(update={"runs": tuple(runs)}).model_dump_json().encode()
+    verdicts = tuple(it.model_copy(update={"detail": ""}) for it in outcome.verdicts)
+    return outcome.model_copy(update={"runs": tuple(runs), "verdicts": verdicts}).model_dump_json().encode()

@@ -12,10 +12,10 @@ from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage, SetupError
+from perdure.values.run_id import SEPARATOR, default_run_id, fit_run_id
 from perdure_ingest.condition import Condition
 from perdure_ingest.evaluation import Evaluation, Refusal, Stage
 from perdure_ingest.expressions import Expression
-from perdure_ingest.identity import fit_workflow_id, workflow_id
 from perdure_ingest.instants import read_instant
 from perdure_ingest.plain_text import plain_text
 from perdure_ingest.schemas import load_check
@@ -66,7 +66,7 @@ class Rule:
         event = variables.event
         if not matches(self.route.on, event.type):
             reason = f"`on: {self.route.on}` does not match {event.type}"
-            return Evaluation(self.name, matched=False, reason=reason)
+            return Evaluation(self.name, matched=False, named=False, reason=reason)
         stage: Stage = "condition"
         try:
             if self._condition is not None and (mismatch := self._condition.mismatch(variables)):
@@ -97,11 +97,13 @@ class Rule:
 
     def _run_id(self, variables: EventVariables) -> str:
         if self._workflow_id is None:
-            return workflow_id(self.name, variables.event.id)
+            return default_run_id(self.name, variables.event.id, variables.event.source)
         text = self._workflow_id.fill(variables)
         if not text:
             raise self._workflow_id.refusal("is empty for this event, and a run needs an id")
-        return fit_workflow_id(text)
+        if SEPARATOR in text and self.route.workflow is not None:
+            raise self._workflow_id.refusal(f"gives {text}: a {SEPARATOR} is for the ids that routes give by default")
+        return fit_run_id(text)
 
     def _key_value(self, variables: EventVariables) -> str:
         if self._key is None:

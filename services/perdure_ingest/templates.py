@@ -39,7 +39,7 @@ class Template:
         """Replace each field by its value.
 
         Raises:
-            InvalidMessage: The event has no such field, or it holds null, a list or an object.
+            InvalidMessage: The event has no such field, or it holds null, empty text, a list or an object.
         """
         return _FIELD.sub(lambda field: self._look_up(variables, field[1].strip()), self._text)
 
@@ -56,9 +56,12 @@ class Template:
                 )
             value = value[part]
         try:
-            return plain_text(value)
+            text = plain_text(value)
         except ValueError as error:
             raise self.refusal(f"needs text, a number, true or false, but {path} is {error}") from error
+        if not text:
+            raise self.refusal(f"needs text, a number, true or false, but {path} is empty")
+        return text
 
 
 def _problem(path: str) -> str:

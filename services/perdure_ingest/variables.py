@@ -23,7 +23,7 @@ class Arrival:
     Attributes:
         stream_sequence: Its sequence in EVENTS.
         stored_at: When NATS stored it (UTC).
-        headers: The message's headers, unchanged.
+        headers: The message's headers, unchanged, and a structured event's attributes as binary mode has them.
     """
 
     stream_sequence: int

@@ -11,11 +11,12 @@ from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.values.run_id import place_of
 from perdure_orchestrator.decision_bridge import DecisionBridge
 from perdure_orchestrator.expected_runs import ExpectedRuns
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.input_check import refuse_unreadable_input
-from perdure_orchestrator.parsing import place_of, read_signal, refuse_reserved
+from perdure_orchestrator.parsing import read_signal, refuse_reserved
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.run_client import RunClient, never_began, translated
 
@@ -75,10 +76,12 @@ class Bridge:
     async def signal(self, message: StoredMessage) -> None:
         """Hand a signal to its run: ``signals.<workflow id>.<signal>``; the body is its argument, or empty."""
         signal = read_signal(message)
-        await self._signal(signal.workflow_id, signal.name, signal.argument, message, request_id=place_of(message))
+        request_id = place_of(message.stream, message.sequence, message.stored_at)
+        await self._signal(signal.workflow_id, signal.name, signal.argument, message, request_id=request_id)
 
     async def _start(self, start: StartWorkflow) -> None:
         self._expect_workflow(start.workflow, start.input, start.options.task_queue)
+        start = await self._ledger.as_claimed(start)
         if await self._ledger.claim(start) is Claim.DONE:
             return  # this event started this run before
         try:
@@ -89,6 +92,7 @@ class Bridge:
 
     async def _signal_once(self, command: SignalWorkflow, message: StoredMessage) -> None:
         refuse_reserved(command.signal)
+        command = await self._ledger.as_claimed(command)
         claim = await self._ledger.claim(command)
         if claim is Claim.DONE:
             return

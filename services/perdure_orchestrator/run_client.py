@@ -16,11 +16,11 @@ from temporalio.converter import PayloadConverter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.bus.views.start_ledger import duplicate_id, run_exists
+from perdure.bus.views.start_ledger import by_another_event, duplicate_id, run_exists
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO
+from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, SOURCE_MEMO
 
 __all__ = ["RunClient", "is_no_run", "never_began", "translated"]
 
@@ -65,10 +65,14 @@ class RunClient:
     async def _refuse_other_event(self, start: StartWorkflow) -> None:
         run = await self._client.get_workflow_handle(start.workflow_id).describe()
         event_id = await run.memo_value(EVENT_MEMO, None, type_hint=str)
-        digest = await run.memo_value(DIGEST_MEMO, None, type_hint=str)  # runs of 0.1 have none
-        if event_id != start.event.id:
-            raise run_exists(start, "by no event" if event_id is None else f"by another event, {event_id}")
-        if digest not in {None, start.digest}:
+        source = await run.memo_value(SOURCE_MEMO, None, type_hint=str)  # runs of 0.1 have none
+        digest = await run.memo_value(DIGEST_MEMO, None, type_hint=str)  # nor this
+        if event_id is None:
+            raise run_exists(start, "by no event")
+        if event_id != start.event.id or source not in {None, start.event.source}:
+            raise run_exists(start, by_another_event(start, event_id, source))
+        former = None if source is not None or start.former is None else start.former.digest
+        if digest not in {None, start.digest, former}:
             raise duplicate_id(start, f"for the run {start.workflow_id}, with other data")
 
     async def signal(self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, *, request_id: str) -> None:
@@ -173,6 +177,7 @@ def _memo(start: StartWorkflow) -> dict[str, str]:
     return {
         EVENT_MEMO: start.event.id,
         DIGEST_MEMO: start.digest,
+        **({} if start.former is None else {SOURCE_MEMO: start.event.source}),
         **({} if start.key is None else {KEY_MEMO: start.key}),
     }
 

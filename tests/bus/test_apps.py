@@ -7,7 +7,7 @@ from perdure.bus import MemoryBus, RawMessage
 from perdure.config.routes import Route
 from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
-from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.contracts import DeadLetter, EventVerdict, StartWorkflow
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
@@ -26,9 +26,10 @@ async def test_ingest_turns_a_bare_event_into_a_command() -> None:
 
     assert await deliver_all(create_ingest(SETTINGS, bus), bus) == ["ack"]
 
-    (command,) = bus.published
+    command, verdict = bus.published
     assert isinstance(command, StartWorkflow)
-    assert (command.workflow_id, command.input) == ("DocumentAnalysis-EVENTS.1", {"path": "a.md"})
+    assert isinstance(verdict, EventVerdict)
+    assert (command.workflow_id, command.input) == (f"DocumentAnalysis~{command.event.id}", {"path": "a.md"})
 
 
 async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:
@@ -39,7 +40,7 @@ async def test_an_event_that_is_delivered_twice_becomes_one_command() -> None:
     await deliver_all(app, bus)
     await deliver_all(app, bus)
 
-    assert len(bus.published) == 1
+    assert [type(it) for it in bus.published] == [StartWorkflow, EventVerdict]
 
 
 async def test_ingest_dead_letters_events_that_it_cannot_take() -> None:

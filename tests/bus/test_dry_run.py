@@ -1,4 +1,4 @@
-"""`perdure routes check` and the ingest app make the same of every event."""
+"""`perdure routes check` and the ingest app make the same of every event, verdicts included."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from perdure.bus import MemoryBus
 from perdure.config.routes import Route
 from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
-from perdure.contracts import DeadLetter, SignalWorkflow, StartWorkflow
+from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow
 from perdure_ingest.dry_run import RouteOutcome, TrialEvent, try_event
 from perdure_ingest.rules import compile_rules
 from tests.support.app_delivery import deliver_all
@@ -89,6 +89,15 @@ def test_the_dry_run_agrees_with_ingest(trial: TrialEvent, configured: list[dict
     taken: list[RouteOutcome] = [it for it in outcomes if it.takes]
     assert [without_clock(it.command, now) for it in taken] == [without_clock(it, now) for it in commands]
     assert not (taken and dead)
-    if not taken:
+    if not taken and (refusals or not any(it.verdict for it in outcomes)):
         ((reason, detail),) = dead
         assert (reason, detail) in refusals if refusals else reason == "no_route"
+    else:
+        assert not dead
+    (verdict,) = [it for it in found if isinstance(it, EventVerdict)]
+    assert verdict.refused == (dead[0][0] if dead else None)
+    if outcomes and outcomes[0].route is None:
+        assert {(it.verdict, it.reason) for it in verdict.routes} <= {("refused", verdict.refused)}
+    else:
+        judged = [(it.route, it.verdict, it.detail) for it in verdict.routes]
+        assert judged == [(it.route, it.verdict, it.why) for it in outcomes if it.verdict]

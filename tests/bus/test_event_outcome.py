@@ -8,23 +8,30 @@ import pytest
 
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, write_event
 from perdure.bus.views.event_runs import find_event
+from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.contracts import (
     DeadLetter,
     Event,
     EventReference,
+    EventVerdict,
+    OtherEvent,
     Progress,
     ProgressKind,
+    RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
+    VerdictKind,
 )
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome
+from perdure.values.run_id import default_run_id
 from perdure_ingest.identity import event_digest
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
 
 TYPE = "word.sent"
+RUN = default_run_id("R", "42", "test")
 RULES = compile_rules([Route(name="R", on=TYPE, start="W")])
 
 
@@ -164,15 +171,93 @@ async def test_a_second_event_of_the_id_never_gets_the_result_of_the_first(asked
 async def test_a_repetition_has_the_run_of_the_first_and_other_data_under_its_id_has_not(asked: Asked) -> None:
     """Long after the first: EVENTS stores it again, COMMANDS not, or not yet."""
     first = await asked.publish(data=1)
-    started = await asked.start(first, "R-42")
-    await asked.ledger.claim(started.model_copy(update={"digest": event_digest("42", TYPE, 1)}))
-    await asked.tell("completed", run="R-42", result="of 1")
+    started, digest = await asked.start(first, RUN), event_digest(Event(id="42", type=TYPE, source="test", data=1))
+    await asked.ledger.claim(started.model_copy(update={"digest": digest}))
+    await asked.tell("completed", run=RUN, result="of 1")
     again, other = await asked.publish(data=1), await asked.publish(data=2)
 
     repeated, new = [await asked.ask(id="42", stream_sequence=sequence) for sequence in (again, other)]
 
-    assert [(run.workflow_id, run.result) for run in repeated.runs] == [("R-42", "of 1")]
+    assert [(run.workflow_id, run.result) for run in repeated.runs] == [(RUN, "of 1")]
     assert (new.state, new.runs) == ("accepted", ())
+
+
+def about(sequence: int, *routes: RouteVerdict, change: bool = False, unreported: int = 0) -> EventVerdict:
+    return EventVerdict(
+        event_id="42",
+        event_type=TYPE,
+        stream_sequence=sequence,
+        rules="a" * 64,
+        routes=routes,
+        change=change,
+        unreported=unreported,
+    )
+
+
+def judged(verdict: VerdictKind, route: str = "R", **fields: Any) -> RouteVerdict:
+    return RouteVerdict(route=route, verdict=verdict, **fields)
+
+
+async def test_an_event_that_no_route_runs_is_settled_and_says_why(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.bus.publish(about(sequence, judged("no_match", detail="x is false"), judged("held", "S")))
+    waiting = await asked.state()
+    await asked.bus.publish(about(sequence, judged("skipped", "S", workflow_id="busy"), change=True))
+
+    outcome = await asked.ask(id="42")
+
+    assert (waiting, outcome.state, outcome.is_settled) == ("accepted", "no_run", True)
+    assert [(it.route, it.verdict) for it in outcome.verdicts] == [("R", "no_match"), ("S", "skipped")]
+    with pytest.raises(NoRun, match=r"R: no_match: x is false; S: skipped"):
+        await find_run(asked.bus, "42")
+
+
+async def test_a_route_without_verdicts_leaves_open_whether_a_run_comes(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.bus.publish(about(sequence, judged("no_match"), unreported=1))
+
+    assert await asked.state() == "accepted"
+
+
+async def test_a_later_event_of_a_batch_has_the_outcome_of_its_run(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.tell("started", run="batch-1")
+    await asked.tell("completed", 2, run="batch-1", result=[1, 2])
+    await asked.bus.publish(about(sequence, judged("batched_into", workflow_id="batch-1"), change=True))
+    await asked.bus.publish(about(sequence, judged("held", limit="batch", place=2)))  # stored late: it is no last word
+
+    outcome = await asked.ask(id="42")
+
+    (run,) = outcome.runs
+    assert (outcome.state, run.workflow_id, run.action, run.result) == ("completed", "batch-1", "batched", [1, 2])
+
+
+async def test_an_event_that_one_route_still_holds_has_not_ended(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.start(sequence)
+    await asked.tell("completed")
+    await asked.bus.publish(about(sequence, judged("started"), judged("held", "S", limit="max_open", place=3)))
+    running = await asked.state()
+    await asked.bus.publish(about(sequence, judged("released", "S"), change=True))
+
+    assert (running, await asked.state()) == ("running", "completed")
+
+
+async def test_who_looks_for_the_run_of_a_held_event_learns_what_holds_it(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.bus.publish(about(sequence, judged("held", limit="max_open", place=3)))
+
+    with pytest.raises(RunNotBegun, match=r"route R holds it by max_open, as number 3 in line"):
+        await find_run(asked.bus, "42")
+
+
+async def test_a_repetition_has_the_run_of_the_event_that_its_verdict_names(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.tell("completed", run="other")
+    first = OtherEvent(stream_sequence=1)
+    await asked.bus.publish(about(sequence, judged("duplicate_of", workflow_id="other", other=first)))
+
+    assert [run.workflow_id for run in (await asked.ask(id="42")).runs] == ["other"]
 
 
 async def test_only_the_event_that_is_named_is_found(asked: Asked) -> None:

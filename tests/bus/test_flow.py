@@ -1,32 +1,12 @@
 """Starts beyond a route's limits wait in a stream, and any number of ingest processes keep the limits together."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-import pytest_asyncio
-
-from perdure.bus import MemoryBus, MemoryKeyValue, NatsKeyValue, connect, decode
+from perdure.bus import decode
 from perdure.bus.dead_letter import make_dead_letter
-from perdure.bus.jetstream.provision import provision
 from perdure.contracts import CancelWorkflow
-from tests.support.ingest import running_ingest
-
-
-@pytest_asyncio.fixture(params=["memory", "nats"])
-async def open_ingest(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    """Ingest on each adapter of the bus in turn."""
-    if request.param == "memory":
-        bus, entries, starts = MemoryBus(), MemoryKeyValue(), MemoryKeyValue()
-        yield lambda **route: running_ingest(bus, entries, starts, **route)
-        return
-    async with connect(request.getfixturevalue("nats_settings"), source="perdure/test", within=5) as nats:
-        await provision(nats.js, "ingest")
-        yield lambda **route: running_ingest(
-            nats, NatsKeyValue(nats.js, "FLOW"), NatsKeyValue(nats.js, "STARTS"), **route
-        )
 
 
 async def test_no_more_runs_are_open_than_max_open(open_ingest: Any) -> None:
@@ -111,7 +91,7 @@ async def test_a_singleton_that_cancels_cancels_the_open_run_and_starts_only_the
         await here.end("e1", "cancelled")
         await here.expect("e1", "e3")
 
-    assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo-e1"}
+    assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo~e1"}
 
 
 async def test_a_dead_lettered_start_frees_its_slot(open_ingest: Any) -> None:

@@ -1,4 +1,4 @@
-"""An event becomes each of its commands once, wherever ingest dies before it acknowledges the event."""
+"""An event becomes each of its commands and one verdict, wherever ingest dies before it acknowledges the event."""
 
 import itertools
 
@@ -6,7 +6,7 @@ from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import settle
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
-from perdure.contracts import StartWorkflow
+from perdure.contracts import EventVerdict, StartWorkflow
 from tests.support.deliveries import Delivered
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.ingest import create_ingest
@@ -27,11 +27,13 @@ async def test_wherever_ingest_dies_the_redelivery_makes_it_one_command_a_route(
             if not delivery.settled:
                 await settle(delivery, healthy.handle, bus=bus, service="ingest")
 
-        assert [it.workflow_id for it in bus.published if isinstance(it, StartWorkflow)] == ["Echo-one", "Count-one"]
+        assert [it.workflow_id for it in bus.published if isinstance(it, StartWorkflow)] == ["Echo~one", "Count~one"]
+        (verdict,) = [it for it in bus.published if isinstance(it, EventVerdict)]
+        assert [(it.route, it.verdict) for it in verdict.routes] == [("Echo", "started"), ("Count", "started")]
         assert delivery.settled == ["ack"]
         if fuse.left > 0:
             break
-    assert number == 7, "two commands and an acknowledgement, each with a spark before and after"
+    assert number == 9, "two commands, a verdict and an acknowledgement, each with a spark before and after"
 
 
 async def publish_event(bus: MemoryBus) -> StoredMessage:

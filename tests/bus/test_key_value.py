@@ -41,6 +41,18 @@ async def test_a_value_is_replaced_only_at_the_revision_that_was_read(bucket: Ke
     assert await bucket.get("k") == b"2"
 
 
+async def test_a_value_has_the_time_of_its_last_change(bucket: KeyValue) -> None:
+    await bucket.create("k", b"1")
+    created = await bucket.stored_at("k")
+    await bucket.put("k", b"2")
+    changed = await bucket.stored_at("k")
+
+    assert created is not None
+    assert changed is not None
+    assert created < changed
+    assert await bucket.stored_at("another") is None
+
+
 async def test_a_put_replaces_the_value(bucket: KeyValue) -> None:
     await bucket.create("k", b"1")
     await bucket.put("k", b"2")

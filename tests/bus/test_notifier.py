@@ -179,7 +179,7 @@ async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:
     assert dead_letter.body is not None
 
     original = RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
-    await bus.publish_raw(resent(dead_letter, original, place=1))
+    await bus.publish_raw(resent(original, place=dead_letter.place, number=1))
     await sender(bus, repaired).send_due()
 
     assert repaired.sent == [[request().message_id]]

@@ -1,17 +1,20 @@
 """Provisioning keeps what the operator of a NATS server has set, and corrects only what would lose messages."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType
+from nats.js.errors import APIError
 
 from perdure.bus import NatsBus, RawMessage, connect
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
 from perdure.errors import SetupError
+from tests.support.nats_server import nats_server
 
 SET_BY_HAND = {
     "max_bytes": 50_000_000,
@@ -55,6 +58,18 @@ async def test_a_stream_without_its_subject_gets_it_and_keeps_its_other_subjects
     assert (config.subjects, config.allow_direct) == (["events.>", "legacy.>"], True)
     assert {name: getattr(config, name) for name in SET_BY_HAND} == SET_BY_HAND
     assert await bus.publish_raw(RawMessage("events.new", b"{}", {})) == 1
+
+
+async def test_an_event_is_bounded_whatever_the_server_takes_as_one_message(tmp_path: Path) -> None:
+    with nats_server(tmp_path, "max_payload: 32MB") as settings:
+        async with connect(settings, source="perdure/test", within=5) as bus:
+            await provision(bus.js, "ingest")
+            large, padding = b"x" * 5_000_000, b"y" * 3_500_000
+
+            with pytest.raises(APIError, match="message size exceeds maximum allowed"):
+                await bus.js.publish("events.a", large + padding)
+            assert (await bus.js.publish("events.a", large)).seq == 1
+            assert (await bus.js.publish("progress.a.b", large + padding)).seq == 1
 
 
 @pytest.mark.parametrize("wrong", [{"retention": RetentionPolicy.INTEREST}, {"storage": StorageType.MEMORY}])

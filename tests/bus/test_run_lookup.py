@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from perdure.bus import Bus, RawMessage
+from perdure.bus.views.event_runs import find_event, runs_of_event
 from perdure.bus.views.run_lookup import DeadLettered, RunNotBegun, find_run, wait_for_run
 from perdure.contracts import DeadLetter, EventReference, Progress, StartWorkflow
 from perdure.errors import Ambiguous, NotFound
+from perdure.values.run_id import default_run_id, place_of
 from perdure.values.short_code import short_code
 from tests.support.notifier import request
 
@@ -162,6 +164,41 @@ async def test_structured_and_bare_events_are_found_by_their_ids(bus: Bus) -> No
     for number, event_id in enumerate(("s1", "b1"), 1):
         with pytest.raises(DeadLettered, match=rf"{event_id} \(EVENTS {number}\) became dead letter {number}"):
             await find_run(bus, event_id)
+
+
+async def test_an_event_without_a_content_type_is_found_by_the_id_in_its_body(bus: Bus) -> None:
+    event = {"specversion": "1.0", "id": "dapr-1", "type": "word.sent", "source": "/shop/a", "data": {}}
+    for headers in ({"Nats-Msg-Id": "another"}, {}):
+        await bus.publish_raw(RawMessage("events.word.sent", json.dumps(event).encode(), headers))
+        event |= {"id": "dapr-2", "source": "/shop/b"}
+    await bus.publish_raw(RawMessage("events.word.sent", b"{}", {}))
+
+    found = [
+        await find_event(bus, id_, source=source)
+        for id_, source in (("dapr-1", None), ("dapr-2", "/shop/b"), ("dapr-2", "/shop/a"), ("another", None))
+    ]
+
+    assert [one and one.sequence for one in found] == [1, 2, None, None]
+
+
+async def test_an_event_is_found_by_its_place_only_at_its_time(bus: Bus) -> None:
+    sequence = await bus.publish_raw(RawMessage("events.a", b"{}", {}))
+    stored = await bus.get("EVENTS", sequence)
+    assert stored is not None
+
+    assert await find_event(bus, place_of("EVENTS", sequence, stored.stored_at)) == stored
+    assert await find_event(bus, place_of("EVENTS", sequence, None)) == stored
+    assert await find_event(bus, place_of("EVENTS", sequence, stored.stored_at + timedelta(seconds=1))) is None
+
+
+async def test_the_runs_of_an_event_are_found_by_their_default_ids_and_by_those_of_0_1(bus: Bus) -> None:
+    ids = [default_run_id("Mail", "42", source) for source in ("nats", "/shop/a", "/shop/b")]
+    for run in ("Work-42", *ids, "Mail~2042", default_run_id("Mail", "4", "42")):
+        await begin(bus, run, "42" if run in {"Work-42", *ids} else "other")
+
+    assert await runs_of_event(bus, "42") == sorted(["Work-42", *ids])
+    with pytest.raises(Ambiguous, match="The event 42 started 4 runs"):
+        await find_run(bus, "42")
 
 
 async def test_a_run_that_has_not_begun_is_waited_for_and_what_nothing_has_is_not(bus: Bus) -> None:

@@ -114,18 +114,18 @@ async def test_each_effect_happens_once_though_a_worker_is_killed_during_a_reque
         await publish(here, "calling", server="ledger", seconds=3)
         await written(tmp_path, "calls", "calling")
         here.suite.supervisor.kill("orchestrator")
-        await here.bus.publish_raw(signal_to("Booking-waiting", "go"))
+        await here.bus.publish_raw(signal_to("Booking~waiting", "go"))
         await here.completed(3)
-        facts = await noted(here, "Booking-calling")
+        facts = await noted(here, "Booking~calling")
         state = here.settings.state
 
     assert booked(tmp_path, "effects") == {"asking": 2, "calling": 2, "waiting": 2}
     assert booked(tmp_path, "calls")["calling"] == 3  # the interrupted call was repeated with the same key
     for run, published in facts.items():
         assert gaps(published) == set(), run
-        assert completed(published).result == ["hello", *["ledger booked " + run.removeprefix("Booking-")] * 2]
+        assert completed(published).result == ["hello", *["ledger booked " + run.removeprefix("Booking~")] * 2]
     assert KEY in str(peer.requests[0]["headers"])
-    assert {fact.result for fact in facts["Booking-calling"] if fact.kind == "note"} == {"*** (0)"}
+    assert {fact.result for fact in facts["Booking~calling"] if fact.kind == "note"} == {"*** (0)"}
     kept = {file: file.read_bytes() for file in state.rglob("*") if file.is_file()}
     assert [file for file, content in kept.items() if KEY.encode() in content or TOKEN.encode() in content] == []
 
@@ -150,7 +150,7 @@ async def test_many_runs_on_two_workers_reach_their_own_servers_though_one_worke
 
     for number in range(MANY):
         booking = f"ledger{number % SERVERS} booked item{number}"
-        ending = completed(facts[f"Booking-item{number}"])
+        ending = completed(facts[f"Booking~item{number}"])
         assert ending.result == ["hello", booking, booking]
         assert ending.usage is not None
         used = ending.usage.total
@@ -167,7 +167,7 @@ async def test_the_providers_retry_after_overrides_the_retry_policy(world: OpenW
         peer.plan, peer.retry_after = ["rate_limit_wait"], "1"
         async with world(**settings) as here:
             await publish(here, "hat", server="ledger")
-            published = (await here.completed(1))["Booking-hat"]
+            published = (await here.completed(1))["Booking~hat"]
 
     (refused,) = [fact for fact in published if "429" in (fact.error or "")]
     (again,) = [fact for fact in published if fact.kind == "step_started" and fact.attempt == refused.attempt + 1]

@@ -23,7 +23,7 @@ from tests.support.workshop import Dispatch
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-RUN = "Patient-one"
+RUN = "Patient~one"
 FIRST = "await workflow.wait_condition(lambda: self._released)"
 DISPATCH = "Dispatch-one"
 APPROVED = "self.is_approved = True"

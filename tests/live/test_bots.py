@@ -13,6 +13,7 @@ import nats
 import pytest
 
 from perdure.approvers import SigningKey
+from perdure.contracts import to_token
 from tests.support.command_line import perdure, printed
 from tests.support.nats_server import nats_server
 from tests.support.perdure_up import running, waiting_request
@@ -55,7 +56,7 @@ def test_a_bot_in_either_language_lists_decides_and_shows_the_receipt(folder: Pa
             decided = bot(folder, language, verb, request, 'Grüße: \x7f\u2028 "quoted"\n')
             assert decided.stdout.startswith("accepted\taccepted\t"), decided.stderr
             assert bot(folder, language, verb, request, "once more").returncode == 1
-            results[language] = json.loads(perdure(folder, "result", f"Greeting-{language}", "--wait").stdout)
+            results[language] = json.loads(perdure(folder, "result", f"Greeting~{language}", "--wait").stdout)
 
         shell = decide_with_openssl(folder)
 
@@ -142,11 +143,12 @@ def decide_with_openssl(folder: Path) -> object:
         "import asyncio, nats, sys\n"
         "async def main():\n"
         "    client = await nats.connect(sys.argv[1], nkeys_seed=sys.argv[2])\n"
-        "    await client.publish('decisions.Greeting-shell', sys.argv[3].encode())\n"
+        "    await client.publish(sys.argv[4], sys.argv[3].encode())\n"
         "    await client.drain()\n"
         "asyncio.run(main())\n"
     )
+    subject = f"decisions.{to_token(request['workflow_id'])}"
     body = json.dumps({**fields, "signature": signature})
     seed = str(folder / ".perdure" / "nkeys" / "bot.nk")
-    subprocess.run([sys.executable, "-c", publish, nats, seed, body], check=True, timeout=30)
-    return json.loads(perdure(folder, "result", "Greeting-shell", "--wait").stdout)
+    subprocess.run([sys.executable, "-c", publish, nats, seed, body, subject], check=True, timeout=30)
+    return json.loads(perdure(folder, "result", "Greeting~shell", "--wait").stdout)

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, Directory
 from perdure.bus import decode
-from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt
+from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt, to_token
 from tests.support.http_peer import Answer, Post, http_peer
 from tests.support.mail_server import MailServer, mail_server, text_of
 from tests.support.people import approvers_file
@@ -47,7 +47,9 @@ class Channels:
         """Start a run that requests an approval, and wait until all three channels have sent it."""
         data = {"title": f"Pay <{run}>?", "policy": {**BY_ADA, **policy}}
         await self.world.publish("work.asked", json.dumps(data).encode(), Nats_Msg_Id=run)
-        async for stored in self.world.bus.subscribe(f"approvals.requested.Asking.Asking-{run}", replay=True):
+        async for stored in self.world.bus.subscribe(
+            f"approvals.requested.Asking.{to_token(f'Asking~{run}')}", replay=True
+        ):
             requested = decode(stored.raw)
             break
         assert isinstance(requested, ApprovalRequested)
@@ -68,7 +70,7 @@ class Channels:
     async def decided(self, requested: ApprovalRequested) -> ApprovalDecided:
         async with asyncio.timeout(30):
             async for stored in self.world.bus.subscribe(
-                f"approvals.decided.Asking.{requested.workflow_id}", replay=True
+                f"approvals.decided.Asking.{to_token(requested.workflow_id)}", replay=True
             ):
                 decided = decode(stored.raw)
                 assert isinstance(decided, ApprovalDecided)

@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from perdure.approvers import DigestMismatch
 from perdure.client import Client, Conflict, NotFound, Pending, PerdureError, connect
-from tests.support.command_line import perdure_of
+from perdure.values.run_id import default_run_id
+from tests.support.command_line import perdure_of, published_run
 from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -106,8 +107,8 @@ async def test_what_has_not_ended_and_what_nobody_published_are_told_apart(publi
     with pytest.raises(NotFound):
         await publisher.wait("p-2", type="work.patient", within=5)
 
-    assert await operator.find_run("p-1") == "Patient-p-1"
-    assert await operator.find_run("Patient-p") == "Patient-p-1"
+    assert await operator.find_run("p-1") == default_run_id("Patient", "p-1", "perdure/client")
+    assert await operator.find_run("Patient~p") == default_run_id("Patient", "p-1", "perdure/client")
 
 
 async def test_a_request_that_waits_is_decided(here: World, operator: Client) -> None:
@@ -116,15 +117,15 @@ async def test_a_request_that_waits_is_decided(here: World, operator: Client) ->
     async with asyncio.timeout(60):
         while True:
             try:
-                request = await operator.request("Asking-a-1")
+                request = await operator.request("Asking~a-1")
             except NotFound:
                 await asyncio.sleep(0.1)
             else:
                 break
     with pytest.raises(DigestMismatch, match="not the request that you have seen"):
-        await operator.decide("Asking-a-1", "approve", digest="0" * 64, key=key)
-    receipt = await operator.decide("Asking-a-1", "approve", digest=request.digest, key=key, comment="Fine.")
-    kinds = [fact.kind async for fact in operator.watch("Asking-a-1")]
+        await operator.decide("Asking~a-1", "approve", digest="0" * 64, key=key)
+    receipt = await operator.decide("Asking~a-1", "approve", digest=request.digest, key=key, comment="Fine.")
+    kinds = [fact.kind async for fact in operator.watch(request.workflow_id)]
     result = await operator.result(event, within=60)
 
     assert receipt.accepted
@@ -191,6 +192,6 @@ async def test_a_run_that_has_not_begun_is_watched_and_waited_for_by_its_event(h
 
     assert (early.returncode, unknown.returncode) == (3, 4)
     assert (waited.returncode, waited.stdout) == (0, "1\n"), waited.stderr
-    assert {json.loads(line)["workflow_id"] for line in watched.stdout.splitlines()} == {"Later-l-1"}
+    assert {json.loads(line)["workflow_id"] for line in watched.stdout.splitlines()} == {published_run("Later", "l-1")}
     assert "started" in {json.loads(line)["kind"] for line in watched.stdout.splitlines()}
     assert watched.returncode == 0

@@ -47,7 +47,7 @@ async def test_the_leader_of_the_events_dies_under_load_and_every_event_becomes_
             dead_letters = [message async for message in here.bus.read("dlq.>")]
             await all_current(here)
 
-    assert sorted(runs) == sorted(f"Quick-e{number}" for number in range(EVENTS))
+    assert sorted(runs) == sorted(f"Quick~e{number}" for number in range(EVENTS))
     assert {
         run: [fact.kind for fact in run_facts].count("completed") for run, run_facts in facts.items()
     } == dict.fromkeys(runs, 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perdure.values.run_id import default_run_id
 from tests.support.command_line import perdure_of, printed
 from tests.support.suite import World, shared_world
 
@@ -55,13 +56,14 @@ async def test_an_event_whose_run_has_started_is_not_resent(here: World) -> None
         cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.quick", "ce_source": "test"}
         await here.publish("work.quick", extra, **cloud)
     await here.dead_letters(1, after=after)
-    await here.stories("Quick-e1")
+    run = default_run_id("Quick", "e1", "test")
+    await here.stories(run)
 
     refused = await dlq(here, "resend", "--all", "--reason", "duplicate_id")
     left = await listed(here, "--reason", "duplicate_id")
 
     assert refused.returncode == 1
-    assert "the run Quick-e1 was started" in refused.stdout
+    assert "was used before" in refused.stdout
     assert len(left) == 1
 
 

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.approvers.enrolment import enrol
 from perdure.bus import RawMessage, decode
-from perdure.contracts import Decision, Progress, Receipt
+from perdure.contracts import Decision, Progress, Receipt, to_token
 from tests.support.people import signed
 from tests.support.suite import World, shared_world
 
@@ -55,7 +55,7 @@ class Reviewers:
     async def wait_for(self, what: str, run: str, number: int = 1) -> None:
         """Wait until this message about a request is published."""
         async for message in self.live.bus.subscribe(
-            f"approvals.{what}.{self.workflow}.{self.workflow}-{run}", replay=True
+            f"approvals.{what}.{self.workflow}.{to_token(f'{self.workflow}~{run}')}", replay=True
         ):
             shown = json.loads(message.raw.body)
             self.digests |= {shown["request_id"]: shown["digest"]} if what == "requested" else {}
@@ -63,13 +63,13 @@ class Reviewers:
                 return
 
     def decision(self, run: str, who: str, choice: Any = "approve", *, number: int = 1, **changes: Any) -> Decision:
-        request_id = f"{self.workflow}-{run}.{number}"
+        request_id = f"{self.workflow}~{run}.{number}"
         digest = changes.pop("digest", self.digests.get(request_id, "0" * 64))  # of a request that nobody has seen
         return signed(self.keys[who], who, request_id, digest, decision=choice, **changes)
 
     async def send(self, run: str, decision: Decision | bytes) -> None:
         body = decision if isinstance(decision, bytes) else decision.model_dump_json().encode()
-        await self.live.bus.publish_raw(RawMessage(f"decisions.{self.workflow}-{run}", body, {}))
+        await self.live.bus.publish_raw(RawMessage(f"decisions.{to_token(f'{self.workflow}~{run}')}", body, {}))
 
     async def receipt(self) -> str:
         """Wait for the next final receipt and return its code."""
@@ -92,7 +92,7 @@ class Reviewers:
     async def outcome(self, run: str) -> tuple[str, str]:
         async with asyncio.timeout(60):
             async for message in self.live.bus.subscribe(
-                f"progress.{self.workflow}.{self.workflow}-{run}", replay=True
+                f"progress.{self.workflow}.{to_token(f'{self.workflow}~{run}')}", replay=True
             ):
                 fact = decode(message.raw)
                 assert isinstance(fact, Progress)
@@ -125,7 +125,7 @@ async def test_decisions_in_any_order_count_once(live: World) -> None:
     assert await people.decide("twice", "bob") == "accepted"
     assert await people.outcome("twice") == ("approved", "ada, bob")
     temporal = await Client.connect(live.suite.endpoints.temporal)
-    await temporal.get_workflow_handle("Asking-twice").result()  # its end is published just before it ends
+    await temporal.get_workflow_handle("Asking~twice").result()  # its end is published just before it ends
     assert await people.decide("twice", "eve") == "unknown_run"  # too late: the run has ended
 
     await people.request("changed", policy={"quorum": 2})
@@ -144,11 +144,11 @@ async def test_every_refusal_has_its_code_and_changes_nothing(live: World) -> No
     past = datetime.now(UTC) - timedelta(minutes=1)
     approval = people.decision("open", "ada")
     refused: dict[str, Decision | bytes] = {
-        "unreadable": b'{"request_id": "Asking-open.1", "decision": "yes"}',
+        "unreadable": b'{"request_id": "Asking~open.1", "decision": "yes"}',
         "unsigned": approval.model_copy(update={"signature": None}),
         "forged": approval.model_copy(update={"decision": "reject"}),
-        "unknown_approver": signed(people.keys["eve"], "mallory", "Asking-open.1", approval.digest),
-        "unknown_key": signed(people.keys["eve"], "ada", "Asking-open.1", approval.digest),
+        "unknown_approver": signed(people.keys["eve"], "mallory", "Asking~open.1", approval.digest),
+        "unknown_key": signed(people.keys["eve"], "ada", "Asking~open.1", approval.digest),
         "wrong_digest": people.decision("open", "ada", digest="0" * 64, nonce="1"),
         "decision_expired": people.decision("open", "ada", expires_at=past, nonce="2"),
         "not_allowed": people.decision("open", "eve"),
@@ -172,7 +172,7 @@ async def test_every_refusal_has_its_code_and_changes_nothing(live: World) -> No
         changed.append(
             known.model_copy(update={"approvers": {**known.approvers, "ada": ada.model_copy(update={"keys": ended})}})
         )
-    withdrawal = signed(old, "ada", "Asking-open.1", approval.digest, decision="withdraw", nonce="3")
+    withdrawal = signed(old, "ada", "Asking~open.1", approval.digest, decision="withdraw", nonce="3")
     await people.send("open", withdrawal)
     assert await people.receipt() == "revoked_key"
     assert (

@@ -15,7 +15,8 @@ from threading import Thread
 import nats
 import pytest
 
-from tests.support.command_line import perdure
+from perdure.values.run_id import default_run_id
+from tests.support.command_line import perdure, published_run
 from tests.support.documents import ROOT, block
 from tests.support.perdure_up import decide, running, waiting_request
 
@@ -40,10 +41,10 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
         with following(folder) as lines:
             wait_until_it_follows(folder, lines)
             publish(folder, "42")
-            assert "Greeting-42 1 started" in until(lines, "Greeting-42", "waiting")
-            assert decide(folder, "approve", "Greeting-42.1").returncode == 0
-            assert until(lines, "Greeting-42", "completed")
-        (folder / "Greeting-42.json").write_bytes(history(folder, "Greeting-42"))
+            assert f"{published_run('Greeting', '42')} 1 started" in until(lines, "Greeting~42", "waiting")
+            assert decide(folder, "approve", "Greeting~42").returncode == 0
+            assert until(lines, "Greeting~42", "completed")
+        (folder / "Greeting-42.json").write_bytes(history(folder, "Greeting~42"))
 
     assert "1 passed" in replay(folder)
     (folder / "greetings.py").write_text(patched)
@@ -58,7 +59,7 @@ def test_a_program_publishes_and_waits_for_the_result(folder: Path) -> None:
         assert decide(folder, "approve", waiting_request(folder)).returncode == 0
         output, _ = program.communicate(timeout=SECONDS)
 
-    assert output == "completed [('Greeting-43', 'Hello, Ada!')]\n"
+    assert output == f"completed [('{default_run_id('Greeting', '43', 'perdure/client')}', 'Hello, Ada!')]\n"
 
 
 @contextmanager

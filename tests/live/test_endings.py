@@ -28,19 +28,19 @@ async def test_runs_that_were_ended_from_outside_or_never_began_have_an_end(live
     await temporal.start_workflow(
         "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
     )
-    await begun(live, "Patient-given-up")
-    await temporal.get_workflow_handle("Patient-given-up").terminate(reason="out of patience")
-    facts = await live.stories("Patient-given-up", "Chain-wrong", "late")
+    await begun(live, "Patient~given-up")
+    await temporal.get_workflow_handle("Patient~given-up").terminate(reason="out of patience")
+    facts = await live.stories("Patient~given-up", "Chain~wrong", "late")
 
     endings = {run: progress[-1] for run, progress in facts.items()}
     assert {run: ending.kind for run, ending in endings.items()} == {
-        "Patient-given-up": "terminated",
-        "Chain-wrong": "failed",
+        "Patient~given-up": "terminated",
+        "Chain~wrong": "failed",
         "late": "timed_out",
     }
-    assert "out of patience" in str(endings["Patient-given-up"].error)
-    assert endings["Patient-given-up"].event_id == "given-up"
-    assert "Failed decoding arguments" in str(endings["Chain-wrong"].error)
+    assert "out of patience" in str(endings["Patient~given-up"].error)
+    assert endings["Patient~given-up"].event_id == "given-up"
+    assert "Failed decoding arguments" in str(endings["Chain~wrong"].error)
     assert [run for run, progress in facts.items() if gaps(progress)] == []
     assert [len([it for it in progress if it.kind in ENDINGS]) for progress in facts.values()] == [1, 1, 1]
 
@@ -50,18 +50,18 @@ async def test_runs_that_were_reset_from_outside_have_complete_progress(live: Wo
     for run in ("early", "late", "ended", "terminated"):
         await live.publish("work.chained", b'{"steps": 4}', Nats_Msg_Id=run)
     for run, first in (("early", True), ("late", False)):
-        await steps_recorded(temporal, f"Chain-{run}", 2)
-        await reset(temporal, f"Chain-{run}", first=first)
-    await live.stories(*(f"Chain-{run}" for run in ("early", "late", "ended", "terminated")))
+        await steps_recorded(temporal, f"Chain~{run}", 2)
+        await reset(temporal, f"Chain~{run}", first=first)
+    await live.stories(*(f"Chain~{run}" for run in ("early", "late", "ended", "terminated")))
     for run in ("ended", "terminated"):
-        await reset(temporal, f"Chain-{run}", first=True)
-    await temporal.get_workflow_handle("Chain-terminated").terminate(reason="out of patience")
-    assert await temporal.get_workflow_handle("Chain-ended").result() == 4
-    await ended_twice(live, {"Chain-ended", "Chain-terminated"})
+        await reset(temporal, f"Chain~{run}", first=True)
+    await temporal.get_workflow_handle("Chain~terminated").terminate(reason="out of patience")
+    assert await temporal.get_workflow_handle("Chain~ended").result() == 4
+    await ended_twice(live, {"Chain~ended", "Chain~terminated"})
     await reconciled(live)
     facts = await live.facts()
 
-    progress = {run: facts[f"Chain-{run}"] for run in ("early", "late", "ended", "terminated")}
+    progress = {run: facts[f"Chain~{run}"] for run in ("early", "late", "ended", "terminated")}
     assert {run: [fact.kind for fact in found if fact.kind in ENDINGS] for run, found in progress.items()} == {
         "early": ["completed"],
         "late": ["completed"],
@@ -115,10 +115,10 @@ async def reset(temporal: Client, run: str, *, first: bool) -> None:
 async def reconciled(live: World) -> None:
     """Wait until the reconciler has looked at a later run, so that duplicate or wrong ends show."""
     await live.publish("work.patient", b"{}", Nats_Msg_Id="later")
-    await begun(live, "Patient-later")
+    await begun(live, "Patient~later")
     temporal = await Client.connect(live.suite.endpoints.temporal)
-    await temporal.get_workflow_handle("Patient-later").terminate()
-    await live.stories("Patient-later")
+    await temporal.get_workflow_handle("Patient~later").terminate()
+    await live.stories("Patient~later")
 
 
 async def begun(live: World, run: str) -> None:

@@ -27,10 +27,10 @@ async def test_runs_and_records_are_found_by_key_state_and_event(world: OpenWorl
         await here.publish("work.quick", b"{}", Nats_Msg_Id="q2", X_Tenant="7")
         await here.publish("work.chained", b'{"steps": 1}', Nats_Msg_Id="c1")
         await here.publish("work.quick", b"{", Nats_Msg_Id="broken")
-        await here.stories("Quick-q1", "Quick-q2", "Chain-c1")
+        await here.stories("Quick~q1", "Quick~q2", "Chain~c1")
         temporal = await Client.connect(here.suite.endpoints.temporal)
-        await temporal.get_workflow_handle("Patient-given-up").terminate(reason="out of patience")
-        await here.stories("Patient-given-up")
+        await temporal.get_workflow_handle("Patient~given-up").terminate(reason="out of patience")
+        await here.stories("Patient~given-up")
 
         async def found(*arguments: str) -> list[dict[str, Any]]:
             return printed(await perdure_of(here.settings.state, *arguments, "--json"))
@@ -45,9 +45,9 @@ async def test_runs_and_records_are_found_by_key_state_and_event(world: OpenWorl
                     await asyncio.sleep(0.1)
             return sorted((record["stream"], record["text"].split()[0]) for record in records)
 
-        assert await runs("--key", "Baker & Co") == {"Patient-given-up", "Quick-q1"}
-        assert await runs("--key", "Baker & Co", "--state", "terminated") == {"Patient-given-up"}
-        assert await runs("--key", "7", "--workflow", "Quick") == {"Quick-q2"}
+        assert await runs("--key", "Baker & Co") == {"Patient~given-up", "Quick~q1"}
+        assert await runs("--key", "Baker & Co", "--state", "terminated") == {"Patient~given-up"}
+        assert await runs("--key", "7", "--workflow", "Quick") == {"Quick~q2"}
         assert await runs("--key", "Beta") == set()
         assert set(await recorded("--key", "7", count=7)) == {
             ("COMMANDS", "start"),

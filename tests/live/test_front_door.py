@@ -6,6 +6,7 @@ from typing import Any
 import nats
 import pytest
 
+from perdure.values.run_id import default_run_id, place_of
 from tests.support.documents import block
 from tests.support.suite import World, shared_world
 
@@ -32,11 +33,14 @@ here = shared_world(routes=ROUTES)
 
 
 async def test_a_bare_message_from_any_client_starts_a_run(here: World) -> None:
-    run = f"Quick-EVENTS.{await here.last('EVENTS') + 1}"
+    place = await here.last("EVENTS") + 1
     client = await nats.connect(here.suite.endpoints.nats)
     await client.publish("events.work.quick", b'{"steps": 2}')
     await client.drain()
 
+    stored = await here.bus.get("EVENTS", place)
+    assert stored is not None
+    run = f"Quick~{place_of('EVENTS', place, stored.stored_at)}"
     assert (await here.stories(run))[run][-1].kind == "completed"
 
 
@@ -48,8 +52,8 @@ async def test_each_bad_message_becomes_one_dead_letter_and_the_services_stay_up
     await here.publish("work.quick", json.dumps({"steps": 2}).encode(), Nats_Msg_Id="good")
 
     dead_letters = await here.dead_letters(len(BAD), after=after)
-    assert (await here.stories("Quick-good"))["Quick-good"][-1].kind == "completed"
-    assert set(await here.facts()) - runs == {"Quick-good"}
+    assert (await here.stories("Quick~good"))["Quick~good"][-1].kind == "completed"
+    assert set(await here.facts()) - runs == {"Quick~good"}
     assert sorted(dead_letter.reason for dead_letter in dead_letters) == sorted(reason for _, _, reason in BAD)
     assert all(len(dead_letter.detail) > 10 for dead_letter in dead_letters)
     assert {name: here.suite.supervisor.pid(name) for name in before} == before
@@ -61,11 +65,12 @@ async def test_a_second_event_with_the_same_id_and_other_data_is_a_dead_letter_a
         cloud = {"ce_specversion": "1.0", "ce_id": "e1", "ce_type": "work.chained", "ce_source": "test"}
         await here.publish("work.chained", b'{"steps": %d}' % steps, **cloud)
     (dead_letter,) = await here.dead_letters(1, after=after)
-    facts = await here.stories("Chain-e1")
+    run = default_run_id("Chain", "e1", "test")
+    facts = await here.stories(run)
 
     assert (dead_letter.service, dead_letter.reason) == ("orchestrator", "duplicate_id")
     assert f"The event id e1 was used before, by EVENTS {first}" in dead_letter.detail
-    assert facts["Chain-e1"][-1].result == 1
+    assert facts[run][-1].result == 1
 
 
 async def test_the_publisher_of_the_documents_publishes_also_while_nats_is_down(here: World) -> None:
@@ -74,4 +79,4 @@ async def test_the_publisher_of_the_documents_publishes_also_while_nats_is_down(
     here.suite.supervisor.kill("nats")
     await names["publish"](here.suite.endpoints.nats, {"id": "o-7"})
 
-    assert (await here.stories("order-o-7.placed"))["order-o-7.placed"][-1].kind == "completed"
+    assert (await here.stories("order~o-7.placed"))["order~o-7.placed"][-1].kind == "completed"

@@ -26,7 +26,7 @@ async def test_every_run_finishes_and_no_recorded_step_runs_again_whatever_is_ki
 
             assert live.suite.supervisor.restarts(victim) == 1
             for number in range(RUNS):
-                run = f"Chain-{victim}{number}"
+                run = f"Chain~{victim}{number}"
                 steps = live.executions()[run]
                 assert sorted(steps) == steps, f"{run}: a step ran after its successor had started: {steps}"
                 assert set(steps) == set(range(STEPS))

@@ -16,7 +16,7 @@ from tests.support.suite import World, gaps
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 ROUTES = [{"on": "work.large", "start": "Large"}]
-RUN = "Large-l1"
+RUN = "Large~l1"
 SIZE = 10_000_000  # bytes; Temporal takes 2 MiB, NATS 1 MiB
 LARGEST_HISTORY = 64 * 1024  # bytes
 

@@ -137,7 +137,7 @@ async def test_each_official_server_works_over_its_transports(
         facts = await here.completed(4)
 
     for name in ("everything", "everything_http"):
-        published = facts[f"Errand-{name}"]
+        published = facts[f"Errand~{name}"]
         total, image, weather, variables, long_one, wrong, resource, prompt = results_of(published[-1].result)
         assert "42" in total["text"]
         assert [part["type"] for part in image["other"]] == ["image"]
@@ -150,12 +150,12 @@ async def test_each_official_server_works_over_its_transports(
         assert resource[0]["text"]
         assert prompt[0]["role"] == "user"
         assert gaps(published) == set()
-    *_, read, _, found, outside = results_of(facts["Errand-files"][-1].result)
+    *_, read, _, found, outside = results_of(facts["Errand~files"][-1].result)
     assert read["text"] == "one\nthree\n"
     assert "Ada" in found["text"]
     assert outside["is_error"]
     assert "denied" in outside["text"]
-    converted, status = results_of(facts["Errand-time"][-1].result)
+    converted, status = results_of(facts["Errand~time"][-1].result)
     assert "21:00" in converted["text"]
     assert "On branch main" in status["text"]
 

@@ -38,8 +38,8 @@ def test_a_worker_written_by_hand_runs_an_agent_and_an_approval(tmp_path: Path) 
             (request,) = printed(perdure(folder, "approvals", "show", waiting_request(folder), "--json"))
         with worker(folder):  # the first one was killed while the run waited
             approved = decide(folder, "approve", str(request["request_id"]))
-            result = perdure(folder, "result", "Refund-1", "--wait")
-            facts = printed(perdure(folder, "watch", "Refund-1", "--from-start", "--json"))
+            result = perdure(folder, "result", "Refund~1", "--wait")
+            facts = printed(perdure(folder, "watch", "Refund~1", "--from-start", "--json"))
 
     assert "torn at the brim" in request["details"]
     assert approved.returncode == 0, approved.stderr

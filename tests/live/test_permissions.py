@@ -21,21 +21,21 @@ from perdure.local.nkeys import public_nkey
 from tests.support.raw_nats import answered
 from tests.support.roles import RoleClient, Server, deployed_server
 
-ALL = "events commands progress approvals alerts decisions signals receipts notifications dlq"
+ALL = "events verdicts commands progress approvals alerts decisions signals receipts notifications dlq"
 QUEUES = {"ingest": "waiting latest", "notifier": "notices"}
 PUBLISHES = {
     "publisher": "events",
     "bot": "decisions",
-    "ingest": "commands dlq waiting latest",
+    "ingest": "verdicts commands dlq waiting latest",
     "orchestrator": "progress approvals alerts receipts dlq",
     "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
-    "operator": f"{ALL} notices",  # dead-lettered notices are resent
+    "operator": f"{ALL} notices".replace("verdicts ", ""),  # dead-lettered notices are resent
 }
-SUBSCRIBES = {"bot": "approvals alerts receipts progress", "operator": ALL}
+SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
 READS = {
-    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS",
-    "ingest": "PROGRESS EVENTS COMMANDS DLQ",
+    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
+    "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ",
     "orchestrator": "PROGRESS WAITING LATEST OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
@@ -44,7 +44,9 @@ CONSUMERS = {
     "ingest": "EVENTS DLQ",
     "orchestrator": "COMMANDS DECISIONS SIGNALS",
     "notifier": "APPROVALS ALERTS",
-    "audit": "EVENTS COMMANDS PROGRESS APPROVALS ALERTS DECISIONS SIGNALS RECEIPTS NOTIFICATIONS DLQ ADVISORIES",
+    "audit": (
+        "EVENTS VERDICTS COMMANDS PROGRESS APPROVALS ALERTS DECISIONS SIGNALS RECEIPTS NOTIFICATIONS DLQ ADVISORIES"
+    ),
 }
 BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS BRIDGE VERIFICATIONS", "notifier": "NOTICES"}
 

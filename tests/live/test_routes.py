@@ -41,14 +41,14 @@ async def test_runs_have_the_options_of_their_routes(here: World) -> None:
     await here.publish("work.quick", b"{}", Nats_Msg_Id="late")
     for number in range(2):
         await here.publish("work.patient", b'{"tenant": "acme", "urgent": true}', Nats_Msg_Id=f"p{number}")
-    stories = await here.stories("patient-acme", "Quick-late")
+    stories = await here.stories("patient-acme", "Quick~late")
     (dead_letter,) = await here.dead_letters(1)
     patient = (await temporal.get_workflow_handle("patient-acme").describe()).raw_description
-    quick = await temporal.get_workflow_handle("Quick-late").describe()
+    quick = await temporal.get_workflow_handle("Quick~late").describe()
 
     assert {run: story[-1].kind for run, story in stories.items()} == {
         "patient-acme": "timed_out",
-        "Quick-late": "completed",
+        "Quick~late": "completed",
     }
     assert dead_letter.reason == "run_exists"
     priority = patient.workflow_execution_info.priority

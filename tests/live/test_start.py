@@ -54,7 +54,7 @@ def test_a_suite_runs_in_a_folder_of_any_name_and_is_found_from_its_sub_folders(
         assert perdure(deep, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada").returncode == 0
         printed(decide(deep, "approve", waiting_request(deep), "--json"))
 
-        assert json.loads(perdure(deep, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
+        assert json.loads(perdure(deep, "result", "Greeting~ada", "--wait").stdout) == "Hello, Ada!"
         doctor = [binary("perdure"), "doctor"]  # a process of its own: Python reads the variable at its start
         plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
         checked = subprocess.run(doctor, cwd=deep, env=plain, check=False, capture_output=True, text=True)
@@ -119,7 +119,7 @@ def test_changed_code_is_reloaded_and_broken_code_is_reported_while_the_old_runs
         next_event(up, lambda event: event["event"] == "ready")
         assert perdure(folder, "publish", "people.arrived", '{"name": "Ada"}', "--id", "ada").returncode == 0
         decide(folder, "approve", waiting_request(folder))
-        assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Good morning, Ada!"
+        assert json.loads(perdure(folder, "result", "Greeting~ada", "--wait").stdout) == "Good morning, Ada!"
 
         configuration.write_text("natz: {}")
         refused = next_event(up, lambda event: event["event"] == "notreloaded")

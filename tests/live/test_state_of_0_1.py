@@ -12,11 +12,22 @@ from typing import Any
 import pytest
 
 from perdure.contracts import Progress
+from perdure.values.run_id import default_run_id
 from tests.replay.state_folder import WHO, running, unpack
 from tests.support.command_line import perdure, printed
 from tests.support.perdure_up import decide
 
 SENT = "a hat is on its way"
+PARCEL = '{"item": "a hat"}'
+PUBLISHED = {
+    ("parcels.described", "one"): "Describing-one",
+    ("parcels.packed", "ended"): "Sending-ended",
+    ("parcels.packed", "open"): "Sending-open",
+    ("parcels.packed", "waiting"): "Sending-waiting",
+    ("parcels.arrived", "one"): "Pickup-one",
+    ("parcels.delayed", "one"): "Reminder-one",
+}
+"""The run of each event that 0.1 took, by its type and id."""
 
 
 @pytest.fixture
@@ -55,6 +66,20 @@ def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> No
             assert recorded(folder, run, facts[-1]["sequence"]) == facts
         assert {"APPROVALS", "DECISIONS", "RECEIPTS"} <= streams(folder, "Sending-ended")
         assert {"APPROVALS", "DECISIONS", "RECEIPTS"} <= streams(folder, "Sending-open")
+
+        runs = set(known(folder))
+        assert {(type_, id_): run_of(folder, type_, PARCEL, "--id", id_) for type_, id_ in PUBLISHED} == PUBLISHED
+        assert set(known(folder)) == runs, "0.1 claimed these events: they start nothing a second time"
+        cap = ("parcels.described", '{"item": "a cap"}', "--id", "one", "--source", "/other/shop")
+        assert run_of(folder, *cap) == default_run_id("Describing", "one", "/other/shop")
+
+
+def run_of(folder: Path, *event: str) -> str:
+    """Publish an event, wait for its outcome, and return its only run."""
+    published = perdure(folder, "publish", *event, "--wait", "--json")
+    assert published.returncode == 0, published.stderr
+    [run] = json.loads(published.stdout)["runs"]
+    return str(run["workflow_id"])
 
 
 def streams(folder: Path, run: str) -> set[str]:

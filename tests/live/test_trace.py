@@ -11,14 +11,14 @@ from pathlib import Path
 
 from perdure.cli.runs.trace import trace_of
 from perdure.telemetry.span_tree import SpanNode
-from tests.support.command_line import perdure_of
+from tests.support.command_line import perdure_of, published_run
 from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 Tree = list[tuple[str, "Tree"]]
 
 DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
-RUN = "DocumentAnalysis-one"
+RUN = published_run("DocumentAnalysis", "one")
 
 EXPECTED = """
 perdure: publish documents.submitted

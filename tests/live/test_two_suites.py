@@ -1,6 +1,6 @@
 """Two suites on one machine that want the same ports: both run, and each knows its own house.
 
-``PERDURE_ROUNDS=20`` starts them twenty times.
+``ROUNDS=20`` starts them twenty times.
 """
 
 import json
@@ -14,13 +14,11 @@ from typing import Final
 import pytest
 
 from perdure.local.state import Endpoints, read_endpoints
-from tests.support.command_line import perdure, printed
+from tests.support.command_line import perdure, printed, published_run
 from tests.support.perdure_up import running, starting, wait_until_up
 from tests.support.ports import give_ports
 
-ROUNDS: Final = int(
-    os.environ.pop("PERDURE_ROUNDS", "1")
-)  # taken away: `perdure` refuses variables that it does not know
+ROUNDS: Final = int(os.environ.pop("ROUNDS", "1"))  # taken away: `perdure` refuses variables that it does not know
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
 
@@ -73,7 +71,7 @@ def test_two_suites_that_start_in_the_same_moment_both_run_and_each_doctor_is_ri
         with running(folder):
             runs = {run["workflow_id"] for run in printed(perdure(folder, "runs", "list", "--json"))}
 
-        assert runs == {f"Greeting-{folder.name}-{number}" for number in range(ROUNDS)}
+        assert runs == {published_run("Greeting", f"{folder.name}-{number}") for number in range(ROUNDS)}
 
 
 def test_a_suite_that_starts_while_a_service_of_another_restarts_does_not_take_its_port(

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.command_line import perdure, printed
+from perdure.contracts import to_token
+from tests.support.command_line import perdure, printed, published_run
 from tests.support.perdure_up import decide, running, waiting_request
 from tests.support.ports import give_ports
 from tests.support.suite import left_behind
@@ -34,26 +35,26 @@ def test_a_user_needs_a_module_and_a_configuration_and_the_command_line(folder: 
         request = waiting_request(folder)
 
         assert [run["workflow_id"] for run in printed(perdure(folder, "runs", "list", "--open", "--json"))] == [
-            "Greeting-ada"
+            published_run("Greeting", "ada")
         ]
-        assert perdure(folder, "result", "Greeting-ada").returncode == 3
-        status = printed(perdure(folder, "runs", "show", "Greeting-ada", "--json"))
+        assert perdure(folder, "result", "Greeting~ada").returncode == 3
+        status = printed(perdure(folder, "runs", "show", "Greeting~ada", "--json"))
         assert status[-1]["status"] == "RUNNING"
 
         approved = printed(decide(folder, "approve", request, "--json"))
         assert approved[0]["accepted"] is True
         assert perdure(folder, "reject", request, "--reason", "late").returncode == 1
 
-        result = perdure(folder, "result", "Greeting-ada", "--wait")
+        result = perdure(folder, "result", "Greeting~ada", "--wait")
         assert json.loads(result.stdout) == "Hello, Ada!"
-        story = printed(perdure(folder, "watch", "Greeting-ada", "--from-start", "--json"))
+        story = printed(perdure(folder, "watch", "Greeting~ada", "--from-start", "--json"))
         assert [fact["kind"] for fact in story][-1] == "completed"
         checked = perdure(folder, "doctor")
         assert checked.returncode == 0, [line for line in checked.stdout.splitlines() if not line.startswith("✓")]
-        spans = printed(perdure(folder, "runs", "trace", "Greeting-ada", "--json"))
+        spans = printed(perdure(folder, "runs", "trace", "Greeting~ada", "--json"))
         assert {span["service"] for span in spans} >= {"perdure", "ingest", "orchestrator", "notifier"}
         records = printed(perdure(folder, "audit", "tail", "--subject", "decisions", "--json"))
-        assert [record["subject"] for record in records] == ["decisions.Greeting-ada"]
+        assert [record["subject"] for record in records] == [f"decisions.{to_token(published_run('Greeting', 'ada'))}"]
 
 
 def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_markdown_text_and_pdf(
@@ -66,7 +67,7 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         published = perdure(folder, "publish", "documents.submitted", event, "--id", "one")
         assert published.returncode == 0, published.stderr
         decide(folder, "approve", waiting_request(folder))
-        report = json.loads(perdure(folder, "result", "DocumentAnalysis-one", "--wait").stdout)
+        report = json.loads(perdure(folder, "result", "DocumentAnalysis~one", "--wait").stdout)
         written = (documents / report["path"]).read_text()
 
         (documents / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
@@ -76,8 +77,10 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         assert published.returncode == 0, published.stderr
         for _ in range(3):
             decide(folder, "approve", waiting_request(folder))
-        batch = json.loads(perdure(folder, "result", "DocumentBatch-all", "--wait").stdout)
-        part = printed(perdure(folder, "watch", "DocumentBatch-all.offer.pdf", "--from-start", "--json"))
+        batch = json.loads(perdure(folder, "result", "DocumentBatch~all", "--wait").stdout)
+        part = printed(
+            perdure(folder, "watch", f"{published_run('DocumentBatch', 'all')}.offer.pdf", "--from-start", "--json")
+        )
 
     assert report == {"path": "incident.report.md", "approved": True, "decided_by": getpass.getuser(), "comment": ""}
     assert "## Sentiment" in written
@@ -108,7 +111,7 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
         for type_, name in events.items():
             data = (EXAMPLES / name / "event.json").read_text()
             assert perdure(folder, "publish", type_, data, "--id", "one").returncode == 0
-        perdure(folder, "runs", "signal", "essay-one", "teacher_approval", '"ms lee"', "--early")
+        perdure(folder, "runs", "signal", published_run("essay", "one"), "teacher_approval", '"ms lee"', "--early")
         perdure(
             folder,
             "runs",
@@ -121,9 +124,9 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
 
         graded, moderated, analysed = (
             json.loads(perdure(folder, "result", run, "--wait").stdout)
-            for run in ("essay-one", "content-one", "MultiAgentAnalysis-one")
+            for run in ("essay~one", "content-one", "MultiAgentAnalysis~one")
         )
-        status = perdure(folder, "runs", "show", "MultiAgentAnalysis-one").stdout
+        status = perdure(folder, "runs", "show", "MultiAgentAnalysis~one").stdout
 
     assert graded == {"report": "essay.md.report.md", "approved_by": "ms lee"}
     assert (folder / "essay.md.report.md").read_text()
@@ -147,7 +150,7 @@ def test_a_stopped_suite_leaves_nothing_behind_and_goes_on_where_it_was(folder: 
     with running(folder):
         printed(decide(folder, "approve", request, "--json"))
 
-        assert json.loads(perdure(folder, "result", "Greeting-ada", "--wait").stdout) == "Hello, Ada!"
+        assert json.loads(perdure(folder, "result", "Greeting~ada", "--wait").stdout) == "Hello, Ada!"
 
 
 def test_a_killed_supervisor_takes_everything_with_it(folder: Path) -> None:

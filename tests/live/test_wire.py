@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 import psutil
@@ -15,7 +16,8 @@ from perdure.local.services import SERVICES
 from perdure.local.state import State
 from tests.support.raw_publisher import publish_raw
 from tests.support.suite import World, shared_world
-from tests.support.wire.fates import without_fate
+from tests.support.wire.bad_inputs import BAD_INPUTS, ROUTES
+from tests.support.wire.fates import fates, without_fate
 from tests.support.wire.strategies import RawPublication, decisions, events, signals
 
 EXAMPLES: Final = int(os.environ.get("WIRE_EXAMPLES", "6"))
@@ -27,7 +29,29 @@ pytestmark = [
     pytest.mark.timeout(120 + 10 * EXAMPLES),
 ]
 
-here = shared_world(temporal={"signals_wait_seconds": 0})
+here = shared_world(
+    temporal={"signals_wait_seconds": 0},
+    routes=[*({"on": f"work.{name.lower()}", "start": name} for name in ("Chain", "Quick", "Patient")), *ROUTES],
+)
+
+
+async def test_each_bad_input_has_its_reason(here: World) -> None:
+    pids = {name: here.suite.supervisor.pid(name) for name in SERVICES}
+    after = {stream: await here.last(stream) for stream in ("EVENTS", "DECISIONS", "SIGNALS")}
+    seed = State(here.settings.state).seed("operator")
+    nats = NatsSettings(servers=(here.suite.endpoints.nats,))
+    for stream in after:
+        by = None if stream == "EVENTS" else seed
+        sent = [it.publication for it in BAD_INPUTS if it.stream == stream]
+        assert await publish_raw(nats, [(it.subject, it.block, it.body) for it in sent], seed=by) == []
+
+    became = await fates(here.bus, after)
+
+    numbers = {stream: count(last + 1) for stream, last in after.items()}
+    found = [(it, became[it.stream, next(numbers[it.stream])]) for it in BAD_INPUTS]
+    wrong = [f"{it.name}: {fate}, not {it.fate}" for it, fate in found if tuple(fate) != it.fate]
+    assert not wrong, "\n".join(wrong)
+    assert {name: here.suite.supervisor.pid(name) for name in SERVICES} == pids, "a process died"
 
 
 @settings(

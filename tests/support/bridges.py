@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from perdure.bus import KeyValue, RawMessage, StoredMessage, encode
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
-from perdure.contracts import EventReference, SignalWorkflow, StartWorkflow, to_token
+from perdure.contracts import EventReference, FormerClaim, SignalWorkflow, StartWorkflow, to_token
 from perdure.flow import Approved, Policy, approval
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
@@ -74,16 +75,31 @@ def signal_command(event_id: str, word: str, cart: str = "cart") -> StoredMessag
     )
 
 
-def start_command(event_id: str, word: str = "hello", **changes: Any) -> StoredMessage:
+def start_command(event_id: str, word: str = "hello", source: str = "test", **changes: Any) -> StoredMessage:
     """Return a command that starts the Echo of a word; other fields than that can be given."""
-    start = StartWorkflow(
+    return _command(_start(event_id, word, source).model_copy(update=changes))
+
+
+def former_start_command(event_id: str, word: str = "hello") -> StoredMessage:
+    """Return the command of the same event as 0.1 made it."""
+    start = _start(event_id, word, "test")
+    assert start.former is not None
+    return _command(start.as_formerly(start.former))
+
+
+def _start(event_id: str, word: str, source: str) -> StartWorkflow:
+    return StartWorkflow(
         route="Echo",
-        event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
+        event=EventReference(id=event_id, type="word.sent", source=source, stream_sequence=1),
         workflow="Echo",
-        workflow_id=f"Echo-{event_id}",
-        digest=(word.encode().hex() * 64)[:64],
+        workflow_id=f"Echo~{event_id}",
+        digest=sha256(f"{word} {source}".encode()).hexdigest(),
         input={"word": word},
-    ).model_copy(update=changes)
+        former=FormerClaim(claim=f"Echo-{event_id}", event_id=event_id, digest=sha256(word.encode()).hexdigest()),
+    )
+
+
+def _command(start: StartWorkflow) -> StoredMessage:
     return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 

@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from perdure.config.project import CONFIG_VARIABLE, DEFAULT_FILE
+from perdure.values.run_id import default_run_id
 
-__all__ = ["perdure", "perdure_of", "printed"]
+__all__ = ["perdure", "perdure_of", "printed", "published_run"]
 
 _TIMEOUT: Final = 120  # seconds
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -63,6 +64,11 @@ def printed(completed: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]
     """Parse the output of a command that succeeded with ``--json``."""
     assert completed.returncode == 0, completed.stderr
     return [json.loads(line) for line in completed.stdout.splitlines()]
+
+
+def published_run(route: str, event_id: str) -> str:
+    """Return the id of the run that a route starts for an event of ``perdure publish``."""
+    return default_run_id(route, event_id, "perdure/cli")
 
 
 def _call(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> None:

@@ -19,6 +19,7 @@ from perdure.runtime.background import background
 from perdure_ingest.app import create_app
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.rules import compile_rules
+from perdure_ingest.verdict_log import VerdictLog
 from tests.support.deliveries import Delivered
 
 __all__ = ["Ingest", "create_ingest", "create_queues", "running_ingest"]
@@ -29,16 +30,19 @@ _PROCESSES = 3
 def create_queues(
     settings: Settings, bus: Any, *, entries: KeyValue | None = None, ledger: KeyValue | None = None
 ) -> RouteQueues:
+    rules = compile_rules(settings.routes)
     return RouteQueues(
-        compile_rules(settings.routes),
+        rules,
         bus=bus,
         entries=entries or MemoryKeyValue(),
         ledger=StartLedger(ledger or MemoryKeyValue()),
+        verdicts=VerdictLog(bus, rules),
     )
 
 
 def create_ingest(settings: Settings, bus: Bus, queues: RouteQueues | None = None) -> App:
-    return create_app(settings, compile_rules(settings.routes), queues or create_queues(settings, bus))
+    rules = compile_rules(settings.routes)
+    return create_app(settings, rules, queues or create_queues(settings, bus), VerdictLog(bus, rules))
 
 
 @dataclass

@@ -23,6 +23,7 @@ references = st.builds(
 _fields: dict[str, st.SearchStrategy[Any]] = {
     "details": json_values,
     "digest": digests,
+    "rules": digests,
     "event": references,
     "input": json_values,
     "argument": json_values,

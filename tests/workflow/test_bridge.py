@@ -8,9 +8,22 @@ from pydantic import JsonValue
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryKeyValue
+from perdure.bus import MemoryKeyValue, decode
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.settings import TemporalSettings
+from perdure.contracts import StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
-from tests.support.bridges import Cart, Echo, new_bridge, signal_command, start_command, stored_message, unreachable
+from perdure_orchestrator.run_client import RunClient
+from tests.support.bridges import (
+    Cart,
+    Echo,
+    former_start_command,
+    new_bridge,
+    signal_command,
+    start_command,
+    stored_message,
+    unreachable,
+)
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
@@ -33,12 +46,12 @@ async def test_wherever_the_bridge_dies_a_redelivered_command_starts_one_run(env
                 await dying.command(start_command(f"e{number}"))
             except Killed:
                 await new_bridge(worker, environment.client, entries).command(start_command(f"e{number}"))
-            await environment.client.get_workflow_handle(f"Echo-e{number}").result()
+            await environment.client.get_workflow_handle(f"Echo~e{number}").result()
 
-            assert await endings(worker, f"Echo-e{number}") == ["hello"]
+            assert await endings(worker, f"Echo~e{number}") == ["hello"]
             if fuse.left > 0:
                 break
-    assert number == 7, "a claim, a start and an entry, each with a spark before and after"
+    assert number == 9, "a look, a claim, a start and an entry, each with a spark before and after"
 
 
 @pytest.mark.parametrize("unfit", [None, "text", ["hello"], {"word": 5}], ids=repr)
@@ -51,7 +64,7 @@ async def test_an_input_that_its_workflow_cannot_take_starts_no_run(
         with pytest.raises(InvalidMessage, match="The workflow Echo cannot take this input") as refused:
             await bridge.command(start_command("unfit", input=unfit))
         with pytest.raises(RPCError):
-            await environment.client.get_workflow_handle("Echo-unfit").describe()
+            await environment.client.get_workflow_handle("Echo~unfit").describe()
 
     assert refused.value.reason == "bad_data"
 
@@ -62,7 +75,7 @@ async def test_a_started_run_is_not_started_again_even_after_temporal_has_delete
     entries = MemoryKeyValue()
     async with open_scripted_worker(environment, Echo) as worker:
         await new_bridge(worker, environment.client, entries).command(start_command("once"))
-        await environment.client.get_workflow_handle("Echo-once").result()
+        await environment.client.get_workflow_handle("Echo~once").result()
 
         await new_bridge(worker, await unreachable(), entries).command(start_command("once"))
 
@@ -88,9 +101,9 @@ async def test_an_event_id_used_again_with_other_data_is_refused_with_the_reason
         with pytest.raises(InvalidMessage, match="used before, by EVENTS 1") as refused:
             await bridge.command(start_command("twice", word="goodbye"))
 
-        await environment.client.get_workflow_handle("Echo-twice").result()
+        await environment.client.get_workflow_handle("Echo~twice").result()
     assert refused.value.reason == "duplicate_id"
-    assert await endings(worker, "Echo-twice") == ["hello"]
+    assert await endings(worker, "Echo~twice") == ["hello"]
 
 
 @pytest.mark.parametrize("is_open", [False, True])
@@ -100,21 +113,49 @@ async def test_a_run_of_temporal_is_not_taken_for_that_of_another_event_though_t
     async with open_scripted_worker(environment, Echo) as worker:
         await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("lost"))
         if not is_open:
-            await environment.client.get_workflow_handle("Echo-lost").result()
+            await environment.client.get_workflow_handle("Echo~lost").result()
         bridge = new_bridge(worker, environment.client, MemoryKeyValue())
 
         await bridge.command(start_command("lost"))
-        with pytest.raises(InvalidMessage, match="used before, for the run Echo-lost") as refused:
+        with pytest.raises(InvalidMessage, match="used before, for the run Echo~lost") as refused:
             await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("lost", word="bye"))
-        await environment.client.get_workflow_handle("Echo-lost").result()
+        await environment.client.get_workflow_handle("Echo~lost").result()
     assert refused.value.reason == "duplicate_id"
-    assert await endings(worker, "Echo-lost") == ["hello"]
+    assert await endings(worker, "Echo~lost") == ["hello"]
+
+
+async def test_two_sources_that_meet_in_one_id_are_both_named_though_the_ledger_is_lost(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, Echo) as worker:
+        await new_bridge(worker, environment.client, MemoryKeyValue()).command(start_command("met", source="/shop/a"))
+        with pytest.raises(InvalidMessage, match="which is of the source /shop/a; this one is of /shop/b") as refused:
+            await new_bridge(worker, environment.client, MemoryKeyValue()).command(
+                start_command("met", source="/shop/b")
+            )
+        await environment.client.get_workflow_handle("Echo~met").result()
+    assert refused.value.reason == "run_exists"
+
+
+async def test_a_start_that_0_1_did_not_finish_goes_on_as_its_run(environment: WorkflowEnvironment) -> None:
+    entries, former = MemoryKeyValue(), decode(former_start_command("old").raw)
+    assert isinstance(former, StartWorkflow)
+    async with open_scripted_worker(environment, Echo) as worker:
+        await StartLedger(entries).claim(former)
+        await RunClient(environment.client, TemporalSettings(task_queue=worker.queue)).start(former)
+
+        for _ in range(2):
+            await new_bridge(worker, environment.client, entries).command(start_command("old"))
+        await environment.client.get_workflow_handle("Echo-old").result()
+        with pytest.raises(RPCError):
+            await environment.client.get_workflow_handle("Echo~old").describe()
+    assert await endings(worker, "Echo-old") == ["hello"]
 
 
 async def test_a_run_that_no_event_started_is_not_taken_for_that_of_one(environment: WorkflowEnvironment) -> None:
     async with open_scripted_worker(environment, Echo) as worker:
         handle = await environment.client.start_workflow(
-            "Echo", {"word": "by hand"}, id="Echo-hand", task_queue=worker.queue
+            "Echo", {"word": "by hand"}, id="Echo~hand", task_queue=worker.queue
         )
         await handle.result()
         with pytest.raises(InvalidMessage, match="was started by no event") as refused:

@@ -13,14 +13,16 @@ from pydantic import BaseModel, ConfigDict
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.config.flow_control import Batch
 from perdure.contracts import StartWorkflow
+from perdure.values.run_id import default_run_id, former_run_id
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
-from perdure_ingest.identity import event_digest, workflow_id
+from perdure_ingest.identity import json_digest
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Batcher", "Forward", "merge_starts"]
 
 _LARGEST: Final = 512 * 1024  # bytes of a batch; NATS' own default limit is 1 MiB a message
 
-Forward = Callable[[StartWorkflow, str], Awaitable[None]]
+Forward = Callable[[StartWorkflow, str], Awaitable[object]]
 """Takes the start of a batch, and the token of its key, to the next stage."""
 
 
@@ -35,13 +37,21 @@ class _Members(BaseModel):
 class Batcher:
     """Collects one route's events into batches."""
 
-    def __init__(
-        self, subjects: WaitingSubjects, batch: Batch, *, bus: Bus, entries: KeyValue, forward: Forward
+    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
+        self,
+        subjects: WaitingSubjects,
+        batch: Batch,
+        *,
+        bus: Bus,
+        entries: KeyValue,
+        verdicts: VerdictLog,
+        forward: Forward,
     ) -> None:
         self._subjects = subjects
         self._batch = batch
         self._bus = bus
         self._entries = entries
+        self._verdicts = verdicts
         self._forward = forward
         self._grown: set[str] | None = None  # None until all are counted once: a process may have died before it did
 
@@ -83,7 +93,11 @@ class Batcher:
             _, revision = await self._read(subject)
         starts = [start async for start in self._starts(subject, members)]
         if len(starts) == len(members.sequences):  # else it was forwarded before, and its members are being deleted
-            await self._forward(merge_starts(starts), key_token(subject))
+            merged = merge_starts(starts)
+            await self._forward(merged, key_token(subject))
+            await self._verdicts.publish_changes(
+                self._verdicts.change(start, "batched_into", workflow_id=merged.workflow_id) for start in starts
+            )
         for sequence in members.sequences:
             await self._bus.delete(self._subjects.stream.upper(), sequence)
         await self._replace(subject, _Members(), revision)
@@ -118,8 +132,17 @@ def merge_starts(starts: Sequence[StartWorkflow]) -> StartWorkflow:
     first = starts[0]
     return first.model_copy(
         update={
-            "workflow_id": workflow_id(first.route, f"batch-{first.event.id}"),
-            "digest": event_digest(*(start.digest for start in starts)),
+            "workflow_id": _batch_id(first),
+            "digest": json_digest(*(start.digest for start in starts)),
             "input": [start.input for start in starts],
+            "former": None,
         }
     )
+
+
+def _batch_id(first: StartWorkflow) -> str:
+    """Return the id of a batch's run: that of 0.1 if 0.1 stored its first member, and so perhaps started it."""
+    name = f"batch-{first.event.id}"
+    if first.former is None:
+        return former_run_id(first.route, name)
+    return default_run_id(first.route, name, first.event.source)

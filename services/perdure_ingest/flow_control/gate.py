@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import StartWorkflow
+from perdure.contracts import Limit, StartWorkflow
 from perdure.values.window import Window
 
 __all__ = ["Action", "CancelOpen", "LastRelease", "OpenRuns", "Release", "Skip", "Wait", "next_action"]
@@ -71,16 +71,24 @@ class Wait:
 
     Attributes:
         until: Evaluate it again at this time; None: when a run ends.
+        limit: The limit that it waits for.
         all: Whether everything of the route waits, not only what has this key.
     """
 
     until: datetime | None
+    limit: Limit
     all: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Drop the start: a run with its key is open, and the route allows no second one."""
+    """Drop the start: a run with its key is open, and the route allows no second one.
+
+    Attributes:
+        by: The workflow id of that run.
+    """
+
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +122,17 @@ def next_action(  # noqa: PLR0911, PLR0913 (one line a limit; one argument a fac
         return Release(opened)
     same_key = opened.with_key(key)
     if same_key and flow.singleton == "skip":
-        return Skip()
+        return Skip(same_key[0])
     if window is not None and (opening := window.next_opening(now)) > now:
-        return Wait(opening)
+        return Wait(opening, "window")
     if opened.next_start is not None and flow.rate is not None and opened.next_start > now:
-        return Wait(opened.next_start)
+        return Wait(opened.next_start, "rate")
     if same_key and flow.singleton == "cancel":
         return CancelOpen(tuple(same_key))
     if flow.open_per_key is not None and len(same_key) >= flow.open_per_key:
-        return Wait(None, all=False)
+        return Wait(None, "max_open_per_key" if flow.singleton is None else "singleton", all=False)
     if flow.max_open is not None and len(opened.runs) >= flow.max_open:
-        return Wait(None)
+        return Wait(None, "max_open")
     return Release(_after_release(opened, run, key, flow, now))
 
 

@@ -1,5 +1,6 @@
 """Releases waiting starts, oldest first, as soon as the limits of their route allow it."""
 
+import asyncio
 import logging
 import random
 from collections import Counter
@@ -13,11 +14,14 @@ from opentelemetry import propagate, trace
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import CancelWorkflow, StartWorkflow
+from perdure.contracts import CancelWorkflow, EventVerdict, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.values.window import Window
+from perdure_ingest.flow_control.command_publisher import refused_or_repeated
 from perdure_ingest.flow_control.gate import Action, CancelOpen, LastRelease, OpenRuns, Release, Skip, Wait, next_action
-from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
+from perdure_ingest.flow_control.placement import Placement
+from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start, replaced_by
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Releaser"]
 
@@ -40,6 +44,7 @@ class Releaser:
         bus: Bus,
         entries: KeyValue,
         ledger: StartLedger,
+        verdicts: VerdictLog,
     ) -> None:
         self._subjects = subjects
         self._flow = flow
@@ -47,6 +52,7 @@ class Releaser:
         self._bus = bus
         self._entries = entries
         self._ledger = ledger
+        self._verdicts = verdicts
         self._completed: LastRelease | None = None
 
     async def release_due(self) -> datetime | None:
@@ -91,6 +97,27 @@ class Releaser:
         """
         return (await self._read())[0].runs
 
+    async def placement(self, subject: str, start: StartWorkflow) -> Placement:
+        """Return which limit holds a start that has just been stored, and its place in the line of its key.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        same_key = self._subjects.pattern_of_key(key_token(subject))
+        (opened, _), waiting = await asyncio.gather(self._read(), self._bus.count_by_subject(same_key))
+        place = max(1, sum(waiting.values()))
+        if self._flow.debounce:
+            return Placement("debounce", place)
+        match next_action(
+            opened, start.workflow_id, key_token(subject), flow=self._flow, window=self._window, now=datetime.now(UTC)
+        ):
+            case Wait(limit=limit):
+                return Placement(limit, place)
+            case Skip() | CancelOpen():
+                return Placement("singleton", place)
+            case _:
+                return Placement(None, place)
+
     async def _subjects_by_priority(self) -> list[list[str]]:
         if self._flow.open_per_key is None:
             return [[self._subjects.pattern_of_priority(priority)] for priority in _PRIORITIES]
@@ -114,25 +141,30 @@ class Releaser:
             return None
         quiet_since = message.stored_at + (self._flow.debounce or _NO_TIME)
         if quiet_since > datetime.now(UTC):
-            return Wait(quiet_since, all=self._flow.open_per_key is None)
+            return Wait(quiet_since, "debounce", all=self._flow.open_per_key is None)
         start = await read_start(message, self._bus)
-        return Skip() if start is None else await self._act(message, start)
+        return Skip("") if start is None else await self._act(message, start)
 
     async def _act(self, message: StoredMessage, start: StartWorkflow) -> Action:
         while True:
             opened, revision = await self._read()
             await self._complete(opened.last_release)
             if start.workflow_id not in opened.runs and await self._is_known(start):
-                await self._publish(message, start)  # it takes no slot: the orchestrator settles it by its ledger
+                # It takes no slot: the orchestrator settles it by its ledger.
+                await self._publish(message, start, await self._known_verdict(start))
                 return Release(opened)
             action = self._next_action(opened, message, start)
             match action:
-                case Skip():
+                case Skip(by=run):
                     _log.info("%s is skipped: a run with its key is open", start.workflow_id)
+                    skipped = self._verdicts.change(
+                        start, "skipped", workflow_id=run, detail=f"the run {run} of its key is open"
+                    )
+                    await self._verdicts.publish_changes([*replaced_by(message), skipped])
                     await self._bus.delete(message.stream, message.sequence)
                 case CancelOpen(runs=runs):
                     await self._cancel(runs, start)
-                    return Wait(None, all=False)
+                    return Wait(None, "singleton", all=False)
                 case Release(open=after):
                     release = self._last_release(message, start)
                     if not await self._replace(after.model_copy(update={"last_release": release}), revision):
@@ -153,6 +185,7 @@ class Releaser:
             return
         if release.command is not None:
             await self._bus.publish(release.command)
+            await self._verdicts.publish_changes([self._released(release.command)])
             await self._bus.delete(self._subjects.stream.upper(), release.sequence)
         else:
             message = await self._bus.first(release.subject, after=release.sequence - 1)
@@ -167,17 +200,27 @@ class Releaser:
     async def _is_known(self, start: StartWorkflow) -> bool:
         """Return whether this start took effect before, or will be refused."""
         try:
-            return await self._ledger.look_up(start) is Claim.DONE
+            return await self._ledger.look_up(await self._ledger.as_claimed(start)) is Claim.DONE
         except InvalidMessage:
             return True
 
-    async def _publish(self, message: StoredMessage, start: StartWorkflow) -> None:
+    def _released(self, start: StartWorkflow) -> EventVerdict:
+        return self._verdicts.change(start, "released", workflow_id=start.workflow_id)
+
+    async def _known_verdict(self, start: StartWorkflow) -> EventVerdict:
+        """Return the verdict on a start that took effect before, or will be refused."""
+        known = await refused_or_repeated(self._ledger, start)
+        released = self._released(start)
+        return released.model_copy(update={"routes": (known.corrected(released.routes[0]),)})
+
+    async def _publish(self, message: StoredMessage, start: StartWorkflow, verdict: EventVerdict | None = None) -> None:
         with _tracer.start_as_current_span(
             f"ingest releases {start.route}",
             propagate.extract(message.raw.headers),
             attributes={"perdure.waited_seconds": (datetime.now(UTC) - message.stored_at).total_seconds()},
         ):
             await self._bus.publish(start)
+        await self._verdicts.publish_changes([*replaced_by(message), verdict or self._released(start)])
         await self._bus.delete(message.stream, message.sequence)
 
     async def _cancel(self, runs: Iterable[str], start: StartWorkflow) -> None:

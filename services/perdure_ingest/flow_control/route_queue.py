@@ -3,16 +3,19 @@
 from collections.abc import Coroutine
 from typing import Final
 
-from perdure.bus import Bus, KeyValue
+from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import StartWorkflow, to_token
+from perdure.contracts import EventVerdict, StartWorkflow, to_token
 from perdure.runtime.poller import Poller
 from perdure.values.window import Window
 from perdure_ingest.flow_control.batcher import Batcher
+from perdure_ingest.flow_control.command_publisher import refused_or_repeated
 from perdure_ingest.flow_control.endings import has_ended, watch_endings
+from perdure_ingest.flow_control.placement import AS_PLANNED, Placement
 from perdure_ingest.flow_control.releaser import Releaser
-from perdure_ingest.flow_control.waiting import WaitingSubjects, encode_start
+from perdure_ingest.flow_control.waiting import WaitingSubjects, encode_start, read_start, replaced_by
+from perdure_ingest.verdict_log import VerdictLog, other_event
 
 __all__ = ["RouteQueue"]
 
@@ -32,18 +35,26 @@ class RouteQueue:
         bus: Bus,
         entries: KeyValue,
         ledger: StartLedger,
+        verdicts: VerdictLog,
     ) -> None:
         self._bus = bus
         self._ledger = ledger
+        self._verdicts = verdicts
+        self._reports = verdicts.reports(route)
+        self._keeps_newest = flow.keeps_newest
         self._workflow = workflow
         self._counts_open = flow.counts_open
         self._to_release = WaitingSubjects("latest" if flow.keeps_newest else "waiting", "start", to_token(route))
-        self._releaser = Releaser(self._to_release, flow, window, bus=bus, entries=entries, ledger=ledger)
+        self._releaser = Releaser(
+            self._to_release, flow, window, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts
+        )
         self._releasing = Poller(self._releaser.release_due)
         self._to_batch = WaitingSubjects("waiting", "batch", to_token(route))
         self._batcher: Batcher | None = None
         if flow.batch is not None:
-            self._batcher = Batcher(self._to_batch, flow.batch, bus=bus, entries=entries, forward=self._await_release)
+            self._batcher = Batcher(
+                self._to_batch, flow.batch, bus=bus, entries=entries, verdicts=verdicts, forward=self._await_release
+            )
             self._batching = Poller(self._batcher.start_due)
 
     @property
@@ -51,22 +62,35 @@ class RouteQueue:
         """Where starts of this route wait."""
         return {self._to_release, self._to_batch} if self._batcher else {self._to_release}
 
-    async def enqueue(self, start: StartWorkflow, key: str) -> None:
-        """Store a start in the waiting stream.
+    @property
+    def claims(self) -> bool:
+        """Whether an event is claimed in the start ledger before it waits."""
+        return self._batcher is not None
+
+    async def enqueue(self, start: StartWorkflow, key: str) -> Placement:
+        """Store a start in the waiting stream; returns what holds it.
 
         Raises:
             InvalidMessage: An event with the same id and other data came first.
             Unavailable: NATS does not answer.
         """
         if self._batcher is None:
-            await self._await_release(start, key)
-            return
+            subject = await self._await_release(start, key)
+            return await self._releaser.placement(subject, start) if self._reports else AS_PLANNED
+        return await self._collect(start, key, self._batcher)
+
+    async def _collect(self, start: StartWorkflow, key: str, batcher: Batcher) -> Placement:
         subject = self._to_batch.subject(start, key)
-        if await self._ledger.claim(start) is not Claim.DONE:
-            await self._bus.publish_raw(encode_start(subject, start))
-            await self._ledger.mark_started(start)
-        self._batcher.mark_grown(subject)
+        claimed = await self._ledger.as_claimed(start)
+        known = await self._ledger.claim(claimed) is Claim.DONE
+        if not known:
+            await self._bus.publish_raw(encode_start(subject, claimed))
+            await self._ledger.mark_started(claimed)
+        batcher.mark_grown(subject)
         self._batching.wake()
+        if known or not self._reports:
+            return await refused_or_repeated(self._ledger, start) if self._reports else AS_PLANNED
+        return Placement("batch", (await self._bus.count_by_subject(subject)).get(subject, 1))
 
     async def run_ended(self, run: str) -> None:
         """Free the slot of a run that has ended, for the next waiting start.
@@ -87,9 +111,41 @@ class RouteQueue:
             duties.append(Poller(self._find_missed_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
         return duties
 
-    async def _await_release(self, start: StartWorkflow, key: str) -> None:
-        await self._bus.publish_raw(encode_start(self._to_release.subject(start, key), start))
+    async def _await_release(self, start: StartWorkflow, key: str) -> str:
+        """Store a start until its release; returns the subject under which it waits."""
+        subject = self._to_release.subject(start, key)
+        if self._keeps_newest and self._reports:
+            await self._replace(subject, start)
+        else:
+            await self._bus.publish_raw(encode_start(subject, start))
         self._releasing.wake()
+        return subject
+
+    async def _replace(self, subject: str, start: StartWorkflow) -> None:
+        """Store a start in the place of the one that waits, and publish the verdict on that one.
+
+        Only the newest message of the subject is replaced, so that no process takes the place of a start unseen.
+        """
+        while True:
+            waiting = await self._bus.last(subject)
+            replaced = None if waiting is None else await self._replaced(waiting, start)
+            raw = encode_start(subject, start, replaced)
+            stored = await self._bus.store_after(raw, last=0 if waiting is None else waiting.sequence)
+            if stored is None:
+                continue  # another start came first
+            if replaced is not None and not stored.duplicate:
+                await self._verdicts.publish_changes([replaced])
+            return
+
+    async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> EventVerdict | None:
+        """Return the verdict on a start that is to be replaced, after that on the one that it replaced itself."""
+        await self._verdicts.publish_changes(replaced_by(waiting))
+        older = await read_start(waiting, self._bus)
+        if older is None or older.message_id == start.message_id:
+            return None
+        newer = other_event(start)
+        detail = f"EVENTS {newer.stream_sequence} has its key, and is newer"
+        return self._verdicts.change(older, "debounced_into", other=newer, detail=detail)
 
     async def _find_missed_endings(self) -> None:
         """Free the slots of runs that ended while no process was subscribed."""

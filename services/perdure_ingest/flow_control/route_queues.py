@@ -12,11 +12,14 @@ from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.runtime.poller import Poller
 from perdure_ingest.admission import Admitted
 from perdure_ingest.flow_control.batcher import Batcher
+from perdure_ingest.flow_control.command_publisher import publish_command
 from perdure_ingest.flow_control.endings import dead_lettered_start
+from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.releaser import Releaser
 from perdure_ingest.flow_control.route_queue import RouteQueue
 from perdure_ingest.flow_control.waiting import WaitingSubjects
 from perdure_ingest.rules import Rule
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["RouteQueues"]
 
@@ -30,14 +33,17 @@ _log = logging.getLogger(__name__)
 class RouteQueues:
     """The queues of all routes with flow control; any number of processes work on them."""
 
-    def __init__(self, rules: Sequence[Rule], *, bus: Bus, entries: KeyValue, ledger: StartLedger) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], *, bus: Bus, entries: KeyValue, ledger: StartLedger, verdicts: VerdictLog
+    ) -> None:
         self._bus = bus
         self._entries = entries
         self._ledger = ledger
+        self._verdicts = verdicts
         self._queues = {rule.name: self._queue(rule) for rule in rules if rule.route.flow or rule.route.window}
 
-    async def submit(self, admitted: Admitted) -> None:
-        """Publish a command, or queue it; returns once it is stored.
+    async def submit(self, admitted: Admitted) -> Placement:
+        """Publish a command, or queue it; returns what became of it once it is stored.
 
         Raises:
             InvalidMessage: An event with the same id and other data came first.
@@ -45,9 +51,13 @@ class RouteQueues:
         """
         queue = self._queues.get(admitted.evaluation.route)
         if queue is None or not isinstance(admitted.command, StartWorkflow):
-            await self._bus.publish(admitted.command)
-        else:
-            await queue.enqueue(admitted.command, admitted.evaluation.key)
+            return await publish_command(self._bus, self._ledger, admitted.command)
+        return await queue.enqueue(admitted.command, admitted.evaluation.key)
+
+    def may_refuse(self, admitted: Admitted) -> bool:
+        """Return whether submitting a command may refuse its event: what may is submitted before what may not."""
+        queue = self._queues.get(admitted.evaluation.route)
+        return queue is not None and queue.claims
 
     async def free_slot(self, message: StoredMessage) -> None:
         """Free the slot of a start that was dead-lettered.
@@ -77,6 +87,7 @@ class RouteQueues:
             bus=self._bus,
             entries=self._entries,
             ledger=self._ledger,
+            verdicts=self._verdicts,
         )
 
     async def _release_orphans(self) -> None:
@@ -91,10 +102,25 @@ class RouteQueues:
                 await self._releaser(subjects).release_due()
 
     def _batcher(self, subjects: WaitingSubjects) -> Batcher:
-        return Batcher(subjects, _EVERYTHING, bus=self._bus, entries=self._entries, forward=self._publish)
+        return Batcher(
+            subjects,
+            _EVERYTHING,
+            bus=self._bus,
+            entries=self._entries,
+            verdicts=self._verdicts,
+            forward=self._publish,
+        )
 
     def _releaser(self, subjects: WaitingSubjects) -> Releaser:
-        return Releaser(subjects, _NO_LIMITS, None, bus=self._bus, entries=self._entries, ledger=self._ledger)
+        return Releaser(
+            subjects,
+            _NO_LIMITS,
+            None,
+            bus=self._bus,
+            entries=self._entries,
+            ledger=self._ledger,
+            verdicts=self._verdicts,
+        )
 
     async def _publish(self, start: StartWorkflow, _key: str) -> None:
         await self._bus.publish(start)

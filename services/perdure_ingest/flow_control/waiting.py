@@ -3,20 +3,22 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, Self
+from urllib.parse import unquote
 
 from opentelemetry import propagate
 from pydantic import ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
-from perdure.bus.envelope import MESSAGE_ID, describe_errors, header_value
-from perdure.contracts import StartWorkflow, to_token
+from perdure.bus.envelope import MESSAGE_ID, describe_errors, header, header_value
+from perdure.contracts import EventVerdict, StartWorkflow, to_token
 
-__all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start"]
+__all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start", "replaced_by"]
 
 Stage = Literal["start", "batch"]
 
 _USUAL_PRIORITY: Final = 3
+_REPLACED: Final = "Perdure-Replaced"
 _LONGEST_TOKEN: Final = 200  # characters; a longer key is replaced by its SHA-256
 
 
@@ -49,6 +51,10 @@ class WaitingSubjects:
         """Return the pattern that matches those of one priority."""
         return f"{self.stream}.{self.stage}.{self.route}.{priority}.>"
 
+    def pattern_of_key(self, token: str) -> str:
+        """Return the pattern that matches those of one key."""
+        return f"{self.stream}.{self.stage}.{self.route}.*.{token}"
+
     def subject(self, start: StartWorkflow, key: str) -> str:
         """Return the subject of one start; in ``latest``, each key has only one, whatever the priority."""
         priority = _USUAL_PRIORITY if self.stream == "latest" else start.options.priority or _USUAL_PRIORITY
@@ -60,11 +66,26 @@ def key_token(subject: str) -> str:
     return subject.rsplit(".", 1)[-1]
 
 
-def encode_start(subject: str, start: StartWorkflow) -> RawMessage:
-    """Return a start as a message that waits under a subject; it keeps its message id and its trace."""
+def encode_start(subject: str, start: StartWorkflow, replaced: EventVerdict | None = None) -> RawMessage:
+    """Return a start as a message that waits under a subject; it keeps its message id and its trace.
+
+    Args:
+        subject: The subject.
+        start: The start.
+        replaced: The verdict on the start that it replaces. It is published once the message is stored; whoever finds
+            the message publishes it again, in case that process died before it did.
+    """
     headers = {MESSAGE_ID: header_value(start.message_id)}
+    if replaced is not None:
+        headers[_REPLACED] = header_value(replaced.model_dump_json(exclude_defaults=True))
     propagate.inject(headers)
     return RawMessage(subject, start.model_dump_json().encode(), headers)
+
+
+def replaced_by(message: StoredMessage) -> list[EventVerdict]:
+    """Return the verdict on the start that a waiting one replaced; nothing if it replaced none."""
+    text = header(message.raw.headers, _REPLACED)
+    return [] if text is None else [EventVerdict.model_validate_json(unquote(text))]
 
 
 async def read_start(message: StoredMessage, bus: Bus) -> StartWorkflow | None:

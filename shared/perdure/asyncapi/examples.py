@@ -23,17 +23,20 @@ from perdure.contracts import (
     DeadLetterSettled,
     Decision,
     EventReference,
+    EventVerdict,
     Message,
     Notification,
     PoliciesRead,
     Policy,
     Progress,
     Receipt,
+    RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
+from perdure.values.run_id import default_run_id
 
 __all__ = ["EXAMPLES", "SIGNED_EXAMPLE"]
 
@@ -42,17 +45,17 @@ _SEED: Final = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60
 
 _KEY: Final = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_SEED)))
 _AT: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_SOURCE: Final = "https://shop.example"
+_WORKFLOW_ID: Final = default_run_id("payments", "42", _SOURCE)
 _RUN: Final[dict[str, Any]] = {
     "workflow": "Payment",
-    "workflow_id": "Payment-42",
+    "workflow_id": _WORKFLOW_ID,
     "run_id": "01939f5e-7c1b-7d3e-9b0a-4f1c2d3e4a5b",
 }
-_ABOUT: Final[dict[str, Any]] = {**_RUN, "request_id": "Payment-42.1"}
+_ABOUT: Final[dict[str, Any]] = {**_RUN, "request_id": f"{_WORKFLOW_ID}.1"}
 _SHOWN: Final[dict[str, Any]] = {"title": "Pay 1,200 EUR to Ümit?", "details": "Invoice 7", "action": {"amount": 1200}}
 _FILE: Final = sha256(b"approvers: {}\n").hexdigest()
-_EVENT: Final = EventReference(
-    id="42", type="invoices.received", source="https://shop.example", time=_AT, stream_sequence=7
-)
+_EVENT: Final = EventReference(id="42", type="invoices.received", source=_SOURCE, time=_AT, stream_sequence=7)
 
 _unsealed: Final = ApprovalRequested(
     **_ABOUT,
@@ -94,23 +97,27 @@ _messages: Final[tuple[Message, ...]] = (
         route="payments",
         event=_EVENT,
         workflow="Payment",
-        workflow_id="Payment-42",
+        workflow_id=_WORKFLOW_ID,
         digest=sha256(b'{"amount":1200}').hexdigest(),
         input={"amount": 1200},
     ),
     SignalWorkflow(
         route="receipts",
         event=_EVENT,
-        workflow_id="Payment-42",
+        workflow_id=_WORKFLOW_ID,
         digest=sha256(b'{"receipt":"r-1"}').hexdigest(),
         signal="paid",
         argument={"receipt": "r-1"},
     ),
-    CancelWorkflow(workflow="Payment", workflow_id="Payment-42", instead="Payment-43"),
+    CancelWorkflow(
+        workflow="Payment",
+        workflow_id=_WORKFLOW_ID,
+        instead=default_run_id("payments", "43", _SOURCE),
+    ),
     Notification(
         channel="desk",
         about=_request.message_id,
-        workflow_id="Payment-42",
+        workflow_id=_WORKFLOW_ID,
         outcome="sent",
         detail="posted",
         sent_at=_AT,
@@ -118,6 +125,17 @@ _messages: Final[tuple[Message, ...]] = (
     ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
+    EventVerdict(
+        event_id="42",
+        event_type="invoices.received",
+        source="https://shop.example",
+        stream_sequence=7,
+        rules=sha256(b"[]").hexdigest(),
+        routes=(
+            RouteVerdict(route="Payment", verdict="started", detail="starts Payment", workflow_id="Payment-42"),
+            RouteVerdict(route="Refund", verdict="no_match", detail="data.amount < 0 is false: data.amount is 1200"),
+        ),
+    ),
     DeadLetterSettled(
         act="resent",
         number=3,
@@ -150,7 +168,14 @@ EXAMPLES: Final[dict[str, Any]] = {
         "id": "42",
         "state": "completed",
         "stream_sequence": 7,
-        "runs": [{"workflow_id": "Payment-42", "workflow": "Payment", "action": "started", "kind": "completed"}],
+        "runs": [
+            {
+                "workflow_id": _WORKFLOW_ID,
+                "workflow": "Payment",
+                "action": "started",
+                "kind": "completed",
+            }
+        ],
     },
 }
 """An example of each body, by message type."""

@@ -8,6 +8,7 @@ __all__ = ["CLIENTS", "PUBLISHERS", "subscribers"]
 
 PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "EVENTS": (),
+    "VERDICTS": ("ingest",),
     "COMMANDS": ("ingest",),
     "PROGRESS": ("orchestrator",),
     "APPROVALS": ("orchestrator",),
@@ -23,7 +24,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
 
 
 CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS")},
+    "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS", "VERDICTS")},
     "operator": {"send": ("SIGNALS",), "receive": ()},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }

@@ -37,6 +37,7 @@ def make_dead_letter(
         original_subject=message.raw.subject,
         stream=message.stream,
         stream_sequence=message.sequence,
+        stored_at=message.stored_at,
         deliveries=deliveries,
         **original_content(message.raw),
         at=datetime.now(UTC),

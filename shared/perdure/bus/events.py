@@ -5,7 +5,7 @@ Source: CloudEvents 1.0 NATS protocol binding, section 3; the JSON event format 
 
 import json
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
@@ -20,16 +20,20 @@ from perdure.bus.envelope import (
     header,
     header_value,
 )
+from perdure.bus.event_attributes import check_attributes, is_attribute_name
 from perdure.bus.event_mode import JSON_TYPES, media_type, mode_of
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
+from perdure.values.run_id import BARE_SOURCE
 
-__all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "write_event"]
+__all__ = ["PREFIX", "STRUCTURED", "attribute_headers", "event_id", "read_event", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
 
+_ATTRIBUTES: Final = ("id", "type", "source", "subject", "time", "dataschema", "datacontenttype")
+_DATA: Final = ("data", "data_base64")
 _OF_CLOUD_EVENTS: Final = "application/cloudevents"  # the binding takes JSON where no format is named
 
 _DEEPEST: Final = (
@@ -42,14 +46,15 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
 
     Args:
         raw: The received message.
-        fallback_id: Id of a bare event without ``Nats-Msg-Id``: its place in the stream, stable across redeliveries.
+        fallback_id: Id of a bare event without ``Nats-Msg-Id``: see ``values.run_id.place_of``.
 
     Raises:
         InvalidMessage: The message is no event; its reason is a dead letter code.
     """
-    if not raw.body:
+    mode = mode_of(raw)
+    if not raw.body and mode != "binary":  # there the attributes are an event, without data
         raise InvalidMessage("empty_body", "The message has no body. An event's body is JSON: publish at least `{}`.")
-    match mode_of(raw):
+    match mode:
         case "structured":
             event = _structured(raw)
         case "binary":
@@ -65,6 +70,18 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
             f"CloudEvent attributes: type: it is {event.type!r}, but the subject is that of {permitted!r}",
         )
     return event
+
+
+def attribute_headers(raw: RawMessage) -> dict[str, str]:
+    """Return the attributes of a structured event, extensions too, as the headers that binary mode has for them.
+
+    In the other modes there are none beside the message's own.
+    """
+    if mode_of(raw) != "structured":
+        return {}
+    envelope = read_json(raw.body)
+    found = envelope.items() if isinstance(envelope, dict) else ()
+    return {f"ce-{name}": header_value(text) for name, value in found if (text := _attribute_text(name, value))}
 
 
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
@@ -92,7 +109,7 @@ def write_event(event: Event) -> RawMessage:
         "ce-type": header_value(event.type),
         "ce-source": header_value(event.source),
     }
-    if event.subject is not None:
+    if event.subject:
         headers["ce-subject"] = header_value(event.subject)
     if event.time is not None:
         headers["ce-time"] = event.time.isoformat()
@@ -107,21 +124,30 @@ def _structured(raw: RawMessage) -> Event:
         raise InvalidMessage("bad_envelope", "A structured CloudEvent is a JSON object.")
     if envelope.get("specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"specversion: only {SPEC_VERSION} is understood.")
-    data = envelope.get("data")
+    check_attributes({name: value for name, value in envelope.items() if name not in _DATA})
+    return _validated({**envelope, "data": _structured_data(envelope)})
+
+
+def _structured_data(envelope: Mapping[str, JsonValue]) -> JsonValue:
+    if all(envelope.get(name) is None for name in _DATA):
+        return None
     _refuse_other_data(envelope.get("datacontenttype"))
-    if "data_base64" in envelope:
-        data = read_json(_base64(envelope["data_base64"]))
-    return _validated({**envelope, "data": data})
+    if "data_base64" not in envelope:
+        return envelope["data"]
+    if "data" in envelope:
+        raise InvalidMessage("bad_envelope", "data_base64: it excludes data, which is there too.")
+    return read_json(_base64(envelope["data_base64"]))
 
 
 def _binary(raw: RawMessage) -> Event:
-    named = {name: attribute(raw.headers, name) for name in ("id", "type", "source", "subject", "time")}
+    named = {name: attribute(raw.headers, name) for name in _ATTRIBUTES}
     if attribute(raw.headers, "specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"ce-specversion: only {SPEC_VERSION} is understood.")
-    _refuse_other_data(media_type(raw) or attribute(raw.headers, "datacontenttype"))
-    return _validated(
-        {**{name: value for name, value in named.items() if value is not None}, "data": read_json(raw.body)}
-    )
+    check_attributes(named)
+    if raw.body:
+        _refuse_other_data(media_type(raw) or named["datacontenttype"])
+    given = {name: value for name, value in named.items() if value is not None}
+    return _validated({**given, "data": read_json(raw.body) if raw.body else None})
 
 
 def _bare(raw: RawMessage, fallback_id: str) -> Event:
@@ -129,10 +155,23 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
         {
             "id": header(raw.headers, MESSAGE_ID) or fallback_id,
             "type": raw.subject.removeprefix(PREFIX),
-            "source": "nats",
+            "source": BARE_SOURCE,
             "data": read_json(raw.body),
         }
     )
+
+
+def _attribute_text(name: str, value: JsonValue) -> str | None:
+    """Return an attribute's value as text, as binary mode has it; None for data, and for what no attribute can be."""
+    match value:
+        case _ if name in _DATA or not is_attribute_name(name):
+            return None
+        case bool():
+            return "true" if value else "false"
+        case str() | int():
+            return str(value)
+        case _:
+            return None
 
 
 def _refuse_other_data(media: JsonValue) -> None:
@@ -152,7 +191,7 @@ def _validated(fields: dict[str, Any]) -> Event:
         event = Event.model_validate(fields)
     except ValidationError as error:
         raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {describe_errors(error)}") from error
-    if not event.id:
+    if not event.id:  # that of a bare event may be a header of NATS'
         raise InvalidMessage("bad_envelope", "CloudEvent attributes: id: it may not be empty")
     return event
 

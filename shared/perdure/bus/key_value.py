@@ -1,6 +1,7 @@
 """The port to a durable key-value bucket."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 __all__ = ["KeyValue", "Revision"]
@@ -33,6 +34,13 @@ class KeyValue(Protocol):
 
     async def read(self, key: str) -> Revision | None:
         """Return the value with its revision, or None.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
+
+    async def stored_at(self, key: str) -> datetime | None:
+        """Return when the value was stored (UTC), or None if there is none.
 
         Raises:
             Unavailable: The store does not answer.

@@ -40,6 +40,7 @@ ROLES: Final = (*CLIENT_ACCOUNTS, *SERVICES, "operator")
 _ByRole = dict[str, tuple[str, ...]]
 
 _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
+_VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final = {  # from the operator, by responder
     "ingest": _OUTCOMES,
@@ -54,22 +55,23 @@ _READ_BY_ORCHESTRATOR: Final = ("admin.approvers_file", "admin.policies")
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
-    "ingest": ("commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
+    "ingest": (_VERDICTS, "commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
     "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator", *_READ_BY_ORCHESTRATOR),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     "audit": ("dlq.>",),  # dead letters about the consumers of other services
-    "operator": (*_ALL_SUBJECTS, QUEUES["NOTICES"].subjects),  # dead letters are resent on their original subject
+    # Dead letters are resent on their original subject; verdicts are ingest's alone.
+    "operator": (*(it for it in _ALL_SUBJECTS if it != _VERDICTS), QUEUES["NOTICES"].subjects),
 }
 _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
-    "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>"),
+    "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>", _VERDICTS),
     "ingest": (_OUTCOMES,),
     "orchestrator": (DESCRIBE_RUN,),
     "audit": (AUDIT_RECORDS,),
     "operator": _ALL_SUBJECTS,
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
-    "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS"),
-    "ingest": ("PROGRESS", "EVENTS", "COMMANDS", "DLQ"),  # what has become of an event
+    "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
+    "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ"),  # what has become of an event
     "orchestrator": ("PROGRESS", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
@@ -108,10 +110,12 @@ class NatsPermissions:
 
 
 OPTIONAL_PERMISSIONS: Final = {
-    "publisher": NatsPermissions(("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>",)),
+    "publisher": NatsPermissions(
+        ("$JS.API.DIRECT.GET.PROGRESS.progress.>", "signals.>"), (), ("progress.>", _VERDICTS)
+    ),
     "bot": NatsPermissions(("signals.>",), (), ()),
 }
-"""What the operator may grant to single users of a role, in whole or in part: progress, and signals by name."""
+"""What the operator may grant to single users of a role, in whole or in part: progress, verdicts, signals by name."""
 
 
 def nats_permissions(role: str) -> NatsPermissions:

@@ -73,6 +73,18 @@ class Bus(Protocol):
             Unavailable: As in ``publish``.
         """
 
+    async def store_after(self, raw: RawMessage, *, last: int) -> Storage | None:
+        """Publish as ``store`` does, if the newest message of its subject has a sequence; return None if it has not.
+
+        Args:
+            raw: The message.
+            last: That sequence; 0 if the subject has no message.
+
+        Raises:
+            InvalidMessage: As in ``publish_raw``.
+            Unavailable: As in ``publish``.
+        """
+
     def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the messages of one stream whose subject matches, in order, for ever.
 

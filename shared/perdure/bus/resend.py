@@ -1,42 +1,51 @@
-"""Turns a dead letter back into the message that it was: the same event under a new message id."""
+"""Turns a message that a service gave up on into one that is handled again: the same event under a new message id."""
 
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from perdure.bus.envelope import JSON, MESSAGE_ID, SPEC_VERSION, RawMessage, header, header_value
 from perdure.bus.event_mode import mode_of
 from perdure.bus.events import PREFIX
-from perdure.contracts import DeadLetter
+from perdure.values.run_id import BARE_SOURCE
 
-__all__ = ["resent"]
+__all__ = ["resend_number", "resent"]
 
+_NUMBER: Final = "Perdure-Resend"
 _JETSTREAM_HEADERS: Final = "nats-"  # their prefix; they belong to the first publication, not to this one
 
 
-def resent(dead_letter: DeadLetter, original: RawMessage, *, place: int) -> RawMessage:
+def resent(original: RawMessage, *, place: str, number: int) -> RawMessage:
     """Return the message to publish on the original subject.
 
     Args:
-        dead_letter: The dead letter.
-        original: The message that it was.
-        place: Sequence of the dead letter in the DLQ. The message id is made of it, so that a second resend within
-            the duplicate window stores nothing.
+        original: The message that a service gave up on.
+        place: Its place, which is the id of an event that carries none.
+        number: Sequence of the dead letter in the DLQ. The message id is made of it, so that a second resend within
+            the duplicate window stores nothing; JetStream knows the ids of what comes of an event only without it.
     """
     subject = original.subject
     kept = {name: value for name, value in original.headers.items() if not name.lower().startswith(_JETSTREAM_HEADERS)}
     if subject.startswith(PREFIX):
-        kept = _event_identity(dead_letter, original) | kept
-    return RawMessage(subject, original.body, kept | {MESSAGE_ID: f"replay.{place}"})
+        kept = _event_identity(original, place) | kept | {_NUMBER: str(number)}
+    return RawMessage(subject, original.body, kept | {MESSAGE_ID: f"replay.{number}"})
 
 
-def _event_identity(dead_letter: DeadLetter, original: RawMessage) -> dict[str, str]:
+def resend_number(headers: Mapping[str, str]) -> int | None:
+    """Return the number of the dead letter as which an event was sent again; None if it was not."""
+    number = header(headers, _NUMBER) or ""
+    return int(number) if re.fullmatch("[0-9]{1,18}", number) else None
+
+
+def _event_identity(original: RawMessage, place: str) -> dict[str, str]:
     """Return headers with the event id of a bare event; empty for the CloudEvents modes, which carry their own."""
     if mode_of(original) != "bare":
         return {}
     message_id = header(original.headers, MESSAGE_ID)
     return {
         "ce-specversion": SPEC_VERSION,
-        "ce-id": header_value(message_id or f"{dead_letter.stream}.{dead_letter.stream_sequence}"),
+        "ce-id": header_value(message_id or place),
         "ce-type": header_value(original.subject.removeprefix(PREFIX)),
-        "ce-source": "nats",
+        "ce-source": BARE_SOURCE,
         "ce-datacontenttype": JSON,
     }

@@ -34,6 +34,7 @@ __all__ = [
 _DUPLICATE_WINDOW: Final = timedelta(minutes=2)  # the server's own default
 # After a long outage a service may publish the same dead letter or approval request again.
 _LONG_DUPLICATE_WINDOW: Final = timedelta(days=1)
+_LARGEST_EVENT: Final = 8 * 1024 * 1024  # bytes; what services read at once is bounded whatever max_payload is
 _ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")
 _ACK_WAIT: Final = timedelta(seconds=6)
 """After it, what a killed process was given is delivered to another one; a living one renews it meanwhile."""
@@ -53,6 +54,8 @@ class Stream:
         duplicate_window: How long it recognises a message id as a duplicate.
         more_subjects: Further patterns, where one is not enough.
         last_per_subject: Whether it keeps only the newest message of each subject.
+        largest_message: Bytes of headers and body above which the server refuses a message; -1 leaves it to the
+            server's ``max_payload``.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Stream:
     duplicate_window: timedelta = _DUPLICATE_WINDOW
     more_subjects: tuple[str, ...] = ()
     last_per_subject: bool = False
+    largest_message: int = -1
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -80,6 +84,7 @@ class Stream:
             storage=StorageType.FILE,
             max_age=self.max_age.total_seconds(),
             max_msgs_per_subject=1 if self.last_per_subject else -1,
+            max_msg_size=self.largest_message,
             duplicate_window=self.duplicate_window.total_seconds(),
             allow_direct=True,
             num_replicas=replicas,
@@ -119,7 +124,8 @@ class Consumer:
 _MESSAGE_STREAMS: Final = {
     stream.name: stream
     for stream in (
-        Stream("EVENTS", "events.>", timedelta(days=30)),
+        Stream("EVENTS", "events.>", timedelta(days=30), largest_message=_LARGEST_EVENT),
+        Stream("VERDICTS", "verdicts.>", timedelta(days=30)),
         Stream("COMMANDS", "commands.>", timedelta(days=30)),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
         Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicate_window=_LONG_DUPLICATE_WINDOW),

@@ -1,18 +1,21 @@
 """Finds, resends and drops dead letters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from perdure.bus import NatsBus, NatsKeyValue, RawMessage, decode
+from perdure.bus import NatsBus, NatsKeyValue, RawMessage, StoredMessage, decode
+from perdure.bus.events import PREFIX
 from perdure.bus.resend import resent
-from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.bus.views.event_runs import event_at, event_in, place_id
+from perdure.bus.views.start_ledger import BUCKET, Claim, StartLedger
+from perdure.config.routes import Route
 from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
-from perdure.errors import NotFound
+from perdure.errors import InvalidMessage, NotFound
 from perdure.local.approver import login_name
 from perdure.values.short_code import run_word
 
@@ -42,6 +45,21 @@ class Choice:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """What is sent again.
+
+    Attributes:
+        raw: The message.
+        place: Its place.
+        command: The command that was refused, if one was.
+    """
+
+    raw: RawMessage
+    place: str
+    command: StartWorkflow | SignalWorkflow | None
+
+
 async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLetter]:
     """Return dead letters by their sequence in the stream.
 
@@ -59,19 +77,27 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
 
 
 async def resend_dead_letters(
-    bus: NatsBus, choice: Choice, *, pause: float, dry_run: bool
-) -> AsyncIterator[tuple[int, DeadLetter, str | None]]:
-    """Resend and drop each dead letter, ``pause`` seconds apart; yields why one was not resent, else None."""
+    bus: NatsBus, choice: Choice, routes: Iterable[Route], *, pause: float, dry_run: bool
+) -> AsyncIterator[tuple[int, str, str | None]]:
+    """Resend and drop each dead letter, ``pause`` seconds apart.
+
+    A command is sent again as its event, so that ingest's routes judge it. One of many events, one of 0.1 and one whose
+    event is gone are sent again as they are, with the workflow that their route starts by ``routes``.
+
+    Yields:
+        The number of a dead letter, the subject on which it goes, and why it was not resent, else None.
+    """
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
+    workflows = {route.label: route.start for route in routes if route.start is not None}
     for place, dead_letter in (await find_dead_letters(bus, choice)).items():
-        original = await _original(bus, dead_letter)
-        objection = _GONE if original is None else await _objection(original, ledger)
+        original = await _original(bus, dead_letter, workflows)
+        objection = _GONE if original is None else await _objection(original.command, ledger)
         if original is not None and objection is None and not dry_run:
-            await bus.publish_raw(resent(dead_letter, original, place=place))
+            await bus.publish_raw(resent(original.raw, place=original.place, number=place))
             await bus.publish(_settled("resent", place, dead_letter))
             await bus.delete(_STREAM, place)
             await asyncio.sleep(pause)
-        yield place, dead_letter, objection
+        yield place, dead_letter.original_subject if original is None else original.raw.subject, objection
 
 
 async def drop_dead_letters(bus: NatsBus, choice: Choice, *, dry_run: bool) -> dict[int, DeadLetter]:
@@ -97,23 +123,49 @@ def _settled(act: Literal["resent", "dropped"], place: int, dead_letter: DeadLet
     )
 
 
-async def _original(bus: NatsBus, dead_letter: DeadLetter) -> RawMessage | None:
-    """Return the message that it was, or None if neither it nor the stream has it whole."""
+async def _original(bus: NatsBus, dead_letter: DeadLetter, workflows: Mapping[str, str]) -> _Original | None:
+    """Return what to send again, or None if neither the dead letter nor the stream has it whole."""
     if dead_letter.body is not None and dead_letter.is_whole:
-        return RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
-    original = await bus.get(dead_letter.stream, dead_letter.stream_sequence)
-    return None if original is None else original.raw
+        raw = RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
+    elif (stored := await bus.get(dead_letter.stream, dead_letter.stream_sequence)) is not None:
+        raw = stored.raw
+    else:
+        return None
+    command = _command(raw)
+    if command is not None and command.former is not None:  # a batch is of many events, 0.1 named events otherwise
+        message = await _event_of(bus, command)
+        if message is not None:
+            return _Original(message.raw, place_id(message), command)
+    if isinstance(command, StartWorkflow) and command.route in workflows:
+        command = command.model_copy(update={"workflow": workflows[command.route]})
+        raw = replace(raw, subject=command.subject, body=command.model_dump_json().encode())
+    return _Original(raw, dead_letter.place, command)
 
 
-async def _objection(original: RawMessage, ledger: StartLedger) -> str | None:
-    """Return why a message must not be resent: a command that took effect must not do so again."""
-    if not original.subject.startswith(("commands.start.", "commands.signal.")):
+async def _event_of(bus: NatsBus, command: StartWorkflow | SignalWorkflow) -> StoredMessage | None:
+    """Return the event of a command, or None if its stream no longer has it."""
+    named = command.event
+    message = await event_at(bus, named.stream_sequence, f"{PREFIX}{named.type}")
+    event = None if message is None else event_in(message)
+    return message if event is not None and (event.id, event.source) == (named.id, named.source) else None
+
+
+def _command(raw: RawMessage) -> StartWorkflow | SignalWorkflow | None:
+    """Return the command of a message that is one because of an event."""
+    if not raw.subject.startswith(("commands.start.", "commands.signal.")):
         return None
     try:
-        command = _COMMANDS.validate_json(original.body)
+        return _COMMANDS.validate_json(raw.body)
     except ValueError:
         return None
-    if not await ledger.has_started(command.claim):
-        return None
+
+
+async def _objection(command: StartWorkflow | SignalWorkflow | None, ledger: StartLedger) -> str | None:
+    """Return why a command must not be sent again, or its event: what took effect must not do so again."""
+    try:
+        if command is None or await ledger.look_up(command) is not Claim.DONE:
+            return None
+    except InvalidMessage as error:  # another event has the run: a mended route may give this one a run of its own
+        return None if error.reason == "run_exists" else error.detail
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
     return f"the run {command.workflow_id} {did}; `perdure runs show {run_word(command.workflow_id)}` shows its status"

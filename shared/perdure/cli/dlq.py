@@ -119,18 +119,19 @@ async def _found(choice: Choice) -> dict[int, DeadLetter]:
 
 async def _resend(choice: Choice, pause: float, *, dry_run: bool, as_json: bool) -> bool:
     from perdure.cli.dead_letters import resend_dead_letters
+    from perdure.config.loader import load_settings
 
-    refused = False
+    refused, routes = False, load_settings().routes
     async with open_bus() as bus:
-        async for number, dead_letter, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
+        async for number, subject, against in resend_dead_letters(bus, choice, routes, pause=pause, dry_run=dry_run):
             refused |= against is not None
-            goes = f"{'would go' if dry_run else 'went'} to {dead_letter.original_subject}"
+            goes = f"{'would go' if dry_run else 'went'} to {subject}"
             _report(
                 f"{number} {goes if against is None else f'refused: {against}'}",
                 {
                     "number": number,
                     "resent": against is None and not dry_run,
-                    "subject": dead_letter.original_subject,
+                    "subject": subject,
                     "refused": against,
                 },
                 as_json=as_json,

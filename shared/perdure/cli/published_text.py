@@ -25,6 +25,9 @@ def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
         refused = outcome.refused
         yield f"Dead letter {refused.number} ({refused.reason}): {one_line(refused.detail)}"
         yield f"Look at it with `perdure dlq show {refused.number}`."
+    if outcome.state == "no_run":
+        yield "No run comes of it, and it is no dead letter."
+        yield from (one_line(it.sentence) for it in outcome.verdicts)
     if len(outcome.runs) == 1 and outcome.state == "completed" and outcome.runs[0].error is None:
         yield json.dumps(outcome.runs[0].result, ensure_ascii=False, indent=2)
         return
@@ -41,5 +44,5 @@ def json_of(
     known: dict[str, JsonValue] = {**asdict(event), **({"warnings": [*warnings]} if warnings else {})}
     if outcome is None:
         return known
-    became: dict[str, JsonValue] = outcome.model_dump(mode="json", include={"state", "runs", "refused"})
+    became: dict[str, JsonValue] = outcome.model_dump(mode="json", include={"state", "runs", "refused", "verdicts"})
     return {**known, **became}

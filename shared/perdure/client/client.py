@@ -81,6 +81,7 @@ class Client:
         event: PublishedEvent | str,
         *,
         type: str | None = None,  # noqa: A002 (the CloudEvents attribute)
+        source: str | None = None,
         within: float | None = None,
     ) -> EventOutcome:
         """Wait until an event has come to its end, and return what has become of it.
@@ -88,24 +89,26 @@ class Client:
         Args:
             event: The event that was published, or an event's id.
             type: The type of an event that is named by its id.
+            source: Its CloudEvents source; by default the newest event of this id and type is meant.
             within: After so many seconds, return what has become of it so far; by default wait without limit. 0 asks
                 once.
 
         Returns:
-            The outcome. Its ``state`` is ``completed``, ``failed`` or ``dead_letter``; once the time is over it may be
-            ``accepted`` or ``running``.
+            The outcome. Its ``state`` is ``completed``, ``failed``, ``no_run`` or ``dead_letter``; once the time is
+            over it may be ``accepted`` or ``running``.
 
         Raises:
             NotFound: No stored event of this type has this id.
             Unavailable: No ingest service answered in time; the event itself is stored.
         """
-        return await wait_for_outcome(self._bus, EventName.of(event, type), within=within)
+        return await wait_for_outcome(self._bus, EventName.of(event, type, source), within=within)
 
     async def result(
         self,
         event: PublishedEvent | str,
         *,
         type: str | None = None,  # noqa: A002 (the CloudEvents attribute)
+        source: str | None = None,
         within: float | None = None,
     ) -> JsonValue:
         """Wait for the only run of an event, and return the run's result; arguments as in ``wait``.
@@ -115,7 +118,7 @@ class Client:
             Pending: The run has not ended in time.
             PerdureError: The run did not complete, or the event became a dead letter; the message says why.
         """
-        return result_in(await self.wait(event, type=type, within=within))
+        return result_in(await self.wait(event, type=type, source=source, within=within))
 
     async def request(self, request_id: str) -> ApprovalRequested:
         """Return an open approval request, so that somebody or some program can look at it before deciding it.

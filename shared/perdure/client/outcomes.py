@@ -25,8 +25,8 @@ class EventName:
     query: EventQuery
 
     @classmethod
-    def of(cls, event: PublishedEvent | str, type_: str | None) -> Self:
-        """Return the name of an event that was published, or that is given by its id and type.
+    def of(cls, event: PublishedEvent | str, type_: str | None, source: str | None) -> Self:
+        """Return the name of an event that was published, or that is given by its id, type and perhaps source.
 
         Raises:
             WrongArgument: The type is missing.
@@ -36,7 +36,7 @@ class EventName:
             return cls(event.type, query)
         if type_ is None:
             raise WrongArgument(f"Name the type of the event {event} too, as it was published.")
-        return cls(type_, EventQuery(id=event))
+        return cls(type_, EventQuery(id=event, source=source))
 
 
 async def wait_for_outcome(bus: NatsBus, event: EventName, *, within: float | None) -> EventOutcome:
@@ -79,6 +79,9 @@ def result_in(outcome: EventOutcome) -> JsonValue:
         raise PerdureError(
             f"The event {outcome.id} became dead letter {refused.number} ({refused.reason}): {refused.detail}"
         )
+    if outcome.state == "no_run":
+        why = "; ".join(it.sentence for it in outcome.verdicts)
+        raise PerdureError(f"No run comes of the event {outcome.id}: {why}.")
     if len(outcome.runs) > 1:
         runs = ", ".join(run.workflow_id for run in outcome.runs)
         raise Ambiguous(f"The event {outcome.id} concerns several runs: {runs}. Use `wait`, which returns all results.")

@@ -9,6 +9,7 @@ from perdure.config.section import Section
 from perdure.values.duration import Duration
 from perdure.values.event_type import EXAMPLE, pattern_problem
 from perdure.values.reserved import is_reserved, reserved_text
+from perdure.values.run_id import SEPARATOR
 from perdure.values.window import Window
 
 __all__ = ["Route", "SignalWithStart"]
@@ -66,7 +67,7 @@ class Route(Section):
         signal: The signal to send instead.
         signal_with_start: Or both at once.
         workflow_id: A template for the id of the run to signal or to start (one run an id, for ever); by default a
-            started run has the id ``<route>-<event id>``.
+            started run has the id ``<route>~<event id>~<mark of the source>``. A run that it starts has no ``~`` in it.
         input: The workflow's input or the signal's argument: a CEL expression, or one for each field; by default the
             event's data.
         data_schema: The schema of the data (``schema:`` in the file): ``package.module:Model`` of a pydantic model, or
@@ -79,6 +80,7 @@ class Route(Section):
         run_timeout: Temporal times the run out after so long.
         window: The times at which runs may start.
         flow: How many runs there may be, and when they may start.
+        verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -100,11 +102,18 @@ class Route(Section):
     run_timeout: Duration | None = None
     window: Window | None = None
     flow: FlowControl | None = None
+    verdicts: bool = True
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if sum(action is not None for action in (self.start, self.signal, self.signal_with_start)) != 1:
             raise ValueError("a route has one of `start`, `signal` and `signal_with_start`")
+        if SEPARATOR in self.label:
+            raise ValueError(
+                f"{self.label} has a {SEPARATOR}, which ends the name in run ids: give the route another `name`"
+            )
+        if self.workflow is not None and SEPARATOR in (self.workflow_id or ""):
+            raise ValueError(f"`workflow_id` has a {SEPARATOR}, which only the ids have that routes give by default")
         if self.start is None and self.workflow_id is None:
             raise ValueError("a route that signals needs a `workflow_id` such as order-{data.order_id}")
         self._refuse(self.start is None, "only for routes that `start`", "start_delay", "not_before", "window", "flow")

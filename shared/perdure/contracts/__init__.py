@@ -12,7 +12,15 @@ from perdure.contracts.approvals import (
     ApprovalRequested,
     Severity,
 )
-from perdure.contracts.commands import CancelWorkflow, EventReference, RunOptions, SignalWorkflow, StartWorkflow
+from perdure.contracts.commands import (
+    CancelWorkflow,
+    EventReference,
+    FormerClaim,
+    RunOptions,
+    SignalWorkflow,
+    StartWorkflow,
+    former_signal_claim,
+)
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
@@ -25,6 +33,15 @@ from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.contracts.verdicts import (
+    EventVerdict,
+    Limit,
+    OtherEvent,
+    RouteVerdict,
+    VerdictKind,
+    fit_event_id,
+    verdict_subject,
+)
 
 __all__ = [
     "ENDINGS",
@@ -50,8 +67,12 @@ __all__ = [
     "Escalation",
     "Event",
     "EventReference",
+    "EventVerdict",
+    "FormerClaim",
+    "Limit",
     "Message",
     "Notification",
+    "OtherEvent",
     "PoliciesRead",
     "Policy",
     "Progress",
@@ -59,6 +80,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptCode",
+    "RouteVerdict",
     "RunOptions",
     "RunUsage",
     "Severity",
@@ -66,12 +88,16 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "VerdictKind",
     "Vote",
     "content_digest",
+    "fit_event_id",
+    "former_signal_claim",
     "from_token",
     "in_order",
     "read_token",
     "request_digest",
     "to_pattern",
     "to_token",
+    "verdict_subject",
 ]

@@ -19,6 +19,7 @@ from perdure.contracts.decisions import Decision
 from perdure.contracts.notifications import Notification
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
+from perdure.contracts.verdicts import EventVerdict
 
 __all__ = ["AnyMessage"]
 
@@ -40,6 +41,7 @@ AnyMessage = Annotated[
     | Progress
     | Receipt
     | SignalWorkflow
-    | StartWorkflow,
+    | StartWorkflow
+    | EventVerdict,
     Field(discriminator="type"),
 ]

@@ -1,14 +1,23 @@
 """Commands from ingest to the orchestrator: start, signal or cancel a run."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.values.run_id import default_run_id
 
-__all__ = ["CancelWorkflow", "EventReference", "RunOptions", "SignalWorkflow", "StartWorkflow"]
+__all__ = [
+    "CancelWorkflow",
+    "EventReference",
+    "FormerClaim",
+    "RunOptions",
+    "SignalWorkflow",
+    "StartWorkflow",
+    "former_signal_claim",
+]
 
 
 class EventReference(BaseModel):
@@ -21,6 +30,7 @@ class EventReference(BaseModel):
         subject: What it happened to.
         time: When it happened, by the publisher's clock.
         stream_sequence: Its sequence number in the EVENTS stream.
+        resend: Number of the dead letter as which an operator sent it again; absent if nobody did.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,6 +41,31 @@ class EventReference(BaseModel):
     subject: str | None = None
     time: Instant | None = None
     stream_sequence: int
+    resend: int | None = None
+
+    @property
+    def again(self) -> str:
+        """What an id of a message has more if the event was sent again: JetStream knows the id of the first one."""
+        return "" if self.resend is None else f".{self.resend}"
+
+
+class FormerClaim(BaseModel):
+    """How 0.1 claimed the command of the same event in the start ledger, which keeps its claims.
+
+    Attributes:
+        claim: The key.
+        event_id: The event's id then.
+        digest: SHA-256 of that id, the type and the data. 0.1 knew no source: an event that differs in its source only
+            counts as the same.
+        since: A claim of before (UTC) is that of another event: 0.1 knew events without an id by their sequence alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    claim: str
+    event_id: str
+    digest: Sha256
+    since: Instant | None = None
 
 
 class RunOptions(BaseModel):
@@ -60,11 +95,14 @@ class StartWorkflow(Message):
         route: Name of the route that matched.
         event: The event; for a batch, its first one.
         workflow: Name of the workflow type.
-        workflow_id: ``<route>-<event id>``, or what the route's template makes: the same event gives the same id.
-        digest: SHA-256 of the event's id, type and data. The same id with another digest is another event.
+        workflow_id: ``<route>~<event id>~<mark of the source>``, or what the route's template makes: the same event
+            gives the same id.
+        digest: SHA-256 of the event's id, source, type and data. The same id with another digest is another event.
         input: The workflow's single argument, as any JSON.
         options: How Temporal runs it.
         key: The value of the route's ``flow.key``; one of more than 200 characters is replaced by its SHA-256 in hex.
+        former: How 0.1 claimed the same; absent from its own commands, whose digests leave the source out, and from
+            those of batches.
     """
 
     type: Literal["commands.start"] = "commands.start"
@@ -76,6 +114,7 @@ class StartWorkflow(Message):
     input: JsonValue = None
     options: RunOptions = RunOptions()
     key: str | None = None
+    former: FormerClaim | None = None
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -95,12 +134,16 @@ class StartWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each run and content: another event of the same id is refused, not deduplicated."""
-        return f"start.{self.workflow_id}.{self.digest[:16]}"
+        return f"start.{self.workflow_id}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:
         """Its key in the start ledger."""
         return self.workflow_id
+
+    def as_formerly(self, former: FormerClaim) -> Self:
+        """Return the command as 0.1 made it."""
+        return self.model_copy(update={**_formerly(self.event, former), "workflow_id": former.claim})
 
 
 class SignalWorkflow(Message):
@@ -110,12 +153,13 @@ class SignalWorkflow(Message):
         route: Name of the route that matched.
         event: The event.
         workflow_id: The run to signal.
-        digest: SHA-256 of the event's id, type and data.
+        digest: SHA-256 of the event's id, source, type and data.
         signal: Name of the signal.
         argument: The signal's single argument, as any JSON.
         workflow: Signal-with-start: the workflow type to start if no run of this id is open.
         input: The single argument of that workflow, as any JSON.
         options: How Temporal runs it, if it is started.
+        former: How 0.1 claimed the same; absent from its own commands, whose digests leave the source out.
     """
 
     type: Literal["commands.signal"] = "commands.signal"
@@ -128,6 +172,7 @@ class SignalWorkflow(Message):
     workflow: str | None = None
     input: JsonValue = None
     options: RunOptions = RunOptions()
+    former: FormerClaim | None = None
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -142,12 +187,18 @@ class SignalWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each route, event and content."""
-        return f"{self.claim}.{self.digest[:16]}"
+        return f"{self.claim}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:
         """Its key in the start ledger."""
-        return f"signal.{self.route}-{self.event.id}"
+        if self.former is None:
+            return former_signal_claim(self.route, self.event.id)
+        return f"signal.{default_run_id(self.route, self.event.id, self.event.source)}"
+
+    def as_formerly(self, former: FormerClaim) -> Self:
+        """Return the command as 0.1 made it."""
+        return self.model_copy(update=_formerly(self.event, former))
 
 
 class CancelWorkflow(Message):
@@ -175,3 +226,13 @@ class CancelWorkflow(Message):
     def message_id(self) -> str:
         """One for each run and successor."""
         return f"cancel.{self.workflow_id}.{self.instead or self.run_id}"
+
+
+def former_signal_claim(route: str, event_id: str) -> str:
+    """Return the key in the start ledger that 0.1 gave the signal of a route for an event."""
+    return f"signal.{route}-{event_id}"
+
+
+def _formerly(event: EventReference, former: FormerClaim) -> dict[str, Any]:
+    """Return the fields that a command of 0.1 has otherwise."""
+    return {"event": event.model_copy(update={"id": former.event_id}), "digest": former.digest, "former": None}

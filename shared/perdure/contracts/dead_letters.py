@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 from perdure.contracts.open_words import OPEN
+from perdure.values.run_id import place_of
 
 __all__ = ["DeadLetter", "Reason"]
 
@@ -30,6 +31,7 @@ Reason = Literal[
     "max_deliveries",
     "terminated",
     "undelivered",
+    "record_differs",
 ]
 """Why a service gave up. `docs/dead-letters.md` explains each reason and what to do."""
 
@@ -44,6 +46,8 @@ class DeadLetter(Message):
         original_subject: Subject of the original message; empty if its stream no longer has it.
         stream: The stream that holds the original.
         stream_sequence: Its sequence number there.
+        stored_at: When that stream stored it (UTC); a stream that is made anew counts from 1 again. Absent if the
+            stream no longer has it, and from services before 0.2.
         deliveries: How often it was delivered.
         headers: The original headers. Empty although `header_bytes` is not 0, if they are too large: read them from
             the stream.
@@ -61,6 +65,7 @@ class DeadLetter(Message):
     original_subject: str
     stream: str
     stream_sequence: int
+    stored_at: Instant | None = None
     deliveries: PositiveInt = 1
     headers: dict[str, str] = Field(default_factory=dict)
     header_bytes: int | None = None
@@ -75,11 +80,16 @@ class DeadLetter(Message):
         return (self.service,)
 
     @property
+    def place(self) -> str:
+        """The original's place, which is the id of an event that carries none: without a time it is that of 0.1."""
+        return place_of(self.stream, self.stream_sequence, self.stored_at)
+
+    @property
     def is_whole(self) -> bool:
         """Whether it has the original's headers and body."""
         return self.body is not None and bool(self.headers or not self.header_bytes)
 
     @property
     def message_id(self) -> str:
-        """One for each service and message."""
-        return f"{self.service}.{self.stream}.{self.stream_sequence}"
+        """One for each service and message; a message has its sequence and time."""
+        return f"{self.service}.{self.place}"

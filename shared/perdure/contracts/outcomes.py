@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt, model_valida
 from perdure.contracts.dead_letters import Reason
 from perdure.contracts.open_words import OPEN
 from perdure.contracts.progress import ProgressKind
+from perdure.contracts.verdicts import RouteVerdict
 
 __all__ = ["EVENT_OUTCOME", "EventOutcome", "EventQuery", "EventRun", "EventState", "RefusedEvent"]
 
@@ -17,7 +18,7 @@ So whoever may publish only some types of events may ask only about these. The r
 reply body an ``EventOutcome``: the state now. Ask again until it is settled.
 """
 
-EventState = Literal["unknown", "accepted", "running", "completed", "failed", "dead_letter"]
+EventState = Literal["unknown", "accepted", "running", "completed", "failed", "dead_letter", "no_run"]
 """What has become of an event so far.
 
 * ``unknown``: no stored event of this type has this id.
@@ -25,6 +26,7 @@ EventState = Literal["unknown", "accepted", "running", "completed", "failed", "d
 * ``running``: one of its runs has begun, and not all have ended.
 * ``completed``: all of its runs have completed.
 * ``failed``: all of its runs have ended, not all of them completed.
+* ``no_run``: it is no dead letter, and no run or signal comes of it: ``verdicts`` says why.
 * ``dead_letter``: it, or a command that came of it, was refused.
 """
 
@@ -55,7 +57,7 @@ class EventQuery(_Body):
 
 
 class EventRun(_Body):
-    """A run that the event started or signalled.
+    """A run that the event started or signalled, or whose batch it belongs to.
 
     Attributes:
         workflow_id: Its id.
@@ -68,7 +70,7 @@ class EventRun(_Body):
 
     workflow_id: str
     workflow: str | None = None
-    action: Annotated[Literal["started", "signalled"], OPEN] = "started"
+    action: Annotated[Literal["started", "signalled", "batched"], OPEN] = "started"
     kind: Annotated[ProgressKind, OPEN] | None = None
     result: JsonValue = None
     error: str | None = None
@@ -100,6 +102,7 @@ class EventOutcome(_Body):
         data_digest: SHA-256 of its data in the canonical form of RFC 8785, in hex; absent if the data has none.
         runs: The runs that it started or signalled, in the order of the commands.
         refused: Its dead letter, if it has one.
+        verdicts: The last word of each route that names its type; empty if none is known yet.
         problem: Why the request was not understood; the state is ``unknown`` then.
     """
 
@@ -109,9 +112,10 @@ class EventOutcome(_Body):
     data_digest: str | None = None
     runs: tuple[EventRun, ...] = ()
     refused: RefusedEvent | None = None
+    verdicts: tuple[RouteVerdict, ...] = ()
     problem: str | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing more will become of it."""
-        return self.state in {"completed", "failed", "dead_letter"}
+        return self.state in {"completed", "failed", "dead_letter", "no_run"}

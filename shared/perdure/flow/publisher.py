@@ -12,13 +12,25 @@ from temporalio.common import RetryPolicy
 from perdure.contracts import ENDINGS, Progress, ProgressKind, RunUsage
 from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, RunEnd
 
-__all__ = ["BUS_RETRY", "BUS_TIMEOUT", "DIGEST_MEMO", "EVENT_MEMO", "KEY_MEMO", "FactPublisher", "end_workflow_task"]
+__all__ = [
+    "BUS_RETRY",
+    "BUS_TIMEOUT",
+    "DIGEST_MEMO",
+    "EVENT_MEMO",
+    "KEY_MEMO",
+    "SOURCE_MEMO",
+    "FactPublisher",
+    "end_workflow_task",
+]
 
 EVENT_MEMO: Final = "perdure_event_id"
 """The memo field that holds the id of the event that started the run."""
 
 DIGEST_MEMO: Final = "perdure_event_digest"
 """Memo of the run that an event started: the digest of that event."""
+
+SOURCE_MEMO: Final = "perdure_event_source"
+"""The memo field that holds the source of the event that started the run."""
 
 KEY_MEMO: Final = "perdure_key"
 """The memo field that holds the value of ``flow.key`` of the route that started the run."""

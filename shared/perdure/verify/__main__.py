@@ -18,7 +18,7 @@ from perdure.verify.judgement import Comparison
 from perdure.verify.options import AsJson, Ended, Events, RunsPerEvent, Within
 from perdure.verify.records import Expected
 from perdure.verify.report import show_json, show_report
-from perdure.verify.settling import wait_for_verdict
+from perdure.verify.settling import wait_for_comparison
 from perdure.verify.sources import open_sources
 
 _app = typer.Typer(
@@ -38,18 +38,19 @@ def _verify(
     ended: Ended = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that every event became exactly one run or one dead letter.
+    """Check that each event became what its verdict says.
 
-    An open run is counted, and checked as far as it got. Progress and audit records must be complete. Reads JetStream,
-    Temporal and the audit database directly, without the services.
+    That is a run for each route that takes it, a dead letter, or nothing. An open run is counted, and checked as far as
+    it got. Progress and audit records must be complete. Reads JetStream, Temporal and the audit database directly,
+    without the services.
     """
     expected, limit = _expected(events), _duration(within)
-    verdict = asyncio.run(_verdict(expected, runs_per_event, limit, ended=ended))
-    (show_json if as_json else show_report)(verdict)
-    raise typer.Exit(1 if verdict.violations else 0)
+    comparison = asyncio.run(_comparison(expected, runs_per_event, limit, ended=ended))
+    (show_json if as_json else show_report)(comparison)
+    raise typer.Exit(1 if comparison.violations else 0)
 
 
-async def _verdict(
+async def _comparison(
     expected: list[Expected] | None, runs_per_event: int, within: timedelta, *, ended: bool
 ) -> Comparison:
     seconds = within.total_seconds()
@@ -57,13 +58,15 @@ async def _verdict(
     console = Console(stderr=True)
     with console.status("Checking") as status:
 
-        def update(verdict: Comparison) -> None:
+        def update(comparison: Comparison) -> None:
             remaining = f"{deadline - time.monotonic():.0f} s left"
-            status.update(f"{len(verdict.violations)} not settled of {sum(verdict.checked.values())}; {remaining}")
+            status.update(
+                f"{len(comparison.violations)} not settled of {sum(comparison.checked.values())}; {remaining}"
+            )
 
         async with open_sources(load_settings(), within=max(seconds, 1.0)) as sources:
-            return await wait_for_verdict(
-                sources, expected, runs_per_event=runs_per_event, ended=ended, deadline=deadline, on_verdict=update
+            return await wait_for_comparison(
+                sources, expected, runs_per_event=runs_per_event, ended=ended, deadline=deadline, on_comparison=update
             )
 
 

@@ -1,18 +1,21 @@
 """Compares the expected events with the observations: a pure function from records to violations."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from perdure.contracts import ENDINGS, ProgressKind
-from perdure.verify.records import DeadLetterRecord, Execution, Expected, Fact, Observations
+from perdure.verify.grouping import group_by
+from perdure.verify.outcomes import events_without_verdict, wrong_outcomes
+from perdure.verify.records import Execution, Expected, Fact, Observations, Recorded
 
 __all__ = ["CHECKS", "Comparison", "Violation", "judge"]
 
 CHECKS: Final = {
     "published": "every event is in EVENTS",
-    "outcome": "every event became exactly one run, or one dead letter",
+    "outcome": "every event became what its verdict says: a run for each route, a dead letter, or nothing",
+    "verdict": "every event has a verdict, but those of routes without verdicts",
     "ending": "every run that ended published one ending, the same as Temporal's",
     "progress": "the facts of every run are numbered without a gap, up to its ending",
     "audit": "every message in every stream is in the audit store, unchanged",
@@ -28,8 +31,6 @@ _ENDING_OF: Final[dict[str, ProgressKind]] = {
 }
 _CONTINUED: Final = "CONTINUED_AS_NEW"  # counts as one run with the execution that follows
 _MAX_NAMED: Final = 10  # missing numbers that a violation lists
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ class Comparison:
 
 
 def judge(
-    expected: Sequence[Expected], seen: Observations, *, runs_per_event: int = 1, ended: bool = False
+    expected: Sequence[Expected],
+    seen: Observations,
+    *,
+    runs_per_event: int = 1,
+    ended: bool = False,
+    silent: Sequence[str] = (),
 ) -> Comparison:
     """Compare the expected events with the observations.
 
@@ -72,73 +78,36 @@ def judge(
     Args:
         expected: The events that were published.
         seen: What the sources hold.
-        runs_per_event: How many routes each event matches at least; more count if COMMANDS holds a command of each.
+        runs_per_event: How many routes take each event at least; more count if its verdict, or COMMANDS, names more.
         ended: Whether every run must have ended.
+        silent: Patterns of the event types of routes without verdicts.
     """
     ids = {event.id for event in expected}
     runs = [run for run in seen.executions if run.event_id in ids and run.status != _CONTINUED]
-    facts = _group_by(seen.facts, lambda fact: fact.workflow_id)
+    facts = group_by(seen.facts, lambda fact: fact.workflow_id)
     workflow_ids = list(dict.fromkeys(run.workflow_id for run in runs))
     violations = [
         *_published(expected, seen),
-        *_outcomes(expected, seen, runs, runs_per_event),
+        *(Violation("outcome", *wrong) for wrong in wrong_outcomes(expected, seen, runs, runs_per_event, ended=ended)),
+        *(Violation("verdict", *lacking) for lacking in events_without_verdict(expected, seen, silent)),
         *(violation for run in runs for violation in _ending(run, facts.get(run.workflow_id, ()), ended=ended)),
         *_unknown_runs(ids, seen),
         *(violation for id_ in workflow_ids for violation in _progress(id_, facts.get(id_, ()))),
         *_audit(seen),
     ]
-    checked = (len(expected), len(expected), len(runs), len(workflow_ids), len(seen.stream_entries))
+    checked = (len(expected), len(expected), len(expected), len(runs), len(workflow_ids), len(seen.stream_entries))
     open_runs = sorted({run.workflow_id for run in runs if run.status not in _ENDING_OF})
     return Comparison(dict(zip(CHECKS, checked, strict=True)), violations, open_runs)
 
 
 def _published(expected: Sequence[Expected], seen: Observations) -> Iterator[Violation]:
-    subjects = _group_by(seen.published, lambda event: event.id)
+    subjects = group_by(seen.published, lambda event: event.id)
     for event in expected:
         found = {it.subject for it in subjects.get(event.id, ())}
         if not found:
             yield Violation("published", event.id, "it is not in EVENTS")
         elif wrong := found - {f"events.{event.type}"}:
             yield Violation("published", event.id, f"it is on {', '.join(sorted(wrong))}, not on events.{event.type}")
-
-
-def _outcomes(
-    expected: Sequence[Expected], seen: Observations, runs: Sequence[Execution], runs_per_event: int
-) -> Iterator[Violation]:
-    runs_of, dead_letters_of = _group_by(runs, lambda run: run.event_id), _dead_letters_by_event(seen)
-    commands_of = _group_by(seen.commands, lambda command: command.event_id)
-    for event in expected:
-        ran, dead = runs_of.get(event.id, ()), dead_letters_of.get(event.id, ())
-        by_ingest = sum(it.stream == "EVENTS" for it in dead)
-        downstream = len(dead) - by_ingest
-        found = f"{_list_runs(ran)}, {_list_dead_letters(dead)}"
-        refused = by_ingest == 1 and not downstream and not ran
-        routes = {it.route for it in commands_of.get(event.id, ())}
-        routed = not by_ingest and len(ran) + downstream == max(runs_per_event, len(routes))
-        if not (refused or routed):
-            yield Violation("outcome", event.id, found)
-        elif (event.outcome == "run" and dead) or (event.outcome == "dead_letter" and ran):
-            yield Violation("outcome", event.id, f"{found}; expected a {event.outcome.replace('_', ' ')}")
-
-
-def _dead_letters_by_event(seen: Observations) -> dict[str, list[DeadLetterRecord]]:
-    """Group dead letters by event id, taken from the original message while its stream still holds it."""
-    event_ids = {("EVENTS", it.sequence): it.id for it in seen.published}
-    event_ids |= {("COMMANDS", it.sequence): it.event_id for it in seen.commands}
-    published = _group_by(seen.published, lambda event: event.id)
-    found: dict[str, list[DeadLetterRecord]] = defaultdict(list)
-    for dead_letter in seen.dead_letters:
-        event_id = event_ids.get((dead_letter.stream, dead_letter.stream_sequence), dead_letter.event_id)
-        if event_id is None:
-            continue
-        if not _refuses_other_data(dead_letter, {it.digest for it in published.get(event_id, ())}):
-            found[event_id].append(dead_letter)
-    return found
-
-
-def _refuses_other_data(dead_letter: DeadLetterRecord, digests: set[str]) -> bool:
-    """Return whether the dead letter refuses other data under a used id: that is no outcome of the first event."""
-    return dead_letter.reason == "duplicate_id" and len(digests) > 1
 
 
 def _ending(run: Execution, facts: Sequence[Fact], *, ended: bool) -> Iterator[Violation]:
@@ -177,31 +146,18 @@ def _progress(workflow_id: str, facts: Sequence[Fact]) -> Iterator[Violation]:
 
 
 def _audit(seen: Observations) -> Iterator[Violation]:
-    recorded = {(row.stream, row.sequence): row for row in seen.recorded}
+    recorded: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
+    for row in seen.recorded:
+        recorded[row.stream, row.sequence].append(row)
     for message in seen.stream_entries:
-        row = recorded.get((message.stream, message.sequence))
+        rows = recorded.get((message.stream, message.sequence), [])  # several, if the stream was made anew
+        same = (it for it in rows if (it.subject, it.digest) == (message.subject, message.digest))
+        newest = next(same, rows[-1] if rows else None)
         position = f"{message.stream}.{message.sequence}"
-        if row is None:
+        if newest is None:
             yield Violation("audit", position, f"no record of this message on {message.subject}")
-        elif row.subject != message.subject:
-            yield Violation("audit", position, f"recorded on {row.subject}, but published on {message.subject}")
-        elif row.digest != message.digest:
+        elif newest.subject != message.subject:
+            yield Violation("audit", position, f"recorded on {newest.subject}, but published on {message.subject}")
+        elif newest.digest != message.digest:
             detail = f"the recorded body differs from the stream's, on {message.subject}"
             yield Violation("audit", position, detail)
-
-
-def _list_runs(runs: Sequence[Execution]) -> str:
-    named = ", ".join(f"{run.workflow_id} {run.run_id} {run.status}" for run in runs)
-    return f"{len(runs)} runs{f' ({named})' if runs else ''}"
-
-
-def _list_dead_letters(dead_letters: Sequence[DeadLetterRecord]) -> str:
-    named = ", ".join(f"DLQ.{it.sequence} {it.reason}" for it in dead_letters)
-    return f"{len(dead_letters)} dead letters{f' ({named})' if dead_letters else ''}"
-
-
-def _group_by(records: Iterable[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
-    grouped: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        grouped[key(record)].append(record)
-    return grouped

@@ -12,10 +12,12 @@ __all__ = [
     "Execution",
     "Expected",
     "Fact",
+    "Judged",
     "Observations",
     "Outcome",
     "Published",
     "Recorded",
+    "RouteClaim",
     "StreamEntry",
 ]
 
@@ -67,11 +69,42 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command in COMMANDS, with the id of its event and the name of its route."""
+    """A command in COMMANDS, with the id of its event, the name of its route and its run.
+
+    ``place`` is the event's sequence in EVENTS; 0 if the command names none.
+    """
 
     sequence: int
     event_id: str
     route: str = ""
+    workflow_id: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteClaim:
+    """What a verdict claims of one route."""
+
+    route: str
+    verdict: str
+    workflow_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict in VERDICTS.
+
+    Attributes:
+        stream_sequence: The sequence of its event in EVENTS.
+        claims: What it claims of each route.
+        refused: The reason of the dead letter that ingest makes of the event, if it does.
+        unreported: How many more routes name the event's type.
+    """
+
+    stream_sequence: int
+    claims: tuple[RouteClaim, ...] = ()
+    refused: str | None = None
+    unreported: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +157,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Everything that was read from the sources at one time."""
+    """Everything that was read from the sources at one time.
+
+    ``settled`` has the stream and sequence of each message whose dead letter was resent or dropped.
+    """
 
     stream_entries: Sequence[StreamEntry] = ()
     published: Sequence[Published] = ()
@@ -133,6 +169,8 @@ class Observations:
     facts: Sequence[Fact] = ()
     executions: Sequence[Execution] = ()
     recorded: Sequence[Recorded] = ()
+    judged: Sequence[Judged] = ()
+    settled: Sequence[tuple[str, int]] = ()
 
     def all_events(self) -> list[Expected]:
         """Return the events in EVENTS, each id once, in order."""

@@ -1,4 +1,4 @@
-"""Waits for a verdict: messages in flight are no violation yet, so the checks repeat until they pass or time is up."""
+"""Waits for a comparison that passes, until time is up: messages in flight are no violation yet."""
 
 import asyncio
 import time
@@ -10,21 +10,21 @@ from perdure.verify.judgement import Comparison, judge
 from perdure.verify.records import Expected
 from perdure.verify.sources import Sources
 
-__all__ = ["wait_for_verdict"]
+__all__ = ["wait_for_comparison"]
 
 _POLL_INTERVAL: Final = 1.0  # seconds
 
 
-async def wait_for_verdict(  # noqa: PLR0913 (what to check, and how long)
+async def wait_for_comparison(  # noqa: PLR0913 (what to check, and how long)
     sources: Sources,
     expected: Sequence[Expected] | None,
     *,
     runs_per_event: int,
     ended: bool,
     deadline: float,
-    on_verdict: Callable[[Comparison], None],
+    on_comparison: Callable[[Comparison], None],
 ) -> Comparison:
-    """Return the verdict once all checks pass and no message is outstanding, else the last one before the deadline.
+    """Return the comparison once all checks pass and no message is outstanding, else the last one before the deadline.
 
     Args:
         sources: The sources to read.
@@ -32,7 +32,7 @@ async def wait_for_verdict(  # noqa: PLR0913 (what to check, and how long)
         runs_per_event: How many routes each event matches.
         ended: Whether every run must have ended.
         deadline: When to stop, by ``time.monotonic``.
-        on_verdict: Called with each verdict that is not final.
+        on_comparison: Called with each comparison that is not final.
 
     Raises:
         Unavailable: A source did not answer at the last attempt.
@@ -43,12 +43,12 @@ async def wait_for_verdict(  # noqa: PLR0913 (what to check, and how long)
             settled = await sources.all_acknowledged()
             seen = await sources.observe()
             events = seen.all_events() if expected is None else expected
-            verdict = judge(events, seen, runs_per_event=runs_per_event, ended=ended)
+            comparison = judge(events, seen, runs_per_event=runs_per_event, ended=ended, silent=sources.silent)
         except Unavailable:
             if last:
                 raise
         else:
-            if last or (settled and not verdict.violations):
-                return verdict
-            on_verdict(verdict)
+            if last or (settled and not comparison.violations):
+                return comparison
+            on_comparison(comparison)
         await asyncio.sleep(min(_POLL_INTERVAL, max(0.0, deadline - time.monotonic())))

@@ -1,7 +1,7 @@
 """Opens and reads the three sources: JetStream, Temporal and the audit database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -29,12 +29,17 @@ _RETRY_AFTER: Final = 0.5  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The open sources."""
+    """The open sources.
+
+    Attributes:
+        silent: The `on` of each route that publishes no verdicts.
+    """
 
     streams: Streams
     temporal: Temporal
     task_queues: frozenset[str]
     store: AsyncEngine
+    silent: Sequence[str] = ()
 
     async def observe(self) -> Observations:
         """Read all sources.
@@ -52,7 +57,15 @@ class Sources:
         except (NatsError, RPCError, SQLAlchemyError, OSError) as error:
             raise Unavailable(f"A source cannot be read: {error!r}") from error
         return Observations(
-            streams.entries, streams.published, streams.commands, streams.dead_letters, streams.facts, runs, rows
+            streams.entries,
+            streams.published,
+            streams.commands,
+            streams.dead_letters,
+            streams.facts,
+            runs,
+            rows,
+            streams.judged,
+            streams.settled,
         )
 
     async def all_acknowledged(self) -> bool:
@@ -86,8 +99,9 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
         except (TimeoutError, NatsError, OSError) as error:
             raise Unavailable(f"No NATS server answers at {bus.shown}.") from error
         temporal = await _temporal(engine, within)
+        silent = [route.on for route in settings.routes if not route.verdicts]
         store = await stack.enter_async_context(open_store(settings))
-        yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store)
+        yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store, silent)
 
 
 def _task_queues(settings: Settings) -> frozenset[str]:

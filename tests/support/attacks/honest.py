@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from perdure.bus import decode
-from perdure.contracts import ENDINGS, Progress
+from perdure.contracts import ENDINGS, Progress, to_token
 from tests.support.attacks.suite import WITHIN, AttackedSuite
 
 __all__ = ["HonestTraffic", "honest_traffic"]
@@ -39,7 +39,7 @@ class HonestTraffic:
         self._is_over.set()
 
     async def _round(self, event: str) -> None:
-        suite, run = self._suite, f"Asking-{event}"
+        suite, run = self._suite, f"Asking~{event}"
         suite.runs.add(run)
         body = json.dumps({"title": f"Greet {event}?", "policy": {"people": ["hana"]}}).encode()
         await suite.publish_raw("publisher", "events.work.asking", body, **{"Nats-Msg-Id": event})
@@ -52,7 +52,7 @@ class HonestTraffic:
 
     async def _result(self, run: str) -> dict[str, str]:
         async with asyncio.timeout(WITHIN):
-            async for stored in self._suite.world.bus.subscribe(f"progress.Asking.{run}", replay=True):
+            async for stored in self._suite.world.bus.subscribe(f"progress.Asking.{to_token(run)}", replay=True):
                 fact = decode(stored.raw)
                 assert isinstance(fact, Progress)
                 if fact.kind in ENDINGS:

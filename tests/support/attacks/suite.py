@@ -67,7 +67,7 @@ class AttackedSuite:
     async def request(self, workflow: str = "Asking", **data: Any) -> ApprovalRequested:
         """Start a run that requests an approval of editors, and return the request."""
         event = self.new_id("victim")
-        run = f"{workflow}-{event}"
+        run = f"{workflow}~{event}"
         body = {"title": f"Pay {event}?", "policy": {"roles": ["editor"]}, **data}
         self.runs.add(run)
         await self.publish_raw(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from perdure.bus.dead_letter import make_dead_letter
 from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, EventReference, Progress, ProgressKind, StartWorkflow
 from perdure.contracts.audit import AuditRecordsQuery
+from perdure.values.run_id import place_of
 from perdure_audit.store import Store, open_store
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -89,6 +90,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         ({"event": "order-1", "kinds": ("started",)}, ["PROGRESS 1"]),
         ({"event": "naïve one"}, ["EVENTS 2", "EVENTS 3", "COMMANDS 2"]),
         ({"event": "EVENTS.4"}, ["EVENTS 4", "PROGRESS 3", "DLQ 2"]),
+        ({"event": place_of("EVENTS", 4, NOW)}, ["EVENTS 4", "DLQ 2"]),
+        ({"event": place_of("EVENTS", 4, NOW + timedelta(seconds=1))}, []),
         ({"event": "broken"}, ["EVENTS 5", "DLQ 1"]),
         ({"event": 'a "b"\\'}, ["PROGRESS 5"]),
         ({"event": "the-input-s"}, []),

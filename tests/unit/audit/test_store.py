@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,23 @@ import pytest
 from perdure.bus import RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
+from perdure.errors import InvalidMessage
 from perdure_audit.store import open_store
 
 NUL = chr(0)
+TABLE_OF_0_1 = """
+CREATE TABLE records (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, stream VARCHAR NOT NULL, sequence INTEGER NOT NULL,
+    subject VARCHAR NOT NULL, said_at DATETIME NOT NULL, heard_at DATETIME NOT NULL, headers JSON NOT NULL,
+    body BLOB NOT NULL, UNIQUE (stream, sequence)
+);
+CREATE INDEX ix_records_subject ON records (subject);
+INSERT INTO records VALUES
+    (3, 'EVENTS', 1, 'events.a', '2026-11-26 00:00:00.000000', '2026-11-26 00:00:01.000000', '{"h": "v"}', x'7b7d'),
+    (5, 'EVENTS', 2, 'events.a', '2026-11-26 00:00:00.000000', '2026-11-26 00:00:01.000000', '{}', x'7b7d'),
+    (7, 'EVENTS', 3, 'events.a', '2026-11-26 00:00:00.000000', '2026-11-26 00:00:01.000000', '{}', x'7b7d');
+DELETE FROM records WHERE position = 7;
+"""
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 SUBJECTS = ("progress.Order.Order-1", "progress.Order.Order-12", "decisions.Order-1", "progress.Refund.Order-1")
 
@@ -58,6 +73,68 @@ async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None
         ((record,), _) = await store.find(AuditRecordsQuery())
 
     assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
+
+
+async def test_a_message_is_recorded_once_however_often_it_comes(tmp_path: Path) -> None:
+    again = stored(1, "decisions.Order-1")
+    async with open_store(Settings(state=tmp_path)) as store:
+        for batch in ([again, again], [again, stored(2, "decisions.Order-1")]):
+            await store.add(batch)
+
+        assert await store.count() == 2
+
+
+async def test_a_stream_that_was_made_anew_is_recorded_as_well(tmp_path: Path) -> None:
+    first = stored(1, "decisions.Order-1")
+    async with open_store(Settings(state=tmp_path)) as store:
+        for message in (first, replace(first, stored_at=first.stored_at + timedelta(microseconds=1))):
+            await store.add([message])
+
+        found, _ = await store.find(AuditRecordsQuery())
+
+    assert [(record.position, record.sequence) for record in found] == [(1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("other", [{"body": b"[]"}, {"subject": "decisions.Order-2"}, {"headers": {"a": "b"}}])
+async def test_other_content_at_the_same_place_and_time_is_an_alarm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
+) -> None:
+    first, second = stored(1, "decisions.Order-1"), stored(2, "decisions.Order-1")
+    changed = replace(first, raw=replace(first.raw, **other))
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([first])
+
+        with pytest.raises(
+            InvalidMessage, match=f"DECISIONS 1 of .*, position 1, has another {next(iter(other))}"
+        ) as it:
+            await store.add([second, changed])
+
+        assert await store.count() == 1, "the recorder adds each by itself, and only the changed one fails"
+    assert it.value.reason == "record_differs"
+    assert "either the record or the stream was changed" in caplog.text
+
+
+async def test_a_database_of_0_1_opens_with_its_rows_and_positions(tmp_path: Path) -> None:
+    file = tmp_path / "audit" / "audit.db"
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executescript(TABLE_OF_0_1)
+
+    for _ in range(2):
+        async with open_store(Settings(state=tmp_path)) as store:
+            assert [it.position for it in (await store.find(AuditRecordsQuery()))[0]][:2] == [3, 5]
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(2, "decisions.Order-1")])
+        known = StoredMessage(RawMessage("events.a", b"{}", {"h": "v"}), "EVENTS", 1, BEGAN, pending=0)
+        await store.add([known, replace(known, stored_at=BEGAN + timedelta(seconds=1))])
+        found, _ = await store.find(AuditRecordsQuery())
+
+    assert [(it.position, it.stream, it.sequence) for it in found] == [
+        (3, "EVENTS", 1),
+        (5, "EVENTS", 2),
+        (8, "DECISIONS", 2),
+        (10, "EVENTS", 1),
+    ]
 
 
 async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:

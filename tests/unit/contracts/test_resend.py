@@ -37,7 +37,7 @@ def dead_letter(raw: RawMessage) -> DeadLetter:
     ],
 )
 def test_a_resent_event_is_the_same_event_with_another_message_id(raw: RawMessage) -> None:
-    again = resent(dead_letter(raw), raw, place=3)
+    again = resent(raw, place="EVENTS.7", number=3)
 
     before = read_event(raw, fallback_id="EVENTS.7")
     assert read_event(again, fallback_id="EVENTS.99") == before

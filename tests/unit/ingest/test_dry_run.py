@@ -50,8 +50,8 @@ def test_routes_are_tried_without_any_server(tmp_path: Path) -> None:
 
     assert (taken.returncode, unrouted.returncode, refused.returncode) == (0, 1, 1)
     assert [json.loads(line)["takes"] for line in taken.stdout.splitlines()] == [True, False, False]
-    assert json.loads(taken.stdout.splitlines()[0])["command"]["workflow_id"] == "Order-o1"
-    assert "No route takes it" in unrouted.stdout
+    assert json.loads(taken.stdout.splitlines()[0])["command"]["workflow_id"] == "Order~o1~eb10e1b5"
+    assert "No route names its type" in unrouted.stdout
     assert "dead letter, bad_data" in refused.stdout
 
 
@@ -80,7 +80,7 @@ def test_a_route_that_refuses_keeps_the_others_from_starting(tmp_path: Path) -> 
     shown = check(tmp_path, "a")
 
     assert shown.returncode == 1
-    assert "· A  would start A, but the event becomes a dead letter because of route B" in shown.stdout
+    assert "· A  refused: would start A, but the event becomes a dead letter because of route B" in shown.stdout
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_route_that_refuses_keeps_the_others_from_starting(tmp_path: Path) -> 
         (["a", json.dumps("x" * 100)], "dead letter, too_large"),
         (["a.*"], "cannot be an event type"),
         (["a"], "source == 'shop' is false: source is \"perdure/cli\""),
-        (["a", "--source", "shop"], "✓ A[/b]  starts A"),
+        (["a", "--source", "shop"], "✓ A[/b]  started: starts A"),
         (["a", "--source", "shop", "--subject", "s1", "--time", "2026-01-01T00:00:00Z"], "run s1-2026-01-01T00:00:00Z"),
     ],
 )

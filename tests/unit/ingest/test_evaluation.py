@@ -79,7 +79,8 @@ def test_a_signal_with_start_has_an_input_for_the_signal_and_one_for_the_run() -
 def test_an_event_of_another_type_does_not_match() -> None:
     evaluation = Rule(Route(on="orders.*", start="A")).evaluate(variables_of({}))
 
-    assert evaluation == Evaluation("A", matched=False, reason="`on: orders.*` does not match documents.submitted")
+    reason = "`on: orders.*` does not match documents.submitted"
+    assert evaluation == Evaluation("A", matched=False, named=False, reason=reason)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ def action(opened: OpenRuns, key: str = "a", run: str = "new", **flow: Any) -> A
     ("flow", "key", "expected"),
     [
         ({"max_open": 3}, "a", Release(OpenRuns(runs={**TWO.runs, "new": "a"}))),
-        ({"max_open": 2}, "a", Wait(None)),
-        ({"max_open_per_key": 2}, "a", Wait(None, all=False)),
+        ({"max_open": 2}, "a", Wait(None, "max_open")),
+        ({"max_open_per_key": 2}, "a", Wait(None, "max_open_per_key", all=False)),
         ({"max_open_per_key": 2}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
-        ({"singleton": "skip"}, "a", Skip()),
-        ({"singleton": "queue"}, "a", Wait(None, all=False)),
+        ({"singleton": "skip"}, "a", Skip("r1")),
+        ({"singleton": "queue"}, "a", Wait(None, "singleton", all=False)),
         ({"singleton": "cancel"}, "a", CancelOpen(("r1", "r2"))),
         ({"singleton": "cancel"}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
     ],
@@ -43,7 +43,7 @@ def test_starts_are_spread_evenly_over_the_time_of_the_rate() -> None:
 
     assert first == Release(OpenRuns(next_start=NOW + timedelta(milliseconds=100)))
     assert isinstance(first, Release)
-    assert action(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100))
+    assert action(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100), "rate")
 
 
 def test_the_recorded_state_of_0_1_is_read_and_written_with_its_own_names() -> None:

@@ -11,9 +11,10 @@ from perdure.bus import RawMessage, StoredMessage, decode, encode
 from perdure.config.routes import Route
 from perdure.contracts import Reason, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure_ingest.admission import Admitted, admit
+from perdure_ingest.admission import Admitted
 from perdure_ingest.reception import receive
 from perdure_ingest.rules import compile_rules
+from tests.support.admitting import admit
 
 STORED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -67,7 +68,7 @@ def test_what_identifies_nothing_is_refused(value: JsonValue, kind: str, route: 
 @pytest.mark.parametrize(
     ("data", "route", "reason", "detail"),
     [
-        ({"x": ""}, {"workflow_id": "{data.x}"}, "bad_data", r"workflow_id: {data\.x}` is empty"),
+        ({"x": ""}, {"workflow_id": "{data.x}"}, "bad_data", r"workflow_id: {data\.x}` needs text.* data\.x is empty"),
         ({"x": "9999-12-31T23:59:59-14:00"}, {"not_before": "data.x"}, "bad_expression", "years 1 to 9999"),
         ({"x": "0001-01-01T00:00:00+14:00"}, {"not_before": "data.x"}, "bad_expression", "years 1 to 9999"),
         ({"x": "9999-12-31T23:59:59-14:00"}, {"not_before": "timestamp(data.x)"}, "bad_expression", "years 1 to 9999"),

@@ -9,7 +9,7 @@ from perdure.errors import Unavailable
 from perdure.verify import settling
 from perdure.verify.judgement import Comparison
 from perdure.verify.records import DeadLetterRecord, Execution, Expected, Observations, Published
-from perdure.verify.settling import wait_for_verdict
+from perdure.verify.settling import wait_for_comparison
 from perdure.verify.sources import Sources
 
 EVENT = Expected("1", "a")
@@ -22,6 +22,8 @@ TWICE = Observations(
 
 class FakeSources:
     """Returns scripted observations in order, then repeats the last; None stands for a source that is away."""
+
+    silent = ()
 
     def __init__(self, *script: tuple[bool, Observations | None]) -> None:
         self._script = list(script)
@@ -43,13 +45,13 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def settle(*script: tuple[bool, Observations | None], seconds: float) -> Comparison:
-    return await wait_for_verdict(
+    return await wait_for_comparison(
         cast("Sources", FakeSources(*script)),
         [EVENT],
         runs_per_event=1,
         ended=True,
         deadline=time.monotonic() + seconds,
-        on_verdict=lambda _: None,
+        on_comparison=lambda _: None,
     )
 
 
@@ -75,6 +77,6 @@ async def test_a_source_may_be_unavailable_for_a_while() -> None:
     assert (await settle((True, None), (True, DEAD), seconds=60)).violations == []
 
 
-async def test_a_source_that_stays_unavailable_leaves_no_verdict() -> None:
+async def test_a_source_that_stays_unavailable_leaves_no_comparison() -> None:
     with pytest.raises(Unavailable):
         await settle((True, None), seconds=0.1)

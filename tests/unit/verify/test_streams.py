@@ -11,16 +11,18 @@ from nats.js import JetStreamContext
 from perdure.bus import encode, read_event, write_event
 from perdure.bus.envelope import RawMessage
 from perdure.contracts import DeadLetter, Event, Progress
+from perdure.values.run_id import place_of
 from perdure.verify.identity import event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
 from perdure.verify.streams import AUDITED, StreamMessage, Streams
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STORED = 1767225600 * 10**9 + 999  # the same time: ids have whole microseconds
 
 
 def record(stream: str, raw: RawMessage, sequence: int = 7) -> Streams:
     streams = Streams(cast("JetStreamContext", None))
-    streams.add(StreamMessage(stream, sequence, raw.subject, raw.headers, raw.body))
+    streams.add(StreamMessage(stream, sequence, STORED, raw.subject, raw.headers, raw.body))
     return streams
 
 
@@ -40,7 +42,7 @@ def record(stream: str, raw: RawMessage, sequence: int = 7) -> Streams:
     ids=["binary", "message id", "message id in lower case", "bare", "structured"],
 )
 def test_an_event_has_the_id_that_ingest_gives_it(raw: RawMessage) -> None:
-    ingest_id = read_event(raw, fallback_id="EVENTS.7").id
+    ingest_id = read_event(raw, fallback_id=place_of("EVENTS", 7, NOW)).id
 
     assert record("EVENTS", raw).published == [
         Published(7, "events.a.b", ingest_id, sha256(raw.body).hexdigest()),

@@ -10,7 +10,7 @@ from typing import Final
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerInfo
+from nats.js.api import ConsumerInfo, Header
 from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.envelope import RawMessage, encode
@@ -31,6 +31,7 @@ _PUBLISH_TIMEOUT_SECONDS: Final = 1.0  # short: a message in flight to a failed 
 _REQUEST_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _CHECK_SECONDS: Final = 0.5
+_WRONG_LAST_SEQUENCE: Final = 10071  # JSStreamWrongLastSequenceErrF
 _MESSAGE_NOT_FOUND: Final = 10057  # JSStreamMsgDeleteFailed, which the server returns for missing messages only
 
 
@@ -74,11 +75,24 @@ class NatsBus:
         """Publish bytes and return the server's ack; see ``Bus.store``."""
         check_publishable(raw, max_bytes=self._client.max_payload)
         try:
-            ack = await self.js.publish(
-                raw.subject, raw.body, headers=dict(raw.headers), timeout=_PUBLISH_TIMEOUT_SECONDS
-            )
+            return await self._store(raw, {})
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
+
+    async def store_after(self, raw: RawMessage, *, last: int) -> Storage | None:
+        """Publish bytes if the newest message of their subject is this one; see ``Bus.store_after``."""
+        check_publishable(raw, max_bytes=self._client.max_payload)
+        try:
+            return await self._store(raw, {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(last)})
+        except (NatsError, OSError) as error:
+            if isinstance(error, APIError) and error.err_code == _WRONG_LAST_SEQUENCE:
+                return None
+            raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
+
+    async def _store(self, raw: RawMessage, more: dict[str, str]) -> Storage:
+        ack = await self.js.publish(
+            raw.subject, raw.body, headers={**raw.headers, **more}, timeout=_PUBLISH_TIMEOUT_SECONDS
+        )
         return Storage(ack.seq, duplicate=bool(ack.duplicate))
 
     def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:

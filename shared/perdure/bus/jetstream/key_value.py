@@ -1,11 +1,12 @@
 """The port to key-value buckets on JetStream's key-value store."""
 
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue as Bucket
 
 from perdure.bus.key_value import Revision
@@ -34,6 +35,16 @@ class NatsKeyValue:
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
         return Revision(found.value or b"", found.revision or 0)
+
+    async def stored_at(self, key: str) -> datetime | None:
+        """Return when the value was stored; see ``KeyValue.stored_at``."""
+        stream, subject = f"KV_{self._name}", f"$KV.{self._name}.{_token(key)}"
+        try:
+            return (await self._js.get_last_msg(stream, subject)).time
+        except NotFoundError:
+            return None
+        except (NatsError, OSError) as error:
+            raise self._unavailable(error) from error
 
     async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
         """Store a value if its revision is unchanged; see ``KeyValue.replace``."""

@@ -73,6 +73,14 @@ class MemoryBus:
             self._changed.notify_all()
         return Storage(sequence, duplicate=False)
 
+    async def store_after(self, raw: RawMessage, *, last: int) -> Storage | None:
+        """Store the bytes if the newest message of their subject is this one; see ``Bus.store_after``."""
+        newest = await self.last(raw.subject)
+        is_known = (stream_of(raw.subject).name, raw.headers.get(MESSAGE_ID)) in self._sequences
+        if not is_known and (newest.sequence if newest else 0) != last:
+            return None
+        return await self.store(raw)
+
     async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
         """Return the oldest matching message after a sequence; see ``Bus.first``."""
         return next((message for message in self._matching(subject) if message.sequence > after), None)

@@ -1,5 +1,7 @@
 """A key-value bucket in one process's memory."""
 
+from datetime import UTC, datetime
+
 from perdure.bus.key_value import Revision
 
 __all__ = ["MemoryKeyValue"]
@@ -11,6 +13,7 @@ class MemoryKeyValue:
     def __init__(self) -> None:
         self._values: dict[str, Revision] = {}
         self._last_revision = 0
+        self._stored_at: dict[str, datetime] = {}
 
     async def create(self, key: str, value: bytes) -> bool:
         """Store a value under a new key; see ``KeyValue.create``."""
@@ -25,6 +28,10 @@ class MemoryKeyValue:
         """Return the value with its revision; see ``KeyValue.read``."""
         return self._values.get(key)
 
+    async def stored_at(self, key: str) -> datetime | None:
+        """Return when the value was stored; see ``KeyValue.stored_at``."""
+        return self._stored_at.get(key)
+
     async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
         """Store a value if its revision is unchanged; see ``KeyValue.replace``."""
         found = self._values.get(key)
@@ -36,4 +43,5 @@ class MemoryKeyValue:
     async def put(self, key: str, value: bytes) -> None:
         """Store a value; see ``KeyValue.put``."""
         self._last_revision += 1
+        self._stored_at[key] = datetime.now(UTC)
         self._values[key] = Revision(value, self._last_revision)

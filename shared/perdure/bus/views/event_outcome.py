@@ -1,4 +1,4 @@
-"""Read model of what became of an event: the commands that ingest made of it, their runs, and dead letters."""
+"""Read model of what became of an event: its verdicts, commands, runs and dead letters."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -8,7 +8,8 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.data_digest import data_digest
-from perdure.bus.views.event_runs import event_in, fallback_id
+from perdure.bus.views.event_runs import event_in, place_id
+from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import ENDINGS, DeadLetter, Event, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
@@ -22,6 +23,8 @@ RunsBefore = Callable[[Event], Awaitable[list[str]]]
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages after an event: flow control may release its start later than so many others
 _AFTER_FOUND: Final = 512  # one process publishes the commands of one event together, among those of a few others
+_WITHOUT_RUN: Final = {"no_match", "skipped", "debounced_into"}
+_RUN_OF_ANOTHER: Final = {"batched_into", "duplicate_of"}
 _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refuse what they make of them
 
 
@@ -45,26 +48,31 @@ async def event_outcome(
     event = event_in(message)
     commands = await _commands(bus, message)
     refused = await _dead_letter(bus, message, commands)
+    verdicts = await event_verdicts(bus, message)
     runs = [await _run(bus, command) for command in await _effective(commands, ledger)]
-    if event is not None and runs_before is not None and not commands and not refused:
+    runs += await _runs_of_others(bus, verdicts, {run.workflow_id for run in runs})
+    if event is not None and runs_before is not None and not runs and not commands and not refused:
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     return EventOutcome(
-        id=fallback_id(message) if event is None else event.id,
-        state=_state(runs, refused),
+        id=place_id(message) if event is None else event.id,
+        state=_state(runs, refused, verdicts),
         stream_sequence=message.sequence,
         data_digest=None if event is None else data_digest(event.data),
         runs=tuple(runs),
         refused=refused,
+        verdicts=verdicts.routes,
     )
 
 
-def _state(runs: list[EventRun], refused: RefusedEvent | None) -> EventState:
+def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVerdicts) -> EventState:
     kinds = [run.kind for run in runs]
     if refused is not None:
         return "dead_letter"
+    if not runs and verdicts.is_whole and all(it.verdict in _WITHOUT_RUN for it in verdicts.routes):
+        return "no_run"
     if not any(kinds):
         return "accepted"
-    if any(kind not in ENDINGS for kind in kinds):
+    if any(kind not in ENDINGS for kind in kinds) or any(it.verdict == "held" for it in verdicts.routes):
         return "running"
     return "completed" if set(kinds) == {"completed"} else "failed"
 
@@ -109,12 +117,25 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     found: dict[str, Command] = {}
     for command in commands.values():
         try:
+            claimed = command if ledger is None else await ledger.as_claimed(command)
             if ledger is not None:
-                await ledger.look_up(command)
+                await ledger.look_up(claimed)
         except InvalidMessage:
             continue
-        found.setdefault(command.workflow_id, command)
+        found.setdefault(claimed.workflow_id, claimed)
     return list(found.values())
+
+
+async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
+    """Return the runs that another event's command started for this one: of its batch, or of the same event before."""
+    others = {it.workflow_id: it.verdict for it in verdicts.routes if it.verdict in _RUN_OF_ANOTHER and it.workflow_id}
+    found = []
+    for run, verdict in others.items():
+        if run is not None and run not in known:
+            outcome = _outcome(run, await bus.last(f"progress.*.{to_token(run)}"))
+            action = "batched" if verdict == "batched_into" else "started"
+            found.append(outcome.model_copy(update={"action": action}))
+    return found
 
 
 async def _run(bus: Bus, command: Command) -> EventRun:

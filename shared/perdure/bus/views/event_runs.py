@@ -1,5 +1,6 @@
 """Finds events in their stream, and the runs that they started, by the event's id."""
 
+import re
 from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Final
@@ -7,18 +8,24 @@ from typing import Final
 from perdure.bus.envelope import MESSAGE_ID, attribute, decode, header
 from perdure.bus.event_mode import mode_by_headers
 from perdure.bus.events import PREFIX, read_event
+from perdure.bus.events import event_id as read_id
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
+from perdure.values.run_id import SEPARATOR, place_of
 
-__all__ = ["event_at", "event_in", "fallback_id", "find_event", "run_tokens", "runs_of_event"]
+__all__ = ["event_at", "event_in", "find_event", "place_id", "run_tokens", "runs_of_event"]
 
 _ALL_RUNS: Final = "progress.*.*"
+_SEPARATOR: Final = re.escape(to_token(SEPARATOR))
+_PLACE: Final = re.compile(r"EVENTS\.(\d{1,19})(\.\d+)?", re.ASCII)
+_BODIES: Final = 500  # events
+_BODY_BYTES: Final = 16 * 1024 * 1024
 
 
 async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
-    """Return the ids of the runs that an event started whose id ends with that of the event, as ids do by default.
+    """Return the ids of the runs that an event started, of those whose ids name it as ids do by default.
 
     Args:
         bus: The bus.
@@ -29,8 +36,8 @@ async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = 
         Unavailable: NATS does not answer.
     """
     known = run_tokens(await bus.count_by_subject(_ALL_RUNS)) if tokens is None else tokens
-    end = f"-{to_token(event_id)}"
-    runs = sorted(from_token(token) for token in known if token.endswith(end))
+    end = re.compile(rf"(-|{_SEPARATOR}){re.escape(to_token(event_id))}({_SEPARATOR}[0-9a-f]+)?$")
+    runs = sorted(from_token(token) for token in known if end.search(token))
     return [run for run in runs if await _event_of(bus, run) == event_id]
 
 
@@ -46,26 +53,31 @@ async def find_event(
 
     Args:
         bus: The bus.
-        event_id: The event's id; that of a bare event is ``EVENTS.<sequence>``.
+        event_id: The event's id; that of a bare event is ``EVENTS.<sequence>.<stored_at>``, and without its time it
+            names the event that has this place now.
         type_: Only events of this type.
         source: Only events of this CloudEvents source.
-        most: How many events to search at most, the newest first; 10,000 take about half a second.
+        most: How many events to search at most, the newest first; 10,000 take about half a second. Of those whose
+            id may stand in the body, the newest 500 are read, and at most 16 MiB.
 
     Raises:
         Unavailable: NATS does not answer.
     """
     subject = f"{PREFIX}{type_ or '>'}"
-    stream, _, sequence = event_id.rpartition(".")
-    if stream == "EVENTS" and sequence.isdecimal() and (found := await event_at(bus, int(sequence), subject)):
+    if found := await _at_place(bus, event_id, subject):
         return found
-    searched = 0
+    searched, bodies, left = 0, _BODIES, _BODY_BYTES
     async with aclosing(newest_headers(bus, subject)) as messages:
         async for message in messages:
-            if await _is(bus, message, event_id, source):
-                return await event_at(bus, message.sequence, subject)
+            named = _is_named(message, event_id, source)
+            if named or (named is None and bodies > 0 and left > 0):
+                whole = await event_at(bus, message.sequence, message.raw.subject)
+                if whole is not None and _is(whole, event_id, source):
+                    return whole
+                bodies, left = bodies - 1, left - (0 if whole is None else len(whole.raw.body))
             searched += 1
             if searched == most:
-                return None
+                break
     return None
 
 
@@ -78,29 +90,47 @@ async def event_at(bus: Bus, sequence: int, subject: str) -> StoredMessage | Non
 def event_in(message: StoredMessage) -> Event | None:
     """Return the event that a message of EVENTS holds, or None if it holds none."""
     try:
-        return read_event(message.raw, fallback_id=fallback_id(message))
+        return read_event(message.raw, fallback_id=place_id(message))
     except InvalidMessage:
         return None
 
 
-def fallback_id(message: StoredMessage) -> str:
-    """Return the id of an event that carries none: its place in the stream."""
-    return f"{message.stream}.{message.sequence}"
+def place_id(message: StoredMessage) -> str:
+    """Return the id of an event that carries none."""
+    return place_of(message.stream, message.sequence, message.stored_at)
 
 
-async def _is(bus: Bus, message: StoredMessage, event_id: str, source: str | None) -> bool:
-    """Return whether a message, read without its body, is this event."""
+async def _at_place(bus: Bus, event_id: str, subject: str) -> StoredMessage | None:
+    """Return the event that an id names by its place, if it has the time that the id may name too."""
+    if (place := _PLACE.fullmatch(event_id)) is None:
+        return None
+    found = await event_at(bus, int(place[1]), subject)
+    return found if found is not None and event_id in {place[0] if not place[2] else "", place_id(found)} else None
+
+
+def _is_named(message: StoredMessage, event_id: str, source: str | None) -> bool | None:
+    """Return whether the headers of a message name this event; None if its id may stand in its body."""
     headers = message.raw.headers
-    if mode_by_headers(message.raw) == "structured":  # the id is in the body
-        whole = await event_at(bus, message.sequence, message.raw.subject)
-        event = event_in(whole) if whole else None
-        return event is not None and event.id == event_id and source in {None, event.source}
-    try:
-        if attribute(headers, "specversion") is not None:
-            return attribute(headers, "id") == event_id and source in {None, attribute(headers, "source")}
-    except InvalidMessage:  # it is nobody's event, and must not hide those of others
+    match mode_by_headers(message.raw):
+        case "binary":
+            try:
+                return attribute(headers, "id") == event_id and source in {None, attribute(headers, "source")}
+            except InvalidMessage:  # it is nobody's event, and must not hide those of others
+                return False
+        case "bare" if header(headers, MESSAGE_ID) == event_id:
+            return True
+        case "batch":
+            return False
+        case _:
+            return None
+
+
+def _is(message: StoredMessage, event_id: str, source: str | None) -> bool:
+    """Return whether a message is this event; one that cannot be read has its id all the same."""
+    if read_id(message.raw, fallback_id=place_id(message)) != event_id:
         return False
-    return (header(headers, MESSAGE_ID) or fallback_id(message)) == event_id and source in {None, "nats"}
+    event = None if source is None else event_in(message)
+    return event is None or event.source == source
 
 
 async def _event_of(bus: Bus, run: str) -> str | None:

@@ -9,18 +9,22 @@ from perdure.bus.port import Bus
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import find_event, run_tokens, runs_of_event
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
-from perdure.contracts import AboutRequest, from_token, to_token
+from perdure.contracts import AboutRequest, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
 from perdure.values.short_code import run_word, split_request
 
-__all__ = ["DeadLettered", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
+__all__ = ["DeadLettered", "NoRun", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
 
 _SHOWN: Final = 5
 
 
 class DeadLettered(PerdureError):
     """There is no run, because the event became a dead letter."""
+
+
+class NoRun(PerdureError):
+    """There is no run, because every route that names the event's type left it alone; the message says why."""
 
 
 class RunNotBegun(Pending):
@@ -41,6 +45,7 @@ async def find_run(bus: Bus, text: str) -> str:
         NotFound: Nothing has this id.
         Ambiguous: Several runs have it; the message lists up to five.
         DeadLettered: It is an event that became a dead letter.
+        NoRun: It is an event of which no run comes.
         RunNotBegun: It is an event whose run has not begun.
         Unavailable: NATS does not answer.
     """
@@ -78,6 +83,7 @@ async def wait_for_run(bus: Bus, text: str, *, every: float = 0.5) -> str:
         NotFound: Nothing has this id.
         Ambiguous: Several runs have it.
         DeadLettered: It is an event that became a dead letter.
+        NoRun: It is an event of which no run comes.
         Unavailable: NATS does not answer.
     """
     while True:
@@ -115,12 +121,23 @@ def _run_of(outcome: EventOutcome) -> str:
             f"The event {outcome.id} ({place}) became dead letter {refused.number} ({refused.reason}): "
             f"{refused.detail} Look at it with `perdure dlq show {refused.number}`."
         )
+    if outcome.state == "no_run":
+        why = "; ".join(it.sentence for it in outcome.verdicts)
+        raise NoRun(f"No run comes of the event {outcome.id} ({place}), and it is no dead letter. {why}.")
     begun = [run.workflow_id for run in outcome.runs if run.kind is not None]
     if begun:
         return _only(begun, f"the event {outcome.id} concerns")
     runs = ", ".join(run.workflow_id for run in outcome.runs)
-    waits = f"its run {runs} has not begun" if runs else "no run of it has begun: it waits for ingest, or in its route"
+    held = "; ".join(_held(it) for it in outcome.verdicts if it.verdict == "held")
+    unknown = f"no run of it has begun: {held or 'it waits for ingest, or in its route'}"
+    waits = f"its run {runs} has not begun" if runs else unknown
     raise RunNotBegun(f"The event {outcome.id} is stored ({place}), and {waits}. `perdure doctor` shows what is wrong.")
+
+
+def _held(verdict: RouteVerdict) -> str:
+    limit = f" by {verdict.limit}" if verdict.limit else ""
+    place = f", as number {verdict.place} in line then" if verdict.place else ""
+    return f"route {verdict.route} holds it{limit}{place}"
 
 
 def _only(runs: Sequence[str], beginning: str) -> str:

@@ -3,8 +3,9 @@
 It remembers them for longer than JetStream's duplicate window and Temporal's retention.
 """
 
+from datetime import datetime
 from enum import Enum, auto
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,7 +13,10 @@ from perdure.bus.key_value import KeyValue
 from perdure.contracts import Sha256, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 
-__all__ = ["BUCKET", "Claim", "StartLedger", "duplicate_id", "run_exists"]
+__all__ = ["BUCKET", "Claim", "StartLedger", "by_another_event", "duplicate_id", "run_exists"]
+
+Command = StartWorkflow | SignalWorkflow
+AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 BUCKET: Final = "STARTS"
 """Name of the key-value bucket of the entries; see ``topology.BUCKETS``."""
@@ -30,9 +34,12 @@ class Claim(Enum):
 
 
 class _Entry(BaseModel):
+    """A claim; without a source it is one of 0.1, or of a batch."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event_id: str
+    source: str | None = None
     digest: Sha256
     stream_sequence: int
     started: bool = False
@@ -44,25 +51,64 @@ class StartLedger:
     def __init__(self, entries: KeyValue) -> None:
         self._entries = entries
 
-    async def claim(self, command: StartWorkflow | SignalWorkflow) -> Claim:
-        """Claim a command before it takes effect.
+    async def as_claimed(self, command: AnyCommand) -> AnyCommand:
+        """Return the command as 0.1 made it if 0.1 claimed it for the same event, else as it is.
 
         Raises:
-            InvalidMessage: An event with another id, or with the same id and other data, has claimed it before.
+            Unavailable: The bucket does not answer.
+        """
+        former = command.former
+        found = None if former is None else await self._entries.get(former.claim)
+        if former is None or found is None:
+            return command
+        entry = _Entry.model_validate_json(found)
+        if entry.source is not None or (entry.event_id, entry.digest) != (former.event_id, former.digest):
+            return command
+        if former.since is not None and not await self._is_claimed_since(former.claim, former.since):
+            return command
+        return cast("AnyCommand", command.as_formerly(former))  # mypy sees the union of what both return
+
+    async def _is_claimed_since(self, claim: str, since: datetime) -> bool:
+        claimed_at = await self._entries.stored_at(claim)
+        return claimed_at is not None and claimed_at >= since
+
+    async def claim(self, command: Command) -> Claim:
+        """Claim a command before it takes effect.
+
+        Args:
+            command: The command, as ``as_claimed`` returns it.
+
+        Raises:
+            InvalidMessage: Another event has claimed it before: one with another id or source, or with the same and
+                other data.
             Unavailable: The bucket does not answer.
         """
         if await self._entries.create(command.claim, _entry(command, started=False)):
             return Claim.NEW
         return await self.look_up(command)
 
-    async def look_up(self, command: StartWorkflow | SignalWorkflow) -> Claim:
-        """Return the state of a command without claiming it; raises as ``claim`` does."""
+    async def look_up(self, command: Command) -> Claim:
+        """Return the state of a command without claiming it; takes and raises what ``claim`` does."""
         found = await self._entries.get(command.claim)
         if found is None:
             return Claim.NEW
         entry = _Entry.model_validate_json(found)
         _refuse_conflict(entry, command)
         return Claim.DONE if entry.started else Claim.TRIED
+
+    async def first_claim(self, command: Command) -> tuple[int, str] | None:
+        """Return who claimed a command: the event's sequence in EVENTS, and its run; None if nobody did.
+
+        It is another sequence than that of the command's own event if the same event was stored twice. Raises as
+        ``claim`` does.
+        """
+        command = await self.as_claimed(command)
+        found = await self._entries.get(command.claim)
+        if found is None:
+            return None
+        entry = _Entry.model_validate_json(found)
+        _refuse_conflict(entry, command)
+        return entry.stream_sequence, command.workflow_id
 
     async def has_started(self, claim: str) -> bool:
         """Return whether a command with this claim ever took effect.
@@ -82,7 +128,7 @@ class StartLedger:
         found = await self._entries.get(claim)
         return None if found is None else _Entry.model_validate_json(found).digest
 
-    async def mark_started(self, command: StartWorkflow | SignalWorkflow) -> None:
+    async def mark_started(self, command: Command) -> None:
         """Record that a command took effect.
 
         Raises:
@@ -91,15 +137,30 @@ class StartLedger:
         await self._entries.put(command.claim, _entry(command, started=True))
 
 
-def _refuse_conflict(entry: _Entry, command: StartWorkflow | SignalWorkflow) -> None:
+def _refuse_conflict(entry: _Entry, command: Command) -> None:
     place = f"EVENTS {entry.stream_sequence}"
-    if entry.event_id != command.event.id:
-        raise run_exists(command, f"by another event, {entry.event_id} ({place})")
+    if entry.event_id != command.event.id or entry.source not in {None, command.event.source}:
+        raise run_exists(command, by_another_event(command, entry.event_id, entry.source, place=place))
     if entry.digest != command.digest:
         raise duplicate_id(command, f"by {place}, which had other data")
 
 
-def run_exists(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMessage:
+def by_another_event(command: Command, id_: str, source: str | None, *, place: str = "") -> str:
+    """Return which other event started a command's run; both sources are named where they are known and differ.
+
+    Args:
+        command: The command that comes too late.
+        id_: The other event's id.
+        source: Its source, if it is known.
+        place: Where the other event is stored.
+    """
+    other = f"by another event, {id_}" + (f" ({place})" if place else "")
+    if source in {None, command.event.source}:
+        return other
+    return f"{other}, which is of the source {source}; this one is of {command.event.source}"
+
+
+def run_exists(command: Command, by: str) -> InvalidMessage:
     """Return the refusal of a command whose run was started otherwise: ``by`` says how, as ``by no event``."""
     return InvalidMessage(
         "run_exists",
@@ -108,7 +169,7 @@ def run_exists(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMessa
     )
 
 
-def duplicate_id(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMessage:
+def duplicate_id(command: Command, by: str) -> InvalidMessage:
     """Return the refusal of a command whose event's id another event had: ``by`` says where it was used before."""
     return InvalidMessage(
         "duplicate_id",
@@ -117,9 +178,10 @@ def duplicate_id(command: StartWorkflow | SignalWorkflow, by: str) -> InvalidMes
     )
 
 
-def _entry(command: StartWorkflow | SignalWorkflow, *, started: bool) -> bytes:
+def _entry(command: Command, *, started: bool) -> bytes:
     entry = _Entry(
         event_id=command.event.id,
+        source=None if command.former is None else command.event.source,
         digest=command.digest,
         stream_sequence=command.event.stream_sequence,
         started=started,

@@ -31,10 +31,11 @@ def register(app: typer.Typer) -> None:
         ended: Ended = False,
         as_json: Json = False,
     ) -> None:
-        """Check that each event became one run or one dead letter.
+        """Check that each event became what its verdict says.
 
-        An open run is counted, and checked as far as it got. Progress and audit records must be complete. Reads
-        JetStream, Temporal and the audit database directly, without the services.
+        That is a run for each route that takes it, a dead letter, or nothing. An open run is counted, and checked as
+        far as it got. Progress and audit records must be complete. Reads JetStream, Temporal and the audit database
+        directly, without the services.
         """
         needs_parts()
         options = ["--runs-per-event", str(runs_per_event), "--within", within]

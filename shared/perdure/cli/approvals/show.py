@@ -19,7 +19,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: perdure approvals show DocumentAnalysis-EVENTS.1.1")
+    @app.command(epilog="Example: perdure approvals show DocumentAnalysis~42")
     def show(request_id: RequestId, *, as_json: Json = False) -> None:
         """Show a request, open or settled: text, policy, votes, outcome."""
         from perdure.cli.approvals.records import record_facts, record_json

@@ -31,6 +31,7 @@ from perdure.local.discovery import discover
 from perdure.local.state import State
 from perdure.local.suite import Suite, open_suite
 from perdure.telemetry.tracing import tracing
+from perdure.values.run_id import default_run_id
 
 __all__ = ["BOT", "play"]
 
@@ -113,7 +114,7 @@ async def _watch(  # noqa: PLR0913 (the run, and what acts on it)
     Returns:
         How many facts preceded the kill.
     """
-    workflow_id = f"DocumentAnalysis-{event.id}"
+    workflow_id = default_run_id("DocumentAnalysis", event.id, event.source)
     killed_after, deciding = 0, False
     async for fact in follow_progress(bus, workflow_id, replay=True):
         facts.append(fact)

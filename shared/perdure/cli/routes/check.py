@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
         Nothing is published, and no suite need run.
 
-        Exit code 1 if the event would become a dead letter, or the routes themselves are wrong.
+        Exit code 1 if no route would take the event, or the routes themselves are wrong.
         """
         if problem := type_problem(type_):
             raise WrongArgument(problem)
@@ -77,13 +77,18 @@ def _print(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
             continue
         sign, style = ("✓", "green") if outcome["takes"] else ("✗", "red") if outcome["reason"] else ("·", "dim")
         why = f"dead letter, {outcome['reason']}: {outcome['why']}" if outcome["reason"] else outcome["why"]
+        why = f"{outcome['verdict']}: {why}" if outcome["verdict"] else why
         route = f"{outcome['route']}  " if outcome["route"] else ""
         line = Text.assemble((f"{sign} ", style), (printable(route), "bold"), printable(why))
         console.print(line, soft_wrap=True)
         if outcome["takes"]:
             console.print(f"    run {outcome['command']['workflow_id']}", soft_wrap=True, markup=False)
-    if not as_json and not any(it["takes"] or it["reason"] for it in outcomes):
-        console.print("No route takes it: it would be a dead letter, no_route.")
+    if as_json or any(it["takes"] or it["reason"] for it in outcomes):
+        return
+    if any(it["verdict"] for it in outcomes):
+        console.print("No route takes it: no run would start, and it would be no dead letter.")
+    else:
+        console.print("No route names its type: it would be a dead letter, no_route.")
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: perdure runs history DocumentAnalysis-42 > history.json")
+    @app.command(epilog="Example: perdure runs history DocumentAnalysis~42 > history.json")
     def history(run: RunId) -> None:
         """Print a run's history as JSON, for Temporal's replayers."""
         workflow_id = run_command(_find(run))

@@ -25,7 +25,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: perdure runs show DocumentAnalysis-42")
+    @app.command(epilog="Example: perdure runs show DocumentAnalysis~42")
     def show(run: RunId, *, as_json: Json = False) -> None:
         """Show a run: progress, votes, alerts, usage and Temporal's view."""
         facts, around, engine = run_command(_show(run))

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(
         epilog="Exit codes, with RUN: 0 completed, 1 ended otherwise, 4 not found. "
-        "Example: perdure watch DocumentAnalysis-42 --from-start"
+        "Example: perdure watch DocumentAnalysis~42 --from-start"
     )
     def watch(
         run: Annotated[

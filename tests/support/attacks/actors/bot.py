@@ -217,6 +217,7 @@ ATTACKS: Final = [
     # On other subjects
     Attack("signal a run", publishes("bot", "signals.victim.go"), "violation"),
     Attack("start a run", publishes("bot", "events.work.quick", "commands.start.Quick"), "violation"),
+    Attack("forge a verdict on an event", publishes("bot", "verdicts.work.quick"), "violation"),
     Attack("forge a receipt", publishes("bot", "receipts.victim=2E1"), "violation"),
     Attack("forge a request", publishes("bot", "approvals.requested.Asking.victim"), "violation"),
     Attack("forge the end of a run", publishes("bot", "progress.Asking.victim"), "violation"),

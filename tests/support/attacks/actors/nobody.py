@@ -10,7 +10,7 @@ from temporalio.client import WorkflowFailureError, WorkflowQueryFailedError, Wo
 from temporalio.service import RPCError
 
 from perdure.bus import decode
-from perdure.contracts import ApprovalExpired
+from perdure.contracts import ApprovalExpired, to_token
 from tests.support.attacks.attack import Attack, Move
 from tests.support.attacks.doors import SIGNAL, forged
 from tests.support.attacks.suite import WITHIN, AttackedSuite
@@ -129,7 +129,7 @@ async def a_termination(suite: AttackedSuite) -> str:
     with suppress(WorkflowFailureError):
         await handle.result()
     async with asyncio.timeout(WITHIN):
-        async for stored in suite.bus.subscribe(f"progress.Asking.{requested.workflow_id}", replay=True):
+        async for stored in suite.bus.subscribe(f"progress.Asking.{to_token(requested.workflow_id)}", replay=True):
             if json.loads(stored.raw.body)["kind"] == "terminated":
                 return "terminated"
     return "the bus was closed"
@@ -142,7 +142,9 @@ async def a_cancellation(suite: AttackedSuite) -> str:
     with suppress(WorkflowFailureError):
         await handle.result()
     async with asyncio.timeout(WITHIN):
-        async for stored in suite.bus.subscribe(f"approvals.expired.Asking.{requested.workflow_id}", replay=True):
+        async for stored in suite.bus.subscribe(
+            f"approvals.expired.Asking.{to_token(requested.workflow_id)}", replay=True
+        ):
             expired = decode(stored.raw)
             assert isinstance(expired, ApprovalExpired)
             return expired.reason

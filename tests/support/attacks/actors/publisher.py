@@ -6,6 +6,7 @@ from typing import Final
 
 from nats.errors import MaxPayloadError
 
+from perdure.values.run_id import default_run_id
 from tests.support.attacks.attack import Attack
 from tests.support.attacks.moves import event, publishes, subscribes
 from tests.support.attacks.suite import AttackedSuite
@@ -15,17 +16,17 @@ CLOUD = {"ce_specversion": "1.0", "ce_source": "attacker"}
 
 async def same_id_with_other_data(suite: AttackedSuite) -> str:
     id_ = suite.new_id("twice")
-    suite.runs.add(f"Quick-{id_}")
-    assert await event("work.quick", b'{"steps": 1}', ce_id=id_, ce_type="work.quick", **CLOUD)(suite) == (
-        f"run Quick-{id_}"
-    )
+    run = default_run_id("Quick", id_, CLOUD["ce_source"])
+    suite.runs.add(run)
+    assert await event("work.quick", b'{"steps": 1}', ce_id=id_, ce_type="work.quick", **CLOUD)(suite) == f"run {run}"
     return await event("work.quick", b'{"steps": 2}', ce_id=id_, ce_type="work.quick", **CLOUD)(suite)
 
 
 async def same_id_many_times(suite: AttackedSuite) -> str:
     """The duplicate window of JetStream does not help: each message has an id of its own there."""
     id_ = suite.new_id("many")
-    suite.runs.add(f"Quick-{id_}")
+    run = default_run_id("Quick", id_, "attacker")
+    suite.runs.add(run)
     js = suite.jetstream("publisher")
     headers = {"ce-id": id_, "ce-type": "work.quick", "ce-specversion": "1.0", "ce-source": "attacker"}
     acks = [
@@ -33,8 +34,8 @@ async def same_id_many_times(suite: AttackedSuite) -> str:
         for number in range(200)
     ]
     outcomes = {await suite.outcome("work.quick", ack.seq) for ack in (acks[0], acks[-1])}
-    runs = [run for run in await suite.world.facts() if run.endswith(id_)]
-    return f"{len(runs)} run" if outcomes == {f"run Quick-{id_}"} else str(outcomes)
+    runs = [started for started in await suite.world.facts() if id_ in started]
+    return f"{len(runs)} run" if outcomes == {f"run {run}"} else str(outcomes)
 
 
 async def a_flood_of_events_without_a_route(suite: AttackedSuite) -> str:
@@ -92,6 +93,8 @@ ATTACKS: Final = [
         publishes("publisher", "approvals.requested.Asking.victim", "approvals.decided.Asking.victim"),
         "violation",
     ),
+    Attack("forge a verdict on an event", publishes("publisher", "verdicts.work.quick"), "violation"),
+    Attack("read the verdicts on events of others", subscribes("publisher", "verdicts.>"), "violation"),
     Attack("forge a receipt", publishes("publisher", "receipts.victim=2E1"), "violation"),
     Attack("forge an alert", publishes("publisher", "alerts.Asking.victim"), "violation"),
     Attack("forge a notification's outcome", publishes("publisher", "notifications.desk"), "violation"),

@@ -151,6 +151,11 @@ ATTACKS: Final = [
         a_forged_decision_with_a_start,
         "reserved_name",
     ),
+    Attack(
+        "forge verdicts on events with the keys of other services",
+        publishes("orchestrator", "verdicts.work.quick"),
+        "violation",
+    ),
     # orchestrator
     Attack("vote as the orchestrator", publishes("orchestrator", "decisions.victim"), "violation"),
     Attack(

@@ -5,7 +5,7 @@ import json
 from typing import Any, Final
 
 from perdure.bus import decode
-from perdure.contracts import ENDINGS, Progress
+from perdure.contracts import ENDINGS, Progress, to_token
 from tests.support.attacks.attack import Attack, Move
 from tests.support.attacks.suite import WITHIN, AttackedSuite
 
@@ -13,15 +13,15 @@ from tests.support.attacks.suite import WITHIN, AttackedSuite
 async def calls(suite: AttackedSuite, tool: str, **arguments: Any) -> str:
     """Start a run whose agent calls a tool of the server, and return the run's id."""
     event = suite.new_id("errand")
-    suite.runs.add(f"Errand-{event}")
+    suite.runs.add(f"Errand~{event}")
     body = {"servers": ["snoop"], "calls": [[tool, arguments]]}
     await suite.publish_raw("publisher", "events.work.errand", json.dumps(body).encode(), **{"Nats-Msg-Id": event})
-    return f"Errand-{event}"
+    return f"Errand~{event}"
 
 
 async def end(suite: AttackedSuite, run: str) -> Progress:
     async with asyncio.timeout(WITHIN):
-        async for stored in suite.bus.subscribe(f"progress.Errand.{run}", replay=True):
+        async for stored in suite.bus.subscribe(f"progress.Errand.{to_token(run)}", replay=True):
             fact = decode(stored.raw)
             assert isinstance(fact, Progress)
             if fact.kind in ENDINGS:

@@ -1,0 +1,92 @@
+"""Read model of the verdicts on one event: the last word of each route."""
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from perdure.bus.envelope import decode
+from perdure.bus.events import PREFIX
+from perdure.bus.port import Bus, StoredMessage
+from perdure.contracts import EventVerdict, RouteVerdict, VerdictKind, verdict_subject
+from perdure.errors import InvalidMessage
+
+__all__ = ["RouteVerdicts", "event_verdicts", "last_word"]
+
+_SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
+_SEARCHED: Final = 4_096  # messages of VERDICTS after an event, for its first verdict
+_SEARCHED_FOR_CHANGES: Final = 50_000  # likewise, while a start is held
+_RANK: Final[tuple[VerdictKind, ...]] = (  # what happened cannot be undone by what is stored later
+    "released",
+    "batched_into",
+    "skipped",
+    "debounced_into",
+    "started",
+    "signalled",
+    "duplicate_of",
+    "refused",
+    "held",
+    "no_match",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteVerdicts:
+    """The verdicts on one event by now.
+
+    Attributes:
+        routes: The last word of each route, in the order of the routes.
+        is_whole: Whether it lists every route that names the event's type; not if one has opted out, or if no verdict
+            is stored yet.
+    """
+
+    routes: tuple[RouteVerdict, ...] = ()
+    is_whole: bool = False
+
+
+async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
+    """Return the verdicts on a stored event.
+
+    Raises:
+        Unavailable: NATS does not answer.
+    """
+    subject = verdict_subject(message.raw.subject.removeprefix(PREFIX))
+    oldest = await bus.first_since(subject, message.stored_at - _SKEW)
+    if oldest is None:
+        return RouteVerdicts()
+    found: list[EventVerdict] = []
+    end = oldest.sequence + _SEARCHED_FOR_CHANGES
+    async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end)) as stored:
+        async for it in stored:
+            if (verdict := _verdict(it)) is not None and verdict.stream_sequence == message.sequence:
+                found.append(verdict)
+            is_first_known = any(not verdict.change for verdict in found)
+            if is_first_known and all(route.verdict != "held" for route in last_word(found)):
+                break
+            if not is_first_known and it.sequence > oldest.sequence + _SEARCHED:
+                break
+    first = [verdict for verdict in found if not verdict.change]
+    return RouteVerdicts(last_word(found), is_whole=bool(first) and not any(it.unreported for it in first))
+
+
+def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
+    """Return the verdict of each route that counts, whatever the order of storage."""
+    found: dict[str, RouteVerdict] = {}
+    for route in (route for verdict in verdicts for route in verdict.routes):
+        known = found.get(route.route)
+        if known is None or _rank(route) < _rank(known):
+            found[route.route] = route
+    return tuple(found.values())
+
+
+def _rank(verdict: RouteVerdict) -> int:
+    return _RANK.index(verdict.verdict) if verdict.verdict in _RANK else -1  # a newer service knows a newer word
+
+
+def _verdict(stored: StoredMessage) -> EventVerdict | None:
+    try:
+        found = decode(stored.raw)
+    except InvalidMessage:
+        return None
+    return found if isinstance(found, EventVerdict) else None

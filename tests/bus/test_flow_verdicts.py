@@ -1,0 +1,87 @@
+"""What became of a start that flow control held, as later verdicts report it."""
+
+import asyncio
+from typing import Any
+
+from perdure.bus import decode
+from perdure.contracts import EventVerdict, RouteVerdict
+from tests.support.ingest import Ingest
+
+
+async def verdicts_of(here: Ingest, event_id: str) -> list[RouteVerdict]:
+    found = [decode(message.raw) async for message in here.bus.read("verdicts.>")]
+    of_event = [it for it in found if isinstance(it, EventVerdict) and it.event_id == event_id]
+    return [it.routes[0] for it in sorted(of_event, key=lambda it: it.change)]
+
+
+async def verdicts(here: Ingest, event_id: str, *expected: str) -> list[RouteVerdict]:
+    """Wait until an event has these verdicts, and return them."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await verdicts_of(here, event_id)
+            if [it.verdict for it in found] == list(expected):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_start_is_held_by_its_limit_then_released(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
+        await here.publish({})
+        await verdicts(here, "e1", "held", "released")
+        for _ in range(2):
+            await here.publish({})
+        (second,), (third,) = [await verdicts(here, it, "held") for it in ("e2", "e3")]
+        await here.end("e1")
+        _, released = await verdicts(here, "e2", "held", "released")
+
+    assert (second.limit, second.place, third.place) == ("max_open", 1, 2)
+    assert released.workflow_id == second.workflow_id
+
+
+async def test_a_singleton_skips_by_the_run_that_is_open(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "singleton": "skip"}) as here:
+        await here.publish({"doc": "a"})
+        _, first = await verdicts(here, "e1", "held", "released")
+        await here.publish({"doc": "a"})
+        held, skipped = await verdicts(here, "e2", "held", "skipped")
+
+    assert held.limit == "singleton"
+    assert skipped.workflow_id == first.workflow_id
+
+
+async def test_of_debounced_events_each_names_the_newer_one_and_the_last_is_released(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "debounce": "1s"}) as here:
+        await asyncio.gather(*(here.publish({"doc": "a"}) for _ in range(6)))
+        async with asyncio.timeout(30):
+            while not (started := await here.events_started()):
+                await asyncio.sleep(0.05)
+        (last,) = started
+        others = [f"e{number}" for number in range(1, 7) if f"e{number}" != last]
+        debounced = {it: (await verdicts(here, it, "held", "debounced_into"))[1].other for it in others}
+        await verdicts(here, last, "held", "released")
+
+    newer = [it.id for it in debounced.values() if it is not None]
+    assert len(newer) == len({*newer}) == 5, "each start is replaced by one, and replaces one"
+    assert last in newer
+
+
+async def test_every_event_of_a_batch_names_its_run(open_ingest: Any) -> None:
+    async with open_ingest(flow={"batch": {"size": 3, "within": "1h"}}) as here:
+        for _ in range(3):
+            await here.publish({})
+        first = await verdicts(here, "e1", "held", "batched_into", "released")
+        second, third = [await verdicts(here, it, "held", "batched_into") for it in ("e2", "e3")]
+        (start,) = await here.started()
+
+    assert [it[0].limit for it in (first, second, third)] == ["batch"] * 3
+    assert [it[0].place for it in (first, second, third)] == [1, 2, 3]
+    assert {it[1].workflow_id for it in (first, second, third)} == {start.workflow_id}
+
+
+async def test_a_route_that_opts_out_reports_nothing_of_what_it_holds(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "debounce": "200ms"}, verdicts=False) as here:
+        for _ in range(2):
+            await here.publish({"doc": "a"})
+        await here.expect("e2")
+
+        assert await here.bus.last("verdicts.>") is None
