@@ -33,7 +33,7 @@ async def test_a_message_that_a_foreign_consumer_did_not_process_becomes_one_com
         await terminate(bus, "other_bot")
         async with audit(bus, nats_settings, tmp_path):
             dead_letters = {it.reason: it for it in await wait_for_dead_letters(bus, 2)}
-        refusals = [refusal async for _, _, refusal in resend_dead_letters(bus, Choice(), pause=0, dry_run=False)]
+        refusals = [refusal async for _, _, refusal in resend_dead_letters(bus, Choice(), (), pause=0, dry_run=False)]
         facts = [decode(message.raw) async for message in bus.read("progress.>")]
 
     assert {reason: it.service for reason, it in dead_letters.items()} == {
@@ -81,7 +81,7 @@ async def test_a_deleted_message_has_a_dead_letter_and_a_repeated_advisory_publi
             async with audit(bus, nats_settings, tmp_path):
                 await wait_until_audited(bus, "ADVISORIES", attempt + 1)
             dead_letters = await wait_for_dead_letters(bus, 1)
-            refusals = [refusal async for _, _, refusal in resend_dead_letters(bus, Choice(), pause=0, dry_run=False)]
+            refusals = [refusal async for _, _, refusal in resend_dead_letters(bus, Choice(), (), pause=0, dry_run=False)]
             await bus.js.update_stream((await bus.js.stream_info("DLQ")).config, duplicate_window=0.1)
             async for advisory in bus.read("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.PROGRESS.bot"):
                 await bus.publish_raw(advisory.raw)

@@ -35,14 +35,14 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
 
 
 def is_attribute_name(name: str) -> bool:
-    """Return whether an attribute may have this name: lower-case letters and digits."""
+    """Return whether an attribute may have this name: a to z and 0 to 9."""
     return _NAME.fullmatch(name) is not None
 
 
 def _problem(name: str, value: Any) -> str:
     """Return what is wrong with an attribute; empty if nothing is."""
     if not is_attribute_name(name):
-        return "a name has lower-case letters and digits only"
+        return "a name has the characters a to z and 0 to 9 only"
     if not isinstance(value, str | int | None):
         return "it is neither text, a whole number, true nor false"
     if value == "" and name in _NOT_EMPTY:
