@@ -81,7 +81,8 @@ async def test_a_deleted_message_has_a_dead_letter_and_a_repeated_advisory_publi
             async with audit(bus, nats_settings, tmp_path):
                 await wait_until_audited(bus, "ADVISORIES", attempt + 1)
             dead_letters = await wait_for_dead_letters(bus, 1)
-            refusals = [refusal async for _, _, refusal in resend_dead_letters(bus, Choice(), (), pause=0, dry_run=False)]
+            resent = resend_dead_letters(bus, Choice(), (), pause=0, dry_run=False)
+            refusals = [refusal async for _, _, refusal in resent]
             await bus.js.update_stream((await bus.js.stream_info("DLQ")).config, duplicate_window=0.1)
             async for advisory in bus.read("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.PROGRESS.bot"):
                 await bus.publish_raw(advisory.raw)
