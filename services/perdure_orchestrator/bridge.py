@@ -58,7 +58,23 @@ class Bridge:
         )
 
     async def command(self, message: StoredMessage) -> None:
-        """Start, signal or cancel a run by a command of ingest."""
+        """Start, signal or cancel a run by a command of ingest.
+
+        A workflow that nobody registered here is waited for as long as a signal waits for its run: while new code takes
+        over, a bridge of the new code may come to know it.
+
+        Raises:
+            InvalidMessage: It cannot take effect.
+            Unavailable: Something does not answer, or the workflow may be registered in a moment.
+        """
+        try:
+            await self._command(message)
+        except InvalidMessage as error:
+            if error.reason == "unknown_workflow" and self._expected.is_recent(message.stored_at):
+                raise Unavailable(error.detail) from error
+            raise
+
+    async def _command(self, message: StoredMessage) -> None:
         match decode(message.raw):
             case StartWorkflow() as start:
                 await self._start(start)

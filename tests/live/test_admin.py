@@ -17,6 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 here = shared_world(
     routes=[{"on": "work.lost", "start": "Lost"}, {"on": "work.quick", "start": "Quick"}],
     approvals={"policies": {"Quick": {"rejections": 1}}},
+    temporal={"task_timeout_seconds": 3, "signals_wait_seconds": 1},
 )
 
 Act = TypeVar("Act", bound=Message)

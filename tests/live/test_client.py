@@ -28,7 +28,7 @@ ROUTES: list[dict[str, Any]] = [
     *({"name": name, "on": "work.twice", "start": "Quick"} for name in ("one", "two")),
 ]
 
-here = shared_world(routes=ROUTES)
+here = shared_world(routes=ROUTES, temporal={"task_timeout_seconds": 3, "signals_wait_seconds": 1})
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -16,7 +16,7 @@ ROUTES = [
     {"on": "work.lost", "start": "Lost"},
 ]
 
-here = shared_world(routes=ROUTES)
+here = shared_world(routes=ROUTES, temporal={"task_timeout_seconds": 3, "signals_wait_seconds": 1})
 
 
 async def dlq(here: World, *arguments: str) -> subprocess.CompletedProcess[str]:

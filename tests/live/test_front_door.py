@@ -29,7 +29,7 @@ BAD = [
     (b"{}", "work.lost", "unknown_workflow"),
 ]
 
-here = shared_world(routes=ROUTES)
+here = shared_world(routes=ROUTES, temporal={"task_timeout_seconds": 3, "signals_wait_seconds": 1})
 
 
 async def test_a_bare_message_from_any_client_starts_a_run(here: World) -> None:

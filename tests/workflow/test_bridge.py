@@ -1,6 +1,7 @@
 """A command becomes one run, and a signal counts once, wherever the bridge dies."""
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -206,3 +207,17 @@ async def ended(environment: WorkflowEnvironment, cart: str) -> str | None:
     except RPCError:
         return None
     return (await run.describe()).run_id
+
+
+async def test_a_workflow_that_is_not_registered_yet_is_waited_for_while_new_code_may_take_over(
+    environment: WorkflowEnvironment,
+) -> None:
+    command = start_command("early")
+    async with open_scripted_worker(environment, Cart) as old, open_scripted_worker(environment, Echo) as new:
+        older, newer = (new_bridge(it, environment.client, MemoryKeyValue()) for it in (old, new))
+        with pytest.raises(Unavailable, match="No workflow is called Echo"):
+            await older.command(command)
+        with pytest.raises(InvalidMessage, match="No workflow is called Echo"):
+            await older.command(replace(command, stored_at=command.stored_at - timedelta(minutes=1)))
+        await newer.command(command)
+        await environment.client.get_workflow_handle("Echo~early").result()

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from perdure.errors import PerdureError
 from perdure.flow.messages import FunctionCall, FunctionTool, ToolError, ToolResult
 from perdure.values.nearest import nearest
+from perdure_orchestrator.agents.function_loop import FunctionLoop
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
@@ -34,12 +35,14 @@ class Functions:
     """Calls functions of the packages whose workflows this worker runs, and of no others."""
 
     def __init__(self, modules: Iterable[str]) -> None:
+        self._loop = FunctionLoop()
         self._packages = {name.partition(".")[0] for name in (_BUILT_IN, *modules)}
 
     def prepare(self, call: FunctionCall) -> Callable[[], Awaitable[ToolResult]]:
         """Find the function, bind its arguments, and return a coroutine function that calls it.
 
-        A plain function is called in a thread. Argument types are checked by the call.
+        A plain function is called in a thread, a coroutine function in the loop of functions. Argument types are
+        checked by the call.
 
         Raises:
             FunctionRefused: The function does not exist, or has other parameters.
@@ -52,7 +55,7 @@ class Functions:
         except TypeError as error:
             raise FunctionRefused(_binding_error(call, signature.parameters, error)) from error
         args, named = (*tool.args, *bound.args), {**bound.kwargs, **tool.named}
-        return partial(_tool_result, call, function, args, named)
+        return partial(_tool_result, call, partial(self._checked_call, function, args, named))
 
     def describe(self, tool: FunctionTool) -> ToolDefinition:
         """Describe the function to a model: its docstring, and the JSON Schema of its open parameters."""
@@ -79,6 +82,17 @@ class Functions:
             raise FunctionRefused(f"The module {tool.module} has no function {tool.path} on this worker.")
         return found
 
+    async def _checked_call(self, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        checked = validate_call(function)
+        try:
+            if inspect.iscoroutinefunction(function):
+                return await self._loop.run(checked(*args, **named))
+            return await asyncio.to_thread(checked, *args, **named)
+        except ValidationError as error:
+            if error.title != function.__name__:
+                raise  # the function's own ValidationError
+            raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
+
 
 def _module(tool: FunctionTool) -> ModuleType:
     try:
@@ -97,7 +111,7 @@ def _open_signature(function: Any, tool: FunctionTool) -> inspect.Signature:
     return signature.replace(parameters=unbound)
 
 
-async def _tool_result(call: FunctionCall, function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> ToolResult:
+async def _tool_result(call: FunctionCall, call_function: Callable[[], Awaitable[Any]]) -> ToolResult:
     """Call the function and return its result.
 
     Raises:
@@ -107,7 +121,7 @@ async def _tool_result(call: FunctionCall, function: Any, args: tuple[Any, ...],
     """
     name = call.function.name
     try:
-        result = await _checked_call(function, args, named)
+        result = await call_function()
     except ToolError as error:
         return ToolResult(tool=name, call_id=call.call_id, text=str(error), is_error=True)
     try:
@@ -117,18 +131,6 @@ async def _tool_result(call: FunctionCall, function: Any, args: tuple[Any, ...],
         raise ApplicationError(message, type="NoJson", non_retryable=True) from error
     text = value if isinstance(value, str) else to_json(value).decode()
     return ToolResult(tool=name, call_id=call.call_id, text=text, structured=value)
-
-
-async def _checked_call(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    checked = validate_call(function)
-    try:
-        if inspect.iscoroutinefunction(function):
-            return await checked(*args, **named)
-        return await asyncio.to_thread(checked, *args, **named)
-    except ValidationError as error:
-        if error.title != function.__name__:
-            raise  # the function's own ValidationError
-        raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
 
 
 def _binding_error(call: FunctionCall, parameters: Iterable[str], error: TypeError) -> str:

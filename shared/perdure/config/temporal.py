@@ -42,7 +42,8 @@ class TemporalSettings(Section):
         task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
             default is 10 (`WorkflowTaskTimeout`).
         signals_wait_seconds: How long after its publication a signal or decision waits for a run that has not begun.
-            After that a signal becomes a dead letter, and a receipt refuses a decision.
+            After that a signal becomes a dead letter, and a receipt refuses a decision. A start waits as long for its
+            workflow to be registered: new code may be taking over.
         sandbox: Run workflow code in temporalio's sandbox, which catches non-determinism but costs CPU in every run.
         on_bug: What becomes of an open run when its code raises an error that nobody raised to end it, such as a
             ``KeyError``: ``wait`` for mended code under an alert, or ``fail``. Timeouts of the run go on meanwhile.

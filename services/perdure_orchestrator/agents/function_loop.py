@@ -1,0 +1,70 @@
+"""The event loop of coroutine functions that authors give as tools, in a thread of its own.
+
+Their code may block. In the worker's own loop that would stop the heartbeats of all steps of the process, and Temporal
+would take these for dead.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Coroutine
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from perdure.runtime.blocking import place_of_thread
+
+__all__ = ["FunctionLoop"]
+
+_LOOKS_EVERY: Final = 0.5  # seconds
+_BLOCKED_AFTER: Final = 2.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class FunctionLoop:
+    """Runs coroutines one beside the other in one thread, and says where one of them blocks it."""
+
+    async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine to its end; a cancellation reaches it."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_run, args=(loop,), name="functions", daemon=True)
+        thread.start()
+        threading.Thread(target=_watch, args=(loop, thread), name="functions-watch", daemon=True).start()
+        weakref.finalize(self, _stop, loop)
+        return loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(loop.stop)
+
+
+def _watch(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Warn, once each time, about code that has kept the loop from going on for some seconds."""
+    while thread.is_alive():
+        went_on = threading.Event()
+        try:
+            loop.call_soon_threadsafe(went_on.set)
+        except RuntimeError:  # it is closed
+            return
+        if not went_on.wait(_BLOCKED_AFTER):
+            _log.warning(
+                "%s blocks the event loop of functions: other coroutine functions of agents wait meanwhile. Make it a "
+                "plain function, which gets a thread of its own.",
+                place_of_thread(thread),
+            )
+            went_on.wait()
+        time.sleep(_LOOKS_EVERY)
