@@ -18,19 +18,20 @@ import yaml
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
 from tests.article import programs
-from tests.support.command_line import perdure
+from tests.support.command_line import perdure, published_run
 from tests.support.perdure_up import running
 from tests.support.ports import SERVERS, free_port
 
 NAMESPACE = "production"
 FILESYSTEM = ("-m", "perdure_orchestrator.filesystem_server")
-MODERATION = "ContentModerationWorkflow-2"
-EXPORT = """
+ANALYSIS = published_run("DocumentAnalysisWorkflow", "1")
+MODERATION = published_run("ContentModerationWorkflow", "2")
+EXPORT = f"""
 import asyncio, json
 from perdure import history as executor
 from perdure.runtime.exit import exit_process
 
-history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "DocumentAnalysisWorkflow-1"))
+history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "{ANALYSIS}"))
 print(json.dumps(history))
 exit_process(0)
 """
@@ -110,8 +111,8 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
     with running(folder):
         published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
         assert published.returncode == 0, published.stderr
-        result = perdure(folder, "result", "DocumentAnalysisWorkflow-1", "--wait")
-        history = perdure(folder, "runs", "history", "DocumentAnalysisWorkflow-1")
+        result = perdure(folder, "result", ANALYSIS, "--wait")
+        history = perdure(folder, "runs", "history", ANALYSIS)
         improved = moderated(folder)
         exported = subprocess.run(
             [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False

@@ -25,7 +25,7 @@ async def test_a_flood_waits_within_its_limits_while_another_route_goes_on_and_p
         for number in range(FLOOD):
             await here.publish("work.patient", b"{}", Nats_Msg_Id=f"f{number}")
         await here.publish("work.quick", b"{}", Nats_Msg_Id="other")
-        await here.stories("Quick-other")
+        await here.stories("Quick~other")
         flood = await waiting(here, FLOOD - MOST_OPEN)
         async with background(signal_started(here)):
             for victim in ("ingest", "ingest-3", "orchestrator-2"):
