@@ -21,6 +21,7 @@ from temporalio.worker import (
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
 )
+from temporalio.worker._workflow import _WorkflowWorker
 
 from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings
@@ -52,6 +53,14 @@ class Replayed:
     patches: frozenset[tuple[str, bool]]
 
 
+class _PatientWorker(_WorkflowWorker):
+    """Takes a task that lasts longer than two seconds for no deadlock: on a busy machine a long history does."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._deadlock_timeout_seconds = round(_WITHIN)
+
+
 async def replay(file: Path, *, sandboxed: bool) -> Replayed:
     """Replay a recorded file.
 
@@ -71,7 +80,7 @@ async def replay(file: Path, *, sandboxed: bool) -> Replayed:
         plugins=[PerdurePlugin(settings, bus=MemoryBus(), objects=objects)],
         build_id="replay",  # otherwise temporalio computes one for each replayer
     )
-    with watch.watching():
+    with watch.watching(), patch("temporalio.worker._replayer._WorkflowWorker", _PatientWorker):
         async with asyncio.timeout(_WITHIN):
             await replayer.replay_workflow(history)
     recorded = await _ending(history.events[-1], writes)
