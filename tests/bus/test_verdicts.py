@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, decode
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import header_value
 from perdure.bus.settlement import settle
+from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
@@ -117,7 +119,7 @@ async def test_one_route_that_refuses_is_one_dead_letter_no_run_and_a_verdict_fo
     assert (await shop.count(StartWorkflow), await shop.count(DeadLetter)) == (0, 1)
 
 
-@pytest.mark.parametrize(("body", "reason"), [(b"{", "not_json"), (b"\xff", "not_utf8"), (b"", "empty_body")])
+@pytest.mark.parametrize(("body", "reason"), [(b"{", "not_json"), (b"\xff", "not_utf8")])
 async def test_an_event_that_cannot_be_read_is_refused_by_each_route_of_its_subject(body: bytes, reason: str) -> None:
     shop = Shop(MemoryBus(), ORDER, BIG)
 
@@ -209,3 +211,33 @@ async def test_any_type_of_an_event_has_a_subject_for_its_verdicts(bus: Bus, typ
 
     (verdict,) = await shop.verdicts(type_)
     assert verdict.event_type == type_
+
+
+async def test_an_event_whose_first_never_took_effect_is_no_duplicate(bus: Bus) -> None:
+    old = Shop(MemoryBus(), ORDER)
+    await old.publish({"total": 1})
+    command = await old.bus.first("commands.>")
+    assert command is not None
+    shop = Shop(bus, ORDER)
+    await shop.publish({}, "other")
+    await StartLedger(shop.starts).claim(StartWorkflow.model_validate_json(command.raw.body))
+
+    await shop.publish({"total": 1})
+
+    assert [it["verdict"] for it in await shop.judged()] == ["started"]
+
+
+async def test_the_duplicate_of_an_event_whose_command_was_refused_has_its_dead_letter(bus: Bus) -> None:
+    shop = Shop(bus, ORDER)
+    await shop.publish({"total": 1})
+    (command,) = await collect(bus, "commands.>")
+    await publish_dead_letter(bus, make_dead_letter(command, "unknown_workflow", "No Order.", service="orchestrator"))
+
+    await shop.publish({"total": 1})
+
+    again = await bus.get("EVENTS", 2)
+    assert again is not None
+    outcome = await event_outcome(bus, again)
+    assert (outcome.state, [it.verdict for it in outcome.verdicts]) == ("dead_letter", ["duplicate_of"])
+    assert outcome.refused is not None
+    assert outcome.refused.reason == "unknown_workflow"

@@ -55,4 +55,5 @@ async def _first_of(bus: Bus, stored: Storage, command: Command) -> Placement:
     first = None if message is None else decode(message.raw)
     if not isinstance(first, StartWorkflow | SignalWorkflow) or first.event == command.event:
         return AS_PLANNED
-    return Placement(first=OtherEvent(id=fit_event_id(first.event.id), stream_sequence=first.event.stream_sequence))
+    other = OtherEvent(id=fit_event_id(first.event.id), stream_sequence=first.event.stream_sequence)
+    return Placement(first=other, run=first.workflow_id)
