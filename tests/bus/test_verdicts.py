@@ -14,6 +14,7 @@ from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
+from perdure.errors import Unavailable
 from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest, create_queues
 
@@ -28,8 +29,13 @@ class Shop:
 
     def __init__(self, bus: Bus, *routes: dict[str, Any]) -> None:
         self.bus = bus
-        self.starts = MemoryKeyValue()
         self.settings = Settings(routes=tuple(map(Route.model_validate, routes)))
+        self.use(MemoryKeyValue())
+
+    def use(self, starts: MemoryKeyValue) -> None:
+        """Run ingest with this bucket as the ledger's."""
+        self.starts = starts
+        bus = self.bus
         self.events, _ = create_ingest(
             self.settings, bus, create_queues(self.settings, bus, ledger=self.starts)
         ).subscriptions
@@ -192,6 +198,24 @@ async def test_a_route_that_opts_out_has_no_verdict() -> None:
     assert await both.judged() == [{"route": "Big", "verdict": "no_match"}]
     assert await alone.verdicts() == []
     assert await alone.count(StartWorkflow) == 1
+
+
+class SilentLedger(MemoryKeyValue):
+    """The ledger's bucket while it does not answer."""
+
+    async def get(self, key: str) -> bytes | None:
+        raise Unavailable(f"STARTS does not answer: {key}")
+
+
+async def test_a_route_that_opts_out_needs_no_ledger(bus: Bus) -> None:
+    silent, reporting = ({"verdicts": it} for it in (False, True))
+    shops = [Shop(bus, ORDER | it) for it in (silent, reporting)]
+    for shop in shops:
+        shop.use(SilentLedger())
+
+    settled = [await shop.publish({}, str(number)) for number, shop in enumerate(shops)]
+
+    assert settled == [["ack"], ["nak"]]
 
 
 async def test_values_and_sentences_in_a_verdict_are_bounded() -> None:
