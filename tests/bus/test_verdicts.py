@@ -36,7 +36,7 @@ class Shop:
         """Run ingest with this bucket as the ledger's."""
         self.starts = starts
         bus = self.bus
-        self.events, _ = create_ingest(
+        self.events, self.dead_letters = create_ingest(
             self.settings, bus, create_queues(self.settings, bus, ledger=self.starts)
         ).subscriptions
 
@@ -48,10 +48,10 @@ class Shop:
         sequence = await self.bus.publish_raw(RawMessage(subject, body, cloud))
         return await self.deliver(sequence)
 
-    async def deliver(self, sequence: int) -> list[str]:
+    async def deliver(self, sequence: int, deliveries: int = 1) -> list[str]:
         message = await self.bus.get("EVENTS", sequence)
         assert message is not None
-        delivery = Delivered(message=message)
+        delivery = Delivered(message=message, deliveries=deliveries)
         await settle(delivery, self.events.handle, bus=self.bus, service="ingest")
         return delivery.settled
 
@@ -198,6 +198,40 @@ async def test_a_route_that_opts_out_has_no_verdict() -> None:
     assert await both.judged() == [{"route": "Big", "verdict": "no_match"}]
     assert await alone.verdicts() == []
     assert await alone.count(StartWorkflow) == 1
+
+
+class BrokenLedger(MemoryKeyValue):
+    """The ledger's bucket with a bug."""
+
+    async def get(self, key: str) -> bytes | None:
+        raise RuntimeError(key)
+
+
+async def test_an_event_that_meets_a_bug_has_a_verdict_beside_its_dead_letter(bus: Bus) -> None:
+    shop = Shop(bus, ORDER, BIG)
+    shop.use(BrokenLedger())
+    settled = [await shop.publish({"total": 1, "tenant": "x"}), await shop.deliver(1, deliveries=5)]
+    for dead_letter in await collect(bus, "dlq.>"):
+        await shop.dead_letters.handle(dead_letter)
+
+    (verdict,) = await shop.verdicts()
+
+    assert settled == [["nak"], ["term"]]
+    assert (verdict.event_id, verdict.source, verdict.stream_sequence) == ("o1", "s", 1)
+    assert (verdict.refused, verdict.change) == ("unexpected_error", False)
+    assert [(it.route, it.verdict, it.reason) for it in verdict.routes] == [
+        ("Order", "refused", "unexpected_error"),
+        ("Big", "refused", "unexpected_error"),
+    ]
+
+
+async def test_a_dead_letter_that_has_its_verdict_gets_no_second_one(bus: Bus) -> None:
+    shop = Shop(bus, STRICT)
+    await shop.publish({})
+    (dead_letter,) = await collect(bus, "dlq.>")
+    await Shop(bus, ORDER, STRICT).dead_letters.handle(dead_letter)
+
+    assert len(await shop.verdicts()) == 1
 
 
 class SilentLedger(MemoryKeyValue):
