@@ -63,10 +63,12 @@ async def event_outcome(
     effective = await _effective(commands, ledger)
     runs = [await _run(bus, command) for command in effective]
     runs += await _runs_of_others(bus, known, {run.workflow_id for run in runs})
+    runs += await _released_runs(bus, known, {run.workflow_id for run in runs}, None if event is None else event.id)
     if event is not None and runs_before is not None and not runs and not commands and not refused:
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     refused = refused or next((it for _, it in firsts if it is not None), None)
-    held = {it.route for it in known.routes if it.verdict == "held"} - {command.route for command in effective}
+    begun = {run.workflow_id for run in runs} | {command.route for command in effective}
+    held = [it for it in known.routes if it.verdict == "held" and not {it.route, it.workflow_id} & begun]
     return EventOutcome(
         id=place_id(message) if event is None else event.id,
         state=_state(runs, refused, known, is_held=bool(held)),
@@ -170,6 +172,18 @@ async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) ->
             outcome = _outcome(run, await bus.last(f"progress.*.{to_token(run)}"))
             action = "batched" if verdict == "batched_into" else "started"
             found.append(outcome.model_copy(update={"action": action}))
+    return found
+
+
+async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], event_id: str | None) -> list[EventRun]:
+    """Return the runs of held starts that have begun although their release is stored beyond what was searched."""
+    runs = {it.workflow_id for it in verdicts.routes if it.verdict == "held" and it.workflow_id} - known
+    found = []
+    for run in sorted(filter(None, runs)):
+        newest = await bus.last(f"progress.*.{to_token(run)}")
+        fact = None if newest is None else decode(newest.raw)
+        if isinstance(fact, Progress) and fact.event_id == event_id is not None:
+            found.append(_outcome(run, newest))
     return found
 
 
