@@ -1,6 +1,7 @@
 """Ingest publishes one verdict for each event: what each route that names its type made of it, and why."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import header_value
 from perdure.bus.settlement import settle
 from perdure.bus.views.event_outcome import event_outcome
+from perdure.bus.views.run_lookup import DeadLettered, find_run
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.cli.published_text import outcome_lines
+from perdure.client.outcomes import result_in
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
-from perdure.errors import Unavailable
+from perdure.errors import PerdureError, Unavailable
 from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest, create_queues
 
@@ -198,6 +202,46 @@ async def test_a_route_that_opts_out_has_no_verdict() -> None:
     assert await both.judged() == [{"route": "Big", "verdict": "no_match"}]
     assert await alone.verdicts() == []
     assert await alone.count(StartWorkflow) == 1
+
+
+@pytest.mark.parametrize("type_", [TYPE, "people.arrived"])
+async def test_a_refused_event_stays_a_dead_letter_when_an_operator_has_dropped_that(
+    bus: Bus, type_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(bus, STRICT)
+    await shop.publish({}, subject=f"events.{type_}")
+    event, (dead_letter,) = await bus.get("EVENTS", 1), await collect(bus, "dlq.>")
+    assert event is not None
+    await bus.delete("DLQ", dead_letter.sequence)
+    meanwhile = await event_outcome(bus, event)
+    monkeypatch.setattr("perdure.bus.views.event_outcome._DEAD_LETTER_WITHIN", timedelta())
+
+    outcome = await event_outcome(bus, event)
+
+    assert (meanwhile.state, outcome.state, outcome.refused) == ("accepted", "dead_letter", None)
+    with pytest.raises(DeadLettered, match="not kept any more"):
+        await find_run(bus, "o1")
+    with pytest.raises(PerdureError, match="not kept any more"):
+        result_in(outcome)
+    assert next(iter(outcome_lines(outcome))) == "It became a dead letter, which is not kept any more."
+
+
+async def test_an_event_whose_command_was_refused_stays_a_dead_letter(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.bus.views.event_outcome._DEAD_LETTER_WITHIN", timedelta())
+    shop = Shop(bus, ORDER | {"workflow_id": "order"}, BIG)
+    await shop.publish({"total": 1})
+    (command,) = await collect(bus, "commands.>")
+    await StartLedger(shop.starts).claim(StartWorkflow.model_validate_json(command.raw.body))
+    await shop.publish({"total": 1}, "o2")
+    event, commands = await bus.get("EVENTS", 2), await collect(bus, "commands.>")
+    assert event is not None
+
+    outcome = await event_outcome(bus, event, ledger=StartLedger(shop.starts))
+
+    assert (len(commands), [it.verdict for it in outcome.verdicts]) == (2, ["refused", "no_match"])
+    assert (outcome.state, outcome.runs) == ("dead_letter", ())
 
 
 class BrokenLedger(MemoryKeyValue):

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from perdure.bus.envelope import decode
@@ -36,6 +37,7 @@ _AFTER_FOUND: Final = 512  # one process publishes the commands of one event tog
 _WITHOUT_RUN: Final = {"no_match", "skipped", "debounced_into"}
 _OWN_RUN: Final = {"started", "signalled", "released", "duplicate_of"}
 _RUN_OF_ANOTHER: Final = {"batched_into", "duplicate_of"}
+_DEAD_LETTER_WITHIN: Final = timedelta(seconds=10)
 _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refuse what they make of them
 
 
@@ -57,7 +59,7 @@ async def event_outcome(
     event = event_in(message)
     verdicts = await event_verdicts(bus, message)
     firsts = [await _as_the_first(bus, verdict) for verdict in verdicts.routes]
-    known = RouteVerdicts(tuple(verdict for verdict, _ in firsts), verdicts.is_whole)
+    known = replace(verdicts, routes=tuple(verdict for verdict, _ in firsts))
     commands = await _commands(bus, message)
     refused = await _dead_letter(bus, message, commands)
     effective = await _effective(commands, ledger)
@@ -84,13 +86,26 @@ def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVe
     kinds = [run.kind for run in runs]
     if refused is not None:
         return "dead_letter"
-    if not runs and verdicts.is_whole and all(it.verdict in _WITHOUT_RUN for it in verdicts.routes):
-        return "no_run"
+    if not runs and (_is_refused(verdicts) or _has_no_run(verdicts)):
+        return "dead_letter" if _is_refused(verdicts) else "no_run"
     if not any(kinds):
         return "accepted"
     if any(kind not in ENDINGS for kind in kinds) or is_held:
         return "running"
     return "completed" if set(kinds) == {"completed"} else "failed"
+
+
+def _has_no_run(verdicts: RouteVerdicts) -> bool:
+    is_left_alone = all(it.verdict in _WITHOUT_RUN for it in verdicts.routes)
+    return verdicts.is_whole and not verdicts.is_refused and is_left_alone
+
+
+def _is_refused(verdicts: RouteVerdicts) -> bool:
+    """Return whether an event was refused whose dead letter is not stored any more: an operator has dropped it."""
+    if verdicts.stored_at is None or datetime.now(UTC) - verdicts.stored_at < _DEAD_LETTER_WITHIN:
+        return False  # the verdict is stored before the dead letter
+    words = {it.verdict for it in verdicts.routes} - _WITHOUT_RUN
+    return verdicts.is_refused or (verdicts.is_whole and words == {"refused"})
 
 
 async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
@@ -182,7 +197,7 @@ async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], eve
     for run in sorted(filter(None, runs)):
         newest = await bus.last(f"progress.*.{to_token(run)}")
         fact = None if newest is None else decode(newest.raw)
-        if isinstance(fact, Progress) and fact.event_id == event_id is not None:
+        if isinstance(fact, Progress) and event_id is not None and fact.event_id == event_id:
             found.append(_outcome(run, newest))
     return found
 

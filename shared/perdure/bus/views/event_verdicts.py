@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, decode, header
@@ -38,10 +38,14 @@ class RouteVerdicts:
         routes: The last word of each route, in the order of the routes.
         is_whole: Whether it lists every route that names the event's type; not if one has opted out, or if no verdict
             is stored yet.
+        is_refused: Whether ingest refused the event.
+        stored_at: When the newest of them was stored (UTC).
     """
 
     routes: tuple[RouteVerdict, ...] = ()
     is_whole: bool = False
+    is_refused: bool = False
+    stored_at: datetime | None = None
 
 
 async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
@@ -55,20 +59,26 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
     if oldest is None:
         return RouteVerdicts()
     found: list[EventVerdict] = []
+    newest = None
     end = oldest.sequence + _SEARCHED
     async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end, bodies=False)) as stored:
         async for it in stored:
             if not _may_be_about(it, message.sequence):
                 continue
-            if (
-                verdict := await _verdict(bus, it.sequence)
-            ) is not None and verdict.stream_sequence == message.sequence:
+            verdict = await _verdict(bus, it.sequence)
+            if verdict is not None and verdict.stream_sequence == message.sequence:
                 found.append(verdict)
+                newest = it.stored_at
             is_first_known = any(not verdict.change for verdict in found)
             if is_first_known and all(route.verdict != "held" for route in last_word(found)):
                 break
     first = [verdict for verdict in found if not verdict.change]
-    return RouteVerdicts(last_word(found), is_whole=bool(first) and not any(it.unreported for it in first))
+    return RouteVerdicts(
+        last_word(found),
+        is_whole=bool(first) and not any(it.unreported for it in first),
+        is_refused=any(it.refused for it in first),
+        stored_at=newest,
+    )
 
 
 def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
