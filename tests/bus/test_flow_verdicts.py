@@ -4,11 +4,19 @@ import asyncio
 import json
 from typing import Any
 
-from perdure.bus import RawMessage, decode
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, decode
 from perdure.bus.views.event_outcome import event_outcome
-from perdure.contracts import EventVerdict, OtherEvent, RouteVerdict
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.routes import Route
+from perdure.config.settings import Settings
+from perdure.contracts import EventVerdict, OtherEvent, RouteVerdict, StartWorkflow
 from perdure.contracts.outcomes import EventOutcome
-from tests.support.ingest import Ingest
+from perdure_ingest.flow_control.gate import LastRelease, OpenRuns
+from perdure_ingest.flow_control.releaser import Releaser
+from perdure_ingest.flow_control.waiting import WaitingSubjects
+from perdure_ingest.rules import compile_rules
+from perdure_ingest.verdict_log import VerdictLog
+from tests.support.ingest import Ingest, create_queues
 
 
 async def verdicts_of(here: Ingest, event_id: str) -> list[RouteVerdict]:
@@ -195,3 +203,37 @@ async def test_a_start_that_was_released_is_not_held_whatever_is_stored_later(op
 
         assert (await judged(here, first, "held", "released")).verdict == "released"
         assert (await outcome(here, first)).state == "completed"
+
+
+async def test_what_a_start_replaced_is_reported_by_whoever_completes_its_release(bus: Bus) -> None:
+    """One process died before it reported what it replaced, the next before it published what it released."""
+    route = {"on": "placed", "start": "Echo", "flow": {"key": "data.doc", "debounce": "1s"}}
+    settings = Settings(routes=(Route.model_validate(route),))
+    elsewhere, entries, starts = MemoryBus(), MemoryKeyValue(), MemoryKeyValue()
+    here = Ingest(elsewhere, entries, starts, settings, [create_queues(settings, elsewhere, entries=entries)])
+    for event_id in ("e1", "e2"):
+        await publish_cloud(here, event_id)
+    newer = await elsewhere.first("latest.>")
+    assert newer is not None
+    sequence = await bus.publish_raw(newer.raw)
+    start = StartWorkflow.model_validate_json(newer.raw.body)
+    released = OpenRuns(last_release=LastRelease(subject=newer.raw.subject, sequence=sequence, command=start))
+    await entries.put("Echo", released.model_dump_json().encode())
+    flow = settings.routes[0].flow
+    assert flow is not None
+    releaser = Releaser(
+        WaitingSubjects("latest", "start", "Echo"),
+        flow,
+        None,
+        bus=bus,
+        entries=entries,
+        ledger=StartLedger(starts),
+        verdicts=VerdictLog(bus, compile_rules(settings.routes)),
+    )
+
+    await releaser.release_due()
+
+    found = [decode(message.raw) async for message in bus.read("verdicts.>")]
+    changes = {it.event_id: it.routes[0].verdict for it in found if isinstance(it, EventVerdict)}
+    assert changes == {"e1": "debounced_into", "e2": "released"}
+    assert await bus.first("latest.>") is None
