@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from perdure.bus import RawMessage, StoredMessage
+from perdure.bus.events import STRUCTURED
+from perdure.bus.json_body import read_json
 from perdure.config.routes import Route
 from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule
@@ -15,7 +17,7 @@ from perdure_ingest.variables import EventVariables
 STORED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ATTRIBUTES: dict[str, Any] = {"specversion": "1.0", "id": "7", "source": "/a", "type": "paid"}
 EXTENSIONS: dict[str, Any] = {"tenant": "Bäcker & Co", "urgent": True, "attempt": 3}
-ENVELOPE = {**ATTRIBUTES, **EXTENSIONS, "data": {"n": 1}, "nothing": None, "Bad-Name": "x", "object": {"a": 1}}
+ENVELOPE = {**ATTRIBUTES, **EXTENSIONS, "data": {"n": 1}, "nothing": None}
 BINARY = {
     **{f"ce-{name}": value for name, value in ATTRIBUTES.items()},
     "ce-tenant": "B%C3%A4cker%20&%20Co",
@@ -53,3 +55,16 @@ def test_what_is_no_attribute_is_no_header_and_the_message_s_own_headers_win() -
 
     assert read["ce-tenant"] == "mine"
     assert set(read) == {f"ce-{name}" for name in (*ATTRIBUTES, *EXTENSIONS)}
+
+
+def test_a_structured_event_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = []
+
+    def counted(body: bytes) -> Any:
+        bodies.append(body)
+        return read_json(body)
+
+    monkeypatch.setattr("perdure.bus.events.read_json", counted)
+
+    assert variables(ENVELOPE, **{"content-type": STRUCTURED}).arrival.headers["ce-tenant"] == BINARY["ce-tenant"]
+    assert len(bodies) == 1

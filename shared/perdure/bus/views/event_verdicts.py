@@ -9,25 +9,13 @@ from typing import Final
 from perdure.bus.envelope import MESSAGE_ID, decode, header
 from perdure.bus.events import PREFIX
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import EventVerdict, RouteVerdict, VerdictKind, verdict_subject
+from perdure.contracts import EventVerdict, RouteVerdict, verdict_rank, verdict_subject
 from perdure.errors import InvalidMessage
 
 __all__ = ["RouteVerdicts", "event_verdicts", "last_word"]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages of VERDICTS after an event, by their headers: whoever waits asks again and again
-_RANK: Final[tuple[VerdictKind, ...]] = (  # what happened cannot be undone by what is stored later
-    "released",
-    "batched_into",
-    "skipped",
-    "debounced_into",
-    "started",
-    "signalled",
-    "duplicate_of",
-    "refused",
-    "held",
-    "no_match",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +74,9 @@ def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
     found: dict[str, RouteVerdict] = {}
     for route in (route for verdict in verdicts for route in verdict.routes):
         known = found.get(route.route)
-        if known is None or _rank(route) < _rank(known):
+        if known is None or verdict_rank(route.verdict) < verdict_rank(known.verdict):
             found[route.route] = route
     return tuple(found.values())
-
-
-def _rank(verdict: RouteVerdict) -> int:
-    return _RANK.index(verdict.verdict) if verdict.verdict in _RANK else -1  # a newer service knows a newer word
 
 
 def _may_be_about(stored: StoredMessage, sequence: int) -> bool:
