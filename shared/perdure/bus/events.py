@@ -170,7 +170,7 @@ def _attribute_headers(envelope: Mapping[str, JsonValue]) -> dict[str, str]:
 
 
 def _attribute_text(name: str, value: JsonValue) -> str | None:
-    """Return an attribute's value as text, as binary mode has it; None for data, and for an attribute that is absent."""
+    """Return an attribute's value as text, as binary mode has it; None for data and absent attributes."""
     match value:
         case _ if name in _DATA:
             return None

@@ -90,8 +90,9 @@ class RouteVerdict(_Part):
         route: Its name.
         verdict: See ``VerdictKind``.
         detail: A sentence for people: what happens, or which part of `when` is false, with the values it read.
-        workflow_id: The run that it starts, signals or is batched into; of ``duplicate_of`` the run of the first event,
-            of ``skipped`` the run that was open.
+        workflow_id: The run that it starts, signals or is batched into; of ``skipped`` the run that was open. Of
+            ``duplicate_of`` the run of the first event, if it is known: flow control may not have decided yet, and
+            the verdicts on ``other`` say what it decides.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place when it was stored, from 1, in the line of its `flow.key`.
