@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, String, and_, cast, or_
 
 from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, header_value
+from perdure.contracts import fit_event_id
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.values.flow_key import fit_key
 from perdure_audit.records import records
@@ -62,8 +63,16 @@ def _may_be_about(event: str, position: Position) -> ColumnElement[bool]:
         row.stream == "DLQ",
         and_(row.stream == "EVENTS", _may_be(event, position)),
         and_(row.stream == "COMMANDS", position(row.body, f'"event":{{"id":{text}'.encode()) > 0),
+        and_(row.stream == "VERDICTS", _may_judge(event, position)),
         and_(row.stream == "PROGRESS", position(row.body, f'"event_id":{text}'.encode()) > 0),
     )
+
+
+def _may_judge(event: str, position: Position) -> ColumnElement[bool]:
+    """Return whether a verdict names the event by its id, or by its place without the time."""
+    body, beginning = records.c.body, json.dumps(fit_event_id(event), ensure_ascii=False).removesuffix('"')
+    ends = ('"', ".") if _PLACE.fullmatch(event) else ('"',)
+    return or_(*(position(body, f'"event_id":{beginning}{end}'.encode()) > 0 for end in ends))
 
 
 def _may_be(event: str, position: Position) -> ColumnElement[bool]:

@@ -1,11 +1,13 @@
 """Takes one stored event to its commands and its verdict, or refuses it."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from perdure.bus import StoredMessage
+from perdure.bus import RawMessage, StoredMessage, decode
 from perdure.bus.events import PREFIX
 from perdure.bus.topology import matches
-from perdure.contracts import RouteVerdict
+from perdure.bus.views.event_runs import event_in
+from perdure.contracts import DeadLetter, Reason, RouteVerdict
 from perdure.errors import InvalidMessage
 from perdure_ingest.admission import Admission, decide
 from perdure_ingest.flow_control import RouteQueues
@@ -16,6 +18,8 @@ from perdure_ingest.rules import Rule
 from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Acceptance"]
+
+_WITHOUT_VERDICT: Final[frozenset[Reason]] = frozenset({"unexpected_error", "max_deliveries", "terminated"})
 
 
 class Acceptance:
@@ -55,6 +59,25 @@ class Acceptance:
         if refusal is not None:
             raise refusal
 
+    async def take_dead_letter(self, message: StoredMessage) -> None:
+        """Free the slot of a start that was dead-lettered, or publish the verdict on an event that met a bug.
+
+        Args:
+            message: The dead letter.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        await self._queues.free_slot(message)
+        dead_letter = decode(message.raw)
+        if not isinstance(dead_letter, DeadLetter) or dead_letter.service != "ingest":
+            return
+        original = _original(dead_letter)
+        if original is not None and dead_letter.reason in _WITHOUT_VERDICT:
+            error = InvalidMessage(dead_letter.reason, dead_letter.detail)
+            routes = self._all_refuse(original, error)
+            await self._verdicts.publish_first(original, event_in(original), routes, error)
+
     async def _submit(self, admission: Admission) -> tuple[dict[str, Placement], InvalidMessage | None]:
         """Submit the commands of an event; returns what became of each by route, and why the event is refused."""
         placements: dict[str, Placement] = {}
@@ -71,10 +94,18 @@ class Acceptance:
         return placements, refusal
 
     def _all_refuse(self, message: StoredMessage, error: InvalidMessage) -> list[RouteVerdict]:
-        """Return the verdicts on an event that cannot be read: of each route that names the type of its subject."""
+        """Return the verdicts on an event that no route takes: of each that names the type of its subject."""
         type_ = message.raw.subject.removeprefix(PREFIX)
         return [
             RouteVerdict(route=rule.name, verdict="refused", reason=error.reason, detail=fit_detail(error.detail))
             for rule in self._rules
             if matches(rule.route.on, type_)
         ]
+
+
+def _original(dead_letter: DeadLetter) -> StoredMessage | None:
+    """Return the event of a dead letter, as far as it holds it; None if it is about something else."""
+    if dead_letter.stream != "EVENTS" or not dead_letter.original_subject or dead_letter.stored_at is None:
+        return None
+    raw = RawMessage(dead_letter.original_subject, dead_letter.body or b"", dead_letter.headers)
+    return StoredMessage(raw, "EVENTS", dead_letter.stream_sequence, dead_letter.stored_at, pending=0)

@@ -22,5 +22,5 @@ def create_app(
     """Build the service; nothing connects until the app is run."""
     acceptance = Acceptance(rules, queues, verdicts, max_payload_bytes=settings.ingest.max_payload_bytes)
     events = Subscription("EVENTS", acceptance.accept)
-    dead_letters = Subscription("DLQ", queues.free_slot, traced=False)
+    dead_letters = Subscription("DLQ", acceptance.take_dead_letter, traced=False)
     return App("ingest", [events, dead_letters], responders)

@@ -1,7 +1,7 @@
 """Reads a stored message of EVENTS as an event."""
 
-from perdure.bus import StoredMessage, read_event
-from perdure.bus.events import attribute_headers
+from perdure.bus import StoredMessage
+from perdure.bus.events import read_event_and_headers
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import place_of
@@ -19,5 +19,7 @@ def receive(message: StoredMessage, *, max_payload_bytes: int) -> tuple[Event, A
     raw = message.raw
     if len(raw.body) > max_payload_bytes:
         raise InvalidMessage("too_large", f"{len(raw.body)} bytes; ingest takes at most {max_payload_bytes}")
-    event = read_event(raw, fallback_id=place_of(message.stream, message.sequence, message.stored_at))
-    return event, Arrival(message.sequence, message.stored_at, {**attribute_headers(raw), **raw.headers})
+    event, headers = read_event_and_headers(
+        raw, fallback_id=place_of(message.stream, message.sequence, message.stored_at)
+    )
+    return event, Arrival(message.sequence, message.stored_at, headers)

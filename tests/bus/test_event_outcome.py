@@ -1,12 +1,13 @@
 """What has become of an event: its runs, its dead letter, or that it waits; and the answer to who asks."""
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, write_event
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, write_event
 from perdure.bus.views.event_runs import find_event
 from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
 from perdure.bus.views.start_ledger import StartLedger
@@ -57,10 +58,10 @@ class Asked:
         await self.bus.publish(command)
         return command
 
-    async def tell(self, kind: ProgressKind, sequence: int = 1, run: str = "order-7", result: Any = None) -> None:
+    async def tell(self, kind: ProgressKind, sequence: int = 1, run: str = "order-7", **fields: Any) -> None:
         now = datetime.now(UTC)
         await self.bus.publish(
-            Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, at=now, result=result)
+            Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, at=now, **fields)
         )
 
     async def ask(self, type_: str = TYPE, **query: Any) -> EventOutcome:
@@ -230,6 +231,36 @@ async def test_a_later_event_of_a_batch_has_the_outcome_of_its_run(asked: Asked)
 
     (run,) = outcome.runs
     assert (outcome.state, run.workflow_id, run.action, run.result) == ("completed", "batch-1", "batched", [1, 2])
+
+
+async def test_who_asks_about_a_held_event_reads_no_verdict_on_others(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequence = await asked.publish()
+    await asked.bus.publish(about(sequence, judged("held", limit="max_open", place=3)))
+    for other in range(300):
+        await asked.bus.publish(about(1_000 + other, judged("started")))
+    read, sizes = asked.bus.read_range, []
+
+    async def counted(subject: str, **window: Any) -> AsyncIterator[StoredMessage]:
+        async for message in read(subject, **window):
+            sizes.append(len(message.raw.body))
+            yield message
+
+    monkeypatch.setattr(asked.bus, "read_range", counted)
+
+    assert [it.verdict for it in (await asked.ask(id="42")).verdicts] == ["held"]
+    assert sum(map(bool, sizes)) < 3
+
+
+async def test_a_run_that_has_begun_is_held_no_more_wherever_its_release_is_stored(asked: Asked) -> None:
+    sequence = await asked.publish()
+    await asked.bus.publish(about(sequence, judged("held", workflow_id="order-7")))
+    await asked.tell("completed", event_id="41")
+    of_another = await asked.state()
+    await asked.tell("completed", 2, event_id="42")
+
+    assert (of_another, await asked.state()) == ("accepted", "completed")
 
 
 async def test_an_event_that_one_route_still_holds_has_not_ended(asked: Asked) -> None:

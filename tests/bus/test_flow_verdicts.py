@@ -1,11 +1,22 @@
 """What became of a start that flow control held, as later verdicts report it."""
 
 import asyncio
+import json
 from typing import Any
 
-from perdure.bus import decode
-from perdure.contracts import EventVerdict, RouteVerdict
-from tests.support.ingest import Ingest
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, decode
+from perdure.bus.views.event_outcome import event_outcome
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.routes import Route
+from perdure.config.settings import Settings
+from perdure.contracts import EventVerdict, OtherEvent, RouteVerdict, StartWorkflow
+from perdure.contracts.outcomes import EventOutcome
+from perdure_ingest.flow_control.gate import LastRelease, OpenRuns
+from perdure_ingest.flow_control.releaser import Releaser
+from perdure_ingest.flow_control.waiting import WaitingSubjects
+from perdure_ingest.rules import compile_rules
+from perdure_ingest.verdict_log import VerdictLog
+from tests.support.ingest import Ingest, create_queues
 
 
 async def verdicts_of(here: Ingest, event_id: str) -> list[RouteVerdict]:
@@ -85,3 +96,144 @@ async def test_a_route_that_opts_out_reports_nothing_of_what_it_holds(open_inges
         await here.expect("e2")
 
         assert await here.bus.last("verdicts.>") is None
+
+
+async def publish_cloud(here: Ingest, event_id: str) -> int:
+    """Publish an event that EVENTS stores however often it comes; returns its sequence there."""
+    cloud = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": "placed", "ce-source": "s"}
+    sequence = await here.bus.publish_raw(RawMessage("events.placed", json.dumps({"doc": "a"}).encode(), cloud))
+    await redeliver(here, sequence)
+    return sequence
+
+
+async def redeliver(here: Ingest, sequence: int) -> None:
+    message = await here.bus.get("EVENTS", sequence)
+    assert message is not None
+    await here.deliver(message, here.processes[0])
+
+
+async def judged(here: Ingest, sequence: int, *expected: str) -> RouteVerdict:
+    """Wait until the event of this place has these verdicts, and return the last."""
+    async with asyncio.timeout(20):
+        while True:
+            found = [decode(message.raw) async for message in here.bus.read("verdicts.>")]
+            of_event = [it for it in found if isinstance(it, EventVerdict) and it.stream_sequence == sequence]
+            routes = [it.routes[0] for it in sorted(of_event, key=lambda it: it.change)]
+            if [it.verdict for it in routes] == list(expected):
+                return routes[-1]
+            await asyncio.sleep(0.05)
+
+
+async def outcome(here: Ingest, sequence: int) -> EventOutcome:
+    message = await here.bus.get("EVENTS", sequence)
+    assert message is not None
+    return await event_outcome(here.bus, message)
+
+
+async def test_the_same_event_again_is_a_duplicate_of_the_start_that_still_waits(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
+        await judged(here, await publish_cloud(here, "e1"), "held", "released")
+        first = await publish_cloud(here, "e2")
+        await redeliver(here, first)
+        again = await publish_cloud(here, "e2")
+        repeated = await judged(here, again, "duplicate_of")
+        held = await judged(here, first, "held")
+
+        assert repeated.other == OtherEvent(id="e2", stream_sequence=first)
+        assert held.limit == "max_open"
+
+
+async def test_the_same_event_again_is_a_duplicate_of_the_start_that_was_released(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
+        first = await publish_cloud(here, "e1")
+        await judged(here, first, "held", "released")
+        again = await publish_cloud(here, "e1")
+        repeated = await judged(here, again, "duplicate_of")
+        await here.end("e1")
+
+        assert repeated.other == OtherEvent(id="e1", stream_sequence=first)
+        assert [(await outcome(here, it)).state for it in (first, again)] == ["completed"] * 2
+
+
+async def test_the_same_event_again_is_a_duplicate_of_the_start_that_was_skipped(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "singleton": "skip"}) as here:
+        await judged(here, await publish_cloud(here, "e1"), "held", "released")
+        first = await publish_cloud(here, "e2")
+        await judged(here, first, "held", "skipped")
+        again = await publish_cloud(here, "e2")
+        repeated = await judged(here, again, "duplicate_of")
+
+        assert repeated.other == OtherEvent(id="e2", stream_sequence=first)
+        assert [(await outcome(here, it)).state for it in (first, again)] == ["no_run"] * 2
+
+
+async def test_the_same_event_again_is_a_duplicate_of_the_start_that_was_debounced(open_ingest: Any) -> None:
+    async with open_ingest(flow={"key": "data.doc", "debounce": "1s"}) as here:
+        first, _ = [await publish_cloud(here, it) for it in ("e1", "e2")]
+        await judged(here, first, "held", "debounced_into")
+        again = await publish_cloud(here, "e1")
+        repeated = await judged(here, again, "duplicate_of")
+
+        assert repeated.other == OtherEvent(id="e1", stream_sequence=first)
+        assert [(await outcome(here, it)).state for it in (first, again)] == ["no_run"] * 2
+
+
+async def test_the_same_event_again_has_the_run_of_the_batch(open_ingest: Any) -> None:
+    async with open_ingest(flow={"batch": {"size": 2, "within": "1h"}}) as here:
+        first = await publish_cloud(here, "e1")
+        again = await publish_cloud(here, "e1")
+        repeated = await judged(here, again, "duplicate_of")
+        waiting = (await outcome(here, again)).state
+        await publish_cloud(here, "e2")
+        await judged(here, first, "held", "batched_into", "released")
+        await here.end("e1")
+        ended = await outcome(here, again)
+
+    assert (repeated.other, repeated.workflow_id) == (OtherEvent(id="e1", stream_sequence=first), None)
+    assert (waiting, ended.state) == ("accepted", "completed")
+    assert [run.action for run in ended.runs] == ["batched"]
+
+
+async def test_a_start_that_was_released_is_not_held_whatever_is_stored_later(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
+        first = await publish_cloud(here, "e1")
+        await judged(here, first, "held", "released")
+        await redeliver(here, first)
+        await here.end("e1")
+
+        assert (await judged(here, first, "held", "released")).verdict == "released"
+        assert (await outcome(here, first)).state == "completed"
+
+
+async def test_what_a_start_replaced_is_reported_by_whoever_completes_its_release(bus: Bus) -> None:
+    """One process died before it reported what it replaced, the next before it published what it released."""
+    route = {"on": "placed", "start": "Echo", "flow": {"key": "data.doc", "debounce": "1s"}}
+    settings = Settings(routes=(Route.model_validate(route),))
+    elsewhere, entries, starts = MemoryBus(), MemoryKeyValue(), MemoryKeyValue()
+    here = Ingest(elsewhere, entries, starts, settings, [create_queues(settings, elsewhere, entries=entries)])
+    for event_id in ("e1", "e2"):
+        await publish_cloud(here, event_id)
+    newer = await elsewhere.first("latest.>")
+    assert newer is not None
+    sequence = await bus.publish_raw(newer.raw)
+    start = StartWorkflow.model_validate_json(newer.raw.body)
+    released = OpenRuns(last_release=LastRelease(subject=newer.raw.subject, sequence=sequence, command=start))
+    await entries.put("Echo", released.model_dump_json().encode())
+    flow = settings.routes[0].flow
+    assert flow is not None
+    releaser = Releaser(
+        WaitingSubjects("latest", "start", "Echo"),
+        flow,
+        None,
+        bus=bus,
+        entries=entries,
+        ledger=StartLedger(starts),
+        verdicts=VerdictLog(bus, compile_rules(settings.routes)),
+    )
+
+    await releaser.release_due()
+
+    found = [decode(message.raw) async for message in bus.read("verdicts.>")]
+    changes = {it.event_id: it.routes[0].verdict for it in found if isinstance(it, EventVerdict)}
+    assert changes == {"e1": "debounced_into", "e2": "released"}
+    assert await bus.first("latest.>") is None

@@ -1,17 +1,24 @@
 """Ingest publishes one verdict for each event: what each route that names its type made of it, and why."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, decode
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import header_value
 from perdure.bus.settlement import settle
+from perdure.bus.views.event_outcome import event_outcome
+from perdure.bus.views.run_lookup import DeadLettered, find_run
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.cli.published_text import outcome_lines
+from perdure.client.outcomes import result_in
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
+from perdure.errors import PerdureError, Unavailable
 from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest, create_queues
 
@@ -26,9 +33,14 @@ class Shop:
 
     def __init__(self, bus: Bus, *routes: dict[str, Any]) -> None:
         self.bus = bus
-        self.starts = MemoryKeyValue()
         self.settings = Settings(routes=tuple(map(Route.model_validate, routes)))
-        self.events, _ = create_ingest(
+        self.use(MemoryKeyValue())
+
+    def use(self, starts: MemoryKeyValue) -> None:
+        """Run ingest with this bucket as the ledger's."""
+        self.starts = starts
+        bus = self.bus
+        self.events, self.dead_letters = create_ingest(
             self.settings, bus, create_queues(self.settings, bus, ledger=self.starts)
         ).subscriptions
 
@@ -40,10 +52,10 @@ class Shop:
         sequence = await self.bus.publish_raw(RawMessage(subject, body, cloud))
         return await self.deliver(sequence)
 
-    async def deliver(self, sequence: int) -> list[str]:
+    async def deliver(self, sequence: int, deliveries: int = 1) -> list[str]:
         message = await self.bus.get("EVENTS", sequence)
         assert message is not None
-        delivery = Delivered(message=message)
+        delivery = Delivered(message=message, deliveries=deliveries)
         await settle(delivery, self.events.handle, bus=self.bus, service="ingest")
         return delivery.settled
 
@@ -192,6 +204,98 @@ async def test_a_route_that_opts_out_has_no_verdict() -> None:
     assert await alone.count(StartWorkflow) == 1
 
 
+@pytest.mark.parametrize("type_", [TYPE, "people.arrived"])
+async def test_a_refused_event_stays_a_dead_letter_when_an_operator_has_dropped_that(
+    bus: Bus, type_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(bus, STRICT)
+    await shop.publish({}, subject=f"events.{type_}")
+    event, (dead_letter,) = await bus.get("EVENTS", 1), await collect(bus, "dlq.>")
+    assert event is not None
+    await bus.delete("DLQ", dead_letter.sequence)
+    meanwhile = await event_outcome(bus, event)
+    monkeypatch.setattr("perdure.bus.views.event_outcome._DEAD_LETTER_WITHIN", timedelta())
+
+    outcome = await event_outcome(bus, event)
+
+    assert (meanwhile.state, outcome.state, outcome.refused) == ("accepted", "dead_letter", None)
+    with pytest.raises(DeadLettered, match="not kept any more"):
+        await find_run(bus, "o1")
+    with pytest.raises(PerdureError, match="not kept any more"):
+        result_in(outcome)
+    assert next(iter(outcome_lines(outcome))) == "It became a dead letter, which is not kept any more."
+
+
+async def test_an_event_whose_command_was_refused_stays_a_dead_letter(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.bus.views.event_outcome._DEAD_LETTER_WITHIN", timedelta())
+    shop = Shop(bus, ORDER | {"workflow_id": "order"}, BIG)
+    await shop.publish({"total": 1})
+    (command,) = await collect(bus, "commands.>")
+    await StartLedger(shop.starts).claim(StartWorkflow.model_validate_json(command.raw.body))
+    await shop.publish({"total": 1}, "o2")
+    event, commands = await bus.get("EVENTS", 2), await collect(bus, "commands.>")
+    assert event is not None
+
+    outcome = await event_outcome(bus, event, ledger=StartLedger(shop.starts))
+
+    assert (len(commands), [it.verdict for it in outcome.verdicts]) == (2, ["refused", "no_match"])
+    assert (outcome.state, outcome.runs) == ("dead_letter", ())
+
+
+class BrokenLedger(MemoryKeyValue):
+    """The ledger's bucket with a bug."""
+
+    async def get(self, key: str) -> bytes | None:
+        raise RuntimeError(key)
+
+
+async def test_an_event_that_meets_a_bug_has_a_verdict_beside_its_dead_letter(bus: Bus) -> None:
+    shop = Shop(bus, ORDER, BIG)
+    shop.use(BrokenLedger())
+    settled = [await shop.publish({"total": 1, "tenant": "x"}), await shop.deliver(1, deliveries=5)]
+    for dead_letter in await collect(bus, "dlq.>"):
+        await shop.dead_letters.handle(dead_letter)
+
+    (verdict,) = await shop.verdicts()
+
+    assert settled == [["nak"], ["term"]]
+    assert (verdict.event_id, verdict.source, verdict.stream_sequence) == ("o1", "s", 1)
+    assert (verdict.refused, verdict.change) == ("unexpected_error", False)
+    assert [(it.route, it.verdict, it.reason) for it in verdict.routes] == [
+        ("Order", "refused", "unexpected_error"),
+        ("Big", "refused", "unexpected_error"),
+    ]
+
+
+async def test_a_dead_letter_that_has_its_verdict_gets_no_second_one(bus: Bus) -> None:
+    shop = Shop(bus, STRICT)
+    await shop.publish({})
+    (dead_letter,) = await collect(bus, "dlq.>")
+    await Shop(bus, ORDER, STRICT).dead_letters.handle(dead_letter)
+
+    assert len(await shop.verdicts()) == 1
+
+
+class SilentLedger(MemoryKeyValue):
+    """The ledger's bucket while it does not answer."""
+
+    async def get(self, key: str) -> bytes | None:
+        raise Unavailable(f"STARTS does not answer: {key}")
+
+
+async def test_a_route_that_opts_out_needs_no_ledger(bus: Bus) -> None:
+    silent, reporting = ({"verdicts": it} for it in (False, True))
+    shops = [Shop(bus, ORDER | it) for it in (silent, reporting)]
+    for shop in shops:
+        shop.use(SilentLedger())
+
+    settled = [await shop.publish({}, str(number)) for number, shop in enumerate(shops)]
+
+    assert settled == [["ack"], ["nak"]]
+
+
 async def test_values_and_sentences_in_a_verdict_are_bounded() -> None:
     shop = Shop(MemoryBus(), {"on": TYPE, "start": "A", "when": "data.note == 'x'"})
     await shop.publish({"note": "y" * 200_000}, event_id="e" * 20_000)
@@ -209,3 +313,33 @@ async def test_any_type_of_an_event_has_a_subject_for_its_verdicts(bus: Bus, typ
 
     (verdict,) = await shop.verdicts(type_)
     assert verdict.event_type == type_
+
+
+async def test_an_event_whose_first_never_took_effect_is_no_duplicate(bus: Bus) -> None:
+    old = Shop(MemoryBus(), ORDER)
+    await old.publish({"total": 1})
+    command = await old.bus.first("commands.>")
+    assert command is not None
+    shop = Shop(bus, ORDER)
+    await shop.publish({}, "other")
+    await StartLedger(shop.starts).claim(StartWorkflow.model_validate_json(command.raw.body))
+
+    await shop.publish({"total": 1})
+
+    assert [it["verdict"] for it in await shop.judged()] == ["started"]
+
+
+async def test_the_duplicate_of_an_event_whose_command_was_refused_has_its_dead_letter(bus: Bus) -> None:
+    shop = Shop(bus, ORDER)
+    await shop.publish({"total": 1})
+    (command,) = await collect(bus, "commands.>")
+    await publish_dead_letter(bus, make_dead_letter(command, "unknown_workflow", "No Order.", service="orchestrator"))
+
+    await shop.publish({"total": 1})
+
+    again = await bus.get("EVENTS", 2)
+    assert again is not None
+    outcome = await event_outcome(bus, again)
+    assert (outcome.state, [it.verdict for it in outcome.verdicts]) == ("dead_letter", ["duplicate_of"])
+    assert outcome.refused is not None
+    assert outcome.refused.reason == "unknown_workflow"

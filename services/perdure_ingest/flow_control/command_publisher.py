@@ -16,18 +16,26 @@ _SOURCE: Final = "perdure/ingest"
 Command = StartWorkflow | SignalWorkflow
 
 
-async def publish_command(bus: Bus, ledger: StartLedger, command: Command) -> Placement:
+async def publish_command(bus: Bus, ledger: StartLedger, command: Command, *, reports: bool) -> Placement:
     """Publish a command; returns what became of it once it is stored.
 
     The ledger is asked meanwhile, and a stored duplicate is read: neither delays the command.
+
+    Args:
+        bus: The bus.
+        ledger: The starts that took effect.
+        command: The command.
+        reports: Whether its verdict is published. Otherwise nothing else is read.
 
     Raises:
         InvalidMessage: NATS takes no such message.
         Unavailable: NATS does not answer.
     """
-    stored, placement = await asyncio.gather(
-        bus.store(encode(command, source=_SOURCE)), refused_or_repeated(ledger, command)
-    )
+    message = encode(command, source=_SOURCE)
+    if not reports:
+        await bus.store(message)
+        return AS_PLANNED
+    stored, placement = await asyncio.gather(bus.store(message), refused_or_repeated(ledger, command))
     if stored.duplicate and placement == AS_PLANNED:
         return await _first_of(bus, stored, command)
     return placement
@@ -55,4 +63,5 @@ async def _first_of(bus: Bus, stored: Storage, command: Command) -> Placement:
     first = None if message is None else decode(message.raw)
     if not isinstance(first, StartWorkflow | SignalWorkflow) or first.event == command.event:
         return AS_PLANNED
-    return Placement(first=OtherEvent(id=fit_event_id(first.event.id), stream_sequence=first.event.stream_sequence))
+    other = OtherEvent(id=fit_event_id(first.event.id), stream_sequence=first.event.stream_sequence)
+    return Placement(first=other, run=first.workflow_id)

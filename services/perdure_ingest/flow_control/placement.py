@@ -17,7 +17,7 @@ class Placement:
         limit: The limit that holds the start, if one does.
         place: Its place in line, from 1; None if it is not held.
         first: The event that had the command before, if another one did.
-        run: The run of that command.
+        run: The run of that command; None if it may have another run, or none: the verdict on that event names it.
         refusal: Why the command will become a dead letter, if it will.
     """
 
@@ -33,12 +33,11 @@ class Placement:
             detail = fit_detail(self.refusal.detail)
             return planned.model_copy(update={"verdict": "refused", "reason": self.refusal.reason, "detail": detail})
         if self.first is not None:
-            run = self.run or planned.workflow_id
             return planned.model_copy(
                 update={
                     "verdict": "duplicate_of",
                     "other": self.first,
-                    "workflow_id": run,
+                    "workflow_id": self.run,
                     "detail": f"EVENTS {self.first.stream_sequence} is the same event",
                 }
             )

@@ -183,14 +183,12 @@ class Releaser:
         """Publish the start that was released last, in case its process died before it did."""
         if release is None or release == self._completed:
             return
-        if release.command is not None:
+        message = await self._bus.first(release.subject, after=release.sequence - 1)
+        if message is not None and message.sequence == release.sequence:
+            await self._publish(message, release.command or StartWorkflow.model_validate_json(message.raw.body))
+        elif release.command is not None:  # a newer start has taken its place
             await self._bus.publish(release.command)
             await self._verdicts.publish_changes([self._released(release.command)])
-            await self._bus.delete(self._subjects.stream.upper(), release.sequence)
-        else:
-            message = await self._bus.first(release.subject, after=release.sequence - 1)
-            if message is not None and message.sequence == release.sequence:
-                await self._publish(message, StartWorkflow.model_validate_json(message.raw.body))
         self._completed = release
 
     def _next_action(self, opened: OpenRuns, message: StoredMessage, start: StartWorkflow) -> Action:

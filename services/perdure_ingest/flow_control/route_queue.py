@@ -1,9 +1,10 @@
 """The queue of one route: events are collected into batches if the route has them, then released within its limits."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Final
 
-from perdure.bus import Bus, KeyValue, StoredMessage
+from perdure.bus import Bus, KeyValue, Storage, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import EventVerdict, StartWorkflow, to_token
@@ -14,6 +15,7 @@ from perdure_ingest.flow_control.command_publisher import refused_or_repeated
 from perdure_ingest.flow_control.endings import has_ended, watch_endings
 from perdure_ingest.flow_control.placement import AS_PLANNED, Placement
 from perdure_ingest.flow_control.releaser import Releaser
+from perdure_ingest.flow_control.repetitions import Repetitions
 from perdure_ingest.flow_control.waiting import WaitingSubjects, encode_start, read_start, replaced_by
 from perdure_ingest.verdict_log import VerdictLog, other_event
 
@@ -40,6 +42,7 @@ class RouteQueue:
         self._bus = bus
         self._ledger = ledger
         self._verdicts = verdicts
+        self._repetitions = Repetitions(bus, ledger, verdicts)
         self._reports = verdicts.reports(route)
         self._keeps_newest = flow.keeps_newest
         self._workflow = workflow
@@ -75,22 +78,38 @@ class RouteQueue:
             Unavailable: NATS does not answer.
         """
         if self._batcher is None:
-            subject = await self._await_release(start, key)
-            return await self._releaser.placement(subject, start) if self._reports else AS_PLANNED
+            stored = await self._await_release(start, key)
+            return await self._placement(start, key, stored) if self._reports else AS_PLANNED
         return await self._collect(start, key, self._batcher)
 
     async def _collect(self, start: StartWorkflow, key: str, batcher: Batcher) -> Placement:
         subject = self._to_batch.subject(start, key)
         claimed = await self._ledger.as_claimed(start)
-        known = await self._ledger.claim(claimed) is Claim.DONE
-        if not known:
-            await self._bus.publish_raw(encode_start(subject, claimed))
+        if await self._ledger.claim(claimed) is Claim.DONE:
+            repeated = (
+                replace(await refused_or_repeated(self._ledger, start), run=None) if self._reports else AS_PLANNED
+            )
+        else:
+            stored = await self._bus.store(encode_start(subject, claimed))
             await self._ledger.mark_started(claimed)
+            repeated = await self._repeated(start, stored, self._to_batch) if self._reports else AS_PLANNED
         batcher.mark_grown(subject)
         self._batching.wake()
-        if known or not self._reports:
-            return await refused_or_repeated(self._ledger, start) if self._reports else AS_PLANNED
+        if not self._reports or repeated != AS_PLANNED:
+            return repeated
         return Placement("batch", (await self._bus.count_by_subject(subject)).get(subject, 1))
+
+    async def _placement(self, start: StartWorkflow, key: str, stored: Storage) -> Placement:
+        """Return what holds a start that waits for its release, or which event had it before."""
+        repeated = await self._repeated(start, stored, self._to_release)
+        if repeated != AS_PLANNED:
+            return repeated
+        return await self._releaser.placement(self._to_release.subject(start, key), start)
+
+    async def _repeated(self, start: StartWorkflow, stored: Storage, subjects: WaitingSubjects) -> Placement:
+        if not stored.duplicate:
+            return AS_PLANNED
+        return await self._repetitions.find(start, stored, stream=subjects.stream.upper())
 
     async def run_ended(self, run: str) -> None:
         """Free the slot of a run that has ended, for the next waiting start.
@@ -111,17 +130,17 @@ class RouteQueue:
             duties.append(Poller(self._find_missed_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
         return duties
 
-    async def _await_release(self, start: StartWorkflow, key: str) -> str:
-        """Store a start until its release; returns the subject under which it waits."""
+    async def _await_release(self, start: StartWorkflow, key: str) -> Storage:
+        """Store a start until its release; returns where it waits, or waited before."""
         subject = self._to_release.subject(start, key)
         if self._keeps_newest and self._reports:
-            await self._replace(subject, start)
+            stored = await self._replace(subject, start)
         else:
-            await self._bus.publish_raw(encode_start(subject, start))
+            stored = await self._bus.store(encode_start(subject, start))
         self._releasing.wake()
-        return subject
+        return stored
 
-    async def _replace(self, subject: str, start: StartWorkflow) -> None:
+    async def _replace(self, subject: str, start: StartWorkflow) -> Storage:
         """Store a start in the place of the one that waits, and publish the verdict on that one.
 
         Only the newest message of the subject is replaced, so that no process takes the place of a start unseen.
@@ -135,7 +154,7 @@ class RouteQueue:
                 continue  # another start came first
             if replaced is not None and not stored.duplicate:
                 await self._verdicts.publish_changes([replaced])
-            return
+            return stored
 
     async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> EventVerdict | None:
         """Return the verdict on a start that is to be replaced, after that on the one that it replaced itself."""

@@ -51,7 +51,8 @@ class RouteQueues:
         """
         queue = self._queues.get(admitted.evaluation.route)
         if queue is None or not isinstance(admitted.command, StartWorkflow):
-            return await publish_command(self._bus, self._ledger, admitted.command)
+            reports = self._verdicts.reports(admitted.evaluation.route)
+            return await publish_command(self._bus, self._ledger, admitted.command, reports=reports)
         return await queue.enqueue(admitted.command, admitted.evaluation.key)
 
     def may_refuse(self, admitted: Admitted) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perdure.errors import InvalidMessage
 
-__all__ = ["check_attributes", "is_attribute_name"]
+__all__ = ["check_attributes"]
 
 _NOT_EMPTY: Final = ("id", "source", "type", "subject", "dataschema", "datacontenttype")
 _NAME: Final = re.compile("[a-z0-9]+")
@@ -34,14 +34,9 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
             raise InvalidMessage("bad_envelope", f"CloudEvent attributes: {name[:80]}: {problem}")
 
 
-def is_attribute_name(name: str) -> bool:
-    """Return whether an attribute may have this name: a to z and 0 to 9."""
-    return _NAME.fullmatch(name) is not None
-
-
 def _problem(name: str, value: Any) -> str:
     """Return what is wrong with an attribute; empty if nothing is."""
-    if not is_attribute_name(name):
+    if _NAME.fullmatch(name) is None:
         return "a name has the characters a to z and 0 to 9 only"
     if not isinstance(value, str | int | None):
         return "it is neither text, a whole number, true nor false"

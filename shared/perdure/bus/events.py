@@ -20,14 +20,14 @@ from perdure.bus.envelope import (
     header,
     header_value,
 )
-from perdure.bus.event_attributes import check_attributes, is_attribute_name
+from perdure.bus.event_attributes import check_attributes
 from perdure.bus.event_mode import JSON_TYPES, media_type, mode_of
 from perdure.bus.json_body import read_json
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import BARE_SOURCE
 
-__all__ = ["PREFIX", "STRUCTURED", "attribute_headers", "event_id", "read_event", "write_event"]
+__all__ = ["PREFIX", "STRUCTURED", "event_id", "read_event", "read_event_and_headers", "write_event"]
 
 PREFIX: Final = "events."
 STRUCTURED: Final = "application/cloudevents+json"
@@ -42,11 +42,20 @@ _DEEPEST: Final = (
 
 
 def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
+    """Read an event; see ``read_event_and_headers``."""
+    return read_event_and_headers(raw, fallback_id=fallback_id)[0]
+
+
+def read_event_and_headers(raw: RawMessage, *, fallback_id: str) -> tuple[Event, dict[str, str]]:
     """Read an event in any of the three modes.
 
     Args:
         raw: The received message.
         fallback_id: Id of a bare event without ``Nats-Msg-Id``: see ``values.run_id.place_of``.
+
+    Returns:
+        The event, and the message's headers. Those of a structured event have its attributes too, extensions as well,
+        as binary mode has them.
 
     Raises:
         InvalidMessage: The message is no event; its reason is a dead letter code.
@@ -54,9 +63,11 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
     mode = mode_of(raw)
     if not raw.body and mode != "binary":  # there the attributes are an event, without data
         raise InvalidMessage("empty_body", "The message has no body. An event's body is JSON: publish at least `{}`.")
+    attributes: dict[str, str] = {}
     match mode:
         case "structured":
-            event = _structured(raw)
+            envelope = _envelope(raw)
+            event, attributes = _structured(envelope), _attribute_headers(envelope)
         case "binary":
             event = _binary(raw)
         case "batch":
@@ -69,19 +80,7 @@ def read_event(raw: RawMessage, *, fallback_id: str) -> Event:
             "bad_envelope",
             f"CloudEvent attributes: type: it is {event.type!r}, but the subject is that of {permitted!r}",
         )
-    return event
-
-
-def attribute_headers(raw: RawMessage) -> dict[str, str]:
-    """Return the attributes of a structured event, extensions too, as the headers that binary mode has for them.
-
-    In the other modes there are none beside the message's own.
-    """
-    if mode_of(raw) != "structured":
-        return {}
-    envelope = read_json(raw.body)
-    found = envelope.items() if isinstance(envelope, dict) else ()
-    return {f"ce-{name}": header_value(text) for name, value in found if (text := _attribute_text(name, value))}
+    return event, {**attributes, **raw.headers}
 
 
 def event_id(raw: RawMessage, *, fallback_id: str) -> str:
@@ -116,7 +115,7 @@ def write_event(event: Event) -> RawMessage:
     return RawMessage(PREFIX + event.type, json.dumps(event.data, ensure_ascii=False).encode(), headers)
 
 
-def _structured(raw: RawMessage) -> Event:
+def _envelope(raw: RawMessage) -> dict[str, JsonValue]:
     if media_type(raw) not in {*JSON_TYPES, _OF_CLOUD_EVENTS, STRUCTURED}:
         raise InvalidMessage("bad_envelope", f"content-type: {media_type(raw)!r} is not understood, only {STRUCTURED}.")
     envelope = read_json(raw.body)
@@ -124,6 +123,10 @@ def _structured(raw: RawMessage) -> Event:
         raise InvalidMessage("bad_envelope", "A structured CloudEvent is a JSON object.")
     if envelope.get("specversion") != SPEC_VERSION:
         raise InvalidMessage("bad_envelope", f"specversion: only {SPEC_VERSION} is understood.")
+    return envelope
+
+
+def _structured(envelope: Mapping[str, JsonValue]) -> Event:
     check_attributes({name: value for name, value in envelope.items() if name not in _DATA})
     return _validated({**envelope, "data": _structured_data(envelope)})
 
@@ -161,10 +164,15 @@ def _bare(raw: RawMessage, fallback_id: str) -> Event:
     )
 
 
+def _attribute_headers(envelope: Mapping[str, JsonValue]) -> dict[str, str]:
+    found = envelope.items()
+    return {f"ce-{name}": header_value(text) for name, value in found if (text := _attribute_text(name, value))}
+
+
 def _attribute_text(name: str, value: JsonValue) -> str | None:
-    """Return an attribute's value as text, as binary mode has it; None for data, and for what no attribute can be."""
+    """Return an attribute's value as text, as binary mode has it; None for data and absent attributes."""
     match value:
-        case _ if name in _DATA or not is_attribute_name(name):
+        case _ if name in _DATA:
             return None
         case bool():
             return "true" if value else "false"

@@ -25,6 +25,9 @@ def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
         refused = outcome.refused
         yield f"Dead letter {refused.number} ({refused.reason}): {one_line(refused.detail)}"
         yield f"Look at it with `perdure dlq show {refused.number}`."
+    elif outcome.state == "dead_letter":
+        yield "It became a dead letter, which is not kept any more."
+        yield from (one_line(it.sentence) for it in outcome.verdicts)
     if outcome.state == "no_run":
         yield "No run comes of it, and it is no dead letter."
         yield from (one_line(it.sentence) for it in outcome.verdicts)

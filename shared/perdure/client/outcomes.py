@@ -79,8 +79,10 @@ def result_in(outcome: EventOutcome) -> JsonValue:
         raise PerdureError(
             f"The event {outcome.id} became dead letter {refused.number} ({refused.reason}): {refused.detail}"
         )
+    why = "; ".join(it.sentence for it in outcome.verdicts)
+    if outcome.state == "dead_letter":
+        raise PerdureError(f"The event {outcome.id} became a dead letter, which is not kept any more. {why}".strip())
     if outcome.state == "no_run":
-        why = "; ".join(it.sentence for it in outcome.verdicts)
         raise PerdureError(f"No run comes of the event {outcome.id}: {why}.")
     if len(outcome.runs) > 1:
         runs = ", ".join(run.workflow_id for run in outcome.runs)

@@ -40,6 +40,7 @@ from perdure.contracts.verdicts import (
     RouteVerdict,
     VerdictKind,
     fit_event_id,
+    verdict_rank,
     verdict_subject,
 )
 
@@ -99,5 +100,6 @@ __all__ = [
     "request_digest",
     "to_pattern",
     "to_token",
+    "verdict_rank",
     "verdict_subject",
 ]

@@ -101,7 +101,7 @@ class EventOutcome(_Body):
         stream_sequence: Its sequence in EVENTS; absent if it is unknown.
         data_digest: SHA-256 of its data in the canonical form of RFC 8785, in hex; absent if the data has none.
         runs: The runs that it started or signalled, in the order of the commands.
-        refused: Its dead letter, if it has one.
+        refused: Its dead letter, if it has one; absent once an operator has dropped it.
         verdicts: The last word of each route that names its type; empty if none is known yet.
         problem: Why the request was not understood; the state is ``unknown`` then.
     """

@@ -10,7 +10,16 @@ from perdure.contracts.message import Message, Sha256
 from perdure.contracts.open_words import OPEN
 from perdure.contracts.subjects import to_token
 
-__all__ = ["EventVerdict", "Limit", "OtherEvent", "RouteVerdict", "VerdictKind", "fit_event_id", "verdict_subject"]
+__all__ = [
+    "EventVerdict",
+    "Limit",
+    "OtherEvent",
+    "RouteVerdict",
+    "VerdictKind",
+    "fit_event_id",
+    "verdict_rank",
+    "verdict_subject",
+]
 
 VerdictKind = Literal[
     "started",
@@ -40,6 +49,19 @@ VerdictKind = Literal[
 Limit = Literal["window", "rate", "max_open", "max_open_per_key", "singleton", "debounce", "batch"]
 """What holds a start, in the words of the configuration."""
 
+_RANKED: Final[tuple[VerdictKind, ...]] = (
+    "released",
+    "batched_into",
+    "skipped",
+    "debounced_into",
+    "started",
+    "signalled",
+    "duplicate_of",
+    "refused",
+    "held",
+    "no_match",
+)
+
 _LONGEST_ID: Final = 500  # characters
 _LONGEST_SUBJECT: Final = 3_000  # bytes; nats-server takes control lines of 4,096
 _PREFIX: Final = "verdicts"
@@ -68,8 +90,9 @@ class RouteVerdict(_Part):
         route: Its name.
         verdict: See ``VerdictKind``.
         detail: A sentence for people: what happens, or which part of `when` is false, with the values it read.
-        workflow_id: The run that it starts, signals or is batched into; of ``duplicate_of`` the run of the first event,
-            of ``skipped`` the run that was open.
+        workflow_id: The run that it starts, signals or is batched into; of ``skipped`` the run that was open. Of
+            ``duplicate_of`` the run of the first event, if it is known: flow control may not have decided yet, and
+            the verdicts on ``other`` say what it decides.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place when it was stored, from 1, in the line of its `flow.key`.
@@ -150,6 +173,14 @@ def verdict_subject(event_type: str) -> str:
     plain = event_type.encode(errors="backslashreplace").decode()
     subject = ".".join([_PREFIX, *map(to_token, plain.split("."))])
     return subject if len(subject) <= _LONGEST_SUBJECT else f"{_PREFIX}.sha256-{sha256(plain.encode()).hexdigest()}"
+
+
+def verdict_rank(verdict: str) -> int:
+    """Return which verdict of a route counts: the one of the lowest rank, whatever the order of storage.
+
+    What happened cannot be undone by what is stored later. A word that is not known yet wins over all that are.
+    """
+    return next((rank for rank, known in enumerate(_RANKED) if known == verdict), -1)
 
 
 def fit_event_id(event_id: str) -> str:

@@ -5,24 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from perdure.contracts import verdict_rank
 from perdure.verify.records import Command, DeadLetterRecord, Execution, Judged, Observations, RouteClaim
 
 __all__ = ["Claims", "Found"]
 
 _CONTINUED: Final = "CONTINUED_AS_NEW"
 _NOTHING: Final = {"no_match", "skipped", "debounced_into"}
-_ORDER: Final = (  # of two verdicts of a route, the one that stands first here counts
-    "released",
-    "batched_into",
-    "skipped",
-    "debounced_into",
-    "started",
-    "signalled",
-    "duplicate_of",
-    "refused",
-    "held",
-    "no_match",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +143,6 @@ def _last_word(judged: Iterable[Judged]) -> list[RouteClaim]:
     found: dict[str, RouteClaim] = {}
     for claim in (claim for it in judged for claim in it.claims):
         known = found.get(claim.route)
-        if known is None or _rank(claim) < _rank(known):
+        if known is None or verdict_rank(claim.verdict) < verdict_rank(known.verdict):
             found[claim.route] = claim
     return list(found.values())
-
-
-def _rank(claim: RouteClaim) -> int:
-    return _ORDER.index(claim.verdict) if claim.verdict in _ORDER else -1

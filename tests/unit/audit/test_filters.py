@@ -12,7 +12,16 @@ import pytest_asyncio
 from perdure.bus import RawMessage, StoredMessage, encode
 from perdure.bus.dead_letter import make_dead_letter
 from perdure.config.settings import Settings
-from perdure.contracts import CancelWorkflow, EventReference, Progress, ProgressKind, StartWorkflow
+from perdure.contracts import (
+    CancelWorkflow,
+    EventReference,
+    EventVerdict,
+    Progress,
+    ProgressKind,
+    RouteVerdict,
+    StartWorkflow,
+    fit_event_id,
+)
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.values.run_id import place_of
 from perdure_audit.store import Store, open_store
@@ -53,6 +62,18 @@ def dead_letter(number: int, about: StoredMessage) -> StoredMessage:
     return StoredMessage(raw, "DLQ", number, NOW, 0)
 
 
+def verdict(number: int, sequence: int, event_id: str) -> StoredMessage:
+    about = EventVerdict(
+        event_id=fit_event_id(event_id),
+        event_type="ordered",
+        stream_sequence=sequence,
+        rules="0" * 64,
+        routes=(RouteVerdict(route="Order", verdict="no_match", detail='event_id is "order-2"'),),
+    )
+    return StoredMessage(encode(about, source="test"), "VERDICTS", number, NOW, 0)
+
+
+LONG = "long-" + "x" * 600
 STRUCTURED = {"content_type": "application/cloudevents+json"}
 MESSAGES = [
     event(1, Nats_Msg_Id="order-1"),
@@ -71,6 +92,11 @@ MESSAGES = [
     dead_letter(1, event(5, b"{", Nats_Msg_Id="broken")),
     dead_letter(2, event(4, b"{")),
     dead_letter(3, start(1, "order-1")),
+    verdict(1, 1, "order-1"),
+    verdict(2, 2, "naïve one"),
+    verdict(3, 4, place_of("EVENTS", 4, NOW)),
+    verdict(4, 41, place_of("EVENTS", 41, NOW)),
+    verdict(5, 6, LONG),
 ]
 
 
@@ -84,13 +110,15 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ({"event": "order-1"}, ["EVENTS 1", "COMMANDS 1", "PROGRESS 1", "PROGRESS 2", "DLQ 3"]),
-        ({"event": "order-1", "limit": 2}, ["PROGRESS 2", "DLQ 3"]),
+        ({"event": "order-1"}, ["EVENTS 1", "COMMANDS 1", "PROGRESS 1", "PROGRESS 2", "DLQ 3", "VERDICTS 1"]),
+        ({"event": "order-1", "limit": 2}, ["DLQ 3", "VERDICTS 1"]),
         ({"event": "order-1", "limit": 2, "after": 0}, ["EVENTS 1", "COMMANDS 1"]),
         ({"event": "order-1", "kinds": ("started",)}, ["PROGRESS 1"]),
-        ({"event": "naïve one"}, ["EVENTS 2", "EVENTS 3", "COMMANDS 2"]),
-        ({"event": "EVENTS.4"}, ["EVENTS 4", "PROGRESS 3", "DLQ 2"]),
-        ({"event": place_of("EVENTS", 4, NOW)}, ["EVENTS 4", "DLQ 2"]),
+        ({"event": "naïve one"}, ["EVENTS 2", "EVENTS 3", "COMMANDS 2", "VERDICTS 2"]),
+        ({"event": "order-2"}, []),
+        ({"event": LONG}, ["VERDICTS 5"]),
+        ({"event": "EVENTS.4"}, ["EVENTS 4", "PROGRESS 3", "DLQ 2", "VERDICTS 3"]),
+        ({"event": place_of("EVENTS", 4, NOW)}, ["EVENTS 4", "DLQ 2", "VERDICTS 3"]),
         ({"event": place_of("EVENTS", 4, NOW + timedelta(seconds=1))}, []),
         ({"event": "broken"}, ["EVENTS 5", "DLQ 1"]),
         ({"event": 'a "b"\\'}, ["PROGRESS 5"]),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from perdure.bus import RawMessage, StoredMessage
+from perdure.bus.events import STRUCTURED
+from perdure.bus.json_body import read_json
 from perdure.config.routes import Route
 from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule
@@ -53,3 +55,16 @@ def test_an_absent_attribute_is_no_header_and_the_message_s_own_headers_win() ->
 
     assert read["ce-tenant"] == "mine"
     assert set(read) == {f"ce-{name}" for name in (*ATTRIBUTES, *EXTENSIONS)}
+
+
+def test_a_structured_event_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = []
+
+    def counted(body: bytes) -> Any:
+        bodies.append(body)
+        return read_json(body)
+
+    monkeypatch.setattr("perdure.bus.events.read_json", counted)
+
+    assert variables(ENVELOPE, **{"content-type": STRUCTURED}).arrival.headers["ce-tenant"] == BINARY["ce-tenant"]
+    assert len(bodies) == 1

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from perdure.bus.envelope import decode
@@ -11,7 +12,17 @@ from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
 from perdure.bus.views.start_ledger import StartLedger
-from perdure.contracts import ENDINGS, DeadLetter, Event, Progress, SignalWorkflow, StartWorkflow, to_pattern, to_token
+from perdure.contracts import (
+    ENDINGS,
+    DeadLetter,
+    Event,
+    Progress,
+    RouteVerdict,
+    SignalWorkflow,
+    StartWorkflow,
+    to_pattern,
+    to_token,
+)
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
 from perdure.errors import InvalidMessage
 
@@ -24,7 +35,9 @@ _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that le
 _SEARCHED: Final = 4_096  # messages after an event: flow control may release its start later than so many others
 _AFTER_FOUND: Final = 512  # one process publishes the commands of one event together, among those of a few others
 _WITHOUT_RUN: Final = {"no_match", "skipped", "debounced_into"}
+_OWN_RUN: Final = {"started", "signalled", "released", "duplicate_of"}
 _RUN_OF_ANOTHER: Final = {"batched_into", "duplicate_of"}
+_DEAD_LETTER_WITHIN: Final = timedelta(seconds=10)
 _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refuse what they make of them
 
 
@@ -39,23 +52,28 @@ async def event_outcome(
         ledger: The starts that took effect. Without it, an event that repeats the id of another with other data may
             seem to have run, until the orchestrator has refused it.
         runs_before: Returns the runs of the same event if it was published before: JetStream stores no second command.
-        runs_of: Returns the ids that runs of an event have by default. Without it, all runs are looked through if no
-            command of the event is found.
 
     Raises:
         Unavailable: NATS does not answer.
     """
     event = event_in(message)
+    verdicts = await event_verdicts(bus, message)
+    firsts = [await _as_the_first(bus, verdict) for verdict in verdicts.routes]
+    known = replace(verdicts, routes=tuple(verdict for verdict, _ in firsts))
     commands = await _commands(bus, message)
     refused = await _dead_letter(bus, message, commands)
-    verdicts = await event_verdicts(bus, message)
-    runs = [await _run(bus, command) for command in await _effective(commands, ledger)]
-    runs += await _runs_of_others(bus, verdicts, {run.workflow_id for run in runs})
+    effective = await _effective(commands, ledger)
+    runs = [await _run(bus, command) for command in effective]
+    runs += await _runs_of_others(bus, known, {run.workflow_id for run in runs})
+    runs += await _released_runs(bus, known, {run.workflow_id for run in runs}, None if event is None else event.id)
     if event is not None and runs_before is not None and not runs and not commands and not refused:
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
+    refused = refused or next((it for _, it in firsts if it is not None), None)
+    begun = {run.workflow_id for run in runs} | {command.route for command in effective}
+    held = [it for it in known.routes if it.verdict == "held" and not {it.route, it.workflow_id} & begun]
     return EventOutcome(
         id=place_id(message) if event is None else event.id,
-        state=_state(runs, refused, verdicts),
+        state=_state(runs, refused, known, is_held=bool(held)),
         stream_sequence=message.sequence,
         data_digest=None if event is None else data_digest(event.data),
         runs=tuple(runs),
@@ -64,17 +82,51 @@ async def event_outcome(
     )
 
 
-def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVerdicts) -> EventState:
+def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVerdicts, *, is_held: bool) -> EventState:
     kinds = [run.kind for run in runs]
     if refused is not None:
         return "dead_letter"
-    if not runs and verdicts.is_whole and all(it.verdict in _WITHOUT_RUN for it in verdicts.routes):
-        return "no_run"
+    if not runs and (_is_refused(verdicts) or _has_no_run(verdicts)):
+        return "dead_letter" if _is_refused(verdicts) else "no_run"
     if not any(kinds):
         return "accepted"
-    if any(kind not in ENDINGS for kind in kinds) or any(it.verdict == "held" for it in verdicts.routes):
+    if any(kind not in ENDINGS for kind in kinds) or is_held:
         return "running"
     return "completed" if set(kinds) == {"completed"} else "failed"
+
+
+def _has_no_run(verdicts: RouteVerdicts) -> bool:
+    is_left_alone = all(it.verdict in _WITHOUT_RUN for it in verdicts.routes)
+    return verdicts.is_whole and not verdicts.is_refused and is_left_alone
+
+
+def _is_refused(verdicts: RouteVerdicts) -> bool:
+    """Return whether an event was refused whose dead letter is not stored any more: an operator has dropped it."""
+    if verdicts.stored_at is None or datetime.now(UTC) - verdicts.stored_at < _DEAD_LETTER_WITHIN:
+        return False  # the verdict is stored before the dead letter
+    words = {it.verdict for it in verdicts.routes} - _WITHOUT_RUN
+    return verdicts.is_refused or (verdicts.is_whole and words == {"refused"})
+
+
+async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
+    """Return the verdict on the first event of a duplicate whose run is not known, and its dead letter.
+
+    Other verdicts stay as they are.
+    """
+    if verdict.verdict != "duplicate_of" or verdict.other is None:
+        return verdict, None
+    if verdict.workflow_id is not None and await bus.last(f"progress.*.{to_token(verdict.workflow_id)}"):
+        return verdict, None
+    message = await bus.get("EVENTS", verdict.other.stream_sequence)
+    if message is None:
+        return verdict, None
+    known = (await event_verdicts(bus, message)).routes
+    first = next((it for it in known if it.route == verdict.route), verdict)
+    if first.verdict in _OWN_RUN:
+        first = verdict.model_copy(update={"workflow_id": first.workflow_id})
+    if first.workflow_id is not None and await bus.last(f"progress.*.{to_token(first.workflow_id)}"):
+        return first, None
+    return first, await _dead_letter(bus, message, await _commands(bus, message))
 
 
 async def _commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
@@ -135,6 +187,18 @@ async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) ->
             outcome = _outcome(run, await bus.last(f"progress.*.{to_token(run)}"))
             action = "batched" if verdict == "batched_into" else "started"
             found.append(outcome.model_copy(update={"action": action}))
+    return found
+
+
+async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], event_id: str | None) -> list[EventRun]:
+    """Return the runs of held starts that have begun although their release is stored beyond what was searched."""
+    runs = {it.workflow_id for it in verdicts.routes if it.verdict == "held" and it.workflow_id} - known
+    found = []
+    for run in sorted(filter(None, runs)):
+        newest = await bus.last(f"progress.*.{to_token(run)}")
+        fact = None if newest is None else decode(newest.raw)
+        if isinstance(fact, Progress) and event_id is not None and fact.event_id == event_id:
+            found.append(_outcome(run, newest))
     return found
 
 

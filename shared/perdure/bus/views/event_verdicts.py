@@ -3,32 +3,19 @@
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from perdure.bus.envelope import decode
+from perdure.bus.envelope import MESSAGE_ID, decode, header
 from perdure.bus.events import PREFIX
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import EventVerdict, RouteVerdict, VerdictKind, verdict_subject
+from perdure.contracts import EventVerdict, RouteVerdict, verdict_rank, verdict_subject
 from perdure.errors import InvalidMessage
 
 __all__ = ["RouteVerdicts", "event_verdicts", "last_word"]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
-_SEARCHED: Final = 4_096  # messages of VERDICTS after an event, for its first verdict
-_SEARCHED_FOR_CHANGES: Final = 50_000  # likewise, while a start is held
-_RANK: Final[tuple[VerdictKind, ...]] = (  # what happened cannot be undone by what is stored later
-    "released",
-    "batched_into",
-    "skipped",
-    "debounced_into",
-    "started",
-    "signalled",
-    "duplicate_of",
-    "refused",
-    "held",
-    "no_match",
-)
+_SEARCHED: Final = 4_096  # messages of VERDICTS after an event, by their headers: whoever waits asks again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +26,18 @@ class RouteVerdicts:
         routes: The last word of each route, in the order of the routes.
         is_whole: Whether it lists every route that names the event's type; not if one has opted out, or if no verdict
             is stored yet.
+        is_refused: Whether ingest refused the event.
+        stored_at: When the newest of them was stored (UTC).
     """
 
     routes: tuple[RouteVerdict, ...] = ()
     is_whole: bool = False
+    is_refused: bool = False
+    stored_at: datetime | None = None
 
 
 async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
-    """Return the verdicts on a stored event.
+    """Return the verdicts on a stored event, as far as they are among the next 4,096 on events of its type.
 
     Raises:
         Unavailable: NATS does not answer.
@@ -56,18 +47,26 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
     if oldest is None:
         return RouteVerdicts()
     found: list[EventVerdict] = []
-    end = oldest.sequence + _SEARCHED_FOR_CHANGES
-    async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end)) as stored:
+    newest = None
+    end = oldest.sequence + _SEARCHED
+    async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end, bodies=False)) as stored:
         async for it in stored:
-            if (verdict := _verdict(it)) is not None and verdict.stream_sequence == message.sequence:
+            if not _may_be_about(it, message.sequence):
+                continue
+            verdict = await _verdict(bus, it.sequence)
+            if verdict is not None and verdict.stream_sequence == message.sequence:
                 found.append(verdict)
+                newest = it.stored_at
             is_first_known = any(not verdict.change for verdict in found)
             if is_first_known and all(route.verdict != "held" for route in last_word(found)):
                 break
-            if not is_first_known and it.sequence > oldest.sequence + _SEARCHED:
-                break
     first = [verdict for verdict in found if not verdict.change]
-    return RouteVerdicts(last_word(found), is_whole=bool(first) and not any(it.unreported for it in first))
+    return RouteVerdicts(
+        last_word(found),
+        is_whole=bool(first) and not any(it.unreported for it in first),
+        is_refused=any(it.refused for it in first),
+        stored_at=newest,
+    )
 
 
 def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
@@ -75,18 +74,21 @@ def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
     found: dict[str, RouteVerdict] = {}
     for route in (route for verdict in verdicts for route in verdict.routes):
         known = found.get(route.route)
-        if known is None or _rank(route) < _rank(known):
+        if known is None or verdict_rank(route.verdict) < verdict_rank(known.verdict):
             found[route.route] = route
     return tuple(found.values())
 
 
-def _rank(verdict: RouteVerdict) -> int:
-    return _RANK.index(verdict.verdict) if verdict.verdict in _RANK else -1  # a newer service knows a newer word
+def _may_be_about(stored: StoredMessage, sequence: int) -> bool:
+    """Return whether a message, read without its body, may be a verdict on the event of this place."""
+    message_id = header(stored.raw.headers, MESSAGE_ID)
+    return message_id is None or message_id.startswith(f"{sequence}.")
 
 
-def _verdict(stored: StoredMessage) -> EventVerdict | None:
+async def _verdict(bus: Bus, sequence: int) -> EventVerdict | None:
+    stored = await bus.get("VERDICTS", sequence)
     try:
-        found = decode(stored.raw)
+        found = None if stored is None else decode(stored.raw)
     except InvalidMessage:
         return None
     return found if isinstance(found, EventVerdict) else None

@@ -121,6 +121,9 @@ def _run_of(outcome: EventOutcome) -> str:
             f"The event {outcome.id} ({place}) became dead letter {refused.number} ({refused.reason}): "
             f"{refused.detail} Look at it with `perdure dlq show {refused.number}`."
         )
+    if outcome.state == "dead_letter":
+        why = "; ".join(it.sentence for it in outcome.verdicts)
+        raise DeadLettered(f"The event {outcome.id} ({place}) became a dead letter, which is not kept any more. {why}")
     if outcome.state == "no_run":
         why = "; ".join(it.sentence for it in outcome.verdicts)
         raise NoRun(f"No run comes of the event {outcome.id} ({place}), and it is no dead letter. {why}.")

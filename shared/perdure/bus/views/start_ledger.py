@@ -97,7 +97,7 @@ class StartLedger:
         return Claim.DONE if entry.started else Claim.TRIED
 
     async def first_claim(self, command: Command) -> tuple[int, str] | None:
-        """Return who claimed a command: the event's sequence in EVENTS, and its run; None if nobody did.
+        """Return who had a command: the event's sequence in EVENTS, and its run; None if it never took effect.
 
         It is another sequence than that of the command's own event if the same event was stored twice. Raises as
         ``claim`` does.
@@ -108,7 +108,7 @@ class StartLedger:
             return None
         entry = _Entry.model_validate_json(found)
         _refuse_conflict(entry, command)
-        return entry.stream_sequence, command.workflow_id
+        return (entry.stream_sequence, command.workflow_id) if entry.started else None
 
     async def has_started(self, claim: str) -> bool:
         """Return whether a command with this claim ever took effect.
