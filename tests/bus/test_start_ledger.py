@@ -71,6 +71,16 @@ async def test_two_sources_that_meet_in_one_workflow_id_are_both_named(entries: 
     assert refused.value.reason == "run_exists"
 
 
+async def test_two_routes_that_meet_in_one_workflow_id_are_both_named(entries: KeyValue) -> None:
+    ledger = StartLedger(entries)
+    await ledger.mark_started(command(NAMED))
+
+    with pytest.raises(InvalidMessage, match=r"Route Order starts the run order-1 .*: give route Bill ") as refused:
+        await ledger.claim(await ledger.as_claimed(command(NAMED | {"start": "Bill"})))
+
+    assert refused.value.reason == "run_exists"
+
+
 async def test_the_same_id_with_other_data_is_refused(entries: KeyValue) -> None:
     ledger = StartLedger(entries)
     await ledger.claim(command(STARTS))

@@ -172,6 +172,15 @@ async def test_long_after_the_first_the_ledger_knows_the_duplicate_and_the_refus
     assert (changed["verdict"], changed["reason"]) == ("refused", "duplicate_id")
 
 
+async def test_the_commands_of_two_routes_that_meet_in_one_workflow_id_are_both_stored(bus: Bus) -> None:
+    meeting = {"on": TYPE, "workflow_id": "order-{id}"}
+    shop = Shop(bus, {**meeting, "start": "A", "when": "true"}, {**meeting, "start": "B", "when": "data.total > 0"})
+
+    await shop.publish({"total": 1})
+
+    assert await shop.count(StartWorkflow) == 2
+
+
 async def test_a_signal_of_the_same_event_is_a_duplicate_too() -> None:
     shop = Shop(MemoryBus(), {"on": TYPE, "signal": "placed", "workflow_id": "shop"})
     for _ in range(2):

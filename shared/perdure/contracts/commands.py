@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
-from perdure.values.run_id import default_run_id
+from perdure.values.run_id import SEPARATOR, default_run_id
 
 __all__ = [
     "CancelWorkflow",
@@ -133,8 +133,12 @@ class StartWorkflow(Message):
 
     @property
     def message_id(self) -> str:
-        """One for each run and content: another event of the same id is refused, not deduplicated."""
-        return f"start.{self.workflow_id}.{self.digest[:16]}{self.event.again}"
+        """One for each route, run and content: what another route or event starts is refused, not deduplicated.
+
+        0.1 left the route out, as a batch does, whose run id has it.
+        """
+        route = "" if self.former is None else f"{self.route}{SEPARATOR}"
+        return f"start.{route}{self.workflow_id}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:

@@ -34,10 +34,11 @@ class Claim(Enum):
 
 
 class _Entry(BaseModel):
-    """A claim; without a source it is one of 0.1, or of a batch."""
+    """A claim; without a source it is one of 0.1, or of a batch, and without a route one of 0.1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    route: str | None = None
     event_id: str
     source: str | None = None
     digest: Sha256
@@ -80,7 +81,7 @@ class StartLedger:
 
         Raises:
             InvalidMessage: Another event has claimed it before: one with another id or source, or with the same and
-                other data.
+                other data. Or another route has, for the same event.
             Unavailable: The bucket does not answer.
         """
         if await self._entries.create(command.claim, _entry(command, started=False)):
@@ -143,6 +144,12 @@ def _refuse_conflict(entry: _Entry, command: Command) -> None:
         raise run_exists(command, by_another_event(command, entry.event_id, entry.source, place=place))
     if entry.digest != command.digest:
         raise duplicate_id(command, f"by {place}, which had other data")
+    if entry.route not in {None, command.route}:
+        raise InvalidMessage(
+            "run_exists",
+            f"Route {entry.route} starts the run {command.workflow_id} for the same event: give route {command.route} "
+            "a `workflow_id` of its own.",
+        )
 
 
 def by_another_event(command: Command, id_: str, source: str | None, *, place: str = "") -> str:
@@ -180,6 +187,7 @@ def duplicate_id(command: Command, by: str) -> InvalidMessage:
 
 def _entry(command: Command, *, started: bool) -> bytes:
     entry = _Entry(
+        route=command.route,
         event_id=command.event.id,
         source=None if command.former is None else command.event.source,
         digest=command.digest,
