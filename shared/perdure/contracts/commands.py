@@ -191,7 +191,12 @@ class SignalWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each route, event and content."""
-        return f"{self.claim}.{self.digest[:16]}{self.event.again}"
+        return f"{self.request_id}{self.event.again}"
+
+    @property
+    def request_id(self) -> str:
+        """By which Temporal knows the signal: an event that is sent again is no second signal."""
+        return f"{self.claim}.{self.digest[:16]}"
 
     @property
     def claim(self) -> str:
