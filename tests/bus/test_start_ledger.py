@@ -81,6 +81,14 @@ async def test_two_routes_that_meet_in_one_workflow_id_are_both_named(entries: K
     assert refused.value.reason == "run_exists"
 
 
+@pytest.mark.parametrize(("name", "event_id"), [("signal.X", "7"), ("signal", "X~7")])
+async def test_no_start_has_the_claim_of_a_signal(entries: KeyValue, name: str, event_id: str) -> None:
+    ledger = StartLedger(entries)
+    await ledger.claim(command(SIGNALS | {"name": "X"}))
+
+    assert await ledger.claim(command(STARTS | {"name": name}, id=event_id)) is Claim.NEW
+
+
 async def test_the_same_id_with_other_data_is_refused(entries: KeyValue) -> None:
     ledger = StartLedger(entries)
     await ledger.claim(command(STARTS))

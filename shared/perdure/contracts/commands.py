@@ -200,10 +200,10 @@ class SignalWorkflow(Message):
 
     @property
     def claim(self) -> str:
-        """Its key in the start ledger."""
+        """Its key in the start ledger; no run's id begins as it does."""
         if self.former is None:
             return former_signal_claim(self.route, self.event.id)
-        return f"signal.{default_run_id(self.route, self.event.id, self.event.source)}"
+        return f"{SEPARATOR}signal{SEPARATOR}{default_run_id(self.route, self.event.id, self.event.source)}"
 
     def as_formerly(self, former: FormerClaim) -> Self:
         """Return the command as 0.1 made it."""
