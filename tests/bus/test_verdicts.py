@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, decode
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, connect, decode
 from perdure.bus.envelope import header_value
+from perdure.bus.jetstream.provision import provision
 from perdure.bus.settlement import settle
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
-from perdure.config.settings import Settings
+from perdure.config.settings import NatsSettings, Settings
 from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
 from tests.support.deliveries import Delivered
 from tests.support.ingest import create_ingest, create_queues
@@ -115,6 +116,22 @@ async def test_one_route_that_refuses_is_one_dead_letter_no_run_and_a_verdict_fo
     ]
     assert "because of route Strict" in (await shop.verdicts())[0].routes[0].detail
     assert (await shop.count(StartWorkflow), await shop.count(DeadLetter)) == (0, 1)
+
+
+@pytest.mark.parametrize("flow", [None, {"max_open": 1}, {"batch": {"size": 2, "within": "1h"}}])
+async def test_one_command_that_nats_does_not_take_is_one_dead_letter_and_no_run(
+    nats_settings: NatsSettings, flow: dict[str, Any] | None
+) -> None:
+    five_times = {"on": TYPE, "start": "Big", "input": dict.fromkeys("abcde", "data")}
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await provision(bus.js, "test")
+        shop = Shop(bus, ORDER | ({} if flow is None else {"flow": flow}), five_times)
+
+        assert await shop.publish({"text": "x" * 240_000}) == ["term"]
+
+        waiting = [*await bus.count_by_subject("waiting.>")]
+        assert (await shop.count(StartWorkflow), waiting, await shop.count(DeadLetter)) == (0, [], 1)
+        assert [(it["verdict"], it["reason"]) for it in await shop.judged()] == [("refused", "too_large")] * 2
 
 
 @pytest.mark.parametrize(("body", "reason"), [(b"{", "not_json"), (b"\xff", "not_utf8"), (b"", "empty_body")])
