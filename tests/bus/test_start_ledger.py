@@ -37,6 +37,11 @@ async def claim_as_0_1(entries: KeyValue, key: str, *, started: bool, id_: str =
     await entries.put(key, json.dumps(entry).encode())
 
 
+def as_0_1_made_it(it: StartWorkflow | SignalWorkflow) -> StartWorkflow | SignalWorkflow:
+    assert it.former is not None
+    return it.as_formerly(it.former)
+
+
 @pytest.fixture
 def entries() -> KeyValue:
     return MemoryKeyValue()
@@ -121,6 +126,32 @@ async def test_what_0_1_began_goes_on_under_its_id(entries: KeyValue, route: dic
 
     assert (it.claim, claim) == (key, Claim.TRIED)
     assert await ledger.look_up(await ledger.as_claimed(command(route))) is Claim.DONE
+
+
+@pytest.mark.parametrize("route", [STARTS, NAMED, SIGNALS])
+async def test_a_command_that_0_1_publishes_late_does_not_take_effect_again(
+    entries: KeyValue, route: dict[str, Any]
+) -> None:
+    ledger, today = StartLedger(entries), command(route)
+    late = as_0_1_made_it(today)
+    await ledger.claim(today)
+
+    it = await ledger.as_claimed(late)
+    claim = await ledger.claim(it)
+    await ledger.mark_started(it)
+
+    assert (it.claim, it.workflow_id, claim) == (today.claim, today.workflow_id, Claim.TRIED)
+    assert await ledger.claim(await ledger.as_claimed(late)) is Claim.DONE
+    assert await ledger.claim(await ledger.as_claimed(today)) is Claim.DONE
+
+
+@pytest.mark.parametrize("route", [STARTS, SIGNALS])
+async def test_a_late_command_of_0_1_for_another_event_takes_effect(entries: KeyValue, route: dict[str, Any]) -> None:
+    ledger = StartLedger(entries)
+    await ledger.mark_started(command(route))
+
+    for other in (command(route, source="/shop/b"), command(route, id="8")):
+        assert await ledger.claim(await ledger.as_claimed(as_0_1_made_it(other))) is Claim.NEW
 
 
 async def test_a_claim_of_0_1_for_other_data_is_that_of_another_event(entries: KeyValue) -> None:
