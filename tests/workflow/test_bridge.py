@@ -180,7 +180,7 @@ async def test_a_signal_that_ended_its_run_starts_no_other_run_if_the_bridge_die
             assert await run.result() == ["all"]
             if fuse.left > 0:
                 break
-    assert number == 7, "a claim, a signal and an entry, each with a spark before and after"
+    assert number == 9, "a look, a claim, a signal and an entry, each with a spark before and after"
 
 
 async def ended(environment: WorkflowEnvironment, cart: str) -> str | None:
