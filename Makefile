@@ -27,7 +27,7 @@ test: $(INSTALLED) $(NPM) $(GO) ## Run all tests, four at a time, since most of 
 			$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none; }
 
 rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
-	PERDURE_ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)
+	ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)
 
 fuzz: $(INSTALLED) ## Send messages of any bytes to a suite, for about ten minutes (EXAMPLES=300)
 	WIRE_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/live/test_wire.py $(ARGS)

@@ -49,6 +49,29 @@ async def test_a_message_with_any_header_block_is_read_by_every_reader(nats_sett
         assert await bus.is_connected()
 
 
+async def test_headers_are_the_same_however_a_message_is_read(nats_settings: NatsSettings) -> None:
+    lines = [
+        "a: ä".encode(),
+        b"b: \xff",
+        b"c:  two words ",
+        b"d:=?utf-8?q?=C3=A4?=",
+        b"Status: 409",
+        b"e: 1",
+        b"e: 2",
+        b" f: g",
+    ]
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        await provision(bus.js, "test")
+        block = b"\r\n".join([b"NATS/1.0", *lines, b"", b""])
+        assert await publish_raw(nats_settings, [(b"events.a", block, b"{}")]) == []
+        found = [await bus.get("EVENTS", 1), await bus.first("events.a"), await bus.last("events.a")]
+        found += [it async for it in bus.read("events.>")]
+
+        headers = [{name.lower(): it.raw.headers[name] for name in it.raw.headers} for it in found if it is not None]
+        assert headers == [headers[0]] * 4
+        assert headers[0].items() >= {"a": "ä", "c": "two words", "status": "409"}.items()
+
+
 SUBJECTS = [b"events.\xff", b"events.a\x0bb", b"events.a\x0cb", b"events.\x1c\x85\xa0"]
 
 

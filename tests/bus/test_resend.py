@@ -52,8 +52,9 @@ class Rig:
             self.bus, make_dead_letter(message, "unknown_workflow", "none is called so", service="orchestrator")
         )
 
-    async def resend(self) -> list[tuple[int, str, str | None]]:
-        return [it async for it in resend_dead_letters(self.bus, Choice(), pause=0, dry_run=False)]
+    async def resend(self, *routes: dict[str, Any]) -> list[tuple[int, str, str | None]]:
+        today = [Route.model_validate(route) for route in routes]
+        return [it async for it in resend_dead_letters(self.bus, Choice(), today, pause=0, dry_run=False)]
 
     async def commands(self) -> list[StartWorkflow | SignalWorkflow]:
         found = [decode(message.raw) async for message in self.bus.read("commands.>")]
@@ -127,14 +128,40 @@ async def test_a_start_that_waited_waits_again(rig: Rig) -> None:
     assert StartWorkflow.model_validate_json(again.raw.body).workflow == "Greeting"
 
 
-async def test_a_command_whose_event_is_gone_stays_in_the_dlq(rig: Rig) -> None:
-    await rig.ingest(await rig.publish(), MISSPELT)
+async def test_a_command_whose_event_is_gone_is_sent_again_with_the_workflow_of_today(rig: Rig) -> None:
+    misspelt, mended = ({**route, "name": "greet"} for route in (MISSPELT, MENDED))
+    await rig.ingest(await rig.publish(b'{"name": "Ada"}'), misspelt)
     await rig.refuse(1)
     await rig.bus.delete("EVENTS", 1)
 
-    ((number, subject, against),) = await rig.resend()
+    assert await rig.resend(mended) == [(1, "commands.start.Greeting", None)]
 
-    assert (number, subject) == (1, "commands.start.Greetin")
+    first, second = await rig.commands()
+    assert second == first.model_copy(update={"workflow": "Greeting"})
+
+
+async def test_a_run_id_that_another_event_has_is_no_objection_since_the_template_may_be_mended(rig: Rig) -> None:
+    ledger = StartLedger(NatsKeyValue(rig.bus.js, BUCKET))
+    by_key = {"on": "placed", "start": "Greeting", "workflow_id": "g-{data.k}"}
+    for event in (b'{"k": 1}', b'{"k": 1, "n": 2}'):
+        await rig.ingest(await rig.publish(event), by_key)
+    first, _ = await rig.commands()
+    await ledger.claim(first)
+    await ledger.mark_started(first)
+    await rig.refuse(2)
+
+    assert await rig.resend() == [(1, "events.placed", None)]
+
+
+async def test_an_event_that_took_effect_is_not_sent_again(rig: Rig) -> None:
+    ledger = StartLedger(NatsKeyValue(rig.bus.js, BUCKET))
+    await rig.ingest(await rig.publish(), MENDED)
+    (started,) = await rig.commands()
+    await ledger.mark_started(started)
+    await rig.refuse(1)
+
+    ((_, _, against),) = await rig.resend()
+
     assert against is not None
-    assert "the event behind it" in against
-    assert len(await rig.resend()) == 1
+    assert "was started" in against
+    assert len(await rig.resend()) == 1, "it stays"

@@ -1,6 +1,6 @@
 """Two suites on one machine that want the same ports: both run, and each knows its own house.
 
-``PERDURE_ROUNDS=20`` starts them twenty times.
+``ROUNDS=20`` starts them twenty times.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.perdure_up import running, starting, wait_until_up
 from tests.support.ports import give_ports
 
 ROUNDS: Final = int(
-    os.environ.pop("PERDURE_ROUNDS", "1")
+    os.environ.pop("ROUNDS", "1")
 )  # taken away: `perdure` refuses variables that it does not know
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 

@@ -1,20 +1,21 @@
 """Finds, resends and drops dead letters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from perdure.bus import NatsBus, NatsKeyValue, RawMessage, decode
+from perdure.bus import NatsBus, NatsKeyValue, RawMessage, StoredMessage, decode
 from perdure.bus.events import PREFIX
 from perdure.bus.resend import resent
 from perdure.bus.views.event_runs import event_at, event_in, place_id
-from perdure.bus.views.start_ledger import BUCKET, StartLedger
+from perdure.bus.views.start_ledger import BUCKET, Claim, StartLedger
+from perdure.config.routes import Route
 from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
-from perdure.errors import NotFound
+from perdure.errors import InvalidMessage, NotFound
 from perdure.local.approver import login_name
 from perdure.values.short_code import run_word
 
@@ -24,10 +25,7 @@ _STREAM: Final = "DLQ"
 _COMMANDS: Final[TypeAdapter[StartWorkflow | SignalWorkflow]] = TypeAdapter(
     Annotated[StartWorkflow | SignalWorkflow, Field(discriminator="type")]
 )
-_GONE: Final = (
-    "the stream no longer has the message, or the event behind it; the audit record may, and `perdure dlq drop` ends "
-    "the matter"
-)
+_GONE: Final = "the stream no longer has the message; the audit record may, and `perdure dlq drop` ends the matter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class _Original:
     Attributes:
         raw: The message.
         place: Its place.
-        command: The command that was refused, if one was; ``raw`` is then its event, for today's routes to judge.
+        command: The command that was refused, if one was.
     """
 
     raw: RawMessage
@@ -79,18 +77,20 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
 
 
 async def resend_dead_letters(
-    bus: NatsBus, choice: Choice, *, pause: float, dry_run: bool
+    bus: NatsBus, choice: Choice, routes: Iterable[Route], *, pause: float, dry_run: bool
 ) -> AsyncIterator[tuple[int, str, str | None]]:
     """Resend and drop each dead letter, ``pause`` seconds apart.
 
-    A command is sent again as its event, so that today's routes judge it.
+    A command is sent again as its event, so that ingest's routes judge it. One of many events, one of 0.1 and one whose
+    event is gone are sent again as they are, with the workflow that their route starts by ``routes``.
 
     Yields:
         The number of a dead letter, the subject on which it goes, and why it was not resent, else None.
     """
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
+    workflows = {route.label: route.start for route in routes if route.start is not None}
     for place, dead_letter in (await find_dead_letters(bus, choice)).items():
-        original = await _original(bus, dead_letter)
+        original = await _original(bus, dead_letter, workflows)
         objection = _GONE if original is None else await _objection(original.command, ledger)
         if original is not None and objection is None and not dry_run:
             await bus.publish_raw(resent(original.raw, place=original.place, number=place))
@@ -123,7 +123,7 @@ def _settled(act: Literal["resent", "dropped"], place: int, dead_letter: DeadLet
     )
 
 
-async def _original(bus: NatsBus, dead_letter: DeadLetter) -> _Original | None:
+async def _original(bus: NatsBus, dead_letter: DeadLetter, workflows: Mapping[str, str]) -> _Original | None:
     """Return what to send again, or None if neither the dead letter nor the stream has it whole."""
     if dead_letter.body is not None and dead_letter.is_whole:
         raw = RawMessage(dead_letter.original_subject, dead_letter.body, dead_letter.headers)
@@ -132,19 +132,22 @@ async def _original(bus: NatsBus, dead_letter: DeadLetter) -> _Original | None:
     else:
         return None
     command = _command(raw)
-    if command is None or command.former is None:  # a batch is of many events, and 0.1 named events otherwise
-        return _Original(raw, dead_letter.place, command)
-    return await _event_of(bus, command)
+    if command is not None and command.former is not None:  # a batch is of many events, 0.1 named events otherwise
+        message = await _event_of(bus, command)
+        if message is not None:
+            return _Original(message.raw, place_id(message), command)
+    if isinstance(command, StartWorkflow) and command.route in workflows:
+        command = command.model_copy(update={"workflow": workflows[command.route]})
+        raw = replace(raw, subject=command.subject, body=command.model_dump_json().encode())
+    return _Original(raw, dead_letter.place, command)
 
 
-async def _event_of(bus: NatsBus, command: StartWorkflow | SignalWorkflow) -> _Original | None:
+async def _event_of(bus: NatsBus, command: StartWorkflow | SignalWorkflow) -> StoredMessage | None:
     """Return the event of a command, or None if its stream no longer has it."""
     named = command.event
     message = await event_at(bus, named.stream_sequence, f"{PREFIX}{named.type}")
     event = None if message is None else event_in(message)
-    if message is None or event is None or (event.id, event.source) != (named.id, named.source):
-        return None
-    return _Original(message.raw, place_id(message), command)
+    return message if event is not None and (event.id, event.source) == (named.id, named.source) else None
 
 
 def _command(raw: RawMessage) -> StartWorkflow | SignalWorkflow | None:
@@ -159,7 +162,10 @@ def _command(raw: RawMessage) -> StartWorkflow | SignalWorkflow | None:
 
 async def _objection(command: StartWorkflow | SignalWorkflow | None, ledger: StartLedger) -> str | None:
     """Return why a command must not be sent again, or its event: what took effect must not do so again."""
-    if command is None or not await ledger.has_started(command.claim):
-        return None
+    try:
+        if command is None or await ledger.look_up(command) is not Claim.DONE:
+            return None
+    except InvalidMessage as error:  # another event has the run: a mended route may give this one a run of its own
+        return None if error.reason == "run_exists" else error.detail
     did = "was started" if isinstance(command, StartWorkflow) else f"got its signal {command.signal}"
     return f"the run {command.workflow_id} {did}; `perdure runs show {run_word(command.workflow_id)}` shows its status"

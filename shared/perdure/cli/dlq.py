@@ -119,10 +119,11 @@ async def _found(choice: Choice) -> dict[int, DeadLetter]:
 
 async def _resend(choice: Choice, pause: float, *, dry_run: bool, as_json: bool) -> bool:
     from perdure.cli.dead_letters import resend_dead_letters
+    from perdure.config.loader import load_settings
 
-    refused = False
+    refused, routes = False, load_settings().routes
     async with open_bus() as bus:
-        async for number, subject, against in resend_dead_letters(bus, choice, pause=pause, dry_run=dry_run):
+        async for number, subject, against in resend_dead_letters(bus, choice, routes, pause=pause, dry_run=dry_run):
             refused |= against is not None
             goes = f"{'would go' if dry_run else 'went'} to {subject}"
             _report(

@@ -1,15 +1,17 @@
 """Converts nats-py's messages to those of the port."""
 
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import RawStreamMsg
 
 from perdure.bus.envelope import RawMessage
 from perdure.bus.port import StoredMessage
 
-__all__ = ["delivered_message", "found_message", "raw_message", "received_message"]
+__all__ = ["delivered_message", "found_message", "received_message"]
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,13 +41,14 @@ def _stored_at(message: Msg) -> datetime:
 
 
 def found_message(stream: str, found: RawStreamMsg) -> StoredMessage:
-    """Convert a message that was got from a stream without a consumer."""
-    return StoredMessage(raw_message(found), stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
+    """Convert a message that was got from a stream without a consumer.
 
-
-def raw_message(found: RawStreamMsg) -> RawMessage:
-    """Return subject, body and headers of a message that was got from a stream."""
-    return RawMessage(found.subject or "", found.data or b"", found.headers or {})
+    nats-py reads its headers as those of a mail, with objects for values that are not ASCII; here they are read as
+    those of a delivered message.
+    """
+    _, _, lines = b64decode(found.hdrs or b"").partition(b"\r\n")
+    raw = RawMessage(found.subject or "", found.data or b"", Client._parse_header_lines(lines))  # noqa: SLF001 (its own)
+    return StoredMessage(raw, stream, found.seq or 0, found.time or datetime.now(UTC), pending=0)
 
 
 def received_message(message: Msg) -> RawMessage:

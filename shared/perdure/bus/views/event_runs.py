@@ -10,7 +10,7 @@ from perdure.bus.event_mode import mode_by_headers
 from perdure.bus.events import PREFIX, read_event
 from perdure.bus.events import event_id as read_id
 from perdure.bus.port import Bus, StoredMessage
-from perdure.bus.views.newest import newest_headers, newest_messages
+from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import SEPARATOR, place_of
@@ -20,7 +20,8 @@ __all__ = ["event_at", "event_in", "find_event", "place_id", "run_tokens", "runs
 _ALL_RUNS: Final = "progress.*.*"
 _SEPARATOR: Final = re.escape(to_token(SEPARATOR))
 _PLACE: Final = re.compile(r"EVENTS\.(\d{1,19})(\.\d+)?", re.ASCII)
-_BODIES: Final = 2_000  # events
+_BODIES: Final = 500  # events
+_BODY_BYTES: Final = 16 * 1024 * 1024
 
 
 async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
@@ -56,8 +57,8 @@ async def find_event(
             names the event that has this place now.
         type_: Only events of this type.
         source: Only events of this CloudEvents source.
-        most: How many events to search at most, the newest first; 10,000 take about half a second. An id that stands
-            in a body, which no header says, is found in the newest 2,000.
+        most: How many events to search at most, the newest first; 10,000 take about half a second. Of those whose
+            id may stand in the body, the newest 500 are read, and at most 16 MiB.
 
     Raises:
         Unavailable: NATS does not answer.
@@ -65,17 +66,19 @@ async def find_event(
     subject = f"{PREFIX}{type_ or '>'}"
     if found := await _at_place(bus, event_id, subject):
         return found
-    searched, some_bare = 0, False
+    searched, bodies, left = 0, _BODIES, _BODY_BYTES
     async with aclosing(newest_headers(bus, subject)) as messages:
         async for message in messages:
-            if _may_be(message, event_id, source):
+            named = _is_named(message, event_id, source)
+            if named or (named is None and bodies > 0 and left > 0):
                 whole = await event_at(bus, message.sequence, message.raw.subject)
                 if whole is not None and _is(whole, event_id, source):
                     return whole
-            searched, some_bare = searched + 1, some_bare or mode_by_headers(message.raw) == "bare"
+                bodies, left = bodies - 1, left - (0 if whole is None else len(whole.raw.body))
+            searched += 1
             if searched == most:
                 break
-    return await _by_body(bus, event_id, subject, source, most=min(most, _BODIES)) if some_bare else None
+    return None
 
 
 async def event_at(bus: Bus, sequence: int, subject: str) -> StoredMessage | None:
@@ -105,34 +108,21 @@ async def _at_place(bus: Bus, event_id: str, subject: str) -> StoredMessage | No
     return found if found is not None and event_id in {place[0] if not place[2] else "", place_id(found)} else None
 
 
-async def _by_body(bus: Bus, event_id: str, subject: str, source: str | None, *, most: int) -> StoredMessage | None:
-    """Return the newest event whose id stands in its body although no header says so."""
-    searched = 0
-    async with aclosing(newest_messages(bus, subject)) as messages:
-        async for message in messages:
-            if mode_by_headers(message.raw) == "bare" and _is(message, event_id, source):
-                return message
-            searched += 1
-            if searched == most:
-                break
-    return None
-
-
-def _may_be(message: StoredMessage, event_id: str, source: str | None) -> bool:
-    """Return whether a message, read without its body, may be this event by its headers."""
+def _is_named(message: StoredMessage, event_id: str, source: str | None) -> bool | None:
+    """Return whether the headers of a message name this event; None if its id may stand in its body."""
     headers = message.raw.headers
     match mode_by_headers(message.raw):
-        case "structured":  # the id is in the body
-            return True
         case "binary":
             try:
                 return attribute(headers, "id") == event_id and source in {None, attribute(headers, "source")}
             except InvalidMessage:  # it is nobody's event, and must not hide those of others
                 return False
-        case "bare":
-            return header(headers, MESSAGE_ID) == event_id
+        case "bare" if header(headers, MESSAGE_ID) == event_id:
+            return True
         case "batch":
             return False
+        case _:
+            return None
 
 
 def _is(message: StoredMessage, event_id: str, source: str | None) -> bool:

@@ -5,11 +5,10 @@ from typing import Final
 
 from perdure.bus.port import Bus, StoredMessage
 
-__all__ = ["newest_headers", "newest_messages"]
+__all__ = ["newest_headers"]
 
 _FIRST_WINDOW: Final = 256  # sequences
 _LARGEST_WINDOW: Final = 8_192
-_WITH_BODIES: Final = 64  # sequences; a body may be as large as NATS takes
 
 
 async def newest_headers(bus: Bus, subject: str, *, before: int | None = None) -> AsyncGenerator[StoredMessage]:
@@ -20,27 +19,14 @@ async def newest_headers(bus: Bus, subject: str, *, before: int | None = None) -
         subject: A subject or pattern of one stream.
         before: Only messages with a lower sequence than this.
     """
-    async for message in _newest(bus, subject, before, sizes=(_FIRST_WINDOW, _LARGEST_WINDOW), bodies=False):
-        yield message
-
-
-async def newest_messages(bus: Bus, subject: str) -> AsyncGenerator[StoredMessage]:
-    """Yield the matching messages of one stream with their bodies, newest first."""
-    async for message in _newest(bus, subject, None, sizes=(_WITH_BODIES, _WITH_BODIES), bodies=True):
-        yield message
-
-
-async def _newest(
-    bus: Bus, subject: str, before: int | None, *, sizes: tuple[int, int], bodies: bool
-) -> AsyncGenerator[StoredMessage]:
     oldest, newest = await bus.first(subject), await bus.last(subject)
     if oldest is None or newest is None:
         return
     high = newest.sequence if before is None else min(newest.sequence, before - 1)
-    size, largest = sizes
+    size = _FIRST_WINDOW
     while high >= oldest.sequence:
         low = max(high - size + 1, oldest.sequence)
-        window = [message async for message in bus.read_range(subject, first=low, last=high, bodies=bodies)]
+        window = [message async for message in bus.read_range(subject, first=low, last=high, bodies=False)]
         for message in reversed(window):
             yield message
-        high, size = low - 1, min(2 * size, largest)
+        high, size = low - 1, min(2 * size, _LARGEST_WINDOW)
