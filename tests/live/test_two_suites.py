@@ -18,9 +18,7 @@ from tests.support.command_line import perdure, printed, published_run
 from tests.support.perdure_up import running, starting, wait_until_up
 from tests.support.ports import give_ports
 
-ROUNDS: Final = int(
-    os.environ.pop("ROUNDS", "1")
-)  # taken away: `perdure` refuses variables that it does not know
+ROUNDS: Final = int(os.environ.pop("ROUNDS", "1"))  # taken away: `perdure` refuses variables that it does not know
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
 
