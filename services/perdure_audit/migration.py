@@ -19,28 +19,37 @@ _COPY: Final = (
 
 
 def create_or_migrate(connection: Connection) -> None:
-    """Create the table if there is none; in one of 0.1, replace the key. Rows and their positions stay as they are."""
+    """Create the table if there is none; in one of 0.1, replace the key. Rows and their positions stay as they are.
+
+    Nothing is locked where the key is today's: others read and write meanwhile.
+    """
+    if _constraint_of_0_1(connection) is None:
+        metadata.create_all(connection)
+        return
+    _lock(connection)
     former = _constraint_of_0_1(connection)
     if former is None:
-        metadata.create_all(connection)
-    elif connection.dialect.name == "postgresql":
+        return  # another process replaced it meanwhile
+    if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f'ALTER TABLE records DROP CONSTRAINT "{former}", ADD UNIQUE ({", ".join(KEY)})')
     else:
         _copy(connection)
 
 
 def _constraint_of_0_1(connection: Connection) -> str | None:
-    """Return the name of the key of 0.1 while no other process can change it; empty if it has no name."""
+    """Return the name of the key of 0.1, empty if it has no name; None if there is no such key."""
     found = inspect(connection)
     if not found.has_table(records.name):
         return None
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
-        found = inspect(connection)
-    else:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     constraints = found.get_unique_constraints(records.name)
     return next((it["name"] or "" for it in constraints if tuple(it["column_names"]) == _KEY_OF_0_1), None)
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _copy(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from perdure.bus.topology import matches
 from perdure.bus.views.event_runs import event_in
 from perdure.contracts import DeadLetter, Reason, RouteVerdict
 from perdure.errors import InvalidMessage
-from perdure_ingest.admission import Admission, decide
+from perdure_ingest.admission import Admission, Admitted, decide
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.reception import receive
@@ -81,7 +81,7 @@ class Acceptance:
     async def _submit(self, admission: Admission) -> tuple[dict[str, Placement], InvalidMessage | None]:
         """Submit the commands of an event; returns what became of each by route, and why the event is refused."""
         placements: dict[str, Placement] = {}
-        refusal = admission.refusal
+        refusal = admission.refusal or self._problem(admission.admitted)
         for admitted in sorted(admission.admitted, key=self._queues.may_refuse, reverse=True):
             if refusal is not None:
                 placements[admitted.evaluation.route] = Placement(refusal=refusal)
@@ -92,6 +92,15 @@ class Acceptance:
                 refusal = error
                 placements[admitted.evaluation.route] = Placement(refusal=error)
         return placements, refusal
+
+    def _problem(self, admitted: Sequence[Admitted]) -> InvalidMessage | None:
+        """Return why NATS does not take one of several commands, so that none is stored; one alone needs no check."""
+        try:
+            for one in admitted if len(admitted) > 1 else ():
+                self._queues.check(one)
+        except InvalidMessage as error:
+            return error
+        return None
 
     def _all_refuse(self, message: StoredMessage, error: InvalidMessage) -> list[RouteVerdict]:
         """Return the verdicts on an event that no route takes: of each that names the type of its subject."""

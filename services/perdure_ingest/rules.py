@@ -19,6 +19,7 @@ from perdure_ingest.expressions import Expression
 from perdure_ingest.instants import read_instant
 from perdure_ingest.plain_text import plain_text
 from perdure_ingest.schemas import load_check
+from perdure_ingest.shared_run_ids import shared_run_ids
 from perdure_ingest.templates import Template
 from perdure_ingest.variables import Arrival, EventVariables
 
@@ -197,14 +198,16 @@ def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:
     """Compile all routes.
 
     Raises:
-        InvalidConfiguration: A part of one is wrong, or two routes share a name: their workflow ids would collide. The
-            sentence names the line of the configuration file.
+        InvalidConfiguration: A part of one is wrong, or two routes share a name or the ids of their runs: only one of
+            them would start a run. The sentence names the line of the configuration file.
     """
     rules: list[Rule] = []
     for number in range(len(routes)):
         compiled = compile_rule(routes, number)
         if isinstance(compiled, Problem):
             raise InvalidConfiguration(compiled)
+        if problem := next((it for it in shared_run_ids(routes, number) if not it.is_warning), None):
+            raise InvalidConfiguration(problem)
         rules.append(compiled)
     return tuple(rules)
 

@@ -114,7 +114,7 @@ class Bridge:
             return
         if command.workflow is None:
             await self._signal(
-                command.workflow_id, command.signal, command.argument, message, request_id=command.message_id
+                command.workflow_id, command.signal, command.argument, message, request_id=command.request_id
             )
         else:
             await self._signal_with_start(command, command.workflow, claim)
@@ -124,7 +124,7 @@ class Bridge:
         self._expect_workflow(workflow, command.input, command.options.task_queue)
         try:
             if claim is Claim.TRIED and await self._runs.was_signalled(
-                command.workflow_id, request_id=command.message_id
+                command.workflow_id, request_id=command.request_id
             ):
                 return  # the run may have ended since: it must not start again
             await self._runs.signal_with_start(command, workflow)

@@ -99,7 +99,7 @@ class RunClient:
             signal_name=command.signal,
             signal_input=await self._encoded(command.argument),
             identity=self._client.identity,
-            request_id=command.message_id,
+            request_id=command.request_id,
             memo=Memo(fields={EVENT_MEMO: (await self._encoded(command.event.id)).payloads[0]}),
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
             workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,

@@ -6,6 +6,7 @@ from typing import Any
 
 from perdure.bus import decode
 from perdure.bus.dead_letter import make_dead_letter
+from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow
 
 
@@ -132,3 +133,13 @@ async def test_waiting_starts_of_a_route_without_flow_control_are_released_at_on
         await here.expect("first0", "then0", "then1", "first2")
         assert await here.bus.count_by_subject("waiting.>") == {}
         assert await here.bus.count_by_subject("latest.>") == {}
+
+
+async def test_the_run_of_a_batch_is_not_claimed_by_an_event_of_any_id(open_ingest: Any) -> None:
+    async with open_ingest(flow={"batch": {"size": 3, "within": "1m"}}) as here:
+        for event_id in ("a", "batch-a", "a~batch"):
+            await here.publish({}, event_id)
+        await here.expect("a")
+        (start,) = await here.started()
+
+        assert await StartLedger(here.starts).claim(start) is Claim.NEW

@@ -37,6 +37,11 @@ async def claim_as_0_1(entries: KeyValue, key: str, *, started: bool, id_: str =
     await entries.put(key, json.dumps(entry).encode())
 
 
+def as_0_1_made_it(it: StartWorkflow | SignalWorkflow) -> StartWorkflow | SignalWorkflow:
+    assert it.former is not None
+    return it.as_formerly(it.former)
+
+
 @pytest.fixture
 def entries() -> KeyValue:
     return MemoryKeyValue()
@@ -71,6 +76,24 @@ async def test_two_sources_that_meet_in_one_workflow_id_are_both_named(entries: 
     assert refused.value.reason == "run_exists"
 
 
+async def test_two_routes_that_meet_in_one_workflow_id_are_both_named(entries: KeyValue) -> None:
+    ledger = StartLedger(entries)
+    await ledger.mark_started(command(NAMED))
+
+    with pytest.raises(InvalidMessage, match=r"Route Order starts the run order-1 .*: give route Bill ") as refused:
+        await ledger.claim(await ledger.as_claimed(command(NAMED | {"start": "Bill"})))
+
+    assert refused.value.reason == "run_exists"
+
+
+@pytest.mark.parametrize(("name", "event_id"), [("signal.X", "7"), ("signal", "X~7")])
+async def test_no_start_has_the_claim_of_a_signal(entries: KeyValue, name: str, event_id: str) -> None:
+    ledger = StartLedger(entries)
+    await ledger.claim(command(SIGNALS | {"name": "X"}))
+
+    assert await ledger.claim(command(STARTS | {"name": name}, id=event_id)) is Claim.NEW
+
+
 async def test_the_same_id_with_other_data_is_refused(entries: KeyValue) -> None:
     ledger = StartLedger(entries)
     await ledger.claim(command(STARTS))
@@ -103,6 +126,32 @@ async def test_what_0_1_began_goes_on_under_its_id(entries: KeyValue, route: dic
 
     assert (it.claim, claim) == (key, Claim.TRIED)
     assert await ledger.look_up(await ledger.as_claimed(command(route))) is Claim.DONE
+
+
+@pytest.mark.parametrize("route", [STARTS, NAMED, SIGNALS])
+async def test_a_command_that_0_1_publishes_late_does_not_take_effect_again(
+    entries: KeyValue, route: dict[str, Any]
+) -> None:
+    ledger, today = StartLedger(entries), command(route)
+    late = as_0_1_made_it(today)
+    await ledger.claim(today)
+
+    it = await ledger.as_claimed(late)
+    claim = await ledger.claim(it)
+    await ledger.mark_started(it)
+
+    assert (it.claim, it.workflow_id, claim) == (today.claim, today.workflow_id, Claim.TRIED)
+    assert await ledger.claim(await ledger.as_claimed(late)) is Claim.DONE
+    assert await ledger.claim(await ledger.as_claimed(today)) is Claim.DONE
+
+
+@pytest.mark.parametrize("route", [STARTS, SIGNALS])
+async def test_a_late_command_of_0_1_for_another_event_takes_effect(entries: KeyValue, route: dict[str, Any]) -> None:
+    ledger = StartLedger(entries)
+    await ledger.mark_started(command(route))
+
+    for other in (command(route, source="/shop/b"), command(route, id="8")):
+        assert await ledger.claim(await ledger.as_claimed(as_0_1_made_it(other))) is Claim.NEW
 
 
 async def test_a_claim_of_0_1_for_other_data_is_that_of_another_event(entries: KeyValue) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, decode
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, connect, decode
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import header_value
+from perdure.bus.jetstream.provision import provision
 from perdure.bus.settlement import settle
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.run_lookup import DeadLettered, find_run
@@ -16,7 +17,7 @@ from perdure.bus.views.start_ledger import StartLedger
 from perdure.cli.published_text import outcome_lines
 from perdure.client.outcomes import result_in
 from perdure.config.routes import Route
-from perdure.config.settings import Settings
+from perdure.config.settings import NatsSettings, Settings
 from perdure.contracts import DeadLetter, EventVerdict, SignalWorkflow, StartWorkflow, verdict_subject
 from perdure.errors import PerdureError, Unavailable
 from tests.support.deliveries import Delivered
@@ -129,6 +130,22 @@ async def test_one_route_that_refuses_is_one_dead_letter_no_run_and_a_verdict_fo
     assert (await shop.count(StartWorkflow), await shop.count(DeadLetter)) == (0, 1)
 
 
+@pytest.mark.parametrize("flow", [None, {"max_open": 1}, {"batch": {"size": 2, "within": "1h"}}])
+async def test_one_command_that_nats_does_not_take_is_one_dead_letter_and_no_run(
+    nats_settings: NatsSettings, flow: dict[str, Any] | None
+) -> None:
+    five_times = {"on": TYPE, "start": "Big", "input": dict.fromkeys("abcde", "data")}
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await provision(bus.js, "test")
+        shop = Shop(bus, ORDER | ({} if flow is None else {"flow": flow}), five_times)
+
+        assert await shop.publish({"text": "x" * 240_000}) == ["term"]
+
+        waiting = [*await bus.count_by_subject("waiting.>")]
+        assert (await shop.count(StartWorkflow), waiting, await shop.count(DeadLetter)) == (0, [], 1)
+        assert [(it["verdict"], it["reason"]) for it in await shop.judged()] == [("refused", "too_large")] * 2
+
+
 @pytest.mark.parametrize(("body", "reason"), [(b"{", "not_json"), (b"\xff", "not_utf8")])
 async def test_an_event_that_cannot_be_read_is_refused_by_each_route_of_its_subject(body: bytes, reason: str) -> None:
     shop = Shop(MemoryBus(), ORDER, BIG)
@@ -182,6 +199,15 @@ async def test_long_after_the_first_the_ledger_knows_the_duplicate_and_the_refus
 
     assert (same["verdict"], same["other"]["stream_sequence"]) == ("duplicate_of", 1)
     assert (changed["verdict"], changed["reason"]) == ("refused", "duplicate_id")
+
+
+async def test_the_commands_of_two_routes_that_meet_in_one_workflow_id_are_both_stored(bus: Bus) -> None:
+    meeting = {"on": TYPE, "workflow_id": "order-{id}"}
+    shop = Shop(bus, {**meeting, "start": "A", "when": "true"}, {**meeting, "start": "B", "when": "data.total > 0"})
+
+    await shop.publish({"total": 1})
+
+    assert await shop.count(StartWorkflow) == 2
 
 
 async def test_a_signal_of_the_same_event_is_a_duplicate_too() -> None:

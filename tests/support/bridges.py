@@ -55,14 +55,14 @@ class Cart:
         self._items.append(item["word"])
 
 
-def signal_command(event_id: str, word: str, cart: str = "cart") -> StoredMessage:
+def signal_command(event_id: str, word: str, cart: str = "cart", resend: int | None = None) -> StoredMessage:
     """Return a command that adds a word to a cart, whose run it starts if none is open."""
     return replace(
         start_command(event_id),
         raw=encode(
             SignalWorkflow(
                 route="Cart-add",
-                event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1),
+                event=EventReference(id=event_id, type="word.sent", source="test", stream_sequence=1, resend=resend),
                 workflow_id=cart,
                 digest=(word.encode().hex() * 64)[:64],
                 signal="add",

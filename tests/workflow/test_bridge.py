@@ -179,24 +179,26 @@ async def test_a_signal_starts_its_run_where_none_is_open_and_counts_once(enviro
     assert (first, second) == (["a", "b", "all"], ["all"])
 
 
+@pytest.mark.parametrize("resend", [None, 1])
 async def test_a_signal_that_ended_its_run_starts_no_other_run_if_the_bridge_dies_before_recording_it(
-    environment: WorkflowEnvironment,
+    environment: WorkflowEnvironment, resend: int | None
 ) -> None:
     async with open_scripted_worker(environment, Cart) as worker:
         for number in itertools.count(1):
-            entries, fuse, cart = MemoryKeyValue(), Fuse(number), f"cart-{number}"
+            entries, fuse, cart = MemoryKeyValue(), Fuse(number), f"cart-{number}-{resend}"
             run, event = environment.client.get_workflow_handle(cart), signal_command(f"d{number}", "all", cart)
             try:
                 await new_bridge(worker, Fused(environment.client, fuse), Fused(entries, fuse)).command(event)
             except Killed:
                 before = await ended(environment, cart)
-                await new_bridge(worker, environment.client, entries).command(event)
+                again = signal_command(f"d{number}", "all", cart, resend)
+                await new_bridge(worker, environment.client, entries).command(again)
                 after = await ended(environment, cart)
                 assert before in {None, after}
             assert await run.result() == ["all"]
             if fuse.left > 0:
                 break
-    assert number == 7, "a claim, a signal and an entry, each with a spark before and after"
+    assert number == 9, "a look, a claim, a signal and an entry, each with a spark before and after"
 
 
 async def ended(environment: WorkflowEnvironment, cart: str) -> str | None:

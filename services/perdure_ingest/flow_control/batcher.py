@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.config.flow_control import Batch
 from perdure.contracts import StartWorkflow
-from perdure.values.run_id import default_run_id, former_run_id
+from perdure.values.run_id import SEPARATOR, default_run_id, fit_run_id, former_run_id
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
 from perdure_ingest.identity import json_digest
 from perdure_ingest.verdict_log import VerdictLog
@@ -141,8 +141,10 @@ def merge_starts(starts: Sequence[StartWorkflow]) -> StartWorkflow:
 
 
 def _batch_id(first: StartWorkflow) -> str:
-    """Return the id of a batch's run: that of 0.1 if 0.1 stored its first member, and so perhaps started it."""
-    name = f"batch-{first.event.id}"
+    """Return the id of a batch's run: that of 0.1 if 0.1 stored its first member, and so perhaps started it.
+
+    No event's own id ends so: one with two ``~`` ends with a mark.
+    """
     if first.former is None:
-        return former_run_id(first.route, name)
-    return default_run_id(first.route, name, first.event.source)
+        return former_run_id(first.route, f"batch-{first.event.id}")
+    return fit_run_id(f"{default_run_id(first.route, first.event.id, first.event.source)}{SEPARATOR}batch")

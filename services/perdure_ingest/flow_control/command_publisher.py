@@ -9,11 +9,16 @@ from perdure.contracts import OtherEvent, SignalWorkflow, StartWorkflow, fit_eve
 from perdure.errors import InvalidMessage
 from perdure_ingest.flow_control.placement import AS_PLANNED, Placement
 
-__all__ = ["publish_command", "refused_or_repeated"]
+__all__ = ["check_command", "publish_command", "refused_or_repeated"]
 
 _SOURCE: Final = "perdure/ingest"
 
 Command = StartWorkflow | SignalWorkflow
+
+
+def check_command(bus: Bus, command: Command) -> None:
+    """Check whether NATS takes a command, without publishing it; raises ``InvalidMessage`` if it does not."""
+    bus.check_publishable(encode(command, source=_SOURCE))
 
 
 async def publish_command(bus: Bus, ledger: StartLedger, command: Command, *, reports: bool) -> Placement:

@@ -9,10 +9,11 @@ from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.flow_control import Batch, FlowControl
 from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
 from perdure_ingest.admission import Admitted
 from perdure_ingest.flow_control.batcher import Batcher
-from perdure_ingest.flow_control.command_publisher import publish_command
+from perdure_ingest.flow_control.command_publisher import check_command, publish_command
 from perdure_ingest.flow_control.endings import dead_lettered_start
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.releaser import Releaser
@@ -54,6 +55,17 @@ class RouteQueues:
             reports = self._verdicts.reports(admitted.evaluation.route)
             return await publish_command(self._bus, self._ledger, admitted.command, reports=reports)
         return await queue.enqueue(admitted.command, admitted.evaluation.key)
+
+    def check(self, admitted: Admitted) -> None:
+        """Check whether NATS takes a command, and submit nothing.
+
+        Raises:
+            InvalidMessage: It takes no such message.
+        """
+        try:
+            check_command(self._bus, admitted.command)
+        except InvalidMessage as error:
+            raise InvalidMessage(error.reason, f"Route {admitted.evaluation.route}: {error.detail}") from error
 
     def may_refuse(self, admitted: Admitted) -> bool:
         """Return whether submitting a command may refuse its event: what may is submitted before what may not."""

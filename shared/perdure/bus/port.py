@@ -47,6 +47,13 @@ class StoredMessage:
 class Bus(Protocol):
     """Publishes messages to durable streams, and reads them."""
 
+    def check_publishable(self, raw: RawMessage) -> None:
+        """Check a message without publishing it.
+
+        Raises:
+            InvalidMessage: As in ``publish_raw``.
+        """
+
     async def publish(self, message: Message) -> int:
         """Publish a message; returns its sequence once the stream has stored it.
 

@@ -196,6 +196,17 @@ def stream_of(subject: str) -> Stream:
     return next(stream for stream in (STREAMS | QUEUES).values() if stream.stores(subject))
 
 
+def overlap(pattern: str, other: str) -> bool:
+    """Return whether some subject matches both NATS patterns."""
+    ones, others = pattern.split("."), other.split(".")
+    for one, another in zip(ones, others, strict=False):
+        if ">" in {one, another}:
+            return True
+        if one != another and "*" not in {one, another}:
+            return False
+    return len(ones) == len(others)
+
+
 def matches(pattern: str, subject: str) -> bool:
     """Return whether a subject matches a NATS pattern: ``*`` is one token, a last ``>`` is one or more."""
     wanted, tokens = pattern.split("."), subject.split(".")

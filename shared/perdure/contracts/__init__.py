@@ -15,16 +15,15 @@ from perdure.contracts.approvals import (
 from perdure.contracts.commands import (
     CancelWorkflow,
     EventReference,
-    FormerClaim,
     RunOptions,
     SignalWorkflow,
     StartWorkflow,
-    former_signal_claim,
 )
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.contracts.events import Event
+from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
 from perdure.contracts.policy import Escalation, Policy, Vote

@@ -5,18 +5,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
 
+from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
-from perdure.values.run_id import default_run_id
+from perdure.values.run_id import SEPARATOR, default_run_id, former_run_id
 
 __all__ = [
     "CancelWorkflow",
     "EventReference",
-    "FormerClaim",
     "RunOptions",
     "SignalWorkflow",
     "StartWorkflow",
-    "former_signal_claim",
 ]
 
 
@@ -47,25 +46,6 @@ class EventReference(BaseModel):
     def again(self) -> str:
         """What an id of a message has more if the event was sent again: JetStream knows the id of the first one."""
         return "" if self.resend is None else f".{self.resend}"
-
-
-class FormerClaim(BaseModel):
-    """How 0.1 claimed the command of the same event in the start ledger, which keeps its claims.
-
-    Attributes:
-        claim: The key.
-        event_id: The event's id then.
-        digest: SHA-256 of that id, the type and the data. 0.1 knew no source: an event that differs in its source only
-            counts as the same.
-        since: A claim of before (UTC) is that of another event: 0.1 knew events without an id by their sequence alone.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    claim: str
-    event_id: str
-    digest: Sha256
-    since: Instant | None = None
 
 
 class RunOptions(BaseModel):
@@ -133,8 +113,12 @@ class StartWorkflow(Message):
 
     @property
     def message_id(self) -> str:
-        """One for each run and content: another event of the same id is refused, not deduplicated."""
-        return f"start.{self.workflow_id}.{self.digest[:16]}{self.event.again}"
+        """One for each route, run and content: what another route or event starts is refused, not deduplicated.
+
+        0.1 left the route out, as a batch does, whose run id has it.
+        """
+        route = "" if self.former is None else f"{self.route}{SEPARATOR}"
+        return f"start.{route}{self.workflow_id}.{self.digest[:16]}{self.event.again}"
 
     @property
     def claim(self) -> str:
@@ -144,6 +128,14 @@ class StartWorkflow(Message):
     def as_formerly(self, former: FormerClaim) -> Self:
         """Return the command as 0.1 made it."""
         return self.model_copy(update={**_formerly(self.event, former), "workflow_id": former.claim})
+
+    def as_today(self) -> Self:
+        """Return a command of 0.1 as it is made today, but for its digest, which leaves the source out."""
+        former = FormerClaim(claim=self.claim, event_id=self.event.id, digest=self.digest)
+        if self.workflow_id != former_run_id(self.route, self.event.id):
+            return self.model_copy(update={"former": former})
+        today = default_run_id(self.route, self.event.id, self.event.source)
+        return self.model_copy(update={"former": former, "workflow_id": today})
 
 
 class SignalWorkflow(Message):
@@ -187,18 +179,28 @@ class SignalWorkflow(Message):
     @property
     def message_id(self) -> str:
         """One for each route, event and content."""
-        return f"{self.claim}.{self.digest[:16]}{self.event.again}"
+        return f"{self.request_id}{self.event.again}"
+
+    @property
+    def request_id(self) -> str:
+        """By which Temporal knows the signal: an event that is sent again is no second signal."""
+        return f"{self.claim}.{self.digest[:16]}"
 
     @property
     def claim(self) -> str:
-        """Its key in the start ledger."""
+        """Its key in the start ledger; no run's id begins as it does."""
         if self.former is None:
             return former_signal_claim(self.route, self.event.id)
-        return f"signal.{default_run_id(self.route, self.event.id, self.event.source)}"
+        return f"{SEPARATOR}signal{SEPARATOR}{default_run_id(self.route, self.event.id, self.event.source)}"
 
     def as_formerly(self, former: FormerClaim) -> Self:
         """Return the command as 0.1 made it."""
         return self.model_copy(update=_formerly(self.event, former))
+
+    def as_today(self) -> Self:
+        """Return a command of 0.1 as it is made today, but for its digest, which leaves the source out."""
+        former = FormerClaim(claim=self.claim, event_id=self.event.id, digest=self.digest)
+        return self.model_copy(update={"former": former})
 
 
 class CancelWorkflow(Message):
@@ -226,11 +228,6 @@ class CancelWorkflow(Message):
     def message_id(self) -> str:
         """One for each run and successor."""
         return f"cancel.{self.workflow_id}.{self.instead or self.run_id}"
-
-
-def former_signal_claim(route: str, event_id: str) -> str:
-    """Return the key in the start ledger that 0.1 gave the signal of a route for an event."""
-    return f"signal.{route}-{event_id}"
 
 
 def _formerly(event: EventReference, former: FormerClaim) -> dict[str, Any]:

@@ -137,6 +137,17 @@ async def test_a_database_of_0_1_opens_with_its_rows_and_positions(tmp_path: Pat
     ]
 
 
+async def test_a_store_opens_while_others_write_if_there_is_nothing_to_migrate(tmp_path: Path) -> None:
+    async with open_store(Settings(state=tmp_path)) as store:
+        await store.add([stored(1, "decisions.Order-1")])
+        [file] = tmp_path.rglob("*.db")
+        with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+
+            async with open_store(Settings(state=tmp_path)) as other:
+                assert await other.count() == 1
+
+
 async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:
     """Once rows are chained, this fails: then `deploy/threat-model.md` has a sentence less."""
     async with open_store(Settings(state=tmp_path)) as store:

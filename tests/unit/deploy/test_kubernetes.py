@@ -57,6 +57,12 @@ def test_every_selector_finds_its_pods() -> None:
         assert any(service["spec"]["selector"].items() <= labels for labels in pods)
 
 
+def test_no_two_releases_of_ingest_run_at_once() -> None:
+    (ingest,) = [manifest for manifest, _, _ in workloads() if manifest["metadata"]["name"] == "perdure-ingest"]
+
+    assert ingest["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_kubernetes_runs_each_service_and_the_orchestrator_in_two_roles() -> None:
     commands = [container["command"] for _, _, container in workloads()]
 

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from perdure.config.loader import load_settings
+from perdure.config.problem import InvalidConfiguration
 from perdure_ingest.check import find_problems
+from perdure_ingest.rules import compile_rules
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,37 @@ def test_each_wrong_route_is_a_problem_at_its_line(
 
     assert str(first).startswith(f"perdure.yaml:3: route A: {problem}")
     assert str(second).startswith("perdure.yaml:4: two routes are called A")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "warning"),
+    [
+        ("on: orders.placed", "on: orders.placed", False),
+        ("on: orders.*", "on: '*.placed', when: data.big", False),
+        ("on: orders.placed, when: data.big", "on: orders.>, when: data.big", False),
+        ("on: orders.placed, when: data.big", "on: orders.placed, when: '!data.big'", True),
+        ("on: orders.placed", "on: orders.cancelled", None),
+        ("on: orders", "on: orders.>", None),
+    ],
+)
+def test_two_routes_that_start_one_run_are_a_problem_unless_no_event_or_condition_takes_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, warning: bool | None
+) -> None:
+    (tmp_path / "perdure.yaml").write_text(
+        f"routes:\n  - {{{first}, start: A, workflow_id: 'order-{{id}}'}}\n"
+        f"  - {{{second}, start: B, workflow_id: 'order-{{ id }}'}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+
+    problems = list(find_problems(settings))
+
+    assert [it.is_warning for it in problems] == ([] if warning is None else [warning])
+    assert all(
+        "perdure.yaml:3: route B: `workflow_id: order-{ id }` is also that of route A." in str(it) for it in problems
+    )
+    if warning is False:
+        with pytest.raises(InvalidConfiguration, match="is also that of route A"):
+            compile_rules(settings.routes)
+    else:
+        assert len(compile_rules(settings.routes)) == 2

@@ -63,6 +63,10 @@ class NatsBus:
         """Text of the last error, if the server denied the credentials or a subject; else None."""
         return refusal(self._client.last_error)
 
+    def check_publishable(self, raw: RawMessage) -> None:
+        """Check a message without publishing it; see ``Bus.check_publishable``."""
+        check_publishable(raw, max_bytes=self._client.max_payload)
+
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
         return await self.publish_raw(encode(message, source=self._source))
@@ -73,7 +77,7 @@ class NatsBus:
 
     async def store(self, raw: RawMessage) -> Storage:
         """Publish bytes and return the server's ack; see ``Bus.store``."""
-        check_publishable(raw, max_bytes=self._client.max_payload)
+        self.check_publishable(raw)
         try:
             return await self._store(raw, {})
         except (NatsError, OSError) as error:
@@ -81,7 +85,7 @@ class NatsBus:
 
     async def store_after(self, raw: RawMessage, *, last: int) -> Storage | None:
         """Publish bytes if the newest message of their subject is this one; see ``Bus.store_after``."""
-        check_publishable(raw, max_bytes=self._client.max_payload)
+        self.check_publishable(raw)
         try:
             return await self._store(raw, {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(last)})
         except (NatsError, OSError) as error:

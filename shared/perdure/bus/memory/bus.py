@@ -47,6 +47,10 @@ class MemoryBus:
                     found.append(decode(message.raw))
         return found
 
+    def check_publishable(self, raw: RawMessage) -> None:
+        """Check a message without publishing it; see ``Bus.check_publishable``."""
+        check_publishable(raw)
+
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
         return await self.publish_raw(encode(message, source=self._source))
@@ -57,7 +61,7 @@ class MemoryBus:
 
     async def store(self, raw: RawMessage) -> Storage:
         """Store the bytes; see ``Bus.store``."""
-        check_publishable(raw)
+        self.check_publishable(raw)
         stream = stream_of(raw.subject).name
         message_id = raw.headers.get(MESSAGE_ID)
         if message_id is not None and (stream, message_id) in self._sequences:

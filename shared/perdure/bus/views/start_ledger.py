@@ -34,10 +34,11 @@ class Claim(Enum):
 
 
 class _Entry(BaseModel):
-    """A claim; without a source it is one of 0.1, or of a batch."""
+    """A claim; without a source it is one of 0.1, or of a batch, and without a route one of 0.1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    route: str | None = None
     event_id: str
     source: str | None = None
     digest: Sha256
@@ -52,14 +53,16 @@ class StartLedger:
         self._entries = entries
 
     async def as_claimed(self, command: AnyCommand) -> AnyCommand:
-        """Return the command as 0.1 made it if 0.1 claimed it for the same event, else as it is.
+        """Return the command as it was claimed for the same event: as 0.1 made it, as it is made today, or as it is.
 
         Raises:
             Unavailable: The bucket does not answer.
         """
         former = command.former
-        found = None if former is None else await self._entries.get(former.claim)
-        if former is None or found is None:
+        if former is None:
+            return cast("AnyCommand", await self._as_claimed_today(command))
+        found = await self._entries.get(former.claim)
+        if found is None:
             return command
         entry = _Entry.model_validate_json(found)
         if entry.source is not None or (entry.event_id, entry.digest) != (former.event_id, former.digest):
@@ -67,6 +70,18 @@ class StartLedger:
         if former.since is not None and not await self._is_claimed_since(former.claim, former.since):
             return command
         return cast("AnyCommand", command.as_formerly(former))  # mypy sees the union of what both return
+
+    async def _as_claimed_today(self, command: Command) -> Command:
+        """Return a command of 0.1 as it is made today if its event was claimed so; 0.1 may have published it later.
+
+        Its digest is not compared, as 0.1 left the source out.
+        """
+        today = command.as_today()
+        found = await self._entries.get(today.claim)
+        entry = None if found is None else _Entry.model_validate_json(found)
+        if entry is None or (entry.event_id, entry.source) != (command.event.id, command.event.source):
+            return command
+        return today.model_copy(update={"digest": entry.digest})
 
     async def _is_claimed_since(self, claim: str, since: datetime) -> bool:
         claimed_at = await self._entries.stored_at(claim)
@@ -80,7 +95,7 @@ class StartLedger:
 
         Raises:
             InvalidMessage: Another event has claimed it before: one with another id or source, or with the same and
-                other data.
+                other data. Or another route has, for the same event.
             Unavailable: The bucket does not answer.
         """
         if await self._entries.create(command.claim, _entry(command, started=False)):
@@ -143,6 +158,12 @@ def _refuse_conflict(entry: _Entry, command: Command) -> None:
         raise run_exists(command, by_another_event(command, entry.event_id, entry.source, place=place))
     if entry.digest != command.digest:
         raise duplicate_id(command, f"by {place}, which had other data")
+    if entry.route not in {None, command.route}:
+        raise InvalidMessage(
+            "run_exists",
+            f"Route {entry.route} starts the run {command.workflow_id} for the same event: give route {command.route} "
+            "a `workflow_id` of its own.",
+        )
 
 
 def by_another_event(command: Command, id_: str, source: str | None, *, place: str = "") -> str:
@@ -180,6 +201,7 @@ def duplicate_id(command: Command, by: str) -> InvalidMessage:
 
 def _entry(command: Command, *, started: bool) -> bytes:
     entry = _Entry(
+        route=command.route,
         event_id=command.event.id,
         source=None if command.former is None else command.event.source,
         digest=command.digest,
