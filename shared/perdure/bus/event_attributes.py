@@ -37,7 +37,7 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
 def _problem(name: str, value: Any) -> str:
     """Return what is wrong with an attribute; empty if nothing is."""
     if _NAME.fullmatch(name) is None:
-        return "a name has lower-case letters and digits only"
+        return "a name has only a to z and 0 to 9"
     if not isinstance(value, str | int | None):
         return "it is neither text, a whole number, true nor false"
     if value == "" and name in _NOT_EMPTY:
