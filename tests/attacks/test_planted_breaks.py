@@ -17,7 +17,8 @@ from standardwebhooks import Webhook
 import perdure.approvers.directory as directory_module
 from perdure.approvers import Directory, Proxy
 from perdure.approvers.directory import Identity
-from perdure.bus import MemoryBus, StoredMessage, read_event
+from perdure.bus import MemoryBus, StoredMessage
+from perdure.bus.events import read_event_and_headers
 from perdure.bus.json_body import read_json
 from perdure.bus.permissions import ROLES
 from perdure.contracts import Decision
@@ -84,7 +85,7 @@ def read_any_decision(message: StoredMessage) -> tuple[Decision, dict[str, JsonV
 
 
 def read_event_by_its_header(raw: Any, **options: Any) -> Any:
-    return read_event(raw.__class__(f"events.{raw.headers['ce-type']}", raw.body, raw.headers), **options)
+    return read_event_and_headers(raw.__class__(f"events.{raw.headers['ce-type']}", raw.body, raw.headers), **options)
 
 
 async def claim_again(_: DecisionPlaces, __: Mapping[str, JsonValue], place: str) -> str:
@@ -125,7 +126,7 @@ BREAKS: Final = {
     ),
     "an event's subject is not compared": Break(
         "publisher: disguise an event as another type by its header",
-        ((reception, "read_event", read_event_by_its_header),),
+        ((reception, "read_event_and_headers", read_event_by_its_header),),
         "a run by an event",
     ),
     "signals are believed": Break("nobody: approve by a signal through Temporal", (_BELIEVING,), "already_decided"),

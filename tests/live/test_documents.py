@@ -44,7 +44,7 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
             assert f"{published_run('Greeting', '42')} 1 started" in until(lines, "Greeting~42", "waiting")
             assert decide(folder, "approve", "Greeting~42").returncode == 0
             assert until(lines, "Greeting~42", "completed")
-        (folder / "Greeting-42.json").write_bytes(history(folder, "Greeting~42"))
+        (folder / "Greeting~42.json").write_bytes(history(folder, "Greeting~42"))
 
     assert "1 passed" in replay(folder)
     (folder / "greetings.py").write_text(patched)

@@ -1,5 +1,6 @@
 """Bridges for tests, the workflows that they start, and the messages that they consume."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -103,15 +104,21 @@ def _command(start: StartWorkflow) -> StoredMessage:
     return StoredMessage(encode(start, source="test"), "COMMANDS", 1, datetime.now(UTC), 0)
 
 
-def new_bridge(
-    worker: ScriptedWorker, client: Any, entries: KeyValue, approvers: Path = Path("missing.yaml"), bus: Any = None
+def new_bridge(  # noqa: PLR0913 (its ports)
+    worker: ScriptedWorker,
+    client: Any,
+    entries: KeyValue,
+    approvers: Path = Path("missing.yaml"),
+    bus: Any = None,
+    *,
+    workflows: Collection[type] = (Echo, Cart),
 ) -> Bridge:
     """Return a bridge to the worker's task queue, with its ledger in these entries."""
     return Bridge(
         client,
         bus or worker.bus,
         StartLedger(entries),
-        registry=Registry({"Echo": Echo, "Cart": Cart}, ()),
+        registry=Registry({it.__name__: it for it in workflows}, ()),
         approvers=RecordedApprovers(ApproversFile(approvers), bus or worker.bus),
         entries=entries,
         settings=TemporalSettings(task_queue=worker.queue),

@@ -215,8 +215,11 @@ async def test_a_workflow_that_is_not_registered_yet_is_waited_for_while_new_cod
     environment: WorkflowEnvironment,
 ) -> None:
     command = start_command("early")
-    async with open_scripted_worker(environment, Cart) as old, open_scripted_worker(environment, Echo) as new:
-        older, newer = (new_bridge(it, environment.client, MemoryKeyValue()) for it in (old, new))
+    async with open_scripted_worker(environment, Echo) as worker:
+        older, newer = (
+            new_bridge(worker, environment.client, MemoryKeyValue(), workflows=known)
+            for known in ([Cart], [Cart, Echo])
+        )
         with pytest.raises(Unavailable, match="No workflow is called Echo"):
             await older.command(command)
         with pytest.raises(InvalidMessage, match="No workflow is called Echo"):

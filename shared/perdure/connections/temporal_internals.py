@@ -14,6 +14,7 @@ from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
 __all__ = [
+    "METADATA_QUERY",
     "LeanDataConverter",
     "UnreadableInput",
     "accept_any_request_arguments",
@@ -34,6 +35,9 @@ __all__ = [
     "watch_unhandled_signals",
     "workflow_name",
 ]
+
+METADATA_QUERY: Final = "__temporal_workflow_metadata"
+"""The query that every run of temporalio answers with the names of its signals, queries and updates."""
 
 _WORKFLOW: Final = "__temporal_workflow_definition"  # set on a class by @workflow.defn
 _ACTIVITY: Final = "__temporal_activity_definition"  # set on a function by @activity.defn

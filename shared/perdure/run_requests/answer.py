@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import open_client
+from perdure.connections.temporal_internals import METADATA_QUERY
 from perdure.local.discovery import discover
 from perdure.values.nearest import nearest
 from perdure.values.run_request import RunAnswer, RunRequest
@@ -48,7 +49,7 @@ async def answer(request: RunRequest) -> RunAnswer:
 
 async def _names(run: WorkflowHandle[Any, Any], kind: str) -> list[str]:
     """Return the names that a run handles; a dynamic handler has none."""
-    found = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    found = await run.query(METADATA_QUERY, result_type=WorkflowMetadata)
     handlers = found.definition.update_definitions if kind == "update" else found.definition.query_definitions
     return [handler.name for handler in handlers if not handler.name.startswith("__")]
 

@@ -5,6 +5,7 @@ import json
 from typing import Final
 
 from perdure.approvers import SigningKey
+from perdure.contracts import to_token
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from tests.support.attacks.attack import Attack
 from tests.support.attacks.doors import SIGNAL, decision_command, forged, refusal_or_decision
@@ -70,7 +71,7 @@ async def a_decision_deleted_from_its_stream(suite: AttackedSuite) -> str:
     sequence = await suite.send("bot", vote.workflow_id, vote)
     await suite.receipt(vote.request_id, vote.message_id, sequence)
     assert await suite.world.bus.js.delete_msg("DECISIONS", sequence)
-    query = AuditRecordsQuery(stream="DECISIONS", subject=requested.workflow_id).model_dump_json().encode()
+    query = AuditRecordsQuery(stream="DECISIONS", subject=to_token(requested.workflow_id)).model_dump_json().encode()
     async with asyncio.timeout(WITHIN):
         while True:
             reply = await suite.roles["operator"].nats.request(AUDIT_RECORDS, query, timeout=WITHIN)
