@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from temporalio.converter import PayloadConverter
 
 from perdure.connections.temporal_internals import run_parameters
@@ -28,6 +28,7 @@ def refuse_unreadable_input(workflow: type, name: str, input_: JsonValue, conver
     arguments: list[Any] = [] if input_ is None else [input_]
     try:
         inspect.signature(run).bind(None, *arguments)
-        converter.from_payloads(converter.to_payloads(arguments), types[: len(arguments)] if types else None)
-    except (TypeError, ValueError, ValidationError, RuntimeError) as error:
+        # As temporalio does: without a value for each parameter, none is converted to its type.
+        converter.from_payloads(converter.to_payloads(arguments), types if len(types or ()) == len(arguments) else None)
+    except Exception as error:
         raise InvalidMessage("bad_data", f"The workflow {name} cannot take this input: {error}") from error

@@ -17,7 +17,7 @@ from perdure.bus import Bus, RawMessage, StoredMessage, decode
 from perdure.bus.envelope import encode
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ENDINGS, Progress, to_token
-from perdure.errors import Unavailable
+from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
 __all__ = ["OpenRunFacts", "renew_for_ever"]
@@ -72,6 +72,8 @@ async def renew_for_ever(runs: OpenRunFacts) -> None:
             await runs.renew()
         except (RPCError, Unavailable) as error:
             _log.warning("cannot renew the facts of open runs now, trying again: %s", error)
+        except Exception:  # noqa: BLE001 (the boundary: a defect of Perdure must not end the loop, and is logged)
+            _log.exception("cannot renew the facts of open runs")
         await asyncio.sleep(_EVERY.total_seconds())
 
 
@@ -89,5 +91,8 @@ async def _first_fact(execution: WorkflowExecution) -> Progress:
 
 
 def _is_ending(message: StoredMessage) -> bool:
-    fact = decode(message.raw)
+    try:
+        fact = decode(message.raw)
+    except InvalidMessage:
+        return False  # a newer version's word: it is kept as it is
     return isinstance(fact, Progress) and fact.kind in ENDINGS

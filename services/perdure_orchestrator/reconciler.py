@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, KeyValue, decode
 from perdure.config.settings import TemporalSettings
@@ -75,9 +75,22 @@ class Reconciler:
     async def _look(self, statuses: str, since: datetime, until: datetime) -> None:
         query = f"ExecutionStatus IN {statuses} AND CloseTime BETWEEN '{since.isoformat()}' AND '{until.isoformat()}'"
         async for execution in self._client.list_workflows(query):
-            if execution.run_id not in self._ended:
-                await self._reconcile(execution)
+            if execution.run_id not in self._ended and await self._reconcile_one(execution):
                 self._ended.add(execution.run_id)
+
+    async def _reconcile_one(self, execution: WorkflowExecution) -> bool:
+        """Reconcile one run; returns whether that was done: a run that cannot be read must not hide the others."""
+        try:
+            await self._reconcile(execution)
+        except Unavailable:
+            raise
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it was deleted meanwhile
+                raise
+        except Exception:  # noqa: BLE001 (the boundary of one run: its defect is logged at each look)
+            _log.exception("cannot reconcile the ending of %s", execution.id)
+            return False
+        return True
 
     async def _reconcile(self, execution: WorkflowExecution) -> None:
         newest = await self._newest_facts(execution)

@@ -20,6 +20,7 @@ from perdure.bus.views.start_ledger import by_another_event, duplicate_id, run_e
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, SOURCE_MEMO
 
 __all__ = ["RunClient", "is_no_run", "never_began", "translated"]
@@ -173,8 +174,9 @@ def _priority(options: RunOptions) -> Priority:
     return Priority(priority_key=options.priority, fairness_key=options.fairness_key)
 
 
-def _memo(start: StartWorkflow) -> dict[str, str]:
+def _memo(start: StartWorkflow) -> dict[str, str | int]:
     return {
+        CODE_MEMO: CODE_OF_TODAY,
         EVENT_MEMO: start.event.id,
         DIGEST_MEMO: start.digest,
         **({} if start.former is None else {SOURCE_MEMO: start.event.source}),

@@ -20,6 +20,7 @@ from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ENDINGS, ApprovalRequested, Decision, Progress
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
+from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.messages import (
     CALL_FUNCTION,
     CALL_MODEL,
@@ -102,7 +103,7 @@ class ScriptedWorker:
             args=args,
             id=run_id or f"{name}-{uuid4().hex[:6]}",
             task_queue=self.queue,
-            memo={EVENT_MEMO: "e1"},
+            memo={EVENT_MEMO: "e1", CODE_MEMO: CODE_OF_TODAY},
             task_timeout=task_timeout,
         )
 

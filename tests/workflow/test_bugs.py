@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity, workflow
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
@@ -65,6 +65,7 @@ class Ordering:
         async with Saga() as saga:
             await saga.run(reserve, undo=release)
             await saga.run(self._nothing, undo=self._undo)
+            stumble("before")
             await workflow.wait_condition(lambda: self._goes)
             stumble("run")
             match how:
@@ -72,14 +73,24 @@ class Ordering:
                     raise Declined("no")
                 case "refuses" | "undoes":
                     raise ApplicationError("no", non_retryable=True)
+                case "groups":
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._refuse())
                 case "returns an error":
                     return WorkflowResult[str](error="no")
         return "done"
 
     async def _nothing(self) -> None: ...
 
+    async def _refuse(self) -> None:
+        raise ApplicationError("no", non_retryable=True)
+
     async def _undo(self) -> None:
         stumble("undo")
+
+    @workflow.signal
+    def look(self) -> None:
+        stumble("early signal")
 
     @workflow.signal
     def go(self) -> None:
@@ -111,6 +122,47 @@ async def test_a_run_waits_for_mended_code_and_then_goes_on_as_if_nothing_had_be
     assert "failed" not in before[1]
     assert ending.kind == ("completed" if how == "completes" else "failed")
     assert books == (["reserve"] if how == "completes" else ["reserve", "release"])
+
+
+@pytest.mark.parametrize("bug", ["before", "early signal"])
+async def test_a_bug_in_what_was_executed_long_ago_schedules_nothing_either(
+    environment: WorkflowEnvironment, bug: str
+) -> None:
+    async with (
+        open_scripted_worker(
+            environment, Ordering, activities=[reserve, release], settings=WAITING, cached_runs=0
+        ) as worker,
+        asyncio.timeout(60),
+    ):
+        run = await worker.start("Ordering", "completes", task_timeout=timedelta(seconds=2))
+        await run.signal("look")
+        while not books:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)  # it waits
+        bugs.add(bug)
+        await run.signal("go")
+        await asyncio.sleep(3)  # some failed tasks
+        open_still = (await run.describe()).status, list(books)
+        bugs.clear()
+        ending = await worker.ending(run.id)
+
+    assert open_still == (WorkflowExecutionStatus.RUNNING, ["reserve"])
+    assert (ending.kind, books) == ("completed", ["reserve"])
+
+
+async def test_a_group_of_errors_that_are_raised_on_purpose_is_no_bug(environment: WorkflowEnvironment) -> None:
+    async with (
+        open_scripted_worker(
+            environment, Ordering, activities=[reserve, release], settings=WAITING, cached_runs=10
+        ) as worker,
+        asyncio.timeout(60),
+    ):
+        run = await worker.start("Ordering", "groups")
+        await run.signal("go")
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+
+    assert books == ["reserve", "release"]
 
 
 @pytest.mark.parametrize("how", ["declines", "refuses", "returns an error"])

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from perdure.bus import Bus, decode
@@ -106,10 +106,15 @@ class WorkerEndings:
         run_id = end.ending.run_id
         # A task that Temporal refused may have published facts that its repetition did not make.
         number = max(end.ending.sequence, self._log.last(run_id) + 1)
-        for fact in await _repeat(partial(self._unpublished, end.with_ending(sequence=number))) or ():
-            await _repeat(partial(publish_fitting, self._bus, fact))
+        facts = await _repeat(partial(self._unpublished, end.with_ending(sequence=number)))
+        stored = [await _repeat(partial(self._put, fact)) for fact in facts or ()]
         self._log.forget(run_id)
-        self.ended.add(run_id)
+        if stored and all(stored):
+            self.ended.add(run_id)
+
+    async def _put(self, fact: Progress) -> bool:
+        await publish_fitting(self._bus, fact)
+        return True
 
     async def _unpublished(self, end: RunEnd) -> Sequence[Progress]:
         """Return the facts of an end, those of steps only if their workers have not published them."""
@@ -128,6 +133,8 @@ async def _repeat(publish: Callable[[], Awaitable[Result]]) -> Result | None:
         try:
             return await publish()
         except (Unavailable, RPCError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return None  # the run was deleted
             tries += 1
             _log.debug("cannot publish an ending now, trying again: %s", error)
             await asyncio.sleep(backoff_seconds(tries))

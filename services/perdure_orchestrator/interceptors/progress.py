@@ -10,9 +10,10 @@ from temporalio.worker import (
 )
 
 from perdure.bus import Bus
+from perdure.flow.bugs import BUGS_WAIT
 from perdure_orchestrator.endings import WorkerEndings
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
-from perdure_orchestrator.interceptors.workflow_inbound import BUGS_WAIT, RunInterceptor
+from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
 
 __all__ = ["ProgressInterceptor"]

@@ -44,7 +44,7 @@ from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, b
 from perdure_orchestrator.interceptors.unhandled_signals import UnhandledSignals
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 
-__all__ = ["BUGS_WAIT", "FAILURE_TYPES", "RunInterceptor"]
+__all__ = ["FAILURE_TYPES", "RunInterceptor"]
 
 FAILURE_TYPES: Final = (UnreadableInput,)
 """What fails a run, besides errors that are raised to end it; it is found before any interceptor.
@@ -52,9 +52,6 @@ FAILURE_TYPES: Final = (UnreadableInput,)
 Never ``Exception``, nor ``RuntimeError``: one bad deploy would fail every open run, because temporalio raises them for
 results that the new code cannot read, and for code that does not fit the history. Such runs wait under an alert.
 """
-
-BUGS_WAIT: Final = "perdure_bugs_wait"
-"""The function by which a run learns whether it waits for mended code."""
 
 # Patch ids: histories hold them.
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
@@ -83,7 +80,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Execute the workflow between its first and its last fact."""
-        run = self._run = self._scheduler.run = Run.open(bugs_wait=workflow.extern_functions()[BUGS_WAIT]())
+        run = self._run = self._scheduler.run = Run.open()
         self._has_begun.set()
         self._publish_mismatches(run)
         info = workflow.info()

@@ -17,6 +17,7 @@ from temporalio.worker import (
 )
 
 from perdure.contracts import Progress
+from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.decision_verdict import VERIFY_DECISIONS
 from perdure.flow.error_text import error_text
 from perdure.flow.facts import (
@@ -100,7 +101,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
         refuse_reserved("memo field", input.memo or ())
         publisher = self.run.publisher
         inherited = {EVENT_MEMO: publisher.event_id, KEY_MEMO: publisher.key}
-        memo = {name: value for name, value in inherited.items() if value}
+        memo = {CODE_MEMO: CODE_OF_TODAY, **{name: value for name, value in inherited.items() if value}}
         return await super().start_child_workflow(replace(input, memo={**memo, **(input.memo or {})}))
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:  # noqa: A002 (temporalio's signature)

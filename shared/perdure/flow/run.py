@@ -33,11 +33,9 @@ class Run:
         usage: What its agents have used.
         alerts: How many alerts it has raised.
         began_at: When it began (UTC); of continued runs, when the first of them began.
-        bugs_wait: Whether the run waits for mended code when its code has a bug; otherwise it fails.
     """
 
-    def __init__(self, *, bugs_wait: bool) -> None:
-        self.bugs_wait = bugs_wait
+    def __init__(self) -> None:
         self.publisher = FactPublisher()
         self.approvals = ApprovalsHost(self.publisher)
         self.mailboxes = Mailboxes()
@@ -47,9 +45,9 @@ class Run:
         self._rules: asyncio.Task[OperatorRules] | None = None
 
     @classmethod
-    def open(cls, *, bugs_wait: bool) -> Self:
+    def open(cls) -> Self:
         """Create the state of the run whose code is about to execute, and publish that it has started."""
-        run = cls(bugs_wait=bugs_wait)
+        run = cls()
         run._restore(workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState))
         setattr(asyncio.get_running_loop(), _ATTRIBUTE, run)
         run.approvals.listen()
