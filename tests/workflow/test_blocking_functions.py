@@ -9,7 +9,7 @@ import pytest
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 
-from perdure.flow import Agent
+from perdure.flow import Agent, Saga
 from perdure.testing import WorkflowRunner
 
 BLOCKED = 4.0  # seconds
@@ -34,6 +34,53 @@ async def beat() -> int:
         activity.heartbeat()
         await asyncio.sleep(0.1)
     return activity.info().attempt
+
+
+ended: list[str] = []
+
+
+def take_a_thread() -> None:
+    """Go on after a cancellation, which no thread notices."""
+    time.sleep(2)
+    ended.append("done")
+
+
+async def clean_up() -> None:
+    """Take its time to end after a cancellation."""
+    try:
+        await asyncio.sleep(60)
+    finally:
+        time.sleep(1)  # noqa: ASYNC251 (the fault again)
+        ended.append("done")
+
+
+def undo() -> None:
+    """Undo either."""
+    ended.append("undone")
+
+
+@workflow.defn
+class Undone:
+    """Cancels itself within a step of a saga."""
+
+    @workflow.run
+    async def run(self, name: str) -> None:
+        clerk = Agent("clerk", functions=[take_a_thread, clean_up, undo])
+        async with Saga() as saga:
+            step = asyncio.create_task(saga.run(getattr(clerk.tools, name), undo=clerk.tools.undo))
+            await asyncio.sleep(0.5)
+            step.cancel()
+            await step
+
+
+@pytest.mark.parametrize("name", ["take_a_thread", "clean_up"])
+async def test_a_cancelled_function_has_ended_before_it_is_undone(run_workflow: WorkflowRunner, name: str) -> None:
+    ended.clear()
+
+    outcome = await run_workflow(Undone, name)
+
+    assert outcome.error is not None
+    assert ended == ["done", "undone"]
 
 
 @workflow.defn

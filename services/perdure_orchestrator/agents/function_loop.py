@@ -29,8 +29,23 @@ class FunctionLoop:
     """Runs coroutines one beside the other in one thread, and says where one of them blocks it."""
 
     async def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine to its end; a cancellation reaches it."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        """Run a coroutine to its end; a cancellation reaches it, and counts once it has ended."""
+        here = asyncio.get_running_loop()
+        outcome: asyncio.Future[Result] = here.create_future()
+        tasks: list[asyncio.Task[Result]] = []
+
+        def begin() -> None:
+            task = self._loop.create_task(coroutine)
+            tasks.append(task)
+            task.add_done_callback(lambda ended: here.call_soon_threadsafe(_copy, ended, outcome))
+
+        self._loop.call_soon_threadsafe(begin)
+        try:
+            return await asyncio.shield(outcome)
+        except asyncio.CancelledError:
+            self._loop.call_soon_threadsafe(_cancel, tasks)
+            await asyncio.wait({outcome})
+            raise
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -40,6 +55,20 @@ class FunctionLoop:
         threading.Thread(target=_watch, args=(loop, thread), name="functions-watch", daemon=True).start()
         weakref.finalize(self, _stop, loop)
         return loop
+
+
+def _cancel(tasks: list[asyncio.Task[Result]]) -> None:
+    for task in tasks:  # there is one, since the loop has begun it by now
+        task.cancel()
+
+
+def _copy(ended: asyncio.Task[Result], outcome: asyncio.Future[Result]) -> None:
+    if ended.cancelled():
+        outcome.cancel()
+    elif (error := ended.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(ended.result())
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -87,11 +87,21 @@ class Functions:
         try:
             if inspect.iscoroutinefunction(function):
                 return await self._loop.run(checked(*args, **named))
-            return await asyncio.to_thread(checked, *args, **named)
+            return await _in_thread(partial(checked, *args, **named))
         except ValidationError as error:
             if error.title != function.__name__:
                 raise  # the function's own ValidationError
             raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Call a function in a thread; a cancellation counts once the thread has ended: an undo must not overtake it."""
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        raise
 
 
 def _module(tool: FunctionTool) -> ModuleType:
