@@ -25,7 +25,7 @@ OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 RUN = "Patient~one"
 FIRST = "await workflow.wait_condition(lambda: self._released)"
-DISPATCH = "Dispatch-one"
+DISPATCH = "Dispatch~one"
 APPROVED = "self.is_approved = True"
 FAULTS = {
     "KeyError": (APPROVED, '{}["address"]'),

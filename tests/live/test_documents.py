@@ -41,10 +41,11 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
         with following(folder) as lines:
             wait_until_it_follows(folder, lines)
             publish(folder, "42")
-            assert f"{published_run('Greeting', '42')} 1 started" in until(lines, "Greeting~42", "waiting")
+            run = published_run("Greeting", "42")
+            assert f"{run} 1 started" in until(lines, run, "waiting")
             assert decide(folder, "approve", "Greeting~42").returncode == 0
-            assert until(lines, "Greeting~42", "completed")
-        (folder / "Greeting~42.json").write_bytes(history(folder, "Greeting~42"))
+            assert until(lines, run, "completed")
+        (folder / f"{run}.json").write_bytes(history(folder, run))
 
     assert "1 passed" in replay(folder)
     (folder / "greetings.py").write_text(patched)

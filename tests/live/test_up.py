@@ -77,7 +77,7 @@ def test_the_example_of_a_document_writes_its_report_and_a_folder_is_a_batch_of_
         assert published.returncode == 0, published.stderr
         for _ in range(3):
             decide(folder, "approve", waiting_request(folder))
-        batch = json.loads(perdure(folder, "result", "DocumentBatch~all", "--wait").stdout)
+        batch = json.loads(perdure(folder, "result", published_run("DocumentBatch", "all"), "--wait").stdout)
         part = printed(
             perdure(folder, "watch", f"{published_run('DocumentBatch', 'all')}.offer.pdf", "--from-start", "--json")
         )
