@@ -24,7 +24,7 @@ live = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5}
 async def test_runs_that_were_ended_from_outside_or_never_began_have_an_end(live: World) -> None:
     temporal = await Client.connect(live.suite.endpoints.temporal)
     await live.publish("work.patient", b"{}", Nats_Msg_Id="given-up")
-    await temporal.start_workflow("Chain", "no steps at all", id="Chain-wrong", task_queue="perdure")
+    await temporal.start_workflow("Chain", "no steps at all", id="Chain~wrong", task_queue="perdure")
     await temporal.start_workflow(
         "Patient", {}, id="late", task_queue="perdure", execution_timeout=timedelta(seconds=1)
     )
