@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from perdure.values.run_id import BARE_SOURCE
 from tests.support.suite import World, gaps, left_behind
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -52,7 +53,7 @@ async def test_events_published_twice_while_the_orchestrator_is_killed_twice_run
                     ce_id=f"e{number}",
                     ce_specversion="1.0",
                     ce_type="work.quick",
-                    ce_source="again",
+                    ce_source=BARE_SOURCE,
                 )
                 await asyncio.sleep(0.02)
 
