@@ -26,11 +26,12 @@ from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
-from perdure_orchestrator.open_runs import OpenRunFacts, renew_for_ever
+from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
+from perdure_orchestrator.reconciler import Reconciler
 from perdure_orchestrator.registry import load_registry
+from perdure_orchestrator.repetition import repeat_for_ever
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
 from perdure_orchestrator.worker import run_worker
 
@@ -68,9 +69,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     async with AsyncExitStack() as stack:
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
-            looking = reconcile_for_ever(reconciler, settings.orchestrator.reconcile_every)
+            every = settings.orchestrator.reconcile_every
+            looking = repeat_for_ever(reconciler.reconcile, every, what="reconcile endings")
             await record_policies(settings, bus)
-            listing = renew_for_ever(OpenRunFacts(client, bus, settings.temporal))
+            facts = OpenRunFacts(client, bus, settings.temporal)
+            listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
             await stack.enter_async_context(background(looking, listing, watch_approvers(approvers, settings)))
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))

@@ -4,14 +4,11 @@ The copy has the message id of the first: readers that de-duplicate see nothing 
 published something meanwhile.
 """
 
-import asyncio
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
-from temporalio.service import RPCError
 
 from perdure.bus import Bus, RawMessage, StoredMessage, decode
 from perdure.bus.envelope import encode
@@ -20,14 +17,13 @@ from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 
-__all__ = ["OpenRunFacts", "renew_for_ever"]
+__all__ = ["RENEW_EVERY", "OpenRunFacts"]
+
+RENEW_EVERY: Final = timedelta(hours=12)
 
 _SILENT: Final = timedelta(days=10)  # a third of the time that PROGRESS keeps a fact
 _SOURCE: Final = "perdure/orchestrator"
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
-_EVERY: Final = timedelta(hours=12)
-
-_log = logging.getLogger(__name__)
 
 
 class OpenRunFacts:
@@ -63,18 +59,6 @@ class OpenRunFacts:
             newest = await self._bus.last(raw.subject)
             if newest is None or newest.sequence == after:
                 raise
-
-
-async def renew_for_ever(runs: OpenRunFacts) -> None:
-    """Renew every so often, also after errors."""
-    while True:
-        try:
-            await runs.renew()
-        except (RPCError, Unavailable) as error:
-            _log.warning("cannot renew the facts of open runs now, trying again: %s", error)
-        except Exception:  # noqa: BLE001 (the boundary: a defect of Perdure must not end the loop, and is logged)
-            _log.exception("cannot renew the facts of open runs")
-        await asyncio.sleep(_EVERY.total_seconds())
 
 
 async def _first_fact(execution: WorkflowExecution) -> Progress:

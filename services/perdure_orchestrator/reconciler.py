@@ -4,7 +4,6 @@ It lists Temporal's closed runs again and again, and publishes the facts that th
 message ids de-duplicate.
 """
 
-import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,7 +18,7 @@ from perdure.errors import Unavailable
 from perdure.flow.publisher import EVENT_MEMO
 from perdure_orchestrator.endings import ClosedRuns, EndedRuns
 
-__all__ = ["Reconciler", "reconcile_for_ever"]
+__all__ = ["Reconciler"]
 
 _FROM_OUTSIDE: Final = "('Canceled', 'Failed', 'Terminated', 'TimedOut')"
 _COMPLETED: Final = "('Completed')"
@@ -102,15 +101,3 @@ class Reconciler:
         subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
         facts = [decode(message.raw) async for message in self._bus.read(subject, last_only=True)]
         return [fact for fact in facts if isinstance(fact, Progress)]
-
-
-async def reconcile_for_ever(reconciler: Reconciler, every: timedelta) -> None:
-    """Reconcile every so often, also after errors."""
-    while True:
-        try:
-            await reconciler.reconcile()
-        except (RPCError, Unavailable) as error:
-            _log.warning("cannot reconcile endings now, trying again: %s", error)
-        except Exception:  # noqa: BLE001 (the boundary: a defect of Perdure must not end the loop, and is logged)
-            _log.exception("cannot reconcile endings")
-        await asyncio.sleep(every.total_seconds())

@@ -27,7 +27,8 @@ from perdure_orchestrator.activities import worker_activities
 from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.app import ENTRIES
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.reconciler import Reconciler, reconcile_for_ever
+from perdure_orchestrator.reconciler import Reconciler
+from perdure_orchestrator.repetition import repeat_for_ever
 
 __all__ = ["INSTANTS", "QUEUE", "Ending"]
 
@@ -170,7 +171,7 @@ async def main(nats: str, temporal: str, folder: Path) -> None:
         entries = NatsKeyValue(bus.js, ENTRIES)
         reconciler = Reconciler(client, halting, settings.temporal, entries=entries, ended=plugin.ended)
         async with worker:
-            await reconcile_for_ever(reconciler, timedelta(seconds=0.5))
+            await repeat_for_ever(reconciler.reconcile, timedelta(seconds=0.5), what="reconcile endings")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from perdure.runtime.blocking import place_of_thread
 
-__all__ = ["FunctionLoop"]
+__all__ = ["FunctionLoop", "until_ended"]
 
 _LOOKS_EVERY: Final = 0.5  # seconds
 _BLOCKED_AFTER: Final = 2.0  # seconds
@@ -40,12 +40,7 @@ class FunctionLoop:
             task.add_done_callback(lambda ended: here.call_soon_threadsafe(_copy, ended, outcome))
 
         self._loop.call_soon_threadsafe(begin)
-        try:
-            return await asyncio.shield(outcome)
-        except asyncio.CancelledError:
-            self._loop.call_soon_threadsafe(_cancel, tasks)
-            await asyncio.wait({outcome})
-            raise
+        return await until_ended(outcome, lambda: self._loop.call_soon_threadsafe(_cancel, tasks))
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -55,6 +50,21 @@ class FunctionLoop:
         threading.Thread(target=_watch, args=(loop, thread), name="functions-watch", daemon=True).start()
         weakref.finalize(self, _stop, loop)
         return loop
+
+
+async def until_ended(running: asyncio.Future[Result], cancel: Callable[[], object] = lambda: None) -> Result:
+    """Wait for an author's code; a cancellation counts once it has ended: an undo must not overtake it.
+
+    Args:
+        running: The code.
+        cancel: Passes the cancellation on, if the code can take one.
+    """
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancel()
+        await asyncio.wait({running})
+        raise
 
 
 def _cancel(tasks: list[asyncio.Task[Result]]) -> None:

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from perdure.errors import PerdureError
 from perdure.flow.messages import FunctionCall, FunctionTool, ToolError, ToolResult
 from perdure.values.nearest import nearest
-from perdure_orchestrator.agents.function_loop import FunctionLoop
+from perdure_orchestrator.agents.function_loop import FunctionLoop, until_ended
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
@@ -87,21 +87,11 @@ class Functions:
         try:
             if inspect.iscoroutinefunction(function):
                 return await self._loop.run(checked(*args, **named))
-            return await _in_thread(partial(checked, *args, **named))
+            return await until_ended(asyncio.ensure_future(asyncio.to_thread(checked, *args, **named)))
         except ValidationError as error:
             if error.title != function.__name__:
                 raise  # the function's own ValidationError
             raise FunctionRefused(f"{function.__name__} was called with wrong arguments: {error}") from error
-
-
-async def _in_thread(function: Callable[[], Any]) -> Any:
-    """Call a function in a thread; a cancellation counts once the thread has ended: an undo must not overtake it."""
-    running = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait({running})
-        raise
 
 
 def _module(tool: FunctionTool) -> ModuleType:

@@ -33,12 +33,14 @@ from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.contracts.verdicts import (
+    WITHOUT_RUN,
     EventVerdict,
     Limit,
     OtherEvent,
     RouteVerdict,
     VerdictKind,
     fit_event_id,
+    last_words,
     verdict_rank,
     verdict_subject,
 )
@@ -46,6 +48,7 @@ from perdure.contracts.verdicts import (
 __all__ = [
     "ENDINGS",
     "LONGEST_COMMENT",
+    "WITHOUT_RUN",
     "AboutRequest",
     "Alert",
     "AnyMessage",
@@ -95,6 +98,7 @@ __all__ = [
     "former_signal_claim",
     "from_token",
     "in_order",
+    "last_words",
     "read_token",
     "request_digest",
     "to_pattern",

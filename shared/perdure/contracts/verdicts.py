@@ -1,7 +1,8 @@
 """Verdicts: what ingest made of an event, route by route, and what became of it later."""
 
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
@@ -11,12 +12,14 @@ from perdure.contracts.open_words import OPEN
 from perdure.contracts.subjects import to_token
 
 __all__ = [
+    "WITHOUT_RUN",
     "EventVerdict",
     "Limit",
     "OtherEvent",
     "RouteVerdict",
     "VerdictKind",
     "fit_event_id",
+    "last_words",
     "verdict_rank",
     "verdict_subject",
 ]
@@ -48,6 +51,9 @@ VerdictKind = Literal[
 
 Limit = Literal["window", "rate", "max_open", "max_open_per_key", "singleton", "debounce", "batch"]
 """What holds a start, in the words of the configuration."""
+
+WITHOUT_RUN: Final[frozenset[str]] = frozenset({"no_match", "skipped", "debounced_into"})
+"""The verdicts of which no run comes."""
 
 _RANKED: Final[tuple[VerdictKind, ...]] = (
     "released",
@@ -173,6 +179,27 @@ def verdict_subject(event_type: str) -> str:
     plain = event_type.encode(errors="backslashreplace").decode()
     subject = ".".join([_PREFIX, *map(to_token, plain.split("."))])
     return subject if len(subject) <= _LONGEST_SUBJECT else f"{_PREFIX}.sha256-{sha256(plain.encode()).hexdigest()}"
+
+
+class _OfRoute(Protocol):
+    @property
+    def route(self) -> str: ...
+
+    @property
+    def verdict(self) -> str: ...
+
+
+Verdict = TypeVar("Verdict", bound=_OfRoute)
+
+
+def last_words(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """Return the verdict of each route that counts; see ``verdict_rank``."""
+    found: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        known = found.get(verdict.route)
+        if known is None or verdict_rank(verdict.verdict) < verdict_rank(known.verdict):
+            found[verdict.route] = verdict
+    return tuple(found.values())
 
 
 def verdict_rank(verdict: str) -> int:

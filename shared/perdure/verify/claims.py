@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from perdure.contracts import verdict_rank
+from perdure.contracts import WITHOUT_RUN, last_words
 from perdure.verify.records import Command, DeadLetterRecord, Execution, Judged, Observations, RouteClaim
 
 __all__ = ["Claims", "Found"]
 
 _CONTINUED: Final = "CONTINUED_AS_NEW"
-_NOTHING: Final = {"no_match", "skipped", "debounced_into"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +71,14 @@ class Claims:
             routes: How many routes must take each of them at least; 1 is not checked.
             ended: Whether no start may be held.
         """
-        last_words = {place: _last_word(self.by_place[place]) for place in places}
-        every = [claim for claims in last_words.values() for claim in claims]
+        counting = {
+            place: last_words(claim for judged in self.by_place[place] for claim in judged.claims) for place in places
+        }
+        every = [claim for claims in counting.values() for claim in claims]
         is_whole = not any(judged.unreported for place in places for judged in self.by_place[place])
         if is_whole:
             yield from _unclaimed(every, found)
-        for place, claims in last_words.items():
+        for place, claims in counting.items():
             refused = any(judged.refused for judged in self.by_place[place])
             yield from self._refusal(place, found, refused=refused)
             taken = sum(claim.verdict != "no_match" for claim in claims)
@@ -134,15 +135,6 @@ class Claims:
 
 def _unclaimed(claims: Iterable[RouteClaim], found: Found) -> Iterator[str]:
     """Yield the runs that no verdict claims."""
-    claimed = {claim.workflow_id for claim in claims if claim.verdict not in _NOTHING}
+    claimed = {claim.workflow_id for claim in claims if claim.verdict not in WITHOUT_RUN}
     for run in {it.workflow_id for it in found.runs} - claimed:
         yield f"run {run}, which no verdict names"
-
-
-def _last_word(judged: Iterable[Judged]) -> list[RouteClaim]:
-    found: dict[str, RouteClaim] = {}
-    for claim in (claim for it in judged for claim in it.claims):
-        known = found.get(claim.route)
-        if known is None or verdict_rank(claim.verdict) < verdict_rank(known.verdict):
-            found[claim.route] = claim
-    return list(found.values())

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
 from perdure.bus import NatsBus, StoredMessage, decode
-from perdure.bus.views.event_verdicts import last_word
-from perdure.contracts import DeadLetter, EventVerdict, Message, Receipt, SignalWorkflow, StartWorkflow
+from perdure.contracts import DeadLetter, EventVerdict, Message, Receipt, SignalWorkflow, StartWorkflow, last_words
 
 __all__ = ["COMMAND", "Place", "fates", "without_fate"]
 
@@ -98,7 +97,7 @@ async def _routes_of_commands(bus: NatsBus) -> dict[int, set[str]]:
 
 def _is_as_judged(verdicts: list[EventVerdict], commands: set[str], *, is_dead: bool) -> bool:
     """Return whether an event has a verdict, and became what the verdict claims."""
-    routes = last_word(verdicts)
+    routes = last_words(route for verdict in verdicts for route in verdict.routes)
     is_refused = any(it.refused for it in verdicts)
     must = {it.route for it in routes if it.verdict in _WITH_COMMAND}
     may = {it.route for it in routes if it.verdict == "refused" and not is_refused}  # the orchestrator refuses it

@@ -14,6 +14,7 @@ from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.contracts import (
     ENDINGS,
+    WITHOUT_RUN,
     DeadLetter,
     Event,
     Progress,
@@ -34,7 +35,6 @@ RunsBefore = Callable[[Event], Awaitable[list[str]]]
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages after an event: flow control may release its start later than so many others
 _AFTER_FOUND: Final = 512  # one process publishes the commands of one event together, among those of a few others
-_WITHOUT_RUN: Final = {"no_match", "skipped", "debounced_into"}
 _OWN_RUN: Final = {"started", "signalled", "released", "duplicate_of"}
 _RUN_OF_ANOTHER: Final = {"batched_into", "duplicate_of"}
 _DEAD_LETTER_WITHIN: Final = timedelta(seconds=10)
@@ -96,7 +96,7 @@ def _state(runs: list[EventRun], refused: RefusedEvent | None, verdicts: RouteVe
 
 
 def _has_no_run(verdicts: RouteVerdicts) -> bool:
-    is_left_alone = all(it.verdict in _WITHOUT_RUN for it in verdicts.routes)
+    is_left_alone = all(it.verdict in WITHOUT_RUN for it in verdicts.routes)
     return verdicts.is_whole and not verdicts.is_refused and is_left_alone
 
 
@@ -104,7 +104,7 @@ def _is_refused(verdicts: RouteVerdicts) -> bool:
     """Return whether an event was refused whose dead letter is not stored any more: an operator has dropped it."""
     if verdicts.stored_at is None or datetime.now(UTC) - verdicts.stored_at < _DEAD_LETTER_WITHIN:
         return False  # the verdict is stored before the dead letter
-    words = {it.verdict for it in verdicts.routes} - _WITHOUT_RUN
+    words = {it.verdict for it in verdicts.routes} - WITHOUT_RUN
     return verdicts.is_refused or (verdicts.is_whole and words == {"refused"})
 
 

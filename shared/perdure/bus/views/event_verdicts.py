@@ -9,10 +9,10 @@ from typing import Final
 from perdure.bus.envelope import MESSAGE_ID, decode, header
 from perdure.bus.events import PREFIX
 from perdure.bus.port import Bus, StoredMessage
-from perdure.contracts import EventVerdict, RouteVerdict, verdict_rank, verdict_subject
+from perdure.contracts import EventVerdict, RouteVerdict, last_words, verdict_subject
 from perdure.errors import InvalidMessage
 
-__all__ = ["RouteVerdicts", "event_verdicts", "last_word"]
+__all__ = ["RouteVerdicts", "event_verdicts"]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _SEARCHED: Final = 4_096  # messages of VERDICTS after an event, by their headers: whoever waits asks again and again
@@ -58,25 +58,19 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
                 found.append(verdict)
                 newest = it.stored_at
             is_first_known = any(not verdict.change for verdict in found)
-            if is_first_known and all(route.verdict != "held" for route in last_word(found)):
+            if is_first_known and all(route.verdict != "held" for route in _last_words(found)):
                 break
     first = [verdict for verdict in found if not verdict.change]
     return RouteVerdicts(
-        last_word(found),
+        _last_words(found),
         is_whole=bool(first) and not any(it.unreported for it in first),
         is_refused=any(it.refused for it in first),
         stored_at=newest,
     )
 
 
-def last_word(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
-    """Return the verdict of each route that counts, whatever the order of storage."""
-    found: dict[str, RouteVerdict] = {}
-    for route in (route for verdict in verdicts for route in verdict.routes):
-        known = found.get(route.route)
-        if known is None or verdict_rank(route.verdict) < verdict_rank(known.verdict):
-            found[route.route] = route
-    return tuple(found.values())
+def _last_words(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:
+    return last_words(route for verdict in verdicts for route in verdict.routes)
 
 
 def _may_be_about(stored: StoredMessage, sequence: int) -> bool:

@@ -61,11 +61,12 @@ class StartLedger:
         former = command.former
         if former is None:
             return cast("AnyCommand", await self._as_claimed_today(command))
-        found = await self._entries.get(former.claim)
-        if found is None:
-            return command
-        entry = _Entry.model_validate_json(found)
-        if entry.source is not None or (entry.event_id, entry.digest) != (former.event_id, former.digest):
+        entry = await self._entry_of(former.claim)
+        if (
+            entry is None
+            or entry.source is not None
+            or (entry.event_id, entry.digest) != (former.event_id, former.digest)
+        ):
             return command
         if former.since is not None and not await self._is_claimed_since(former.claim, former.since):
             return command
@@ -77,8 +78,7 @@ class StartLedger:
         Its digest is not compared, as 0.1 left the source out.
         """
         today = command.as_today()
-        found = await self._entries.get(today.claim)
-        entry = None if found is None else _Entry.model_validate_json(found)
+        entry = await self._entry_of(today.claim)
         if entry is None or (entry.event_id, entry.source) != (command.event.id, command.event.source):
             return command
         return today.model_copy(update={"digest": entry.digest})
@@ -104,10 +104,9 @@ class StartLedger:
 
     async def look_up(self, command: Command) -> Claim:
         """Return the state of a command without claiming it; takes and raises what ``claim`` does."""
-        found = await self._entries.get(command.claim)
-        if found is None:
+        entry = await self._entry_of(command.claim)
+        if entry is None:
             return Claim.NEW
-        entry = _Entry.model_validate_json(found)
         _refuse_conflict(entry, command)
         return Claim.DONE if entry.started else Claim.TRIED
 
@@ -118,10 +117,9 @@ class StartLedger:
         ``claim`` does.
         """
         command = await self.as_claimed(command)
-        found = await self._entries.get(command.claim)
-        if found is None:
+        entry = await self._entry_of(command.claim)
+        if entry is None:
             return None
-        entry = _Entry.model_validate_json(found)
         _refuse_conflict(entry, command)
         return (entry.stream_sequence, command.workflow_id) if entry.started else None
 
@@ -131,8 +129,8 @@ class StartLedger:
         Raises:
             Unavailable: The bucket does not answer.
         """
-        found = await self._entries.get(claim)
-        return found is not None and _Entry.model_validate_json(found).started
+        entry = await self._entry_of(claim)
+        return entry is not None and entry.started
 
     async def digest_of(self, claim: str) -> str | None:
         """Return the digest of the event that made a claim, or None if none did.
@@ -140,8 +138,8 @@ class StartLedger:
         Raises:
             Unavailable: The bucket does not answer.
         """
-        found = await self._entries.get(claim)
-        return None if found is None else _Entry.model_validate_json(found).digest
+        entry = await self._entry_of(claim)
+        return None if entry is None else entry.digest
 
     async def mark_started(self, command: Command) -> None:
         """Record that a command took effect.
@@ -150,6 +148,10 @@ class StartLedger:
             Unavailable: The bucket does not answer.
         """
         await self._entries.put(command.claim, _entry(command, started=True))
+
+    async def _entry_of(self, claim: str) -> _Entry | None:
+        found = await self._entries.get(claim)
+        return None if found is None else _Entry.model_validate_json(found)
 
 
 def _refuse_conflict(entry: _Entry, command: Command) -> None:
