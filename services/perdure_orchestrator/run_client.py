@@ -91,6 +91,7 @@ class RunClient:
     async def signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         """Signal an open run, and start it first if there is none."""
         options = command.options
+        memo: dict[str, JsonValue] = {CODE_MEMO: CODE_OF_TODAY, EVENT_MEMO: command.event.id}
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_id=command.workflow_id,
@@ -101,7 +102,7 @@ class RunClient:
             signal_input=await self._encoded(command.argument),
             identity=self._client.identity,
             request_id=command.request_id,
-            memo=Memo(fields={EVENT_MEMO: (await self._encoded(command.event.id)).payloads[0]}),
+            memo=Memo(fields={name: (await self._encoded(it)).payloads[0] for name, it in memo.items()}),
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
             workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
         )

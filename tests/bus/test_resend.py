@@ -165,3 +165,17 @@ async def test_an_event_that_took_effect_is_not_sent_again(rig: Rig) -> None:
     assert against is not None
     assert "was started" in against
     assert len(await rig.resend()) == 1, "it stays"
+
+
+async def test_an_event_that_0_1_started_is_not_sent_again(rig: Rig) -> None:
+    ledger = StartLedger(NatsKeyValue(rig.bus.js, BUCKET))
+    await rig.ingest(await rig.publish(), MENDED)
+    (command,) = await rig.commands()
+    assert command.former is not None
+    await ledger.mark_started(command.as_formerly(command.former))
+    await rig.refuse(1)
+
+    ((_, _, against),) = await rig.resend()
+
+    assert against is not None
+    assert "was started" in against

@@ -14,6 +14,7 @@ from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure_orchestrator.run_client import RunClient
 from tests.support.bridges import (
     Cart,
@@ -226,3 +227,16 @@ async def test_a_workflow_that_is_not_registered_yet_is_waited_for_while_new_cod
             await older.command(replace(command, stored_at=command.stored_at - timedelta(minutes=1)))
         await newer.command(command)
         await environment.client.get_workflow_handle("Echo~early").result()
+
+
+@pytest.mark.parametrize("signals", [False, True])
+async def test_each_run_of_an_event_says_by_which_code_it_began(
+    environment: WorkflowEnvironment, *, signals: bool
+) -> None:
+    async with open_scripted_worker(environment, Echo, Cart) as worker:
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue())
+        await bridge.command(signal_command("dated", "all", "dated") if signals else start_command("dated"))
+        run = environment.client.get_workflow_handle("dated" if signals else "Echo~dated")
+        await run.result()
+
+        assert await (await run.describe()).memo_value(CODE_MEMO, None) == CODE_OF_TODAY

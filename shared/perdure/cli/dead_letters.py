@@ -163,7 +163,7 @@ def _command(raw: RawMessage) -> StartWorkflow | SignalWorkflow | None:
 async def _objection(command: StartWorkflow | SignalWorkflow | None, ledger: StartLedger) -> str | None:
     """Return why a command must not be sent again, or its event: what took effect must not do so again."""
     try:
-        if command is None or await ledger.look_up(command) is not Claim.DONE:
+        if command is None or await ledger.look_up(await ledger.as_claimed(command)) is not Claim.DONE:
             return None
     except InvalidMessage as error:  # another event has the run: a mended route may give this one a run of its own
         return None if error.reason == "run_exists" else error.detail
