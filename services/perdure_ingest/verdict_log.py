@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from perdure.bus import Bus, StoredMessage
-from perdure.bus.events import PREFIX
+from perdure.bus.events import PREFIX, event_id
 from perdure.bus.views.event_runs import place_id
 from perdure.contracts import Event, EventVerdict, OtherEvent, RouteVerdict, StartWorkflow, VerdictKind, fit_event_id
 from perdure.errors import InvalidMessage
@@ -57,7 +57,7 @@ class VerdictLog:
             return
         await self._publish(
             EventVerdict(
-                event_id=fit_event_id(place_id(message) if event is None else event.id),
+                event_id=fit_event_id(_claimed_id(message) if event is None else event.id),
                 event_type=message.raw.subject.removeprefix(PREFIX).encode(errors="backslashreplace").decode(),
                 source=None if event is None else fit_detail(event.source),
                 stream_sequence=message.sequence,
@@ -106,6 +106,11 @@ class VerdictLog:
             _log.warning("the verdict on %s %d is cut: %s", "EVENTS", verdict.stream_sequence, error.detail)
             routes = tuple(it.model_copy(update={"detail": ""}) for it in verdict.routes)
             await self._bus.publish(verdict.model_copy(update={"routes": routes, "source": None}))
+
+
+def _claimed_id(message: StoredMessage) -> str:
+    """Return the id by which the publisher of an event that cannot be read knows it."""
+    return event_id(message.raw, fallback_id=place_id(message)).encode(errors="backslashreplace").decode()
 
 
 def other_event(start: StartWorkflow) -> OtherEvent:

@@ -54,10 +54,15 @@ async def test_runs_and_records_are_found_by_key_state_and_event(world: OpenWorl
             *(("PROGRESS", kind) for kind in ("started", "step_started", "step_completed", "completed")),
         }
         assert await recorded("--state", "terminated", count=1) == [("PROGRESS", "terminated")]
-        assert await recorded("--event", "given-up", count=4) == [
+        assert await recorded("--event", "given-up", count=6) == [
             ("COMMANDS", "start"),
             ("EVENTS", "given-up"),
             ("PROGRESS", "started"),
             ("PROGRESS", "terminated"),
+            *[("VERDICTS", "given-up")] * 2,  # held, then released
         ]
-        assert await recorded("--event", "broken", count=2) == [("DLQ", "not_json:"), ("EVENTS", "broken")]
+        assert await recorded("--event", "broken", count=3) == [
+            ("DLQ", "not_json:"),
+            ("EVENTS", "broken"),
+            ("VERDICTS", "broken"),
+        ]

@@ -11,6 +11,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    EventVerdict,
     Message,
     Notification,
     PoliciesRead,
@@ -50,6 +51,9 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             return f"start {message.workflow} {message.workflow_id} for event {message.event.id}"
         case SignalWorkflow():
             return f"signal {message.signal} to {message.workflow_id} for event {message.event.id}"
+        case EventVerdict():
+            by_routes = "; ".join(it.sentence for it in message.routes)
+            return f"{message.event_id}  {by_routes or f'{message.refused}: {message.detail}'}"
         case CancelWorkflow():
             return f"cancel {message.workflow_id}"
         case DeadLetter():

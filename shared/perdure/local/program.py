@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx2
 
+from perdure.local.loopback import loopback_client
+
 __all__ = ["Program", "http_ready"]
 
 
@@ -40,7 +42,7 @@ def http_ready(url: str, *, is_ours: Callable[[Any], bool] | None = None) -> Cal
     """
 
     async def ready() -> bool:
-        async with httpx2.AsyncClient(timeout=1.0, trust_env=False) as client:
+        async with loopback_client(within=1.0) as client:
             try:
                 response = await client.get(url)
                 return response.status_code == httpx2.codes.OK and (is_ours is None or is_ours(response.json()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 
+from perdure.local.loopback import loopback_client
 from perdure.local.nats_house import House
 
 __all__ = ["ServiceState", "service_state"]
@@ -33,7 +34,7 @@ async def service_state(url: str, instance: str | None, *, within: float) -> Ser
         within: Seconds to wait.
     """
     try:
-        async with httpx2.AsyncClient(timeout=within, trust_env=False) as client:
+        async with loopback_client(within=within) as client:
             answer = (await client.get(f"{url}/readyz")).json()
         return _state(answer, instance)
     except httpx2.TimeoutException:

@@ -1,7 +1,6 @@
 """The state of the suite once all attacks were played: as if there had been none."""
 
-import httpx2
-
+from perdure.local.loopback import loopback_client
 from perdure.local.services import SERVICES
 from tests.support.attacks.honest import HonestTraffic
 from tests.support.attacks.suite import WITHIN, AttackedSuite
@@ -25,7 +24,7 @@ async def check_health(suite: AttackedSuite, honest: HonestTraffic, *, before: d
         before: The processes at the beginning.
     """
     assert pids(suite) == before, "a process died"
-    async with httpx2.AsyncClient(timeout=WITHIN) as client:
+    async with loopback_client(within=WITHIN) as client:
         for name, url in suite.world.suite.endpoints.services.items():
             answer = await client.get(f"{url}/readyz")
             assert (answer.status_code, answer.json()["missing"]) == (200, []), name

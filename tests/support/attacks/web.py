@@ -10,6 +10,7 @@ import httpx2
 from standardwebhooks import Webhook
 
 from perdure.contracts import ApprovalRequested
+from perdure.local.loopback import loopback_client
 from perdure_notifier.replies.links import Links
 from tests.support.attacks.channels import HOOK, URL
 from tests.support.attacks.suite import WITHIN, AttackedSuite
@@ -22,7 +23,7 @@ async def asked(
 ) -> httpx2.Response:
     """Send a request to the notifier; header names have ``_`` for ``-``."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with httpx2.AsyncClient(timeout=WITHIN) as client:
+    async with loopback_client(within=WITHIN) as client:
         return await client.request(
             method or ("GET" if body is None else "POST"), f"{suite.notifier_url}{path}", content=body, headers=sent
         )

@@ -11,6 +11,7 @@ import httpx2
 
 from perdure.bus import decode
 from perdure.contracts import ApprovalRequested, Receipt, to_token
+from perdure.local.loopback import loopback_client
 from tests.support.attacks.attack import Attack, Move
 from tests.support.attacks.channels import HOOK
 from tests.support.attacks.suite import WITHIN, AttackedSuite
@@ -219,7 +220,7 @@ def asks(path: str, *, method: str = "GET") -> Move:
 async def other_ports(suite: AttackedSuite) -> str:
     """The other services serve health and metrics only."""
     codes = set()
-    async with httpx2.AsyncClient(timeout=WITHIN) as client:
+    async with loopback_client(within=WITHIN) as client:
         for name, url in suite.world.suite.endpoints.services.items():
             for path in ("/decisions/hook", "/events", "/slack/desk", "/", "/../../etc/passwd"):
                 if name != "notifier":
@@ -230,7 +231,7 @@ async def other_ports(suite: AttackedSuite) -> str:
 async def what_the_endpoints_show(suite: AttackedSuite) -> str:
     await suite.request(title="Nobody may read this.")
     shown = ""
-    async with httpx2.AsyncClient(timeout=WITHIN) as client:
+    async with loopback_client(within=WITHIN) as client:
         for url in suite.world.suite.endpoints.services.values():
             for path in ("/healthz", "/readyz", "/metrics"):
                 shown += (await client.get(f"{url}{path}")).text
@@ -248,7 +249,7 @@ async def slow_and_many(suite: AttackedSuite) -> str:
         await writer.drain()
         writers.append(writer)
     try:
-        async with httpx2.AsyncClient(timeout=WITHIN) as client:
+        async with loopback_client(within=WITHIN) as client:
             many = [client.post(f"{suite.notifier_url}/decisions/hook", content=b"{}") for _ in range(50)]
             answer, *codes = await asyncio.gather(client.get(f"{suite.notifier_url}/healthz"), *many)
     finally:
