@@ -14,6 +14,8 @@ __all__ = ["Behaviour", "LlmPeer", "llm_peer"]
 Behaviour = Literal[
     "answer",
     "call_tool",
+    "cut_off",
+    "empty",
     "rate_limit_wait",
     "rate_limit",
     "error",
@@ -65,6 +67,7 @@ class LlmPeer:
         asked: The received requests, each with its path, headers and body.
         slow: The delay of the slow behaviours, in seconds.
         retry_after: The header of that name of ``rate_limit_wait``.
+        key: The only key that is not refused; by default any is accepted.
         arguments: The arguments with which ``call_tool`` calls the tool that was offered last, as JSON or broken JSON.
     """
 
@@ -74,6 +77,7 @@ class LlmPeer:
     slow: float = 5.0
     retry_after: str = "7"
     arguments: str = "{}"
+    key: str | None = None
     _served: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -102,6 +106,8 @@ class LlmPeer:
 
     def _next(self, request: dict[str, Any]) -> Behaviour | int:
         behaviour = self.plan.pop(0) if self.plan else "answer"
+        if self.key is not None and self.key not in str(request["headers"]):
+            return "bad_key"
         return "refused" if lacks_results(request["path"], request["body"]) else behaviour
 
     async def _respond(self, behaviour: Behaviour | int, request: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
@@ -155,6 +161,8 @@ class LlmPeer:
             refusal="I will not." if behaviour == "refusal" else None,
             filtered=behaviour == "filtered",
             failed=behaviour == "failed",
+            cut_off=behaviour == "cut_off",
+            text="" if behaviour == "empty" else "hello",
         )
 
 

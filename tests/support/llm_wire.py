@@ -19,6 +19,7 @@ class ModelOutput:
         refusal: The text with which it refuses.
         filtered: Whether the provider's content filter stopped it.
         failed: Whether the provider failed after it had sent status 200.
+        cut_off: Whether the limit of tokens was reached.
     """
 
     text: str = "hello"
@@ -27,6 +28,7 @@ class ModelOutput:
     refusal: str | None = None
     filtered: bool = False
     failed: bool = False
+    cut_off: bool = False
 
 
 def encode(path: str, request: Mapping[str, Any], output: ModelOutput) -> str:
@@ -92,6 +94,8 @@ def _chat(request: Mapping[str, Any], output: ModelOutput) -> str:
         message["content"] = None
     if output.filtered:
         reason = "content_filter"
+    if output.cut_off:
+        reason = "length"
     return json.dumps(
         {
             "id": "chatcmpl-1",
@@ -113,7 +117,8 @@ def _responses(request: Mapping[str, Any], output: ModelOutput) -> str:
     if output.tool:
         item = {"id": "fc_1", "type": "function_call", "call_id": "call_1", "status": "completed"}
         item |= {"name": output.tool, "arguments": output.arguments}
-    status = "failed" if output.failed else "incomplete" if output.filtered else "completed"
+    incomplete = "content_filter" if output.filtered else "max_output_tokens" if output.cut_off else None
+    status = "failed" if output.failed else "incomplete" if incomplete else "completed"
     return json.dumps(
         {
             "id": "resp_1",
@@ -122,7 +127,7 @@ def _responses(request: Mapping[str, Any], output: ModelOutput) -> str:
             "model": request["model"],
             "status": status,
             "error": {"code": "server_error", "message": "Something broke"} if output.failed else None,
-            "incomplete_details": {"reason": "content_filter"} if output.filtered else None,
+            "incomplete_details": {"reason": incomplete} if incomplete else None,
             "output": [] if output.failed or output.filtered else [item],
             "parallel_tool_calls": True,
             "tool_choice": "auto",
@@ -143,7 +148,8 @@ def _google(_: Mapping[str, Any], output: ModelOutput) -> str:
     if output.tool:
         part = {"functionCall": {"id": "call_1", "name": output.tool, "args": json.loads(output.arguments)}}
     filtered = output.filtered or output.refusal
-    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+    reason = "MAX_TOKENS" if output.cut_off else "STOP"
+    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": reason, "index": 0}
     return json.dumps(
         {
             "candidates": [{"finishReason": "SAFETY", "index": 0} if filtered else candidate],
@@ -157,6 +163,8 @@ def _google(_: Mapping[str, Any], output: ModelOutput) -> str:
 def _anthropic(request: Mapping[str, Any], output: ModelOutput) -> str:
     """Return JSON, or a stream of events, which Anthropic's SDK requests where responses may be long."""
     reason = "refusal" if output.filtered or output.refusal else "tool_use" if output.tool else "end_turn"
+    if output.cut_off:
+        reason = "max_tokens"
     text = output.refusal or output.text
     message = {
         "id": "msg_1",

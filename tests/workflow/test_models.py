@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -154,3 +155,43 @@ async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[Appli
     assert KEY not in repr(failed.value)
     assert failed.value.__cause__ is None
     return failed.value, len(peer.requests)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_half_an_answer_or_none_is_an_error_unless_the_author_takes_it(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        peer.plan = ["cut_off", "empty", "cut_off", "empty"]
+        with pytest.raises(ApplicationError, match=r"cut off at its limit.*max_tokens.*allow_partial") as cut_off:
+            await call(activity, model)
+        with pytest.raises(ApplicationError, match="empty answer, attempt 1 of 3") as empty:
+            await call(activity, model)
+        taken = [(await call(activity, model, allow_partial=True)).text for _ in range(2)]
+
+    assert (cut_off.value.type, cut_off.value.non_retryable) == ("AnswerCutOff", True)
+    assert (empty.value.type, empty.value.non_retryable) == ("EmptyAnswer", False)
+    assert taken == ["hello", ""]
+
+
+async def test_an_answer_that_stays_empty_fails_the_step(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=3)
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        peer.plan = ["empty"]
+        with pytest.raises(ApplicationError) as empty:
+            await environment.run(activity.run, ModelRequest(agent="a", model=MODELS[0], prompt="Hi"))
+
+    assert (empty.value.type, empty.value.non_retryable) == ("EmptyAnswer", True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        await call(activity, model)
+        peer.key = "sk-another-key"
+        with pytest.raises(ApplicationError) as refused:
+            await call(activity, model)
+        (tmp_path / "key").write_text("sk-another-key\n")
+        answer = await call(activity, model)
+
+    assert (refused.value.type, answer.text) == ("ModelKeyRefused", "hello")
+    assert len(peer.requests) == 4  # noqa: PLR2004 (the first, two refused, and the last)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import logging
+from typing import TYPE_CHECKING, Final, cast
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
+from perdure.errors import Unavailable
 from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
+from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import Conversations, too_long
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.model_tools import ModelTools
 from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.agents.tool_servers import Offers, ToolRefused, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["CallModel"]
+
+_WAITS_FOR_SERVERS: Final = 3  # attempts; then an agent does without the servers that are not there
+
+_log = logging.getLogger(__name__)
 
 
 class CallModel:
@@ -64,51 +72,80 @@ class CallModel:
         earlier = await self._conversations.load(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
         message = model_messages.request_message(request, before, await self._texts(request.tool_results))
-        response = await self._response(request, [*before, message])
+        tools = ModelTools(await self._tools(request))
+        response = await self._response(request, tools, [*before, message])
         new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
-        result = model_messages.model_result(request, response)
+        result = model_messages.model_result(request, response, tools.own_name)
         recent = [*request.recent, *new]
         if too_long(recent):
             return result.model_copy(update={"earlier": await self._conversations.store(request.earlier, recent)})
         return result.model_copy(update={"messages": tuple(new)})
 
-    async def _response(self, request: ModelRequest, messages: list[ModelMessage]) -> ModelResponse:
-        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
-        from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
+    async def _response(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
+        from perdure_orchestrator.agents.model_answers import answer_error  # noqa: PLC0415 (likewise)
+        from perdure_orchestrator.agents.model_errors import to_application_error  # noqa: PLC0415 (likewise)
 
-        from perdure_orchestrator.agents.model_errors import content_filter_error, to_application_error  # noqa: PLC0415 (likewise)
-        from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
-
-        model = self._models.named(request.model)
-        usable = parameters(request, await self._tools(request))
         try:
-            response = await model_request(
-                model,
-                messages,
-                model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
-                model_request_parameters=usable,
-                instrument=InstrumentationSettings(include_content=False),
-            )
+            response = await self._send(request, tools, messages)
         except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
             text = self._models.redact(f"{type(error).__name__}: {error}")
-            raise to_application_error(
-                error, text, model.model_id
-            ) from None  # the cause would be recorded, with all keys
-        if refused := content_filter_error(response):
+            translated = to_application_error(error, text, self._models.named(request.model).model_id)
+            raise translated from None  # the cause would be recorded, with all keys
+        attempt = activity.info().attempt
+        if refused := answer_error(response, allow_partial=request.allow_partial, attempt=attempt):
             raise refused
         return response
+
+    async def _send(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
+        """Send a request; once more if the provider refuses a key that has been replaced since it was read."""
+        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
+        from pydantic_ai.exceptions import ModelAuthenticationError  # noqa: PLC0415 (likewise)
+        from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
+
+        from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
+
+        async def attempt() -> ModelResponse:
+            return await model_request(
+                self._models.named(request.model),
+                messages,
+                model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
+                model_request_parameters=parameters(request, tools.definitions),
+                instrument=InstrumentationSettings(include_content=False),
+            )
+
+        try:
+            return await attempt()
+        except ModelAuthenticationError:
+            if not self._models.has_other_key(request.model):
+                raise
+        return await attempt()
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
         """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
         from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
         tools = {function.name: self._functions.describe(function) for function in request.functions}
-        for name, (_, tool) in (await self._servers.tools_by_name(request.servers)).items():
-            described = ToolDefinition(
-                name=name, parameters_json_schema=tool.input_schema, description=tool.description
-            )
-            tools.setdefault(name, described)
+        for name, (_, tool) in (await self._offers(request)).tools.items():
+            if self._permissions.allows(request.agent, tool.name):
+                described = ToolDefinition(
+                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
+                )
+                tools.setdefault(name, described)
         return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
+
+    async def _offers(self, request: ModelRequest) -> Offers:
+        """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
+        offers = await self._servers.offers(request.servers)
+        if not offers.failed:
+            return offers
+        name, error = next(iter(offers.failed.items()))
+        is_last = len(offers.failed) == len(set(request.servers))
+        if is_last or not isinstance(error, Unavailable) or activity.info().attempt < _WAITS_FOR_SERVERS:
+            raise error
+        if publish_note := note_publisher():
+            await publish_note(f"{request.agent} goes on without the tools of {', '.join(offers.failed)}: {error}")
+        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, name, error)
+        return offers
 
     async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
         """Load the texts that were too long for the run's history."""

@@ -43,11 +43,12 @@ class CallTool:
     async def _call(self, request: ToolRequest) -> ToolResult:
         self._permissions.check(request.agent, request.tool)
         server, tool = await self._servers.find(request.servers, request.tool)
+        self._permissions.check(request.agent, tool.name)
         arguments = bind_tool_arguments(tool.name, tool.input_schema, request.arguments, request.positional)
         if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, idempotency_key=_key(request), publish_note=note_publisher())
+        return await server.call(exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher())
 
 
 async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:

@@ -62,8 +62,12 @@ class QueryServers:
     async def _tools(self, question: ServerQuery) -> list[dict[str, Any]]:
         """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
         tools = {function.name: _function(self._functions.describe(function)) for function in question.functions}
-        for name, (server, tool) in (await self._servers.tools_by_name(question.servers)).items():
-            tools.setdefault(name, _item(server, tool))
+        offers = await self._servers.offers(question.servers)
+        if offers.failed:
+            raise next(iter(offers.failed.values()))
+        for name, (server, tool) in offers.tools.items():
+            if self._permissions.allows(question.agent, tool.name):
+                tools.setdefault(name, _item(server, tool) | {"name": name})
         return [tool for name, tool in tools.items() if self._permissions.allows(question.agent, name)]
 
 

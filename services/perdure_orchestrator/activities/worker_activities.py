@@ -20,6 +20,7 @@ from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
 from perdure_orchestrator.agents.session import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
@@ -63,8 +64,9 @@ class WorkerActivities:
         self._bus = bus
         self._log = log
         self._verifier = verifier
-        self._backends = backends or AgentBackends(Models(settings.llm), settings.mcp.servers)
-        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS)
+        redactor = Redactor()
+        self._backends = backends or AgentBackends(Models(settings.llm, redactor), settings.mcp.servers)
+        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor)
         self._conversations = Conversations(objects)
 
     def of(self, modules: Iterable[str]) -> list[Callable[..., Any]]:

@@ -18,4 +18,5 @@ class InProcessServer:
 
     server: MCPServer
     call_timeout: timedelta = timedelta(minutes=5)
+    start_timeout: timedelta = timedelta(minutes=2)
     requires_approval: tuple[str, ...] = ()

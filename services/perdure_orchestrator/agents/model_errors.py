@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic_ai import exceptions as ai
 from temporalio.exceptions import ApplicationError
 
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelResponse
-
-__all__ = ["content_filter_error", "to_application_error"]
+__all__ = ["to_application_error"]
 
 _LONGEST_DELAY: Final = 3600.0  # seconds; the provider is retried after an hour even if it demands a longer wait
 _LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page, and each attempt would be recorded
@@ -75,15 +72,3 @@ def _permanent(error: Exception) -> tuple[str, str] | None:
     if status // 100 != 4 or status in _RETRYABLE_STATUSES:  # noqa: PLR2004 (4xx: the request is at fault)
         return None
     return ("ContextTooLong", _SHORTER) if status == _TOO_LARGE else ("ModelRefused", _WRONG)
-
-
-def content_filter_error(response: ModelResponse) -> ApplicationError | None:
-    """Return the error for a response that the provider's content filter stopped; None for any other."""
-    if response.finish_reason != "content_filter":
-        return None
-    return ApplicationError(
-        f"The model {response.model_name} did not answer: its provider's content filter stopped it. "
-        "Another wording may help.",
-        type="ContentFiltered",
-        non_retryable=True,
-    )

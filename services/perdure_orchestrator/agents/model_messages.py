@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,10 +30,11 @@ def request_message(
 
     Providers refuse a conversation in which a call has no result.
     """
-    returns = [_tool_return(result) for result in tool_results]
-    answered = {part.tool_call_id for part in returns}
     last = history[-1] if history else None
     calls = last.tool_calls if isinstance(last, ai.ModelResponse) else []
+    called = {call.tool_call_id: call.tool_name for call in calls}
+    returns = [_tool_return(result, called.get(result.call_id, result.tool)) for result in tool_results]
+    answered = {part.tool_call_id for part in returns}
     placeholders = [_placeholder_return(call) for call in calls if call.tool_call_id not in answered]
     parts: list[ai.ModelRequestPart] = [*returns, *placeholders]
     if request.prompt is not None:
@@ -56,22 +57,30 @@ def parameters(request: ModelRequest, tools: Iterable[ToolDefinition]) -> ModelR
     )
 
 
-def model_result(request: ModelRequest, response: ai.ModelResponse) -> ModelResult:
-    """Return a response as the result of the run's request."""
+def model_result(
+    request: ModelRequest, response: ai.ModelResponse, own_name: Callable[[str], str] = str
+) -> ModelResult:
+    """Return a response as the result of the run's request.
+
+    Args:
+        request: What the run sent.
+        response: What the provider returned.
+        own_name: Returns the agent's own name of a tool that the model called.
+    """
     output = next((call for call in response.tool_calls if call.tool_name == _OUTPUT_TOOL), None)
     model = response.model_name or request.model or ""
     return ModelResult(
         text=response.text or "",
-        tool_calls=() if output else tuple(map(_tool_call, response.tool_calls)),
+        tool_calls=() if output else tuple(_tool_call(call, own_name(call.tool_name)) for call in response.tool_calls),
         output=None if output is None else _arguments(output),
         model=model,
         usage=RunUsage.of_request(request.agent, model, _usage(response)),
     )
 
 
-def _tool_return(result: ToolResult) -> ai.ToolReturnPart:
+def _tool_return(result: ToolResult, tool: str) -> ai.ToolReturnPart:
     text = f"Error: {result.text}" if result.is_error else result.text
-    return ai.ToolReturnPart(result.tool, text, result.call_id)
+    return ai.ToolReturnPart(tool, text, result.call_id)
 
 
 def _placeholder_return(call: ai.ToolCallPart) -> ai.ToolReturnPart:
@@ -80,8 +89,8 @@ def _placeholder_return(call: ai.ToolCallPart) -> ai.ToolReturnPart:
     return ai.ToolReturnPart(call.tool_name, text, call.tool_call_id)
 
 
-def _tool_call(call: ai.ToolCallPart) -> ToolCall:
-    return ToolCall(tool=call.tool_name, arguments=_arguments(call), call_id=call.tool_call_id)
+def _tool_call(call: ai.ToolCallPart, tool: str) -> ToolCall:
+    return ToolCall(tool=tool, arguments=_arguments(call), call_id=call.tool_call_id)
 
 
 def _arguments(call: ai.ToolCallPart) -> dict[str, Any] | None:

@@ -21,6 +21,9 @@ class ModelPort(Protocol):
             UnknownModel: It cannot be used; the message gives the reason.
         """
 
+    def has_other_key(self, name: str | None) -> bool:
+        """Return whether the key of a model has changed since it was read; then the next use reads it again."""
+
     async def close(self) -> None:
         """Close the providers' connections."""
 

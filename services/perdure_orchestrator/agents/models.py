@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from importlib.util import find_spec
@@ -25,6 +27,8 @@ _OFFLINE_MODULES: Final = ("perdure_offline", "markdown_it", "nupunkt", "stop_wo
 
 _KEY_VARIABLE: Final = re.compile("`([A-Z_]+_(?:KEY|TOKEN))`")  # in the error of a provider without a key
 
+_ANY_KEY_VARIABLE: Final = re.compile(r"\b[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)\b")
+
 _PROVIDER_EXTRAS: Final = {"openai", "anthropic", "google"}  # each has the name of the package that it brings
 
 
@@ -33,12 +37,14 @@ class UnknownModel(PerdureError):
 
 
 class Models:
-    """Finds models by name. A provider's key is read on first use and sent to that provider only."""
+    """Finds models by name. A provider's key is read on first use, and sent to that provider only."""
 
-    def __init__(self, settings: LlmSettings) -> None:
+    def __init__(self, settings: LlmSettings, redactor: Redactor | None = None) -> None:
         self._settings = settings
         self._models: dict[str, Model] = {}
-        self._redactor = Redactor()
+        self._keys: dict[str, str | None] = {}  # by model, as they were read for it
+        self._replaced: list[Model] = []
+        self._redactor = redactor or Redactor()
 
     def named(self, name: str | None) -> Model:
         """Return the model, the configured one by default.
@@ -49,7 +55,21 @@ class Models:
         name = name or self._settings.model
         if name not in self._models:
             self._models[name] = self._create(name)
+            self._keys[name] = self._configured_key(name)
+            for key in _keys_of_sdk(name.partition(":")[0]):
+                self._redactor.add(key)
         return self._models[name]
+
+    def has_other_key(self, name: str | None) -> bool:
+        """Return whether the key of a model has changed since it was read; then the next use reads it again.
+
+        A request that is under way keeps the client with the former key.
+        """
+        name = name or self._settings.model
+        if name not in self._models or self._configured_key(name) == self._keys[name]:
+            return False
+        self._replaced.append(self._models.pop(name))
+        return True
 
     def check(self) -> None:
         """Find out whether the configured model can be used, without a request to it.
@@ -72,10 +92,11 @@ class Models:
 
     async def close(self) -> None:
         """Close the providers' connections."""
-        for model in self._models.values():
+        for model in [*self._models.values(), *self._replaced]:
             async with model:  # pydantic-ai closes a provider's client when the model's context ends
                 pass
         self._models.clear()
+        self._replaced.clear()
 
     def _create(self, name: str) -> Model:
         if name == "offline":
@@ -141,6 +162,11 @@ class Models:
         provider = OpenAICompatibleProvider(name, base_url=settings.base_url, api_key=self._key(name, settings))
         return OpenAIChatModel(model, provider=provider)
 
+    def _configured_key(self, name: str) -> str | None:
+        provider = name.partition(":")[0]
+        settings = self._settings.providers.get(provider)
+        return None if settings is None else self._key(provider, settings)
+
     def _key(self, name: str, settings: ProviderSettings) -> str | None:
         if settings.api_key_file is not None:
             try:
@@ -155,6 +181,17 @@ class Models:
             source = settings.api_key_file or settings.api_key_variable
             raise UnknownModel(f"llm.providers.{name} has no key: {source} is empty.")
         return self._redactor.add(key)
+
+
+def _keys_of_sdk(provider: str) -> list[str]:
+    """Return the values of the variables with keys that pydantic-ai's code for a provider names."""
+    from pydantic_ai.providers import infer_provider_class  # noqa: PLC0415 (a slow import)
+
+    with suppress(ImportError, ValueError):  # a model that cannot be created says so itself
+        module = sys.modules[infer_provider_class(provider).__module__]
+        named = _ANY_KEY_VARIABLE.findall(inspect.getsource(module))
+        return [os.environ[variable] for variable in named if variable in os.environ]
+    return []
 
 
 def _require_offline() -> None:

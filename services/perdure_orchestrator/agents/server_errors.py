@@ -40,6 +40,9 @@ class HttpErrors:
             return unusable_server(server, f"it answers HTTP {status}")
         if status == HTTPStatus.NOT_FOUND and opening:
             return unusable_server(server, "there is none at its url (HTTP 404)")
+        if status == HTTPStatus.METHOD_NOT_ALLOWED and opening:
+            sse = "perhaps it speaks the old SSE transport, which Perdure does not: use its streamable HTTP url"
+            return unusable_server(server, f"its url takes no POST (HTTP 405); {sse}")
         if status in _BUSY and retry_after:
             message = f"The MCP server {server} is busy: HTTP {status}, retry-after {retry_after}"
             return ApplicationError(message, type="ToolServerOverloaded", next_retry_delay=_delay(retry_after))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,8 +15,10 @@ from temporalio.exceptions import ApplicationError
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.in_process import InProcessServer
+from perdure_orchestrator.agents.last_words import LastWords
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
+from perdure_orchestrator.agents.server_keys import server_headers, variable_of
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -26,7 +29,17 @@ __all__ = ["ServerConfig", "Session"]
 ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
 
-_OPEN_TIMEOUT: Final = 30.0  # seconds; the first start of a server may have to compile its modules
+_KEY_NAME: Final = re.compile("(KEY|TOKEN|SECRET|PASSWORD)$")  # such as GITHUB_TOKEN; not KEY_VAULT_NAME
+
+_RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """What a session's errors do not say themselves."""
+
+    http_errors: HttpErrors
+    words: LastWords
 
 
 class Session:
@@ -60,31 +73,37 @@ class Session:
             Unavailable: The server does not start, or not in time.
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        http_errors = HttpErrors()
+        observed = _Observed(HttpErrors(), LastWords())
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(
-            _hold(_transport(name, config, redactor, http_errors, folder), opened, closing), name=f"mcp session {name}"
+            _hold(_transport(name, config, redactor, observed, folder), opened, closing),
+            name=f"mcp session {name}",
         )
         either: set[asyncio.Future[Any]] = {task, opened}
+        within = config.start_timeout.total_seconds()
         try:
-            await asyncio.wait(either, timeout=_OPEN_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             await _wait_ended(task)
             raise
         if opened.done():
             client, tools = opened.result()
-            return cls(client, tools, task, closing, http_errors)
+            return cls(client, tools, task, closing, observed.http_errors)
         if task.done():
             error = _single_error(await _wait_ended(task))
             if isinstance(error, ApplicationError):
                 raise error
-            message = redactor.redact(f"The MCP server {name} does not start: {error!r}")
-            raise http_errors.to_error(name, opening=True) or Unavailable(message)
+            if isinstance(error, OSError) and isinstance(config, StdioServer):
+                raise unusable_server(name, f"its command cannot be executed ({error})")
+            message = redactor.redact(f"The MCP server {name} does not start: {error!r}{observed.words.sentence()}")
+            raise observed.http_errors.to_error(name, opening=True) or Unavailable(message)
         task.cancel()
         await _wait_ended(task)
-        raise Unavailable(f"The MCP server {name} does not start within {_OPEN_TIMEOUT:g} s")
+        advice = f"If it needs longer, set mcp.servers.{name}.start_timeout"
+        text = redactor.redact(observed.words.sentence())
+        raise Unavailable(f"The MCP server {name} does not start within {within:g} s{text}. {advice}")
 
     async def list_tools(self) -> list[Tool]:
         """List all tools, across all pages."""
@@ -99,6 +118,15 @@ class Session:
         """List all prompts; none if the server lacks the capability."""
         supported = self.client.server_capabilities.prompts is not None
         return await _all_pages(self.client.list_prompts, "prompts") if supported else []
+
+    async def responds(self) -> bool:
+        """Return whether the server answers another request soon."""
+        try:
+            async with asyncio.timeout(_RESPONDS_WITHIN):
+                await self.client.list_tools(cache_mode="refresh")
+        except Exception:  # noqa: BLE001 (whatever it is, the server did not answer)
+            return False
+        return True
 
     async def close(self) -> None:
         """End the session and wait until the server is gone; an error on the way is ignored."""
@@ -136,9 +164,9 @@ async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
 
 @asynccontextmanager
 async def _transport(
-    name: str, config: ServerConfig, redactor: Redactor, http_errors: HttpErrors, folder: Path
+    name: str, config: ServerConfig, redactor: Redactor, observed: _Observed, folder: Path
 ) -> AsyncIterator[Any]:
-    from mcp.client.stdio import StdioServerParameters  # noqa: PLC0415 (a slow import)
+    from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: PLC0415 (a slow import)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
     from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
 
@@ -147,30 +175,19 @@ async def _transport(
     elif isinstance(config, StdioServer):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         home = {"HOME": str(folder.resolve())}
-        env = {**home, **config.env, **{variable: _variable(name, variable) for variable in config.env_from}}
-        yield StdioServerParameters(command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder)
+        given = {variable: variable_of(name, variable) for variable in config.env_from}
+        for variable in filter(_KEY_NAME.search, given):
+            redactor.add(given[variable])
+        env = {**home, **config.env, **given}
+        process = StdioServerParameters(
+            command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
+        )
+        async with observed.words.recorded() as errors:
+            yield stdio_client(process, errlog=errors)
     else:
-        token = _token(name, config)
-        headers = None if token is None else {"Authorization": f"Bearer {redactor.add(token)}"}
-        async with create_mcp_http_client(headers=headers) as http:
-            http.event_hooks = {"response": [http_errors.record]}
+        async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
+            http.event_hooks = {"response": [observed.http_errors.record]}
             yield streamable_http_client(config.url, http_client=http)
-
-
-def _token(name: str, config: HttpServer) -> str | None:
-    if config.token_file is None:
-        return None if config.token_variable is None else _variable(name, config.token_variable)
-    try:
-        return config.token_file.read_text().strip()
-    except OSError as error:
-        raise unusable_server(name, f"its token_file cannot be read ({error})") from error
-
-
-def _variable(name: str, variable: str) -> str:
-    try:
-        return os.environ[variable]
-    except KeyError:
-        raise unusable_server(name, f"the worker has no variable {variable}") from None
 
 
 def _single_error(error: BaseException | None) -> BaseException | None:

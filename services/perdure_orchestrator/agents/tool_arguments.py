@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from perdure.values.nearest import nearest
+from perdure_orchestrator.agents.model_tools import object_schema
 
 __all__ = ["WrongArguments", "bind_tool_arguments"]
 
@@ -28,17 +29,31 @@ def bind_tool_arguments(
     Raises:
         WrongArguments: One is unknown, given twice, or missing.
     """
-    parameters: dict[str, Any] = schema.get("properties") or {}
+    shape = object_schema(schema)
+    parameters: dict[str, Any] = shape["properties"]
     if len(positional) > len(parameters):
-        raise WrongArguments(f"{tool} takes {len(parameters)} arguments, and was given {len(positional)}")
+        takes = f"{len(parameters)} arguments" if parameters else "arguments by name"
+        raise WrongArguments(f"{tool} takes {takes}, and was given {len(positional)} without names")
     unnamed = dict(zip(parameters, positional, strict=False))
     if twice := unnamed.keys() & arguments.keys():
         raise WrongArguments(f"{tool} was given {min(twice)} twice")
     given = {**unnamed, **arguments}
-    if not schema.get("additionalProperties"):  # JSON Schema's default is true, but then most typos would pass
+    if not _takes_any(shape):
         for name in given:
             if name not in parameters:
                 raise WrongArguments(f"{tool} has no parameter {name}{nearest(name, parameters)}")
-    if missing := [name for name in schema.get("required", ()) if name not in given]:
+    if missing := [name for name in shape["required"] if name not in given]:
         raise WrongArguments(f"{tool} needs {', '.join(missing)}")
     return given
+
+
+def _takes_any(shape: Mapping[str, Any]) -> bool:
+    """Return whether a tool takes parameters that it does not list.
+
+    JSON Schema's default is that it does; but where some are listed, most others are typos.
+    """
+    if shape.get("patternProperties"):
+        return True  # the server's pattern is not evaluated here: it may take for ever
+    if "additionalProperties" in shape:
+        return shape["additionalProperties"] is not False
+    return not shape["properties"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
+from temporalio.exceptions import ApplicationError
 
 from perdure.config.project import DEFAULT_STATE
 from perdure.errors import PerdureError, Unavailable
@@ -22,13 +25,15 @@ if TYPE_CHECKING:
     from mcp.shared.dispatcher import ProgressFnT
     from mcp.types import CallToolResult, Prompt, Resource, Tool
 
-__all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer", "ToolServers"]
+__all__ = ["IDEMPOTENCY_KEY", "Offers", "ToolRefused", "ToolServer", "ToolServers"]
 
 Result = TypeVar("Result")
 PublishNote = Callable[[str], Awaitable[None]]
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
+
+_BETWEEN: Final = "__"  # server and tool, where several servers have a tool of one name
 
 # Messages of mcp's client for an HTTP 404 and for every other HTTP error without a reason, and of its server for an
 # unknown session. Not every server answers 404 to a session that it lost: the Python SDK of 2025 answers 400.
@@ -39,41 +44,94 @@ class ToolRefused(PerdureError):
     """The server or tool does not exist, or the server refuses the call as wrong: not retried."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What several servers offer.
+
+    Attributes:
+        tools: Server and tool by the name to call; where several servers have a tool of one name, ``<server>__<tool>``.
+        ambiguous: By such a name of several servers: the names to call instead.
+        failed: Why a server cannot tell, by its name.
+    """
+
+    tools: dict[str, tuple[ToolServer, Tool]]
+    ambiguous: dict[str, list[str]]
+    failed: dict[str, Exception]
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[ToolServer, Tool]], failed: dict[str, Exception]) -> Self:
+        """Name the tools; a server that lists one twice offers it once."""
+        servers = defaultdict[str, set[str]](set)
+        for server, tool in found:
+            servers[tool.name].add(server.name)
+        tools: dict[str, tuple[ToolServer, Tool]] = {}
+        ambiguous = defaultdict[str, list[str]](list)
+        for server, tool in found:
+            name = tool.name
+            if len(servers[name]) > 1:
+                name = f"{server.name}{_BETWEEN}{name}"
+                ambiguous[tool.name].append(name)
+            tools.setdefault(name, (server, tool))
+        return cls(tools, dict(ambiguous), failed)
+
+
 class ToolServers:
     """All configured servers, by name.
 
     Args:
         configured: How to start or reach each.
         folders: Where each process gets a folder of its own, which is its home and, by default, where it is started.
+        redactor: Masks the worker's keys in whatever a server sends.
     """
 
-    def __init__(self, configured: Mapping[str, ServerConfig], folders: Path = DEFAULT_STATE / SERVER_FOLDERS) -> None:
-        self._servers = {name: ToolServer(name, config, folders / name) for name, config in configured.items()}
+    def __init__(
+        self,
+        configured: Mapping[str, ServerConfig],
+        folders: Path = DEFAULT_STATE / SERVER_FOLDERS,
+        redactor: Redactor | None = None,
+    ) -> None:
+        shared = redactor or Redactor()
+        self._servers = {name: ToolServer(name, config, folders / name, shared) for name, config in configured.items()}
 
     async def find(self, names: Sequence[str], tool: str) -> tuple[ToolServer, Tool]:
-        """Return the tool, and the first of these servers that offers it.
+        """Return the tool, and the server of these that offers it. A server that fails hides no tool of another.
 
         Raises:
-            ToolRefused: No server offers it; the message names the nearest tool.
+            ToolRefused: No server offers it, or several do; the message names what to call instead.
+            Unavailable: A server that may offer it does not answer.
+            ApplicationError: A server that may offer it cannot be used, or is busy.
         """
-        offers = await self.tools_by_name(names)
-        if tool not in offers:
-            offers = await self.tools_by_name(names, refresh=True)  # a server may have added it since its session began
-        if tool in offers:
-            return offers[tool]
-        raise ToolRefused(f"No tool is called {tool} on {', '.join(names) or 'no server'}{nearest(tool, offers)}")
+        offers = await self.offers(names)
+        if tool not in offers.tools:
+            offers = await self.offers(names, refresh=True)  # a server may have added it since its session began
+        if tool in offers.tools:
+            return offers.tools[tool]
+        if offers.failed:
+            raise next(iter(offers.failed.values()))
+        if tool in offers.ambiguous:
+            several = " or ".join(offers.ambiguous[tool])
+            raise ToolRefused(f"Several servers offer {tool}: call {several} instead")
+        known = offers.tools
+        raise ToolRefused(f"No tool is called {tool} on {', '.join(names) or 'no server'}{nearest(tool, known)}")
 
-    async def tools_by_name(self, names: Sequence[str], *, refresh: bool = False) -> dict[str, tuple[ToolServer, Tool]]:
-        """Return the tools of these servers by name; if several have one of that name, the first server's.
+    async def offers(self, names: Sequence[str], *, refresh: bool = False) -> Offers:
+        """Return what these servers offer.
 
         Raises:
             ToolRefused: A server is not configured.
         """
-        offers: dict[str, tuple[ToolServer, Tool]] = {}
-        for server in self.named(names):
-            for tool in await server.tools(refresh=refresh):
-                offers.setdefault(tool.name, (server, tool))
-        return offers
+        servers = self.named(names)
+        lists = await asyncio.gather(*(server.tools(refresh=refresh) for server in servers), return_exceptions=True)
+        failed: dict[str, Exception] = {}
+        found: list[tuple[ToolServer, Tool]] = []
+        for server, listed in zip(servers, lists, strict=True):
+            if isinstance(listed, Exception):
+                failed[server.name] = listed
+            elif isinstance(listed, BaseException):
+                raise listed
+            else:
+                found += [(server, tool) for tool in listed]
+        return Offers.of(found, failed)
 
     def named(self, names: Sequence[str]) -> list[ToolServer]:
         """Return the servers with these names.
@@ -95,48 +153,48 @@ class ToolServers:
 class ToolServer:
     """One MCP server, with at most one open session."""
 
-    def __init__(self, name: str, config: ServerConfig, folder: Path) -> None:
+    def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
         self.name = name
         self._folder = folder
         self._config = config
         self._session: Session | None = None
-        self._redactor = Redactor()
+        self._redactor = redactor
         self._opening = asyncio.Lock()
 
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
         """Return the tools as listed when the session was opened, or listed again with ``refresh``."""
-        session = await self._open()
-        if refresh:
-            session.tools = await self._result(session, "tools/list", session.list_tools())
-        return session.tools
+
+        async def listed(session: Session) -> list[Tool]:
+            if refresh:
+                session.tools = await session.list_tools()
+            return session.tools
+
+        return await self._ask("tools/list", listed)
 
     async def resources(self) -> list[Resource]:
         """Return the resources that the server lists."""
-        session = await self._open()
-        return await self._result(session, "resources/list", session.list_resources())
+        return await self._ask("resources/list", lambda session: session.list_resources())
 
     async def read(self, uri: str) -> list[Any]:
         """Return the contents of a resource."""
-        session = await self._open()
-        return list((await self._result(session, uri, session.client.read_resource(uri))).contents)
+        return list((await self._ask(uri, lambda session: session.client.read_resource(uri))).contents)
 
     async def prompts(self) -> list[Prompt]:
         """Return the prompts that the server lists."""
-        session = await self._open()
-        return await self._result(session, "prompts/list", session.list_prompts())
+        return await self._ask("prompts/list", lambda session: session.list_prompts())
 
     async def prompt(self, name: str, arguments: dict[str, str]) -> list[Any]:
         """Return the messages of a prompt, with its arguments filled in."""
-        session = await self._open()
-        return list((await self._result(session, name, session.client.get_prompt(name, arguments))).messages)
+        return list((await self._ask(name, lambda session: session.client.get_prompt(name, arguments))).messages)
 
     async def call(
-        self, request: ToolRequest, *, idempotency_key: str, publish_note: PublishNote | None = None
+        self, request: ToolRequest, tool: str, *, idempotency_key: str, publish_note: PublishNote | None = None
     ) -> ToolResult:
         """Call a tool. A failure that the tool itself reports is a result, not an error.
 
         Args:
-            request: The tool and its arguments by name.
+            request: The tool's arguments by name.
+            tool: Its name on this server.
             idempotency_key: The same for every attempt of a logical call.
             publish_note: Receives the tool's progress notifications as text.
 
@@ -145,28 +203,40 @@ class ToolServer:
             Unavailable: The server failed or the session broke; the next call opens another session if necessary.
             ApplicationError: The server refuses access, or names the time of the next attempt.
         """
-        session = await self._open()
         meta: Any = {IDEMPOTENCY_KEY: idempotency_key}
-        call = session.client.call_tool(
-            request.tool,
-            request.arguments,
-            read_timeout_seconds=self._config.call_timeout.total_seconds(),
-            progress_callback=None if publish_note is None else _on_progress(publish_note, self._redactor),
-            meta=meta,
-        )
-        result = _tool_result(request, await self._result(session, request.tool, call))
+
+        def call(session: Session) -> Awaitable[CallToolResult]:
+            return session.client.call_tool(
+                tool,
+                request.arguments,
+                read_timeout_seconds=self._config.call_timeout.total_seconds(),
+                progress_callback=None if publish_note is None else _on_progress(publish_note, self._redactor),
+                meta=meta,
+            )
+
+        result = _tool_result(request, await self._ask(tool, call))
         return ToolResult.model_validate(self.redact(result.model_dump()))
 
     def redact(self, value: Any) -> Any:
         """Return a JSON value from the server with the worker's keys masked."""
         return self._redactor.redact_json(value)
 
-    async def _result(self, session: Session, what: str, pending: Awaitable[Result]) -> Result:
+    async def _ask(self, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Ask the server; once more if it refuses the token of an older session, which may have been replaced since."""
+        is_older = self._session is not None
+        try:
+            return await self._result(await self._open(), what, ask)
+        except ApplicationError as error:
+            if not (error.non_retryable and is_older):
+                raise
+        return await self._result(await self._open(), what, ask)
+
+    async def _result(self, session: Session, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
         try:
-            return await pending
+            return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
             if http_error := session.http_errors.to_error(self.name):
                 if http_error.non_retryable:
@@ -175,7 +245,7 @@ class ToolServer:
             kind, text = _kind(error), self._redactor.redact(str(error))
             if kind == "wrong call":
                 raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
-            if kind == "broken session":
+            if kind == "broken session" or (kind == "timeout" and not await session.responds()):
                 await self._forget(session)
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except OSError as error:
@@ -199,12 +269,14 @@ class ToolServer:
         await session.close()
 
 
-def _kind(error: MCPError) -> Literal["broken session", "failed server", "wrong call"]:
+def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call"]:
     """Classify an error. An unknown code counts as a wrong call, because otherwise it would be retried for ever."""
     from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
 
-    if error.code in {CONNECTION_CLOSED, REQUEST_TIMEOUT} or error.message in _SESSION_LOST:
+    if error.code == CONNECTION_CLOSED or error.message in _SESSION_LOST:
         return "broken session"
+    if error.code == REQUEST_TIMEOUT:
+        return "timeout"  # mcp's client has cancelled the request
     return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
@@ -229,11 +301,14 @@ def _tool_result(request: ToolRequest, result: CallToolResult) -> ToolResult:
             texts.append(f"({part.type} {description}: only programs can use it)")
         else:
             other.append(content)
+    structured = to_jsonable_python(result.structured_content)
+    if not texts and structured is not None:
+        texts.append(to_json(structured).decode())  # the specification asks servers to repeat it as text
     return ToolResult(
         tool=request.tool,
         call_id=request.call_id,
         text="\n".join(texts),
         other=tuple(other),
-        structured=to_jsonable_python(result.structured_content),
+        structured=structured,
         is_error=bool(result.is_error),
     )

@@ -15,11 +15,14 @@ class _ToolServer(Section):
     """The settings of any MCP server.
 
     Attributes:
-        call_timeout: A call that lasts longer counts as broken: the session is reopened, and a process restarted.
+        call_timeout: A call that lasts longer is cancelled and tried again; a server that does not answer meanwhile is
+            reopened, and a process restarted.
+        start_timeout: A server that takes longer to come up is started again; the first start may have to download.
         requires_approval: Patterns of tools that somebody must approve before each call, whichever agent makes it.
     """
 
     call_timeout: Duration = Field(default="5m", validate_default=True)
+    start_timeout: Duration = Field(default="2m", validate_default=True)
     requires_approval: tuple[str, ...] = ()
 
 
@@ -50,11 +53,17 @@ class HttpServer(_ToolServer):
         url: The URL of the server's endpoint.
         token_file: Holds the bearer token, if the server requires one.
         token_variable: Or the worker's environment variable that holds it.
+        headers: ``name: value`` of headers that hold no key.
+        header_files: By header, the file that holds its value, such as a key.
+        header_variables: By header, the worker's environment variable that holds its value.
     """
 
     url: str
     token_file: Path | None = None
     token_variable: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    header_files: dict[str, Path] = Field(default_factory=dict)
+    header_variables: dict[str, str] = Field(default_factory=dict)
 
 
 class McpSettings(Section):

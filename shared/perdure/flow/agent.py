@@ -24,7 +24,8 @@ class Agent:
     Args:
         name: Shown in progress and traces.
         instruction: The system prompt.
-        server_names: The configured MCP servers whose tools it may use; of tools with equal names the first counts.
+        server_names: The configured MCP servers whose tools it may use; a name that several of them have is called as
+            ``<server>__<tool>``.
         functions: Python functions that it may use as tools. They run as activities, so a worker must find each by its
             module and name. The bound arguments of a partial are passed along.
         model: A pydantic-ai model name; by default the configured one.
@@ -33,6 +34,8 @@ class Agent:
         start_to_close_timeout: For one attempt; by default ten minutes.
         tool_errors: What a failed tool call of the model does: ``tell`` returns the error to the model, ``raise`` fails
             the run.
+        allow_partial: Whether a text counts as the model's answer although it was cut off at the token limit, or is
+            empty; by default such a request fails with ``AnswerCutOff`` or ``EmptyAnswer``.
         on_behalf_of: Whom or what the agent works for: requests to approve its tool calls show this text. Nobody
             verifies it.
     """
@@ -58,6 +61,7 @@ class Agent:
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
+        allow_partial: bool = False,
         on_behalf_of: str | None = None,
     ) -> None:
         options = StepOptions(retry_policy, start_to_close_timeout)
@@ -72,6 +76,7 @@ class Agent:
             model=model,
             model_settings=dict(model_settings or {}),
             tool_errors=tool_errors,
+            allow_partial=allow_partial,
         )
 
     async def __aenter__(self) -> Self:

@@ -42,7 +42,7 @@ class Reply(Generic[Given]):
 class Llm:
     """The model of an agent; it keeps the conversation of this agent in this run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the options of an agent)
         self,
         box: Toolbox,
         *,
@@ -50,6 +50,7 @@ class Llm:
         model: str | None,
         model_settings: dict[str, JsonValue],
         tool_errors: Literal["tell", "raise"],
+        allow_partial: bool,
     ) -> None:
         self._box = box
         self._request = ModelRequest(
@@ -59,6 +60,7 @@ class Llm:
             instruction=instruction,
             servers=box.servers,
             functions=tuple(box.functions.values()),
+            allow_partial=allow_partial,
         )
         self._tool_errors = tool_errors
         self._one_at_a_time = asyncio.Lock()  # two prompts at once would mix up the conversation

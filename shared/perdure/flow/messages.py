@@ -155,6 +155,7 @@ class ModelRequest(Payload):
         servers: The MCP servers whose tools the model may call.
         functions: The Python functions that it may call.
         output_schema: The JSON Schema of a structured answer.
+        allow_partial: Whether a text that is cut off or empty is an answer, too.
     """
 
     agent: str
@@ -171,6 +172,7 @@ class ModelRequest(Payload):
     servers: tuple[str, ...] = ()
     functions: tuple[FunctionTool, ...] = ()
     output_schema: dict[str, Any] | None = None
+    allow_partial: bool = False
 
 
 class ToolCall(Payload):

@@ -60,6 +60,10 @@ class ScriptedModel:
         """Return the scripted model for any name."""
         return self._model
 
+    def has_other_key(self, name: str | None) -> bool:  # noqa: ARG002 (one model stands in for all)
+        """Return that no key has changed; there are none."""
+        return False
+
     async def close(self) -> None:
         """Do nothing; there are no connections."""
 

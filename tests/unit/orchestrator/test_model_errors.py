@@ -15,7 +15,8 @@ from pydantic_ai.tools import ToolDefinition
 from temporalio.exceptions import ApplicationError
 
 from perdure.config.settings import LlmSettings
-from perdure_orchestrator.agents.model_errors import content_filter_error, to_application_error
+from perdure_orchestrator.agents.model_answers import answer_error
+from perdure_orchestrator.agents.model_errors import to_application_error
 from perdure_orchestrator.agents.models import Models
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
 
@@ -136,7 +137,7 @@ async def test_a_request_that_the_content_filter_refuses_is_not_retried(model: s
 async def test_a_refusal_is_an_error(model: str, behaviour: Behaviour, key_file: Path) -> None:
     async with llm_peer() as peer, created_models(peer, key_file) as models:
         peer.plan = [behaviour]
-        refused = content_filter_error(await ask(models, model))
+        refused = answer_error(await ask(models, model), allow_partial=False, attempt=1)
 
     assert refused is not None
     assert (refused.type, refused.non_retryable) == ("ContentFiltered", True)
@@ -156,7 +157,7 @@ async def test_tool_calls_and_structured_output_are_read(model: str, key_file: P
 
     assert [(call.tool_name, call.args_as_dict()) for call in called.tool_calls] == [("weather", {"city": "Oslo"})]
     assert [call.tool_name for call in answered.tool_calls] == ["final_result"]
-    assert content_filter_error(called) is None
+    assert answer_error(called, allow_partial=False, attempt=1) is None
 
 
 @pytest.mark.parametrize(("model", "variable"), [(CHAT, "OPENAI_API_KEY"), (ANTHROPIC, "ANTHROPIC_API_KEY")])

@@ -68,13 +68,23 @@ def test_an_incomplete_known_provider_gets_no_suggestion_of_another() -> None:
 def test_keys_from_files_and_variables_are_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key").write_text("from-a-file\n")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "from-a-variable")
-    monkeypatch.setenv("SOME_TOKEN", "x")
     models = Models(
         LlmSettings.model_validate({"providers": {"openai": {"api_key_file": tmp_path / "key"}}}),
     )
     models.named("openai:gpt-5.2")
+    models.named("anthropic:claude-sonnet-5")
 
-    assert models.redact("from-a-file, from-a-variable, x") == "***, ***, x"
+    assert models.redact("from-a-file, from-a-variable") == "***, ***"
+
+
+@pytest.mark.parametrize("name", ["KEY_VAULT_NAME", "PRIMARY_KEY_COLUMN", "TOKEN_ISSUER", "DEPLOY_KEY", "GROQ_API_KEY"])
+def test_what_is_only_named_like_a_key_is_not_redacted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "production")
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-openai")
+    models = Models(LlmSettings())
+    models.named("openai:gpt-5.2")
+
+    assert models.redact("deployed to production") == "deployed to production"
 
 
 def test_a_key_in_the_configuration_is_refused_and_not_repeated(

@@ -22,7 +22,7 @@ async def started(tmp_path: Path, **more: Any) -> dict[str, str]:
     server = StdioServer(command="/bin/sh", args=("-c", script), **more)
     servers = ToolServers({"tiny": server}, tmp_path / "folders")
     try:
-        await servers.tools_by_name(["tiny"])
+        await servers.offers(["tiny"])
     finally:
         await servers.close()
     return dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)

@@ -19,7 +19,6 @@ from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.local.ports import choose_ports
-from perdure_orchestrator.agents import session
 from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
 from tests.support.session_server import SessionServer, serving
 
@@ -36,7 +35,11 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
             "files": StdioServer(command=sys.executable, args=filesystem),
             "tiny": StdioServer(command=sys.executable, args=(TINY,)),
             "broken": StdioServer(command="/nowhere/server"),
-            "silent": StdioServer(command="/bin/sh", args=("-c", "while read line; do :; done", str(tmp_path))),
+            "silent": StdioServer(
+                command="/bin/sh",
+                args=("-c", "while read line; do :; done", str(tmp_path)),
+                start_timeout=timedelta(seconds=0.2),
+            ),
         },
         tmp_path / "folders",
     )
@@ -72,7 +75,7 @@ def is_listening(port: int) -> bool:
 
 async def call(servers: ToolServers, server: str, tool: str, *, key: str = "k", **arguments: str) -> ToolResult:
     found, _ = await servers.find([server], tool)
-    return await found.call(ToolRequest(servers=(server,), tool=tool, arguments=arguments), idempotency_key=key)
+    return await found.call(ToolRequest(servers=(server,), tool=tool, arguments=arguments), tool, idempotency_key=key)
 
 
 def processes(folder: Path) -> list[psutil.Process]:
@@ -114,8 +117,8 @@ async def test_programs_get_a_picture_and_models_a_line_about_it(servers: ToolSe
     found, _ = await servers.find(["tiny"], "draw")
     request = ToolRequest(servers=("tiny",), tool="draw", arguments={})
 
-    program = await found.call(request, idempotency_key="k")
-    model = await found.call(request.model_copy(update={"call_id": "c1"}), idempotency_key="k")
+    program = await found.call(request, "draw", idempotency_key="k")
+    model = await found.call(request.model_copy(update={"call_id": "c1"}), "draw", idempotency_key="k")
 
     assert (program.text, [part["mimeType"] for part in program.other]) == ("a dot", ["image/png"])
     assert (model.text, model.other) == ("a dot\n(image image/png: only programs can use it)", ())
@@ -139,17 +142,15 @@ async def test_the_error_for_an_unknown_name_suggests_known_names(
     assert message in str(refused.value)
 
 
-async def test_a_server_that_cannot_be_started_is_unavailable(servers: ToolServers) -> None:
-    with pytest.raises(Unavailable, match="broken does not start"):
+async def test_a_command_that_does_not_exist_is_not_tried_again(servers: ToolServers) -> None:
+    with pytest.raises(ApplicationError, match="broken cannot be used: its command cannot be executed") as refused:
         await call(servers, "broken", "anything")
 
+    assert refused.value.non_retryable
 
-async def test_opening_a_server_that_does_not_respond_times_out(
-    servers: ToolServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session, "_OPEN_TIMEOUT", 0.2)
 
-    with pytest.raises(Unavailable, match=r"silent does not start within 0\.2 s"):
+async def test_opening_a_server_that_does_not_respond_times_out(servers: ToolServers, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"silent does not start within 0\.2 s.*start_timeout"):
         await call(servers, "silent", "anything")
 
     assert processes(tmp_path) == []
@@ -260,11 +261,12 @@ async def test_a_refused_token_is_not_retried_and_is_read_again_for_the_next_cal
     token.write_text("an-old-token")
     servers = ToolServers({"legacy": HttpServer(url=legacy.url, token_file=token)})
     await call(servers, "legacy", "note_key")
-    legacy.failures = [(status, None)]
+    legacy.closed = status
 
     with pytest.raises(ApplicationError, match=rf"HTTP {status}\. Fix mcp\.servers\.legacy") as refused:
         await call(servers, "legacy", "note_key")
     token.write_text("a-new-token")
+    legacy.closed = None
     await call(servers, "legacy", "note_key")
     await servers.close()
 

@@ -1,0 +1,46 @@
+"""The end of what an MCP server's process writes to its standard error: it says why the server does not start."""
+
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from threading import Thread
+from typing import Final, TextIO
+
+__all__ = ["LastWords"]
+
+_LINES: Final = 5
+_LONGEST: Final = 300  # characters of a line
+_CHUNK: Final = 8_192  # characters that are read of a line without an end
+_END_WITHIN: Final = 1.0  # seconds; a process that the server has left behind may hold the pipe open
+
+
+class LastWords:
+    """Hands a process's standard error on to that of the worker, and remembers its last lines."""
+
+    def __init__(self) -> None:
+        self._lines = deque[str](maxlen=_LINES)
+
+    def sentence(self) -> str:
+        """Return the last lines as the end of a sentence; empty if there are none."""
+        return f". Its last output: {' | '.join(self._lines)}" if self._lines else ""
+
+    @asynccontextmanager
+    async def recorded(self) -> AsyncIterator[TextIO]:
+        """Yield the file that the process gets as its standard error."""
+        read, write = os.pipe()
+        reader = Thread(target=self._read, args=(read,), daemon=True)
+        reader.start()
+        with os.fdopen(write, "w") as errors:
+            yield errors
+        await asyncio.to_thread(reader.join, _END_WITHIN)
+
+    def _read(self, pipe: int) -> None:
+        with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
+            for line in iter(partial(lines.readline, _CHUNK), ""):
+                sys.stderr.write(line)
+                if line.strip():
+                    self._lines.append(line.strip()[:_LONGEST])

@@ -1,0 +1,56 @@
+"""Answers of models that are no answers: filtered, cut off at a limit, or empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from temporalio.exceptions import ApplicationError
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelResponse, ToolCallPart
+
+__all__ = ["answer_error"]
+
+_EMPTY_ATTEMPTS: Final = 3  # an empty answer may be another one at the next attempt, but hardly at the fourth
+
+_PARTIAL: Final = "`Agent(allow_partial=True)` takes what there is."
+
+
+def answer_error(response: ModelResponse, *, allow_partial: bool, attempt: int) -> ApplicationError | None:
+    """Return the error for a response that the run must not take for an answer; None for any other.
+
+    Args:
+        response: What the provider returned.
+        allow_partial: Whether the author takes texts that are cut off or empty.
+        attempt: Which attempt of the request this was, from 1.
+    """
+    model = response.model_name
+    if response.finish_reason == "content_filter":
+        text = "its provider's content filter stopped it. Another wording may help."
+        return _error("ContentFiltered", f"The model {model} did not answer: {text}")
+    if _is_cut_off(response, allow_partial=allow_partial):
+        advice = 'raise it with `Agent(model_settings={"max_tokens": …})`, or ask for less'
+        return _error("AnswerCutOff", f"The answer of the model {model} was cut off at its limit: {advice}. {_PARTIAL}")
+    if not response.tool_calls and not (response.text or "").strip() and not allow_partial:
+        text = f"The model {model} gave an empty answer, attempt {attempt} of {_EMPTY_ATTEMPTS}. {_PARTIAL}"
+        return _error("EmptyAnswer", text, non_retryable=attempt >= _EMPTY_ATTEMPTS)
+    return None
+
+
+def _is_cut_off(response: ModelResponse, *, allow_partial: bool) -> bool:
+    """Return whether the limit was reached within the text, or within the arguments of a call."""
+    if response.finish_reason != "length":
+        return False
+    return not all(map(_is_json, response.tool_calls)) if response.tool_calls else not allow_partial
+
+
+def _is_json(call: ToolCallPart) -> bool:
+    try:
+        call.args_as_dict(raise_if_invalid=True)
+    except (AssertionError, ValueError):
+        return False
+    return True
+
+
+def _error(kind: str, text: str, *, non_retryable: bool = True) -> ApplicationError:
+    return ApplicationError(text, type=kind, non_retryable=non_retryable)
