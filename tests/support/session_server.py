@@ -25,6 +25,8 @@ class SessionServer:
         retry_after: The header of that name of error responses.
         keys: The idempotency keys of the received calls.
         tokens: The values of the header `authorization` that were received.
+        headers: Those of all requests.
+        accepts: The only value of `authorization` that is not answered with 401; by default any is accepted.
     """
 
     url: str
@@ -35,6 +37,8 @@ class SessionServer:
     retry_after: str | None = None
     keys: list[str] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
+    headers: list[Any] = field(default_factory=list)
+    accepts: str | None = None
 
     def restart(self) -> None:
         """Forget the session."""
@@ -78,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         server = self.server_of[self.server]
         server.tokens.add(self.headers["authorization"])
+        server.headers.append(self.headers)
         answer = server.answer(request, self.headers["mcp-session-id"])
+        if server.accepts not in {None, self.headers["authorization"]}:
+            answer = 401, None
         status, message = answer if server.closed is None else (server.closed, None)
         body = b"" if message is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **message}).encode()
         self.send_response(status)

@@ -14,15 +14,18 @@ from temporalio.testing import ActivityEnvironment
 
 from perdure.bus import MemoryObjects
 from perdure.config.agents import LimitSettings
-from perdure.config.settings import LlmSettings
+from perdure.config.settings import LlmSettings, StdioServer
+from perdure.errors import Unavailable
 from perdure.flow.messages import FunctionTool, ModelRequest, ModelResult
 from perdure_orchestrator.activities import CallModel
+from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
+from tests.support.odd_servers import odd
 
 KEY = "sk-very-secret-0123456789"
 MODELS = [
@@ -37,7 +40,7 @@ SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @asynccontextmanager
-async def call_model(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
+async def call_model(peer: LlmPeer, key_file: Path, **servers: Any) -> AsyncIterator[CallModel]:
     key_file.write_text(KEY + "\n")
     known = {"api_key_file": key_file}
     providers = {
@@ -49,16 +52,18 @@ async def call_model(peer: LlmPeer, key_file: Path) -> AsyncIterator[CallModel]:
     }
     settings = LlmSettings.model_validate({"providers": providers, "request_timeout": "1s"})
     models = Models(settings)
+    tools = ToolServers(servers, key_file.parent / "folders")
     try:
         yield CallModel(
             models,
-            ToolServers({}),
+            tools,
             Functions(["tests"]),
             permissions=ToolPermissions({}, {}),
             conversations=Conversations(MemoryObjects()),
             limits=LimitSettings(),
         )
     finally:
+        await tools.close()
         await models.close()
 
 
@@ -194,4 +199,29 @@ async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(mo
         answer = await call(activity, model)
 
     assert (refused.value.type, answer.text) == ("ModelKeyRefused", "hello")
-    assert len(peer.requests) == 4  # noqa: PLR2004 (the first, two refused, and the last)
+    assert len(peer.requests) == 4
+
+
+async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_note(tmp_path: Path) -> None:
+    healthy = odd({"name": "fs.read", "inputSchema": {}, "result": {"content": []}})
+    broken = StdioServer(command="/bin/sh", args=("-c", "exit 3"))
+    request = ModelRequest(agent="a", model=MODELS[0], prompt="Hi", servers=("broken", "healthy"))
+    environment, notes = ActivityEnvironment(), list[str]()
+
+    async def note(text: str, _: int) -> None:
+        notes.append(text)
+
+    async def run(activity: CallModel) -> ModelResult:
+        with step_notes(StepNotes(note)):
+            return await activity.run(request)
+
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key", broken=broken, healthy=healthy) as activity:
+        with pytest.raises(Unavailable, match="broken does not start"):
+            await environment.run(run, activity)
+        environment.info = replace(environment.info, attempt=3)
+        peer.plan = ["call_tool"]
+        answer = await environment.run(run, activity)
+
+    assert [call.tool for call in answer.tool_calls] == ["fs.read"]
+    assert notes[0].startswith("a goes on without the tools of broken: The MCP server broken does not start")
+    assert [tool["function"]["name"] for tool in peer.requests[-1]["body"]["tools"]] == ["fs_read_2cae7a0c"]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelTools", "object_schema"]
 
 _ALLOWED: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's and Anthropic's rule for the name of a function
+_CHOICES: Final = ("oneOf", "anyOf", "allOf")
+_DEEPEST: Final = 5  # choices within choices
 _MOST_OF_NAME: Final = 55  # characters of a name that is replaced; a digest follows
 
 
@@ -53,27 +55,31 @@ def object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
     JSON Schema needs neither ``type`` nor ``properties``; providers refuse tools without them, and choices at the top.
     """
-    resolved = _resolved(schema, schema)
+    return _merged(schema, schema, _DEEPEST)
+
+
+def _merged(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    found = _resolved(schema, root)
     choices = [
-        object_schema({**_definitions(resolved), **choice})
-        for word in ("oneOf", "anyOf", "allOf")
-        for choice in resolved.get(word) or ()
-        if isinstance(choice, Mapping)
+        _merged(choice, root, depth - 1)
+        for word in _CHOICES
+        for choice in _list(found.get(word))
+        if isinstance(choice, Mapping) and depth > 0  # a choice may refer to the whole
     ]
-    properties = {**_properties(resolved)}
-    for choice in choices:
-        properties = {**_properties(choice), **properties}
-    plain = {word: value for word, value in resolved.items() if word not in {"oneOf", "anyOf", "allOf", "not", "enum"}}
-    return {**plain, "type": "object", "properties": properties, "required": _required(resolved, choices)}
+    properties: dict[str, Any] = {}
+    for part in [*choices, found]:
+        properties |= part["properties"] if isinstance(part.get("properties"), Mapping) else {}
+    plain = {word: value for word, value in found.items() if word not in {*_CHOICES, "not", "enum"}}
+    required = [name for name in _required(found, choices) if isinstance(name, str)]
+    return {**_definitions(root), **plain, "type": "object", "properties": properties, "required": required}
 
 
-def _required(schema: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> list[str]:
+def _required(schema: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Return what is required whichever choice is taken; with ``allOf`` that is all that any part requires."""
-    required = list(schema.get("required") or ())
-    of_choices = [set(choice.get("required") or ()) for choice in choices]
-    if of_choices:
+    required = _list(schema.get("required"))
+    if choices:
         combine = set.union if "allOf" in schema else set.intersection
-        required += sorted(combine(*of_choices) - set(required))
+        required += sorted(combine(*(set(choice["required"]) for choice in choices)) - {*filter(_is_text, required)})
     return required
 
 
@@ -84,9 +90,9 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, A
     while isinstance(reference := found.pop("$ref", None), str) and reference not in seen:
         seen.add(reference)
         target: Any = root
-        for token in reference.removeprefix("#").strip("/").split("/"):
+        for token in filter(None, reference.removeprefix("#").split("/")):
             target = target.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
-        found = {**_definitions(root), **(target if isinstance(target, Mapping) else {}), **found}
+        found = {**(target if isinstance(target, Mapping) else {}), **found}
     return found
 
 
@@ -94,6 +100,9 @@ def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {word: schema[word] for word in ("$defs", "definitions") if word in schema}
 
 
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    properties = schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

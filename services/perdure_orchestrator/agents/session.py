@@ -16,6 +16,7 @@ from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.agents.last_words import LastWords
+from perdure_orchestrator.agents.odd_listings import mended
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
 from perdure_orchestrator.agents.server_keys import server_headers, variable_of
@@ -183,11 +184,11 @@ async def _transport(
             command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
         )
         async with observed.words.recorded() as errors:
-            yield stdio_client(process, errlog=errors)
+            yield mended(stdio_client(process, errlog=errors))
     else:
         async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
             http.event_hooks = {"response": [observed.http_errors.record]}
-            yield streamable_http_client(config.url, http_client=http)
+            yield mended(streamable_http_client(config.url, http_client=http))
 
 
 def _single_error(error: BaseException | None) -> BaseException | None:

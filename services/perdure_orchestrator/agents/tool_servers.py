@@ -248,6 +248,9 @@ class ToolServer:
             if kind == "broken session" or (kind == "timeout" and not await session.responds()):
                 await self._forget(session)
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
+        except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
+            text = self._redactor.redact(f"{error}".partition("\n")[0])
+            raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error

@@ -1,0 +1,87 @@
+"""Mends lists of tools as they arrive: one odd schema must not hide the other tools of its server.
+
+mcp's client refuses a whole ``tools/list`` for one schema without ``"type": "object"``, and the result of a tool whose
+schema of its output is none. JSON Schema allows both, and servers send them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mcp.client._transport import ReadStream, TransportStreams
+    from mcp.shared.message import SessionMessage
+
+__all__ = ["mended", "mended_tools"]
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def mended(transport: AbstractAsyncContextManager[TransportStreams]) -> AsyncIterator[TransportStreams]:
+    """Open a transport whose lists of tools are mended."""
+    async with transport as (read, write):
+        yield _Mended(read), write
+
+
+def mended_tools(tools: list[Any]) -> list[Any]:
+    """Return the tools that have a name, with schemas that mcp's client takes."""
+    kept = [_mended_tool(tool) for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
+    if len(kept) < len(tools):
+        _log.warning("%d tools of an MCP server have no name, and are left out", len(tools) - len(kept))
+    return kept
+
+
+def _mended_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    given = tool.get("inputSchema")
+    schema = {**(given if isinstance(given, dict) else {}), "type": "object"}
+    kinds = {"properties": dict, "required": list, "$schema": str}
+    schema = {word: value for word, value in schema.items() if isinstance(value, kinds.get(word, object))}
+    tool = {**tool, "inputSchema": schema}
+    output = tool.get("outputSchema")
+    if not isinstance(output, dict) or output.get("type") != "object":
+        tool.pop("outputSchema", None)
+    return tool
+
+
+class _Mended:
+    """A stream of received messages."""
+
+    def __init__(self, inner: ReadStream[SessionMessage | Exception]) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def receive(self) -> SessionMessage | Exception:
+        return _mended_message(await self._inner.receive())
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        return _mended_message(await self._inner.__anext__())
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._inner.__aexit__(kind, error, trace)
+
+
+def _mended_message(received: SessionMessage | Exception) -> SessionMessage | Exception:
+    result = None if isinstance(received, Exception) else getattr(received.message, "result", None)
+    if isinstance(result, dict) and isinstance(result.get("tools"), list):
+        result["tools"] = mended_tools(result["tools"])
+    return received
