@@ -8,17 +8,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, Workf
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
+from perdure_orchestrator.library_modules import library_modules
+
 __all__ = ["workflow_runner"]
 
-# Imported once for all runs: these modules have no side effects, and importing them again costs about 10 ms a run.
-_PASSED_THROUGH: Final = (
-    "perdure",
-    "pydantic",
-    "pydantic_core",
-    "annotated_types",
-    "typing_extensions",
-    "opentelemetry",
-)
+_OWN: Final = "perdure"  # imported once for all runs, as the libraries are: it has no side effects
 
 
 def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> WorkflowRunner:
@@ -35,7 +29,7 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> 
     if not sandboxed and not is_own:
         return UnsandboxedWorkflowRunner()
     given = given or SandboxedWorkflowRunner()
-    restrictions = given.restrictions.with_passthrough_modules(*_PASSED_THROUGH)
+    restrictions = given.restrictions.with_passthrough_modules(_OWN, *library_modules())
     if is_own:
         return replace(given, restrictions=restrictions)
     return _Sandboxed(restrictions=restrictions, runner_class=given.runner_class)
@@ -43,7 +37,13 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> 
 
 class _Sandboxed(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Lean(super().create_instance(det))
+        """Create an instance; the workflow's own package is imported anew, also if it is installed as a library."""
+        package = det.defn.cls.__module__.partition(".")[0]
+        if package not in library_modules():
+            return _Lean(super().create_instance(det))
+        passed = self.restrictions.passthrough_modules - {package}
+        runner = SandboxedWorkflowRunner(replace(self.restrictions, passthrough_modules=passed), self.runner_class)
+        return _Lean(runner.create_instance(det))
 
 
 class _Lean(WorkflowInstance):

@@ -224,4 +224,4 @@ async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_
 
     assert [call.tool for call in answer.tool_calls] == ["fs.read"]
     assert notes[0].startswith("a goes on without the tools of broken: The MCP server broken does not start")
-    assert [tool["function"]["name"] for tool in peer.requests[-1]["body"]["tools"]] == ["fs_read_2cae7a0c"]
+    assert [tool["function"]["name"] for tool in peer.requests[-1]["body"]["tools"]] == ["fs_read_4074bc02"]

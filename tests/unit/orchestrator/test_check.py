@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.config.loader import load_settings
+from perdure_orchestrator import sandbox
 from perdure_orchestrator.check import find_problems
 
 Problems = Callable[..., list[str]]
@@ -74,11 +75,43 @@ def test_a_module_that_does_not_exist_is_a_problem_of_the_configuration(problems
     assert found.startswith("perdure.yaml:1: The workflow module nowhere_at_all cannot be imported")
 
 
-def test_an_import_that_the_sandbox_refuses_is_named_with_what_to_write(problems: Problems) -> None:
-    (found,) = problems(f"import requests\n{GREETING}")
+LIBRARIES = [
+    *("requests", "httpx", "openai", "anthropic", "google.genai", "structlog", "rich.console", "textual"),
+    *("ruamel.yaml", "mcp", "pydantic_ai", "faststream", "cryptography.fernet", "sqlalchemy", "slack_sdk"),
+]
 
-    assert found.startswith("mine.py:1: `import requests` does not load in the workflow sandbox")
-    assert "with workflow.unsafe.imports_passed_through():\n          import requests" in found
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_may_be_imported_beside_a_workflow(problems: Problems, library: str) -> None:
+    pytest.importorskip(library)
+
+    assert problems(f"import {library}\n{GREETING}") == []
+
+
+def test_an_import_that_the_sandbox_refuses_is_named_with_what_to_write(problems: Problems, tmp_path: Path) -> None:
+    (tmp_path / "house_clock.py").write_text("import random\n\nSEED = random.random()\n")
+
+    (found,) = problems(f"import house_clock\n{GREETING}")
+
+    assert found.startswith("house_clock.py:3: `SEED = random.random()` does not load in the workflow sandbox")
+
+
+def test_a_library_of_random_ids_is_still_found_by_the_sandbox(problems: Problems, tmp_path: Path) -> None:
+    (tmp_path / "shortuuid.py").write_text("import random\n\nSEED = random.random()\n")
+
+    (found,) = problems(f"import shortuuid\n{GREETING}")
+
+    assert "SEED = random.random()" in found
+
+
+def test_a_workflow_that_is_installed_as_a_library_is_still_in_the_sandbox(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "library_modules", lambda: frozenset({"mine", "pydantic"}))
+
+    (found,) = problems(f"import random\n\nSEED = random.random()\n{GREETING}")
+
+    assert found.startswith("mine.py:3: `SEED = random.random()`")
 
 
 def test_what_a_module_does_at_its_import_must_be_deterministic(problems: Problems) -> None:
@@ -89,7 +122,7 @@ def test_what_a_module_does_at_its_import_must_be_deterministic(problems: Proble
 
 
 def test_without_the_sandbox_nothing_is_checked_in_it(problems: Problems) -> None:
-    assert problems(f"import requests\n{GREETING}", "temporal: {sandbox: false}") == []
+    assert problems(f"import random\n\nSEED = random.random()\n{GREETING}", "temporal: {sandbox: false}") == []
 
 
 @pytest.mark.parametrize(
