@@ -19,7 +19,8 @@ from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.model_tools import ModelTools
 from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.tool_servers import Offers, ToolRefused, ToolServers
+from perdure_orchestrator.agents.tool_server import ToolRefused
+from perdure_orchestrator.agents.tool_servers import Offers, ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import MAX_CARRIED_BYTES, Conversations
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
-from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.agents.tool_server import ToolRefused
+from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.limits import refuse_beyond
 
 __all__ = ["CallTool", "store_if_long"]

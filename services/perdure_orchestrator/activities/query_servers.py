@@ -13,7 +13,8 @@ from perdure.values.nearest import nearest
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServer, ToolServers
+from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
+from perdure_orchestrator.agents.tool_servers import ToolServers
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition

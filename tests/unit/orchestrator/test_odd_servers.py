@@ -20,7 +20,8 @@ from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure_orchestrator.agents.model_tools import ModelTools, object_schema
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
-from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.agents.tool_server import ToolRefused
+from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.messages import json_values
 from tests.support.odd_servers import odd
 from tests.support.session_server import serving

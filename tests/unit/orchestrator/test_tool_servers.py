@@ -19,7 +19,8 @@ from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.local.ports import choose_ports
-from perdure_orchestrator.agents.tool_servers import ToolRefused, ToolServers
+from perdure_orchestrator.agents.tool_server import ToolRefused
+from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.session_server import SessionServer, serving
 
 TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (not a real token)

@@ -1,0 +1,178 @@
+"""One configured MCP server. A session is opened on first use, and again after it broke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from temporalio.exceptions import ApplicationError
+
+from perdure.errors import PerdureError, Unavailable
+from perdure.flow.messages import ToolRequest, ToolResult
+from perdure_orchestrator.agents.redaction import Redactor
+from perdure_orchestrator.agents.session import ServerConfig, Session
+from perdure_orchestrator.agents.tool_results import tool_result
+
+if TYPE_CHECKING:
+    from mcp import MCPError
+    from mcp.shared.dispatcher import ProgressFnT
+    from mcp.types import CallToolResult, Prompt, Resource, Tool
+
+__all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer"]
+
+Result = TypeVar("Result")
+PublishNote = Callable[[str], Awaitable[None]]
+
+IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
+"""The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
+
+# Messages of mcp's client for an HTTP 404 and for every other HTTP error without a reason, and of its server for an
+# unknown session. Not every server answers 404 to a session that it lost: the Python SDK of 2025 answers 400.
+_SESSION_LOST: Final = frozenset({"Session terminated", "Server returned an error response", "Session not found"})
+
+
+class ToolRefused(PerdureError):
+    """The server or tool does not exist, or the server refuses the call as wrong: not retried."""
+
+
+class ToolServer:
+    """One MCP server, with at most one open session."""
+
+    def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
+        self.name = name
+        self._folder = folder
+        self._config = config
+        self._session: Session | None = None
+        self._redactor = redactor
+        self._opening = asyncio.Lock()
+
+    async def tools(self, *, refresh: bool = False) -> list[Tool]:
+        """Return the tools as listed when the session was opened, or listed again with ``refresh``."""
+
+        async def listed(session: Session) -> list[Tool]:
+            if refresh:
+                session.tools = await session.list_tools()
+            return session.tools
+
+        return await self._ask("tools/list", listed)
+
+    async def resources(self) -> list[Resource]:
+        """Return the resources that the server lists."""
+        return await self._ask("resources/list", lambda session: session.list_resources())
+
+    async def read(self, uri: str) -> list[Any]:
+        """Return the contents of a resource."""
+        return list((await self._ask(uri, lambda session: session.client.read_resource(uri))).contents)
+
+    async def prompts(self) -> list[Prompt]:
+        """Return the prompts that the server lists."""
+        return await self._ask("prompts/list", lambda session: session.list_prompts())
+
+    async def prompt(self, name: str, arguments: dict[str, str]) -> list[Any]:
+        """Return the messages of a prompt, with its arguments filled in."""
+        return list((await self._ask(name, lambda session: session.client.get_prompt(name, arguments))).messages)
+
+    async def call(
+        self, request: ToolRequest, tool: str, *, idempotency_key: str, publish_note: PublishNote | None = None
+    ) -> ToolResult:
+        """Call a tool. A failure that the tool itself reports is a result, not an error.
+
+        Args:
+            request: The tool's arguments by name.
+            tool: Its name on this server.
+            idempotency_key: The same for every attempt of a logical call.
+            publish_note: Receives the tool's progress notifications as text.
+
+        Raises:
+            ToolRefused: The server refuses the call as wrong.
+            Unavailable: The server failed or the session broke; the next call opens another session if necessary.
+            ApplicationError: The server refuses access, or names the time of the next attempt.
+        """
+        meta: Any = {IDEMPOTENCY_KEY: idempotency_key}
+
+        def call(session: Session) -> Awaitable[CallToolResult]:
+            return session.client.call_tool(
+                tool,
+                request.arguments,
+                read_timeout_seconds=self._config.call_timeout.total_seconds(),
+                progress_callback=None if publish_note is None else _on_progress(publish_note, self._redactor),
+                meta=meta,
+            )
+
+        result = tool_result(request, await self._ask(tool, call))
+        return ToolResult.model_validate(self.redact(result.model_dump()))
+
+    def redact(self, value: Any) -> Any:
+        """Return a JSON value from the server with the worker's keys masked."""
+        return self._redactor.redact_json(value)
+
+    async def _ask(self, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Ask the server; once more if it refuses the token of an older session, which may have been replaced since."""
+        is_older = self._session is not None
+        try:
+            return await self._result(await self._open(), what, ask)
+        except ApplicationError as error:
+            if not (error.non_retryable and is_older):
+                raise
+        return await self._result(await self._open(), what, ask)
+
+    async def _result(self, session: Session, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
+        from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+
+        try:
+            return await ask(session)
+        except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
+            if http_error := session.http_errors.to_error(self.name):
+                if http_error.non_retryable:
+                    await self._forget(session)  # the next session reads the token again, which may have changed
+                raise http_error from None
+            kind, text = _kind(error), self._redactor.redact(str(error))
+            if kind == "wrong call":
+                raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
+            if kind == "broken session" or (kind == "timeout" and not await session.responds()):
+                await self._forget(session)
+            raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
+        except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
+            text = self._redactor.redact(f"{error}".partition("\n")[0])
+            raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
+        except OSError as error:
+            await self._forget(session)
+            raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
+
+    async def close(self) -> None:
+        """End the session, if there is one."""
+        if self._session is not None:
+            await self._forget(self._session)
+
+    async def _open(self) -> Session:
+        async with self._opening:
+            if self._session is None:
+                self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
+            return self._session
+
+    async def _forget(self, session: Session) -> None:
+        if self._session is session:
+            self._session = None
+        await session.close()
+
+
+def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call"]:
+    """Classify an error. An unknown code counts as a wrong call, because otherwise it would be retried for ever."""
+    from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
+
+    if error.code == CONNECTION_CLOSED or error.message in _SESSION_LOST:
+        return "broken session"
+    if error.code == REQUEST_TIMEOUT:
+        return "timeout"  # mcp's client has cancelled the request
+    return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
+
+
+def _on_progress(publish_note: PublishNote, redactor: Redactor) -> ProgressFnT:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        done = f"{progress:g} of {total:g}" if total else f"{progress:g}"
+        await publish_note(redactor.redact(f"{message} ({done})" if message else done))
+
+    return on_progress
