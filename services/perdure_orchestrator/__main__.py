@@ -26,6 +26,7 @@ from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
+from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
 from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
@@ -74,7 +75,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await record_policies(settings, bus)
             facts = OpenRunFacts(client, bus, settings.temporal)
             listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
-            await stack.enter_async_context(background(looking, listing, watch_approvers(approvers, settings)))
+            mended = repeat_for_ever(MendedRuns(client, bus).forget, LOOK_EVERY, what="forget mended runs")
+            await stack.enter_async_context(background(looking, listing, mended, watch_approvers(approvers, settings)))
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))
         yield app

@@ -40,6 +40,7 @@ class ProgressInterceptor(Interceptor):
 
     def give_up(self) -> None:
         """Stop publishing facts that the bus has not taken yet: those that a run misses come with its end."""
+        self.endings.give_up()
         for publishing in self._publishing:
             publishing.cancel()
 
