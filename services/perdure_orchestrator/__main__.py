@@ -17,6 +17,7 @@ from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
+from perdure.payload_store import PAYLOADS
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
@@ -28,7 +29,6 @@ from perdure_orchestrator.approvals_check import record_policies, refuse_approva
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
-from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler
 from perdure_orchestrator.registry import load_registry
