@@ -30,7 +30,7 @@ from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.reconciler import Reconciler
+from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.repetition import repeat_for_ever
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
@@ -76,7 +76,10 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             facts = OpenRunFacts(client, bus, settings.temporal)
             listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
             mended = repeat_for_ever(MendedRuns(client, bus).forget, LOOK_EVERY, what="forget mended runs")
-            await stack.enter_async_context(background(looking, listing, mended, watch_approvers(approvers, settings)))
+            backwards = repeat_for_ever(reconciler.look_back, LOOK_BACK_EVERY, what="look back at completed runs")
+            await stack.enter_async_context(
+                background(looking, backwards, listing, mended, watch_approvers(approvers, settings))
+            )
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))
         yield app
