@@ -17,6 +17,7 @@ from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
+from perdure.errors import SetupError
 from perdure.payload_store import PAYLOADS
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
@@ -26,6 +27,7 @@ from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
+from perdure_orchestrator.broken_code import BrokenCode
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
@@ -39,7 +41,13 @@ from perdure_orchestrator.worker import run_worker
 
 @asynccontextmanager
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
-    registry = load_registry(settings.workflows)
+    entries = NatsKeyValue(bus.js, ENTRIES)
+    broken = BrokenCode(bus, entries)
+    try:
+        registry = load_registry(settings.workflows)
+    except SetupError as error:
+        await broken.report(error)
+        raise
     refuse_approvals(settings)
     if problems := list(folder_problems(settings)):
         raise InvalidConfiguration(*problems)
@@ -55,7 +63,6 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
-    entries = NatsKeyValue(bus.js, ENTRIES)
     if role != "worker":
         app = create_app(
             client,
@@ -81,7 +88,12 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
                 background(looking, backwards, listing, mended, watch_approvers(approvers, settings))
             )
         if role != "bridge":
-            await stack.enter_async_context(run_worker(client, registry, settings))
+            try:
+                await stack.enter_async_context(run_worker(client, registry, settings))
+            except RuntimeError as error:  # temporalio's error for code that its sandbox refuses
+                await broken.report(error)
+                raise
+        await broken.clear()
         yield app
 
 

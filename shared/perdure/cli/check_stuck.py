@@ -1,14 +1,15 @@
-"""``perdure doctor`` on runs that wait for mended code: how many wait, where, and for what."""
+"""``perdure doctor`` on code that needs mending: what cannot be loaded, and which runs wait for what."""
 
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from perdure.bus import NatsKeyValue
 from perdure.bus.views.stuck_runs import stuck_runs
 from perdure.cli.client import reach
 from perdure.cli.finding import Finding
 from perdure.config.settings import Settings
-from perdure.contracts.runs import MEND_THE_CODE, StuckRun
+from perdure.contracts.runs import BROKEN_CODE, MEND_THE_CODE, StuckRun
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.values.printable import one_line
@@ -22,14 +23,16 @@ _NAMED: Final = 3  # runs
 
 
 async def check_stuck(settings: Settings) -> list[Finding]:
-    """List the errors for whose mending runs wait, with some of the runs."""
+    """List what an orchestrator could not load, and the errors for whose mending runs wait, with some of the runs."""
     try:
         async with reach(discover(settings)[0], source="perdure/doctor") as bus:
             waiting = await stuck_runs(bus)
+            broken = await NatsKeyValue(bus.js, "BRIDGE").get(BROKEN_CODE)
     except Unavailable:  # the finding about NATS reports it
         return []
+    code = [Finding("code", good=False, detail=one_line(broken.decode()))] if broken else []
     found = [Finding(_WHAT, good=False, detail=it) for it in islice(_sentences(waiting), _MOST)]
-    return found or [Finding(_WHAT, good=True, detail="no run waits for it")]
+    return code + (found or [Finding(_WHAT, good=True, detail="no run waits for it")])
 
 
 def _sentences(waiting: list[StuckRun]) -> Iterator[str]:

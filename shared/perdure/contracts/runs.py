@@ -7,11 +7,14 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 from perdure.contracts.instant import Instant
 from perdure.contracts.subjects import to_token
 
-__all__ = ["DESCRIBE_RUN", "MEND_THE_CODE", "PendingStep", "RunDescription", "RunQuery", "StuckRun"]
+__all__ = ["BROKEN_CODE", "DESCRIBE_RUN", "MEND_THE_CODE", "PendingStep", "RunDescription", "RunQuery", "StuckRun"]
 
 DESCRIBE_RUN: Final = "queries.runs.describe"
 """Request subject. The request body is a ``RunQuery``, the reply body a ``RunDescription``."""
 
+
+BROKEN_CODE: Final = "broken-code"
+"""Key in the bucket BRIDGE: why the newest start of an orchestrator has failed, empty since the next that has not."""
 
 MEND_THE_CODE: Final = "Mend the code and deploy it: the run goes on by itself."
 
