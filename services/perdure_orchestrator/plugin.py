@@ -161,12 +161,15 @@ class PerdurePlugin(SimplePlugin):
         enable_single_batch_activation(worker)
         self._progress.endings.watch(worker)
         self._running_workers += 1
+        # Workers of one plugin share a loop, and the first of them is enough to watch it.
+        watched = self._progress.blocking.watched() if self._running_workers == 1 else nullcontext()
         async with self._connection_used():
             try:
-                if self._own_connection is None:
-                    await super().run_worker(worker, next)
-                else:
-                    await run_connected(self._own_connection, worker, next)
+                with watched:
+                    if self._own_connection is None:
+                        await super().run_worker(worker, next)
+                    else:
+                        await run_connected(self._own_connection, worker, next)
             finally:
                 self._running_workers -= 1
                 await self._progress.all_published(_PUBLISHED_WITHIN)
