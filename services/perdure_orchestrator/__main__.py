@@ -17,6 +17,8 @@ from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
+from perdure.errors import SetupError
+from perdure.payload_store import PAYLOADS
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
@@ -25,11 +27,12 @@ from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
+from perdure_orchestrator.broken_code import BrokenCode
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
+from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
-from perdure_orchestrator.payload_store import PAYLOADS
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.reconciler import Reconciler
+from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.repetition import repeat_for_ever
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
@@ -38,7 +41,13 @@ from perdure_orchestrator.worker import run_worker
 
 @asynccontextmanager
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
-    registry = load_registry(settings.workflows)
+    entries = NatsKeyValue(bus.js, ENTRIES)
+    broken = BrokenCode(bus, entries)
+    try:
+        registry = load_registry(settings.workflows)
+    except SetupError as error:
+        await broken.report(error)
+        raise
     refuse_approvals(settings)
     if problems := list(folder_problems(settings)):
         raise InvalidConfiguration(*problems)
@@ -54,7 +63,6 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
-    entries = NatsKeyValue(bus.js, ENTRIES)
     if role != "worker":
         app = create_app(
             client,
@@ -74,9 +82,18 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await record_policies(settings, bus)
             facts = OpenRunFacts(client, bus, settings.temporal)
             listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
-            await stack.enter_async_context(background(looking, listing, watch_approvers(approvers, settings)))
+            mended = repeat_for_ever(MendedRuns(client, bus).forget, LOOK_EVERY, what="forget mended runs")
+            backwards = repeat_for_ever(reconciler.look_back, LOOK_BACK_EVERY, what="look back at completed runs")
+            await stack.enter_async_context(
+                background(looking, backwards, listing, mended, watch_approvers(approvers, settings))
+            )
         if role != "bridge":
-            await stack.enter_async_context(run_worker(client, registry, settings))
+            try:
+                await stack.enter_async_context(run_worker(client, registry, settings))
+            except RuntimeError as error:  # temporalio's error for code that its sandbox refuses
+                await broken.report(error)
+                raise
+        await broken.clear()
         yield app
 
 

@@ -13,6 +13,7 @@ from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.values.run_id import place_of
 from perdure_orchestrator.decision_bridge import DecisionBridge
+from perdure_orchestrator.deploys import Deploys
 from perdure_orchestrator.expected_runs import ExpectedRuns
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.input_check import refuse_unreadable_input
@@ -48,6 +49,7 @@ class Bridge:
         self._settings = settings
         self._converter = client.data_converter.payload_converter
         self._expected = ExpectedRuns(bus, settings.signals_wait)
+        self._deploys = Deploys(client, settings.task_queue)
         self.decisions = DecisionBridge(
             self._runs,
             bus,
@@ -61,7 +63,7 @@ class Bridge:
         """Start, signal or cancel a run by a command of ingest.
 
         A workflow that nobody registered here is waited for as long as a signal waits for its run: while new code takes
-        over, a bridge of the new code may come to know it.
+        over, a bridge of the new code may come to know it. So is an input that does not fit, if there is other code.
 
         Raises:
             InvalidMessage: It cannot take effect.
@@ -70,9 +72,17 @@ class Bridge:
         try:
             await self._command(message)
         except InvalidMessage as error:
-            if error.reason == "unknown_workflow" and self._expected.is_recent(message.stored_at):
+            if self._expected.is_recent(message.stored_at) and await self._may_fit_new_code(error):
                 raise Unavailable(error.detail) from error
             raise
+
+    async def _may_fit_new_code(self, error: InvalidMessage) -> bool:
+        if error.reason != "bad_data":
+            return error.reason == "unknown_workflow"
+        try:
+            return await self._deploys.may_be_under_way()
+        except RPCError as unreachable:
+            raise Unavailable(f"Temporal does not say whether new code takes over: {unreachable}") from unreachable
 
     async def _command(self, message: StoredMessage) -> None:
         match decode(message.raw):

@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 
 from perdure.bus import Bus, RawMessage, StoredMessage, decode
 from perdure.bus.envelope import encode
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+from perdure_orchestrator.first_fact import first_fact
 
 __all__ = ["RENEW_EVERY", "OpenRunFacts"]
 
@@ -47,7 +47,7 @@ class OpenRunFacts:
             subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
             newest = await self._bus.last(subject)
             if newest is None:
-                await self._publish(encode(await _first_fact(execution), source=_SOURCE), after=0)
+                await self._publish(encode(await first_fact(execution), source=_SOURCE), after=0)
             elif newest.stored_at < before and not _is_ending(newest):
                 await self._publish(newest.raw, after=newest.sequence)
 
@@ -59,19 +59,6 @@ class OpenRunFacts:
             newest = await self._bus.last(raw.subject)
             if newest is None or newest.sequence == after:
                 raise
-
-
-async def _first_fact(execution: WorkflowExecution) -> Progress:
-    return Progress(
-        workflow=execution.workflow_type,
-        workflow_id=execution.id,
-        run_id=execution.run_id,
-        sequence=1,
-        kind="started",
-        event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
-        key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
-        at=execution.start_time,
-    )
 
 
 def _is_ending(message: StoredMessage) -> bool:

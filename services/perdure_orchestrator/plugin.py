@@ -20,6 +20,7 @@ from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
+from perdure.payload_store import payload_storage
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier
@@ -27,7 +28,6 @@ from perdure_orchestrator.endings import EndedRuns
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
-from perdure_orchestrator.payload_store import payload_storage
 from perdure_orchestrator.plugin_checks import NAME, choose_converter, refuse_client, refuse_second
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.registry import refuse_reserved_names
@@ -161,12 +161,15 @@ class PerdurePlugin(SimplePlugin):
         enable_single_batch_activation(worker)
         self._progress.endings.watch(worker)
         self._running_workers += 1
+        # Workers of one plugin share a loop, and the first of them is enough to watch it.
+        watched = self._progress.blocking.watched() if self._running_workers == 1 else nullcontext()
         async with self._connection_used():
             try:
-                if self._own_connection is None:
-                    await super().run_worker(worker, next)
-                else:
-                    await run_connected(self._own_connection, worker, next)
+                with watched:
+                    if self._own_connection is None:
+                        await super().run_worker(worker, next)
+                    else:
+                        await run_connected(self._own_connection, worker, next)
             finally:
                 self._running_workers -= 1
                 await self._progress.all_published(_PUBLISHED_WITHIN)

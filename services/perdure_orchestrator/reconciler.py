@@ -4,6 +4,7 @@ It lists Temporal's closed runs again and again, and publishes the facts that th
 message ids de-duplicate.
 """
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,8 +18,12 @@ from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import Unavailable
 from perdure.flow.publisher import EVENT_MEMO
 from perdure_orchestrator.endings import ClosedRuns, EndedRuns
+from perdure_orchestrator.endings.closed_runs import PROGRESS_KEPT
 
-__all__ = ["Reconciler"]
+__all__ = ["LOOK_BACK_EVERY", "Reconciler"]
+
+LOOK_BACK_EVERY: Final = timedelta(minutes=1)
+"""The pause after a look back that failed; after the first one that did not, it asks only whether there was one."""
 
 _FROM_OUTSIDE: Final = "('Canceled', 'Failed', 'Terminated', 'TimedOut')"
 _COMPLETED: Final = "('Completed')"
@@ -27,6 +32,8 @@ _BACK: Final = timedelta(minutes=10)  # longer than Temporal's visibility lags
 _COMPLETED_BACK: Final = timedelta(minutes=1)  # likewise; there are many of them, and only a killed worker leaves one
 _GRACE: Final = timedelta(seconds=2)  # a worker publishes an ending within this time
 _CHECKED: Final = "endings-checked"  # key: every run that ended before this time has its ending
+_LOOKED_BACK: Final = "completions-looked-back"  # key: so have all runs that completed before this time
+_PAUSE: Final = 0.01  # seconds between two of those runs: nothing else waits for them
 
 _log = logging.getLogger(__name__)
 
@@ -63,19 +70,33 @@ class Reconciler:
         checked = await self._checked()
         oldest = until - _LONGEST_BACK
         await self._look(_FROM_OUTSIDE, max(oldest, (checked or oldest) - _BACK), until)
-        # Versions that kept no such time published every completion before Temporal had it.
+        # Before the first such time, `look_back` looks.
         await self._look(_COMPLETED, max(oldest, (checked or until) - _COMPLETED_BACK), until)
         await self._entries.put(_CHECKED, until.isoformat().encode())
+
+    async def look_back(self) -> None:
+        """Publish the missing endings of all completed runs that Temporal lists, once for all processes.
+
+        Raises:
+            RPCError: Temporal does not answer.
+            Unavailable: The bus does not confirm a fact.
+        """
+        if await self._entries.get(_LOOKED_BACK) is not None:
+            return
+        until = datetime.now(UTC) - _GRACE
+        await self._look(_COMPLETED, until - PROGRESS_KEPT, until, pause=_PAUSE)
+        await self._entries.put(_LOOKED_BACK, until.isoformat().encode())
 
     async def _checked(self) -> datetime | None:
         value = await self._entries.get(_CHECKED)
         return None if value is None else datetime.fromisoformat(value.decode())
 
-    async def _look(self, statuses: str, since: datetime, until: datetime) -> None:
+    async def _look(self, statuses: str, since: datetime, until: datetime, *, pause: float = 0) -> None:
         query = f"ExecutionStatus IN {statuses} AND CloseTime BETWEEN '{since.isoformat()}' AND '{until.isoformat()}'"
         async for execution in self._client.list_workflows(query):
             if execution.run_id not in self._ended and await self._reconcile_one(execution):
                 self._ended.add(execution.run_id)
+            await asyncio.sleep(pause)
 
     async def _reconcile_one(self, execution: WorkflowExecution) -> bool:
         """Reconcile one run; returns whether that was done: a run that cannot be read must not hide the others."""

@@ -1,102 +1,151 @@
-"""Raises an alert for a run whose workflow tasks fail: it waits until its code is mended."""
+"""Finds the runs of this process whose workflow tasks fail: they wait until their code is mended.
+
+STUCK holds each of them for everybody who asks, also after this process; a few alerts are raised for people.
+"""
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from time import monotonic
+from typing import Final, TypeVar
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.bus import Bus
-from perdure.contracts import Alert
+from perdure.bus import Bus, RawMessage
+from perdure.bus.views.stuck_runs import read_stuck
+from perdure.contracts import to_token
+from perdure.contracts.runs import StuckRun
 from perdure.errors import PerdureError
-from perdure.values.author_code import place_in_text
+from perdure_orchestrator.first_fact import first_fact
+from perdure_orchestrator.stuck_alerts import StuckAlerts
+from perdure_orchestrator.task_failure import TaskFailure
 
-__all__ = ["FAILED_TASK", "StuckRuns", "task_failure"]
-
-FAILED_TASK: Final = {"LANG_FAIL", "NONDETERMINISM"}
-"""Why temporalio drops a run whose workflow task has failed."""
+__all__ = ["StuckRuns", "failures_in_a_row"]
 
 _PASSING: Final = 1  # failures in a row that one does not talk about: Temporal repeats the task at once
-_FIRST_NUMBER: Final = 1_000_000  # of the alerts that workers raise; a run counts its own from 1
+_SETTLED: Final = 0.3  # seconds; the repetition has failed too by then, so that one look finds both
+_LOOK_AGAIN: Final = 60.0  # seconds; Temporal repeats a failing task ever more rarely, up to each ten minutes
+_AT_ONCE: Final = 8  # looks
+_MOST_RUNS: Final = 10_000  # remembered; the next failure of a run that was forgotten is looked at anew
 
 _log = logging.getLogger(__name__)
 
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    client: Client
+    run_id: str
+    workflow_id: str | None
+    failure: TaskFailure
+
 
 class StuckRuns:
-    """Counts the failed workflow tasks of this process."""
+    """Looks at runs whose workflow task has failed, each once a minute at most.
 
-    def __init__(self, bus: Bus) -> None:
+    Args:
+        bus: Where STUCK, alerts and progress are.
+        alerts: Publishes the alerts.
+    """
+
+    def __init__(self, bus: Bus, alerts: StuckAlerts | None = None) -> None:
         self._bus = bus
-        self._failures = Counter[str]()
-        self._alerted = set[str]()
-        self._alerting: set[asyncio.Task[None]] = set()
+        self._alerts = alerts or StuckAlerts(bus)
+        self._in_a_row: OrderedDict[str, int] = OrderedDict()
+        self._looked_at: OrderedDict[str, tuple[TaskFailure, float]] = OrderedDict()
+        self._to_look_at: OrderedDict[str, _Failing] = OrderedDict()
+        self._looking: asyncio.Task[None] | None = None
 
-    def task_failed(self, client: Client, run_id: str, workflow_id: str | None) -> None:
-        """Raise an alert once a task has failed repeatedly.
+    def task_failed(self, client: Client, run_id: str, workflow_id: str | None, failure: TaskFailure) -> None:
+        """Take notice of a failed task.
 
         Args:
             client: The worker's client.
             run_id: Temporal's run id.
             workflow_id: Unknown if no workflow of this name is registered.
+            failure: Why it failed.
         """
-        self._failures[run_id] += 1
-        if self._failures[run_id] > _PASSING:
-            task = asyncio.create_task(self._alert(client, run_id, workflow_id))
-            self._alerting.add(task)
-            task.add_done_callback(self._alerting.discard)
+        _remember(self._in_a_row, run_id, self._in_a_row.get(run_id, 0) + 1)
+        known, at = self._looked_at.get(run_id, (None, 0.0))
+        if known == failure and monotonic() - at < _LOOK_AGAIN:
+            return
+        _remember(self._to_look_at, run_id, _Failing(client, run_id, workflow_id, failure))
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_at_all())
 
-    async def _alert(self, client: Client, run_id: str, workflow_id: str | None) -> None:
+    def left_without_failure(self, run_id: str) -> None:
+        """Forget the failures of a run whose task has not failed this time."""
+        self._in_a_row.pop(run_id, None)
+        self._looked_at.pop(run_id, None)
+
+    def give_up(self) -> None:
+        """Look at nothing more."""
+        self._alerts.give_up()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look_at_all(self) -> None:
+        while self._to_look_at:
+            await asyncio.sleep(_SETTLED)
+            while self._to_look_at:
+                batch = [self._to_look_at.popitem(last=False)[1] for _ in range(min(_AT_ONCE, len(self._to_look_at)))]
+                await asyncio.gather(*(self._look(it) for it in batch))
+
+    async def _look(self, failing: _Failing) -> None:
         try:
-            found = workflow_id or await _workflow_id(client, run_id)
-            if found is None:
-                return
-            handle = client.get_workflow_handle(found, run_id=run_id)
-            run = await handle.describe()
-            failed = task_failure([event async for event in handle.fetch_history_events()])
-            if run.status is WorkflowExecutionStatus.RUNNING and failed is not None:
-                await self._publish_once(_alert_about(run, failed))
-        except (RPCError, PerdureError) as error:
-            _log.warning("cannot raise the alert about %s now; the next failure will: %s", run_id, error)
+            workflow_id = failing.workflow_id or await _workflow_id(failing.client, failing.run_id)
+            if workflow_id is not None:
+                run = await failing.client.get_workflow_handle(workflow_id, run_id=failing.run_id).describe()
+                await self._report(run, failing)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it was deleted meanwhile
+                _log.warning("cannot look at the failing run %s now; its next failure will: %s", failing.run_id, error)
+        except PerdureError as error:
+            _log.warning("cannot report the failing run %s now; its next failure will: %s", failing.run_id, error)
+        except Exception:  # noqa: BLE001 (a boundary: the defect of one run hides no other)
+            _log.exception("cannot report the failing run %s", failing.run_id)
 
-    async def _publish_once(self, alert: Alert) -> None:
-        """Publish an alert once a process: whoever restarts a worker learns what still waits."""
-        if alert.message_id not in self._alerted:
-            await self._bus.publish(alert)
-            self._alerted.add(alert.message_id)
+    async def _report(self, run: WorkflowExecutionDescription, failing: _Failing) -> None:
+        in_a_row = failures_in_a_row(run)
+        if (self._in_a_row.get(run.run_id, 0) if in_a_row is None else in_a_row) <= _PASSING:
+            return
+        if run.status is WorkflowExecutionStatus.RUNNING:
+            await self._publish(run, failing.failure)
+        _remember(self._looked_at, run.run_id, (failing.failure, monotonic()))
+
+    async def _publish(self, run: WorkflowExecutionDescription, failure: TaskFailure) -> None:
+        stuck = StuckRun(
+            workflow=run.workflow_type,
+            workflow_id=run.id,
+            run_id=run.run_id,
+            error=failure.error,
+            since=datetime.now(UTC),
+        )
+        known = read_stuck(await self._bus.last(stuck.subject))
+        if known is not None and (known.run_id, known.error) == (stuck.run_id, stuck.error):
+            return  # another process has reported it, or this one before
+        if await self._bus.last(f"progress.{to_token(run.workflow_type)}.{to_token(run.id)}") is None:
+            await self._bus.publish(await first_fact(run))  # its code has failed before it published anything
+        await self._alerts.publish(stuck, failure.place or failure.kind)
+        await self._bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {}))
 
 
-def task_failure(history: Sequence[HistoryEvent]) -> HistoryEvent | None:
-    """Return the event of the newest failed workflow task, if none has succeeded since."""
-    ends = {EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED}
-    newest = next((event for event in reversed(history) if event.event_type in ends), None)
-    is_failure = newest is not None and newest.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    return newest if is_failure else None
+def failures_in_a_row(run: WorkflowExecutionDescription) -> int | None:
+    """Return how many workflow tasks of a run have failed in a row; None from a server that does not count them."""
+    if not run.raw_description.HasField("pending_workflow_task"):
+        return None
+    return max(run.raw_description.pending_workflow_task.attempt - 1, 0)
 
 
-def _alert_about(run: WorkflowExecutionDescription, failed: HistoryEvent) -> Alert:
-    failure = failed.workflow_task_failed_event_attributes.failure
-    place = place_in_text(failure.stack_trace)
-    kind = failure.application_failure_info.type
-    error = f"{kind}: {failure.message}" if kind else failure.message
-    return Alert(
-        workflow=run.workflow_type,
-        workflow_id=run.id,
-        run_id=run.run_id,
-        number=_FIRST_NUMBER + failed.event_id,
-        title=f"{run.id} waits for mended code: its workflow code fails",
-        details={
-            "error": f"{error} ({place})" if place else error,
-            "what_to_do": "Mend the code and deploy it: the run goes on by itself. Its timeouts go on meanwhile.",
-        },
-        severity="high",
-        raised_at=datetime.now(UTC),
-    )
+def _remember(known: OrderedDict[str, Value], run_id: str, value: Value) -> None:
+    known[run_id] = value
+    known.move_to_end(run_id)
+    if len(known) > _MOST_RUNS:
+        known.popitem(last=False)
 
 
 async def _workflow_id(client: Client, run_id: str) -> str | None:

@@ -17,6 +17,7 @@ from perdure.config.settings import Settings
 from perdure.contracts import Alert, ApprovalRequested
 from perdure.contracts.runs import DESCRIBE_RUN, RunDescription, RunQuery
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.command_line import perdure_of
 from tests.support.people import signed
 from tests.support.suite import World, gaps
 from tests.support.workshop import Dispatch
@@ -57,9 +58,15 @@ async def test_a_run_that_new_code_cannot_replay_waits_reports_why_and_continues
         await deploy(live, module, good.replace(FIRST, ANOTHER_FIRST))
         await live.bus.publish_raw(RawMessage(f"signals.{RUN}.go", b"", {}))
         stuck = await failing(live)
+        module.write_text(f"import no_such_module\n{good}")
+        live.suite.supervisor.kill("orchestrator")
+        broken = await first(live, "alerts.perdure.>", Alert)
+        doctor = await perdure_of(live.settings.state, "doctor")
         await deploy(live, module, good)
         facts = await live.completed(1)
 
+    assert "no_such_module" in str(broken.details)
+    assert "no_such_module" in doctor.stdout
     assert stuck.status == "RUNNING"
     assert "Nondeterminism" in str(stuck.task_failure)
     assert [fact.kind for fact in facts[RUN]] == ["started", "step_started", "step_completed", "completed"]

@@ -7,6 +7,8 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,13 +100,16 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         decide(folder, "approve", waiting_request(folder))
         assert perdure(folder, "result", "bob", "--wait").stdout == '"Welcome, Bob!"\n'
 
-        nobody = perdure(folder, "publish", "people.arrived", "{}", "--id", "nobody", "--wait")
         nowhere = perdure(folder, "publish", "people.left", "{}", "--id", "left", "--wait", "--json")
-        failed = perdure(folder, "result", "nobody")
-        assert (nobody.returncode, nowhere.returncode, failed.returncode) == (1, 1, 1)
-        assert "KeyError: 'name' (greetings.py:" in failed.stderr
-        assert json.loads(nowhere.stdout)["refused"]["reason"] == "no_route"
-        assert re.search(r'greetings.py\\", line \d+', (folder / ".perdure/logs/orchestrator.log").read_text())
+        assert (nowhere.returncode, json.loads(nowhere.stdout)["refused"]["reason"]) == (1, "no_route")
+
+        with waiting_for_event(folder, "people.arrived", "{}", "--id", "nobody") as nobody:
+            assert why(nobody).startswith("Greeting~nobody~")
+            check_that_all_name_what_it_waits_for(folder, "nobody")
+            change(folder / "greetings.py", 'event["name"]', 'event.get("name", "nobody")')
+            decide(folder, "approve", waiting_request(folder))
+            answer, _ = nobody.communicate(timeout=90)
+        assert (nobody.returncode, answer) == (0, '"Welcome, nobody!"\n')
         assert perdure(folder, "doctor").returncode == 0
 
 
@@ -122,6 +127,36 @@ def test_what_is_broken_is_named_with_its_line_before_anything_starts(
     assert re.search(words, checked.stdout), checked.stdout
     assert re.search(words, started.stderr), started.stderr
     assert not (tmp_path / ".perdure").exists()
+
+
+@contextmanager
+def waiting_for_event(folder: Path, *event: str) -> Iterator[subprocess.Popen[str]]:
+    """Publish an event, and wait for its result meanwhile."""
+    command = [binary("perdure"), "publish", *event, "--wait", "--within", "5m"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def why(process: subprocess.Popen[str]) -> str:
+    """Wait until a command says why its run goes no further."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if "waits for mended code: KeyError: 'name' (greetings.py:" in line)
+
+
+def check_that_all_name_what_it_waits_for(folder: Path, event: str) -> None:
+    sentence = "waits for mended code: KeyError: 'name' (greetings.py:"
+    result, listed = perdure(folder, "result", event), perdure(folder, "runs", "list", "--open")
+    shown, doctor = perdure(folder, "runs", "show", event), perdure(folder, "doctor")
+    again = perdure(folder, "result", event, "--json")
+    assert (result.returncode, sentence in result.stderr, "Mend the code" in result.stderr) == (3, True, True)
+    assert ("started (stuck)" in listed.stdout, sentence in listed.stderr) == (True, True)
+    assert "KeyError: 'name' (greetings.py:" in shown.stdout
+    assert (doctor.returncode, "1 run waits (Greeting: Greeting~nobody~" in doctor.stdout) == (1, True)
+    assert "KeyError: 'name'" in json.loads(again.stderr)["stuck"]
 
 
 def change(file: Path, old: str, new: str) -> None:

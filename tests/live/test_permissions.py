@@ -36,7 +36,7 @@ SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": 
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
     "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ",
-    "orchestrator": "PROGRESS WAITING LATEST OBJ_PAYLOADS",
+    "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
 }
@@ -53,7 +53,7 @@ BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS BRIDGE VERIFICATIONS
 BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_BRIDGE", "KV_NOTICES", "KV_VERIFICATIONS", "OBJ_PAYLOADS")
 ROLES = tuple(PUBLISHES)
 SERVICES = tuple(CONSUMERS)
-STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", *BUCKET_STREAMS)
+STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", "STUCK", *BUCKET_STREAMS)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,9 @@ async def test_updates_and_queries_print_results_and_say_why_there_is_none(world
         code, text = await ask("update", "Tally~one", "hesitate", "--within", "1")
         assert (code, "do not send it again" in text) == (3, True), text
         assert (await ask("update", "Tally~two", "raise_to", "8"))[0] == 4
+        for kind, name in (("query", "dots"), ("update", "draw")):  # more than Temporal holds itself
+            code, text = await ask(kind, "Tally~one", name, "300000")
+            assert (code, len(json.loads(text))) == (0, 300_000), text[:200]
         await live.bus.publish_raw(RawMessage("signals.Tally=7Eone.stop", b"", {}))
         facts = await live.completed(1)
         assert facts["Tally~one"][-1].result == 7

@@ -20,6 +20,7 @@ _MODULES: Final = (
     "agents",
     "approvals",
     "mailboxes",
+    "objects",
     "patterns",
     "plain",
     "program",

@@ -10,6 +10,10 @@ __all__ = ["BOTH_SIDES", "patch_ids"]
 _ROOT: Final = Path(__file__).parents[2]
 
 BOTH_SIDES: Final = {
+    "perdure-an-object-fits-by-place": (
+        "0.2-objects/signals-of-an-object-by-place.json",
+        "0.2-objects/signals-of-an-object-by-place-before-patch.json",
+    ),
     "perdure-batches-are-bounded": (
         "0.2-batches/documents-of-a-crowded-folder.json",
         "0.2-batches/documents-of-a-crowded-folder-in-the-past~open.json",

@@ -95,6 +95,14 @@ class Tally:
     def count(self) -> int:
         return self._count
 
+    @workflow.query
+    def dots(self, number: int) -> str:
+        return "." * number
+
+    @workflow.update
+    async def draw(self, number: int) -> str:
+        return "." * number
+
     @workflow.signal
     def stop(self) -> None:
         self._stopped = True

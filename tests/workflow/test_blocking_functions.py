@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
+from temporalio.testing import WorkflowEnvironment
 
+from perdure.contracts import Alert
 from perdure.flow import Agent, Saga
 from perdure.testing import WorkflowRunner
+from tests.support.scripted_worker import open_scripted_worker
 
 BLOCKED = 4.0  # seconds
 
@@ -97,6 +100,39 @@ class Beside:
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
         return [await clerk.tools.block(), await clerk.tools.be_quick(), await beating]
+
+
+@activity.defn
+async def hog() -> str:
+    """Block the worker's own loop: an activity of an author, and no function of an agent."""
+    time.sleep(2.5)  # noqa: ASYNC251 (that is the fault)
+    return "done"
+
+
+@workflow.defn
+class Hogging:
+    @workflow.run
+    async def run(self) -> str:
+        return await workflow.execute_activity(hog, start_to_close_timeout=timedelta(seconds=30))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_coroutine_activity_that_blocks_its_worker_is_named_in_the_log_and_in_one_alert(
+    environment: WorkflowEnvironment, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with open_scripted_worker(environment, Hogging, activities=[hog]) as worker, asyncio.timeout(60):
+            runs = [await worker.start("Hogging") for _ in range(2)]
+            results = [await run.result() for run in runs]
+            while not any(isinstance(it, Alert) for it in worker.bus.published):
+                await asyncio.sleep(0.05)
+
+    alerts = [it for it in worker.bus.published if isinstance(it, Alert)]
+    warnings = [it.getMessage() for it in caplog.records if "blocks the event loop of the worker" in it.getMessage()]
+    assert results == ["done", "done"]
+    assert [it.title for it in alerts] == ["The activity hog blocks the event loop of its worker"]
+    assert "test_blocking_functions.py:" in str(alerts[0].details)
+    assert all("(hog)" in it and "the activity hog of Hogging-" in it for it in warnings)
 
 
 async def test_heartbeats_go_on_while_a_function_blocks_and_the_log_names_its_line(

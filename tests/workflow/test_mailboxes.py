@@ -117,6 +117,26 @@ async def test_signals_that_nobody_took_yet_are_carried_to_the_run_that_continue
     assert len(runs) == 4
 
 
+@pytest.mark.asyncio(loop_scope="session")
+async def test_signals_that_nothing_takes_are_carried_within_a_bound_and_those_beyond_are_noted(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(environment, ReadingInParts) as worker:
+        run = await environment.client.start_workflow(
+            "ReadingInParts", args=[[], 2], id="crowded", task_queue=worker.queue, start_signal="rumour"
+        )
+        for number in range(8):
+            await run.signal("rumour", f"{number}" * 100_000)
+        for name, value in (("page", 1), ("cover", "hard"), ("page", 2)):
+            await run.signal(name, value)
+        async with asyncio.timeout(60):
+            result = await run.result()
+
+    notes = [str(fact.result) for fact in worker.progress if fact.kind == "note" and "dropped" in str(fact.result)]
+    assert result == [1, 2, "hard"]
+    assert notes == ["Signals that nothing took were dropped, since there were too many: rumour"]
+
+
 async def test_a_misspelt_signal_is_a_note_that_names_the_nearest_one(run_workflow: WorkflowRunner) -> None:
     async with run_workflow.start(Deciding) as run:
         await run.signal("aprove", "Ann")

@@ -15,9 +15,9 @@ from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings, Settings
 from perdure.errors import SetupError, Unavailable
 from perdure.local.nkeys import ensure_nkeys, seed_file
+from perdure.payload_store import PayloadStore
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
-from perdure_orchestrator.payload_store import PayloadStore
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.nats_server import nats_server
 from tests.support.plugged import Counting, client, count

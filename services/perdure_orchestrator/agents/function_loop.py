@@ -7,18 +7,14 @@ would take these for dead.
 import asyncio
 import logging
 import threading
-import time
 import weakref
 from collections.abc import Callable, Coroutine
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from perdure.runtime.blocking import place_of_thread
+from perdure.runtime.loop_watch import watch_loop
 
 __all__ = ["FunctionLoop", "until_ended"]
-
-_LOOKS_EVERY: Final = 0.5  # seconds
-_BLOCKED_AFTER: Final = 2.0  # seconds
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +43,7 @@ class FunctionLoop:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(loop,), name="functions", daemon=True)
         thread.start()
-        threading.Thread(target=_watch, args=(loop, thread), name="functions-watch", daemon=True).start()
+        threading.Thread(target=watch_loop, args=(loop, thread, _blocked), name="functions-watch", daemon=True).start()
         weakref.finalize(self, _stop, loop)
         return loop
 
@@ -91,19 +87,9 @@ def _stop(loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(loop.stop)
 
 
-def _watch(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Warn, once each time, about code that has kept the loop from going on for some seconds."""
-    while thread.is_alive():
-        went_on = threading.Event()
-        try:
-            loop.call_soon_threadsafe(went_on.set)
-        except RuntimeError:  # it is closed
-            return
-        if not went_on.wait(_BLOCKED_AFTER):
-            _log.warning(
-                "%s blocks the event loop of functions: other coroutine functions of agents wait meanwhile. Make it a "
-                "plain function, which gets a thread of its own.",
-                place_of_thread(thread),
-            )
-            went_on.wait()
-        time.sleep(_LOOKS_EVERY)
+def _blocked(place: str) -> None:
+    _log.warning(
+        "%s blocks the event loop of functions: other coroutine functions of agents wait meanwhile. Make it a "
+        "plain function, which gets a thread of its own.",
+        place,
+    )

@@ -1,11 +1,13 @@
 """Publishes what the bus lacks of runs that Temporal has closed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
 
 from perdure.bus import Bus, decode
+from perdure.bus.topology import STREAMS
 from perdure.contracts import ENDINGS, Progress
 from perdure.flow.facts import RunEnd
 from perdure_orchestrator.endings.closing import Closing, read_closing
@@ -14,21 +16,38 @@ from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.missing_facts import missing_facts
 from perdure_orchestrator.endings.step_facts import unseen_facts
 
-__all__ = ["ClosedRuns", "interim"]
+__all__ = ["PROGRESS_KEPT", "ClosedRuns", "interim"]
+
+PROGRESS_KEPT: Final = STREAMS["PROGRESS"].max_age - timedelta(days=1)
+"""What ended longer ago may have had its ending, which PROGRESS forgets: it is not published again."""
 
 _AGAIN: Final = "and Temporal begins it again"
 
 
-class ClosedRuns:
-    """Compares closed runs with the bus; it may be repeated, because message ids de-duplicate."""
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, client: Client, bus: Bus, ended: EndedRuns) -> None:
+
+class ClosedRuns:
+    """Compares closed runs with the bus; it may be repeated, because message ids de-duplicate.
+
+    Args:
+        client: The client of Temporal.
+        bus: Where the facts are.
+        ended: The runs that need no look; it adds those that it has compared.
+        clock: Returns the time (UTC).
+    """
+
+    def __init__(self, client: Client, bus: Bus, ended: EndedRuns, *, clock: Callable[[], datetime] = _now) -> None:
+        self._clock = clock
         self._client = client
         self._bus = bus
         self._ended = ended
 
     async def publish(self, workflow_id: str, run_id: str) -> bool:
         """Publish what the bus lacks of a run; returns False if the run is open, or another run has its end.
+
+        Of a run that ended longer ago than ``PROGRESS_KEPT``, as a query may bring it back, it publishes nothing.
 
         Raises:
             RPCError: Temporal does not answer.
@@ -37,12 +56,15 @@ class ClosedRuns:
         closing = await read_closing(self._client, workflow_id, run_id)
         if closing is None:
             return False
-        subject = closing.end.ending.subject
-        facts = [decode(message.raw) async for message in self._bus.read(subject)]
-        for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
-            await publish_fitting(self._bus, fact)
+        if self._clock() - closing.end.ending.at < PROGRESS_KEPT:
+            await self._publish(closing)
         self._ended.add(run_id)
         return True
+
+    async def _publish(self, closing: Closing) -> None:
+        facts = [decode(message.raw) async for message in self._bus.read(closing.end.ending.subject)]
+        for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
+            await publish_fitting(self._bus, fact)
 
 
 def interim(end: RunEnd) -> RunEnd:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pydantic import JsonValue
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import (
@@ -15,11 +14,11 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHistoryEventFilterType,
 )
-from temporalio.common import RawValue
 
 from perdure.contracts import Progress, ProgressKind
 from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
+from perdure_orchestrator.endings.completed_result import result_fields
 
 __all__ = ["Closing", "read_closing"]
 
@@ -67,9 +66,11 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
     if kind is None or (not begins_again and await _is_superseded(client, execution)):
         return None
     end = RunEnd(facts=(await _ending(execution, kind, events),))
+    shows_result = kind == "completed" and not begins_again
     if kept is not None and kept.ending.kind == kind:
-        result = await _result(client, events, kept) if kind == "completed" and not begins_again else None
-        end = kept.with_ending(result=result)
+        end = kept.with_ending(**(await result_fields(client, events[-1], kept) if shows_result else {"result": None}))
+    elif shows_result:
+        end = end.with_ending(**await result_fields(client, events[-1], None))
     inherits = events[0].workflow_execution_started_event_attributes.original_execution_run_id not in {"", run_id}
     return Closing(end, kept is not None, begins_again, inherits)
 
@@ -99,19 +100,6 @@ def _marked_results(event: HistoryEvent) -> Sequence[Payload]:
     about = [json.loads(payload.data) for payload in details["data"].payloads] if _RESULT in details else []
     is_own = any(isinstance(it, dict) and it.get("activity_type") == PUBLISH_FACTS for it in about)
     return details[_RESULT].payloads if is_own else ()
-
-
-async def _result(client: Client, events: Sequence[HistoryEvent], kept: RunEnd) -> JsonValue:
-    """Return what the ending shows of the result, which only the last event holds."""
-    if kept.ending.error is not None:
-        return None
-    payloads = events[-1].workflow_execution_completed_event_attributes.result.payloads
-    [raw] = await client.data_converter.decode(payloads, [RawValue])
-    if raw.payload.metadata["encoding"] == b"binary/plain":
-        return str(raw.payload.data, "utf-8")
-    result = json.loads(raw.payload.data or b"null")
-    shown: JsonValue = result["value"] if kept.wraps_result else result
-    return shown
 
 
 async def _is_superseded(client: Client, execution: WorkflowExecutionDescription) -> bool:

@@ -27,7 +27,8 @@ from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.step_facts import unseen_facts
 from perdure_orchestrator.publish_log import PublishLog
-from perdure_orchestrator.stuck_runs import FAILED_TASK, StuckRuns
+from perdure_orchestrator.stuck_runs import StuckRuns
+from perdure_orchestrator.task_failure import FAILED_TASK, read_failure
 
 __all__ = ["BEGIN_RUN", "PREPARE_END", "WorkerEndings"]
 
@@ -76,13 +77,19 @@ class WorkerEndings:
     def _prepare(self, end: RunEnd) -> None:
         self._ends[end.ending.run_id] = end
 
-    def _evicted(self, client: Client, run_id: str, reason: str) -> None:
+    def give_up(self) -> None:
+        """Report no failing run any more."""
+        self._stuck.give_up()
+
+    def _evicted(self, client: Client, run_id: str, reason: str, text: str) -> None:
         # A run that comes back at once may have begun again by now: then this takes its end, which is looked up.
         workflow_id, end = self._workflow_ids.get(run_id), self._ends.pop(run_id, None)
         if reason == _ACCEPTED or len(self._workflow_ids) > _MAX_RUNS:
             self._workflow_ids.pop(run_id, None)
         if reason in FAILED_TASK:
-            self._stuck.task_failed(client, run_id, workflow_id)
+            self._stuck.task_failed(client, run_id, workflow_id, read_failure(reason, text))
+        else:
+            self._stuck.left_without_failure(run_id)
         if workflow_id is None or reason in _REFUSED or (end is None and reason != _ACCEPTED):
             return
         if end is not None and reason == _ACCEPTED and not end.may_begin_again:

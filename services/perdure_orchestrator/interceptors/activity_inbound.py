@@ -22,6 +22,7 @@ from perdure.flow.messages import ModelResult, ToolResult
 from perdure.values.author_code import author_place
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
+from perdure_orchestrator.blocking_steps import BlockingSteps
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.step_heartbeat import StepHeartbeat
 from perdure_orchestrator.publish_log import PublishLog
@@ -45,11 +46,13 @@ class StepInterceptor(ActivityInboundInterceptor):
         bus: Bus,
         log: PublishLog,
         publishing: set[asyncio.Future[None]],
+        blocking: BlockingSteps,
     ) -> None:
         super().__init__(next)
         self._bus = bus
         self._log = log
         self._publishing = publishing
+        self._blocking = blocking
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Put a ``StepHeartbeat`` between the step and Temporal."""
@@ -58,6 +61,10 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
+        with self._blocking.executing():
+            return await self._execute(input)
+
+    async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         payload = input.headers.get(STEP_HEADER)
         if payload is None:
             return await super().execute_activity(input)

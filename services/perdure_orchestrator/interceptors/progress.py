@@ -11,6 +11,7 @@ from temporalio.worker import (
 
 from perdure.bus import Bus
 from perdure.flow.bugs import BUGS_WAIT
+from perdure_orchestrator.blocking_steps import BlockingSteps
 from perdure_orchestrator.endings import WorkerEndings
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
 from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
@@ -24,6 +25,7 @@ class ProgressInterceptor(Interceptor):
 
     Attributes:
         endings: Publishes the endings of runs.
+        blocking: Names the activities that block the event loop.
     """
 
     def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool) -> None:
@@ -32,6 +34,7 @@ class ProgressInterceptor(Interceptor):
         self._log = log
         self._publishing: set[asyncio.Future[None]] = set()
         self.endings = WorkerEndings(bus, log, self._publishing)
+        self.blocking = BlockingSteps(bus)
 
     async def all_published(self, within: float) -> None:
         """Wait, at most so many seconds, for the facts of steps and runs that ended while the bus was away."""
@@ -40,12 +43,13 @@ class ProgressInterceptor(Interceptor):
 
     def give_up(self) -> None:
         """Stop publishing facts that the bus has not taken yet: those that a run misses come with its end."""
+        self.endings.give_up()
         for publishing in self._publishing:
             publishing.cancel()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (temporalio's signature)
         """Publish the facts of each step."""
-        return StepInterceptor(next, self._bus, self._log, self._publishing)
+        return StepInterceptor(next, self._bus, self._log, self._publishing, self.blocking)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)
         """Number the facts of each run, and publish its beginning and its end."""

@@ -15,8 +15,21 @@ class SignalMismatch(Exception):
     """The value does not fit the handler; the message says why."""
 
 
-def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], converter: PayloadConverter) -> list[Any]:
+def bind_signal_arguments(
+    handler: Callable[..., Any],
+    given: Sequence[Any],
+    converter: PayloadConverter,
+    *,
+    by_place: Callable[[], bool] = lambda: True,
+) -> list[Any]:
     """Return the handler's arguments in the types that it declares; one object may hold all of them by name.
+
+    Args:
+        handler: The handler.
+        given: What was sent.
+        converter: That of the run.
+        by_place: Called if an object looks like the arguments by name, and is not: returns whether it may be the first
+            argument instead.
 
     Raises:
         SignalMismatch: They do not fit.
@@ -24,7 +37,7 @@ def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], con
     signature = inspect.signature(handler)
     hints = typing.get_type_hints(handler.func if isinstance(handler, partial) else handler)
     try:
-        bound = _by_name(signature, given) or signature.bind(*given)
+        bound = _by_name(signature, given, by_place) or signature.bind(*given)
         for name, value in bound.arguments.items():
             if name in hints and signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL:
                 [bound.arguments[name]] = converter.from_payloads([converter.to_payload(value)], [hints[name]])
@@ -34,9 +47,18 @@ def bind_signal_arguments(handler: Callable[..., Any], given: Sequence[Any], con
     return list(bound.args)
 
 
-def _by_name(signature: inspect.Signature, given: Sequence[Any]) -> inspect.BoundArguments | None:
-    """Read one object as the arguments of a handler that takes several, if its fields are their names."""
+def _by_name(
+    signature: inspect.Signature, given: Sequence[Any], by_place: Callable[[], bool]
+) -> inspect.BoundArguments | None:
+    """Read one object as the arguments of a handler that takes several, if its fields are their names.
+
+    An object that lacks a required one, such as ``{}``, may be the first argument itself.
+    """
     known = signature.parameters.keys()
     if len(known) > 1 and len(given) == 1 and isinstance(given[0], dict) and given[0].keys() <= known:
-        return signature.bind(**given[0])
+        try:
+            return signature.bind(**given[0])
+        except TypeError:
+            if not by_place():
+                raise
     return None

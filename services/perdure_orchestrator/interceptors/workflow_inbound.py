@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 
 from opentelemetry import trace
 from temporalio import workflow
-from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ExecuteWorkflowInput,
@@ -40,6 +39,7 @@ from perdure_orchestrator.interceptors.failures import log_failure, placed_error
 from perdure_orchestrator.interceptors.request_arguments import RequestArguments
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
+from perdure_orchestrator.interceptors.run_spans import RunSpans
 from perdure_orchestrator.interceptors.signal_arguments import SignalMismatch, bind_signal_arguments
 from perdure_orchestrator.interceptors.unhandled_signals import UnhandledSignals
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
@@ -57,8 +57,7 @@ results that the new code cannot read, and for code that does not fit the histor
 _MISMATCH_IS_NOTED: Final = "perdure-unfit-signals-are-told"
 _HANDLERS_WAIT: Final = "perdure-handlers-wait-for-the-run"
 _UPDATES_WAIT: Final = "perdure-updates-wait-for-the-run"
-
-_NO_TRACER: Final = trace.NoOpTracer()
+_FITS_BY_PLACE: Final = "perdure-an-object-fits-by-place"
 
 
 class RunInterceptor(WorkflowInboundInterceptor):
@@ -72,6 +71,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._mismatches: list[str] = []
         self._signals = accept_any_signal_arguments()
         self._requests = RequestArguments()
+        self._spans = RunSpans()
         guard_handlers(refuse_handler)
         info = outbound.info()
         workflow.extern_functions()[BEGIN_RUN](info.run_id, info.workflow_id)
@@ -84,8 +84,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         self._has_begun.set()
         self._publish_mismatches(run)
         info = workflow.info()
-        attributes = {"perdure.workflow_id": info.workflow_id, "perdure.run_id": info.run_id}
-        with _tracer().start_as_current_span(f"run {info.workflow_type}", attributes=attributes):
+        with self._spans.run(info.workflow_type):
             try:
                 result = await self._execute(run, input)
                 _raise_error_of(result)
@@ -117,7 +116,9 @@ class RunInterceptor(WorkflowInboundInterceptor):
         try:
             if (known := self._signals.get(input.signal)) is not None:
                 handler = partial(known.fn, None) if known.is_method else known.fn
-                arguments = bind_signal_arguments(handler, input.args, workflow.payload_converter())
+                arguments = bind_signal_arguments(
+                    handler, input.args, workflow.payload_converter(), by_place=lambda: workflow.patched(_FITS_BY_PLACE)
+                )
                 input = replace(input, args=arguments)  # noqa: A001 (temporalio's signature)
                 if self._run is None and inspect.iscoroutinefunction(known.fn) and workflow.patched(_HANDLERS_WAIT):
                     await self._has_begun.wait()  # the facts and steps of a handler belong to the run
@@ -143,7 +144,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
             await self._begun()
         args = self._requests.bind("update", input.update, input.args)
         try:
-            return await super().handle_update_handler(replace(input, args=args))
+            with self._spans.request("update", input.update):
+                return await super().handle_update_handler(replace(input, args=args))
         except Exception as error:
             if waits_for_mending(error):
                 raise
@@ -151,7 +153,9 @@ class RunInterceptor(WorkflowInboundInterceptor):
 
     async def handle_query(self, input: HandleQueryInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Call a query's handler."""
-        return await super().handle_query(replace(input, args=self._requests.bind("query", input.query, input.args)))
+        args = self._requests.bind("query", input.query, input.args)
+        with self._spans.request("query", input.query):
+            return await super().handle_query(replace(input, args=args))
 
     async def _begun(self) -> Run:
         """Wait until the run has begun: the facts and steps of a handler belong to it."""
@@ -231,12 +235,6 @@ def _raise_error_of(result: Any) -> None:
     """Fail the run if its result is a ``WorkflowResult`` with an error."""
     if isinstance(result, WorkflowResult) and result.error is not None:
         raise ApplicationError(result.error, type="WorkflowResult", non_retryable=True)
-
-
-def _tracer() -> trace.Tracer:
-    """Return the tracer of runs; with a provider that is not replay-safe, each replay would record another span."""
-    provider = trace.get_tracer_provider()
-    return provider.get_tracer("perdure.runs") if isinstance(provider, ReplaySafeTracerProvider) else _NO_TRACER
 
 
 def _fail(error: Exception) -> NoReturn:

@@ -71,8 +71,8 @@ _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
-    "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ"),  # what has become of an event
-    "orchestrator": ("PROGRESS", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
+    "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK"),  # what has become of an event
+    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
@@ -84,7 +84,7 @@ _GETS_MESSAGES: Final[_ByRole] = {
     "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
-_QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}
+_QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "orchestrator": ("STUCK",), "notifier": ("NOTICES",)}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
     "orchestrator": ("STARTS", "BRIDGE", "VERIFICATIONS"),

@@ -67,8 +67,9 @@ def register(app: typer.Typer) -> None:
 async def _publish(
     new: Event, within: float | None, *, is_repeatable: bool, as_json: bool
 ) -> tuple[PublishedEvent, EventOutcome | None]:
-    from perdure.cli.published_text import json_of, published_line
-    from perdure.client import Client, NotConfirmed, Pending, Unavailable
+    from perdure.cli.published_text import StuckNotice, json_of, published_line
+    from perdure.client import NotConfirmed, Pending, Unavailable
+    from perdure.client.outcomes import EventName, wait_for_outcome
     from perdure.client.publishing import publish_event
 
     async with open_bus() as bus:
@@ -84,7 +85,8 @@ async def _publish(
             return event, None
         print_error(json.dumps(json_of(event)) if as_json else published_line(event))  # who waits can give up
         try:
-            return event, await Client(bus).wait(event, within=within)
+            name = EventName.of(event, None, None)
+            return event, await wait_for_outcome(bus, name, within=within, meanwhile=StuckNotice(as_json=as_json))
         except Unavailable as error:
             raise Pending(str(error)) from error
 

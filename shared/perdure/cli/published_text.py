@@ -6,10 +6,12 @@ from dataclasses import asdict
 
 from pydantic import JsonValue
 
+from perdure.cli.stuck_text import stuck_notice
 from perdure.client import EventOutcome, PublishedEvent
+from perdure.runtime.stderr import print_error
 from perdure.values.printable import one_line
 
-__all__ = ["json_of", "outcome_lines", "published_line"]
+__all__ = ["StuckNotice", "json_of", "outcome_lines", "published_line"]
 
 
 def published_line(event: PublishedEvent) -> str:
@@ -37,7 +39,8 @@ def outcome_lines(outcome: EventOutcome) -> Iterator[str]:
     for run in outcome.runs:
         result = "" if run.result is None else f" {json.dumps(run.result, ensure_ascii=False)}"
         error = f": {one_line(run.error)}" if run.error else ""
-        yield f"{one_line(run.workflow_id)}: {run.kind or 'not begun'}{error}{result}"
+        waits = f", waits for mended code: {one_line(run.stuck)}" if run.stuck else ""
+        yield f"{one_line(run.workflow_id)}: {run.kind or 'not begun'}{waits}{error}{result}"
 
 
 def json_of(
@@ -49,3 +52,22 @@ def json_of(
         return known
     became: dict[str, JsonValue] = outcome.model_dump(mode="json", include={"state", "runs", "refused", "verdicts"})
     return {**known, **became}
+
+
+class StuckNotice:
+    """Prints once to standard error why a run of an event waits for mended code, while somebody waits for it.
+
+    Args:
+        as_json: Whether as a JSON object.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._printed: set[tuple[str, str]] = set()
+
+    def __call__(self, outcome: EventOutcome) -> None:
+        """Look at an outcome that is not settled."""
+        for run in outcome.runs:
+            if run.stuck and (run.workflow_id, run.stuck) not in self._printed:
+                self._printed.add((run.workflow_id, run.stuck))
+                print_error(stuck_notice(run.workflow_id, run.stuck, as_json=self._as_json))

@@ -1,6 +1,7 @@
 """Waits for what becomes of an event, by asking again and again: an answer that comes early is not missed."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -39,8 +40,17 @@ class EventName:
         return cls(type_, EventQuery(id=event, source=source))
 
 
-async def wait_for_outcome(bus: NatsBus, event: EventName, *, within: float | None) -> EventOutcome:
-    """Ask until the outcome is settled or the time is over; see ``Client.wait``."""
+async def wait_for_outcome(
+    bus: NatsBus, event: EventName, *, within: float | None, meanwhile: Callable[[EventOutcome], None] | None = None
+) -> EventOutcome:
+    """Ask until the outcome is settled or the time is over; see ``Client.wait``.
+
+    Args:
+        bus: The connection.
+        event: The event.
+        within: Seconds.
+        meanwhile: Called with each outcome that is not settled.
+    """
     answer: EventOutcome | None = None
     pause = _FIRST_PAUSE
     try:
@@ -53,6 +63,8 @@ async def wait_for_outcome(bus: NatsBus, event: EventName, *, within: float | No
                         raise
                 if answer is not None and (answer.is_settled or within == 0):
                     return answer
+                if answer is not None and meanwhile is not None:
+                    meanwhile(answer)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
     except TimeoutError:
@@ -88,7 +100,8 @@ def result_in(outcome: EventOutcome) -> JsonValue:
         runs = ", ".join(run.workflow_id for run in outcome.runs)
         raise Ambiguous(f"The event {outcome.id} concerns several runs: {runs}. Use `wait`, which returns all results.")
     if not outcome.is_settled:
-        raise Pending(f"The event {outcome.id} is stored, and its run has not ended. Ask again.")
+        why = "".join(f" It waits for mended code: {run.stuck}." for run in outcome.runs if run.stuck)
+        raise Pending(f"The event {outcome.id} is stored, and its run has not ended.{why} Ask again.")
     (run,) = outcome.runs
     if run.kind == "completed" and run.error is None:
         return run.result

@@ -94,15 +94,18 @@ def enable_single_batch_activation(worker: Worker) -> None:
     worker._set_default_workflow_logic_flag(flag, enabled=True)  # noqa: SLF001 (no public setter in 1.35)
 
 
-def on_eviction(worker: Worker, evicted: Callable[[str, str], None]) -> None:
-    """Let ``evicted(run_id, reason)`` see each run that leaves the memory of a worker, in the worker's event loop.
+def on_eviction(worker: Worker, evicted: Callable[[str, str, str], None]) -> None:
+    """Let ``evicted(run_id, reason, text)`` see each run that leaves a worker's memory, in the worker's event loop.
 
     The reason ``WORKFLOW_EXECUTION_ENDING`` means that Temporal has accepted the last commands of the run. Without a
-    cache each task ends with ``CACHE_FULL`` instead. What ``evicted`` raises ends the worker.
+    cache each task ends with ``CACHE_FULL`` instead. The text of ``LANG_FAIL`` shows the failure as Rust prints it for
+    debugging. What ``evicted`` raises ends the worker.
     """
     reasons = RemoveFromCache.EvictionReason
     if (runs := worker._workflow_worker) is not None:  # noqa: SLF001 (no public hook in 1.35)
-        runs._on_eviction_hook = lambda run_id, job: evicted(run_id, reasons.Name(job.reason))  # noqa: SLF001
+        runs._on_eviction_hook = lambda run_id, job: evicted(  # noqa: SLF001
+            run_id, reasons.Name(job.reason), job.message
+        )
 
 
 def is_single_batch_activation() -> bool:

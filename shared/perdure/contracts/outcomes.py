@@ -66,6 +66,7 @@ class EventRun(_Body):
         kind: Its newest fact, such as ``completed``; absent if it has not begun.
         result: Its result, if it has completed.
         error: What went wrong, or why the result is not here.
+        stuck: The error of its code, with its place, if it waits for mended code; it goes on by itself then.
     """
 
     workflow_id: str
@@ -74,6 +75,7 @@ class EventRun(_Body):
     kind: Annotated[ProgressKind, OPEN] | None = None
     result: JsonValue = None
     error: str | None = None
+    stuck: str | None = None
 
 
 class RefusedEvent(_Body):

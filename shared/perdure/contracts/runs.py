@@ -1,13 +1,22 @@
-"""The orchestrator's NATS request/reply: describing a run as Temporal sees it."""
+"""Runs as Temporal sees them: the orchestrator's NATS request/reply, and what STUCK holds of a run."""
 
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-__all__ = ["DESCRIBE_RUN", "PendingStep", "RunDescription", "RunQuery"]
+from perdure.contracts.instant import Instant
+from perdure.contracts.subjects import to_token
+
+__all__ = ["BROKEN_CODE", "DESCRIBE_RUN", "MEND_THE_CODE", "PendingStep", "RunDescription", "RunQuery", "StuckRun"]
 
 DESCRIBE_RUN: Final = "queries.runs.describe"
 """Request subject. The request body is a ``RunQuery``, the reply body a ``RunDescription``."""
+
+
+BROKEN_CODE: Final = "broken-code"
+"""Key in the bucket BRIDGE: why the newest start of an orchestrator has failed, empty since the next that has not."""
+
+MEND_THE_CODE: Final = "Mend the code and deploy it: the run goes on by itself."
 
 
 class _Body(BaseModel):
@@ -49,3 +58,33 @@ class RunDescription(_Body):
     pending: tuple[PendingStep, ...] = ()
     task_attempt: PositiveInt = 1
     task_failure: str | None = None
+
+
+class StuckRun(_Body):
+    """A run that waits for mended code: its workflow tasks fail, and Temporal repeats them.
+
+    The stream STUCK holds the newest of each run on ``stuck.<workflow>.<workflow id>``, until the run has gone on.
+
+    Attributes:
+        workflow: Name of the workflow type.
+        workflow_id: Temporal's workflow id.
+        run_id: Temporal's run id.
+        error: The error with its place in the author's code, such as ``KeyError: 'name' (greetings.py:21)``.
+        since: When a worker found it (UTC).
+    """
+
+    workflow: str
+    workflow_id: str
+    run_id: str
+    error: str
+    since: Instant
+
+    @property
+    def subject(self) -> str:
+        """``stuck.<workflow>.<workflow id>``."""
+        return f"stuck.{to_token(self.workflow)}.{to_token(self.workflow_id)}"
+
+    @property
+    def sentence(self) -> str:
+        """What people read about it."""
+        return f"waits for mended code: {self.error}"

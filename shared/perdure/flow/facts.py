@@ -144,6 +144,7 @@ class CarriedState(Payload):
         early_decisions: Decisions on requests that are not open yet. A run believes only their places.
         judged_places: The sequences in DECISIONS of what was judged last: it has its receipts.
         kept_signals: Signals that no handler and no wait has taken yet.
+        dropped_signals: The names of those that are too many to be kept.
     """
 
     began_at: AwareDatetime | None = None
@@ -153,3 +154,4 @@ class CarriedState(Payload):
     early_decisions: tuple[ReceivedDecision, ...] = Field(default=(), alias="early")
     judged_places: tuple[int, ...] = ()
     kept_signals: tuple[KeptSignal, ...] = ()
+    dropped_signals: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """The signals of one run that its code waits for by name: each is taken once, in the order in which they came."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from pydantic import ConfigDict
@@ -12,6 +13,11 @@ from perdure.flow.payload import Payload
 from perdure.flow.waiting import wait_until
 
 __all__ = ["KeptSignal", "Mailboxes"]
+
+_MOST: Final = 1_000  # signals that a run carries over to the one that continues it
+_MOST_BYTES: Final = 256 * 1024  # of them
+_NAMED: Final = 10  # names of signals that are dropped
+_SHOWN: Final = 100  # characters of such a name
 
 _KEPT: Final = "perdure-signals-are-kept"  # a patch id, followed by a number: histories hold it
 
@@ -57,10 +63,16 @@ class Mailboxes:
         finally:
             box.waiting -= 1
 
-    def kept(self) -> tuple[KeptSignal, ...]:
-        """Return the signals that nothing has taken, in the order of each name."""
+    def kept(self) -> tuple[tuple[KeptSignal, ...], tuple[str, ...]]:
+        """Return the signals that nothing has taken, in the order of each name, and the names of those beyond a bound.
+
+        The first of each name come first, then the second: many of one name leave room for the others.
+        """
         opened = {name: list(box.arrived) for name, box in self._boxes.items()}
-        return tuple(KeptSignal(name=name, data=data) for name, data in kept_signals(opened))
+        by_name = defaultdict[str, list[bytes]](list)
+        for name, data in kept_signals(opened):
+            by_name[name].append(data)
+        return _bounded(by_name)
 
     def restore(self, kept: Iterable[KeptSignal]) -> None:
         """Keep the signals that the run which this one continues has not taken, before those of this one."""
@@ -82,3 +94,17 @@ class Mailboxes:
             self._count += 1
             self._keeps = workflow.patched(f"{_KEPT}-{self._count}")
         return self._keeps
+
+
+def _bounded(by_name: Mapping[str, Sequence[bytes]]) -> tuple[tuple[KeptSignal, ...], tuple[str, ...]]:
+    kept, dropped, size = list[KeptSignal](), dict[str, None](), 0
+    for turn in zip_longest(*by_name.values()):
+        for name, data in zip(by_name, turn, strict=True):
+            if data is None or name in dropped:
+                continue
+            if size + len(data) > _MOST_BYTES or len(kept) == _MOST:
+                dropped[name] = None  # and those that came after it: what is left is in order
+            else:
+                size += len(data)
+                kept.append(KeptSignal(name=name, data=data))
+    return tuple(kept), tuple(name[:_SHOWN] for name in list(dropped)[:_NAMED])

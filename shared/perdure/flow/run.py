@@ -48,10 +48,15 @@ class Run:
     def open(cls) -> Self:
         """Create the state of the run whose code is about to execute, and publish that it has started."""
         run = cls()
-        run._restore(workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState))
+        carried = workflow.memo_value(CARRIED_STATE_MEMO, CarriedState(), type_hint=CarriedState)
+        run._restore(carried)
         setattr(asyncio.get_running_loop(), _ATTRIBUTE, run)
         run.approvals.listen()
         run.publisher.start()
+        if carried.dropped_signals:
+            names = ", ".join(carried.dropped_signals)
+            text = f"Signals that nothing took were dropped, since there were too many: {names}"
+            run.publisher.publish_soon([run.publisher.fact("note", result=text)])
         return run
 
     @staticmethod
@@ -92,6 +97,7 @@ class Run:
 
     def carried_state(self) -> CarriedState:
         """Return the state that the run which continues this one starts with."""
+        kept, dropped = self.mailboxes.kept()
         return CarriedState(
             began_at=self.began_at,
             usage=self.usage.used,
@@ -99,7 +105,8 @@ class Run:
             approvals_requested=self.approvals.requested,
             early_decisions=self.approvals.early_decisions,
             judged_places=self.approvals.judged_places,
-            kept_signals=self.mailboxes.kept(),
+            kept_signals=kept,
+            dropped_signals=dropped,
         )
 
     def _restore(self, carried: CarriedState) -> None:

@@ -13,26 +13,38 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
+from perdure.errors import Unavailable
 from perdure.local.discovery import discover
+from perdure.payload_store import PAYLOADS, payload_storage
 from perdure.values.nearest import nearest
 from perdure.values.run_request import RunAnswer, RunRequest
 
 __all__ = ["answer"]
 
+_NEVER: Final = 2**31  # bytes of an argument above which it would be stored
 _LOOKS_WITHIN: Final = 10.0  # seconds; a run whose handlers cannot be listed has no worker
 
 
 async def answer(request: RunRequest) -> RunAnswer:
     """Send it, and wait for its end."""
-    _, temporal = discover(load_settings())
+    nats, temporal = discover(load_settings())
     try:
-        client = await open_client(temporal)
+        async with connect(nats, source="perdure/cli", within=_LOOKS_WITHIN) as bus:
+            # What a handler returns may lie in the store of large payloads; nothing is written there.
+            storage = payload_storage(NatsObjects(bus.js, PAYLOADS), _NEVER)
+            client = await open_client(temporal, storage=storage)
+            return await _ask(client.get_workflow_handle(request.workflow_id), request)
+    except Unavailable as error:
+        return RunAnswer(verdict="unreachable", error=str(error))
     except RuntimeError:  # temporalio's error when it cannot connect
         return RunAnswer(verdict="unreachable", error=f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.")
-    run = client.get_workflow_handle(request.workflow_id)
+
+
+async def _ask(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:
     try:
         async with asyncio.timeout(_LOOKS_WITHIN):
             names = await _names(run, request.kind)

@@ -132,7 +132,7 @@ async def test_each_handler_that_a_run_sets_is_seen_before(client: Client) -> No
 async def test_a_worker_shows_why_a_run_leaves_its_memory(client: Client) -> None:
     queue, seen = uuid4().hex, list[tuple[str, str]]()
     worker = Worker(client, task_queue=queue, workflows=[ProbeWorkflow], workflow_runner=UnsandboxedWorkflowRunner())
-    on_eviction(worker, lambda run_id, reason: seen.append((run_id, reason)))
+    on_eviction(worker, lambda run_id, reason, _: seen.append((run_id, reason)))
     async with worker, asyncio.timeout(30):
         run = await client.start_workflow("Probe", id=uuid4().hex, task_queue=queue)
         await run.signal("take", 1)

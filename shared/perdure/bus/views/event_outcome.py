@@ -12,6 +12,7 @@ from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.bus.views.stuck_runs import stuck_run
 from perdure.contracts import (
     ENDINGS,
     WITHOUT_RUN,
@@ -68,6 +69,7 @@ async def event_outcome(
     runs += await _released_runs(bus, known, {run.workflow_id for run in runs}, None if event is None else event.id)
     if event is not None and runs_before is not None and not runs and not commands and not refused:
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
+    runs = [await _with_stuck(bus, run) for run in runs]
     refused = refused or next((it for _, it in firsts if it is not None), None)
     begun = {run.workflow_id for run in runs} | {command.route for command in effective}
     held = [it for it in known.routes if it.verdict == "held" and not {it.route, it.workflow_id} & begun]
@@ -216,3 +218,8 @@ def _outcome(run: str, newest: StoredMessage | None) -> EventRun:
         return EventRun(workflow_id=run)
     result = fact.result if fact.kind == "completed" else None
     return EventRun(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)
+
+
+async def _with_stuck(bus: Bus, run: EventRun) -> EventRun:
+    stuck = None if run.kind in ENDINGS else await stuck_run(bus, run.workflow_id)
+    return run if stuck is None else run.model_copy(update={"stuck": stuck.error})

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.output import console, local_day, print_json, table
+from perdure.cli.output import console, local_day, table
 from perdure.cli.states import read_state
+from perdure.cli.stuck_text import stuck_notice
 from perdure.cli.times import Since, Until
 from perdure.runtime.stderr import print_error
 from perdure.values.progress_kind import ENDINGS
@@ -17,6 +18,8 @@ from perdure.values.short_code import run_word
 
 if TYPE_CHECKING:
     from perdure.bus.views.run_list import RunFilter, RunPage
+    from perdure.contracts import Progress
+    from perdure.contracts.runs import StuckRun
 
 __all__ = ["register"]
 
@@ -53,24 +56,45 @@ def register(app: typer.Typer) -> None:
             limit=limit,
             before=before,
         )
-        page = run_command(_list(selection))
+        page, stuck = run_command(_list(selection))
         if as_json:
-            print_json(page.runs)
+            for it in page.runs:
+                console.out(_line(it, stuck.get(it.run_id)), highlight=False)
         else:
             rows = [
-                (run_word(it.workflow_id), it.workflow, it.kind, it.step or "", local_day(it.at)) for it in page.runs
+                (
+                    run_word(it.workflow_id),
+                    it.workflow,
+                    f"{it.kind} (stuck)" if it.run_id in stuck else it.kind,
+                    it.step or "",
+                    local_day(it.at),
+                )
+                for it in page.runs
             ]
             shown = table("run", "workflow", "state", "step", "since", rows=rows)
             console.print(shown if rows else "There are no such runs.")
+            for run in stuck.values():
+                print_error(stuck_notice(run.workflow_id, run.error))
         if page.next is not None:
             print_error(_next(page.next, as_json=as_json))
 
 
-async def _list(selection: RunFilter) -> RunPage:
+async def _list(selection: RunFilter) -> tuple[RunPage, dict[str, StuckRun]]:
+    """Return a page of runs, and by run id those of them that wait for mended code."""
     from perdure.bus.views.run_list import list_runs
+    from perdure.bus.views.stuck_runs import stuck_runs
 
     async with open_bus() as bus:
-        return await list_runs(bus, selection)
+        page = await list_runs(bus, selection)
+        shown = {fact.run_id for fact in page.runs if fact.kind not in ENDINGS}
+        waiting = await stuck_runs(bus) if shown else []
+        return page, {run.run_id: run for run in waiting if run.run_id in shown}
+
+
+def _line(fact: Progress, stuck: StuckRun | None) -> str:
+    """Return a run as JSON; ``stuck`` is why it waits for mended code."""
+    line = fact.model_dump(mode="json")
+    return json.dumps(line if stuck is None else {**line, "stuck": stuck.error}, ensure_ascii=False)
 
 
 def _next(position: int, *, as_json: bool) -> str:

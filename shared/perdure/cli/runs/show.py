@@ -17,7 +17,7 @@ from perdure.values.printable import one_line
 if TYPE_CHECKING:
     from perdure.bus import NatsBus, StoredMessage
     from perdure.contracts import Message, Progress, RunUsage
-    from perdure.contracts.runs import RunDescription
+    from perdure.contracts.runs import RunDescription, StuckRun
 
 __all__ = ["register"]
 
@@ -28,24 +28,26 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="Example: perdure runs show DocumentAnalysis~42")
     def show(run: RunId, *, as_json: Json = False) -> None:
         """Show a run: progress, votes, alerts, usage and Temporal's view."""
-        facts, around, engine = run_command(_show(run))
+        facts, around, engine, stuck = run_command(_show(run))
         if as_json:
             print_json([*facts, *(message for _, message in around), engine])
         else:
-            _print(facts, around, engine)
+            _print(facts, around, engine, stuck)
 
 
 _Around: TypeAlias = "list[tuple[StoredMessage, Message]]"
 
 
-async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription]:
+async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription, StuckRun | None]:
     from perdure.bus.views.run_index import run_progress
     from perdure.bus.views.run_lookup import find_run
+    from perdure.bus.views.stuck_runs import stuck_run
 
     async with open_bus() as bus:
         facts = await run_progress(bus, await find_run(bus, run))
         workflow_id = facts[0].workflow_id
-        return facts, await _around(bus, workflow_id), await _describe(bus, workflow_id)
+        around, engine = await _around(bus, workflow_id), await _describe(bus, workflow_id)
+        return facts, around, engine, await stuck_run(bus, workflow_id) if engine.task_attempt > 1 else None
 
 
 async def _around(bus: NatsBus, workflow_id: str) -> _Around:
@@ -69,7 +71,9 @@ async def _describe(bus: NatsBus, workflow_id: str) -> RunDescription:
     return RunDescription.model_validate_json(await bus.request(DESCRIBE_RUN, query.model_dump_json().encode()))
 
 
-def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> None:
+def _print(facts: list[Progress], around: _Around, engine: RunDescription, stuck: StuckRun | None) -> None:
+    from perdure.contracts.runs import MEND_THE_CODE
+
     for fact in facts:
         console.print(progress_line(fact))
     for received, message in around:
@@ -83,8 +87,9 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription) -> No
             f"  pending: {step.activity}, attempt {step.attempt}. {one_line(step.last_failure or '')}", markup=False
         )
     if engine.task_attempt > 1:
-        failure = escape(one_line(engine.task_failure or ""))
+        failure = escape(one_line(stuck.error if stuck else engine.task_failure or ""))
         console.print(f"  [red]waits for mended code[/]: it fails, attempt {engine.task_attempt}: {failure}")
+        console.print(f"  {MEND_THE_CODE}", markup=False)
 
 
 def _line(message: Message) -> Text | None:

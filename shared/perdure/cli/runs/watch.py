@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
 async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progress | None:
     from perdure.bus.views.run_index import follow_progress
     from perdure.bus.views.run_lookup import RunNotBegun, find_run, wait_for_run
+    from perdure.cli.runs.stuck_notices import notices_of
 
     last = None
     async with open_bus() as bus:
@@ -57,11 +58,12 @@ async def _watch(run: str | None, *, from_start: bool, as_json: bool) -> Progres
                 replay = from_start or await _has_ended(bus, workflow_id)
             except RunNotBegun:  # a known event: all that its run does is still to come
                 workflow_id, replay = await wait_for_run(bus, run), True
-        async for last in follow_progress(bus, workflow_id, replay=replay):
-            if as_json:
-                print_json([last])
-            else:
-                console.print(progress_line(last, name_run=workflow_id is None))
+        async with notices_of(bus, workflow_id, as_json=as_json):
+            async for last in follow_progress(bus, workflow_id, replay=replay):
+                if as_json:
+                    print_json([last])
+                else:
+                    console.print(progress_line(last, name_run=workflow_id is None))
     return last
 
 
