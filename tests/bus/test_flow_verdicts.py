@@ -35,6 +35,9 @@ async def test_a_start_is_held_by_its_limit_then_released(open_ingest: Any) -> N
     async with open_ingest(flow={"max_open": 1}) as here:
         await here.publish({})
         await verdicts(here, "e1", "held", "released")
+        async with asyncio.timeout(10):
+            while await here.bus.first("waiting.>") is not None:  # it is deleted last
+                await asyncio.sleep(0.02)
         for _ in range(2):
             await here.publish({})
         (second,), (third,) = [await verdicts(here, it, "held") for it in ("e2", "e3")]

@@ -134,7 +134,7 @@ class Chooser:
         if self._flow.singleton == "skip":
             return room
         blocked = next_action(
-            Occupancy(len(self._open), (), choice.next_start), flow=self._flow, window=self._window, now=now
+            Occupancy(len(self._open), next_start=choice.next_start), flow=self._flow, window=self._window, now=now
         )
         if isinstance(blocked, Wait):
             choice.until = blocked.until
@@ -200,8 +200,9 @@ class Chooser:
     def _action(self, choice: Choice, head: Head, now: datetime) -> Action:
         if head.is_known or self._open.get(to_token(head.start.workflow_id)) is not None:
             return Release()
-        same_key = self._open.with_key(key_token(head.message.raw.subject))
-        seen = Occupancy(len(self._open), same_key, choice.next_start)
+        key = key_token(head.message.raw.subject)
+        rivals = () if self._flow.singleton is None else self._open.with_key(key)
+        seen = Occupancy(len(self._open), self._open.count(key), rivals, choice.next_start)
         return next_action(seen, flow=self._flow, window=self._window, now=now)
 
     def _release(self, choice: Choice, head: Head, now: datetime, position: int) -> None:

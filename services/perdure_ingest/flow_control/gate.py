@@ -20,12 +20,14 @@ class Occupancy:
 
     Attributes:
         open: How many of its runs are open.
-        same_key: Workflow ids of those with the key of the start.
+        same_key: How many of them have the key of the start.
+        rivals: Workflow ids of these, where the key is that of a singleton.
         next_start: The start rate allows no release before (UTC).
     """
 
     open: int = 0
-    same_key: Sequence[str] = ()
+    same_key: int = 0
+    rivals: Sequence[str] = ()
     next_start: datetime | None = None
 
 
@@ -83,8 +85,8 @@ def next_action(seen: Occupancy, *, flow: FlowControl, window: Window | None, no
         window: When runs may start at all.
         now: The time of the server (UTC).
     """
-    if seen.same_key and flow.singleton == "skip":
-        return Skip(seen.same_key[0])
+    if seen.rivals and flow.singleton == "skip":
+        return Skip(seen.rivals[0])
     if window is not None and (opening := window.next_opening(now)) > now:
         return Wait(opening, "window")
     if flow.rate is not None and seen.next_start is not None and seen.next_start > now:
@@ -94,9 +96,9 @@ def next_action(seen: Occupancy, *, flow: FlowControl, window: Window | None, no
 
 
 def _by_open_runs(seen: Occupancy, flow: FlowControl) -> Action:
-    if seen.same_key and flow.singleton == "cancel":
-        return CancelOpen(tuple(seen.same_key))
-    if flow.open_per_key is not None and len(seen.same_key) >= flow.open_per_key:
+    if seen.rivals and flow.singleton == "cancel":
+        return CancelOpen(tuple(seen.rivals))
+    if flow.open_per_key is not None and seen.same_key >= flow.open_per_key:
         return Wait(None, "max_open_per_key" if flow.singleton is None else "singleton", all=False)
     if flow.max_open is not None and seen.open >= flow.max_open:
         return Wait(None, "max_open")

@@ -10,7 +10,7 @@ from perdure.bus import KeyValue, StoredMessage
 from perdure.contracts import StartWorkflow
 from perdure.errors import Unavailable
 
-__all__ = ["Deposed", "FormerState", "Journal", "JournalStore", "Releasing"]
+__all__ = ["Deposed", "FormerState", "Journal", "JournalStore", "Releasing", "journal_key"]
 
 _FORMER: Final = json.dumps({"runs": {}, "next_start": None, "going": None}, separators=(",", ":")).encode()
 
@@ -80,13 +80,18 @@ class FormerState(BaseModel):
     going: Releasing | None = None
 
 
+def journal_key(route: str) -> str:
+    """Return the key of a route's journal; no route's token has a dot."""
+    return f"journal.{route}"
+
+
 class JournalStore:
     """The journal of one route, in the bucket FLOW."""
 
     def __init__(self, entries: KeyValue, route: str) -> None:
         self._entries = entries
         self._route = route
-        self._key = f"journal.{route}"
+        self._key = journal_key(route)
         self._revision = 0
 
     async def read(self) -> Journal | None:

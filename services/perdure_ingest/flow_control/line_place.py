@@ -2,16 +2,27 @@
 
 import asyncio
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import from_token
 from perdure.values.window import Window
 from perdure_ingest.flow_control.gate import CancelOpen, Occupancy, Skip, Wait, next_action
-from perdure_ingest.flow_control.journal import Journal, JournalStore
+from perdure_ingest.flow_control.journal import journal_key
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token
 
 __all__ = ["LinePlace"]
+
+
+class _Seen(BaseModel):
+    """What a place in line needs of a ``Journal``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    open: int = 0
+    next_start: AwareDatetime | None = None
 
 
 class LinePlace:
@@ -23,7 +34,8 @@ class LinePlace:
         self._window = window
         self._bus = ports.bus
         self._clock = ports.clock
-        self._store = JournalStore(ports.entries, subjects.route)
+        self._entries = ports.entries
+        self._key = journal_key(subjects.route)
 
     async def find(self, subject: str) -> Placement:
         """Return which limit holds the start under a subject, and its place in the line of its key.
@@ -48,10 +60,11 @@ class LinePlace:
 
     async def _occupancy(self, key: str) -> Occupancy:
         if self._flow.max_open is None and self._flow.rate is None:
-            return Occupancy(same_key=await self._open_with(key))
-        found, same_key = await asyncio.gather(self._store.read(), self._open_with(key))
-        journal = found or Journal()
-        return Occupancy(journal.open, same_key, journal.next_start)
+            same_key = await self._open_with(key)
+            return Occupancy(0, len(same_key), same_key)
+        value, same_key = await asyncio.gather(self._entries.get(self._key), self._open_with(key))
+        seen = _Seen() if value is None else _Seen.model_validate_json(value)
+        return Occupancy(seen.open, len(same_key), same_key, seen.next_start)
 
     async def _open_with(self, key: str) -> list[str]:
         if self._flow.open_per_key is None:

@@ -87,6 +87,10 @@ class OpenRuns:
         """Return the open run of this token, if it is one."""
         return self._runs.get(run)
 
+    def count(self, key: str) -> int:
+        """Return how many open runs have this key."""
+        return len(self._by_key.get(key, ()))
+
     def with_key(self, key: str) -> Sequence[str]:
         """Return the workflow ids of the open runs with this key."""
         return [from_token(run) for run in self._by_key.get(key, ())]

@@ -10,7 +10,7 @@ from perdure.values.window import Window
 from perdure_ingest.flow_control.gate import Action, CancelOpen, Occupancy, Release, Skip, Wait, next_action, next_start
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TWO = Occupancy(open=2, same_key=("r1", "r2"))
+TWO = Occupancy(open=2, same_key=2, rivals=("r1", "r2"))
 OTHERS = Occupancy(open=2)
 
 
