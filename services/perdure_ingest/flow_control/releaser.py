@@ -14,11 +14,11 @@ from perdure.config.flow_control import FlowControl
 from perdure.contracts import CancelWorkflow, to_token
 from perdure.errors import Unavailable
 from perdure.values.window import Window
-from perdure_ingest.flow_control.choice import Choice, Chooser
 from perdure_ingest.flow_control.journal import Journal, JournalStore, Releasing
 from perdure_ingest.flow_control.lines import Lines
 from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.publication import Publication
+from perdure_ingest.flow_control.selection import Selection, Selector
 from perdure_ingest.flow_control.slots import Slots
 from perdure_ingest.flow_control.takeover import Takeover
 from perdure_ingest.flow_control.waiting import WaitingSubjects
@@ -55,7 +55,7 @@ class Releaser:
             ports.bus, subjects.route, progress=ports.progress, freed=ports.freed, on_freed=self._on_freed
         )
         self._publication = Publication(ports.bus, ports.ledger, ports.verdicts, ports.clock)
-        self._chooser = Chooser(
+        self._selector = Selector(
             subjects,
             flow,
             window,
@@ -111,13 +111,13 @@ class Releaser:
         await self._list_lines()
         while True:
             position = await self._slots.settle()
-            choice = await self._chooser.choose(self._journal.next_start, self._clock.now(), position)
-            if choice.count:
-                await self._carry_out(choice, position)
+            selection = await self._selector.select(self._journal.next_start, self._clock.now(), position)
+            if selection.count:
+                await self._carry_out(selection, position)
                 continue
-            await self._cancel(choice)
+            await self._cancel(selection)
             await self._report(position)
-            return choice.until
+            return selection.until
 
     @asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
@@ -142,29 +142,29 @@ class Releaser:
             await self._slots.compare(self._clock.now())
             self._compared_at = now
 
-    async def _carry_out(self, choice: Choice, position: int) -> None:
+    async def _carry_out(self, selection: Selection, position: int) -> None:
         """Store the decision, then let it happen."""
-        await self._replace(choice, position)
+        await self._replace(selection, position)
         if self._counts_open:
-            runs = [self._slots.open.get(to_token(head.start.workflow_id)) for head in choice.released]
+            runs = [self._slots.open.get(to_token(head.start.workflow_id)) for head in selection.released]
             await self._slots.open.keep(run for run in runs if run is not None)
         await asyncio.gather(
-            *(self._publication.release(head.message, head.start) for head in choice.released),
-            *(self._publication.pass_on(head.message, head.start) for head in choice.passed),
-            *(self._publication.skip(head.message, head.start, run) for head, run in choice.skipped),
+            *(self._publication.release(head.message, head.start) for head in selection.released),
+            *(self._publication.pass_on(head.message, head.start) for head in selection.passed),
+            *(self._publication.skip(head.message, head.start, run) for head, run in selection.skipped),
         )
-        self._chooser.settled(choice)
-        await self._cancel(choice)
+        self._selector.settled(selection)
+        await self._cancel(selection)
 
-    async def _cancel(self, choice: Choice) -> None:
+    async def _cancel(self, selection: Selection) -> None:
         await asyncio.gather(
             *(
                 self._bus.publish(CancelWorkflow(workflow=start.workflow, workflow_id=run, instead=start.workflow_id))
-                for run, start in choice.cancels
+                for run, start in selection.cancels
             )
         )
 
-    async def _replace(self, choice: Choice, position: int) -> None:
+    async def _replace(self, selection: Selection, position: int) -> None:
         replaceable = self._subjects.stream == "latest"
         batch = tuple(
             Releasing(
@@ -172,13 +172,13 @@ class Releaser:
                 sequence=head.message.sequence,
                 command=head.start if replaceable else None,
             )
-            for head in choice.released
+            for head in selection.released
         )
         self._journal = self._journal.model_copy(
             update={
                 "after": position,
                 "open": len(self._slots.open),
-                "next_start": choice.next_start,
+                "next_start": selection.next_start,
                 "batch": batch,
             }
         )
@@ -190,7 +190,7 @@ class Releaser:
         behind = len(self._slots.open) > 0 and position - self._journal.after > _REPLAYED
         changed = len(self._slots.open) != self._journal.open
         if (behind or changed) and time.monotonic() - self._stored_at >= _REPORT_EVERY:
-            await self._replace(Choice(self._journal.next_start), position)
+            await self._replace(Selection(self._journal.next_start), position)
 
     async def _wait(self, due: datetime | None) -> None:
         seconds = _LOOK_EVERY

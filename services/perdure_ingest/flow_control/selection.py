@@ -1,4 +1,4 @@
-"""Chooses the waiting starts that a route may release now."""
+"""Selects the waiting starts that a route may release now."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from perdure_ingest.flow_control.open_runs import OpenRun, OpenRuns
 from perdure_ingest.flow_control.publication import Publication
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
 
-__all__ = ["Choice", "Chooser", "Head"]
+__all__ = ["Head", "Selection", "Selector"]
 
 _MOST: Final = 64  # starts that are released together
 _LARGEST: Final = 512 * 1024  # bytes of starts in a journal; NATS' own default limit is 1 MiB a message
@@ -42,7 +42,7 @@ class Head:
 
 
 @dataclass(slots=True)
-class Choice:
+class Selection:
     """What may be done now.
 
     Attributes:
@@ -51,7 +51,7 @@ class Choice:
         skipped: Starts that are dropped, each with the run of its key.
         cancels: Runs to cancel, each with the start that waits for its end.
         next_start: The start rate allows no release before (UTC), after these.
-        until: When to choose again; None: when something arrives or ends.
+        until: When to select again; None: when something arrives or ends.
         size: Bytes of the starts that are released.
     """
 
@@ -69,8 +69,8 @@ class Choice:
         return len(self.released) + len(self.passed) + len(self.skipped)
 
 
-class Chooser:
-    """Chooses by the limits of one route; counts what it chooses as open."""
+class Selector:
+    """Selects by the limits of one route; counts what it selects as open."""
 
     def __init__(  # noqa: PLR0913 (the route's configuration, its state, and the ports)
         self,
@@ -92,52 +92,52 @@ class Chooser:
         self._publication = publication
         self._settled = OrderedDict[int, None]()
 
-    async def choose(self, last_start: datetime | None, now: datetime, position: int) -> Choice:
+    async def select(self, last_start: datetime | None, now: datetime, position: int) -> Selection:
         """Take starts from their lines as long as the limits allow it.
 
         Args:
-            last_start: ``next_start`` of the choice before.
+            last_start: ``next_start`` of the selection before.
             now: The time of the server.
             position: A sequence in PROGRESS before any ending of what is released.
 
         Raises:
             Unavailable: NATS does not answer; what is counted as open is wrong then.
         """
-        choice, taken = Choice(last_start), dict[str, int]()
+        selection, taken = Selection(last_start), dict[str, int]()
         due = self._lines.next_due(now)
-        while (room := self._room(choice, now)) > 0 and (lines := self._lines.take(room)):
+        while (room := self._room(selection, now)) > 0 and (lines := self._lines.take(room)):
             heads = await self._heads(lines, taken, room, now)
             for place, line in enumerate(lines):
-                if not self._decide(choice, line, heads[line], now, position):
+                if not self._decide(selection, line, heads[line], now, position):
                     for other in reversed(lines[place + 1 :]):
                         self._lines.put_back(other, first=True)
                     break
             else:
                 continue
             break
-        times = [time for time in (choice.until, due) if time is not None]
-        choice.until = min(times, default=None)
-        return choice
+        times = [time for time in (selection.until, due) if time is not None]
+        selection.until = min(times, default=None)
+        return selection
 
-    def settled(self, choice: Choice) -> None:
+    def settled(self, selection: Selection) -> None:
         """Remember messages that are deleted."""
-        for head in (*choice.released, *choice.passed, *(head for head, _ in choice.skipped)):
+        for head in (*selection.released, *selection.passed, *(head for head, _ in selection.skipped)):
             self._settled[head.message.sequence] = None
         while len(self._settled) > _SETTLED:
             self._settled.popitem(last=False)
 
-    def _room(self, choice: Choice, now: datetime) -> int:
+    def _room(self, selection: Selection, now: datetime) -> int:
         """Return how many starts to read at most; 0 if none can be released."""
-        room = _MOST - choice.count
-        if choice.size > _LARGEST:
+        room = _MOST - selection.count
+        if selection.size > _LARGEST:
             return 0
         if self._flow.singleton == "skip":
             return room
         blocked = next_action(
-            Occupancy(len(self._open), next_start=choice.next_start), flow=self._flow, window=self._window, now=now
+            Occupancy(len(self._open), next_start=selection.next_start), flow=self._flow, window=self._window, now=now
         )
         if isinstance(blocked, Wait):
-            choice.until = blocked.until
+            selection.until = blocked.until
             return 0
         if self._flow.max_open is not None:
             room = min(room, self._flow.max_open - len(self._open))
@@ -172,47 +172,47 @@ class Chooser:
         start = await read_start(message, self._bus)
         return None if start is None else Head(message, start, await self._publication.is_known(start))
 
-    def _decide(self, choice: Choice, line: str, heads: Sequence[Head], now: datetime, position: int) -> bool:
+    def _decide(self, selection: Selection, line: str, heads: Sequence[Head], now: datetime, position: int) -> bool:
         """Decide about the first starts of a line; returns False if the whole route waits."""
         for head in heads:
             quiet = head.message.stored_at + (self._flow.debounce or _NO_TIME)
             if quiet > now:
                 self._lines.delay(line, quiet)
                 return True
-            match self._action(choice, head, now):
+            match self._action(selection, head, now):
                 case Wait(until=until, all=True):
-                    choice.until = until
+                    selection.until = until
                     self._lines.put_back(line, first=True)
                     return False
                 case Wait():
                     self._lines.block(line)
                     return True
                 case CancelOpen(runs=runs):
-                    choice.cancels += [(run, head.start) for run in runs]
+                    selection.cancels += [(run, head.start) for run in runs]
                     self._lines.block(line)
                     return True
                 case Skip(by=run):
-                    choice.skipped.append((head, run))
+                    selection.skipped.append((head, run))
                 case Release():
-                    self._release(choice, head, now, position)
+                    self._release(selection, head, now, position)
         return True
 
-    def _action(self, choice: Choice, head: Head, now: datetime) -> Action:
+    def _action(self, selection: Selection, head: Head, now: datetime) -> Action:
         if head.is_known or self._open.get(to_token(head.start.workflow_id)) is not None:
             return Release()
         key = key_token(head.message.raw.subject)
         rivals = () if self._flow.singleton is None else self._open.with_key(key)
-        seen = Occupancy(len(self._open), self._open.count(key), rivals, choice.next_start)
+        seen = Occupancy(len(self._open), self._open.count(key), rivals, selection.next_start)
         return next_action(seen, flow=self._flow, window=self._window, now=now)
 
-    def _release(self, choice: Choice, head: Head, now: datetime, position: int) -> None:
+    def _release(self, selection: Selection, head: Head, now: datetime, position: int) -> None:
         start, run = head.start, to_token(head.start.workflow_id)
         if head.is_known or self._open.get(run) is not None:
-            choice.passed.append(head)
+            selection.passed.append(head)
             return
-        choice.released.append(head)
-        choice.size += len(head.message.raw.body) if self._stream == "latest" else 0
-        choice.next_start = next_start(choice.next_start, self._flow, now)
+        selection.released.append(head)
+        selection.size += len(head.message.raw.body) if self._stream == "latest" else 0
+        selection.next_start = next_start(selection.next_start, self._flow, now)
         if self._flow.counts_open:
             key = key_token(head.message.raw.subject)
             self._open.add(OpenRun(run, key, to_token(start.workflow), position, start.event.stream_sequence))
