@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, decode
 from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.topology import STREAMS
+from perdure.config.routes import Route
+from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, Progress, ProgressKind
-from tests.support.ingest import Ingest, running_ingest
+from perdure.runtime.background import background
+from tests.support.ingest import Ingest, create_queues, running_ingest
 
 GARBAGE = RawMessage("progress.Echo.Echo=7Ee1", b"no progress at all", {})
 
@@ -146,6 +150,42 @@ async def test_a_lease_of_a_process_whose_clock_was_fast_expires(opened: Any) ->
     async with opened(flow={"max_open": 1}) as here:
         await here.publish({})
         await here.expect("e1")
+
+
+@dataclass
+class OwnLeases:
+    """A bucket in which a process finds only its own leases: it leads whoever else does."""
+
+    inner: MemoryKeyValue
+    leases: MemoryKeyValue = field(default_factory=MemoryKeyValue)
+
+    def __getattr__(self, name: str) -> Any:
+        def call(key: str, *args: Any, **named: Any) -> Any:
+            return getattr(self.leases if key.startswith("lease.") else self.inner, name)(key, *args, **named)
+
+        return call
+
+
+async def test_two_processes_that_both_believe_to_lead_a_route_keep_its_limit_together(opened: Any) -> None:
+    bus, entries, starts = opened.bus, opened.entries, MemoryKeyValue()
+    settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", "flow": {"max_open": 2}}),))
+    here = Ingest(bus, entries, starts, settings)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            process = create_queues(settings, bus, entries=OwnLeases(entries), ledger=starts)
+            here.processes.append(process)
+            await stack.enter_async_context(background(*process.duties()))
+        for _ in range(6):
+            await here.publish({})
+        for ended in range(6):
+            async with asyncio.timeout(20):
+                while len(released := await here.events_started()) <= ended:
+                    await asyncio.sleep(0.02)
+            assert len(released) <= ended + 2
+            await here.end(released[ended])
+
+        assert sorted(await here.events_started()) == [f"e{number}" for number in range(1, 7)]
+        assert json.loads(await entries.get("journal.Echo"))["epoch"] > 1, "both have led the route"
 
 
 async def test_the_newest_start_of_a_key_cancels_the_open_run_after_a_takeover(opened: Any) -> None:
