@@ -90,7 +90,9 @@ async def measure_held(folder: Path, waiting: int) -> Held:
             await _wait_for_starts(door, _OPEN)
             await _wait_until_accepted(door)
             flood[processes] = meter.read(_OPEN + waiting)
+            tell(f"held: {flood[processes]}")
             replaced[processes] = await _replace_runs(door, waiting)
+            tell(f"held: {replaced[processes]}")
     return Held(waiting, flood, replaced)
 
 
@@ -150,7 +152,7 @@ async def _end(door: FrontDoor, run: str) -> None:
         workflow="Held", workflow_id=run, run_id=run, sequence=1, kind="completed", at=datetime.now(UTC), result=None
     )
     raw: RawMessage = encode(ended, source="perdure/bench")
-    await door.js.publish(raw.subject, raw.body, headers=dict(raw.headers))
+    await door.js.publish(raw.subject, raw.body, headers=dict(raw.headers), timeout=_STUCK_AFTER)
 
 
 async def _wait_for_starts(door: FrontDoor, starts: int) -> None:
