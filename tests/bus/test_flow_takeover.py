@@ -65,7 +65,9 @@ async def test_a_run_whose_facts_are_all_forgotten_takes_no_slot(opened: Any) ->
 
 
 async def test_the_ending_of_an_earlier_run_of_the_same_id_frees_no_slot(opened: Any) -> None:
+    opened.bus.clock = lambda: datetime.now(UTC) - timedelta(minutes=1)
     await opened.bus.publish(ending("e1", "before"))
+    opened.bus.clock = lambda: datetime.now(UTC)
     async with opened(flow={"max_open": 1}) as here:
         for _ in range(2):
             await here.publish({})

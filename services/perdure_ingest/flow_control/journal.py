@@ -49,6 +49,7 @@ class Journal(BaseModel):
 
     Attributes:
         epoch: Counts the leaders; a new one changes the entry, which stops an old one that lives on.
+        at: When it was written (UTC, the server's time); absent if no start was ever released.
         after: A sequence in PROGRESS: every ending up to it has freed its slot.
         open: How many runs were open.
         next_start: The start rate allows no release before (UTC, the server's time).
@@ -58,6 +59,7 @@ class Journal(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     epoch: int = 0
+    at: AwareDatetime | None = None
     after: int = 0
     open: int = 0
     next_start: AwareDatetime | None = None

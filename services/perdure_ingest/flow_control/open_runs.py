@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.bus import Bus, RawMessage, StoredMessage
-from perdure.contracts import from_token, to_token
+from perdure.contracts import StartWorkflow, from_token, to_token
 
 __all__ = ["FreedSlot", "OpenRun", "OpenRuns", "free_subject"]
 
 _STREAM: Final = "OPEN"
+_LAST: Final = 2**62  # sequence
+_UNSURE: Final = timedelta(seconds=5)  # by which the time of the server is known at worst
 
 
 class _Entry(BaseModel):
@@ -22,7 +24,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     workflow: str
-    after: int
+    since: AwareDatetime
     event: int = 0
 
 
@@ -48,19 +50,36 @@ class OpenRun:
         run: Its workflow id, as a token.
         key: The token of its key.
         workflow: The workflow type, as a token.
-        after: A sequence in PROGRESS: endings up to it are of earlier runs with this id.
+        since: Endings that were stored before are of earlier runs with this id (UTC).
         event: Sequence in EVENTS of the event that took the slot; 0: 0.1 did not keep it.
         sequence: Where OPEN keeps it; 0: not stored yet.
-        stored_at: Since when (UTC); None: since just now.
+        stored_at: When OPEN stored it (UTC); None: just now.
     """
 
     run: str
     key: str
     workflow: str
-    after: int
+    since: datetime
     event: int = 0
     sequence: int = 0
     stored_at: datetime | None = None
+
+    @classmethod
+    def of(cls, start: StartWorkflow, key: str, released_at: datetime) -> Self:
+        """Return the run of a start.
+
+        Args:
+            start: The start.
+            key: The token of its key.
+            released_at: The time of the server, as well as this process knows it.
+        """
+        return cls(
+            to_token(start.workflow_id),
+            key,
+            to_token(start.workflow),
+            released_at - _UNSURE,
+            start.event.stream_sequence,
+        )
 
     @property
     def progress_subject(self) -> str:
@@ -116,7 +135,7 @@ class OpenRuns:
         """
         self._runs.clear()
         self._by_key.clear()
-        async for message in self._bus.read(f"open.run.{self._route}.>"):
+        async for message in self._bus.read_range(f"open.run.{self._route}.>", first=1, last=_LAST):
             self.add(_read(message))
 
     async def keep(self, runs: Iterable[OpenRun]) -> None:
@@ -145,7 +164,7 @@ class OpenRuns:
         return [(message, message.raw.subject.rsplit(".", 1)[-1]) async for message in self._bus.read(pattern)]
 
     async def _keep(self, run: OpenRun) -> None:
-        entry = _Entry(workflow=run.workflow, after=run.after, event=run.event)
+        entry = _Entry(workflow=run.workflow, since=run.since, event=run.event)
         subject = f"open.run.{self._route}.{run.key}.{run.run}"
         sequence = await self._bus.publish_raw(RawMessage(subject, entry.model_dump_json().encode(), {}))
         if run.run in self._runs:
@@ -160,4 +179,4 @@ def free_subject(route: str, run: str) -> str:
 def _read(message: StoredMessage) -> OpenRun:
     _, _, _, key, run = message.raw.subject.split(".")
     entry = _Entry.model_validate_json(message.raw.body)
-    return OpenRun(run, key, entry.workflow, entry.after, entry.event, message.sequence, message.stored_at)
+    return OpenRun(run, key, entry.workflow, entry.since, entry.event, message.sequence, message.stored_at)

@@ -111,12 +111,13 @@ class Releaser:
         await self._list_lines()
         while True:
             position = await self._slots.settle()
-            selection = await self._selector.select(self._journal.next_start, self._clock.now(), position)
+            now = self._clock.now()
+            selection = await self._selector.select(self._journal.next_start, now)
             if selection.count:
-                await self._carry_out(selection, position)
+                await self._carry_out(selection, position, now)
                 continue
             await self._cancel(selection)
-            await self._report(position)
+            await self._report(position, now)
             return selection.until
 
     @asynccontextmanager
@@ -142,9 +143,9 @@ class Releaser:
             await self._slots.compare(self._clock.now())
             self._compared_at = now
 
-    async def _carry_out(self, selection: Selection, position: int) -> None:
+    async def _carry_out(self, selection: Selection, position: int, now: datetime) -> None:
         """Store the decision, then let it happen."""
-        await self._replace(selection, position)
+        await self._replace(selection, position, now)
         if self._counts_open:
             runs = [self._slots.open.get(to_token(head.start.workflow_id)) for head in selection.released]
             await self._slots.open.keep(run for run in runs if run is not None)
@@ -164,7 +165,7 @@ class Releaser:
             )
         )
 
-    async def _replace(self, selection: Selection, position: int) -> None:
+    async def _replace(self, selection: Selection, position: int, now: datetime) -> None:
         replaceable = self._subjects.stream == "latest"
         batch = tuple(
             Releasing(
@@ -176,6 +177,7 @@ class Releaser:
         )
         self._journal = self._journal.model_copy(
             update={
+                "at": now,
                 "after": position,
                 "open": len(self._slots.open),
                 "next_start": selection.next_start,
@@ -185,12 +187,12 @@ class Releaser:
         await self._store.replace(self._journal)
         self._stored_at = time.monotonic()
 
-    async def _report(self, position: int) -> None:
+    async def _report(self, position: int, now: datetime) -> None:
         """Store how many runs are open, for the verdicts of other processes, and where the next leader begins."""
         behind = len(self._slots.open) > 0 and position - self._journal.after > _REPLAYED
         changed = len(self._slots.open) != self._journal.open
         if (behind or changed) and time.monotonic() - self._stored_at >= _REPORT_EVERY:
-            await self._replace(Selection(self._journal.next_start), position)
+            await self._replace(Selection(self._journal.next_start), position, now)
 
     async def _wait(self, due: datetime | None) -> None:
         seconds = _LOOK_EVERY

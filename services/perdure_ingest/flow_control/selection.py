@@ -92,13 +92,12 @@ class Selector:
         self._publication = publication
         self._settled = OrderedDict[int, None]()
 
-    async def select(self, last_start: datetime | None, now: datetime, position: int) -> Selection:
+    async def select(self, last_start: datetime | None, now: datetime) -> Selection:
         """Take starts from their lines as long as the limits allow it.
 
         Args:
             last_start: ``next_start`` of the selection before.
             now: The time of the server.
-            position: A sequence in PROGRESS before any ending of what is released.
 
         Raises:
             Unavailable: NATS does not answer; what is counted as open is wrong then.
@@ -108,7 +107,7 @@ class Selector:
         while (room := self._room(selection, now)) > 0 and (lines := self._lines.take(room)):
             heads = await self._heads(lines, taken, room, now)
             for place, line in enumerate(lines):
-                if not self._decide(selection, line, heads[line], now, position):
+                if not self._decide(selection, line, heads[line], now):
                     for other in reversed(lines[place + 1 :]):
                         self._lines.put_back(other, first=True)
                     break
@@ -172,7 +171,7 @@ class Selector:
         start = await read_start(message, self._bus)
         return None if start is None else Head(message, start, await self._publication.is_known(start))
 
-    def _decide(self, selection: Selection, line: str, heads: Sequence[Head], now: datetime, position: int) -> bool:
+    def _decide(self, selection: Selection, line: str, heads: Sequence[Head], now: datetime) -> bool:
         """Decide about the first starts of a line; returns False if the whole route waits."""
         for head in heads:
             quiet = head.message.stored_at + (self._flow.debounce or _NO_TIME)
@@ -194,7 +193,7 @@ class Selector:
                 case Skip(by=run):
                     selection.skipped.append((head, run))
                 case Release():
-                    self._release(selection, head, now, position)
+                    self._release(selection, head, now)
         return True
 
     def _action(self, selection: Selection, head: Head, now: datetime) -> Action:
@@ -205,7 +204,7 @@ class Selector:
         seen = Occupancy(len(self._open), self._open.count(key), rivals, selection.next_start)
         return next_action(seen, flow=self._flow, window=self._window, now=now)
 
-    def _release(self, selection: Selection, head: Head, now: datetime, position: int) -> None:
+    def _release(self, selection: Selection, head: Head, now: datetime) -> None:
         start, run = head.start, to_token(head.start.workflow_id)
         if head.is_known or self._open.get(run) is not None:
             selection.passed.append(head)
@@ -214,5 +213,4 @@ class Selector:
         selection.size += len(head.message.raw.body) if self._stream == "latest" else 0
         selection.next_start = next_start(selection.next_start, self._flow, now)
         if self._flow.counts_open:
-            key = key_token(head.message.raw.subject)
-            self._open.add(OpenRun(run, key, to_token(start.workflow), position, start.event.stream_sequence))
+            self._open.add(OpenRun.of(start, key_token(head.message.raw.subject), now))

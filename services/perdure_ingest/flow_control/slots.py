@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -63,8 +62,6 @@ class Slots:
         """
         self._ended, self._used = [], []
         await self.open.load()
-        for run in [it for it in self.open if it.after > self.position]:  # PROGRESS was made anew, and counts from 1
-            self.open.add(replace(run, after=0))
 
     async def catch_up(self, after: int, now: datetime) -> None:
         """Free the slots of runs that ended while no process watched.
@@ -114,7 +111,7 @@ class Slots:
 
     def _see_fact(self, message: StoredMessage) -> None:
         run = self.open.get(message.raw.subject.rsplit(".", 1)[-1])
-        if run is None or message.sequence <= run.after or message.raw.subject != run.progress_subject:
+        if run is None or message.stored_at < run.since or message.raw.subject != run.progress_subject:
             return
         if is_ending(message):
             self._end(run)
