@@ -19,6 +19,7 @@ from bench.approvals import measure_approvals
 from bench.burst import measure_burst
 from bench.floors import open_floors
 from bench.front_door import open_front_door
+from bench.held import measure_held
 from bench.house import open_house, publishing
 from bench.listing import measure_listing
 from bench.lone import measure_lone
@@ -40,6 +41,7 @@ class Part(StrEnum):
     PROGRESS = "progress"
     BURST = "burst"
     WAITING = "waiting"
+    HELD = "held"
     APPROVALS = "approvals"
     LISTING = "listing"
     LONE = "lone"
@@ -52,15 +54,17 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     many: Annotated[int, typer.Option(min=AT_ONCE, help=f"runs: runs a turn, {AT_ONCE} at once.")] = 300,
     events: Annotated[int, typer.Option(min=1_000, help="burst: events a turn.")] = 10_000,
     waiting: Annotated[int, typer.Option(min=1_000, help="waiting: events that wait at the end.")] = 100_000,
+    held: Annotated[int, typer.Option(min=1_000, help="held: events that wait behind 5,000 open runs.")] = 20_000,
     approvals: Annotated[int, typer.Option(min=200, help="approvals: open requests.")] = 1_000,
     listed: Annotated[int, typer.Option(min=1_000, help="listing: runs.")] = 30_000,
     pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure runs, agents, progress, a burst, waiting and lone events, approvals and lists of runs."""
+    """Measure runs, agents, progress, a burst, waiting, held and lone events, approvals and lists of runs."""
     counts = {
         Part.BURST: events,
         Part.WAITING: waiting,
+        Part.HELD: held,
         Part.APPROVALS: approvals,
         Part.LISTING: listed,
         Part.LONE: pairs,
@@ -89,6 +93,8 @@ async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -
             if Part.WAITING in parts:
                 async with open_front_door(folder / "waiting") as door:
                     found[Part.WAITING] = await measure_waiting(door, counts[Part.WAITING])
+            if Part.HELD in parts:
+                found[Part.HELD] = await measure_held(folder / "held", counts[Part.HELD])
             if Part.APPROVALS in parts:
                 found[Part.APPROVALS] = await measure_approvals(folder / "approvals", counts[Part.APPROVALS])
             if Part.LISTING in parts:

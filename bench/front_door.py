@@ -1,4 +1,4 @@
-"""Ingest alone: nats-server, one ingest process, and functions to publish events."""
+"""Ingest alone: nats-server, ingest processes, and functions to publish events."""
 
 import asyncio
 import json
@@ -34,6 +34,7 @@ _CONFIGURATION: Final = {
             "schema": {"type": "object", "required": ["number"], "properties": {"number": {"type": "integer"}}},
         },
         {"on": "bench.waiting", "start": "Waiting", "flow": {"max_open": 1}},
+        {"on": "bench.held", "start": "Held", "flow": {"max_open": 5_000}},
     ],
 }
 _BODY: Final = 1_024  # bytes
@@ -44,50 +45,63 @@ _STUCK_AFTER: Final = 60.0  # seconds without one more message
 
 @dataclass(frozen=True, slots=True)
 class FrontDoor:
-    """The running server and ingest process."""
+    """The running server and ingest processes."""
 
     server: str
     client: Client
     js: JetStreamContext
-    ingest: psutil.Process
+    nats: psutil.Process
+    ingests: tuple[psutil.Process, ...]
+
+    @property
+    def ingest(self) -> psutil.Process:
+        """The first ingest process."""
+        return self.ingests[0]
 
 
 @asynccontextmanager
-async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[FrontDoor]:
+async def open_front_door(folder: Path, *, delay: float = 0.0, ingests: int = 1) -> AsyncIterator[FrontDoor]:
     """Run nats-server and ingest in a new folder for as long as the block lasts.
 
     Args:
         folder: The folder.
         delay: Seconds that each byte takes between the two, in each direction.
+        ingests: The number of ingest processes.
     """
     folder.mkdir()
     configuration = folder / "perdure.yaml"
     configuration.write_text(yaml.safe_dump(_CONFIGURATION))
-    ports = choose_ports({"nats": 0, "nats_monitor": 0, "ingest": 0}, remembered={}, requested={})
+    names = [f"ingest-{number}" for number in range(1, ingests + 1)]
+    ports = choose_ports(dict.fromkeys(["nats", "nats_monitor", *names], 0), remembered={}, requested={})
     server = f"nats://127.0.0.1:{ports['nats']}"
-    where = f"http://127.0.0.1:{ports['ingest']}"
     async with AsyncExitStack() as stack:
         seen = await stack.enter_async_context(slow_wire(server, delay)) if delay else server
-        ingest = Program(
-            "ingest",
-            [sys.executable, "-m", "perdure_ingest"],
-            where,
-            http_ready(f"{where}/readyz"),
-            {
-                "PERDURE_CONFIG": str(configuration),
-                "PERDURE_STATE": str(folder),
-                "PERDURE_NATS__SERVERS": json.dumps([seen]),
-                "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
-            },
-        )
+        programs = [_ingest(name, ports[name], seen, configuration) for name in names]
         supervisor = await stack.enter_async_context(
-            supervised([nats_program(folder, ports), ingest], folder / "logs", lambda _: None)
+            supervised([nats_program(folder, ports), *programs], folder / "logs", lambda _: None)
         )
         client = await nats.connect(server)
+        nats_process, *processes = [psutil.Process(supervisor.pid(name)) for name in ("nats", *names)]
         try:
-            yield FrontDoor(server, client, client.jetstream(), psutil.Process(supervisor.pid("ingest")))
+            yield FrontDoor(server, client, client.jetstream(), nats_process, tuple(processes))
         finally:
             await client.close()
+
+
+def _ingest(name: str, port: int, server: str, configuration: Path) -> Program:
+    where = f"http://127.0.0.1:{port}"
+    return Program(
+        name,
+        [sys.executable, "-m", "perdure_ingest"],
+        where,
+        http_ready(f"{where}/readyz"),
+        {
+            "PERDURE_CONFIG": str(configuration),
+            "PERDURE_STATE": str(configuration.parent),
+            "PERDURE_NATS__SERVERS": json.dumps([server]),
+            "PERDURE_INGEST__HTTP_PORT": str(port),
+        },
+    )
 
 
 async def publish_events(js: JetStreamContext, subject: str, events: int) -> None:

@@ -10,6 +10,7 @@ from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.settings import Settings
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
+from perdure.runtime.holder import lease_holder
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
 from perdure_ingest.flow_control import RouteQueues
@@ -23,7 +24,14 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     verdicts = VerdictLog(bus, rules)
-    queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger, verdicts=verdicts)
+    queues = RouteQueues(
+        rules,
+        bus=bus,
+        entries=NatsKeyValue(bus.js, "FLOW"),
+        ledger=ledger,
+        verdicts=verdicts,
+        holder=lease_holder(settings.ingest),
+    )
     async with background(*queues.duties()):
         yield create_app(settings, rules, queues, verdicts, [outcome_responder(bus, ledger, rules)])
 

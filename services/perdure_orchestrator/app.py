@@ -1,7 +1,5 @@
 """The bridge as an app: which streams it consumes and which requests it answers."""
 
-import os
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -15,6 +13,7 @@ from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
+from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.identified_decision import Approvers
@@ -66,7 +65,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         settings=settings.temporal,
         verify_ahead=verify_ahead,
     )
-    leases = Leases(entries, _holder(settings), Lease, duration=_LEASE)
+    leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
     return App(
         "orchestrator",
         subscriptions=[
@@ -82,12 +81,3 @@ def create_app(  # noqa: PLR0913 (its ports)
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
     )
-
-
-def _holder(settings: Settings) -> str:
-    """Return the name under which the process holds leases.
-
-    A restarted process has the same name, because no other process on the host listens on its port.
-    """
-    port = settings.orchestrator.http_port or f"process {os.getpid()}"
-    return f"{socket.gethostname()}:{port}"

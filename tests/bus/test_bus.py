@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import nats
@@ -191,3 +192,42 @@ async def test_a_stream_is_consumed_once_all_messages_of_that_time_are_settled(n
 
         async with asyncio.timeout(5):
             await waiting
+
+
+async def test_many_messages_are_got_by_one_request_as_they_are_stored(bus: Bus) -> None:
+    for number in range(3):
+        await bus.publish_raw(RawMessage(f"waiting.start.r.3.{number}", b"x" * number, {"a": "b"}))
+    await bus.publish_raw(RawMessage("waiting.start.other.3.k", b"", {}))
+    found = await bus.read_next("waiting.start.r.>", after=0, count=9)
+
+    assert [replace(it, pending=0) for it in found] == [await bus.get("WAITING", sequence) for sequence in (1, 2, 3)]
+    assert [it.pending for it in found] == [2, 1, 0]
+    assert await bus.read_next("waiting.start.r.>", after=1, count=1) == found[1:2]
+    assert await bus.read_next("waiting.start.r.>", after=3, count=9) == []
+
+
+async def test_the_newest_messages_of_many_subjects_are_got_by_one_request(bus: Bus) -> None:
+    for number in range(4):
+        await bus.publish_raw(RawMessage(f"waiting.start.r.3.{number % 2}", f"{number}".encode(), {}))
+    subjects = [f"waiting.start.r.3.{key}" for key in ("0", "1", "none")]
+
+    assert [it.raw.body for it in await bus.last_of(subjects)] == [b"2", b"3"]
+    assert await bus.last_of(subjects[2:]) == []
+
+
+async def test_a_subscription_begins_after_a_sequence_and_may_leave_the_bodies_out(bus: Bus) -> None:
+    for number in range(3):
+        await bus.publish_raw(RawMessage(f"waiting.start.r.3.{number}", b"body", {}))
+    async with asyncio.timeout(10):
+        async for message in bus.subscribe("waiting.start.r.>", after=1, bodies=False):
+            assert (message.sequence, message.raw.body) == (2, b"")
+            break
+
+
+async def test_the_time_of_the_server_is_that_of_its_messages(bus: Bus) -> None:
+    before = await bus.server_time()
+    sequence = await bus.publish_raw(RawMessage("waiting.start.r.3.k", b"", {}))
+    message = await bus.get("WAITING", sequence)
+    assert message is not None
+
+    assert before <= message.stored_at <= await bus.server_time()

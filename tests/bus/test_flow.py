@@ -6,6 +6,7 @@ from typing import Any
 
 from perdure.bus import decode
 from perdure.bus.dead_letter import make_dead_letter
+from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.contracts import CancelWorkflow
 
@@ -106,6 +107,37 @@ async def test_a_dead_lettered_start_frees_its_slot(open_ingest: Any) -> None:
         )
         dead_letter = await here.bus.first("dlq.>")
         await here.processes[0].free_slot(dead_letter)
+        await here.expect("e1", "e2")
+
+
+async def test_an_event_that_is_resent_waits_for_a_slot_like_any_other(open_ingest: Any) -> None:
+    async with open_ingest(flow={"max_open": 1}) as here:
+        for _ in range(2):
+            await here.publish({})
+        await here.expect("e1")
+        command, event = await here.bus.first("commands.start.>"), await here.bus.first("events.placed")
+        refused = make_dead_letter(command, "unknown_workflow", "no such workflow", service="orchestrator")
+        await here.bus.publish(refused)
+        await here.processes[0].free_slot(await here.bus.first("dlq.>"))
+        await here.expect("e1", "e2")
+        sequence = await here.bus.publish_raw(resent(event.raw, place="EVENTS.1", number=1))
+        await here.deliver(await here.bus.get("EVENTS", sequence), here.processes[1])
+        await here.expect("e1", "e2")
+        await here.end("e2")
+        async with asyncio.timeout(10):
+            while await here.events_started() != ["e1", "e2", "e1"]:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_run_that_ends_twice_frees_one_slot(open_ingest: Any) -> None:
+    """A run that was reset after its end ends once more."""
+    async with open_ingest(flow={"max_open": 1}) as here:
+        for _ in range(3):
+            await here.publish({})
+        await here.expect("e1")
+        await here.end("e1", "failed")
+        await here.expect("e1", "e2")
+        await here.end("e1")
         await here.expect("e1", "e2")
 
 

@@ -6,16 +6,12 @@ from typing import Any
 
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, decode
 from perdure.bus.views.event_outcome import event_outcome
-from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import EventVerdict, OtherEvent, RouteVerdict, StartWorkflow
 from perdure.contracts.outcomes import EventOutcome
-from perdure_ingest.flow_control.gate import LastRelease, OpenRuns
-from perdure_ingest.flow_control.releaser import Releaser
-from perdure_ingest.flow_control.waiting import WaitingSubjects
-from perdure_ingest.rules import compile_rules
-from perdure_ingest.verdict_log import VerdictLog
+from perdure.runtime.background import background
+from perdure_ingest.flow_control.journal import Journal, Releasing
 from tests.support.ingest import Ingest, create_queues
 
 
@@ -39,6 +35,9 @@ async def test_a_start_is_held_by_its_limit_then_released(open_ingest: Any) -> N
     async with open_ingest(flow={"max_open": 1}) as here:
         await here.publish({})
         await verdicts(here, "e1", "held", "released")
+        async with asyncio.timeout(10):
+            while await here.bus.first("waiting.>") is not None:  # it is deleted last
+                await asyncio.sleep(0.02)
         for _ in range(2):
             await here.publish({})
         (second,), (third,) = [await verdicts(here, it, "held") for it in ("e2", "e3")]
@@ -217,23 +216,13 @@ async def test_what_a_start_replaced_is_reported_by_whoever_completes_its_releas
     assert newer is not None
     sequence = await bus.publish_raw(newer.raw)
     start = StartWorkflow.model_validate_json(newer.raw.body)
-    released = OpenRuns(last_release=LastRelease(subject=newer.raw.subject, sequence=sequence, command=start))
-    await entries.put("Echo", released.model_dump_json().encode())
-    flow = settings.routes[0].flow
-    assert flow is not None
-    releaser = Releaser(
-        WaitingSubjects("latest", "start", "Echo"),
-        flow,
-        None,
-        bus=bus,
-        entries=entries,
-        ledger=StartLedger(starts),
-        verdicts=VerdictLog(bus, compile_rules(settings.routes)),
-    )
-
-    await releaser.release_due()
+    journal = Journal(batch=(Releasing(subject=newer.raw.subject, sequence=sequence, command=start),))
+    await entries.put("journal.Echo", journal.model_dump_json().encode())
+    async with background(*create_queues(settings, bus, entries=entries, ledger=starts).duties()):
+        async with asyncio.timeout(10):
+            while await bus.first("latest.>") is not None:
+                await asyncio.sleep(0.02)
 
     found = [decode(message.raw) async for message in bus.read("verdicts.>")]
     changes = {it.event_id: it.routes[0].verdict for it in found if isinstance(it, EventVerdict)}
     assert changes == {"e1": "debounced_into", "e2": "released"}
-    assert await bus.first("latest.>") is None

@@ -6,17 +6,23 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
+from temporalio.worker import Worker
 
 from perdure.contracts import ENDINGS
 from tests.support.suite import World, gaps, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROUTES = [{"on": "work.patient", "start": "Patient"}, {"on": "work.chained", "start": "Chain"}]
+ROUTES = [
+    {"on": "work.patient", "start": "Patient"},
+    {"on": "work.chained", "start": "Chain"},
+    {"on": "work.foreign", "start": "Foreign", "task_queue": "orders", "flow": {"max_open": 1}},
+]
 
 live = shared_world(routes=ROUTES, orchestrator={"reconcile_every_seconds": 0.5})
 
@@ -71,6 +77,25 @@ async def test_runs_that_were_reset_from_outside_have_complete_progress(live: Wo
     assert {run: gaps(found) for run, found in progress.items() if gaps(found)} == {}
     assert [len({fact.run_id for fact in found}) for found in progress.values()] == [2, 2, 2, 2]
     assert len({fact.run_id for fact in progress["ended"] if fact.kind in ENDINGS}) == 2
+
+
+@workflow.defn(name="Foreign", sandboxed=False)
+class Foreign:
+    """A workflow of somebody else, whose worker knows nothing of Perdure."""
+
+    @workflow.run
+    async def run(self, event: dict[str, str]) -> str:
+        return event["name"]
+
+
+async def test_runs_on_a_task_queue_of_somebody_else_give_their_slots_back(live: World) -> None:
+    temporal = await Client.connect(live.suite.endpoints.temporal)
+    async with Worker(temporal, task_queue="orders", workflows=[Foreign]):
+        for name in ("a", "b", "c"):
+            await live.publish("work.foreign", f'{{"name": "{name}"}}'.encode(), Nats_Msg_Id=name)
+        facts = await live.stories("Foreign~a", "Foreign~b", "Foreign~c")
+
+    assert {fact.kind for run in ("a", "b", "c") for fact in facts[f"Foreign~{run}"]} == {"completed"}
 
 
 async def ended_twice(live: World, runs: set[str]) -> None:

@@ -22,11 +22,11 @@ from tests.support.raw_nats import answered
 from tests.support.roles import RoleClient, Server, deployed_server
 
 ALL = "events verdicts commands progress approvals alerts decisions signals receipts notifications dlq"
-QUEUES = {"ingest": "waiting latest", "notifier": "notices"}
+QUEUES = {"ingest": "waiting latest open", "notifier": "notices"}
 PUBLISHES = {
     "publisher": "events",
     "bot": "decisions",
-    "ingest": "verdicts commands dlq waiting latest",
+    "ingest": "verdicts commands dlq waiting latest open",
     "orchestrator": "progress approvals alerts receipts dlq",
     "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
@@ -35,7 +35,7 @@ PUBLISHES = {
 SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
-    "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ",
+    "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ WAITING LATEST OPEN",
     "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
@@ -53,7 +53,7 @@ BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS BRIDGE VERIFICATIONS
 BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_BRIDGE", "KV_NOTICES", "KV_VERIFICATIONS", "OBJ_PAYLOADS")
 ROLES = tuple(PUBLISHES)
 SERVICES = tuple(CONSUMERS)
-STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "NOTICES", "STUCK", *BUCKET_STREAMS)
+STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "OPEN", "NOTICES", "STUCK", *BUCKET_STREAMS)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def listed(table: dict[str, str], role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_publishes_on_its_own_subjects_only(server: Server, role: str) -> None:
-    prefixes = [*ALL.split(), "waiting", "latest", "notices"]
+    prefixes = [*ALL.split(), "waiting", "latest", "open", "notices"]
     async with server.client(role) as role_client, server.operator() as operator:
         published = {it for it in prefixes if await role_client.may_publish(subject_of(it, role), b"{}")}
         stored = {it for it in published if await _is_stored(operator, it, subject_of(it, role))}
@@ -165,7 +165,7 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])
 async def test_a_role_creates_consumers_on_the_streams_it_reads_only(server: Server, role: str) -> None:
-    ordered = {"ingest": {"PROGRESS"}, "notifier": {"APPROVALS", "RECEIPTS"}}
+    ordered = {"ingest": {"PROGRESS", "WAITING", "LATEST", "OPEN"}, "notifier": {"APPROVALS", "RECEIPTS"}}
     async with server.client(role) as role_client:
         made = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.CONSUMER.CREATE.{it}.mine")}
         filtered = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.CONSUMER.CREATE.{it}.mine.a.b")}

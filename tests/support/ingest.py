@@ -28,7 +28,12 @@ _PROCESSES = 3
 
 
 def create_queues(
-    settings: Settings, bus: Any, *, entries: KeyValue | None = None, ledger: KeyValue | None = None
+    settings: Settings,
+    bus: Any,
+    *,
+    entries: KeyValue | None = None,
+    ledger: KeyValue | None = None,
+    holder: str = "ingest-0",
 ) -> RouteQueues:
     rules = compile_rules(settings.routes)
     return RouteQueues(
@@ -37,6 +42,7 @@ def create_queues(
         entries=entries or MemoryKeyValue(),
         ledger=StartLedger(ledger or MemoryKeyValue()),
         verdicts=VerdictLog(bus, rules),
+        holder=holder,
     )
 
 
@@ -100,8 +106,8 @@ async def running_ingest(bus: Bus, entries: KeyValue, starts: KeyValue, **route:
     settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", **route}),))
     here = Ingest(bus, entries, starts, settings)
     async with AsyncExitStack() as stack:
-        for _ in range(_PROCESSES):
-            process = create_queues(settings, bus, entries=entries, ledger=starts)
+        for number in range(_PROCESSES):
+            process = create_queues(settings, bus, entries=entries, ledger=starts, holder=f"ingest-{number}")
             here.processes.append(process)
             await stack.enter_async_context(background(*process.duties()))
         yield here

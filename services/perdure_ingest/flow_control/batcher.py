@@ -4,22 +4,24 @@ The members of a batch are stored before its run is started: if the process is k
 not one of other events.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from perdure.bus import Bus, KeyValue, StoredMessage
+from perdure.bus import StoredMessage
 from perdure.config.flow_control import Batch
 from perdure.contracts import StartWorkflow
 from perdure.values.run_id import SEPARATOR, default_run_id, fit_run_id, former_run_id
+from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start
 from perdure_ingest.identity import json_digest
-from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Batcher", "Forward", "merge_starts"]
 
+_AT_ONCE: Final = 64  # deletions; a batch has up to 1,000
 _LARGEST: Final = 512 * 1024  # bytes of a batch; NATS' own default limit is 1 MiB a message
 
 Forward = Callable[[StartWorkflow, str], Awaitable[object]]
@@ -37,21 +39,13 @@ class _Members(BaseModel):
 class Batcher:
     """Collects one route's events into batches."""
 
-    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
-        self,
-        subjects: WaitingSubjects,
-        batch: Batch,
-        *,
-        bus: Bus,
-        entries: KeyValue,
-        verdicts: VerdictLog,
-        forward: Forward,
-    ) -> None:
+    def __init__(self, subjects: WaitingSubjects, batch: Batch, *, ports: FlowPorts, forward: Forward) -> None:
         self._subjects = subjects
         self._batch = batch
-        self._bus = bus
-        self._entries = entries
-        self._verdicts = verdicts
+        self._bus = ports.bus
+        self._entries = ports.entries
+        self._verdicts = ports.verdicts
+        self._clock = ports.clock
         self._forward = forward
         self._grown: set[str] | None = None  # None until all are counted once: a process may have died before it did
 
@@ -74,7 +68,7 @@ class Batcher:
             self._grown.discard(subject)
         while (oldest := await self._bus.first(self._subjects.pattern)) is not None:
             due = oldest.stored_at + self._batch.within
-            if due > datetime.now(UTC):
+            if due > self._clock.now():
                 return due
             await self._start(oldest.raw.subject)
         return None
@@ -98,8 +92,10 @@ class Batcher:
             await self._verdicts.publish_changes(
                 self._verdicts.change(start, "batched_into", workflow_id=merged.workflow_id) for start in starts
             )
-        for sequence in members.sequences:
-            await self._bus.delete(self._subjects.stream.upper(), sequence)
+        stream = self._subjects.stream.upper()
+        for first in range(0, len(members.sequences), _AT_ONCE):
+            some = members.sequences[first : first + _AT_ONCE]
+            await asyncio.gather(*(self._bus.delete(stream, sequence) for sequence in some))
         await self._replace(subject, _Members(), revision)
 
     async def _oldest(self, subject: str) -> AsyncIterator[StoredMessage]:
@@ -124,7 +120,8 @@ class Batcher:
         return (_Members(), 0) if entry is None else (_Members.model_validate_json(entry.value), entry.revision)
 
     async def _replace(self, subject: str, members: _Members, revision: int) -> bool:
-        return await self._entries.replace(subject, members.model_dump_json().encode(), revision=revision)
+        stored = await self._entries.replace(subject, members.model_dump_json().encode(), revision=revision)
+        return stored is not None
 
 
 def merge_starts(starts: Sequence[StartWorkflow]) -> StartWorkflow:

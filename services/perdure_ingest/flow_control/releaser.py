@@ -1,237 +1,215 @@
-"""Releases waiting starts, oldest first, as soon as the limits of their route allow it."""
+"""Releases the waiting starts of one route, oldest first, as soon as its limits allow it."""
 
 import asyncio
 import logging
-import random
-from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Final
 
-from opentelemetry import propagate, trace
-
-from perdure.bus import Bus, KeyValue, StoredMessage
-from perdure.bus.views.start_ledger import Claim, StartLedger
+from perdure.bus import StoredMessage
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import CancelWorkflow, EventVerdict, StartWorkflow
-from perdure.errors import InvalidMessage
+from perdure.contracts import CancelWorkflow, to_token
+from perdure.errors import Unavailable
 from perdure.values.window import Window
-from perdure_ingest.flow_control.command_publisher import refused_or_repeated
-from perdure_ingest.flow_control.gate import Action, CancelOpen, LastRelease, OpenRuns, Release, Skip, Wait, next_action
-from perdure_ingest.flow_control.placement import Placement
-from perdure_ingest.flow_control.waiting import WaitingSubjects, key_token, read_start, replaced_by
-from perdure_ingest.verdict_log import VerdictLog
+from perdure_ingest.flow_control.journal import Journal, JournalStore, Releasing
+from perdure_ingest.flow_control.lines import Lines
+from perdure_ingest.flow_control.ports import FlowPorts
+from perdure_ingest.flow_control.publication import Publication
+from perdure_ingest.flow_control.selection import Selection, Selector
+from perdure_ingest.flow_control.slots import Slots
+from perdure_ingest.flow_control.takeover import Takeover
+from perdure_ingest.flow_control.waiting import WaitingSubjects
 
 __all__ = ["Releaser"]
 
-_PRIORITIES: Final = range(1, 6)
-_NO_TIME: Final = timedelta()
+_LOOK_EVERY: Final = 1.0  # seconds without anything to do
+_LIST_EVERY: Final = 10.0  # seconds; a replica that lags may hide what has arrived
+_COMPARE_EVERY: Final = 600.0  # seconds
+_REPORT_EVERY: Final = 0.5  # seconds, after which the journal follows what has ended
+_AGAIN_AFTER: Final = 1.0  # seconds after an error
+_NEVER: Final = -math.inf
+_REPLAYED: Final = 10_000  # facts that the next leader reads again, at most
 
 _log = logging.getLogger(__name__)
-_tracer: Final = trace.get_tracer("perdure.ingest")
 
 
 class Releaser:
-    """Releases the waiting starts of one route."""
+    """Leads one route: only one process at a time does, and the journal stops one that does not know yet.
 
-    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
-        self,
-        subjects: WaitingSubjects,
-        flow: FlowControl,
-        window: Window | None,
-        *,
-        bus: Bus,
-        entries: KeyValue,
-        ledger: StartLedger,
-        verdicts: VerdictLog,
+    The open runs are in its memory; it changes nothing before the journal has the decision.
+    """
+
+    def __init__(
+        self, subjects: WaitingSubjects, workflow: str, flow: FlowControl, window: Window | None, ports: FlowPorts
     ) -> None:
         self._subjects = subjects
-        self._flow = flow
-        self._window = window
-        self._bus = bus
-        self._entries = entries
-        self._ledger = ledger
-        self._verdicts = verdicts
-        self._completed: LastRelease | None = None
+        self._counts_open = flow.counts_open
+        self._bus = ports.bus
+        self._clock = ports.clock
+        self._arrivals = ports.arrivals[subjects.stream]
+        self._lines = Lines(subjects, by_key=flow.open_per_key is not None)
+        self._slots = Slots(
+            ports.bus, subjects.route, progress=ports.progress, freed=ports.freed, on_freed=self._on_freed
+        )
+        self._publication = Publication(ports.bus, ports.ledger, ports.verdicts, ports.clock)
+        self._selector = Selector(
+            subjects,
+            flow,
+            window,
+            lines=self._lines,
+            runs=self._slots.open,
+            bus=ports.bus,
+            publication=self._publication,
+        )
+        self._store = JournalStore(ports.entries, subjects.route)
+        self._takeover = Takeover(
+            ports.bus,
+            self._store,
+            self._slots,
+            self._publication,
+            workflow=to_token(workflow),
+            counts_open=flow.counts_open,
+        )
+        self._journal = Journal()
+        self._stored_at = self._listed_at = self._compared_at = _NEVER
+        self._woken = asyncio.Event()
+
+    async def lead(self) -> None:
+        """Release starts for as long as this process leads the route; errors are logged."""
+        async with self._watching():
+            while True:
+                try:
+                    await self._take_over()
+                    while True:
+                        self._woken.clear()
+                        await self._wait(await self.release_due())
+                except Unavailable as error:
+                    _log.warning("%s; %s is taken over again", error, self._subjects.pattern)
+                except Exception:  # noqa: BLE001 (the boundary: a defect is logged and must not end the releasing)
+                    _log.exception("releasing %s failed; it is taken over again", self._subjects.pattern)
+                await asyncio.sleep(_AGAIN_AFTER)
+
+    async def release_all(self) -> None:
+        """Release every start that waits now.
+
+        Raises:
+            Unavailable: NATS does not answer, or another process leads the route.
+        """
+        async with self._watching():
+            await self._take_over()
+            await self.release_due()
 
     async def release_due(self) -> datetime | None:
         """Release every start that the limits allow; returns when to call again, if that is known.
 
         Raises:
-            Unavailable: NATS does not answer; an interrupted release is completed next time.
+            Unavailable: NATS does not answer, or another process leads the route: take it over again.
         """
-        times: list[datetime] = []
-        await self._complete((await self._read())[0].last_release)
-        for subjects in await self._subjects_by_priority():
-            in_turn = subjects
-            while in_turn:  # keys take turns, so that one with many starts does not go first with all of them
-                actions = {}
-                for subject in in_turn:
-                    actions[subject] = action = await self._try_first(subject)
-                    if isinstance(action, Wait):
-                        times += [] if action.until is None else [action.until]
-                        if action.all:
-                            return min(times, default=None)
-                in_turn = [subject for subject, action in actions.items() if isinstance(action, Release | Skip)]
-        return min(times, default=None)
-
-    async def run_ended(self, run: str) -> bool:
-        """Remove a run from the open ones; returns whether it was one of them.
-
-        Raises:
-            Unavailable: NATS does not answer.
-        """
+        await self._list_lines()
         while True:
-            opened, revision = await self._read()
-            if run not in opened.runs:
-                return False
-            if await self._replace(opened.without(run), revision):
-                return True
+            position = await self._slots.settle()
+            now = self._clock.now()
+            selection = await self._selector.select(self._journal.next_start, now)
+            if selection.count:
+                await self._carry_out(selection, position, now)
+                continue
+            await self._cancel(selection)
+            await self._report(position, now)
+            return selection.until
 
-    async def open_runs(self) -> Iterable[str]:
-        """Return the workflow ids of the open runs.
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if self._counts_open:
+                await stack.enter_async_context(self._slots.watched())
+            await stack.enter_async_context(self._arrivals.followed(self._on_arrival))
+            yield
 
-        Raises:
-            Unavailable: NATS does not answer.
-        """
-        return (await self._read())[0].runs
+    async def _take_over(self) -> None:
+        self._lines.clear()
+        self._listed_at, self._compared_at = _NEVER, time.monotonic()
+        self._journal = await self._takeover.run(self._clock.now())
 
-    async def placement(self, subject: str, start: StartWorkflow) -> Placement:
-        """Return which limit holds a start that has just been stored, and its place in the line of its key.
+    async def _list_lines(self) -> None:
+        """Note where starts wait; compare the open runs with the newest facts from time to time."""
+        now = time.monotonic()
+        if now - self._listed_at >= _LIST_EVERY:
+            self._lines.arrived(await self._bus.count_by_subject(self._subjects.pattern))
+            self._listed_at = now
+        if self._counts_open and now - self._compared_at >= _COMPARE_EVERY:
+            await self._slots.compare(self._clock.now())
+            self._compared_at = now
 
-        Raises:
-            Unavailable: NATS does not answer.
-        """
-        same_key = self._subjects.pattern_of_key(key_token(subject))
-        (opened, _), waiting = await asyncio.gather(self._read(), self._bus.count_by_subject(same_key))
-        place = max(1, sum(waiting.values()))
-        if self._flow.debounce:
-            return Placement("debounce", place)
-        match next_action(
-            opened, start.workflow_id, key_token(subject), flow=self._flow, window=self._window, now=datetime.now(UTC)
-        ):
-            case Wait(limit=limit):
-                return Placement(limit, place)
-            case Skip() | CancelOpen():
-                return Placement("singleton", place)
-            case _:
-                return Placement(None, place)
+    async def _carry_out(self, selection: Selection, position: int, now: datetime) -> None:
+        """Store the decision, then let it happen."""
+        await self._replace(selection, position, now)
+        if self._counts_open:
+            runs = [self._slots.open.get(to_token(head.start.workflow_id)) for head in selection.released]
+            await self._slots.open.keep(run for run in runs if run is not None)
+        await asyncio.gather(
+            *(self._publication.release(head.message, head.start) for head in selection.released),
+            *(self._publication.pass_on(head.message, head.start) for head in selection.passed),
+            *(self._publication.skip(head.message, head.start, run) for head, run in selection.skipped),
+        )
+        self._selector.settled(selection)
+        await self._cancel(selection)
 
-    async def _subjects_by_priority(self) -> list[list[str]]:
-        if self._flow.open_per_key is None:
-            return [[self._subjects.pattern_of_priority(priority)] for priority in _PRIORITIES]
-        waiting, full = await self._bus.count_by_subject(self._subjects.pattern), await self._full_keys()
-        subjects = [subject for subject in waiting if key_token(subject) not in full]
-        random.shuffle(subjects)
-        return [list(group) for _, group in groupby(sorted(subjects, key=_priority), key=_priority)]
-
-    async def _full_keys(self) -> set[str]:
-        """Return the keys of which nothing is released before a run ends: their starts need not be read."""
-        if self._flow.singleton in {"skip", "cancel"}:
-            return set()
-        opened, _ = await self._read()
-        limit = self._flow.open_per_key or 0
-        return {key for key, count in Counter(opened.runs.values()).items() if count >= limit}
-
-    async def _try_first(self, subject: str) -> Action | None:
-        """Act on the oldest start of a subject; returns the action, or None if nothing waits there."""
-        message = await self._bus.first(subject)
-        if message is None:
-            return None
-        quiet_since = message.stored_at + (self._flow.debounce or _NO_TIME)
-        if quiet_since > datetime.now(UTC):
-            return Wait(quiet_since, "debounce", all=self._flow.open_per_key is None)
-        start = await read_start(message, self._bus)
-        return Skip("") if start is None else await self._act(message, start)
-
-    async def _act(self, message: StoredMessage, start: StartWorkflow) -> Action:
-        while True:
-            opened, revision = await self._read()
-            await self._complete(opened.last_release)
-            if start.workflow_id not in opened.runs and await self._is_known(start):
-                # It takes no slot: the orchestrator settles it by its ledger.
-                await self._publish(message, start, await self._known_verdict(start))
-                return Release(opened)
-            action = self._next_action(opened, message, start)
-            match action:
-                case Skip(by=run):
-                    _log.info("%s is skipped: a run with its key is open", start.workflow_id)
-                    skipped = self._verdicts.change(
-                        start, "skipped", workflow_id=run, detail=f"the run {run} of its key is open"
-                    )
-                    await self._verdicts.publish_changes([*replaced_by(message), skipped])
-                    await self._bus.delete(message.stream, message.sequence)
-                case CancelOpen(runs=runs):
-                    await self._cancel(runs, start)
-                    return Wait(None, "singleton", all=False)
-                case Release(open=after):
-                    release = self._last_release(message, start)
-                    if not await self._replace(after.model_copy(update={"last_release": release}), revision):
-                        continue  # another process changed the open runs first
-                    await self._publish(message, start)
-                    self._completed = release
-            return action
-
-    def _last_release(self, message: StoredMessage, start: StartWorkflow) -> LastRelease:
-        replaceable = self._subjects.stream == "latest"
-        return LastRelease(
-            subject=message.raw.subject, sequence=message.sequence, command=start if replaceable else None
+    async def _cancel(self, selection: Selection) -> None:
+        await asyncio.gather(
+            *(
+                self._bus.publish(CancelWorkflow(workflow=start.workflow, workflow_id=run, instead=start.workflow_id))
+                for run, start in selection.cancels
+            )
         )
 
-    async def _complete(self, release: LastRelease | None) -> None:
-        """Publish the start that was released last, in case its process died before it did."""
-        if release is None or release == self._completed:
-            return
-        message = await self._bus.first(release.subject, after=release.sequence - 1)
-        if message is not None and message.sequence == release.sequence:
-            await self._publish(message, release.command or StartWorkflow.model_validate_json(message.raw.body))
-        elif release.command is not None:  # a newer start has taken its place
-            await self._bus.publish(release.command)
-            await self._verdicts.publish_changes([self._released(release.command)])
-        self._completed = release
+    async def _replace(self, selection: Selection, position: int, now: datetime) -> None:
+        replaceable = self._subjects.stream == "latest"
+        batch = tuple(
+            Releasing(
+                subject=head.message.raw.subject,
+                sequence=head.message.sequence,
+                command=head.start if replaceable else None,
+            )
+            for head in selection.released
+        )
+        self._journal = self._journal.model_copy(
+            update={
+                "at": now,
+                "after": position,
+                "open": len(self._slots.open),
+                "next_start": selection.next_start,
+                "batch": batch,
+            }
+        )
+        await self._store.replace(self._journal)
+        self._stored_at = time.monotonic()
 
-    def _next_action(self, opened: OpenRuns, message: StoredMessage, start: StartWorkflow) -> Action:
-        key, now = key_token(message.raw.subject), datetime.now(UTC)
-        return next_action(opened, start.workflow_id, key, flow=self._flow, window=self._window, now=now)
+    async def _report(self, position: int, now: datetime) -> None:
+        """Store how many runs are open, for the verdicts of other processes, and where the next leader begins."""
+        behind = len(self._slots.open) > 0 and position - self._journal.after > _REPLAYED
+        changed = len(self._slots.open) != self._journal.open
+        if (behind or changed) and time.monotonic() - self._stored_at >= _REPORT_EVERY:
+            await self._replace(Selection(self._journal.next_start), position, now)
 
-    async def _is_known(self, start: StartWorkflow) -> bool:
-        """Return whether this start took effect before, or will be refused."""
+    async def _wait(self, due: datetime | None) -> None:
+        seconds = _LOOK_EVERY
+        if due is not None:
+            seconds = max(0.0, min(seconds, (due - self._clock.now()).total_seconds()))
         try:
-            return await self._ledger.look_up(await self._ledger.as_claimed(start)) is Claim.DONE
-        except InvalidMessage:
-            return True
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
 
-    def _released(self, start: StartWorkflow) -> EventVerdict:
-        return self._verdicts.change(start, "released", workflow_id=start.workflow_id)
+    def _on_freed(self, key: str) -> None:
+        self._lines.unblock(key)
+        self._woken.set()
 
-    async def _known_verdict(self, start: StartWorkflow) -> EventVerdict:
-        """Return the verdict on a start that took effect before, or will be refused."""
-        known = await refused_or_repeated(self._ledger, start)
-        released = self._released(start)
-        return released.model_copy(update={"routes": (known.corrected(released.routes[0]),)})
-
-    async def _publish(self, message: StoredMessage, start: StartWorkflow, verdict: EventVerdict | None = None) -> None:
-        with _tracer.start_as_current_span(
-            f"ingest releases {start.route}",
-            propagate.extract(message.raw.headers),
-            attributes={"perdure.waited_seconds": (datetime.now(UTC) - message.stored_at).total_seconds()},
-        ):
-            await self._bus.publish(start)
-        await self._verdicts.publish_changes([*replaced_by(message), verdict or self._released(start)])
-        await self._bus.delete(message.stream, message.sequence)
-
-    async def _cancel(self, runs: Iterable[str], start: StartWorkflow) -> None:
-        for run in runs:
-            await self._bus.publish(CancelWorkflow(workflow=start.workflow, workflow_id=run, instead=start.workflow_id))
-
-    async def _read(self) -> tuple[OpenRuns, int]:
-        entry = await self._entries.read(self._subjects.route)
-        return (OpenRuns(), 0) if entry is None else (OpenRuns.model_validate_json(entry.value), entry.revision)
-
-    async def _replace(self, opened: OpenRuns, revision: int) -> bool:
-        return await self._entries.replace(self._subjects.route, opened.model_dump_json().encode(), revision=revision)
-
-
-def _priority(subject: str) -> str:
-    return subject.split(".")[3]
+    def _on_arrival(self, message: StoredMessage) -> None:
+        _, stage, route, _, _ = message.raw.subject.split(".")
+        if (stage, route) == (self._subjects.stage, self._subjects.route):
+            self._lines.arrived([message.raw.subject])
+            self._woken.set()

@@ -1,64 +1,54 @@
 """The queue of one route: events are collected into batches if the route has them, then released within its limits."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Final
+from functools import partial
 
-from perdure.bus import Bus, KeyValue, Storage, StoredMessage
-from perdure.bus.views.start_ledger import Claim, StartLedger
+from perdure.bus import Storage, StoredMessage
+from perdure.bus.leadership import lead
+from perdure.bus.lease import Lease, Leases
+from perdure.bus.views.start_ledger import Claim
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import EventVerdict, StartWorkflow, to_token
 from perdure.runtime.poller import Poller
 from perdure.values.window import Window
 from perdure_ingest.flow_control.batcher import Batcher
 from perdure_ingest.flow_control.command_publisher import refused_or_repeated
-from perdure_ingest.flow_control.endings import has_ended, watch_endings
+from perdure_ingest.flow_control.line_place import LinePlace
 from perdure_ingest.flow_control.placement import AS_PLANNED, Placement
+from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.releaser import Releaser
 from perdure_ingest.flow_control.repetitions import Repetitions
 from perdure_ingest.flow_control.waiting import WaitingSubjects, encode_start, read_start, replaced_by
-from perdure_ingest.verdict_log import VerdictLog, other_event
+from perdure_ingest.verdict_log import other_event
 
 __all__ = ["RouteQueue"]
 
-_LOOK_FOR_ENDINGS_EVERY: Final = 30.0  # seconds
-
 
 class RouteQueue:
-    """The waiting starts of one route."""
+    """The waiting starts of one route.
 
-    def __init__(  # noqa: PLR0913 (the route's configuration, and the ports)
-        self,
-        route: str,
-        workflow: str,
-        flow: FlowControl,
-        window: Window | None,
-        *,
-        bus: Bus,
-        entries: KeyValue,
-        ledger: StartLedger,
-        verdicts: VerdictLog,
-    ) -> None:
-        self._bus = bus
-        self._ledger = ledger
-        self._verdicts = verdicts
-        self._repetitions = Repetitions(bus, ledger, verdicts)
-        self._reports = verdicts.reports(route)
+    Attributes:
+        counts_open: Whether a start takes a slot.
+    """
+
+    def __init__(self, route: str, workflow: str, flow: FlowControl, window: Window | None, ports: FlowPorts) -> None:
+        self.counts_open = flow.counts_open
+        self._bus = ports.bus
+        self._ledger = ports.ledger
+        self._verdicts = ports.verdicts
+        self._clock = ports.clock
+        self._repetitions = Repetitions(ports.bus, ports.ledger, ports.verdicts)
+        self._reports = ports.verdicts.reports(route)
         self._keeps_newest = flow.keeps_newest
-        self._workflow = workflow
-        self._counts_open = flow.counts_open
         self._to_release = WaitingSubjects("latest" if flow.keeps_newest else "waiting", "start", to_token(route))
-        self._releaser = Releaser(
-            self._to_release, flow, window, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts
-        )
-        self._releasing = Poller(self._releaser.release_due)
+        self._releaser = Releaser(self._to_release, workflow, flow, window, ports)
+        self._place = LinePlace(self._to_release, flow, window, ports)
         self._to_batch = WaitingSubjects("waiting", "batch", to_token(route))
         self._batcher: Batcher | None = None
         if flow.batch is not None:
-            self._batcher = Batcher(
-                self._to_batch, flow.batch, bus=bus, entries=entries, verdicts=verdicts, forward=self._await_release
-            )
-            self._batching = Poller(self._batcher.start_due)
+            self._batcher = Batcher(self._to_batch, flow.batch, ports=ports, forward=self._await_release)
+            self._batching = Poller(self._batcher.start_due, now=ports.clock.now)
 
     @property
     def subjects(self) -> set[WaitingSubjects]:
@@ -104,31 +94,17 @@ class RouteQueue:
         repeated = await self._repeated(start, stored, self._to_release)
         if repeated != AS_PLANNED:
             return repeated
-        return await self._releaser.placement(self._to_release.subject(start, key), start)
+        return await self._place.find(self._to_release.subject(start, key))
 
     async def _repeated(self, start: StartWorkflow, stored: Storage, subjects: WaitingSubjects) -> Placement:
         if not stored.duplicate:
             return AS_PLANNED
         return await self._repetitions.find(start, stored, stream=subjects.stream.upper())
 
-    async def run_ended(self, run: str) -> None:
-        """Free the slot of a run that has ended, for the next waiting start.
-
-        Raises:
-            Unavailable: NATS does not answer.
-        """
-        if await self._releaser.run_ended(run):
-            self._releasing.wake()
-
-    def duties(self) -> list[Coroutine[None, None, None]]:
+    def duties(self, leases: Leases[Lease]) -> list[Callable[[], Coroutine[None, None, None]]]:
         """Return the background tasks of this route."""
-        duties = [self._releasing.run()]
-        if self._batcher is not None:
-            duties.append(self._batching.run())
-        if self._counts_open:
-            duties.append(watch_endings(self._bus, self._workflow, self.run_ended))
-            duties.append(Poller(self._find_missed_endings, every=_LOOK_FOR_ENDINGS_EVERY).run())
-        return duties
+        leading = partial(lead, leases, self._to_release.route, [self._releaser.lead], now=self._clock.now)
+        return [leading] if self._batcher is None else [leading, self._batching.run]
 
     async def _await_release(self, start: StartWorkflow, key: str) -> Storage:
         """Store a start until its release; returns where it waits, or waited before."""
@@ -137,7 +113,6 @@ class RouteQueue:
             stored = await self._replace(subject, start)
         else:
             stored = await self._bus.store(encode_start(subject, start))
-        self._releasing.wake()
         return stored
 
     async def _replace(self, subject: str, start: StartWorkflow) -> Storage:
@@ -165,9 +140,3 @@ class RouteQueue:
         newer = other_event(start)
         detail = f"EVENTS {newer.stream_sequence} has its key, and is newer"
         return self._verdicts.change(older, "debounced_into", other=newer, detail=detail)
-
-    async def _find_missed_endings(self) -> None:
-        """Free the slots of runs that ended while no process was subscribed."""
-        for run in await self._releaser.open_runs():
-            if await has_ended(self._bus, self._workflow, run):
-                await self.run_ended(run)

@@ -13,7 +13,16 @@ from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.envelope import MESSAGE_ID, describe_errors, header, header_value
 from perdure.contracts import EventVerdict, StartWorkflow, to_token
 
-__all__ = ["Stage", "WaitingSubjects", "encode_start", "key_token", "read_start", "replaced_by"]
+__all__ = [
+    "Stage",
+    "WaitingSubjects",
+    "_to_key_token",
+    "encode_start",
+    "key_token",
+    "priority_of",
+    "read_start",
+    "replaced_by",
+]
 
 Stage = Literal["start", "batch"]
 
@@ -64,6 +73,11 @@ class WaitingSubjects:
 def key_token(subject: str) -> str:
     """Return the key's token of a start's subject."""
     return subject.rsplit(".", 1)[-1]
+
+
+def priority_of(subject: str) -> int:
+    """Return the priority of a start's subject, or of a pattern of one priority."""
+    return int(subject.split(".")[3])
 
 
 def encode_start(subject: str, start: StartWorkflow, replaced: EventVerdict | None = None) -> RawMessage:

@@ -46,8 +46,8 @@ class KeyValue(Protocol):
             Unavailable: The store does not answer.
         """
 
-    async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
-        """Store a value if the key is still at this revision (0: absent); returns whether it was.
+    async def replace(self, key: str, value: bytes, *, revision: int) -> int | None:
+        """Store a value if the key is still at this revision (0: absent); returns the new one, or None if it is not.
 
         Raises:
             Unavailable: Storage was not confirmed: read the key to find out.

@@ -71,20 +71,25 @@ _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
-    "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK"),  # what has become of an event
+    # What has become of an event; then what waits for flow control.
+    "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
     "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
 _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consumers, which have no name
-    "ingest": ("PROGRESS",),
+    "ingest": ("PROGRESS", "WAITING", "LATEST", "OPEN"),
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
     "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
-_QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "orchestrator": ("STUCK",), "notifier": ("NOTICES",)}
+_QUEUES: Final[_ByRole] = {
+    "ingest": ("WAITING", "LATEST", "OPEN"),
+    "orchestrator": ("STUCK",),
+    "notifier": ("NOTICES",),
+}
 _BUCKETS: Final[_ByRole] = {
     "ingest": ("STARTS", "FLOW"),
     "orchestrator": ("STARTS", "BRIDGE", "VERIFICATIONS"),

@@ -1,6 +1,6 @@
 """The port to the message bus."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -92,12 +92,16 @@ class Bus(Protocol):
             Unavailable: As in ``publish``.
         """
 
-    def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
+    def subscribe(
+        self, subject: str, *, replay: bool = False, after: int | None = None, bodies: bool = True
+    ) -> AsyncIterator[StoredMessage]:
         """Yield the messages of one stream whose subject matches, in order, for ever.
 
         Args:
             subject: A subject or pattern of one stream.
             replay: Begin with the oldest stored message; otherwise only new messages are yielded.
+            after: Begin after this sequence instead.
+            bodies: Whether the server sends the bodies; without them it sends less.
         """
 
     def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
@@ -149,6 +153,30 @@ class Bus(Protocol):
             Unavailable: The server does not answer.
         """
 
+    async def read_next(self, subject: str, *, after: int, count: int) -> list[StoredMessage]:
+        """Return the oldest messages of one stream whose subject matches, in order, in one request.
+
+        A replica may answer, which lags: messages may be missing, or be those that were deleted a moment ago.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            after: Only messages with a higher sequence than this count.
+            count: How many at most; fewer are returned if they are large, but one if there is any.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def last_of(self, subjects: Sequence[str]) -> list[StoredMessage]:
+        """Return the newest message of each subject that has one, in one request; a replica may answer, which lags.
+
+        Args:
+            subjects: At most 1,000 subjects of one stream, without wildcards.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
         """Return the oldest message of one stream whose subject matches and that was stored since (UTC), or None.
 
@@ -163,6 +191,13 @@ class Bus(Protocol):
 
         Args:
             subject: A subject or pattern of one stream.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def server_time(self) -> datetime:
+        """Return the time (UTC) by which the server stores messages.
 
         Raises:
             Unavailable: The server does not answer.

@@ -157,14 +157,15 @@ QUEUES: Final = {
     for stream in (
         Stream("WAITING", "waiting.>", timedelta(), duplicate_window=timedelta(days=1)),
         Stream("LATEST", "latest.>", timedelta(), duplicate_window=timedelta(days=1), last_per_subject=True),
+        Stream("OPEN", "open.>", timedelta(), last_per_subject=True),
         Stream("NOTICES", "notices.>", timedelta(), duplicate_window=timedelta(days=1)),
         Stream("STUCK", "stuck.>", timedelta(), last_per_subject=True),
     )
 }
 """Streams that one service uses as its own queue, by name; it deletes a message once it is done.
 
-WAITING and LATEST hold the starts that ingest may not release yet, NOTICES the notices that are still to be sent, STUCK
-the runs that wait for mended code.
+WAITING and LATEST hold the starts that ingest may not release yet, OPEN the runs that take a slot of their route,
+NOTICES the notices that are still to be sent, STUCK the runs that wait for mended code.
 """
 
 CONSUMERS: Final = (

@@ -10,7 +10,7 @@ from perdure.values.rate import Rate
 
 __all__ = ["Batch", "FlowControl"]
 
-_MOST_OPEN: Final = 5_000  # all open runs of a route are one entry of a NATS bucket, at most 1 MiB
+_MOST_OPEN: Final = 100_000  # the process that leads the route keeps them in memory, with about 1 KiB each
 
 
 class Batch(Section):

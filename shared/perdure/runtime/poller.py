@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from perdure.errors import Unavailable
@@ -11,6 +12,8 @@ from perdure.errors import Unavailable
 __all__ = ["Poller"]
 
 _POLL_EVERY: Final = 1.0  # seconds: the longest wait of work that another process stored before it died
+
+_LOCAL: Final = partial(datetime.now, UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +24,7 @@ class Poller:
     Args:
         look: The function; it may return when it is due again.
         every: The longest time between two calls, in seconds.
+        now: The clock of the times that the function returns.
     """
 
     def __init__(
@@ -28,9 +32,11 @@ class Poller:
         look: Callable[[], Awaitable[datetime | None]] | Callable[[], Awaitable[None]],
         *,
         every: float = _POLL_EVERY,
+        now: Callable[[], datetime] = _LOCAL,
     ) -> None:
         self._look = look
         self._every = every
+        self._now = now
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -53,7 +59,7 @@ class Poller:
     async def _wait(self, due: datetime | None) -> None:
         seconds = self._every
         if due is not None:
-            seconds = max(0.0, min(seconds, (due - datetime.now(UTC)).total_seconds()))
+            seconds = max(0.0, min(seconds, (due - self._now()).total_seconds()))
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()

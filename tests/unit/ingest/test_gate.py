@@ -7,54 +7,49 @@ from hypothesis import strategies as st
 
 from perdure.config.flow_control import FlowControl
 from perdure.values.window import Window
-from perdure_ingest.flow_control.gate import Action, CancelOpen, LastRelease, OpenRuns, Release, Skip, Wait, next_action
+from perdure_ingest.flow_control.gate import Action, CancelOpen, Occupancy, Release, Skip, Wait, next_action, next_start
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TWO = OpenRuns(runs={"r1": "a", "r2": "a"})
+TWO = Occupancy(open=2, same_key=2, rivals=("r1", "r2"))
+OTHERS = Occupancy(open=2)
 
 
-def action(opened: OpenRuns, key: str = "a", run: str = "new", **flow: Any) -> Action:
-    return next_action(opened, run, key, flow=FlowControl.model_validate({"key": "id", **flow}), window=None, now=NOW)
+def action(seen: Occupancy, **flow: Any) -> Action:
+    return next_action(seen, flow=FlowControl.model_validate({"key": "id", **flow}), window=None, now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("flow", "key", "expected"),
+    ("flow", "seen", "expected"),
     [
-        ({"max_open": 3}, "a", Release(OpenRuns(runs={**TWO.runs, "new": "a"}))),
-        ({"max_open": 2}, "a", Wait(None, "max_open")),
-        ({"max_open_per_key": 2}, "a", Wait(None, "max_open_per_key", all=False)),
-        ({"max_open_per_key": 2}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
-        ({"singleton": "skip"}, "a", Skip("r1")),
-        ({"singleton": "queue"}, "a", Wait(None, "singleton", all=False)),
-        ({"singleton": "cancel"}, "a", CancelOpen(("r1", "r2"))),
-        ({"singleton": "cancel"}, "b", Release(OpenRuns(runs={**TWO.runs, "new": "b"}))),
+        ({"max_open": 3}, TWO, Release()),
+        ({"max_open": 2}, TWO, Wait(None, "max_open")),
+        ({"max_open_per_key": 2}, TWO, Wait(None, "max_open_per_key", all=False)),
+        ({"max_open_per_key": 2}, OTHERS, Release()),
+        ({"singleton": "skip"}, TWO, Skip("r1")),
+        ({"singleton": "queue"}, TWO, Wait(None, "singleton", all=False)),
+        ({"singleton": "cancel"}, TWO, CancelOpen(("r1", "r2"))),
+        ({"singleton": "cancel"}, OTHERS, Release()),
     ],
 )
-def test_the_limits_decide(flow: dict[str, Any], key: str, expected: Action) -> None:
-    assert action(TWO, key, **flow) == expected
-
-
-def test_a_run_that_was_released_before_is_released_again_and_takes_no_second_slot() -> None:
-    assert action(TWO, run="r1", max_open=1) == Release(TWO)
+def test_the_limits_decide(flow: dict[str, Any], seen: Occupancy, expected: Action) -> None:
+    assert action(seen, **flow) == expected
 
 
 def test_starts_are_spread_evenly_over_the_time_of_the_rate() -> None:
-    first = action(OpenRuns(), rate="10/s")
+    flow = FlowControl.model_validate({"rate": "10/s"})
+    interval = timedelta(milliseconds=100)
+    late = NOW + interval + timedelta(milliseconds=20)
 
-    assert first == Release(OpenRuns(next_start=NOW + timedelta(milliseconds=100)))
-    assert isinstance(first, Release)
-    assert action(first.open, rate="10/s") == Wait(NOW + timedelta(milliseconds=100), "rate")
+    assert next_start(None, flow, NOW) == NOW + interval
+    assert next_start(NOW + interval, flow, late) == NOW + 2 * interval, "a late start delays no other one"
+    assert next_start(NOW, flow, NOW + timedelta(hours=1)) == NOW + timedelta(hours=1) + interval
+    assert action(Occupancy(next_start=NOW + interval), rate="10/s") == Wait(NOW + interval, "rate")
 
 
-def test_the_recorded_state_of_0_1_is_read_and_written_with_its_own_names() -> None:
-    recorded = (
-        '{"runs":{"r1":"a"},"next_start":null,"going":{"subject":"waiting.start.r.3.a","sequence":7,"command":null}}'
-    )
+def test_a_time_that_a_fast_clock_has_written_delays_a_start_by_one_interval_at_most() -> None:
+    seen = Occupancy(next_start=NOW + timedelta(hours=1))
 
-    opened = OpenRuns.model_validate_json(recorded)
-
-    assert opened.last_release == LastRelease(subject="waiting.start.r.3.a", sequence=7)
-    assert opened.model_dump_json() == recorded
+    assert action(seen, rate="10/s") == Wait(NOW + timedelta(milliseconds=100), "rate")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10/s", 0.1), ("6/m", 10), ("3/30s", 10), ("1/500ms", 0.5)])

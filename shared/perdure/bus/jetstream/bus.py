@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
@@ -14,6 +14,7 @@ from nats.js.api import ConsumerInfo, Header
 from nats.js.errors import APIError, NotFoundError
 
 from perdure.bus.envelope import RawMessage, encode
+from perdure.bus.jetstream.direct_get import get_last_of, get_next
 from perdure.bus.jetstream.messages import found_message
 from perdure.bus.jetstream.reader import StreamReader
 from perdure.bus.limits import check_publishable
@@ -32,6 +33,7 @@ _REQUEST_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.05
 _CHECK_SECONDS: Final = 0.5
 _WRONG_LAST_SEQUENCE: Final = 10071  # JSStreamWrongLastSequenceErrF
+_ANY_STREAM: Final = "PROGRESS"  # each service may ask for its state
 _MESSAGE_NOT_FOUND: Final = 10057  # JSStreamMsgDeleteFailed, which the server returns for missing messages only
 
 
@@ -99,9 +101,11 @@ class NatsBus:
         )
         return Storage(ack.seq, duplicate=bool(ack.duplicate))
 
-    def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
+    def subscribe(
+        self, subject: str, *, replay: bool = False, after: int | None = None, bodies: bool = True
+    ) -> AsyncIterator[StoredMessage]:
         """Yield matching messages, also across restarts of the server; see ``Bus.subscribe``."""
-        return self._reader.subscribe(subject, replay=replay)
+        return self._reader.subscribe(subject, after=0 if replay else after, bodies=bodies)
 
     def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
         """Yield the messages that a stream holds now; see ``Bus.read``."""
@@ -133,6 +137,22 @@ class NatsBus:
             return None
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS: cannot get the first message on {subject} of {stream}: {error!r}") from error
+
+    async def read_next(self, subject: str, *, after: int, count: int) -> list[StoredMessage]:
+        """Return the oldest matching messages after a sequence; see ``Bus.read_next``."""
+        return await get_next(self._client, subject, after=after, count=count)
+
+    async def last_of(self, subjects: Sequence[str]) -> list[StoredMessage]:
+        """Return the newest message of each subject; see ``Bus.last_of``."""
+        return await get_last_of(self._client, subjects)
+
+    async def server_time(self) -> datetime:
+        """Return the time that the server writes into its replies; see ``Bus.server_time``."""
+        reply = json.loads(await self.request(f"$JS.API.STREAM.INFO.{_ANY_STREAM}", b""))
+        try:
+            return datetime.fromisoformat(reply["ts"])
+        except KeyError as error:
+            raise Unavailable(f"NATS: cannot read the server's time: {reply.get('error')}") from error
 
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
         """Return the oldest matching message since a time; see ``Bus.first_since``."""

@@ -46,15 +46,14 @@ class NatsKeyValue:
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
 
-    async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
+    async def replace(self, key: str, value: bytes, *, revision: int) -> int | None:
         """Store a value if its revision is unchanged; see ``KeyValue.replace``."""
         try:
-            await (await self._bucket()).update(_token(key), value, last=revision)
+            return await (await self._bucket()).update(_token(key), value, last=revision)
         except KeyWrongLastSequenceError:
-            return False
+            return None
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
-        return True
 
     async def create(self, key: str, value: bytes) -> bool:
         """Store a value under a new key; see ``KeyValue.create``."""

@@ -39,20 +39,25 @@ class StreamReader:
         self._client = client
         self._js = js
 
-    async def subscribe(self, subject: str, *, replay: bool) -> AsyncIterator[StoredMessage]:
+    async def subscribe(self, subject: str, *, after: int | None, bodies: bool) -> AsyncIterator[StoredMessage]:
         """Yield matching messages in order and without gaps, also across restarts of the server.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            after: The sequence after which they begin; None: only new messages are yielded.
+            bodies: Whether the server sends the bodies.
 
         Raises:
             Unavailable: The server denies it.
         """
         stream = stream_of(subject).name
-        last: int | None = 0 if replay else None
+        last = after
         while True:
             earlier = self._client.last_error
             try:
                 if last is None:
                     last = (await self._js.stream_info(stream)).state.last_seq
-                async for message in self._ordered(subject, stream, last + 1):
+                async for message in self._ordered(subject, stream, last + 1, bodies=bodies):
                     last = message.metadata.sequence.stream
                     yield delivered_message(message)
             except (NatsError, OSError) as error:
@@ -61,9 +66,11 @@ class StreamReader:
                     raise Unavailable(denied) from error
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _ordered(self, subject: str, stream: str, first: int) -> AsyncIterator[Msg]:
+    async def _ordered(self, subject: str, stream: str, first: int, *, bodies: bool) -> AsyncIterator[Msg]:
         """Yield messages from this sequence on; raises when the server has lost the consumer."""
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=first)
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=first, headers_only=not bodies
+        )
         subscription = await self._js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
         try:
             while True:

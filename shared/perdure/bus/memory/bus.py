@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -89,6 +89,19 @@ class MemoryBus:
         """Return the oldest matching message after a sequence; see ``Bus.first``."""
         return next((message for message in self._matching(subject) if message.sequence > after), None)
 
+    async def read_next(self, subject: str, *, after: int, count: int) -> list[StoredMessage]:
+        """Return the oldest matching messages after a sequence; see ``Bus.read_next``."""
+        found = [message for message in self._matching(subject) if message.sequence > after]
+        return [replace(message, pending=len(found) - 1 - place) for place, message in enumerate(found[:count])]
+
+    async def last_of(self, subjects: Sequence[str]) -> list[StoredMessage]:
+        """Return the newest message of each subject; see ``Bus.last_of``."""
+        return [message for subject in subjects if (message := await self.last(subject)) is not None]
+
+    async def server_time(self) -> datetime:
+        """Return the time by the clock; see ``Bus.server_time``."""
+        return self.clock()
+
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
         """Return the oldest matching message since a time; see ``Bus.first_since``."""
         return next((message for message in self._matching(subject) if message.stored_at >= time), None)
@@ -134,9 +147,11 @@ class MemoryBus:
         async for message in self.read(subject, last_only=True):
             yield _without_body(message)
 
-    async def subscribe(self, subject: str, *, replay: bool = False) -> AsyncIterator[StoredMessage]:
+    async def subscribe(
+        self, subject: str, *, replay: bool = False, after: int | None = None, bodies: bool = True
+    ) -> AsyncIterator[StoredMessage]:
         """Yield matching messages; see ``Bus.subscribe``."""
-        position = 0 if replay else self._last
+        position = 0 if replay or after is not None else self._last
         while True:
             async with self._changed:
                 while self._last == position:
@@ -144,8 +159,8 @@ class MemoryBus:
                 new = [message for number, message in self._stored.items() if number > position]
                 position = self._last
             for message in new:
-                if matches(subject, message.raw.subject):
-                    yield message
+                if matches(subject, message.raw.subject) and message.sequence > (after or 0):
+                    yield message if bodies else _without_body(message)
 
     def _matching(self, subject: str) -> list[StoredMessage]:
         return [message for message in self._stored.values() if matches(subject, message.raw.subject)]

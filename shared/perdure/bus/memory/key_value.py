@@ -17,7 +17,7 @@ class MemoryKeyValue:
 
     async def create(self, key: str, value: bytes) -> bool:
         """Store a value under a new key; see ``KeyValue.create``."""
-        return await self.replace(key, value, revision=0)
+        return await self.replace(key, value, revision=0) is not None
 
     async def get(self, key: str) -> bytes | None:
         """Return the value; see ``KeyValue.get``."""
@@ -32,13 +32,13 @@ class MemoryKeyValue:
         """Return when the value was stored; see ``KeyValue.stored_at``."""
         return self._stored_at.get(key)
 
-    async def replace(self, key: str, value: bytes, *, revision: int) -> bool:
+    async def replace(self, key: str, value: bytes, *, revision: int) -> int | None:
         """Store a value if its revision is unchanged; see ``KeyValue.replace``."""
         found = self._values.get(key)
         if revision != (0 if found is None else found.revision):
-            return False
+            return None
         await self.put(key, value)
-        return True
+        return self._last_revision
 
     async def put(self, key: str, value: bytes) -> None:
         """Store a value; see ``KeyValue.put``."""

@@ -1,7 +1,7 @@
 """``perdure routes waiting``: waiting starts and open runs of routes with flow control."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import typer
@@ -28,28 +28,28 @@ def register(app: typer.Typer) -> None:
 
 
 async def _waiting() -> list[dict[str, Any]]:
-    from perdure.bus import NatsKeyValue
     from perdure.config.loader import load_settings
     from perdure.contracts import from_token, to_token
 
     names = {to_token(route.label) for route in load_settings().routes if route.flow or route.window}
     waiting, collected = Counter[str](), Counter[str]()
+    opened = defaultdict[str, list[str]](list)
     async with open_bus() as bus:
-        entries = NatsKeyValue(bus.js, "FLOW")
         for subject, count in {
             **await bus.count_by_subject("waiting.>"),
             **await bus.count_by_subject("latest.>"),
         }.items():
             _, stage, route, *_ = subject.split(".")
             (collected if stage == "batch" else waiting)[route] += count
-        routes = sorted({*names, *waiting, *collected})
-        known = {route: json.loads(await entries.get(route) or b"{}") for route in routes}
+        for subject in await bus.count_by_subject("open.run.>"):
+            _, _, route, _, run = subject.split(".")
+            opened[route].append(from_token(run))
     return [
         {
             "route": from_token(route),
             "waiting": waiting[route],
             "collected": collected[route],
-            "open": sorted(known[route].get("runs", {})),
+            "open": sorted(opened[route]),
         }
-        for route in routes
+        for route in sorted({*names, *waiting, *collected})
     ]

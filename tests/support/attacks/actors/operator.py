@@ -129,7 +129,7 @@ ATTACKS: Final = [
     Attack("write the verdicts of decisions", publishes("operator", "$KV.VERIFICATIONS.1"), "violation"),
     Attack(
         "write into the ledger of starts or the queues of ingest",
-        publishes("operator", "$KV.STARTS.x", "$KV.FLOW.x", "waiting.x.y", "latest.x.y"),
+        publishes("operator", "$KV.STARTS.x", "$KV.FLOW.x", "waiting.x.y", "latest.x.y", "open.x.y"),
         "violation",
     ),
     Attack(
