@@ -73,13 +73,11 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
         connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
     ):
         health.checks["nats"] = bus.is_connected
-        await provision(bus.js, service, replicas=settings.nats.replicas)
+        await provision(bus.js, service, settings.nats)
         async with (
             open_service(settings, bus, health) as app,
             subscribed(app, bus, settings.nats, registry),
-            background(
-                (guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch(), bus.watch_connection()
-            ),
+            background((guard := ConsumerGuard(app, bus.js, settings.nats)).watch(), bus.watch_connection()),
         ):
             health.checks["consumers"] = guard.is_complete
             health.open = True
