@@ -123,5 +123,5 @@ async def test_on_a_small_disk_the_bounds_are_what_the_server_can_reserve(tmp_pa
             await provision(bus.js, "operator")
 
             assert min(bounds) > 1024**2
-            assert sum(bounds) < 300_000_000
+            assert sum(bounds) < 300 * 1024**2
             assert [(await limits(bus.js, name))[0] for name in REFUSING] == bounds

@@ -15,6 +15,7 @@ from perdure.bus.jetstream.bus import NatsBus, connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
+from perdure.bus.jetstream.trimmer import Trimmer
 from perdure.config.loader import load_settings
 from perdure.config.settings import ServiceSettings, Settings
 from perdure.errors import SetupError
@@ -77,7 +78,11 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
         async with (
             open_service(settings, bus, health) as app,
             subscribed(app, bus, settings.nats, registry),
-            background((guard := ConsumerGuard(app, bus.js, settings.nats)).watch(), bus.watch_connection()),
+            background(
+                (guard := ConsumerGuard(app, bus.js, settings.nats)).watch(),
+                Trimmer(bus.js, app).watch(),
+                bus.watch_connection(),
+            ),
         ):
             health.checks["consumers"] = guard.is_complete
             health.open = True
