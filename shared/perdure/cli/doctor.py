@@ -76,9 +76,10 @@ async def _check_project(absence: Finding | None) -> list[Finding]:
     if absence is not None:
         return [*findings, *await check_approvers(settings), absence]
     from perdure.cli.check_requests import check_requests
+    from perdure.cli.check_room import check_room
     from perdure.cli.check_suite import check_suite
 
-    checks = check_approvers(settings), check_suite(settings), check_requests(settings)
+    checks = check_approvers(settings), check_suite(settings), check_room(settings), check_requests(settings)
     return [*findings, *(finding for found in await asyncio.gather(*checks) for finding in found)]
 
 

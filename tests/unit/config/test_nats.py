@@ -1,4 +1,4 @@
-"""The section ``nats:``: no text or log names the credentials of a server's URL; its names are those of the topology."""
+"""The section ``nats:``: no text names credentials of a URL, and its names are those of the topology."""
 
 from datetime import timedelta
 from typing import get_args

@@ -19,6 +19,7 @@ from perdure.errors import Unavailable
 __all__ = ["Trimmer"]
 
 _CHECK_SECONDS: Final = 5.0
+_SOON_SECONDS: Final = 0.5  # after a stream was trimmed, or could not be
 _TRIM_FROM: Final = 0.8  # of the bound
 _TRIM_TO: Final = 0.6
 
@@ -37,16 +38,18 @@ class Trimmer:
         self._js = js
         self._streams = [it.stream for it in app.subscriptions if STREAMS[it.stream].trimmed_by == app.service]
         self._done_until = app.done_until
+        self._stuck = set[str]()
 
     async def watch(self) -> None:
-        """Trim every few seconds, for ever."""
+        """Trim every few seconds, for ever; more often while a stream is nearly full."""
         while True:
+            nearly_full = False
             for stream in self._streams:
                 try:
-                    await self._trim(stream)
-                except (NatsError, OSError, Unavailable) as error:  # a missing consumer too: its service makes it anew
+                    nearly_full |= await self._trim(stream)
+                except (NatsError, OSError, Unavailable) as error:
                     _log.warning("%s cannot be trimmed now, trying again: %r", stream, error)
-            await asyncio.sleep(_CHECK_SECONDS)
+            await asyncio.sleep(_SOON_SECONDS if nearly_full else _CHECK_SECONDS)
 
     async def trim(self) -> None:
         """Trim each stream once.
@@ -58,29 +61,33 @@ class Trimmer:
         for stream in self._streams:
             await self._trim(stream)
 
-    async def _trim(self, stream: str) -> None:
+    async def _trim(self, stream: str) -> bool:
+        """Trim a stream; returns whether it was nearly full."""
         found = await self._js.stream_info(stream)
         bound, state = found.config.max_bytes or -1, found.state
         if bound < 0 or state.bytes < _TRIM_FROM * bound:
-            return
-        floor = await self._floor(stream, state.last_seq)
-        if floor >= state.first_seq and (done := self._done_until.get(stream)) is not None:
-            floor = await done(floor)
-        last = min(floor, _enough(state, _TRIM_TO * bound))
-        if last < state.first_seq:
-            _log.warning("%s is %.0f %% full, and not all services have settled it", stream, 100 * state.bytes / bound)
-            return
-        await self._js.purge_stream(stream, seq=last + 1)
-        _log.info("%s was %.0f %% full: removed its messages up to %s", stream, 100 * state.bytes / bound, last)
+            self._stuck.discard(stream)
+            return False
+        full = f"{stream} is {100 * state.bytes / bound:.0f} % full"
+        last = min(await self._floor(stream, state), _enough(state, _TRIM_TO * bound))
+        if last >= state.first_seq:
+            await self._js.purge_stream(stream, seq=last + 1)
+            _log.info("%s: removed its settled messages up to %s", full, last)
+        elif stream not in self._stuck:
+            self._stuck.add(stream)
+            _log.warning("%s, and not all services have settled its oldest messages: `perdure doctor`", full)
+        return True
 
-    async def _floor(self, stream: str, last: int) -> int:
-        """Return up to which sequence all services have settled a stream; 0 if one has no consumer."""
+    async def _floor(self, stream: str, state: StreamState) -> int:
+        """Return up to which sequence a stream is needed by nobody; 0 if a service has no consumer."""
         names = [consumer.service for consumer in CONSUMERS if consumer.stream == stream]
         try:
             consumers = [await self._js.consumer_info(stream, name) for name in names]
         except NotFoundError:
             return 0
-        return min(_settled(consumer, last) for consumer in consumers)
+        floor = min(_settled(consumer, int(state.last_seq)) for consumer in consumers)
+        done_until = self._done_until.get(stream)
+        return floor if done_until is None or floor < state.first_seq else await done_until(floor)
 
 
 def _settled(consumer: ConsumerInfo, last: int) -> int:
