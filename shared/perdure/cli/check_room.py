@@ -14,7 +14,7 @@ from perdure.config.settings import Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.local.disk import Disk, disks, size_text
-from perdure.local.nats_store import write_error
+from perdure.local.nats_store import bound_reached, write_error
 from perdure.local.state import State
 
 __all__ = ["check_room"]
@@ -51,8 +51,12 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:
     port = State(settings.state).remembered_ports().get("nats_monitor")
-    if port and (error := await write_error(f"http://127.0.0.1:{port}")) is not None:
+    monitor = f"http://127.0.0.1:{port}"
+    if (error := await write_error(monitor)) is not None:
         detail = f"it stores and acknowledges nothing: {error}. `perdure up` starts it anew once its disk has room"
+        yield Finding("nats store", good=False, detail=detail)
+    elif (reached := await bound_reached(monitor)) is not None:
+        detail = f"{reached}, and refuses: shorten `nats.streams.<name>.max_age`, or make room and `perdure up` again"
         yield Finding("nats store", good=False, detail=detail)
 
 

@@ -15,7 +15,7 @@ import httpx2
 from perdure.local.disk import free_bytes, size_text
 from perdure.local.trouble import Trouble
 
-__all__ = ["NatsStore", "write_error"]
+__all__ = ["NatsStore", "bound_reached", "write_error"]
 
 _LASTING: Final = ("write error", "JetStream not enabled")
 _SHARE: Final = 0.75  # of what is free; the rest is for the other parts of a suite
@@ -60,21 +60,24 @@ class NatsStore:
 
     async def _bound_reached(self) -> str | None:
         """Return that the server has reached its bound, if it is that of a fuller disk, or the disk is full now."""
-        found = await _asked(f"{self._monitor}/jsz")
-        try:
-            stored, most = int(found["storage"]), int(found["config"]["max_storage"])
-        except (KeyError, TypeError, ValueError):
-            return None
-        free = free_bytes(self._folder)
-        if stored < _NEARLY * most or _ROOM <= free < 2 * self._free_at_start + _ROOM:
-            return None
-        return f"it may store {size_text(most)} since it started"
+        reached, free = await bound_reached(self._monitor), free_bytes(self._folder)
+        return None if reached is None or _ROOM <= free < 2 * self._free_at_start + _ROOM else reached
 
 
 async def write_error(monitor: str) -> str | None:
     """Return the error because of which a server stores nothing any more; None if it has none, or does not reply."""
     error = str((await _asked(f"{monitor}/healthz")).get("error", ""))
     return error if any(words in error for words in _LASTING) else None
+
+
+async def bound_reached(monitor: str) -> str | None:
+    """Return that a server has stored as much as it may; None if it has room, or does not reply."""
+    found = await _asked(f"{monitor}/jsz")
+    try:
+        stored, most = int(found["storage"]), int(found["config"]["max_storage"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return f"it has stored {size_text(stored)} of {size_text(most)}" if stored >= _NEARLY * most else None
 
 
 async def _asked(url: str) -> dict[str, Any]:
