@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
@@ -32,6 +33,7 @@ from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import Reconciler
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.repetition import repeat_for_ever
+from perdure_orchestrator.room_watch import LOOK_EVERY, RoomWatch
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
 from perdure_orchestrator.worker import run_worker
 
@@ -74,10 +76,17 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await record_policies(settings, bus)
             facts = OpenRunFacts(client, bus, settings.temporal)
             listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
-            await stack.enter_async_context(background(looking, listing, watch_approvers(approvers, settings)))
+            watch = RoomWatch(bus, bus.js, settings.nats.stream_limits, _own_state(settings))
+            room = repeat_for_ever(watch.look, LOOK_EVERY, what="look at the room of streams and disks")
+            await stack.enter_async_context(background(looking, listing, room, watch_approvers(approvers, settings)))
         if role != "bridge":
             await stack.enter_async_context(run_worker(client, registry, settings))
         yield app
+
+
+def _own_state(settings: Settings) -> Path | None:
+    """Return the state folder if all parts of the suite have theirs in it."""
+    return settings.state if settings.execution_engine == "local" else None
 
 
 def main() -> None:

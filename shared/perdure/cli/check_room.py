@@ -7,19 +7,20 @@ from typing import Any, Final
 from nats.js.errors import NotFoundError
 
 from perdure.bus import NatsBus
+from perdure.bus.stream_room import crowded
 from perdure.bus.topology import CONSUMERS, STREAMS, Stream
 from perdure.cli.client import reach
 from perdure.cli.finding import Finding
 from perdure.config.settings import Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
-from perdure.local.disk import Disk, disks, size_text
+from perdure.local.disk import Disk, disks
 from perdure.local.nats_store import bound_reached, write_error
 from perdure.local.state import State
+from perdure.values.size_text import size_text
 
 __all__ = ["check_room"]
 
-_NEARLY_FULL: Final = 0.85  # of a bound: from 80 % on, services make room
 _BOUND_BY_PERDURE: Final = "perdure.max_bytes"
 
 
@@ -63,7 +64,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
 async def _streams(bus: NatsBus, settings: Settings) -> AsyncIterator[Finding]:
     """Yield a finding for each stream that is too large, and one if none is."""
     listed = json.loads(await bus.request("$JS.API.STREAM.LIST", b""))
-    limits = {str(name): it for name, it in settings.nats.streams.items()}
+    limits = settings.nats.stream_limits
     ours = [found for found in listed.get("streams") or () if found["config"]["name"] in STREAMS]
     streams = [STREAMS[found["config"]["name"]] for found in ours]
     problems = [
@@ -78,18 +79,11 @@ async def _streams(bus: NatsBus, settings: Settings) -> AsyncIterator[Finding]:
 
 async def _problem(bus: NatsBus, stream: Stream, found: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the size of a stream, if something is."""
-    config, stored = found["config"], found["state"]["bytes"]
-    bound = config["max_bytes"] if stream.trimmed_by else stream.max_bytes
-    if bound < 0:
-        if _BOUND_BY_PERDURE in (config.get("metadata") or {}):
-            return None  # its operator wants none
+    bound = found["config"]["max_bytes"]
+    if stream.trimmed_by and bound < 0 and _BOUND_BY_PERDURE not in (found["config"].get("metadata") or {}):
         return f"{stream.name} has no bound, and may fill the disk: run `perdure admin nats provision` as operator"
-    if stored < _NEARLY_FULL * bound:
-        return None
-    size = f"{stream.name} is {100 * stored / bound:.0f} % full ({size_text(stored)} of {size_text(bound)})"
-    if stream.trimmed_by is None:
-        return f"{size}. It goes on growing: give it another age or size (`nats.streams.{stream.name}`)"
-    return f"{size}, and then refuses. What all have settled is removed; {await _behind(bus, stream.name)}"
+    problem = crowded(stream, bound=bound, stored=found["state"]["bytes"])
+    return f"{problem}; {await _behind(bus, stream.name)}" if problem and stream.trimmed_by else problem
 
 
 async def _behind(bus: NatsBus, stream: str) -> str:

@@ -36,6 +36,11 @@ class NatsSettings(Section):
     buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
 
     @property
+    def stream_limits(self) -> dict[str, StreamSettings]:
+        """``streams`` by the names of the topology."""
+        return {str(name): limits for name, limits in self.streams.items()}
+
+    @property
     def shown(self) -> str:
         """The servers as texts and logs name them: without user, password or token."""
         return ", ".join(map(shown_url, self.servers))

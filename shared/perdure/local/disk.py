@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Disk", "disks", "free_bytes", "size_text"]
+from perdure.values.size_text import size_text
+
+__all__ = ["Disk", "disks", "free_bytes"]
 
 _STANDS: Final = {
     "nats": "no message is stored or acknowledged",
@@ -68,12 +70,3 @@ def disks(state: Path) -> Iterator[Disk]:
 def free_bytes(folder: Path) -> int:
     """Return how many bytes may still be written to the disk of a folder."""
     return shutil.disk_usage(folder).free
-
-
-def size_text(size: float) -> str:
-    """Write a number of bytes: ``1.5 GiB``."""
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:  # noqa: PLR2004 (the base of these units)
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import httpx2
 
-from perdure.local.disk import free_bytes, size_text
+from perdure.local.disk import free_bytes
 from perdure.local.trouble import Trouble
+from perdure.values.size_text import size_text
 
 __all__ = ["NatsStore", "bound_reached", "write_error"]
 

@@ -112,8 +112,7 @@ async def _limit_bucket(js: JetStreamContext, name: str, formerly: timedelta, ke
 
 
 async def _provision_stream(js: JetStreamContext, stream: Stream, service: str, settings: NatsSettings) -> None:
-    limits = {str(name): it for name, it in settings.streams.items()}.get(stream.name)
-    config = stream.kept(limits).config(settings.replicas)
+    config = stream.kept(settings.stream_limits.get(stream.name)).config(settings.replicas)
     try:
         found = (await js.stream_info(stream.name)).config
     except NotFoundError:
