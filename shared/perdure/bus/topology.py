@@ -77,13 +77,7 @@ class Stream:
 
     def kept(self, settings: StreamSettings | None) -> "Stream":
         """Return the stream with the limits that the configuration gives it."""
-        if settings is None:
-            return self
-        return replace(
-            self,
-            max_age=self.max_age if settings.max_age is None else settings.max_age,
-            max_bytes=self.max_bytes if settings.max_bytes is None else int(settings.max_bytes),
-        )
+        return replace(self, **({} if settings is None else settings.model_dump(exclude_none=True)))
 
     @property
     def patterns(self) -> tuple[str, ...]:

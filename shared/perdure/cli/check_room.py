@@ -52,6 +52,8 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:
     port = State(settings.state).remembered_ports().get("nats_monitor")
+    if port is None:
+        return
     monitor = f"http://127.0.0.1:{port}"
     if (error := await write_error(monitor)) is not None:
         detail = f"it stores and acknowledges nothing: {error}. `perdure up` starts it anew once its disk has room"

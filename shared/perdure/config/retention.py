@@ -11,7 +11,7 @@ __all__ = ["BucketName", "BucketSettings", "StreamName", "StreamSettings"]
 
 
 def _upper(name: Any) -> Any:
-    """Return a name as NATS has it: those of variables come in small letters."""
+    """Return a name as NATS has it: those of variables come in lower case."""
     return name.upper() if isinstance(name, str) else name
 
 

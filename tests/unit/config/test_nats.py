@@ -33,7 +33,7 @@ def test_each_stream_and_each_bucket_that_forgets_has_limits_of_its_own_in_the_c
     assert set(buckets) == {name for name, keep in (BUCKETS | OBJECTS).items() if keep}
 
 
-def test_names_of_streams_in_variables_may_be_in_small_letters() -> None:
+def test_names_of_streams_in_variables_may_be_in_lower_case() -> None:
     settings = NatsSettings.model_validate({"streams": {"events": {"max_bytes": "2GiB", "max_age": "7d"}}})
 
     assert settings.streams["EVENTS"] == StreamSettings(max_bytes=ByteSize(2 * 1024**3), max_age=timedelta(days=7))
