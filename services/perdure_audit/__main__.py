@@ -13,8 +13,9 @@ from perdure_audit.store import open_store
 
 
 @asynccontextmanager
-async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
+async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
+        health.checks["a store that can be written"] = store.is_writable
         yield create_app(store, bus)
 
 

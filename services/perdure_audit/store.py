@@ -36,11 +36,16 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._is_writable = True
         # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
         on_postgresql = engine.dialect.name == "postgresql"
         dialect = postgresql if on_postgresql else sqlite
         self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=KEY).returning(records.c.position)
         self._position = func.pg_catalog.position if on_postgresql else func.instr
+
+    async def is_writable(self) -> bool:
+        """Return whether the last transaction was written, or none was tried."""
+        return self._is_writable
 
     async def add(self, messages: Sequence[StoredMessage]) -> None:
         """Add messages in one transaction; a message that is already there is not added again.
@@ -71,7 +76,9 @@ class Store:
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
             if isinstance(error, DataError):
                 raise InvalidMessage("bad_message", f"The audit store cannot hold it: {reason}") from error
+            self._is_writable = False
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
+        self._is_writable = True
 
     async def find(self, query: AuditRecordsQuery) -> tuple[list[AuditRecord], bool]:
         """Return the matching records that fit into one reply, oldest first, and whether more match than fit.

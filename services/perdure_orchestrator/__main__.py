@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
@@ -29,12 +30,13 @@ from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.broken_code import BrokenCode
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
-from perdure_orchestrator.mended_runs import LOOK_EVERY, MendedRuns
+from perdure_orchestrator.mended_runs import FORGET_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.repetition import repeat_for_ever
+from perdure_orchestrator.room_watch import LOOK_EVERY, RoomWatch
 from perdure_orchestrator.temporal import connect_temporal, is_reachable
 from perdure_orchestrator.worker import run_worker
 
@@ -82,11 +84,12 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await record_policies(settings, bus)
             facts = OpenRunFacts(client, bus, settings.temporal)
             listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
-            mended = repeat_for_ever(MendedRuns(client, bus).forget, LOOK_EVERY, what="forget mended runs")
+            mended = repeat_for_ever(MendedRuns(client, bus).forget, FORGET_EVERY, what="forget mended runs")
             backwards = repeat_for_ever(reconciler.look_back, LOOK_BACK_EVERY, what="look back at completed runs")
-            await stack.enter_async_context(
-                background(looking, backwards, listing, mended, watch_approvers(approvers, settings))
-            )
+            watch = RoomWatch(bus, bus.js, settings.nats.stream_limits, _own_state(settings))
+            room = repeat_for_ever(watch.look, LOOK_EVERY, what="look at the room of streams and disks")
+            duties = looking, backwards, listing, mended, room, watch_approvers(approvers, settings)
+            await stack.enter_async_context(background(*duties))
         if role != "bridge":
             try:
                 await stack.enter_async_context(run_worker(client, registry, settings))
@@ -95,6 +98,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
                 raise
         await broken.clear()
         yield app
+
+
+def _own_state(settings: Settings) -> Path | None:
+    """Return the state folder if all parts of the suite have theirs in it."""
+    return settings.state if settings.execution_engine == "local" else None
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.decision_floor import DecisionFloor
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_token
@@ -80,4 +81,5 @@ def create_app(  # noqa: PLR0913 (its ports)
             Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_token, leases)),
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
+        done_until={"DECISIONS": DecisionFloor(bus, entries).done_until},
     )

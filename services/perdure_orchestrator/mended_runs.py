@@ -13,9 +13,9 @@ from perdure.bus.views.stuck_runs import has_ended, read_stuck
 from perdure.contracts.runs import StuckRun
 from perdure_orchestrator.stuck_runs import failures_in_a_row
 
-__all__ = ["LOOK_EVERY", "MendedRuns"]
+__all__ = ["FORGET_EVERY", "MendedRuns"]
 
-LOOK_EVERY: Final = timedelta(seconds=3)
+FORGET_EVERY: Final = timedelta(seconds=3)
 
 _ALL: Final = "stuck.>"
 _MOST: Final = 200  # runs a look: thousands take some looks, and cost Temporal no more than these

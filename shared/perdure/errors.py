@@ -10,6 +10,7 @@ PerdureError
 ├── Conflict            the given id names something else already
 ├── Pending             it is stored, and not done yet: wait, and do not send it again
 └── Unavailable         an outside system's fault: retried with jittered backoff
+    ├── StreamFull      NATS refused a message for want of room, and stored nothing: repeat it later
     └── NotConfirmed    it may be stored or not: repeat it with the same id
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "Pending",
     "PerdureError",
     "SetupError",
+    "StreamFull",
     "Unavailable",
     "WrongArgument",
 ]
@@ -81,6 +83,10 @@ class Pending(PerdureError):
 
 class Unavailable(PerdureError):
     """An outside system, such as NATS, Temporal or a channel, does not respond now; retry later."""
+
+
+class StreamFull(Unavailable):
+    """NATS refused a message because its stream or the server's store is full; nothing was stored."""
 
 
 class NotConfirmed(Unavailable):

@@ -104,7 +104,7 @@ async def test_a_deleted_consumer_is_recreated_and_delivers_again(nats_settings:
         await provision(bus.js, "notifier")
         async with subscribed(app, bus, nats_settings, CollectorRegistry()), asyncio.timeout(30):
             await bus.js.delete_consumer("APPROVALS", "notifier")
-            guard = ConsumerGuard(app, bus.js)
+            guard = ConsumerGuard(app, bus.js, nats_settings)
             await guard.check()
             await bus.publish(REQUEST)
 

@@ -130,7 +130,9 @@ async def test_no_role_subscribes_to_or_publishes_into_the_inbox_of_another(serv
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_only_the_operator_changes_purges_and_deletes_streams(server: Server, role: str) -> None:
+async def test_only_the_operator_changes_and_deletes_streams_and_who_trims_one_purges_it(
+    server: Server, role: str
+) -> None:
     subjects = [f"$JS.API.STREAM.{verb}.{stream}" for verb, stream in product(("UPDATE", "PURGE", "DELETE"), STREAMS)]
     subjects += ["$JS.API.STREAM.CREATE.MINE", "$JS.API.STREAM.LIST", "$JS.API.STREAM.SNAPSHOT.EVENTS"]
     if role == "operator":
@@ -143,7 +145,8 @@ async def test_only_the_operator_changes_purges_and_deletes_streams(server: Serv
     async with server.client(role) as role_client:
         allowed = [it for it in subjects if await role_client.may_publish(it)]
 
-    assert allowed == (["$JS.API.STREAM.PURGE.OBJ_PAYLOADS"] if role == "orchestrator" else [])
+    purged = {"ingest": ["EVENTS"], "orchestrator": ["COMMANDS", "DECISIONS", "SIGNALS", "OBJ_PAYLOADS"]}
+    assert allowed == [f"$JS.API.STREAM.PURGE.{stream}" for stream in purged.get(role, [])]
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])

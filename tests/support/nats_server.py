@@ -23,5 +23,7 @@ def nats_server(folder: Path, configuration: str = "", *, port: int | None = Non
     file.write_text(configuration)
     command = [binary("nats-server"), "-c", str(file), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        yield NatsSettings(servers=(f"nats://127.0.0.1:{port}",))
-        server.terminate()
+        try:
+            yield NatsSettings(servers=(f"nats://127.0.0.1:{port}",))
+        finally:
+            server.terminate()

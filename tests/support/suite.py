@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.contracts import ENDINGS, DeadLetter, Progress
 from perdure.local.discovery import discover
+from perdure.local.program_event import ProgramEvent
 from perdure.local.suite import Suite, open_suite
 from tests.support.ports import give_ports
 
@@ -106,7 +107,10 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, replicas: dict[str, int] | None = None, **configuration: Any
+    folder: Path,
+    replicas: dict[str, int] | None = None,
+    report: Callable[[ProgramEvent], None] = lambda _: None,
+    **configuration: Any,
 ) -> AsyncIterator[World]:
     """Run a whole suite in this folder, with the workflows of ``workshop.py`` as a user's module."""
     (folder / "workshop.py").write_text(WORKSHOP.read_text())
@@ -129,7 +133,7 @@ async def open_world(
         settings = load_settings(state=folder / "state")
     give_ports(settings.state)
     async with AsyncExitStack() as stack:
-        opening = open_suite(settings, report=lambda _: None, environment=environment, replicas=replicas)
+        opening = open_suite(settings, report=report, environment=environment, replicas=replicas)
         suite = await stack.enter_async_context(opening)
         connecting = connect(discover(settings)[0], source="perdure/test", within=5)
         yield World(settings, suite, await stack.enter_async_context(connecting), log)

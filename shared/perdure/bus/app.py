@@ -1,7 +1,7 @@
 """A service as seen from the bus: its subscriptions and responders."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from perdure.bus.envelope import RawMessage
 from perdure.bus.lease import Lease, Leases
@@ -72,8 +72,11 @@ class App:
         service: Its name, which its consumers, dead letters and metrics carry.
         subscriptions: Streams that it consumes.
         responders: Request subjects that it answers.
+        done_until: For streams whose messages are read by their places after they were settled, by name: returns up to
+            which sequence nobody does any more, at most the given one. Only so far may a stream be trimmed.
     """
 
     service: str
     subscriptions: Sequence[Subscription]
     responders: Sequence[Responder] = ()
+    done_until: Mapping[str, Callable[[int], Awaitable[int]]] = field(default_factory=dict)

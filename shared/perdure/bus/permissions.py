@@ -164,6 +164,9 @@ def _service_subjects(service: str) -> Iterator[str]:
         if consumer.service == service:
             yield from _consumer_subjects(consumer.stream, service)
     yield from (f"{api}.STREAM.MSG.GET.{stream}" for stream in _GETS_MESSAGES.get(service, ()))
+    for stream in (it.name for it in STREAMS.values() if it.trimmed_by == service):
+        yield f"{api}.STREAM.PURGE.{stream}"
+        yield from (f"{api}.CONSUMER.INFO.{stream}.{it.service}" for it in CONSUMERS if it.stream == stream)
     for queue in _QUEUES.get(service, ()):
         yield from (QUEUES[queue].subjects, *(f"{api}.STREAM.MSG.{verb}.{queue}" for verb in ("GET", "DELETE")))
     for bucket in _BUCKETS.get(service, ()):

@@ -60,6 +60,7 @@ class Bus(Protocol):
         Publishing the same message again within the duplicate window stores nothing and returns the first sequence.
 
         Raises:
+            StreamFull: NATS refused it for want of room; nothing was stored.
             Unavailable: Storage was not confirmed. The message may be stored: publish it again.
         """
 

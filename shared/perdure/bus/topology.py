@@ -5,7 +5,7 @@ Every stream has limits retention: work-queue retention with replicas and ``max_
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,10 +13,13 @@ from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DeliverPolicy,
+    DiscardPolicy,
     RetentionPolicy,
     StorageType,
     StreamConfig,
 )
+
+from perdure.config.retention import StreamSettings
 
 __all__ = [
     "BUCKETS",
@@ -35,6 +38,7 @@ _DUPLICATE_WINDOW: Final = timedelta(minutes=2)  # the server's own default
 # After a long outage a service may publish the same dead letter or approval request again.
 _LONG_DUPLICATE_WINDOW: Final = timedelta(days=1)
 _LARGEST_EVENT: Final = 8 * 1024 * 1024  # bytes; what services read at once is bounded whatever max_payload is
+_GIBIBYTE: Final = 1024**3
 _ADVISORY_KINDS: Final = ("MAX_DELIVERIES", "MSG_TERMINATED")
 _ACK_WAIT: Final = timedelta(seconds=6)
 """After it, what a killed process was given is delivered to another one; a living one renews it meanwhile."""
@@ -56,6 +60,9 @@ class Stream:
         last_per_subject: Whether it keeps only the newest message of each subject.
         largest_message: Bytes of headers and body above which the server refuses a message; -1 leaves it to the
             server's ``max_payload``.
+        max_bytes: Its size above which it refuses if a service trims it; otherwise it grows, and an alert is raised.
+        trimmed_by: The service that removes its oldest settled messages before it is full: the one that consumes it,
+            which could lose its messages anyway. None if the stream never refuses.
     """
 
     name: str
@@ -65,6 +72,12 @@ class Stream:
     more_subjects: tuple[str, ...] = ()
     last_per_subject: bool = False
     largest_message: int = -1
+    max_bytes: int = 4 * _GIBIBYTE
+    trimmed_by: str | None = None
+
+    def kept(self, settings: StreamSettings | None) -> "Stream":
+        """Return the stream with the limits that the configuration gives it."""
+        return replace(self, **({} if settings is None else settings.model_dump(exclude_none=True)))
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -76,7 +89,12 @@ class Stream:
         return any(matches(pattern, subject) for pattern in self.patterns)
 
     def config(self, replicas: int) -> StreamConfig:
-        """Return the JetStream configuration for this many replicas; sizes are left to the server's limits."""
+        """Return the JetStream configuration for this many replicas.
+
+        A stream that refuses has a bound and discards new messages: with ``discard: old`` the server would delete
+        acknowledged messages that nobody has handled. The size of the others is left to the server's limits.
+        """
+        window = min(self.duplicate_window, self.max_age) if self.max_age else self.duplicate_window
         return StreamConfig(
             name=self.name,
             subjects=list(self.patterns),
@@ -85,7 +103,9 @@ class Stream:
             max_age=self.max_age.total_seconds(),
             max_msgs_per_subject=1 if self.last_per_subject else -1,
             max_msg_size=self.largest_message,
-            duplicate_window=self.duplicate_window.total_seconds(),
+            max_bytes=self.max_bytes if self.trimmed_by else -1,
+            discard=DiscardPolicy.NEW if self.trimmed_by else DiscardPolicy.OLD,
+            duplicate_window=window.total_seconds(),
             allow_direct=True,
             num_replicas=replicas,
         )
@@ -124,14 +144,21 @@ class Consumer:
 _MESSAGE_STREAMS: Final = {
     stream.name: stream
     for stream in (
-        Stream("EVENTS", "events.>", timedelta(days=30), largest_message=_LARGEST_EVENT),
+        Stream(
+            "EVENTS",
+            "events.>",
+            timedelta(days=30),
+            largest_message=_LARGEST_EVENT,
+            max_bytes=2 * _GIBIBYTE,
+            trimmed_by="ingest",
+        ),
         Stream("VERDICTS", "verdicts.>", timedelta(days=30)),
-        Stream("COMMANDS", "commands.>", timedelta(days=30)),
+        Stream("COMMANDS", "commands.>", timedelta(days=30), max_bytes=2 * _GIBIBYTE, trimmed_by="orchestrator"),
         Stream("PROGRESS", "progress.>", timedelta(days=30)),
         Stream("APPROVALS", "approvals.>", timedelta(days=400), duplicate_window=_LONG_DUPLICATE_WINDOW),
         Stream("ALERTS", "alerts.>", timedelta(days=90)),
-        Stream("DECISIONS", "decisions.>", timedelta(days=90)),
-        Stream("SIGNALS", "signals.>", timedelta(days=30)),
+        Stream("DECISIONS", "decisions.>", timedelta(days=90), max_bytes=_GIBIBYTE // 2, trimmed_by="orchestrator"),
+        Stream("SIGNALS", "signals.>", timedelta(days=30), max_bytes=_GIBIBYTE // 2, trimmed_by="orchestrator"),
         Stream("RECEIPTS", "receipts.>", timedelta(days=90)),
         Stream("NOTIFICATIONS", "notifications.>", timedelta(days=30)),
         Stream("DLQ", "dlq.>", timedelta(days=90), duplicate_window=_LONG_DUPLICATE_WINDOW),

@@ -76,10 +76,12 @@ async def _check_project(absence: Finding | None) -> list[Finding]:
     if absence is not None:
         return [*findings, *await check_approvers(settings), absence]
     from perdure.cli.check_requests import check_requests
+    from perdure.cli.check_room import check_room
     from perdure.cli.check_stuck import check_stuck
     from perdure.cli.check_suite import check_suite
 
-    checks = check_approvers(settings), check_suite(settings), check_requests(settings), check_stuck(settings)
+    parts = check_suite, check_room, check_requests, check_stuck
+    checks = check_approvers(settings), *(check(settings) for check in parts)
     return [*findings, *(finding for found in await asyncio.gather(*checks) for finding in found)]
 
 

@@ -15,7 +15,7 @@ PENDING: Final = 3
 NOT_FOUND: Final = 4
 """Nothing has this id."""
 UNREACHABLE: Final = 75
-"""A server does not answer, and repeating the command is safe (``EX_TEMPFAIL`` of sysexits.h)."""
+"""A server does not answer, or has no room, and repeating the command is safe (``EX_TEMPFAIL`` of sysexits.h)."""
 INTERRUPTED: Final = 130
 """Ctrl-C (128 + SIGINT)."""
 

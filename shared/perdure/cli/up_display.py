@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Final
 
 from perdure.cli.output import console, plain
-from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped
+from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped, Troubled
 from perdure.local.reload import NotReloaded
 
 __all__ = ["WIDTH", "show", "show_json"]
@@ -28,6 +28,9 @@ def show(event: ProgramEvent | NotReloaded) -> None:
         case Restarting(name=name, why=why):
             console.print(f"[yellow]▶[/] {name:<{WIDTH}} ", end="", soft_wrap=True)
             console.print(plain(f"restarts: {why}"), soft_wrap=True)
+        case Troubled(name=name, what=what):
+            console.print(f"[red]✗[/] {name:<{WIDTH}} ", end="", soft_wrap=True)
+            console.print(plain(f"does not work: {what}"), soft_wrap=True)
         case NotReloaded(files=files, why=why):
             console.print("[red]✗[/] ", end="", soft_wrap=True)
             console.print(plain(f"{files}: not loaded, the suite goes on with what it had. {why}"), soft_wrap=True)

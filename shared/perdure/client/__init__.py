@@ -24,6 +24,7 @@ from perdure.errors import (
     Pending,
     PerdureError,
     SetupError,
+    StreamFull,
     Unavailable,
     WrongArgument,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "RefusedEvent",
     "Role",
     "SetupError",
+    "StreamFull",
     "Unavailable",
     "WrongArgument",
     "connect",

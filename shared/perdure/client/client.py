@@ -71,6 +71,7 @@ class Client:
             Conflict: An event with this id and other data was published shortly before; nothing was stored.
             InvalidMessage: The event is larger than NATS accepts.
             NotConfirmed: NATS did not confirm that it stored the event: publish it again with the ``id`` of the error.
+            StreamFull: NATS refused the event for want of room, and stored nothing: publish it again later.
             PerdureError: The type cannot be a NATS subject, or the data is not JSON.
         """
         event = new_event(type, data, id_=id, source=source or self._source, subject=subject, time=time)

@@ -13,7 +13,7 @@ from perdure.bus.views.data_digest import data_digest
 from perdure.client.published import PublishedEvent
 from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
-from perdure.errors import Conflict, NotConfirmed, Unavailable, WrongArgument
+from perdure.errors import Conflict, NotConfirmed, StreamFull, Unavailable, WrongArgument
 from perdure.values.event_type import type_problem
 
 __all__ = ["new_event", "publish_event"]
@@ -59,6 +59,7 @@ async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:
         Conflict: An event with this id and other data was published shortly before.
         InvalidMessage: It is larger than NATS accepts.
         NotConfirmed: NATS did not confirm that it stored the event.
+        StreamFull: NATS refused it for want of room: it is not stored.
     """
     wire = write_event(event)
     tracer = trace.get_tracer("perdure.client")
@@ -67,6 +68,8 @@ async def publish_event(bus: NatsBus, event: Event) -> PublishedEvent:
         propagate.inject(headers)
         try:
             stored = await bus.store(RawMessage(wire.subject, wire.body, headers))
+        except StreamFull:
+            raise
         except Unavailable as error:
             raise NotConfirmed(
                 event.id,

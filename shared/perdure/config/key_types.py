@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, HttpUrl
+from pydantic import BaseModel, ByteSize, HttpUrl
 from pydantic.fields import FieldInfo
 
 from perdure.values.rate import Rate
@@ -23,6 +23,7 @@ _PLAIN: Final[dict[Any, str]] = {
     Path: "path",
     HttpUrl: "URL",
     timedelta: "duration",
+    ByteSize: "size",
     time: "time of day",
     Rate: "rate",
 }

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from perdure.config.addresses import NATS_URL
+from perdure.config.retention import BucketName, BucketSettings, StreamName, StreamSettings
 from perdure.config.section import Section
 
 __all__ = ["NatsSettings", "shown_url"]
@@ -19,6 +22,8 @@ class NatsSettings(Section):
         nkey_seed_file: Holds the seed of a user's nkey, as `perdure admin nats keys` writes it; `{role}` in its name
             stands for the service, or for `operator`, which is the command line.
         credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
+        streams: How much each stream keeps.
+        buckets: How long each bucket keeps an entry.
         inbox_prefix: The subject prefix for replies, if it is not the role's own, such as `_INBOX_ingest`.
     """
 
@@ -27,6 +32,13 @@ class NatsSettings(Section):
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
     inbox_prefix: str | None = None
+    streams: dict[StreamName, StreamSettings] = Field(default_factory=dict)
+    buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
+
+    @property
+    def stream_limits(self) -> dict[str, StreamSettings]:
+        """``streams`` by the names of the topology."""
+        return {str(name): limits for name, limits in self.streams.items()}
 
     @property
     def shown(self) -> str:

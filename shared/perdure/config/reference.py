@@ -27,6 +27,7 @@ variable holds JSON for lists and maps, and wins over the file. `PERDURE_CONFIG`
 | type | how to write it |
 | --- | --- |
 | duration | `500ms`, `90s`, `15m`, `2h`, `7d`, or a number of seconds |
+| size | `512MiB`, `2GiB`, or a number of bytes |
 | rate | `10/s`, `100/m` or `5/30s` |
 | time of day | `"22:00"`, in quotes |
 | path | relative to the folder of `perdure.yaml`; with `PERDURE_CONFIG`, to the folder in which Perdure starts |

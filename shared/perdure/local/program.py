@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from perdure.local.loopback import loopback_client
+from perdure.local.trouble import Trouble
 
 __all__ = ["Program", "http_ready"]
 
@@ -22,6 +23,7 @@ class Program:
         environment: Variables added to the supervisor's own environment.
         first: Awaited before each start; a ``SetupError`` from it prevents the start.
         folder: Its working folder; by default that of the supervisor.
+        trouble: Returns what keeps the running program from its work, if something does.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     first: Callable[[], Awaitable[None]] | None = None
     folder: Path | None = None
+    trouble: Callable[[], Awaitable[Trouble | None]] | None = None
 
 
 def http_ready(url: str, *, is_ours: Callable[[Any], bool] | None = None) -> Callable[[], Awaitable[bool]]:

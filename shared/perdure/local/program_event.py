@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Died", "ProgramEvent", "Ready", "Restarting", "Stopped"]
+__all__ = ["Died", "ProgramEvent", "Ready", "Restarting", "Stopped", "Troubled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,18 @@ class Restarting:
 
 
 @dataclass(frozen=True, slots=True)
+class Troubled:
+    """A program runs and cannot do its work; the supervisor starts it anew once that helps."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The supervisor stopped a program."""
 
     name: str
 
 
-ProgramEvent = Ready | Died | Restarting | Stopped
+ProgramEvent = Ready | Died | Restarting | Troubled | Stopped

@@ -71,7 +71,7 @@ class SuitePrograms:
         self._ports: dict[str, int] = {}
         self._choose()
         self._nkeys = state.ensure_seeds(ROLES) if self._embedded else {}
-        self._provisioner = Provisioner(self._nats, self._operator, replicas=settings.nats.replicas)
+        self._provisioner = Provisioner(self._nats, self._operator, settings.nats)
 
     def all(self) -> list[Program]:
         """Return all programs, in start order."""

@@ -20,13 +20,15 @@ class Provisioner:
     Args:
         nats: Returns the server; it may move to another port while services wait.
         operator: Returns the settings of the operator's connection to it.
-        replicas: Replicas of each stream.
+        settings: What streams keep, and their replicas.
     """
 
-    def __init__(self, nats: Callable[[], Program], operator: Callable[[], NatsSettings], *, replicas: int) -> None:
+    def __init__(
+        self, nats: Callable[[], Program], operator: Callable[[], NatsSettings], settings: NatsSettings
+    ) -> None:
         self._nats = nats
         self._operator = operator
-        self._replicas = replicas
+        self._settings = settings
         self._lock = asyncio.Lock()
         self._done = False
 
@@ -41,5 +43,5 @@ class Provisioner:
                 while not await self._nats().ready():
                     await asyncio.sleep(_POLL_EVERY)
                 async with connect(self._operator(), source="perdure/up") as bus:
-                    await provision(bus.js, "operator", replicas=self._replicas)
+                    await provision(bus.js, "operator", self._settings)
                 self._done = True

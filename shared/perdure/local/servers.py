@@ -12,12 +12,14 @@ from perdure.bus.permissions import SERVICES_ACCOUNT
 from perdure.config.replace_file import replace_file
 from perdure.connections.nats_greeting import NothingListens, Silent, server_name
 from perdure.local.installed import installed
+from perdure.local.nats_store import NatsStore
 from perdure.local.program import Program, http_ready
 
 __all__ = ["nats_program", "temporal_program"]
 
 _DATABASE: Final = "temporal.db"
 _GREETS_WITHIN: Final = 1.0  # seconds
+_SYNC_EVERY: Final = '"1s"'  # nats-server's own default of two minutes is what a power cut may cost
 _MAX_PAYLOAD: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
 
 # By default (20 polls a second), each task may wait up to 50 ms once a burst is used up.
@@ -43,23 +45,17 @@ def nats_program(
     """
     folder = folder / "nats"
     configuration = folder / "nats.conf"
-    text = (
-        f"server_name: {name}\n"
-        f"listen: 127.0.0.1:{ports['nats']}\n"
-        f"http: 127.0.0.1:{ports['nats_monitor']}\n"
-        f"max_payload: {_MAX_PAYLOAD}\n"
-        f"jetstream {{ store_dir: {json.dumps(str(folder), ensure_ascii=False)} }}\n"
-        + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
-    )
 
     async def configure() -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        text = _nats_configuration(folder, ports, nkeys, name, store.bound())
         replace_file(configuration, text.encode())  # of an empty file, nats-server makes an open server
         if nkeys:
             _adopt_default_account(folder / "jetstream")
 
     where = f"nats://127.0.0.1:{ports['nats']}"
-    is_healthy = http_ready(f"http://127.0.0.1:{ports['nats_monitor']}/healthz?js-enabled-only=true")
+    store = NatsStore(folder, monitor := f"http://127.0.0.1:{ports['nats_monitor']}")
+    is_healthy = http_ready(f"{monitor}/healthz?js-enabled-only=true")
 
     async def ready() -> bool:
         try:
@@ -73,6 +69,25 @@ def nats_program(
         where=where,
         ready=ready,
         first=configure,
+        trouble=store.trouble,
+    )
+
+
+def _nats_configuration(
+    folder: Path, ports: Mapping[str, int], nkeys: Mapping[str, str] | None, name: str, most_stored: int
+) -> str:
+    settings = (
+        f"store_dir: {json.dumps(str(folder), ensure_ascii=False)}",
+        f"sync_interval: {_SYNC_EVERY}",
+        f"max_file_store: {most_stored}",
+    )
+    return (
+        f"server_name: {name}\n"
+        f"listen: 127.0.0.1:{ports['nats']}\n"
+        f"http: 127.0.0.1:{ports['nats_monitor']}\n"
+        f"max_payload: {_MAX_PAYLOAD}\n"
+        f"jetstream {{ {', '.join(settings)} }}\n"
+        + (f"no_auth_user: {nkeys['publisher']}\n{accounts_config(nkeys)}" if nkeys else "")
     )
 
 

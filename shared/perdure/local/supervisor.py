@@ -12,7 +12,7 @@ from typing import Any, Final
 from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
-from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped
+from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped, Troubled
 
 __all__ = ["Supervisor", "supervised"]
 
@@ -22,6 +22,7 @@ _FIRST_BACKOFF: Final = 0.1  # seconds before a restart; doubled each time
 _LONGEST_BACKOFF: Final = 10.0  # seconds
 _HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 _ROTATE_EVERY: Final = 5.0  # seconds
+_LOOK_EVERY: Final = 1.0  # seconds between two looks at the health of a program that runs
 
 _log = logging.getLogger(__name__)
 
@@ -167,12 +168,25 @@ class Supervisor:
             return f"it cannot be executed: {error}"
         if program is not self._programs[name]:  # replaced while it started
             await self.restart(name, "its addresses have changed")
-        watching = asyncio.create_task(self._report_ready(name))
+        watching = asyncio.create_task(self._watch(name))
         try:
             return _describe_exit(await process.wait())
         finally:
             watching.cancel()
             self._ready[name].clear()
+
+    async def _watch(self, name: str) -> None:
+        """Report when a program is ready; start it anew when its health check says that this helps."""
+        await self._report_ready(name)
+        reported = False
+        while (look := self._programs[name].trouble) is not None:
+            await asyncio.sleep(_LOOK_EVERY)
+            trouble = await look()
+            if trouble is not None and trouble.restart_helps:
+                await self.restart(name, trouble.what)
+            elif trouble is not None and not reported:
+                self._report(Troubled(name, trouble.what))
+            reported = trouble is not None
 
     async def _report_ready(self, name: str) -> None:
         began, program = time.monotonic(), self._programs[name]

@@ -15,6 +15,7 @@ from perdure.bus.jetstream.bus import NatsBus, connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
+from perdure.bus.jetstream.trimmer import Trimmer
 from perdure.config.loader import load_settings
 from perdure.config.settings import ServiceSettings, Settings
 from perdure.errors import SetupError
@@ -73,12 +74,14 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
         connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
     ):
         health.checks["nats"] = bus.is_connected
-        await provision(bus.js, service, replicas=settings.nats.replicas)
+        await provision(bus.js, service, settings.nats)
         async with (
             open_service(settings, bus, health) as app,
             subscribed(app, bus, settings.nats, registry),
             background(
-                (guard := ConsumerGuard(app, bus.js, replicas=settings.nats.replicas)).watch(), bus.watch_connection()
+                (guard := ConsumerGuard(app, bus.js, settings.nats)).watch(),
+                Trimmer(bus.js, app).watch(),
+                bus.watch_connection(),
             ),
         ):
             health.checks["consumers"] = guard.is_complete

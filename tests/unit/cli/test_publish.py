@@ -8,16 +8,19 @@ from typer.testing import CliRunner, Result
 
 from perdure.bus import MemoryBus, RawMessage, Storage
 from perdure.cli.app import app
-from perdure.errors import Unavailable
+from perdure.errors import StreamFull, Unavailable
 from tests.support.cli_bus import use_bus
 
 
 class Silent(MemoryBus):
-    """A bus without responders, which confirms storage only if it is told to."""
+    """A bus without responders, which has room and confirms storage unless a test changes that."""
 
     confirms = True
+    has_room = True
 
     async def store(self, raw: RawMessage) -> Storage:
+        if not self.has_room:
+            raise StreamFull("NATS refused: EVENTS is full (maximum bytes exceeded). Nothing was stored.")
         stored = await super().store(raw)
         if not self.confirms:
             raise Unavailable("timeout")
@@ -49,6 +52,17 @@ def test_an_event_that_is_not_confirmed_is_safe_to_repeat_only_under_its_id(bus:
     assert "Publish it again with the same id (`--id 42`)" in named.stderr
     assert "with the same id (`--id " in unnamed.stderr
     assert json.loads(as_json.stderr)["exit_code"] == 1
+
+
+def test_an_event_that_a_full_stream_refuses_is_safe_to_repeat_as_it_was(bus: Silent) -> None:
+    bus.has_room = False
+    named, unnamed = publish("a.b", "--id", "42"), publish("a.b")
+    bus.has_room = True
+    again = publish("a.b", "--id", "42")
+
+    assert (named.exit_code, unnamed.exit_code, again.exit_code) == (75, 75, 0)
+    assert "NATS refused: EVENTS is full" in unnamed.stderr
+    assert again.stdout == "Published a.b as 42 (EVENTS 1).\n"
 
 
 @pytest.mark.usefixtures("bus")

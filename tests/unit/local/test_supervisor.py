@@ -11,8 +11,9 @@ from perdure.cli.up_display import show
 from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
-from perdure.local.program_event import Died, Ready, Restarting, Stopped
+from perdure.local.program_event import Died, Ready, Restarting, Stopped, Troubled
 from perdure.local.supervisor import supervised
+from perdure.local.trouble import Trouble
 from tests.support.programs import EventRecorder, program, steady
 from tests.support.suite import left_behind
 
@@ -224,3 +225,27 @@ async def test_the_log_of_a_running_program_is_rotated(tmp_path: Path, monkeypat
 
     assert (tmp_path / "ingest.log.1").stat().st_size > 1_000
     assert set(log.read_text().split()) == {"0123456789"}
+
+
+async def test_a_program_that_cannot_work_is_reported_once_and_started_anew_when_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = [Trouble("its disk is full", restart_helps=False)] * 2 + [
+        Trouble("there is room again", restart_helps=True)
+    ]
+    recorder = EventRecorder()
+
+    async def look() -> Trouble | None:
+        return looks.pop(0) if looks else None
+
+    async with supervised(
+        [replace(steady(tmp_path, "nats"), trouble=look)], tmp_path / "logs", recorder.report
+    ) as supervisor:
+        before = supervisor.pid("nats")
+        await recorder.nth(Ready, 2)
+
+        assert supervisor.pid("nats") != before
+    seen = [event for event in recorder.events if isinstance(event, Troubled | Restarting)]
+    assert seen == [Troubled("nats", "its disk is full"), Restarting("nats", "there is room again")]
+    show(seen[0])
+    assert "nats          does not work: its disk is full" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from nats.js.errors import APIError, NotFoundError
 from perdure.bus.envelope import RawMessage, encode
 from perdure.bus.jetstream.direct_get import get_last_of, get_next
 from perdure.bus.jetstream.messages import found_message
+from perdure.bus.jetstream.not_stored import not_stored
 from perdure.bus.jetstream.reader import StreamReader
 from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
@@ -83,7 +84,7 @@ class NatsBus:
         try:
             return await self._store(raw, {})
         except (NatsError, OSError) as error:
-            raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
+            raise not_stored(raw.subject, error) from error
 
     async def store_after(self, raw: RawMessage, *, last: int) -> Storage | None:
         """Publish bytes if the newest message of their subject is this one; see ``Bus.store_after``."""
@@ -93,7 +94,7 @@ class NatsBus:
         except (NatsError, OSError) as error:
             if isinstance(error, APIError) and error.err_code == _WRONG_LAST_SEQUENCE:
                 return None
-            raise Unavailable(f"NATS did not confirm a message on {raw.subject}: {error!r}") from error
+            raise not_stored(raw.subject, error) from error
 
     async def _store(self, raw: RawMessage, more: dict[str, str]) -> Storage:
         ack = await self.js.publish(

@@ -10,6 +10,7 @@ from nats.js.errors import NotFoundError
 
 from perdure.bus.app import App
 from perdure.bus.jetstream.provision import provision
+from perdure.config.nats import NatsSettings
 from perdure.errors import SetupError
 
 __all__ = ["ConsumerGuard"]
@@ -22,10 +23,10 @@ _log = logging.getLogger(__name__)
 class ConsumerGuard:
     """Checks that the server still has the consumers of an app."""
 
-    def __init__(self, app: App, js: JetStreamContext, *, replicas: int = 1) -> None:
+    def __init__(self, app: App, js: JetStreamContext, settings: NatsSettings) -> None:
         self._app = app
         self._js = js
-        self._replicas = replicas
+        self._settings = settings
         self._is_complete = True
 
     async def is_complete(self) -> bool:
@@ -45,7 +46,7 @@ class ConsumerGuard:
             except NotFoundError:
                 self._is_complete = False
                 _log.error("the consumer of %s was deleted; recreating it", subscription.stream)
-                await provision(self._js, self._app.service, replicas=self._replicas)
+                await provision(self._js, self._app.service, self._settings)
         self._is_complete = True
 
     async def watch(self) -> None:

@@ -11,7 +11,10 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, KeyValueConfig, ObjectStoreConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
+from perdure.bus.jetstream.reservation import store_fitting
+from perdure.bus.jetstream.stream_limits import marked, with_limits, without_loss
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
+from perdure.config.nats import NatsSettings
 from perdure.connections.nats import refusal
 from perdure.errors import SetupError
 
@@ -20,20 +23,23 @@ __all__ = ["provision"]
 _MIN_RETRY_SECONDS: Final = 0.05
 _MAX_RETRY_SECONDS: Final = 2.0
 _ACK_WAIT_OF_0_1: Final = 30.0  # seconds; what an operator set otherwise stays
+_DEFAULTS: Final = NatsSettings()
+_OPERATOR: Final = "operator"  # only it may change streams
 
 _log = logging.getLogger(__name__)
 
 
-async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) -> None:
+async def provision(js: JetStreamContext, service: str, settings: NatsSettings = _DEFAULTS) -> None:
     """Create the missing streams and buckets, and the missing consumers of a service; waits for JetStream.
 
     Existing streams keep the sizes, ages, replicas and windows that the operator set. Only settings that lose messages
-    or hide them from the service are changed. Several services may provision at the same time.
+    or hide them from the service are changed; as the operator, also the limits that Perdure has set. Several services
+    may provision at the same time.
 
     Args:
         js: JetStream context.
         service: The service whose consumers are created.
-        replicas: Replicas of new streams and buckets, for clusters.
+        settings: What streams and buckets keep, and the replicas of new ones.
 
     Raises:
         SetupError: A stream has settings that lose messages and cannot be changed, or NATS denies a needed subject.
@@ -41,7 +47,7 @@ async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) ->
     wait = _MIN_RETRY_SECONDS
     while True:
         try:
-            await _create_missing(js, service, replicas)
+            await _create_missing(js, service, settings)
         except (NatsError, APIError) as error:
             _raise_if_denied(js, service, error)
             _log.warning("JetStream is not ready, retrying: %s", error)
@@ -63,30 +69,54 @@ def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> No
     raise SetupError(text) from error
 
 
-async def _create_missing(js: JetStreamContext, service: str, replicas: int) -> None:
+async def _create_missing(js: JetStreamContext, service: str, settings: NatsSettings) -> None:
     for stream in (STREAMS | QUEUES).values():
-        await _provision_stream(js, stream, replicas)
+        await _provision_stream(js, stream, service, settings)
     for bucket, keep in BUCKETS.items():
         try:
             await js.key_value(bucket)
         except BucketNotFoundError:
             config = KeyValueConfig(
-                bucket, ttl=keep.total_seconds(), storage=StorageType.FILE, replicas=replicas, direct=False
+                bucket,
+                ttl=_kept(bucket, keep, settings).total_seconds(),
+                storage=StorageType.FILE,
+                replicas=settings.replicas,
+                direct=False,
             )
             await js.create_key_value(config)
     for bucket, keep in OBJECTS.items():
-        await _provision_objects(js, bucket, keep, replicas)
+        await _provision_objects(js, bucket, _kept(bucket, keep, settings), settings.replicas)
+    if service == _OPERATOR:
+        for bucket, keep in BUCKETS.items():
+            await _limit_bucket(js, f"KV_{bucket}", keep, _kept(bucket, keep, settings))
+        for bucket, keep in OBJECTS.items():
+            await _limit_bucket(js, f"OBJ_{bucket}", keep, _kept(bucket, keep, settings))
     for consumer in CONSUMERS:
         if consumer.service == service:
             await _provision_consumer(js, consumer)
 
 
-async def _provision_stream(js: JetStreamContext, stream: Stream, replicas: int) -> None:
-    config = stream.config(replicas)
+def _kept(bucket: str, default: timedelta, settings: NatsSettings) -> timedelta:
+    """Return how long a bucket shall keep an entry."""
+    given = {str(name): it.max_age for name, it in settings.buckets.items()}.get(bucket)
+    return default if given is None else given
+
+
+async def _limit_bucket(js: JetStreamContext, name: str, formerly: timedelta, keep: timedelta) -> None:
+    """Give a bucket the age that the configuration names, unless its operator has set another."""
+    found = (await js.stream_info(name)).config
+    as_before = found.evolve(max_age=formerly.total_seconds())
+    needed = with_limits(found, found.evolve(max_age=keep.total_seconds()), formerly=as_before)
+    if needed != found:
+        await js.update_stream(needed)
+
+
+async def _provision_stream(js: JetStreamContext, stream: Stream, service: str, settings: NatsSettings) -> None:
+    config = stream.kept(settings.stream_limits.get(stream.name)).config(settings.replicas)
     try:
         found = (await js.stream_info(stream.name)).config
     except NotFoundError:
-        await js.add_stream(config)
+        await store_fitting(marked(config), js.add_stream)
         return
     if (found.retention, found.storage) != (config.retention, config.storage):
         raise SetupError(
@@ -94,9 +124,11 @@ async def _provision_stream(js: JetStreamContext, stream: Stream, replicas: int)
             " Perdure needs limits retention on file storage: delete the stream, and any service creates it again."
         )
     other = [subject for subject in found.subjects or () if not stream.stores(subject)]
-    needed = found.evolve(subjects=[*stream.patterns, *other], allow_direct=True)
+    needed = without_loss(found.evolve(subjects=[*stream.patterns, *other], allow_direct=True), config)
+    if service == _OPERATOR:
+        needed = with_limits(needed, config, formerly=stream.config(1).evolve(max_bytes=-1))
     if needed != found:
-        await js.update_stream(needed)
+        await store_fitting(needed, js.update_stream, former=found.max_bytes or -1)
 
 
 async def _provision_objects(js: JetStreamContext, bucket: str, keep: timedelta, replicas: int) -> None:

@@ -71,4 +71,4 @@ async def _provision() -> None:
     from perdure.config.loader import load_settings
 
     async with open_bus() as bus:
-        await provision(bus.js, "operator", replicas=load_settings().nats.replicas)
+        await provision(bus.js, "operator", load_settings().nats)
