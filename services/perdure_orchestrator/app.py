@@ -1,7 +1,5 @@
 """The bridge as an app: which streams it consumes and which requests it answers."""
 
-import os
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -15,10 +13,12 @@ from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
+from perdure.runtime.holder import holder_name
 from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.command_lanes import command_lanes
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.identified_decision import Approvers
-from perdure_orchestrator.parsing import run_token
+from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
 
 __all__ = ["ENTRIES", "Role", "create_app"]
@@ -66,28 +66,24 @@ def create_app(  # noqa: PLR0913 (its ports)
         settings=settings.temporal,
         verify_ahead=verify_ahead,
     )
-    leases = Leases(entries, _holder(settings), Lease, duration=_LEASE)
+    leases = Leases(entries, holder_name(settings.orchestrator.http_port), Lease, duration=_LEASE)
     return App(
         "orchestrator",
         subscriptions=[
             # Acks are confirmed: a signal that is redelivered after its run has ended would become a dead letter.
-            Subscription("COMMANDS", bridge.command, confirm_acks=True),
+            Subscription(
+                "COMMANDS",
+                bridge.command,
+                confirm_acks=True,
+                ordered=Ordered(command_lanes, leases) if any(route.order for route in settings.routes) else None,
+            ),
             Subscription(
                 "DECISIONS",
                 bridge.decision,
                 confirm_acks=True,
-                ordered=Ordered(run_token, leases, beside=bridge.decisions.release_early),
+                ordered=Ordered(run_lanes, leases, beside=bridge.decisions.release_early),
             ),
-            Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_token, leases)),
+            Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_lanes, leases)),
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
     )
-
-
-def _holder(settings: Settings) -> str:
-    """Return the name under which the process holds leases.
-
-    A restarted process has the same name, because no other process on the host listens on its port.
-    """
-    port = settings.orchestrator.http_port or f"process {os.getpid()}"
-    return f"{socket.gethostname()}:{port}"
