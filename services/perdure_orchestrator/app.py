@@ -83,7 +83,12 @@ def create_app(  # noqa: PLR0913 (its ports)
                 confirm_acks=True,
                 ordered=Ordered(run_lanes, leases, beside=bridge.decisions.release_early),
             ),
-            Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_lanes, leases)),
+            Subscription(
+                "SIGNALS",
+                bridge.signal,
+                confirm_acks=True,
+                ordered=Ordered(run_lanes, leases, beside=bridge.release_early),
+            ),
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
     )
