@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
 
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.key_value import NatsKeyValue
+from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.settings import Settings
 from perdure.runtime.background import background
@@ -18,22 +21,22 @@ from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.verdict_log import VerdictLog
 
+_LEASE: Final = timedelta(seconds=10)
+"""So long after a process has died that handled events in order, another takes over."""
+
 
 @asynccontextmanager
 async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncIterator[App]:
     rules = compile_rules(settings.routes)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     verdicts = VerdictLog(bus, rules)
-    queues = RouteQueues(
-        rules,
-        bus=bus,
-        entries=NatsKeyValue(bus.js, "FLOW"),
-        ledger=ledger,
-        verdicts=verdicts,
-        holder=lease_holder(settings.ingest),
-    )
+    entries = NatsKeyValue(bus.js, "FLOW")
+    holder = lease_holder(settings.ingest)
+    queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder)
+    leases = Leases(entries, holder, Lease, duration=_LEASE)
+    responders = [outcome_responder(bus, ledger, rules)]
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues, verdicts, [outcome_responder(bus, ledger, rules)])
+        yield create_app(settings, rules, queues, verdicts, responders, leases=leases)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
         resend=resend_number(variables.arrival.headers),
     )
     digest = event_digest(event)
+    order = None if evaluation.order is None else fit_key(evaluation.order)
     options = RunOptions(
         task_queue=route.task_queue,
         priority=evaluation.priority,
@@ -99,6 +100,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
             input=evaluation.input,
             options=options,
             key=fit_key(evaluation.key) if evaluation.key else None,
+            order=order,
             former=_former_claim(route, variables, evaluation),
         )
     both = route.signal_with_start
@@ -112,6 +114,7 @@ def _command(route: Route, variables: EventVariables, evaluation: Evaluation) ->
         workflow=both.start if both else None,
         input=evaluation.start_input,
         options=options,
+        order=order,
         former=_former_claim(route, variables, evaluation),
     )
 

@@ -41,6 +41,7 @@ class Evaluation:
         refusal: Why the route cannot take the event. The fields below then hold nothing.
         workflow_id: The run to start or to signal.
         key: The value of ``flow.key``.
+        order: The value of ``order``; None if the route has none.
         priority: 1 is the most urgent, 5 the least; None leaves it to Temporal.
         fairness_key: At most 64 bytes.
         not_before: When the run may begin (UTC).
@@ -55,6 +56,7 @@ class Evaluation:
     refusal: Refusal | None = None
     workflow_id: str = ""
     key: str = ""
+    order: str | None = None
     priority: int | None = None
     fairness_key: str | None = None
     not_before: datetime | None = None

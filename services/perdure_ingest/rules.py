@@ -57,6 +57,7 @@ class Rule:
         self._fairness_key = Template(self.name, "fairness_key", route.fairness_key) if route.fairness_key else None
         self._not_before = self._compile("not_before", route.not_before)
         self._key = self._compile("flow.key", route.flow.key if route.flow else None)
+        self._order = self._compile("order", route.order)
         self._input = self._compile_input("input", route.input)
         both = route.signal_with_start
         self._start_input = self._compile_input("signal_with_start.input", both.input if both else None)
@@ -94,6 +95,7 @@ class Rule:
             input=_input_value(self._input, variables),
             start_input=_input_value(self._start_input, variables) if self.route.signal_with_start else None,
             key=self._key_value(variables),
+            order=None if self._order is None else self._order_value(variables),
         )
 
     def _run_id(self, variables: EventVariables) -> str:
@@ -107,12 +109,18 @@ class Rule:
         return fit_run_id(text)
 
     def _key_value(self, variables: EventVariables) -> str:
-        if self._key is None:
+        return self._plain_text(self._key, "flow.key", variables)
+
+    def _order_value(self, variables: EventVariables) -> str:
+        return self._plain_text(self._order, "order", variables)
+
+    def _plain_text(self, expression: Expression | None, field: str, variables: EventVariables) -> str:
+        if expression is None:
             return ""
         try:
-            return plain_text(self._key.json(variables))
+            return plain_text(expression.json(variables))
         except ValueError as error:
-            problem = f"Route {self.name}: `flow.key` needs text, a number, true or false, but gives {error}"
+            problem = f"Route {self.name}: `{field}` needs text, a number, true or false, but gives {error}"
             raise InvalidMessage("bad_data", problem) from error
 
     def _priority_value(self, variables: EventVariables) -> int | None:
@@ -151,6 +159,7 @@ class Rule:
             (self._priority, self._priority_value),
             (self._not_before, self._not_before_time),
             (self._key, self._key_value),
+            (self._order, self._order_value),
             *((it, it.json) for given in (self._input, self._start_input) for it in _expressions(given)),
         ]
         if self._condition is not None:

@@ -1,6 +1,5 @@
 """Runs the notifier service: ``python -m perdure_notifier``."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,6 +11,7 @@ from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
+from perdure.runtime.holder import lease_holder
 from perdure.runtime.service import run
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels.registry import open_channels
@@ -28,18 +28,14 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
             health.front = await stack.enter_async_context(replies)
         channels = open_channels(settings, entries=entries, approvers=approvers, key=key)
         notifier = Notifier(
-            bus, entries, await stack.enter_async_context(channels), settings.notifier, holder=_holder(settings)
+            bus,
+            entries,
+            await stack.enter_async_context(channels),
+            settings.notifier,
+            holder=lease_holder(settings.notifier),
         )
         await stack.enter_async_context(background(*notifier.duties()))
         yield notifier.app()
-
-
-def _holder(settings: Settings) -> str:
-    """Return the name under which the process holds leases.
-
-    A restarted process has the same name, because no other process on the host listens on its port.
-    """
-    return f"{socket.gethostname()}:{settings.notifier.http_port}"
 
 
 def _key(settings: Settings) -> SigningKey:

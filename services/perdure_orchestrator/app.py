@@ -15,10 +15,12 @@ from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN
 from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
+from perdure_orchestrator.command_lanes import command_lanes
 from perdure_orchestrator.decision_floor import DecisionFloor
 from perdure_orchestrator.description import describe
+from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.identified_decision import Approvers
-from perdure_orchestrator.parsing import run_token
+from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
 
 __all__ = ["ENTRIES", "Role", "create_app"]
@@ -71,15 +73,28 @@ def create_app(  # noqa: PLR0913 (its ports)
         "orchestrator",
         subscriptions=[
             # Acks are confirmed: a signal that is redelivered after its run has ended would become a dead letter.
-            Subscription("COMMANDS", bridge.command, confirm_acks=True),
+            Subscription(
+                "COMMANDS",
+                bridge.command,
+                confirm_acks=True,
+                ordered=Ordered(command_lanes, leases) if any(route.order for route in settings.routes) else None,
+            ),
             Subscription(
                 "DECISIONS",
                 bridge.decision,
                 confirm_acks=True,
-                ordered=Ordered(run_token, leases, beside=bridge.decisions.release_early),
+                ordered=Ordered(run_lanes, leases, beside=bridge.decisions.release_early),
             ),
-            Subscription("SIGNALS", bridge.signal, confirm_acks=True, ordered=Ordered(run_token, leases)),
+            Subscription(
+                "SIGNALS",
+                bridge.signal,
+                confirm_acks=True,
+                ordered=Ordered(run_lanes, leases, beside=bridge.release_early),
+            ),
         ],
         responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
-        done_until={"DECISIONS": DecisionFloor(bus, entries).done_until},
+        done_until={
+            "DECISIONS": DecisionFloor(bus, entries).done_until,
+            **{stream: EarlyPlaces(entries, stream).done_until for stream in ("COMMANDS", "SIGNALS")},
+        },
     )

@@ -1,6 +1,9 @@
 """The bridge from the bus to Temporal: commands start and signal runs, decisions and signals reach them, each once."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
 
 from pydantic import BaseModel, JsonValue
 from temporalio.client import Client
@@ -14,14 +17,19 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure.values.run_id import place_of
 from perdure_orchestrator.decision_bridge import DecisionBridge
 from perdure_orchestrator.deploys import Deploys
-from perdure_orchestrator.expected_runs import ExpectedRuns
+from perdure_orchestrator.early_signals import EarlySignals
+from perdure_orchestrator.expected_runs import ExpectedRuns, NotBegun
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.input_check import refuse_unreadable_input
 from perdure_orchestrator.parsing import read_signal, refuse_reserved
 from perdure_orchestrator.registry import Registry
-from perdure_orchestrator.run_client import RunClient, never_began, translated
+from perdure_orchestrator.run_client import RunClient, is_no_run, never_began, translated
+from perdure_orchestrator.signal_places import SignalPlaces
 
 __all__ = ["Bridge"]
+
+_UNTIL_CANCELLED: Final = timedelta(seconds=5)
+"""A run for which a cancellation waits begins no sooner: Temporal has the cancellation before the first step."""
 
 
 class Bridge:
@@ -50,6 +58,11 @@ class Bridge:
         self._converter = client.data_converter.payload_converter
         self._expected = ExpectedRuns(bus, settings.signals_wait)
         self._deploys = Deploys(client, settings.task_queue)
+        self._places = SignalPlaces(entries)
+        self._commands = EarlySignals(
+            "COMMANDS", bus, entries, expected=self._expected, hand_over=self._hand_over_command
+        )
+        self._signals = EarlySignals("SIGNALS", bus, entries, expected=self._expected, hand_over=self._hand_over_signal)
         self.decisions = DecisionBridge(
             self._runs,
             bus,
@@ -88,12 +101,12 @@ class Bridge:
         match decode(message.raw):
             case StartWorkflow() as start:
                 await self._start(start)
-            case SignalWorkflow() as signal:
-                await self._signal_once(signal, message)
-            case CancelWorkflow() as cancel:
-                await self._cancel(cancel)
-            case other:
-                raise InvalidMessage("bad_message", f"{other.type} is not a command")
+            case SignalWorkflow(workflow=str(workflow)) as signal:
+                await self._signal_with_start(signal, workflow)
+            case SignalWorkflow() | CancelWorkflow() as other:
+                await self._commands.handle(other.workflow_id, message)
+            case unknown:
+                raise InvalidMessage("bad_message", f"{unknown.type} is not a command")
 
     async def decision(self, message: StoredMessage) -> None:
         """Hand a decision to its run, or publish the receipt that refuses it; see ``DecisionBridge.handle``."""
@@ -101,51 +114,74 @@ class Bridge:
 
     async def signal(self, message: StoredMessage) -> None:
         """Hand a signal to its run: ``signals.<workflow id>.<signal>``; the body is its argument, or empty."""
-        signal = read_signal(message)
-        request_id = place_of(message.stream, message.sequence, message.stored_at)
-        await self._signal(signal.workflow_id, signal.name, signal.argument, message, request_id=request_id)
+        await self._signals.handle(read_signal(message).workflow_id, message)
+
+    async def release_early(self) -> None:
+        """Hand over what waits for runs that have not begun once they begin, for ever."""
+        await asyncio.gather(self._commands.release_for_ever(), self._signals.release_for_ever())
+
+    async def _hand_over_signal(self, message: StoredMessage) -> None:
+        signal, place = read_signal(message), place_of(message.stream, message.sequence, message.stored_at)
+        claim = await self._places.claim(place)
+        if claim is not Claim.DONE:
+            await self._signal(signal.workflow_id, signal.name, signal.argument, claim, request_id=place)
+            await self._places.mark_done(place)
+
+    async def _hand_over_command(self, message: StoredMessage) -> None:
+        match decode(message.raw):
+            case SignalWorkflow() as signal:
+                await self._signal_once(signal)
+            case CancelWorkflow() as cancel:
+                await self._cancel(cancel)
 
     async def _start(self, start: StartWorkflow) -> None:
         self._expect_workflow(start.workflow, start.input, start.options.task_queue)
-        start = await self._ledger.as_claimed(start)
+        start, is_awaited = await asyncio.gather(
+            self._ledger.as_claimed(start), self._commands.waits_for(start.workflow_id)
+        )
         if await self._ledger.claim(start) is Claim.DONE:
             return  # this event started this run before
         try:
-            await self._runs.start(start)
+            await self._runs.start(start, at_least=_UNTIL_CANCELLED if is_awaited else timedelta())
         except RPCError as error:
             raise translated(error, start.workflow_id) from error
+        if is_awaited:
+            await self._commands.release(start.workflow_id)
         await self._ledger.mark_started(start)
 
-    async def _signal_once(self, command: SignalWorkflow, message: StoredMessage) -> None:
+    async def _signal_once(self, command: SignalWorkflow) -> None:
+        refuse_reserved(command.signal)
+        command = await self._ledger.as_claimed(command)
+        claim = await self._ledger.claim(command)
+        if claim is not Claim.DONE:
+            await self._signal(
+                command.workflow_id, command.signal, command.argument, claim, request_id=command.request_id
+            )
+            await self._ledger.mark_started(command)
+
+    async def _signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         refuse_reserved(command.signal)
         command = await self._ledger.as_claimed(command)
         claim = await self._ledger.claim(command)
         if claim is Claim.DONE:
             return
-        if command.workflow is None:
-            await self._signal(
-                command.workflow_id, command.signal, command.argument, message, request_id=command.request_id
-            )
-        else:
-            await self._signal_with_start(command, command.workflow, claim)
-        await self._ledger.mark_started(command)
-
-    async def _signal_with_start(self, command: SignalWorkflow, workflow: str, claim: Claim) -> None:
         self._expect_workflow(workflow, command.input, command.options.task_queue)
         try:
-            if claim is Claim.TRIED and await self._runs.was_signalled(
-                command.workflow_id, request_id=command.request_id
-            ):
-                return  # the run may have ended since: it must not start again
-            await self._runs.signal_with_start(command, workflow)
+            # If it was signalled, the run may have ended since: it must not start again.
+            if not await self._has_signal(claim, command.workflow_id, command.request_id):
+                await self._runs.signal_with_start(command, workflow)
         except RPCError as error:
             raise translated(error, command.workflow_id) from error
+        await self._ledger.mark_started(command)
 
     async def _cancel(self, command: CancelWorkflow) -> None:
         try:
             await self._runs.cancel(command.workflow_id)
         except RPCError as error:
-            raise translated(error, command.workflow_id) from error
+            if never_began(error):
+                raise NotBegun(command.workflow_id, is_needless=True) from error
+            if not is_no_run(error):  # it has ended
+                raise translated(error, command.workflow_id) from error
 
     def _expect_workflow(self, workflow: str, input_: JsonValue, task_queue: str | None) -> None:
         """Refuse what the own task queue cannot run; other task queues are not checked."""
@@ -157,11 +193,16 @@ class Bridge:
         refuse_unreadable_input(self._registry.workflows[workflow], workflow, input_, self._converter)
 
     async def _signal(
-        self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, message: StoredMessage, *, request_id: str
+        self, workflow_id: str, signal: str, argument: JsonValue | BaseModel, claim: Claim, *, request_id: str
     ) -> None:
         try:
-            await self._runs.signal(workflow_id, signal, argument, request_id=request_id)
+            if not await self._has_signal(claim, workflow_id, request_id):
+                await self._runs.signal(workflow_id, signal, argument, request_id=request_id)
         except RPCError as error:
-            if never_began(error) and self._expected.is_recent(message.stored_at):
-                raise Unavailable(f"No run {workflow_id} has begun yet") from error
+            if never_began(error):
+                raise NotBegun(workflow_id) from error
             raise translated(error, workflow_id) from error
+
+    async def _has_signal(self, claim: Claim, workflow_id: str, request_id: str) -> bool:
+        """Return whether a run has a signal that a bridge tried to hand over before."""
+        return claim is Claim.TRIED and await self._runs.was_signalled(workflow_id, request_id=request_id)

@@ -15,7 +15,7 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.decision_places import DecisionPlaces
-from perdure_orchestrator.early_decisions import EarlyDecisions
+from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.expected_runs import ExpectedRuns
 from perdure_orchestrator.identified_decision import Approvers, identified
 from perdure_orchestrator.parsing import read_decision, unreadable
@@ -46,7 +46,7 @@ class DecisionBridge:
         self._bus = bus
         self._approvers = approvers
         self._claims = DecisionPlaces(entries)
-        self._early = EarlyDecisions(entries)
+        self._early = EarlyPlaces(entries, "DECISIONS")
         self._expected = expected
         self._verify_ahead = verify_ahead
         self._announced: set[str] = set()  # places whose receipt `waiting` this process has published

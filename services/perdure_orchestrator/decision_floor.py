@@ -9,7 +9,7 @@ from typing import Final
 from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import InvalidMessage
-from perdure_orchestrator.early_decisions import EarlyDecisions
+from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.parsing import read_decision
 
 __all__ = ["DecisionFloor"]
@@ -30,8 +30,7 @@ class DecisionFloor:
         Raises:
             Unavailable: The bus does not answer.
         """
-        early = await EarlyDecisions(self._entries).places()  # read anew: another bridge may change it
-        most = min([sequence, *(place - 1 for waiting in early.values() for place in waiting)])
+        most = await EarlyPlaces(self._entries, "DECISIONS").done_until(sequence)
         done, open_runs = 0, dict[str, bool]()
         for _ in range(_MOST):
             message = await self._bus.first("decisions.>", after=done)

@@ -10,12 +10,27 @@ from pydantic import ValidationError
 
 from perdure.bus import Bus
 from perdure.contracts import StartWorkflow
+from perdure.errors import Unavailable
 
-__all__ = ["ExpectedRuns"]
+__all__ = ["ExpectedRuns", "NotBegun"]
 
 _HELD: Final = ("waiting.>", "latest.>")  # the queues of ingest
 _FRESH_SECONDS: Final = 2.0  # the queues are read once in so long, however many decisions wait
 _BACKLOG_SECONDS: Final = 1.0
+
+
+class NotBegun(Unavailable):
+    """A message is for a run that Temporal does not know.
+
+    Attributes:
+        workflow_id: The run.
+        is_needless: Whether the message says nothing if the run never begins.
+    """
+
+    def __init__(self, workflow_id: str, *, is_needless: bool = False) -> None:
+        super().__init__(f"No run {workflow_id} has begun yet")
+        self.workflow_id = workflow_id
+        self.is_needless = is_needless
 
 
 class ExpectedRuns:
@@ -44,13 +59,18 @@ class ExpectedRuns:
         Raises:
             Unavailable: NATS does not answer.
         """
-        return workflow_id in await self._held_starts() or not await self._has_no_backlog()
+        return await self.is_held(workflow_id) or not await self._has_no_backlog()
 
-    async def _held_starts(self) -> set[str]:
+    async def is_held(self, workflow_id: str) -> bool:
+        """Return whether flow control holds a start of this run.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
         if monotonic() - self._read_at > _FRESH_SECONDS:
             self._held = {found async for found in self._read_held()}
             self._read_at = monotonic()
-        return self._held
+        return workflow_id in self._held
 
     async def _read_held(self) -> AsyncIterator[str]:
         for subjects in _HELD:

@@ -1,6 +1,7 @@
 """Reads what bots and operators publish: a decision, or a signal with its argument."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -12,7 +13,7 @@ from perdure.contracts import Decision, Receipt, read_token
 from perdure.errors import InvalidMessage
 from perdure.values.reserved import is_reserved, reserved_text
 
-__all__ = ["Signal", "place_of", "read_decision", "read_signal", "refuse_reserved", "run_token", "unreadable"]
+__all__ = ["Signal", "place_of", "read_decision", "read_signal", "refuse_reserved", "run_lanes", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ def place_of(message: StoredMessage) -> str:
     return f"{message.stream}.{message.sequence}"
 
 
-def run_token(message: StoredMessage) -> str:
-    """Return the token of the run in the subject of a decision or signal, as its id if it is one."""
+def run_lanes(message: StoredMessage) -> Collection[str]:
+    """Return the lane of a decision or signal: the id of the run in its subject, or the token if it is no id."""
     token = message.raw.subject.split(".")[1]
-    return read_token(token) or token
+    return [read_token(token) or token]
 
 
 def unreadable(message: StoredMessage, error: InvalidMessage) -> Receipt | None:

@@ -23,10 +23,11 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, SOURCE_MEMO
 
-__all__ = ["RunClient", "is_no_run", "never_began", "translated"]
+__all__ = ["RunClient", "is_no_run", "never_began", "no_open_run", "translated"]
 
 _TRACE_HEADER: Final = "_tracer-data"  # where temporalio's OpenTelemetry plugin keeps the trace context
 _NO_DELAY: Final = timedelta()
+_LONGEST_CHAIN: Final = 20  # runs that are searched for a signal
 
 
 class RunClient:
@@ -36,15 +37,19 @@ class RunClient:
         self._client = client
         self._settings = settings
 
-    async def start(self, start: StartWorkflow) -> None:
+    async def start(self, start: StartWorkflow, *, at_least: timedelta = _NO_DELAY) -> None:
         """Start a run, unless this event has started it before.
+
+        Args:
+            start: The command.
+            at_least: The run begins no sooner than after this time.
 
         Raises:
             InvalidMessage: ``run_exists`` or ``duplicate_id``: another event, or somebody else, started the run of this
                 id. The ledger, which refuses it first, may have been lost.
             RPCError: Temporal does not take it.
         """
-        options, delay = start.options, _delay(start.options)
+        options, delay = start.options, max(_delay(start.options), at_least)
         try:
             await self._client.start_workflow(
                 start.workflow,
@@ -117,24 +122,29 @@ class RunClient:
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
 
     async def was_signalled(self, workflow_id: str, *, request_id: str) -> bool:
-        """Return whether the newest run of this id, open or ended, received the signal of this request."""
-        handle = self._client.get_workflow_handle(workflow_id)
+        """Return whether the newest run of this id, open or ended, received the signal of this request.
+
+        The runs that it continues as new are searched too, as far as Temporal has them.
+        """
+        run_id: str | None = None
         try:
-            async for event in handle.fetch_history_events():
-                if _request_of(event) == request_id:
-                    return True
+            for _ in range(_LONGEST_CHAIN):
+                former = ""
+                async for event in self._client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events():
+                    former = former or event.workflow_execution_started_event_attributes.continued_execution_run_id
+                    if _request_of(event) == request_id:
+                        return True
+                if not former:
+                    return False
+                run_id = former
         except RPCError as error:
             if not is_no_run(error):
                 raise
         return False
 
     async def cancel(self, workflow_id: str) -> None:
-        """Request the cancellation of a run, if it is open."""
-        try:
-            await self._client.get_workflow_handle(workflow_id).cancel()
-        except RPCError as error:
-            if not is_no_run(error):
-                raise
+        """Request the cancellation of an open run."""
+        await self._client.get_workflow_handle(workflow_id).cancel()
 
     async def _encoded(self, argument: JsonValue | BaseModel) -> Payloads:
         return Payloads(payloads=await self._client.data_converter.encode(_arguments(argument)))
@@ -150,10 +160,15 @@ def never_began(error: RPCError) -> bool:
     return is_no_run(error) and "completed" not in error.message.lower()
 
 
+def no_open_run(workflow_id: str) -> InvalidMessage:
+    """Return the refusal of a message to a run that is not open."""
+    return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
+
+
 def translated(error: RPCError, workflow_id: str) -> Exception:
     """Return what the error means for the message that caused the call."""
     if is_no_run(error):
-        return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
+        return no_open_run(workflow_id)
     if error.status is RPCStatusCode.INVALID_ARGUMENT:
         return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")
     return Unavailable(f"Temporal does not accept it: {error.status.name} {error.message}")

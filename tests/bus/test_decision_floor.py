@@ -10,7 +10,7 @@ from perdure.bus.envelope import encode
 from perdure.contracts import Progress, to_token
 from perdure.values.progress_kind import ProgressKind
 from perdure_orchestrator.decision_floor import DecisionFloor
-from perdure_orchestrator.early_decisions import EarlyDecisions
+from perdure_orchestrator.early_places import EarlyPlaces
 
 
 async def decide(bus: Bus, run: str, nonce: str) -> None:
@@ -61,7 +61,7 @@ async def test_the_oldest_decision_of_an_open_run_and_all_behind_it_stay(bus: Bu
 async def test_a_decision_on_a_run_that_waits_for_its_start_stays(bus: Bus, entries: MemoryKeyValue) -> None:
     for nonce in "abc":
         await decide(bus, "held", nonce)
-    await EarlyDecisions(entries).add("held", 2)
+    await EarlyPlaces(entries, "DECISIONS").add("held", 2)
 
     assert await DecisionFloor(bus, entries).done_until(3) == 1
 

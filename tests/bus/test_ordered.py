@@ -37,7 +37,7 @@ async def bridge(
     bus: NatsBus, settings: NatsSettings, handle: Handler, *, entries: KeyValue, holder: str = "one"
 ) -> AsyncIterator[None]:
     """Run an app that handles SIGNALS in order, one lane a run."""
-    ordered = Ordered(lambda message: message.raw.subject.split(".")[1], leases(entries, holder))
+    ordered = Ordered(lambda message: message.raw.subject.split(".")[1:2], leases(entries, holder))
     app = App("orchestrator", [Subscription("SIGNALS", handle, ordered=ordered)])
     async with subscribed(app, bus, settings, CollectorRegistry()):
         yield

@@ -125,3 +125,18 @@ async def test_a_subscription_of_a_closed_connection_ends_its_service(nats_setti
 
         with pytest.raises(ConnectionClosedError):
             await serve_a_closed_connection()
+
+
+async def test_a_request_whose_reply_arrives_together_with_a_cancellation_is_cancelled(
+    nats_settings: NatsSettings,
+) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus, asyncio.timeout(30):
+        client = bus._client  # noqa: SLF001 (what both adapters use)
+        asking = asyncio.create_task(bus.request("$JS.API.INFO", b""))
+        while not client._resp_map:  # noqa: SLF001 (the replies that nats-py waits for)
+            await asyncio.sleep(0)
+        (reply,) = client._resp_map.values()  # noqa: SLF001
+        reply.add_done_callback(lambda _: asking.cancel())
+
+        with pytest.raises(asyncio.CancelledError):
+            await asking

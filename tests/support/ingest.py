@@ -5,11 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perdure.bus import Bus, KeyValue, MemoryKeyValue, RawMessage, StoredMessage, decode
 from perdure.bus.app import App
+from perdure.bus.lease import Lease, Leases
 from perdure.bus.settlement import settle
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
@@ -48,7 +49,8 @@ def create_queues(
 
 def create_ingest(settings: Settings, bus: Bus, queues: RouteQueues | None = None) -> App:
     rules = compile_rules(settings.routes)
-    return create_app(settings, rules, queues or create_queues(settings, bus), VerdictLog(bus, rules))
+    leases = Leases(MemoryKeyValue(), "test", Lease, duration=timedelta(seconds=10))
+    return create_app(settings, rules, queues or create_queues(settings, bus), VerdictLog(bus, rules), leases=leases)
 
 
 @dataclass

@@ -22,3 +22,12 @@ async def run_workflow() -> AsyncIterator[WorkflowRunner]:
     """Runs workflows without the sandbox, which would import the test modules anew for each task."""
     async with open_runner({"temporal": {"sandbox": False}}) as runner:
         yield runner
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def real_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server that keeps the request ids of signals; the test server does not."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), data_converter=pydantic_data_converter
+    ) as environment:
+        yield environment

@@ -53,7 +53,7 @@ async def test_wherever_the_bridge_dies_a_redelivered_command_starts_one_run(env
             assert await endings(worker, f"Echo~e{number}") == ["hello"]
             if fuse.left > 0:
                 break
-    assert number == 9, "a look, a claim, a start and an entry, each with a spark before and after"
+    assert number == 11, "two looks, a claim, a start and an entry, each with a spark before and after"
 
 
 @pytest.mark.parametrize("unfit", [None, "text", ["hello"], {"word": 5}], ids=repr)

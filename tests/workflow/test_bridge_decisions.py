@@ -1,35 +1,22 @@
 """A decision counts once and has one receipt, wherever the bridge dies."""
 
 import itertools
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import Approver, ApproversFile, SigningKey
 from perdure.bus import MemoryKeyValue
 from perdure.contracts import ApproversFileRead, Receipt
 from perdure.errors import InvalidMessage, Unavailable
-from tests.support.binaries import binary
 from tests.support.bridges import Echo, TwoAgree, new_bridge, stored_decision, stored_message, unreachable
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.people import approvers_file, directory, signed, signed_body
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def real_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server that keeps the request ids of signals; the test server does not."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), data_converter=pydantic_data_converter
-    ) as environment:
-        yield environment
 
 
 async def decision_of(key: SigningKey, who: str, run_id: str, worker: ScriptedWorker) -> bytes:

@@ -16,7 +16,7 @@ from perdure.bus import MemoryKeyValue, RawMessage
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
 from perdure.errors import Unavailable
 from perdure_orchestrator.bridge import Bridge
-from perdure_orchestrator.early_decisions import EarlyDecisions
+from perdure_orchestrator.early_places import EarlyPlaces
 from tests.support.bridges import TwoAgree, new_bridge, stored_message
 from tests.support.people import approvers_file, directory, signed_body
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
@@ -123,7 +123,7 @@ async def test_a_held_start_that_is_given_up_ends_the_wait(environment: Workflow
 
 
 async def test_the_number_of_waiting_decisions_is_bounded() -> None:
-    early = EarlyDecisions(MemoryKeyValue())
+    early = EarlyPlaces(MemoryKeyValue(), "DECISIONS")
 
     assert [await early.add("run", sequence) for sequence in range(40)] == [True] * 32 + [False] * 8
     assert await early.add("run", 31), "one that waits is no further one"
@@ -134,7 +134,7 @@ async def test_the_number_of_waiting_decisions_is_bounded() -> None:
 
 async def test_another_bridge_that_took_over_is_noticed() -> None:
     entries = MemoryKeyValue()
-    old, new = EarlyDecisions(entries), EarlyDecisions(entries)
+    old, new = EarlyPlaces(entries, "DECISIONS"), EarlyPlaces(entries, "DECISIONS")
     await old.places()
     await new.add("run", 1)
 

@@ -1,6 +1,6 @@
 """A service as seen from the bus: its subscriptions and responders."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perdure.bus.envelope import RawMessage
@@ -16,12 +16,12 @@ class Ordered:
     """How a stream is handled in the order of storage: by one process at a time, one message at a time in each lane.
 
     Attributes:
-        lane: Returns the lane of a message.
+        lanes: Returns the lanes of a message, in each of which it waits for older ones; none if it keeps no order.
         leases: Elect the process; the lease has the name of the stream.
         beside: Runs beside the handling while the process holds the lease, if given.
     """
 
-    lane: Callable[[StoredMessage], str]
+    lanes: Callable[[StoredMessage], Collection[str]]
     leases: Leases[Lease]
     beside: Callable[[], Coroutine[None, None, None]] | None = None
 

@@ -6,8 +6,7 @@ again there: the next one must not overtake it.
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -78,40 +77,45 @@ class HeldDelivery:
 
 @dataclass(slots=True)
 class Lanes:
-    """The lanes of one stream; each has a task while it holds messages.
+    """The lanes of one stream; each message that is held has a task.
+
+    A message may be in several lanes, and is handled once it is the first of all of them. Messages are added in the
+    order of storage, so two can never wait for each other. One without a lane waits for no other.
 
     Attributes:
-        attempt: Handles one message and settles it; a nak keeps it in its lane.
+        attempt: Handles one message and settles it; a nak keeps it in its lanes.
         concurrency: How many messages are handled at the same time; those that wait do not count.
-        done: Called with each message that has left its lane.
+        done: Called with each message that has left its lanes.
     """
 
     attempt: Callable[[HeldDelivery], Awaitable[None]]
     concurrency: int
     done: Callable[[HeldDelivery], None]
-    _lanes: dict[str, deque[HeldDelivery]] = field(default_factory=dict)
+    _last: dict[str, asyncio.Event] = field(default_factory=dict)  # by lane: set once its newest message has left it
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _busy: set[asyncio.Task[None]] = field(default_factory=set)
+    _stopped: bool = False
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.concurrency)
 
-    def add(self, lane: str, held: HeldDelivery) -> None:
-        """Put a message at the end of a lane."""
-        if lane in self._lanes:
-            self._lanes[lane].append(held)
-            return
-        self._lanes[lane] = deque([held])
-        task = asyncio.create_task(self._work(lane))
+    def add(self, lanes: Collection[str], held: HeldDelivery) -> None:
+        """Put a message at the end of its lanes."""
+        self._stopped = False
+        left, names = asyncio.Event(), set(lanes)
+        before = [self._last[name] for name in names if name in self._last]
+        self._last |= dict.fromkeys(names, left)
+        task = asyncio.create_task(self._work(held, before, left, names))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Let the attempts under way end, for a few seconds at most; what is not settled then stays unsettled."""
+        self._stopped = True
         for task in self._tasks - self._busy:
             task.cancel()
-        self._lanes.clear()
+        self._last.clear()
         if self._busy:
             await asyncio.wait(self._busy, timeout=_STOP_SECONDS)
         tasks = list(self._tasks)
@@ -119,20 +123,23 @@ class Lanes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, lane: str) -> None:
-        waiting = self._lanes[lane]
-        while waiting:
-            held = waiting[0]
+    async def _work(
+        self, held: HeldDelivery, before: Sequence[asyncio.Event], left: asyncio.Event, names: Collection[str]
+    ) -> None:
+        for older in before:
+            await older.wait()
+        while not held.is_settled:
             async with self._slots:
                 await self._attempt(held)
-            if held.is_settled:
-                waiting.popleft()
-                self.done(held)
-            if self._lanes.get(lane) is not waiting:
-                return  # stopped meanwhile
             if not held.is_settled:
+                if self._stopped:
+                    return
                 await asyncio.sleep(held.wait)
-        del self._lanes[lane]
+        self.done(held)
+        left.set()
+        for name in names:
+            if self._last.get(name) is left:
+                del self._last[name]
 
     async def _attempt(self, held: HeldDelivery) -> None:
         held.deliveries += 1

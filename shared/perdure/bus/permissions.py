@@ -82,7 +82,7 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
-    "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
+    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS"),  # to verify decisions, and what another bridge held or waits
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {

@@ -80,6 +80,8 @@ class Route(Section):
         run_timeout: Temporal times the run out after so long.
         window: The times at which runs may start.
         flow: How many runs there may be, and when they may start.
+        order: A CEL expression. Commands with the same value, of whichever route, reach their runs in the order in
+            which their events were stored.
         verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
@@ -102,6 +104,7 @@ class Route(Section):
     run_timeout: Duration | None = None
     window: Window | None = None
     flow: FlowControl | None = None
+    order: str | None = None
     verdicts: bool = True
 
     @model_validator(mode="after")
@@ -119,6 +122,8 @@ class Route(Section):
         self._refuse(self.start is None, "only for routes that `start`", "start_delay", "not_before", "window", "flow")
         of_started_runs = ("task_queue", "priority", "fairness_key", "run_timeout")
         self._refuse(self.signal is not None, "for runs that start, and this route only signals", *of_started_runs)
+        if self.order is not None and (self.flow or self.window):
+            raise ValueError("`order` does not go with `flow` and `window`: later commands overtake starts that wait")
         if self.flow is not None and self.flow.batch is not None and self.workflow_id is not None:
             raise ValueError("a batch has no single event to make a `workflow_id` of: leave it out")
         return self

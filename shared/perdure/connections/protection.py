@@ -5,6 +5,7 @@ all clients of the process.
 """
 # ruff: noqa: SLF001
 
+import asyncio
 import logging
 import re
 from functools import partial
@@ -44,6 +45,8 @@ def protect_connection(client: Client) -> None:
       called ``status`` here; header names are read in any case.
     - The server closes a connection after a control line of more than 4,096 bytes (``max_control_line``): such a line
       raises ``BadSubjectError`` and is not sent.
+    - In Python 3.11 ``asyncio.wait_for`` returns a reply that arrives together with the cancellation of its caller, who
+      is then never cancelled (CPython issue 86296). A request raises ``CancelledError`` instead.
     - After an error of the protocol nats-py closes the client for good. It reconnects instead, as after a lost
       connection.
     """
@@ -51,6 +54,7 @@ def protect_connection(client: Client) -> None:
     client._build_message = partial(_message, client)  # type: ignore[method-assign]
     client._process_headers = partial(_headers, client)  # type: ignore[method-assign]
     client._send_command = partial(_send, client)  # type: ignore[method-assign]
+    client._request_new_style = partial(_request, client)  # type: ignore[method-assign]
     client._process_err = partial(_reconnect, client)  # type: ignore[method-assign]
 
 
@@ -81,6 +85,17 @@ async def _send(client: Client, command: bytes, priority: bool = False) -> None:
     if len(command) > _LONGEST_LINE and command.find(b"\r\n", 0, _LONGEST_LINE) < 0:
         raise BadSubjectError
     await Client._send_command(client, command, priority)
+
+
+async def _request(
+    client: Client, subject: str, payload: bytes, timeout: float = 1, headers: dict[str, str] | None = None
+) -> Msg:
+    task = asyncio.current_task()
+    earlier = task.cancelling() if task else 0
+    reply = await Client._request_new_style(client, subject, payload, timeout=timeout, headers=headers)
+    if task and task.cancelling() > earlier:
+        raise asyncio.CancelledError
+    return reply
 
 
 async def _reconnect(client: Client, text: str) -> None:

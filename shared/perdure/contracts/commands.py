@@ -81,6 +81,8 @@ class StartWorkflow(Message):
         input: The workflow's single argument, as any JSON.
         options: How Temporal runs it.
         key: The value of the route's ``flow.key``; one of more than 200 characters is replaced by its SHA-256 in hex.
+        order: The value of the route's ``order``, shortened as ``key`` is: commands with the same value take effect in
+            the order in which they are stored.
         former: How 0.1 claimed the same; absent from its own commands, whose digests leave the source out, and from
             those of batches.
     """
@@ -94,6 +96,7 @@ class StartWorkflow(Message):
     input: JsonValue = None
     options: RunOptions = RunOptions()
     key: str | None = None
+    order: str | None = None
     former: FormerClaim | None = None
 
     @property
@@ -151,6 +154,8 @@ class SignalWorkflow(Message):
         workflow: Signal-with-start: the workflow type to start if no run of this id is open.
         input: The single argument of that workflow, as any JSON.
         options: How Temporal runs it, if it is started.
+        order: The value of the route's ``order``, shortened as ``key`` is: commands with the same value take effect in
+            the order in which they are stored.
         former: How 0.1 claimed the same; absent from its own commands, whose digests leave the source out.
     """
 
@@ -164,6 +169,7 @@ class SignalWorkflow(Message):
     workflow: str | None = None
     input: JsonValue = None
     options: RunOptions = RunOptions()
+    order: str | None = None
     former: FormerClaim | None = None
 
     @property

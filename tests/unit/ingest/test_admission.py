@@ -57,6 +57,19 @@ def test_a_start_carries_the_flow_key_of_its_route(expression: str | None, key: 
     assert command.key == key
 
 
+@pytest.mark.parametrize(
+    "action", [{"start": "Order"}, {"signal": "add", "workflow_id": "a"}, {"start": "Order", "workflow_id": "{id}"}]
+)
+def test_a_command_carries_the_order_of_its_route(action: dict[str, Any]) -> None:
+    (ordered,), (long,), (free,) = (
+        commands(**action, order="data.path"),
+        commands(EVENT.model_copy(update={"data": {"path": "ä" * 999}}), **action, order="data.path"),
+        commands(**action),
+    )
+
+    assert (ordered.order, long.order, free.order) == ("contract.md", fit_key("ä" * 999), None)
+
+
 def test_a_long_flow_key_is_carried_as_its_digest() -> None:
     event = EVENT.model_copy(update={"data": {"path": "ä" * 100_000}})
 

@@ -7,7 +7,7 @@ twice because of that counts once, as with every redelivery.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -38,7 +38,7 @@ class OrderedConsumer:
         client: Pulls what the consumer delivers.
         service: The service, whose name the consumer has.
         stream: Name of the stream.
-        lane: Returns the lane of a message.
+        lanes: Returns the lanes of a message; none if it keeps no order.
         attempt: Handles and settles a message.
         concurrency: How many messages are handled at the same time.
     """
@@ -50,7 +50,7 @@ class OrderedConsumer:
         *,
         service: str,
         stream: str,
-        lane: Callable[[StoredMessage], str],
+        lanes: Callable[[StoredMessage], Collection[str]],
         attempt: Callable[[HeldDelivery], Awaitable[None]],
         concurrency: int,
     ) -> None:
@@ -60,7 +60,7 @@ class OrderedConsumer:
         self._pull = Pull(client, stream, service)
         self._service = service
         self._stream = STREAMS[stream]
-        self._lane = lane
+        self._lanes_of = lanes
         self._lanes = Lanes(attempt, concurrency, self._done)
         self._held: dict[int, HeldDelivery] = {}
         self._ahead: dict[int, HeldDelivery] = {}  # settled before they were delivered
@@ -133,7 +133,7 @@ class OrderedConsumer:
 
     def _hold(self, held: HeldDelivery) -> None:
         self._held[held.message.sequence] = held
-        self._lanes.add(self._lane(held.message), held)
+        self._lanes.add(self._lanes_of(held.message), held)
 
     def _done(self, held: HeldDelivery) -> None:
         del self._held[held.message.sequence]

@@ -124,7 +124,7 @@ async def _consumed(service: str, subscription: Subscription, bus: Bus, client: 
         client,
         service=service,
         stream=subscription.stream,
-        lane=ordered.lane,
+        lanes=ordered.lanes,
         attempt=settled,
         concurrency=subscription.concurrency,
     )

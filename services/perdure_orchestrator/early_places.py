@@ -1,7 +1,7 @@
-"""Decisions on runs whose start is held: they wait in a bucket, so that nothing else waits for them.
+"""Messages to runs whose start is held: their places wait in a bucket, so that nothing else waits for them.
 
-In DECISIONS they would stay unacknowledged: for days they would take the room of other decisions, and no request of any
-run could expire, because that waits until every stored decision is handled.
+In their stream they would stay unacknowledged, and take the room of others for days. No request of any run could expire
+then, because that waits until every stored decision is handled.
 """
 
 from typing import Final
@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from perdure.bus import KeyValue
 from perdure.errors import Unavailable
 
-__all__ = ["EarlyDecisions"]
+__all__ = ["EarlyPlaces"]
 
-_KEY: Final = "early"
+_KEY: Final = "early"  # of DECISIONS; that of another stream has its name behind it
 _MOST_RUNS: Final = 1_000
 _MOST_A_RUN: Final = 32
 
@@ -21,14 +21,15 @@ _Places = dict[str, list[int]]
 _PLACES: Final[TypeAdapter[_Places]] = TypeAdapter(_Places)
 
 
-class EarlyDecisions:
-    """The sequences in DECISIONS of the decisions that wait, by workflow id, oldest first.
+class EarlyPlaces:
+    """The sequences in one stream of the messages that wait, by workflow id, oldest first.
 
-    Only the bridge that holds the lease of DECISIONS uses them, so that it keeps what it has read.
+    What was read is kept until ``forget``: another bridge may have changed it, which the next change then finds out.
     """
 
-    def __init__(self, entries: KeyValue) -> None:
+    def __init__(self, entries: KeyValue, stream: str) -> None:
         self._entries = entries
+        self._key = _KEY if stream == "DECISIONS" else f"{_KEY}.{stream}"
         self._revision = 0
         self._places: _Places | None = None
 
@@ -43,13 +44,23 @@ class EarlyDecisions:
             Unavailable: The bucket does not answer.
         """
         if self._places is None:
-            found = await self._entries.read(_KEY)
+            found = await self._entries.read(self._key)
             self._revision = 0 if found is None else found.revision
             self._places = {} if found is None else _PLACES.validate_json(found.value)
         return self._places
 
+    async def done_until(self, sequence: int) -> int:
+        """Return up to which sequence, at most the given one, nothing waits, whichever bridge has it wait.
+
+        Raises:
+            Unavailable: The bucket does not answer.
+        """
+        self.forget()
+        waiting = (await self.places()).values()
+        return min([sequence, *(place - 1 for places in waiting for place in places)])
+
     async def add(self, workflow_id: str, sequence: int) -> bool:
-        """Let a decision wait behind the others of its run; returns False if too many wait.
+        """Let a message wait behind the others of its run; returns False if too many wait.
 
         Raises:
             Unavailable: The bucket does not answer, or another bridge has changed it.
@@ -64,7 +75,7 @@ class EarlyDecisions:
         return True
 
     async def remove(self, workflow_id: str, sequence: int) -> None:
-        """Let a decision wait no longer.
+        """Let a message wait no longer.
 
         Raises:
             Unavailable: As ``add``.
@@ -75,7 +86,7 @@ class EarlyDecisions:
         await self._store(others | ({workflow_id: left} if left else {}))
 
     async def _store(self, places: _Places) -> None:
-        stored = await self._entries.replace(_KEY, _PLACES.dump_json(places), revision=self._revision)
+        stored = await self._entries.replace(self._key, _PLACES.dump_json(places), revision=self._revision)
         self.forget()
         if not stored:
-            raise Unavailable("Another bridge has taken over the early decisions")
+            raise Unavailable("Another bridge has changed what waits for runs that have not begun")
