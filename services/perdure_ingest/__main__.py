@@ -12,6 +12,7 @@ from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
+from perdure_ingest.backfill import backfill_responders
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
@@ -25,7 +26,12 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     verdicts = VerdictLog(bus, rules)
     queues = RouteQueues(rules, bus=bus, entries=NatsKeyValue(bus.js, "FLOW"), ledger=ledger, verdicts=verdicts)
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues, verdicts, [outcome_responder(bus, ledger, rules)])
+        limit = settings.ingest.max_payload_bytes
+        responders = [
+            outcome_responder(bus, ledger, rules),
+            *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
+        ]
+        yield create_app(settings, rules, queues, verdicts, responders)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class RouteQueue:
         """
         if self._batcher is None:
             stored = await self._await_release(start, key)
-            return await self._placement(start, key, stored) if self._reports else AS_PLANNED
+            return await self._placement(start, key, stored) if self._reports or start.event.backfill else AS_PLANNED
         return await self._collect(start, key, self._batcher)
 
     async def _collect(self, start: StartWorkflow, key: str, batcher: Batcher) -> Placement:
@@ -133,7 +133,7 @@ class RouteQueue:
     async def _await_release(self, start: StartWorkflow, key: str) -> Storage:
         """Store a start until its release; returns where it waits, or waited before."""
         subject = self._to_release.subject(start, key)
-        if self._keeps_newest and self._reports:
+        if self._keeps_newest and (self._reports or start.event.backfill):
             stored = await self._replace(subject, start)
         else:
             stored = await self._bus.store(encode_start(subject, start))
@@ -143,10 +143,13 @@ class RouteQueue:
     async def _replace(self, subject: str, start: StartWorkflow) -> Storage:
         """Store a start in the place of the one that waits, and publish the verdict on that one.
 
-        Only the newest message of the subject is replaced, so that no process takes the place of a start unseen.
+        Only the newest message of the subject is replaced, so that no process takes the place of a start unseen. One of
+        a backfill replaces no newer event.
         """
         while True:
             waiting = await self._bus.last(subject)
+            if waiting is not None and start.event.backfill and await self._is_newer(waiting, start):
+                return Storage(waiting.sequence, duplicate=True)
             replaced = None if waiting is None else await self._replaced(waiting, start)
             raw = encode_start(subject, start, replaced)
             stored = await self._bus.store_after(raw, last=0 if waiting is None else waiting.sequence)
@@ -165,6 +168,10 @@ class RouteQueue:
         newer = other_event(start)
         detail = f"EVENTS {newer.stream_sequence} has its key, and is newer"
         return self._verdicts.change(older, "debounced_into", other=newer, detail=detail)
+
+    async def _is_newer(self, waiting: StoredMessage, start: StartWorkflow) -> bool:
+        other = await read_start(waiting, self._bus)
+        return other is not None and other.event.stream_sequence > start.event.stream_sequence
 
     async def _find_missed_endings(self) -> None:
         """Free the slots of runs that ended while no process was subscribed."""
