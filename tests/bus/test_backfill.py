@@ -191,6 +191,22 @@ async def test_a_backfill_that_was_interrupted_goes_on_where_it_ended(rig: Rig) 
     assert [(it.act, it.counts) for it in await rig.acts()][:2] == [("began", {}), ("ended", {"taken": 2})]
 
 
+async def test_a_backfill_that_is_cancelled_records_how_far_it_came(rig: Rig) -> None:
+    await rig.publish(b'{"n": 1}', b'{"n": 2}')
+    await rig.ingest(OLD)
+    await rig.ingest(OLD, NEW)
+    slow = Rate.model_validate("1/h")
+    plan = await Backfill.plan(rig.bus, "New", since=LONG_AGO, until=datetime.now(UTC), rate=slow, by="ada")
+    running = plan.run()
+    await anext(running)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await anext(running)
+
+    assert [(it.act, it.counts) for it in await rig.acts()] == [("began", {}), ("ended", {"taken": 1})]
+
+
 async def test_a_misspelt_start_that_was_mended_runs_at_once(rig: Rig) -> None:
     await rig.publish(b"{}")
     await rig.ingest({**OLD, "start": "Odl", "name": "Old"})

@@ -81,6 +81,7 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
+    "ingest": ("ADMIN",),  # whether a backfill came after an event
     "orchestrator": ("DECISIONS", "SIGNALS"),  # to verify decisions, and what another bridge held
     "audit": tuple(STREAMS),  # the messages that advisories name
 }

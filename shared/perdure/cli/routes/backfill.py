@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_HELP: Final = """Examples: perdure routes backfill Invoice --since 7d --dry-run
+_EPILOG: Final = """Exit codes: 0 done; 1 an event was refused or is gone, or the routes changed; 4 no such route;
+75 ingest does not answer; 130 Ctrl-C. After 75 and 130 the same command goes on where it ended.
 
-perdure routes backfill Invoice --since 2026-11-21 --until 2026-11-28 --rate 10/s
+Example: perdure routes backfill Invoice --since 7d --dry-run
 
-Exit codes: 0 done; 1 an event was refused, or the routes changed meanwhile; 4 no such route; 75 ingest does not answer;
-130 Ctrl-C. After 75 and 130 the same command goes on where it ended."""
+perdure routes backfill Invoice --since 2026-11-21 --until 2026-11-28 --rate 100/m"""
 
 
 def read_rate(text: str) -> Rate:
@@ -60,7 +60,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what each event w
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog=_HELP)
+    @app.command(epilog=_EPILOG)
     def backfill(  # noqa: PLR0913 (each is a flag)
         route: RouteName,
         since: SinceThen,
