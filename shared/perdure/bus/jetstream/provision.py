@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, KeyValueConfig, ObjectStoreConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
+from perdure.bus.jetstream.refusals import other_stream_text, refusal_text
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
 from perdure.connections.nats import refusal
 from perdure.errors import SetupError
@@ -36,7 +37,7 @@ async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) ->
         replicas: Replicas of new streams and buckets, for clusters.
 
     Raises:
-        SetupError: A stream has settings that lose messages and cannot be changed, or NATS denies a needed subject.
+        SetupError: A stream has settings that lose messages and cannot be changed, or NATS refuses for good.
     """
     wait = _MIN_RETRY_SECONDS
     while True:
@@ -44,6 +45,8 @@ async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) ->
             await _create_missing(js, service, replicas)
         except (NatsError, APIError) as error:
             _raise_if_denied(js, service, error)
+            if (text := await refusal_text(js, error)) is not None:
+                raise SetupError(text) from error
             _log.warning("JetStream is not ready, retrying: %s", error)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _MAX_RETRY_SECONDS)
@@ -89,10 +92,7 @@ async def _provision_stream(js: JetStreamContext, stream: Stream, replicas: int)
         await js.add_stream(config)
         return
     if (found.retention, found.storage) != (config.retention, config.storage):
-        raise SetupError(
-            f"{stream.name} may lose messages: it has {found.retention} retention on {found.storage} storage."
-            " Perdure needs limits retention on file storage: delete the stream, and any service creates it again."
-        )
+        raise SetupError(other_stream_text(found, config))
     other = [subject for subject in found.subjects or () if not stream.stores(subject)]
     needed = found.evolve(subjects=[*stream.patterns, *other], allow_direct=True)
     if needed != found:
