@@ -14,7 +14,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.loader import load_settings
-from perdure.connections.temporal import open_client
+from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
 from perdure.local.discovery import discover
 from perdure.values.nearest import nearest
@@ -30,8 +30,8 @@ async def answer(request: RunRequest) -> RunAnswer:
     _, temporal = discover(load_settings())
     try:
         client = await open_client(temporal)
-    except RuntimeError:  # temporalio's error when it cannot connect
-        return RunAnswer(verdict="unreachable", error=f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.")
+    except RuntimeError as error:  # temporalio's error when it cannot connect
+        return RunAnswer(verdict="unreachable", error=failure_text(error, temporal))
     run = client.get_workflow_handle(request.workflow_id)
     try:
         async with asyncio.timeout(_LOOKS_WITHIN):
