@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
+from perdure.errors import SetupError
 from perdure.local.discovery import discover
 from perdure.values.nearest import nearest
 from perdure.values.run_request import RunAnswer, RunRequest
@@ -32,6 +33,8 @@ async def answer(request: RunRequest) -> RunAnswer:
         client = await open_client(temporal)
     except RuntimeError as error:  # temporalio's error when it cannot connect
         return RunAnswer(verdict="unreachable", error=failure_text(error, temporal))
+    except SetupError as error:
+        return RunAnswer(verdict="refused", error=str(error))
     run = client.get_workflow_handle(request.workflow_id)
     try:
         async with asyncio.timeout(_LOOKS_WITHIN):

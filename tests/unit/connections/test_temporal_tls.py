@@ -1,6 +1,7 @@
 """Certificates and API keys for Temporal: what is wrong with a file or a certificate is a sentence."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from perdure.errors import SetupError
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> trustme.CA:
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """An authority, whose certificate lies in the working folder."""
+    monkeypatch.chdir(tmp_path)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     (tmp_path / "wrong.pem").write_text("no certificate")
@@ -31,9 +34,8 @@ async def port(authority: trustme.CA) -> AsyncIterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["h2"])
     authority.issue_cert("localhost").configure_cert(context)
-    async with await asyncio.start_server(
-        lambda _reader, writer: writer.close(), "localhost", 0, ssl=context
-    ) as server:
+    serving = asyncio.start_server(lambda _reader, writer: writer.close(), "localhost", 0, ssl=context)
+    async with await serving as server:
         yield server.sockets[0].getsockname()[1]
 
 
@@ -41,6 +43,7 @@ def settings(port: int = 1, host: str = "localhost", **fields: Any) -> TemporalS
     return TemporalSettings.model_validate({"host": host, "port": port, **fields})
 
 
+@pytest.mark.usefixtures("authority")
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -52,14 +55,9 @@ def settings(port: int = 1, host: str = "localhost", **fields: Any) -> TemporalS
         ),
     ],
 )
-async def test_a_file_that_is_missing_or_wrong_is_a_sentence(
-    fields: dict[str, Any], sentence: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
+async def test_a_file_that_is_missing_or_wrong_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SetupError, match=sentence):
         await open_client(settings(**fields))
-    assert authority
 
 
 def test_a_certificate_without_its_key_is_refused() -> None:
@@ -75,14 +73,13 @@ def test_a_certificate_without_its_key_is_refused() -> None:
     ],
 )
 async def test_what_tls_refuses_is_a_sentence_on_certificates(
-    tls: dict[str, str], host: str, sentence: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls: dict[str, str], host: str, sentence: str, port: int
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     given = settings(port, host, tls={"enabled": True, **tls})
 
     with pytest.raises(RuntimeError) as failed:
         await open_client(given)
-    assert pytest.RaisesExc(RuntimeError, match=sentence).matches(RuntimeError(failure_text(failed.value, given)))
+    assert re.search(sentence, failure_text(failed.value, given))
 
 
 async def test_an_api_key_that_is_replaced_is_used(tmp_path: Path) -> None:
