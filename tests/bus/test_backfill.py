@@ -26,9 +26,9 @@ from perdure.runtime.background import background
 from perdure.values.rate import Rate
 from perdure_ingest.app import create_app
 from perdure_ingest.backfill import backfill_responders
-from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.verdict_log import VerdictLog
+from tests.support.ingest import create_queues
 
 OLD = {"on": "placed", "start": "Old"}
 NEW = {"on": "placed", "start": "New", "when": "data.n > 0"}
@@ -56,9 +56,8 @@ class Rig:
         settings = Settings(routes=tuple(Route.model_validate(route) for route in routes))
         rules = compile_rules(settings.routes)
         verdicts = VerdictLog(self.bus, rules)
-        queues = RouteQueues(
-            rules, bus=self.bus, entries=NatsKeyValue(self.bus.js, "FLOW"), ledger=self.ledger, verdicts=verdicts
-        )
+        entries, starts = (NatsKeyValue(self.bus.js, name) for name in ("FLOW", BUCKET))
+        queues = create_queues(settings, self.bus, entries=entries, ledger=starts)
         responders = backfill_responders(
             self.bus, rules, queues, self.ledger, verdicts, max_payload_bytes=settings.ingest.max_payload_bytes
         )

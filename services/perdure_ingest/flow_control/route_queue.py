@@ -159,6 +159,10 @@ class RouteQueue:
                 await self._verdicts.publish_changes([replaced])
             return stored
 
+    async def _is_newer(self, waiting: StoredMessage, start: StartWorkflow) -> bool:
+        other = await read_start(waiting, self._bus)
+        return other is not None and other.event.stream_sequence > start.event.stream_sequence
+
     async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> EventVerdict | None:
         """Return the verdict on a start that is to be replaced, after that on the one that it replaced itself."""
         await self._verdicts.publish_changes(replaced_by(waiting))
@@ -168,10 +172,6 @@ class RouteQueue:
         newer = other_event(start)
         detail = f"EVENTS {newer.stream_sequence} has its key, and is newer"
         return self._verdicts.change(older, "debounced_into", other=newer, detail=detail)
-
-    async def _is_newer(self, waiting: StoredMessage, start: StartWorkflow) -> bool:
-        other = await read_start(waiting, self._bus)
-        return other is not None and other.event.stream_sequence > start.event.stream_sequence
 
     async def _find_missed_endings(self) -> None:
         """Free the slots of runs that ended while no process was subscribed."""
