@@ -16,6 +16,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.holder import lease_holder
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
+from perdure_ingest.backfill import backfill_responders
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
@@ -34,7 +35,11 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     holder = lease_holder(settings.ingest)
     queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder)
     leases = Leases(entries, holder, Lease, duration=_LEASE)
-    responders = [outcome_responder(bus, ledger, rules)]
+    limit = settings.ingest.max_payload_bytes
+    responders = [
+        outcome_responder(bus, ledger, rules),
+        *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
+    ]
     async with background(*queues.duties()):
         yield create_app(settings, rules, queues, verdicts, responders, leases=leases)
 

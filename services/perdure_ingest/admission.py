@@ -54,8 +54,15 @@ class Admission:
     refused_by: str | None = None
 
 
-def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admission:
-    """Evaluate all rules, and decide whether the event becomes commands or a dead letter."""
+def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule], backfill: str | None = None) -> Admission:
+    """Evaluate all rules, and decide whether the event becomes commands or a dead letter.
+
+    Args:
+        event: The event.
+        arrival: How NATS received it.
+        rules: The rules.
+        backfill: The backfill that takes the event through them, if one does; its commands carry it.
+    """
     variables = EventVariables(event, arrival)
     evaluations = [rule.evaluate(variables) for rule in rules]
     refusals = [(it.refusal, it.route) for it in evaluations if it.refusal is not None]
@@ -63,7 +70,7 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
         first, route = min(refusals, key=lambda refused: _STAGES.index(refused[0].stage))
         return Admission(evaluations, refusal=InvalidMessage(first.reason, first.detail), refused_by=route)
     admitted = [
-        Admitted(_command(rule.route, variables, evaluation), evaluation)
+        Admitted(_command(rule.route, variables, evaluation, backfill), evaluation)
         for rule, evaluation in zip(rules, evaluations, strict=True)
         if evaluation.matched
     ]
@@ -74,12 +81,15 @@ def decide(event: Event, arrival: Arrival, *, rules: Sequence[Rule]) -> Admissio
     return Admission(evaluations, admitted)
 
 
-def _command(route: Route, variables: EventVariables, evaluation: Evaluation) -> StartWorkflow | SignalWorkflow:
+def _command(
+    route: Route, variables: EventVariables, evaluation: Evaluation, backfill: str | None
+) -> StartWorkflow | SignalWorkflow:
     event = variables.event
     reference = EventReference(
         **event.model_dump(exclude={"data"}),
         stream_sequence=variables.arrival.stream_sequence,
         resend=resend_number(variables.arrival.headers),
+        backfill=backfill,
     )
     digest = event_digest(event)
     order = None if evaluation.order is None else fit_key(evaluation.order)

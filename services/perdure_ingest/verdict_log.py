@@ -10,7 +10,16 @@ from typing import Any, Final
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.events import PREFIX, event_id
 from perdure.bus.views.event_runs import place_id
-from perdure.contracts import Event, EventVerdict, OtherEvent, RouteVerdict, StartWorkflow, VerdictKind, fit_event_id
+from perdure.contracts import (
+    Event,
+    EventVerdict,
+    OtherEvent,
+    RouteVerdict,
+    SignalWorkflow,
+    StartWorkflow,
+    VerdictKind,
+    fit_event_id,
+)
 from perdure.errors import InvalidMessage
 from perdure_ingest.route_verdicts import fit_detail
 from perdure_ingest.rules import Rule
@@ -77,16 +86,15 @@ class VerdictLog:
             verdict: The new verdict of its route.
             fields: Further fields of the ``RouteVerdict``.
         """
-        event = start.event
-        return EventVerdict(
-            event_id=fit_event_id(event.id),
-            event_type=event.type,
-            source=fit_detail(event.source),
-            stream_sequence=event.stream_sequence,
-            rules=self._rules,
-            routes=(RouteVerdict(route=start.route, verdict=verdict, **fields),),
-            change=True,
-        )
+        return self._change(start, RouteVerdict(route=start.route, verdict=verdict, **fields))
+
+    async def publish_backfilled(self, command: StartWorkflow | SignalWorkflow, verdict: RouteVerdict) -> None:
+        """Publish what a route made of an event in a backfill, also if the route has opted out.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        await self._publish(self._change(command, verdict))
 
     async def publish_changes(self, changes: Iterable[EventVerdict]) -> None:
         """Publish changes, but those of routes that have opted out.
@@ -97,6 +105,18 @@ class VerdictLog:
         reported = [change for change in changes if self.reports(change.routes[0].route)]
         for start in range(0, len(reported), _AT_ONCE):
             await asyncio.gather(*map(self._publish, reported[start : start + _AT_ONCE]))
+
+    def _change(self, command: StartWorkflow | SignalWorkflow, verdict: RouteVerdict) -> EventVerdict:
+        event = command.event
+        return EventVerdict(
+            event_id=fit_event_id(event.id),
+            event_type=event.type,
+            source=fit_detail(event.source),
+            stream_sequence=event.stream_sequence,
+            rules=self._rules,
+            routes=(verdict.model_copy(update={"backfill": event.backfill}),),
+            change=True,
+        )
 
     async def _publish(self, verdict: EventVerdict) -> None:
         """Publish a verdict; without its details if NATS takes no message of that size."""

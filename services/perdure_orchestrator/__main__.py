@@ -37,7 +37,7 @@ from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.repetition import repeat_for_ever
 from perdure_orchestrator.room_watch import LOOK_EVERY, RoomWatch
-from perdure_orchestrator.temporal import connect_temporal, is_reachable
+from perdure_orchestrator.temporal import connect_temporal, is_reachable, keep_api_key
 from perdure_orchestrator.worker import run_worker
 
 
@@ -77,6 +77,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(background(keep_api_key(client, settings.temporal)))
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
             every = settings.orchestrator.reconcile_every

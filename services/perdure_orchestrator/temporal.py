@@ -3,33 +3,46 @@
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from temporalio.client import Client, Plugin
 from temporalio.service import RPCError
 
 from perdure.config.settings import TemporalSettings
-from perdure.connections.temporal import open_client
+from perdure.connections.temporal import failure_text, open_client, refresh_api_key
+from perdure_orchestrator.repetition import repeat_for_ever
 
-__all__ = ["connect_temporal", "is_reachable"]
+__all__ = ["connect_temporal", "is_reachable", "keep_api_key"]
 
 _FIRST_WAIT: Final = 0.1  # seconds
 _LONGEST_WAIT: Final = 5.0  # seconds
+_READS_KEY_EVERY: Final = timedelta(seconds=10)
 _ANSWERS_WITHIN: Final = timedelta(seconds=1)
 
 _log = logging.getLogger(__name__)
 
 
 async def connect_temporal(settings: TemporalSettings, *plugins: Plugin) -> Client:
-    """Connect, and wait as long as it takes until Temporal answers."""
+    """Connect, and wait as long as it takes until Temporal answers.
+
+    Raises:
+        SetupError: A certificate or the API key cannot be read.
+    """
     wait = _FIRST_WAIT
     while True:
         try:
             return await open_client(settings, plugins=plugins)
         except RuntimeError as error:  # temporalio's error for a connection that cannot be made
-            _log.warning("Temporal does not answer at %s:%s: %s", settings.host, settings.port, error)
+            _log.warning("%s", failure_text(error, settings))
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+async def keep_api_key(client: Client, settings: TemporalSettings) -> None:
+    """Use each new content of the API key's file, for as long as the process lives."""
+    if settings.api_key_file is not None:
+        await repeat_for_ever(partial(refresh_api_key, client, settings), _READS_KEY_EVERY, what="read the API key")
 
 
 async def is_reachable(client: Client) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.loader import load_settings
-from perdure.connections.temporal import open_client
+from perdure.connections.temporal import failure_text, open_client
 from perdure.errors import PerdureError, Unavailable
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process
@@ -43,7 +43,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
             f"Temporal has no history of {workflow_id}, or no longer: `perdure runs list` lists the known runs."
         ) from error
     except RuntimeError as error:  # temporalio's error when it cannot connect
-        raise Unavailable(f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.") from error
+        raise Unavailable(failure_text(error, temporal)) from error
 
 
 if __name__ == "__main__":

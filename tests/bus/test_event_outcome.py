@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage, write_event
+from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.views.event_runs import find_event
 from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.routes import Route
 from perdure.contracts import (
+    BackfillRan,
     DeadLetter,
     Event,
     EventReference,
@@ -34,6 +36,18 @@ from perdure_ingest.rules import compile_rules
 TYPE = "word.sent"
 RUN = default_run_id("R", "42", "test")
 RULES = compile_rules([Route(name="R", on=TYPE, start="W")])
+NOW = datetime.now(UTC)
+BACKFILL = BackfillRan(
+    act="began",
+    backfill="20261129T101500Z-4fa1",
+    route="R",
+    rules="b" * 64,
+    since=NOW,
+    until=NOW,
+    rate=1,
+    by="a",
+    at=NOW,
+)
 
 
 class Asked:
@@ -338,3 +352,22 @@ async def test_the_digest_is_that_of_the_data_whatever_the_order_of_its_keys(ask
     digests = [(await asked.ask(stream_sequence=sequence)).data_digest for sequence in (one, two, other)]
 
     assert digests[0] == digests[1] != digests[2]
+
+
+async def test_an_event_that_a_backfill_took_after_its_dead_letter_has_its_run(asked: Asked) -> None:
+    sequence = await asked.publish()
+    message = await asked.bus.get("EVENTS", sequence)
+    assert message is not None
+    await asked.bus.publish(about(sequence).model_copy(update={"refused": "no_route"}))
+    await publish_dead_letter(asked.bus, make_dead_letter(message, "no_route", "none", service="ingest"))
+    refused = await asked.state()
+    await asked.bus.publish(BACKFILL)
+    taken = judged("started", workflow_id="order-7", backfill=BACKFILL.backfill)
+    await asked.bus.publish(about(sequence, taken, change=True))
+    await asked.tell("completed", event_id="42", result=1)
+
+    outcome = await asked.ask(id="42")
+
+    assert (refused, outcome.state, outcome.refused) == ("dead_letter", "completed", None)
+    assert [(it.workflow_id, it.result) for it in outcome.runs] == [("order-7", 1)]
+    assert await find_run(asked.bus, "42") == "order-7"

@@ -1,4 +1,4 @@
-"""What administrators do is on ADMIN and in the audit record: keys, absences, policies, dead letters."""
+"""What administrators do is on ADMIN and in the audit record: keys, absences, policies, dead letters, backfills."""
 
 import asyncio
 import json
@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
+import yaml
 
 from perdure.bus import decode
+from perdure.config.project import DEFAULT_FILE
 from perdure.contracts import ApproverChanged, ApproversFileRead, DeadLetterSettled, Message, PoliciesRead
 from tests.support.command_line import perdure_of, printed
 from tests.support.suite import World, shared_world
@@ -90,3 +92,41 @@ async def test_what_became_of_a_dead_letter_is_recorded_and_audited(here: World)
     async with asyncio.timeout(60):
         while "dropped dead letter" not in await run(here, "audit", "tail", "--stream", "ADMIN"):
             await asyncio.sleep(0.2)
+
+
+async def test_stored_events_run_on_a_new_route_once_and_the_record_says_by_whose_backfill(here: World) -> None:
+    for event in ("b1", "b2"):
+        await here.publish("work.quick", b'{"steps": 1}', Nats_Msg_Id=event)
+    await here.stories("Quick~b1", "Quick~b2")
+    await use_routes(
+        here, {"on": "work.quick", "start": "Quick"}, {"on": "work.quick", "start": "Quick", "name": "late"}
+    )
+
+    backfill = ("routes", "backfill", "late", "--since", "1h", "--rate", "50/s")
+    dry = await run(here, *backfill, "--dry-run")
+    done = [json.loads(line) for line in (await run(here, *backfill, "--json")).splitlines()]
+    await here.stories("late~b1", "late~b2")
+    name = done[-1]["backfill"]
+    again = await run(here, *backfill)
+    unknown = await perdure_of(here.settings.state, "routes", "backfill", "latte", "--since", "1h")
+
+    assert "started: starts Quick  run late~b1" in dry
+    assert "Dry run, nothing was done: 2 taken (2 started)." in dry
+    assert [it["fate"] for it in done[:-1]] == ["taken", "taken"]
+    assert done[-1]["counts"] == {"taken": 2}
+    assert ": 2 already." in again
+    assert (unknown.returncode, "there are: Quick, late" in unknown.stderr) == (4, True)
+    async with asyncio.timeout(60):
+        while f"backfill {name} of late ended" not in await run(here, "audit", "tail", "--stream", "ADMIN"):
+            await asyncio.sleep(0.2)
+    about = await run(here, "audit", "tail", "--event", "b1", "-n", "500")
+    assert f"late: started: starts Quick (backfill {name})" in about
+    assert f"for event b1 (backfill {name})" in about
+
+
+async def use_routes(here: World, *routes: dict[str, str]) -> None:
+    """Restart ingest with other routes."""
+    file = here.settings.state.parent / DEFAULT_FILE
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "routes": list(routes)}))
+    await here.suite.supervisor.restart("ingest", "it has other routes")
+    await here.suite.supervisor.ready("ingest")

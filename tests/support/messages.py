@@ -42,7 +42,7 @@ def _any(model: type[Message]) -> st.SearchStrategy[Message]:
     for name, field in model.model_fields.items():
         if name not in given and field.annotation is str:
             given[name] = texts
-        if name.endswith("_at") or name == "at":
+        if name.endswith("_at") or name in {"at", "since"} or (name == "until" and field.is_required()):
             given[name] = times
     return st.builds(model, **given)
 

@@ -17,6 +17,7 @@ class Placement:
         limit: The limit that holds the start, if one does.
         place: Its place in line, from 1; None if it is not held.
         first: The event that had the command before, if another one did.
+        newer: The newer event of its key, which waits already and stays.
         run: The run of that command; None if it may have another run, or none: the verdict on that event names it.
         refusal: Why the command will become a dead letter, if it will.
     """
@@ -24,6 +25,7 @@ class Placement:
     limit: Limit | None = None
     place: int | None = None
     first: OtherEvent | None = None
+    newer: OtherEvent | None = None
     run: str | None = None
     refusal: InvalidMessage | None = None
 
@@ -41,6 +43,10 @@ class Placement:
                     "detail": f"EVENTS {self.first.stream_sequence} is the same event",
                 }
             )
+        if self.newer is not None:
+            detail = f"EVENTS {self.newer.stream_sequence} has its key, and is newer"
+            update = {"verdict": "debounced_into", "other": self.newer, "workflow_id": None, "detail": detail}
+            return planned.model_copy(update=update)
         return planned.model_copy(update={"limit": self.limit, "place": self.place})
 
 

@@ -45,7 +45,10 @@ class Repetitions:
         message = await self._bus.get(stream, stored.sequence)
         if message is not None:
             try:
-                return _repeats(start, other_event(StartWorkflow.model_validate_json(message.raw.body)))
+                other = StartWorkflow.model_validate_json(message.raw.body)
+                if other.message_id != start.message_id:  # it is newer, and stays where it waits
+                    return Placement(newer=other_event(other))
+                return _repeats(start, other_event(other))
             except ValidationError:
                 return AS_PLANNED  # it becomes a dead letter at its turn
         known = await refused_or_repeated(self._ledger, start)

@@ -69,7 +69,7 @@ class RouteQueue:
         """
         if self._batcher is None:
             stored = await self._await_release(start, key)
-            return await self._placement(start, key, stored) if self._reports else AS_PLANNED
+            return await self._placement(start, key, stored) if self._reports or start.event.backfill else AS_PLANNED
         return await self._collect(start, key, self._batcher)
 
     async def _collect(self, start: StartWorkflow, key: str, batcher: Batcher) -> Placement:
@@ -109,7 +109,7 @@ class RouteQueue:
     async def _await_release(self, start: StartWorkflow, key: str) -> Storage:
         """Store a start until its release; returns where it waits, or waited before."""
         subject = self._to_release.subject(start, key)
-        if self._keeps_newest and self._reports:
+        if self._keeps_newest and (self._reports or start.event.backfill):
             stored = await self._replace(subject, start)
         else:
             stored = await self._bus.store(encode_start(subject, start))
@@ -118,10 +118,13 @@ class RouteQueue:
     async def _replace(self, subject: str, start: StartWorkflow) -> Storage:
         """Store a start in the place of the one that waits, and publish the verdict on that one.
 
-        Only the newest message of the subject is replaced, so that no process takes the place of a start unseen.
+        Only the newest message of the subject is replaced, so that no process takes the place of a start unseen. One of
+        a backfill replaces no newer event.
         """
         while True:
             waiting = await self._bus.last(subject)
+            if waiting is not None and start.event.backfill and await self._is_newer(waiting, start):
+                return Storage(waiting.sequence, duplicate=True)
             replaced = None if waiting is None else await self._replaced(waiting, start)
             raw = encode_start(subject, start, replaced)
             stored = await self._bus.store_after(raw, last=0 if waiting is None else waiting.sequence)
@@ -130,6 +133,10 @@ class RouteQueue:
             if replaced is not None and not stored.duplicate:
                 await self._verdicts.publish_changes([replaced])
             return stored
+
+    async def _is_newer(self, waiting: StoredMessage, start: StartWorkflow) -> bool:
+        other = await read_start(waiting, self._bus)
+        return other is not None and other.event.stream_sequence > start.event.stream_sequence
 
     async def _replaced(self, waiting: StoredMessage, start: StartWorkflow) -> EventVerdict | None:
         """Return the verdict on a start that is to be replaced, after that on the one that it replaced itself."""

@@ -11,11 +11,13 @@ Two gaps in the checks of nats-server 2.15 shape these permissions:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
+from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.outcomes import EVENT_OUTCOME
 from perdure.contracts.runs import DESCRIBE_RUN
 
@@ -42,10 +44,10 @@ _ByRole = dict[str, tuple[str, ...]]
 _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
 _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
-_REQUESTS: Final = {  # from the operator, by responder
-    "ingest": _OUTCOMES,
-    "orchestrator": DESCRIBE_RUN,
-    "audit": AUDIT_RECORDS,
+_REQUESTS: Final[_ByRole] = {  # from the operator, by responder
+    "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT),
+    "orchestrator": (DESCRIBE_RUN,),
+    "audit": (AUDIT_RECORDS,),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
@@ -64,9 +66,7 @@ _PUBLISHES: Final[_ByRole] = {
 }
 _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
     "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>", _VERDICTS),
-    "ingest": (_OUTCOMES,),
-    "orchestrator": (DESCRIBE_RUN,),
-    "audit": (AUDIT_RECORDS,),
+    **_REQUESTS,
     "operator": _ALL_SUBJECTS,
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
@@ -82,6 +82,7 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
+    "ingest": ("ADMIN",),  # whether a backfill came after an event
     "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS"),  # to verify decisions, and what another bridge held or waits
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
@@ -137,7 +138,7 @@ def _api_subjects(role: str) -> Iterator[str]:
     for stream in _READS_ORDERED.get(role, ()):
         yield f"$JS.API.CONSUMER.CREATE.{stream}"
     if role == "operator":
-        yield from ("$JS.API.>", "$JS.FC.>", f"{inbox_prefix(role)}.>", *_REQUESTS.values())
+        yield from ("$JS.API.>", "$JS.FC.>", f"{inbox_prefix(role)}.>", *chain.from_iterable(_REQUESTS.values()))
     elif role == "bot":
         yield from _CLIENT_API
     elif role in SERVICES:

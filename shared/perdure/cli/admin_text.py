@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from perdure.contracts import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
+from perdure.contracts import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
 
 __all__ = ["AdminAct", "describe_act"]
 
-AdminAct = ApproverChanged | ApproversFileRead | DeadLetterSettled | PoliciesRead
+AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead
 """Any message on ADMIN."""
 
 _DIGITS: Final = 12  # of a digest
@@ -24,3 +24,7 @@ def describe_act(act: AdminAct) -> str:
             return f"policies {act.digest[:_DIGITS]}: {', '.join(act.policies) or 'none'}"
         case DeadLetterSettled():
             return f"{act.by}: {act.act} dead letter {act.number} of {act.service}, {act.reason}"
+        case BackfillRan():
+            counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
+            span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"
+            return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"

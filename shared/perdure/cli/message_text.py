@@ -7,6 +7,7 @@ from perdure.contracts import (
     Alert,
     ApproverChanged,
     ApproversFileRead,
+    BackfillRan,
     CancelWorkflow,
     DeadLetter,
     DeadLetterSettled,
@@ -48,11 +49,11 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
         case Receipt():
             return f"{'accepted' if message.accepted else 'refused'} {message.decision_id}: {message.reason}"
         case StartWorkflow():
-            return f"start {message.workflow} {message.workflow_id} for event {message.event.id}"
+            return f"start {message.workflow} {message.workflow_id} for event {_event_of(message)}"
         case SignalWorkflow():
-            return f"signal {message.signal} to {message.workflow_id} for event {message.event.id}"
+            return f"signal {message.signal} to {message.workflow_id} for event {_event_of(message)}"
         case EventVerdict():
-            by_routes = "; ".join(it.sentence for it in message.routes)
+            by_routes = "; ".join(f"{it.sentence}{_of_backfill(it.backfill)}" for it in message.routes)
             return f"{message.event_id}  {by_routes or f'{message.refused}: {message.detail}'}"
         case CancelWorkflow():
             return f"cancel {message.workflow_id}"
@@ -62,10 +63,18 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             return f"{message.outcome} by {message.channel}: {message.about}  {message.detail}".rstrip()
         case Alert():
             return f"{message.severity} alert: {message.title}"
-        case ApproverChanged() | ApproversFileRead() | DeadLetterSettled() | PoliciesRead():
+        case ApproverChanged() | ApproversFileRead() | BackfillRan() | DeadLetterSettled() | PoliciesRead():
             return describe_act(message)
         case _:
             return message.type
+
+
+def _event_of(command: StartWorkflow | SignalWorkflow) -> str:
+    return f"{command.event.id}{_of_backfill(command.event.backfill)}"
+
+
+def _of_backfill(backfill: str | None) -> str:
+    return "" if backfill is None else f" (backfill {backfill})"
 
 
 def _event(raw: RawMessage) -> str:

@@ -1,15 +1,35 @@
 """The section ``nats:``: the connection to NATS."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from perdure.config.addresses import NATS_URL
 from perdure.config.retention import BucketName, BucketSettings, StreamName, StreamSettings
 from perdure.config.section import Section
 
-__all__ = ["NatsSettings", "shown_url"]
+__all__ = ["NatsSettings", "NatsTlsSettings", "shown_url"]
+
+
+class NatsTlsSettings(Section):
+    """TLS to NATS; the files are PEM. A server that demands TLS gets it without this section, too.
+
+    Attributes:
+        ca_file: The certificate authority that signed the server's certificate, if the system does not know it.
+        cert_file: The client's certificate, if the server requires one.
+        key_file: The private key of that certificate.
+    """
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _pairs_the_certificate_with_its_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("`cert_file` and `key_file` belong together: give both")
+        return self
 
 
 class NatsSettings(Section):
@@ -24,6 +44,7 @@ class NatsSettings(Section):
         credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
         streams: How much each stream keeps.
         buckets: How long each bucket keeps an entry.
+        tls: How to connect with TLS. Files that are replaced are read at the next connection.
         inbox_prefix: The subject prefix for replies, if it is not the role's own, such as `_INBOX_ingest`.
     """
 
@@ -31,6 +52,7 @@ class NatsSettings(Section):
     replicas: Literal[1, 3, 5] = 1
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
+    tls: NatsTlsSettings | None = None
     inbox_prefix: str | None = None
     streams: dict[StreamName, StreamSettings] = Field(default_factory=dict)
     buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)

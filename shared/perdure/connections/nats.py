@@ -11,11 +11,13 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from perdure.config.settings import NatsSettings
+from perdure.connections.nats_tls import load_files, tls_context, tls_refusal
 from perdure.connections.protection import protect_connection
 from perdure.errors import SetupError
 
 __all__ = [
     "RECONNECT_SECONDS",
+    "ErrorLog",
     "connection_options",
     "credentials",
     "inbox_prefix",
@@ -29,39 +31,72 @@ RECONNECT_SECONDS: Final = 0.25
 _log = logging.getLogger(__name__)
 
 
-def connection_options(settings: NatsSettings, name: str, role: str) -> dict[str, Any]:
+def connection_options(
+    settings: NatsSettings, name: str, role: str, errors: "ErrorLog | None" = None
+) -> dict[str, Any]:
     """Return the options of nats-py's ``connect``: it reconnects for ever and logs each new error once.
 
     Args:
         settings: The servers and credentials.
         name: Name of the connection, which the server's monitoring shows.
         role: The role whose credentials are used.
+        errors: Gets the errors of the connection, if the caller needs them.
 
     Raises:
         SetupError: The credentials cannot be read.
     """
+    errors = errors or ErrorLog(name, settings)
     return {
         "servers": list(settings.servers),
         "name": name,
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_SECONDS,
-        "error_cb": _ErrorLog(name).report,
+        "error_cb": errors.report,
+        **({} if errors.tls is None else {"tls": errors.tls}),
         **credentials(settings, role),
     }
 
 
-class _ErrorLog:
-    """Logs connection errors, but not the same error at every attempt."""
+class ErrorLog:
+    """Logs connection errors, but not the same error at every attempt; certificates are read again for the next one.
 
-    def __init__(self, name: str) -> None:
+    Attributes:
+        tls: The context of the connection; None without `nats.tls`.
+        reason: Why NATS or TLS refused the connection last, in a sentence; None if they did not.
+    """
+
+    def __init__(self, name: str, settings: NatsSettings) -> None:
+        """Read the certificates.
+
+        Raises:
+            SetupError: They cannot be read.
+        """
+        self.tls = tls_context(settings)
+        self.reason: str | None = None
         self._name = name
+        self._settings = settings
         self._last = ""
 
     async def report(self, error: Exception) -> None:
-        text = refusal(error) or repr(error)
+        """Log an error of the connection."""
+        unreadable = self._unreadable_files()
+        found = refusal(error) or unreadable or tls_refusal(error, self._settings)
+        if found is None and isinstance(error, ConnectionResetError) and self.reason is not None:
+            return  # the same refusal: the server's reason may be lost with the connection
+        self.reason = found or self.reason
+        text = found or repr(error)
         if text != self._last:
             self._last = text
             _log.warning("%s: error of the NATS connection: %s", self._name, text)
+
+    def _unreadable_files(self) -> str | None:
+        """Read the certificates for the next connection; return why they cannot be read."""
+        try:
+            if self.tls is not None:
+                load_files(self.tls, self._settings)
+        except SetupError as error:
+            return str(error)
+        return None
 
 
 def credentials(settings: NatsSettings, role: str) -> dict[str, Any]:
@@ -107,11 +142,13 @@ def refusal(error: Exception | None) -> str | None:
 @asynccontextmanager
 async def plain_client(settings: NatsSettings, *, name: str) -> AsyncIterator[Client]:
     """Open an operator's client for the duration of the block; it reconnects for ever and logs only refusals."""
+    tls = tls_context(settings)
     client = await nats.connect(
         list(settings.servers),
         name=name,
         max_reconnect_attempts=-1,
         error_cb=_log_refusal,
+        **({} if tls is None else {"tls": tls}),
         **credentials(settings, "operator"),
     )
     protect_connection(client)

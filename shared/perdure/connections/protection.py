@@ -49,6 +49,9 @@ def protect_connection(client: Client) -> None:
       is then never cancelled (CPython issue 86296). A request raises ``CancelledError`` instead.
     - After an error of the protocol nats-py closes the client for good. It reconnects instead, as after a lost
       connection.
+    - nats-py remembers the public key of the seed that it read first, and an unreadable one would end its attempts for
+      good. The seed is read at each attempt, so that keys can be replaced.
+    - nats-py leaves the socket of an attempt open that the server has refused.
     """
     parser.MSG_RE, parser.HMSG_RE = _MESSAGE, _MESSAGE_WITH_HEADERS
     client._build_message = partial(_message, client)  # type: ignore[method-assign]
@@ -56,6 +59,8 @@ def protect_connection(client: Client) -> None:
     client._send_command = partial(_send, client)  # type: ignore[method-assign]
     client._request_new_style = partial(_request, client)  # type: ignore[method-assign]
     client._process_err = partial(_reconnect, client)  # type: ignore[method-assign]
+    client._connect_command = partial(_connect_command, client)  # type: ignore[method-assign]
+    client._process_connect_init = partial(_greet, client)  # type: ignore[method-assign]
 
 
 def _message(  # noqa: PLR0913, PLR0917 (nats-py's signature)
@@ -106,3 +111,21 @@ async def _reconnect(client: Client, text: str) -> None:
     client._err = error
     await client._error_cb(error)
     await client._process_op_err(error)
+
+
+def _connect_command(client: Client) -> bytes:
+    try:
+        if client._nkeys_seed is not None:
+            client._setup_nkeys_connect()
+        return Client._connect_command(client)
+    except Exception as error:  # nkeys has exceptions of its own, and none may end the attempts
+        raise NatsError(f"nats: the credentials cannot be used: {error!r}") from error
+
+
+async def _greet(client: Client) -> None:
+    try:
+        await Client._process_connect_init(client)
+    except BaseException:
+        if client._transport is not None:
+            client._transport.close()  # type: ignore[no-untyped-call]
+        raise

@@ -13,9 +13,11 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 
 from perdure.config.settings import TemporalSettings, TlsSettings
 from perdure.connections.temporal_internals import LeanDataConverter
+from perdure.errors import SetupError
 
-__all__ = ["converter", "open_client"]
+__all__ = ["converter", "failure_text", "open_client", "refresh_api_key"]
 
+_log: Final = logging.getLogger(__name__)
 _CORE_LOG: Final = logging.getLogger("temporalio.core")
 
 
@@ -30,17 +32,52 @@ async def open_client(
         storage: Stores large payloads; without it they can be neither written nor read.
 
     Raises:
-        RuntimeError: The connection failed; temporalio raises no narrower error.
+        RuntimeError: The connection failed; temporalio raises no narrower error. See ``failure_text``.
+        SetupError: A file cannot be read, or holds something else.
     """
-    return await Client.connect(
-        f"{settings.host}:{settings.port}",
-        namespace=settings.namespace,
-        tls=_tls(settings.tls),
-        api_key=settings.api_key_file.read_text().strip() if settings.api_key_file else None,
-        data_converter=converter(storage),
-        plugins=plugins,
-        runtime=_runtime(),
-    )
+    try:
+        return await Client.connect(
+            f"{settings.host}:{settings.port}",
+            namespace=settings.namespace,
+            tls=_tls(settings.tls),
+            api_key=_api_key(settings),
+            data_converter=converter(storage),
+            plugins=plugins,
+            runtime=_runtime(),
+        )
+    except RuntimeError as error:
+        if "PrivateKeyParseError" not in str(error):
+            raise
+        raise SetupError(f"`temporal.tls.key_file`: {settings.tls.key_file} holds no private key in PEM.") from error
+
+
+def failure_text(error: RuntimeError, settings: TemporalSettings) -> str:
+    """Return why a connection to Temporal failed, in a sentence."""
+    where, text = f"{settings.host}:{settings.port}", str(error)
+    if "NotValidForName" in text:
+        return f"The certificate of Temporal at {where} is for another name: set `temporal.tls.server_name` to it."
+    if "InvalidCertificate" in text or "UnknownIssuer" in text:
+        return (
+            f"The certificate of Temporal at {where} is not trusted: name its authority in `temporal.tls.ca_file` "
+            f"({text.rpartition('error: ')[2].rstrip(' })')})."
+        )
+    return f"Temporal does not answer at {where}: {text}"
+
+
+async def refresh_api_key(client: Client, settings: TemporalSettings) -> None:
+    """Give a client the API key that its file holds now, if it can be read."""
+    try:
+        key = _api_key(settings)
+    except SetupError as error:
+        _log.warning("%s The key that was read before stays in use.", error)
+        return
+    if key != client.api_key:
+        client.api_key = key
+
+
+def _api_key(settings: TemporalSettings) -> str | None:
+    content = _read("api_key_file", settings.api_key_file)
+    return None if content is None else content.decode().strip()
 
 
 @cache
@@ -64,11 +101,14 @@ def _tls(settings: TlsSettings) -> TLSConfig | bool:
         return False
     return TLSConfig(
         domain=settings.server_name,
-        server_root_ca_cert=_read(settings.ca_file),
-        client_cert=_read(settings.cert_file),
-        client_private_key=_read(settings.key_file),
+        server_root_ca_cert=_read("tls.ca_file", settings.ca_file),
+        client_cert=_read("tls.cert_file", settings.cert_file),
+        client_private_key=_read("tls.key_file", settings.key_file),
     )
 
 
-def _read(file: Path | None) -> bytes | None:
-    return file.read_bytes() if file else None
+def _read(key: str, file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else file.expanduser().read_bytes()
+    except OSError as error:
+        raise SetupError(f"`temporal.{key}`: {file} cannot be read ({error.strerror}).") from error

@@ -1,6 +1,6 @@
 """The messages on the bus, as frozen pydantic models: pure data, no I/O."""
 
-from perdure.contracts.admin import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
+from perdure.contracts.admin import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
 from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
@@ -59,6 +59,7 @@ __all__ = [
     "ApprovalRequested",
     "ApproverChanged",
     "ApproversFileRead",
+    "BackfillRan",
     "BatchReport",
     "CancelWorkflow",
     "Comment",

@@ -1,15 +1,16 @@
-"""Acts of administration: who may decide, by which policies, and what became of dead letters."""
+"""Acts of administration: who may decide, by which policies, what became of dead letters, and backfills."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from perdure.contracts.dead_letters import Reason
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.open_words import OPEN
 from perdure.contracts.policy import Policy
 
-__all__ = ["ApproverChanged", "ApproversFileRead", "DeadLetterSettled", "PoliciesRead"]
+__all__ = ["ApproverChanged", "ApproversFileRead", "BackfillRan", "DeadLetterSettled", "PoliciesRead"]
 
 
 class ApproversFileRead(Message):
@@ -142,3 +143,42 @@ class DeadLetterSettled(Message):
     def message_id(self) -> str:
         """One for each dead letter and act."""
         return f"{self.type}.{self.number}.{self.act}.{self.stream}.{self.stream_sequence}"
+
+
+class BackfillRan(Message):
+    """A command took stored events through a route; it is recorded when it begins, and when it ends by itself.
+
+    Attributes:
+        act: ``began`` before the first event; ``ended`` after the last one, or when its user interrupted it.
+        backfill: Its id, which its commands and verdicts carry. Ids sort by the time of the beginning.
+        route: Name of the route.
+        rules: SHA-256 of the routes by which it judged; see ``EventVerdict``.
+        since: Only events that were stored at this instant or later (UTC).
+        until: Only events that were stored before this instant (UTC).
+        rate: At most so many events were taken a second.
+        counts: How many events became what; empty when it begins. The words are those of ``BackfilledEvent``.
+        by: The login name of whoever ran the command. Nobody authenticates it.
+        at: When (UTC).
+    """
+
+    type: Literal["admin.backfill"] = "admin.backfill"
+    act: Annotated[Literal["began", "ended"], OPEN]
+    backfill: str
+    route: str
+    rules: Sha256
+    since: Instant
+    until: Instant
+    rate: float
+    counts: dict[str, int] = Field(default_factory=dict)
+    by: str
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """``<route>``."""
+        return (self.route,)
+
+    @property
+    def message_id(self) -> str:
+        """One for each backfill and act."""
+        return f"{self.type}.{self.backfill}.{self.act}"

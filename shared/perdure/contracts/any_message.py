@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from perdure.contracts.admin import ApproverChanged, ApproversFileRead, DeadLetterSettled, PoliciesRead
+from perdure.contracts.admin import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
 from perdure.contracts.alerts import Alert
 from perdure.contracts.approvals import (
     ApprovalDecided,
@@ -32,6 +32,7 @@ AnyMessage = Annotated[
     | ApprovalRequested
     | ApproverChanged
     | ApproversFileRead
+    | BackfillRan
     | CancelWorkflow
     | DeadLetter
     | DeadLetterSettled

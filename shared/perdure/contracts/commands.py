@@ -30,6 +30,7 @@ class EventReference(BaseModel):
         time: When it happened, by the publisher's clock.
         stream_sequence: Its sequence number in the EVENTS stream.
         resend: Number of the dead letter as which an operator sent it again; absent if nobody did.
+        backfill: The backfill that took it through the route; absent if it came by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -41,11 +42,12 @@ class EventReference(BaseModel):
     time: Instant | None = None
     stream_sequence: int
     resend: int | None = None
+    backfill: str | None = None
 
     @property
     def again(self) -> str:
-        """What an id of a message has more if the event was sent again: JetStream knows the id of the first one."""
-        return "" if self.resend is None else f".{self.resend}"
+        """What an id of a message has more if the event comes again: JetStream knows the id of the first one."""
+        return "".join(f".{it}" for it in (self.resend, self.backfill) if it is not None)
 
 
 class RunOptions(BaseModel):

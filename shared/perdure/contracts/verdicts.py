@@ -103,6 +103,7 @@ class RouteVerdict(_Part):
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place when it was stored, from 1, in the line of its `flow.key`.
         other: Of ``debounced_into`` the newer event, of ``duplicate_of`` the first one.
+        backfill: The backfill that took the event through the route; absent if it came by itself.
     """
 
     route: str
@@ -113,6 +114,7 @@ class RouteVerdict(_Part):
     limit: Annotated[Limit, OPEN] | None = None
     place: PositiveInt | None = None
     other: OtherEvent | None = None
+    backfill: str | None = None
 
     @property
     def sentence(self) -> str:
@@ -124,7 +126,8 @@ class EventVerdict(Message):
     """What ingest made of one event, or what changed for one of its routes later.
 
     The first verdict of an event lists every route that names its type, but those with `verdicts: false`. A change
-    lists one route: ``released``, ``skipped``, ``debounced_into``, ``batched_into`` or ``duplicate_of`` after ``held``.
+    lists one route: ``released``, ``skipped``, ``debounced_into``, ``batched_into`` or ``duplicate_of`` after ``held``,
+    or what the route made of the event in a backfill.
 
     Attributes:
         event_id: The event's id; of more than 500 characters, the beginning and the SHA-256 of all.
@@ -167,7 +170,7 @@ class EventVerdict(Message):
         event = f"{self.stream_sequence}.{_short_digest(self.event_id)}"
         if not self.change:
             return f"{event}.{self.rules[:16]}"
-        what = ".".join(f"{_short_digest(it.route)}.{it.verdict}" for it in self.routes)
+        what = ".".join(f"{_short_digest(it.route)}.{it.verdict}{_of_backfill(it)}" for it in self.routes)
         return f"{event}.{what}"
 
 
@@ -188,18 +191,26 @@ class _OfRoute(Protocol):
     @property
     def verdict(self) -> str: ...
 
+    @property
+    def backfill(self) -> str | None: ...
+
 
 Verdict = TypeVar("Verdict", bound=_OfRoute)
 
 
 def last_words(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-    """Return the verdict of each route that counts; see ``verdict_rank``."""
+    """Return the verdict of each route that counts: of its newest backfill, else the others; see ``verdict_rank``."""
     found: dict[str, Verdict] = {}
     for verdict in verdicts:
         known = found.get(verdict.route)
-        if known is None or verdict_rank(verdict.verdict) < verdict_rank(known.verdict):
+        if known is None or _weight(verdict) > _weight(known):
             found[verdict.route] = verdict
     return tuple(found.values())
+
+
+def _weight(verdict: _OfRoute) -> tuple[str, int]:
+    """Return a sort key; the ids of backfills sort by time."""
+    return verdict.backfill or "", -verdict_rank(verdict.verdict)
 
 
 def verdict_rank(verdict: str) -> int:
@@ -215,6 +226,10 @@ def fit_event_id(event_id: str) -> str:
     if len(event_id) <= _LONGEST_ID:
         return event_id
     return f"{event_id[:_LONGEST_ID]}-{sha256(event_id.encode()).hexdigest()}"
+
+
+def _of_backfill(verdict: RouteVerdict) -> str:
+    return "" if verdict.backfill is None else f"~{verdict.backfill}"
 
 
 def _short_digest(text: str) -> str:

@@ -29,6 +29,7 @@ def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSetting
             update={
                 "servers": (endpoints.nats,),
                 "nkey_seed_file": State(settings.state).seed(role),
+                "tls": None,
                 "inbox_prefix": None,
             }
         ),

@@ -147,6 +147,7 @@ class SuitePrograms:
         if self._embedded:
             variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://{_LOCALHOST}:{self._ports['nats']}"])
             variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(self._state.seed(service))
+            variables["PERDURE_NATS__TLS"] = "null"
             variables["PERDURE_TEMPORAL__HOST"] = _LOCALHOST
             variables["PERDURE_TEMPORAL__PORT"] = str(self._ports["temporal"])
         where = self._url(name)

@@ -15,9 +15,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
-from perdure.connections.temporal import open_client
+from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
-from perdure.errors import Unavailable
+from perdure.errors import SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.payload_store import PAYLOADS, payload_storage
 from perdure.values.nearest import nearest
@@ -40,8 +40,10 @@ async def answer(request: RunRequest) -> RunAnswer:
             return await _ask(client.get_workflow_handle(request.workflow_id), request)
     except Unavailable as error:
         return RunAnswer(verdict="unreachable", error=str(error))
-    except RuntimeError:  # temporalio's error when it cannot connect
-        return RunAnswer(verdict="unreachable", error=f"Cannot connect to Temporal at {temporal.host}:{temporal.port}.")
+    except RuntimeError as error:  # temporalio's error when it cannot connect
+        return RunAnswer(verdict="unreachable", error=failure_text(error, temporal))
+    except SetupError as error:
+        return RunAnswer(verdict="refused", error=str(error))
 
 
 async def _ask(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:

@@ -123,7 +123,7 @@ class Claims:
         if len(ran) > 1:
             return f"{len(ran)} runs {claim.workflow_id}"
         refused = {self.runs[it.stream_sequence] for it in found.dead_letters if self._is_of_known_command(it)}
-        if ran and claim.workflow_id in refused:
+        if ran and claim.workflow_id in refused and claim.backfill is None:  # which follows a dead letter as a rule
             return f"both a run {claim.workflow_id} and a dead letter about its command"
         if ran or claim.workflow_id in self.dead:
             return ""

@@ -88,6 +88,7 @@ class RouteClaim:
     route: str
     verdict: str
     workflow_id: str | None = None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

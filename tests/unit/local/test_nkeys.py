@@ -62,6 +62,18 @@ def test_each_process_of_a_service_has_the_seed_of_its_service(tmp_path: Path) -
     assert seeds == {"nats": None, "temporal": None, "ingest": seed, "ingest-2": seed}
 
 
+def test_tls_of_a_server_of_ones_own_is_not_demanded_of_the_embedded_one(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"state": tmp_path, "nats": {"tls": {"ca_file": "ca.pem"}}})
+
+    with suite_programs(settings, "ingest") as programs:
+        (ingest,) = (it for it in programs.all() if it.name == "ingest")
+    with another_suite(tmp_path):
+        found, _ = discover(settings)
+
+    assert ingest.environment["PERDURE_NATS__TLS"] == "null"
+    assert found.tls is None
+
+
 def test_no_seed_of_the_operator_lies_in_the_state_folder_and_that_of_0_1_is_moved(tmp_path: Path) -> None:
     state = State(tmp_path / ".perdure")
     earlier = ensure_nkeys(state.nkeys, ["operator", "ingest"])

@@ -71,6 +71,18 @@ def test_a_dead_letter_that_was_resent_or_dropped_counts() -> None:
     assert wrong(replace(RAN, executions=[], facts=[], settled=[("COMMANDS", 1)])) == []
 
 
+def test_an_event_that_a_backfill_took_after_a_dead_letter_has_both() -> None:
+    backfilled = Judged(1, (RouteClaim("P", "started", "P~e", "20261128T101500Z-4fa1"),))
+    dead = DeadLetterRecord(1, "unknown_workflow", "COMMANDS", 1, "e")
+    twice = [COMMAND, replace(COMMAND, sequence=2)]
+    none = Judged(1, (), "no_route")
+
+    assert wrong(replace(RAN, judged=[STARTED, backfilled], commands=twice, dead_letters=[dead])) == []
+    assert wrong(replace(RAN, judged=[claims("no_match"), backfilled])) == []
+    by_ingest = DeadLetterRecord(1, "no_route", "EVENTS", 1, "e")
+    assert wrong(replace(RAN, judged=[none, backfilled], dead_letters=[by_ingest])) == []
+
+
 def test_an_event_that_only_signals_needs_no_run_of_its_own() -> None:
     signalled = replace(NOTHING, judged=[claims("signalled", "cart")], commands=[Command(1, "e", "P", "cart")])
 

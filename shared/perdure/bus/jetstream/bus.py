@@ -22,7 +22,8 @@ from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.config.settings import NatsSettings
-from perdure.connections.nats import connection_options, refusal
+from perdure.connections.nats import ErrorLog, connection_options, refusal
+from perdure.connections.nats_tls import lacks_tls
 from perdure.connections.protection import protect_connection
 from perdure.contracts import Message
 from perdure.errors import Unavailable
@@ -231,13 +232,17 @@ async def connect(
         SetupError: The credentials cannot be read.
         Unavailable: No server accepted the connection in time.
     """
-    client, options = Client(), connection_options(settings, source, role)
+    client, errors = Client(), ErrorLog(source, settings)
+    options = connection_options(settings, source, role, errors)
     try:
         await asyncio.wait_for(client.connect(**options), within)
     except (TimeoutError, NatsError, OSError) as error:
-        text = refusal(client.last_error) or f"No NATS server answers at {settings.shown}. Start one with `perdure up`."
+        text = errors.reason or f"No NATS server answers at {settings.shown}. Start one with `perdure up`."
         raise Unavailable(text) from error
     protect_connection(client)
+    if lacks_tls(client, settings):
+        await client.close()
+        raise Unavailable(f"The NATS server at {settings.shown} offers no TLS, and the configuration demands it.")
     try:
         yield NatsBus(client, source)
     finally:

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, KeyValueConfig, ObjectStoreConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
+from perdure.bus.jetstream.refusals import other_stream_text, refusal_text
 from perdure.bus.jetstream.reservation import store_fitting
 from perdure.bus.jetstream.stream_limits import marked, with_limits, without_loss
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
@@ -42,7 +43,7 @@ async def provision(js: JetStreamContext, service: str, settings: NatsSettings =
         settings: What streams and buckets keep, and the replicas of new ones.
 
     Raises:
-        SetupError: A stream has settings that lose messages and cannot be changed, or NATS denies a needed subject.
+        SetupError: A stream has settings that lose messages and cannot be changed, or NATS refuses for good.
     """
     wait = _MIN_RETRY_SECONDS
     while True:
@@ -50,6 +51,8 @@ async def provision(js: JetStreamContext, service: str, settings: NatsSettings =
             await _create_missing(js, service, settings)
         except (NatsError, APIError) as error:
             _raise_if_denied(js, service, error)
+            if (text := await refusal_text(js, error)) is not None:
+                raise SetupError(text) from error
             _log.warning("JetStream is not ready, retrying: %s", error)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _MAX_RETRY_SECONDS)
@@ -119,10 +122,7 @@ async def _provision_stream(js: JetStreamContext, stream: Stream, service: str, 
         await store_fitting(marked(config), js.add_stream)
         return
     if (found.retention, found.storage) != (config.retention, config.storage):
-        raise SetupError(
-            f"{stream.name} may lose messages: it has {found.retention} retention on {found.storage} storage."
-            " Perdure needs limits retention on file storage: delete the stream, and any service creates it again."
-        )
+        raise SetupError(other_stream_text(found, config))
     other = [subject for subject in found.subjects or () if not stream.stores(subject)]
     needed = without_loss(found.evolve(subjects=[*stream.patterns, *other], allow_direct=True), config)
     if service == _OPERATOR:

@@ -13,6 +13,7 @@ from typing import Any
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
 from faststream.nats import NatsBroker
+from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -36,14 +37,18 @@ __all__ = ["subscribed"]
 @asynccontextmanager
 async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: CollectorRegistry) -> AsyncIterator[Client]:
     """Run an app for the duration of the block; messages whose handling has begun are settled before it ends."""
+    options = connection_options(settings, f"perdure-{app.service}-subscriptions", app.service)
+    security = _take_security(options)
     broker = NatsBroker(
-        **connection_options(settings, f"perdure-{app.service}-subscriptions", app.service),
+        **options,
+        security=security,
         ack_policy=AckPolicy.MANUAL,
         decoder=_no_decoding,
         apply_types=False,
         logger=None,
     )
     client = await broker.connect()
+    client._error_cb = options["error_cb"]  # noqa: SLF001 (FastStream's own would end the attempts at a refusal)
     protect_connection(client)
     metrics = _Metrics(registry)
     for responder in app.responders:
@@ -55,6 +60,14 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
             yield client
     finally:
         await _stop(broker, client)
+
+
+def _take_security(options: dict[str, Any]) -> NatsSecurity:
+    """Remove the credentials and the TLS context from nats-py's options, and return them as FastStream takes them."""
+    tls, seed, credentials = (options.pop(name, None) for name in ("tls", "nkeys_seed", "user_credentials"))
+    if seed is not None:
+        return NatsNKey.from_file(seed, ssl_context=tls)
+    return NatsSecurity(ssl_context=tls) if credentials is None else NatsCredentials(credentials, ssl_context=tls)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Read model of what became of an event: its verdicts, commands, runs and dead letters."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ async def event_outcome(
     firsts = [await _as_the_first(bus, verdict) for verdict in verdicts.routes]
     known = replace(verdicts, routes=tuple(verdict for verdict, _ in firsts))
     commands = await _commands(bus, message)
-    refused = await _dead_letter(bus, message, commands)
+    refused = await _dead_letter(bus, message, commands, backfilled={it.route for it in known.routes if it.backfill})
     effective = await _effective(commands, ledger)
     runs = [await _run(bus, command) for command in effective]
     runs += await _runs_of_others(bus, known, {run.workflow_id for run in runs})
@@ -148,9 +148,14 @@ async def _commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
     return found
 
 
-async def _dead_letter(bus: Bus, message: StoredMessage, commands: Iterable[int]) -> RefusedEvent | None:
-    """Return the dead letter of an event or of one of its commands."""
-    places = {(message.stream, message.sequence), *(("COMMANDS", sequence) for sequence in commands)}
+async def _dead_letter(
+    bus: Bus, message: StoredMessage, commands: Mapping[int, Command], *, backfilled: Collection[str] = ()
+) -> RefusedEvent | None:
+    """Return the dead letter of an event or of one of its commands, but those before a backfill of a route."""
+    counting = (place for place, it in commands.items() if it.event.backfill or it.route not in backfilled)
+    places = {("COMMANDS", sequence) for sequence in counting}
+    if not backfilled:
+        places.add((message.stream, message.sequence))
     for service in _SERVICES:
         oldest = await bus.first_since(f"dlq.{service}", message.stored_at - _SKEW)
         if oldest is None:
@@ -193,8 +198,9 @@ async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) ->
 
 
 async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], event_id: str | None) -> list[EventRun]:
-    """Return the runs of held starts that have begun although their release is stored beyond what was searched."""
-    runs = {it.workflow_id for it in verdicts.routes if it.verdict == "held" and it.workflow_id} - known
+    """Return the runs of held and backfilled starts that have begun, found by their progress alone."""
+    later = (it for it in verdicts.routes if it.verdict == "held" or (it.backfill and it.verdict in _OWN_RUN))
+    runs = {it.workflow_id for it in later if it.workflow_id} - known
     found = []
     for run in sorted(filter(None, runs)):
         newest = await bus.last(f"progress.*.{to_token(run)}")

@@ -1,6 +1,6 @@
 """Read model of the verdicts on one event: the last word of each route."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from perdure.errors import InvalidMessage
 __all__ = ["RouteVerdicts", "event_verdicts"]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
+_BACKFILLS: Final = "admin.backfill.*"
 _SEARCHED: Final = 4_096  # messages of VERDICTS after an event, by their headers: whoever waits asks again and again
 
 
@@ -26,7 +27,7 @@ class RouteVerdicts:
         routes: The last word of each route, in the order of the routes.
         is_whole: Whether it lists every route that names the event's type; not if one has opted out, or if no verdict
             is stored yet.
-        is_refused: Whether ingest refused the event.
+        is_refused: Whether ingest refused the event, and no backfill took it since.
         stored_at: When the newest of them was stored (UTC).
     """
 
@@ -48,6 +49,8 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
         return RouteVerdicts()
     found: list[EventVerdict] = []
     newest = None
+    backfill = await bus.last(_BACKFILLS)
+    may_be_backfilled = backfill is not None and backfill.stored_at > message.stored_at - _SKEW
     end = oldest.sequence + _SEARCHED
     async with aclosing(bus.read_range(subject, first=oldest.sequence, last=end, bodies=False)) as stored:
         async for it in stored:
@@ -57,16 +60,21 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
             if verdict is not None and verdict.stream_sequence == message.sequence:
                 found.append(verdict)
                 newest = it.stored_at
-            is_first_known = any(not verdict.change for verdict in found)
-            if is_first_known and all(route.verdict != "held" for route in _last_words(found)):
+            if not may_be_backfilled and _is_final(found):
                 break
     first = [verdict for verdict in found if not verdict.change]
+    routes = _last_words(found)
     return RouteVerdicts(
-        _last_words(found),
+        routes,
         is_whole=bool(first) and not any(it.unreported for it in first),
-        is_refused=any(it.refused for it in first),
+        is_refused=any(it.refused for it in first) and not any(it.backfill for it in routes),
         stored_at=newest,
     )
+
+
+def _is_final(found: Sequence[EventVerdict]) -> bool:
+    is_first_known = any(not verdict.change for verdict in found)
+    return is_first_known and all(route.verdict != "held" for route in _last_words(found))
 
 
 def _last_words(verdicts: Iterable[EventVerdict]) -> tuple[RouteVerdict, ...]:

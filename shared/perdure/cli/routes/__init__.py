@@ -1,4 +1,4 @@
-"""``perdure routes``: list the routes, try events on them, and see what waits."""
+"""``perdure routes``: list the routes, try events on them, see what waits, and take stored events through one."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from perdure.cli.command_group import Entry, OnSuite, new_group
 __all__ = ["register"]
 
 _COMMANDS: Final = {
+    "backfill": OnSuite(f"{__name__}.backfill", "Take stored events through one route, each at most once."),
     "check": Entry(f"{__name__}.check", "Show what each route would do with an event, and why not."),
     "list": Entry(f"{__name__}.list", "List the configured routes: what each takes and does."),
     "waiting": OnSuite(f"{__name__}.waiting", "Show waiting starts and open runs of each route with flow control."),
@@ -17,4 +18,4 @@ _COMMANDS: Final = {
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    app.add_typer(new_group("Try events on the routes, and see what waits.", _COMMANDS), name="routes")
+    app.add_typer(new_group("Try events on the routes, see what waits, and backfill.", _COMMANDS), name="routes")
