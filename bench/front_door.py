@@ -17,7 +17,7 @@ import yaml
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from bench.slow_wire import slow_wire
+from perdure.chaos.wire import open_wire
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, http_ready
 from perdure.local.servers import nats_program
@@ -67,7 +67,8 @@ async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[
     server = f"nats://127.0.0.1:{ports['nats']}"
     where = f"http://127.0.0.1:{ports['ingest']}"
     async with AsyncExitStack() as stack:
-        seen = await stack.enter_async_context(slow_wire(server, delay)) if delay else server
+        wire = await stack.enter_async_context(open_wire("127.0.0.1", ports["nats"]))
+        wire.delay = delay
         ingest = Program(
             "ingest",
             [sys.executable, "-m", "perdure_ingest"],
@@ -76,7 +77,7 @@ async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[
             {
                 "PERDURE_CONFIG": str(configuration),
                 "PERDURE_STATE": str(folder),
-                "PERDURE_NATS__SERVERS": json.dumps([seen]),
+                "PERDURE_NATS__SERVERS": json.dumps([f"nats://127.0.0.1:{wire.port}"] if delay else [server]),
                 "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
             },
         )

@@ -43,14 +43,18 @@ class Load:
             async with asyncio.timeout(self._seconds + _EXTRA):
                 for number, event in enumerate(self._events):
                     await asyncio.sleep(max(0.0, began + number * interval - time.monotonic()))
-                    for copy in range(event.copies):
-                        await self._publish_copy(event, copy)
-                    self.published.append(event)
+                    await self.publish_one(event)
         except TimeoutError as error:
             raise Unavailable(
                 f"NATS was unavailable for too long: only {len(self.published)} of {len(self._events)} events are "
                 "published."
             ) from error
+
+    async def publish_one(self, event: Planned) -> None:
+        """Publish every copy of an event; waits until NATS has acknowledged all."""
+        for copy in range(event.copies):
+            await self._publish_copy(event, copy)
+        self.published.append(event)
 
     async def _publish_copy(self, event: Planned, copy: int) -> None:
         headers = {

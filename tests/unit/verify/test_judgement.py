@@ -53,7 +53,17 @@ def test_valid_records_have_no_violations_and_each_check_counts_its_items() -> N
     verdict = judge([GOOD, BAD], VALID)
 
     assert verdict.violations == []
-    assert verdict.checked == {"published": 2, "outcome": 2, "verdict": 2, "ending": 1, "progress": 1, "audit": 2}
+    assert verdict.checked == {
+        "published": 2,
+        "outcome": 2,
+        "verdict": 2,
+        "ending": 1,
+        "progress": 1,
+        "audit": 2,
+        "decision": 0,
+        "consumer": 0,
+        "process": 0,
+    }
     assert verdict.checked.keys() == CHECKS.keys()
 
 
