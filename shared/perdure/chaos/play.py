@@ -48,6 +48,7 @@ class ChaosRun:
         victims: The parts to kill.
         every: Time between two faults.
         seed: Determines all random choices.
+        strikes: The number of faults; None for each target once, then on as long as there is load.
     """
 
     label: str
@@ -56,6 +57,7 @@ class ChaosRun:
     victims: Sequence[str]
     every: timedelta
     seed: int
+    strikes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,12 @@ def _striker(run: ChaosRun, scene: Scene, js: JetStreamContext, report: Callable
         js=js,
         kept=scene.kept,
     )
-    return Striker(faults, run.seed, report=report)
+    return Striker(faults, run.seed, strikes=run.strikes, report=report)
 
 
 def _seconds(run: ChaosRun, striker: Striker) -> float:
-    """Return how long to publish: long enough to strike each target once."""
-    return max(len(run.events) / _MAX_RATE, striker.seconds_of_a_round(run.every.total_seconds()))
+    """Return how long to publish: long enough for all strikes."""
+    return max(len(run.events) / _MAX_RATE, striker.seconds(run.every.total_seconds()))
 
 
 async def _bot_for_ever(run: ChaosRun, scene: Scene) -> None:
@@ -135,7 +137,7 @@ async def _strike_until_done(
         if publishing.done():
             published_at = published_at or time.monotonic()
             late = time.monotonic() - published_at > _LAST_FAULT_WITHIN
-            if late or publishing.exception() or (counter.all_ended and striker.has_struck_all):
+            if late or publishing.exception() or (counter.all_ended and striker.is_enough):
                 return
         await striker.strike()
 

@@ -18,37 +18,48 @@ class Striker:
     Args:
         faults: The faults, by kind.
         seed: Determines the order.
+        strikes: How often it strikes; None for each target once, then on as long as there is load.
         report: Called when a fault begins and when it is over.
     """
 
-    def __init__(self, faults: Mapping[str, Fault], seed: int, *, report: Callable[[Struck | Healed], None]) -> None:
+    def __init__(
+        self,
+        faults: Mapping[str, Fault],
+        seed: int,
+        *,
+        strikes: int | None = None,
+        report: Callable[[Struck | Healed], None],
+    ) -> None:
         self._faults = faults
         targets = {kind: fault.targets for kind, fault in faults.items()}
-        self._missing = {(kind, target) for kind, names in targets.items() for target in names}
+        self._goes_on = strikes is None
+        self._left = strikes or sum(map(len, targets.values()))
         self._order = strike_order(targets, seed)
         self._report = report
         self._began = time.monotonic()
 
     @property
-    def has_struck_all(self) -> bool:
-        """Whether each target of each fault was struck."""
-        return not self._missing
+    def is_enough(self) -> bool:
+        """Whether it has struck as often as it shall."""
+        return self._left <= 0
 
-    def seconds_of_a_round(self, every: float) -> float:
-        """Return about how long it takes to strike each target once, with so many seconds between two faults."""
+    def seconds(self, every: float) -> float:
+        """Return about how long all strikes take, with so many seconds between two of them."""
         lasting = [sum(DURATIONS[kind]) / 2 for kind, fault in self._faults.items() for _ in fault.targets]
-        return sum(every + it + _RECOVERY for it in lasting)
+        return self._left * (every + sum(lasting) / len(lasting) + _RECOVERY)
 
     async def strike(self) -> None:
-        """Strike the next target, and wait until the fault is over and the target back.
+        """Strike the next target, if it shall, and wait until the fault is over and the target back.
 
         Raises:
             PerdureError: The target is not back in time.
         """
+        if self.is_enough and not self._goes_on:
+            return
         strike = next(self._order)
         began = time.monotonic()
         async with self._faults[strike.fault].struck(strike) as detail:
             self._report(Struck(strike.fault, strike.target, detail, began - self._began))
             await asyncio.sleep(strike.seconds)
-        self._missing.discard((strike.fault, strike.target))
+        self._left -= 1
         self._report(Healed(strike.fault, strike.target, time.monotonic() - began))

@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         epilog="Exit codes: 0 every check holds, 1 a check fails, with the ids, 2 wrong usage. "
         "Examples: perdure admin chaos --events 500 --kill ingest,nats --every 3s --seed 7; "
         "perdure admin chaos --faults stall,partition,clock --seed 3; "
-        "perdure admin chaos --faults all --json"
+        "perdure admin chaos --faults all --strikes 20 --json"
     )
     def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
         events: Annotated[int, typer.Option(min=1, max=100_000, help="Number of events.")] = 200,
@@ -66,6 +66,10 @@ def register(app: typer.Typer) -> None:
         kill: Annotated[
             str, typer.Option(help=f"Parts to kill, separated by commas: {', '.join(VICTIMS)}.")
         ] = _USUAL_VICTIMS,
+        strikes: Annotated[
+            int | None,
+            typer.Option(min=1, help="Number of faults; default: one a target.", show_default=False),
+        ] = None,
         every: Annotated[str, typer.Option(help="Time between two faults, as 3s or 500ms.")] = "3s",
         seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 1,
         type_: Annotated[str | None, typer.Option("--type", help="On a running suite: the events' type.")] = None,
@@ -104,7 +108,7 @@ def register(app: typer.Typer) -> None:
             if runs
             else plan_mixture(events, seed, label=label)
         )
-        order = _ChaosOptions(ChaosRun(label, planned, kinds, victims, apart, seed), bound, as_json)
+        order = _ChaosOptions(ChaosRun(label, planned, kinds, victims, apart, seed, strikes), bound, as_json)
         work = _on_running(order, settings) if runs else _on_own(order, processes, keep=keep)
         code = run_command(cancel_on_signal(work))
         raise typer.Exit(INTERRUPTED if code is None else code)
