@@ -1,39 +1,55 @@
-"""Sets the clocks of single processes wrong, by libfaketime; the servers' clocks stay right."""
+"""Sets the clocks of single processes wrong; the servers' clocks stay right.
 
+libfaketime would do the same, but its version 0.9.10 breaks ``time.sleep`` where it leaves the monotonic clock alone.
+"""
+
+import mmap
+import shutil
+import struct
+import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from perdure.chaos.strike import Strike
-from perdure.config.replace_file import replace_file
 from perdure.errors import SetupError
 from perdure.local.services import service_of
 
-__all__ = ["ClockSkew", "clock_environment"]
+__all__ = ["ClockSkew", "build_skewed_clock", "clock_environment"]
 
-_FOLDERS: Final = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
-_LIBRARY: Final = "libfaketimeMT.so.1"
+_SOURCE: Final = Path(__file__).with_name("skewed_clock.c")
 _LARGEST: Final = 3_600  # seconds, fast or slow
+_SECONDS: Final = struct.Struct("l")
 
 
-def clock_environment(file: Path) -> dict[str, str]:
-    """Return the variables by which a process reads how wrong its clock is, from a file, at each look at the clock.
+def build_skewed_clock(folder: Path) -> Path:
+    """Compile the library that is preloaded into a process whose clock shall be wrong, and return its path.
 
     Raises:
-        SetupError: libfaketime is not installed.
+        SetupError: There is no C compiler, or it fails.
     """
-    replace_file(file, b"+0")
-    return {
-        "LD_PRELOAD": str(_library()),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # timeouts and sleeps go on as they are
-    }
+    compiler, library = shutil.which("cc"), folder / "skewed_clock.so"
+    if compiler is None:
+        raise SetupError("The fault clock needs a C compiler: install one, on Debian with `apt install gcc libc6-dev`.")
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(_SOURCE), "-ldl"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own arguments)
+    if tried.returncode:
+        raise SetupError(f"The C compiler cannot build the library of the fault clock: {tried.stderr.strip()}")
+    return library
+
+
+def clock_environment(library: Path, file: Path) -> dict[str, str]:
+    """Return the variables of a process whose clock follows a file; the file is made, and the clock right."""
+    file.write_bytes(_SECONDS.pack(0))
+    return {"LD_PRELOAD": str(library), "CHAOS_CLOCK_FILE": str(file)}
 
 
 class ClockSkew:
     """Sets the clock of one service wrong by up to an hour, in a jump, and right again in another.
+
+    Args:
+        files: The file of each process.
 
     Attributes:
         targets: The services.
@@ -48,21 +64,15 @@ class ClockSkew:
         """Set the clocks of a service's processes wrong for the duration of the block."""
         skew = round((2 * strike.roll - 1) * _LARGEST)
         files = [file for name, file in self._files.items() if service_of(name) == strike.target]
-        _write(files, f"{skew:+d}")
+        _set(files, skew)
         try:
             yield f"clock {skew:+d} s for {strike.seconds:.1f} s"
         finally:
-            _write(files, "+0")
+            _set(files, 0)
 
 
-def _write(files: Sequence[Path], text: str) -> None:
+def _set(files: Sequence[Path], seconds: int) -> None:
+    """Change the files in place, since processes have mapped them."""
     for file in files:
-        replace_file(file, text.encode())  # a process may read it at any moment
-
-
-def _library() -> Path:
-    for folder in _FOLDERS:
-        for pattern in (f"*/faketime/{_LIBRARY}", f"faketime/{_LIBRARY}"):
-            if found := next(Path(folder).glob(pattern), None):
-                return found
-    raise SetupError(f"The fault clock needs {_LIBRARY}: install libfaketime, on Debian with `apt install faketime`.")
+        with file.open("r+b") as opened, mmap.mmap(opened.fileno(), _SECONDS.size) as mapped:
+            mapped[:] = _SECONDS.pack(seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from perdure.chaos.clock import clock_environment
+from perdure.chaos.clock import build_skewed_clock, clock_environment
 from perdure.chaos.disk import small_disks
 from perdure.chaos.wire import Wire, open_wire
 from perdure.local.services import service_of
@@ -49,7 +49,7 @@ async def open_stage(
         processes: The names of the services' processes.
 
     Raises:
-        SetupError: This machine lacks something, such as libfaketime.
+        SetupError: This machine lacks something, such as a C compiler.
     """
     stage = Stage(environment={name: {} for name in processes})
     async with AsyncExitStack() as stack:
@@ -58,9 +58,10 @@ async def open_stage(
         if faults & {"partition", "delay"}:
             await _open_wires(stage, ports, stack)
         if "clock" in faults:
+            library = build_skewed_clock(state)
             for name in processes:
                 stage.clocks[name] = state / f"clock-{name}"
-                stage.environment[name] |= clock_environment(stage.clocks[name])
+                stage.environment[name] |= clock_environment(library, stage.clocks[name])
         yield stage
 
 

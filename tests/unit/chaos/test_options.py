@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from perdure.chaos.strike import DURATIONS
-from perdure.cli.admin.chaos import read_faults, read_victims
+from perdure.cli.admin.chaos_options import read_faults, read_victims
 from perdure.cli.app import app
 from perdure.cli.replicas import read_replicas
 
