@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from perdure.chaos.own_mounts import mount_tmpfs
 from perdure.chaos.processes import Processes
 from perdure.chaos.strike import Strike
+from perdure.errors import PerdureError
 from perdure.runtime.background import background
 
 __all__ = ["DISKS", "DiskFull", "small_disks"]
@@ -21,30 +22,50 @@ DISKS: Final = ("nats", "audit", "temporal")
 
 _SIZE: Final = 192  # MiB
 _FILLER: Final = ".filler"
+_BACK_WITHIN: Final = 60.0  # seconds
+_LOOK_EVERY: Final = 0.2  # seconds
 _FILL_EVERY: Final = 0.1  # seconds; servers free space that they fill again
 
 
 class DiskFull:
     """Fills a disk to its last byte and keeps it full, then makes room again.
 
+    Args:
+        disks: The folder of each part with a disk of its own.
+        processes: The processes of the suite.
+        stores: Returns whether NATS stores messages now.
+
     Attributes:
         targets: The parts whose disks can be filled.
     """
 
-    def __init__(self, disks: Mapping[str, Path], processes: Processes) -> None:
+    def __init__(self, disks: Mapping[str, Path], processes: Processes, stores: Callable[[], Awaitable[bool]]) -> None:
         self._disks = disks
         self._processes = processes
+        self._stores = stores
         self.targets: Sequence[str] = list(disks)
 
     @asynccontextmanager
     async def struck(self, strike: Strike) -> AsyncIterator[str]:
-        """Fill a disk for the duration of the block, then wait until the audit service is ready."""
+        """Fill a disk for the duration of the block, then wait until NATS stores messages and audit is ready.
+
+        Raises:
+            PerdureError: One of both does not come back by itself.
+        """
         filler = self._disks[strike.target] / _FILLER
         try:
             async with background(_fill_for_ever(filler)):
                 yield f"full for {strike.seconds:.1f} s"
         finally:
             filler.unlink(missing_ok=True)
+        try:
+            async with asyncio.timeout(_BACK_WITHIN):
+                while not await self._stores():
+                    await asyncio.sleep(_LOOK_EVERY)
+        except TimeoutError as error:
+            raise PerdureError(
+                f"NATS stores nothing, {_BACK_WITHIN:.0f} s after the disk of {strike.target} had room again."
+            ) from error
         await self._processes.ready("audit")
 
 

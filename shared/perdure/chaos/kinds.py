@@ -14,6 +14,7 @@ from perdure.chaos.plan import VICTIMS
 from perdure.chaos.processes import Processes
 from perdure.chaos.stage import Stage
 from perdure.chaos.stall import Stall
+from perdure.chaos.storing import stores_messages
 from perdure.chaos.stream import StreamLoss
 from perdure.chaos.strike import Fault
 
@@ -39,7 +40,7 @@ def make_faults(  # noqa: PLR0913 (what faults are made of)
         "stall": Stall(processes, VICTIMS),
         "partition": Partition(stage.wires, processes),
         "delay": Delay(stage.wires, processes),
-        "disk": DiskFull(stage.disks, processes),
+        "disk": DiskFull(stage.disks, processes, lambda: stores_messages(js)),
         "consumer": ConsumerLoss(js),
         "stream": StreamLoss(js, kept),
         "clock": ClockSkew(stage.clocks),

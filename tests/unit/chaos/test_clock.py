@@ -52,7 +52,7 @@ async def test_a_clock_jumps_and_comes_back_while_sleeps_last_as_long_as_ever(tm
     async with ClockSkew({"ingest-2": file}).struck(Strike("clock", "ingest", 0.0, 1.0)) as detail:
         wrong = await clocks.look()
     again = await clocks.look()
-    await process.communicate()
+    await process.communicate(b"")
 
     assert detail.startswith("clock +3600 s")
     assert all(3_600 <= late - early < 3_660 for early, late in zip(right[:2], wrong[:2], strict=True))

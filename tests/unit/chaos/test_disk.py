@@ -15,10 +15,13 @@ from perdure.errors import SetupError
 class Processes:
     async def ready(self, name): print("ready", name)
 
+async def stores():
+    return True
+
 async def main(folder):
     mount_tmpfs(folder, 1)
     file = Path(folder, "file")
-    async with DiskFull({"nats": Path(folder)}, Processes()).struck(Strike("disk", "nats", 0.0, 0.0)):
+    async with DiskFull({"nats": Path(folder)}, Processes(), stores).struck(Strike("disk", "nats", 0.0, 0.0)):
         await asyncio.sleep(0.3)
         try:
             file.write_bytes(b"x" * 4096)
