@@ -75,5 +75,5 @@ async def test_the_operator_can_see_whether_nats_stores_messages(bus: NatsBus) -
     assert await stores_messages(bus.js)
     assert await stores_messages(bus.js)
 
-    (subject,) = (await bus.js.stream_info("CHAOS")).config.subjects or ()
+    (subject,) = (await bus.js.stream_info("CHAOS")).config.subjects or [""]
     assert any(matches(pattern, subject) for pattern in nats_permissions("operator").publish_allow)

@@ -35,9 +35,10 @@ def make_faults(  # noqa: PLR0913 (what faults are made of)
         kept: A file for what deleted streams held.
     """
     processes = Processes(state)
+    parts = processes.parts()  # your own NATS or Temporal is none
     faults: Mapping[str, Fault] = {
         "kill": Kill(processes, victims),
-        "stall": Stall(processes, VICTIMS),
+        "stall": Stall(processes, [it for it in VICTIMS if it in parts]),
         "partition": Partition(stage.wires, processes),
         "delay": Delay(stage.wires, processes),
         "disk": DiskFull(stage.disks, processes, lambda: stores_messages(js)),

@@ -33,7 +33,7 @@ _SHARES: Final = {
 _OWN_RUN: Final = {*PROBES, "chaos.approved", "chaos.box"}
 _BAD: Final = 0.15  # the share of probes that must become dead letters
 _TWICE: Final = 0.1  # the share of good events that are published a second time
-_ITEMS: Final = 3  # signals to each box
+_ITEMS: Final = 3  # signals to each box by events; one more comes from an operator
 _ITEM_NEXT: Final = 0.4  # how likely the next event is an item, while items wait
 _WORDS: Final = ("ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "oak", "pine", "yew")
 
@@ -45,6 +45,8 @@ class Planned:
     Attributes:
         outcome: What it must become by itself; None if it may share a run with others, or have none.
         ending: How its run must end.
+        at_once: Whether its start must never be held.
+        signal: The argument of a signal that an operator sends to its run, beside those that events send.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Planned:
     outcome: Outcome | None = None
     ending: ProgressKind | None = None
     at_once: bool = False
+    signal: bytes | None = None
 
     @property
     def expected(self) -> Expected:
@@ -104,7 +107,7 @@ def _mixture(count: int, random: Random, label: str) -> Iterator[Planned]:
 
 def _event(id_: str, type_: str, number: int, random: Random) -> Planned:
     words, key = " ".join(random.choices(_WORDS, k=5)), random.choice(_WORDS[:3])
-    good = json.dumps({"number": number, "words": words, "key": key, "box": id_, "items": _ITEMS}).encode()
+    good = json.dumps({"number": number, "words": words, "key": key, "box": id_, "items": _ITEMS + 1}).encode()
     if type_ in PROBES and random.random() < _BAD:
         return Planned(id_, type_, random.choice(_INVALID)(good), outcome="dead_letter")
     return Planned(
@@ -114,6 +117,7 @@ def _event(id_: str, type_: str, number: int, random: Random) -> Planned:
         _copies(random),
         outcome="run" if type_ in _OWN_RUN else None,
         ending=None if type_ == "chaos.replaced" else "completed",
+        signal=json.dumps({"item": _ITEMS}).encode() if type_ == "chaos.box" else None,
     )
 
 

@@ -26,6 +26,10 @@ class Processes:
     def __init__(self, state: Path) -> None:
         self._state = state
 
+    def parts(self) -> set[str]:
+        """Return the parts that have a process."""
+        return {service_of(name) for name in self._endpoints().pids}
+
     def choose(self, part: str, roll: float) -> str:
         """Return one of the processes of a part."""
         names = sorted(name for name in self._endpoints().pids if service_of(name) == part)

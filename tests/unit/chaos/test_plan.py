@@ -39,6 +39,8 @@ def test_a_box_gets_each_of_its_items_once_and_after_it_began() -> None:
         for event in plan_mixture(count, 7, label="x"):
             if event.type == "chaos.box":
                 boxes[event.id] = []
+                assert json.loads(event.signal or b"") == {"item": 3}
+                assert json.loads(event.body)["items"] == 4
             elif event.type == "chaos.item":
                 data = json.loads(event.body)
                 boxes[data["box"]].append(data["item"])
