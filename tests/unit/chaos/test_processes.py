@@ -34,14 +34,19 @@ def write_endpoints(folder: Path, **pids: int) -> None:
     State(folder).write_endpoints(Endpoints(pid=os.getpid(), nats="", temporal="", services={}, pids=named))
 
 
+async def until(process: psutil.Process, *, stopped: bool) -> None:
+    async with asyncio.timeout(20):
+        while (process.status() == psutil.STATUS_STOPPED) != stopped:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_stalled_process_goes_on_afterwards(tmp_path: Path, process: psutil.Process) -> None:
     write_endpoints(tmp_path, ingest=os.getpid(), ingest_2=process.pid, nats=os.getpid())
     processes = Processes(tmp_path)
     async with Stall(processes, ["ingest"]).struck(STRIKE) as detail:
-        stopped = process.status()
+        await until(process, stopped=True)
 
-    assert stopped == psutil.STATUS_STOPPED
-    assert process.status() != psutil.STATUS_STOPPED
+    await until(process, stopped=False)
     assert detail == f"SIGSTOP ingest-2, process {process.pid}, for 0.0 s"
     assert processes.parts() == {"ingest", "nats"}
 
@@ -50,9 +55,10 @@ async def test_a_stalled_process_goes_on_even_if_chaos_is_interrupted(tmp_path: 
     write_endpoints(tmp_path, ingest=process.pid)
     with pytest.raises(KeyboardInterrupt):
         async with Stall(Processes(tmp_path), ["ingest"]).struck(STRIKE):
+            await until(process, stopped=True)
             raise KeyboardInterrupt
 
-    assert process.status() != psutil.STATUS_STOPPED
+    await until(process, stopped=False)
 
 
 async def test_a_kill_is_over_once_the_successor_is_ready(tmp_path: Path, process: psutil.Process) -> None:
