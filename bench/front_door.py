@@ -69,6 +69,7 @@ async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         wire = await stack.enter_async_context(open_wire("127.0.0.1", ports["nats"]))
         wire.delay = delay
+        seen = f"nats://127.0.0.1:{wire.port}" if delay else server
         ingest = Program(
             "ingest",
             [sys.executable, "-m", "perdure_ingest"],
@@ -77,7 +78,7 @@ async def open_front_door(folder: Path, *, delay: float = 0.0) -> AsyncIterator[
             {
                 "PERDURE_CONFIG": str(configuration),
                 "PERDURE_STATE": str(folder),
-                "PERDURE_NATS__SERVERS": json.dumps([f"nats://127.0.0.1:{wire.port}"] if delay else [server]),
+                "PERDURE_NATS__SERVERS": json.dumps([seen]),
                 "PERDURE_INGEST__HTTP_PORT": str(ports["ingest"]),
             },
         )

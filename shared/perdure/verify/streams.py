@@ -174,7 +174,9 @@ class Streams:
             verdict = EventVerdict.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no verdict, and its event has none
-        claims = tuple(RouteClaim(it.route, it.verdict, it.workflow_id, it.limit is not None) for it in verdict.routes)
+        claims = tuple(
+            RouteClaim(it.route, it.verdict, it.workflow_id, is_limited=it.limit is not None) for it in verdict.routes
+        )
         self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
 
     def _add_settled(self, message: StreamMessage) -> None:
