@@ -9,8 +9,10 @@ GO := $(VENV)/go-cache/.installed
 # With this variable set, each of hundreds of processes would compile all of its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
+CHAOS := kill stall partition delay disk consumer stream clock
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test rounds fuzz check format bench reference up clean
+.PHONY: help demo test rounds fuzz check format bench chaos reference up clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,12 @@ rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
 
 fuzz: $(INSTALLED) ## Send messages of any bytes to a suite, for about ten minutes (EXAMPLES=300)
 	WIRE_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/live/test_wire.py $(ARGS)
+
+chaos: $(INSTALLED) ## Strike a suite with each fault, a minute or two each (FAULTS="stall disk" SEEDS="1 2 3 4 5")
+	@failed=; for seed in $(or $(SEEDS),1); do for fault in $(or $(FAULTS),$(CHAOS)); do \
+		echo "$$fault, seed $$seed"; \
+		$(BIN)/perdure admin chaos --faults $$fault --seed $$seed --events 60 --every 1s $(ARGS) || failed="$$failed $$fault:$$seed"; \
+	done; done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 check: $(INSTALLED) ## Check lint rules, format, types and import layers
 	$(BIN)/ruff check

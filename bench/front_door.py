@@ -17,7 +17,7 @@ import yaml
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from bench.slow_wire import slow_wire
+from perdure.chaos.wire import open_wire
 from perdure.local.ports import choose_ports
 from perdure.local.program import Program, http_ready
 from perdure.local.servers import nats_program
@@ -75,7 +75,9 @@ async def open_front_door(folder: Path, *, delay: float = 0.0, ingests: int = 1)
     ports = choose_ports(dict.fromkeys(["nats", "nats_monitor", *names], 0), remembered={}, requested={})
     server = f"nats://127.0.0.1:{ports['nats']}"
     async with AsyncExitStack() as stack:
-        seen = await stack.enter_async_context(slow_wire(server, delay)) if delay else server
+        wire = await stack.enter_async_context(open_wire("127.0.0.1", ports["nats"]))
+        wire.delay = delay
+        seen = f"nats://127.0.0.1:{wire.port}" if delay else server
         programs = [_ingest(name, ports[name], seen, configuration) for name in names]
         supervisor = await stack.enter_async_context(
             supervised([nats_program(folder, ports), *programs], folder / "logs", lambda _: None)

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from perdure.bus import NatsBus, NatsKeyValue, RawMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
+from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.cli.backfill import Backfill
 from perdure.config.routes import Route

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+from perdure.chaos.routes import MOST_OPEN
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
 from tests.support.binaries import binary
@@ -18,7 +19,7 @@ from tests.support.suite import World, left_behind
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
-USUAL = ("ingest", "orchestrator", "nats", "temporal")
+FAULTS = ("kill", "stall", "partition", "delay")
 
 
 def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,18 +34,21 @@ def chaos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_whoever_is_killed_every_event_has_exactly_one_outcome(tmp_path: Path) -> None:
-    replicas = ("--replicas", "ingest=3,orchestrator=2")
-    done = chaos(tmp_path, "--events", "60", "--every", "2s", "--seed", "7", "--json", *replicas)
+def test_whatever_strikes_every_event_has_exactly_one_outcome(tmp_path: Path) -> None:
+    options = ("--replicas", "ingest=2,orchestrator=2", "--faults", ",".join(FAULTS), "--strikes", "7")
+    done = chaos(tmp_path, "--events", "60", "--every", "1s", "--seed", "43", "--json", *options)
 
     assert done.returncode == 0, done.stdout + done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    killed = {line["name"].split("-")[0] for line in told if line.get("event") == "killed"}
-    assert killed == set(USUAL)
+    struck, healed = ([line["fault"] for line in told if line.get("event") == it] for it in ("struck", "healed"))
+    assert (len(struck), set(struck)) == (7, set(FAULTS))
+    assert healed == struck
     checks = {line["check"]: line for line in told if "check" in line}
     assert all(check["violated"] == 0 for check in checks.values())
-    assert checks["outcome"]["of"] == 60
-    assert 40 < checks["ending"]["of"] < 60, "some are bad on purpose"
+    assert checks["outcome"]["of"] >= 60 + MOST_OPEN, "at the end every place of the limited route is taken once more"
+    assert 30 < checks["ending"]["of"] < 60, "some are bad on purpose, and some share a run"
+    assert checks["decision"]["of"] > 0
+    assert checks["process"]["of"] == 8
     assert list(tmp_path.glob("perdure-chaos-*")) == []
     assert left_behind(tmp_path) == []
 
@@ -59,7 +63,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     ) as running:
         assert running.stdout is not None
         for line in running.stdout:
-            if json.loads(line)["event"] == "killed":
+            if json.loads(line)["event"] == "struck":
                 break
         running.send_signal(signal.SIGINT)
         running.stdout.read()

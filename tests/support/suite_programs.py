@@ -24,6 +24,6 @@ def suite_programs(
             leases,
             names=names,
             options=options or {},
-            environment={},
+            environments={},
             instance=instance,
         )

@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from perdure.chaos.plan import Planned
+from perdure.contracts import to_token
 from perdure.errors import Unavailable
 
 __all__ = ["Load"]
@@ -43,14 +44,21 @@ class Load:
             async with asyncio.timeout(self._seconds + _EXTRA):
                 for number, event in enumerate(self._events):
                     await asyncio.sleep(max(0.0, began + number * interval - time.monotonic()))
-                    for copy in range(event.copies):
-                        await self._publish_copy(event, copy)
-                    self.published.append(event)
+                    await self.publish_one(event)
         except TimeoutError as error:
             raise Unavailable(
                 f"NATS was unavailable for too long: only {len(self.published)} of {len(self._events)} events are "
                 "published."
             ) from error
+
+    async def publish_one(self, event: Planned) -> None:
+        """Publish every copy of an event, and its signal; waits until NATS has acknowledged all."""
+        for copy in range(event.copies):
+            await self._publish_copy(event, copy)
+        if event.signal is not None:
+            run = to_token(f"box-{event.id}")
+            await self._publish(f"signals.{run}.item", event.signal, {"Nats-Msg-Id": f"{event.id}.signal"})
+        self.published.append(event)
 
     async def _publish_copy(self, event: Planned, copy: int) -> None:
         headers = {
@@ -62,11 +70,12 @@ class Load:
             "ce-type": event.type,
             "ce-source": "perdure/chaos",
         }
+        await self._publish(f"events.{event.type}", event.body, headers)
+
+    async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         while True:
             try:
-                await self._js.publish(
-                    f"events.{event.type}", event.body, timeout=_ACKNOWLEDGED_WITHIN, headers=headers
-                )
+                await self._js.publish(subject, body, timeout=_ACKNOWLEDGED_WITHIN, headers=headers)
             except (NatsError, OSError):
                 await asyncio.sleep(_RETRY_AFTER)  # NATS was killed: the same id makes the retry safe
             else:

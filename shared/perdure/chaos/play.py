@@ -1,4 +1,4 @@
-"""Runs the load, the kills and the progress counter concurrently, until the load is done or time is up."""
+"""Runs the load, the faults, the bot and the progress counter concurrently, until the load is done or time is up."""
 
 import asyncio
 import time
@@ -9,83 +9,147 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from perdure.chaos.kills import Back, Killed, Killer
+from nats.js import JetStreamContext
+
+from perdure.approvers.enrolment import find_key
+from perdure.bus import connect
+from perdure.chaos.bot import ApprovingBot
+from perdure.chaos.kinds import make_faults
 from perdure.chaos.load import Load
-from perdure.chaos.plan import Planned, kill_order
-from perdure.chaos.progress_counter import ProgressCounter
-from perdure.config.settings import NatsSettings
+from perdure.chaos.places import fill_places
+from perdure.chaos.plan import Planned
+from perdure.chaos.progress_counter import Counted, ProgressCounter
+from perdure.chaos.stage import Stage
+from perdure.chaos.strike import Healed, Struck
+from perdure.chaos.striker import Striker
+from perdure.config.settings import Settings
 from perdure.connections.nats import plain_client
+from perdure.local.discovery import discover
 from perdure.runtime.background import background
 
-__all__ = ["ChaosEvent", "Counted", "play_chaos"]
+__all__ = ["ChaosEvent", "ChaosRun", "Scene", "play_chaos"]
 
 _MAX_RATE: Final = 25  # events a second
-_LAST_KILL_WITHIN: Final = 15.0  # seconds after the last event was published
+_LAST_FAULT_WITHIN: Final = 15.0  # seconds after the last event was published
+_ENDED_WITHIN: Final = 60.0  # seconds after the last fault, after which the places are filled anyway
 _REPORT_EVERY: Final = 0.5  # seconds
+
+ChaosEvent = Struck | Healed | Counted
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """The progress of the load: events published, events whose run ended, and the total."""
+class ChaosRun:
+    """One chaos run.
 
-    published: int
-    ended: int
-    of: int
+    Attributes:
+        label: The beginning of the ids of its events.
+        events: What is published.
+        faults: The kinds of faults.
+        victims: The parts to kill.
+        every: Time between two faults.
+        seed: Determines all random choices.
+        strikes: The number of faults; None for each target once, then on as long as there is load.
+    """
+
+    label: str
+    events: Sequence[Planned]
+    faults: Sequence[str]
+    victims: Sequence[str]
+    every: timedelta
+    seed: int
+    strikes: int | None = None
 
 
-ChaosEvent = Killed | Back | Counted
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The suite that a chaos run strikes.
+
+    Attributes:
+        settings: Its configuration.
+        stage: What was put in place for faults; None for a suite that ran before.
+        kept: A file for what deleted streams held.
+    """
+
+    settings: Settings
+    stage: Stage | None
+    kept: Path
 
 
-async def play_chaos(  # noqa: PLR0913 (every parameter of a chaos run)
-    events: Sequence[Planned],
-    *,
-    bus: NatsSettings,
-    state: Path,
-    victims: Sequence[str],
-    every: timedelta,
-    seed: int,
-    report: Callable[[ChaosEvent], None],
-) -> None:
-    """Publish the events while processes of the suite are killed; all of them are ready again at the end.
+async def play_chaos(run: ChaosRun, scene: Scene, *, report: Callable[[ChaosEvent], None]) -> list[Planned]:
+    """Publish the events while faults strike the suite; all is mended at the end.
+
+    Returns:
+        Every event that was published.
 
     Raises:
-        PerdureError: A process was not ready again in time, or NATS was unavailable for too long.
+        PerdureError: A part was not ready again in time, or NATS was unavailable for too long.
     """
-    seconds = max(len(events) / _MAX_RATE, every.total_seconds() * (len(victims) + 1))
     async with AsyncExitStack() as stack:
+        bus = discover(scene.settings)[0]
         js = (await stack.enter_async_context(plain_client(bus, name="perdure/chaos"))).jetstream()
-        load, counter = Load(js, events, seconds=seconds), ProgressCounter(js, events)
-        killer = Killer(state, kill_order(victims, seed), seed=seed, report=report)
+        striker = _striker(run, scene, js, report)
+        load, counter = Load(js, run.events, seconds=_seconds(run, striker)), ProgressCounter(js, run.events)
+        if scene.stage is not None:
+            await stack.enter_async_context(background(_bot_for_ever(run, scene)))
         await stack.enter_async_context(background(counter.count_for_ever()))
-        await stack.enter_async_context(background(_report_for_ever(load, counter, len(events), report)))
+        await stack.enter_async_context(background(_report_for_ever(load, counter, report)))
         publishing = asyncio.create_task(load.publish())
         stack.callback(publishing.cancel)
-        await _kill_until_done(killer, counter, publishing, every=every, victims=victims, of=len(events))
+        await _strike_until_done(striker, counter, publishing, every=run.every)
         await publishing
-        report(Counted(len(load.published), counter.ended, len(events)))
+        report(counter.counted(load))
+        if scene.stage is None:
+            return list(run.events)
+        await _ended(counter)
+        return [*run.events, *await fill_places(js, load.publish_one, label=run.label)]
 
 
-async def _kill_until_done(  # noqa: PLR0913 (every input to when the kills end)
-    killer: Killer,
-    counter: ProgressCounter,
-    publishing: asyncio.Task[None],
-    *,
-    every: timedelta,
-    victims: Sequence[str],
-    of: int,
+def _striker(run: ChaosRun, scene: Scene, js: JetStreamContext, report: Callable[[ChaosEvent], None]) -> Striker:
+    faults = make_faults(
+        run.faults,
+        state=scene.settings.state,
+        victims=run.victims,
+        stage=scene.stage or Stage(),
+        js=js,
+        kept=scene.kept,
+    )
+    return Striker(faults, run.seed, strikes=run.strikes, report=report)
+
+
+def _seconds(run: ChaosRun, striker: Striker) -> float:
+    """Return how long to publish: long enough for all strikes."""
+    return max(len(run.events) / _MAX_RATE, striker.seconds(run.every.total_seconds()))
+
+
+async def _bot_for_ever(run: ChaosRun, scene: Scene) -> None:
+    settings = scene.settings
+    async with connect(discover(settings)[0], source="perdure/chaos-bot") as bus:
+        name, key = find_key(settings.keys_folder, None)
+        await ApprovingBot(bus, name, key, seed=run.seed).decide_for_ever()
+
+
+async def _strike_until_done(
+    striker: Striker, counter: ProgressCounter, publishing: asyncio.Task[None], *, every: timedelta
 ) -> None:
     published_at: float | None = None
     while True:
         await asyncio.sleep(every.total_seconds())
         if publishing.done():
             published_at = published_at or time.monotonic()
-            late = time.monotonic() - published_at > _LAST_KILL_WITHIN
-            if late or publishing.exception() or (counter.ended == of and set(killer.killed) == set(victims)):
+            late = time.monotonic() - published_at > _LAST_FAULT_WITHIN
+            if late or publishing.exception() or (counter.all_ended and striker.is_enough):
                 return
-        await killer.kill()
+        await striker.strike()
 
 
-async def _report_for_ever(load: Load, counter: ProgressCounter, of: int, report: Callable[[ChaosEvent], None]) -> None:
+async def _ended(counter: ProgressCounter) -> None:
+    """Wait until the load has ended; what has not ended in time is for the verifier to name."""
+    deadline = time.monotonic() + _ENDED_WITHIN
+    while not counter.all_ended and time.monotonic() < deadline:
+        await asyncio.sleep(_REPORT_EVERY)
+
+
+async def _report_for_ever(load: Load, counter: ProgressCounter, report: Callable[[ChaosEvent], None]) -> None:
     while True:
-        report(Counted(len(load.published), counter.ended, of))
+        report(counter.counted(load))
         await asyncio.sleep(_REPORT_EVERY)

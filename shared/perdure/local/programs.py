@@ -42,7 +42,7 @@ class SuitePrograms:
         leases: Keeps the ports from other suites.
         names: The processes of services.
         options: Ports that the command line requests, by name.
-        environment: Variables added to the services' environment.
+        environments: Variables added to the environment of each process, by its name.
         instance: The id of this start of the suite.
 
     Attributes:
@@ -60,11 +60,11 @@ class SuitePrograms:
         *,
         names: Sequence[str],
         options: Mapping[str, int],
-        environment: Mapping[str, str],
+        environments: Mapping[str, Mapping[str, str]],
         instance: str,
     ) -> None:
         self._settings, self._state, self._leases, self._names = settings, state, leases, names
-        self._environment, self._instance = environment, instance
+        self._environments, self._instance = environments, instance
         self.configuration = KeptConfiguration(state.folder)
         self._embedded = settings.execution_engine == "local"
         self._requested = _requested(settings, names, options)
@@ -156,7 +156,7 @@ class SuitePrograms:
             command=[sys.executable, "-m", f"perdure_{service}"],
             where=where,
             ready=http_ready(f"{where}/readyz", is_ours=self._is_ours),
-            environment={**variables, **self._environment},
+            environment={**variables, **self._environments.get(name, {})},
             folder=project_folder(),
         )
         return replace(program, first=self._provisioner.wait) if self._embedded else program

@@ -32,12 +32,13 @@ class Suite:
 
 
 @asynccontextmanager
-async def open_suite(
+async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
     settings: Settings,
     *,
     report: Callable[[ProgramEvent], None],
     requested_ports: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
     replicas: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Suite]:
     """Run a suite on the configured state folder for the duration of the block.
@@ -47,6 +48,7 @@ async def open_suite(
         report: Called with each start, death and stop of a program.
         requested_ports: Ports that the command line requests: ``nats``, ``temporal``, ``temporal_ui`` or a service.
         environment: Variables added to the services' environment.
+        environments: Variables added to that of single processes, by name.
         replicas: Number of processes by service, by default one; the second of ingest is ``ingest-2``.
 
     Raises:
@@ -64,7 +66,7 @@ async def open_suite(
             leases,
             names=names,
             options=requested_ports or {},
-            environment=environment or {},
+            environments={name: {**(environment or {}), **(environments or {}).get(name, {})} for name in names},
             instance=secrets.token_hex(_INSTANCE_BYTES),
         )
         started = programs.all()

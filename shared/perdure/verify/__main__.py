@@ -13,9 +13,10 @@ from perdure.errors import PerdureError, SetupError
 from perdure.runtime.exit import exit_process
 from perdure.runtime.stderr import print_error
 from perdure.values.duration import parse_duration
+from perdure.verify.deleted import DeletedStream, read_deleted
 from perdure.verify.expectation import read_expected
 from perdure.verify.judgement import Comparison
-from perdure.verify.options import AsJson, Ended, Events, RunsPerEvent, Within
+from perdure.verify.options import AsJson, Deleted, Ended, Events, RunsPerEvent, Within
 from perdure.verify.records import Expected
 from perdure.verify.report import show_json, show_report
 from perdure.verify.settling import wait_for_comparison
@@ -30,10 +31,11 @@ _app = typer.Typer(
 
 
 @_app.command(epilog="Exit codes: 0 all checks passed, 1 something is violated, 2 wrong usage.")
-def _verify(
+def _verify(  # noqa: PLR0913 (each is a flag)
     events: Events = None,
     runs_per_event: RunsPerEvent = 1,
     within: Within = "30s",
+    deleted: Deleted = None,
     *,
     ended: Ended = False,
     as_json: AsJson = False,
@@ -45,13 +47,19 @@ def _verify(
     without the services.
     """
     expected, limit = _expected(events), _duration(within)
-    comparison = asyncio.run(_comparison(expected, runs_per_event, limit, ended=ended))
+    gone = [] if deleted is None else read_deleted(deleted)
+    comparison = asyncio.run(_comparison(expected, runs_per_event, limit, gone, ended=ended))
     (show_json if as_json else show_report)(comparison)
     raise typer.Exit(1 if comparison.violations else 0)
 
 
 async def _comparison(
-    expected: list[Expected] | None, runs_per_event: int, within: timedelta, *, ended: bool
+    expected: list[Expected] | None,
+    runs_per_event: int,
+    within: timedelta,
+    deleted: list[DeletedStream],
+    *,
+    ended: bool,
 ) -> Comparison:
     seconds = within.total_seconds()
     deadline = time.monotonic() + seconds
@@ -65,6 +73,8 @@ async def _comparison(
             )
 
         async with open_sources(load_settings(), within=max(seconds, 1.0)) as sources:
+            for stream in deleted:
+                sources.streams.add_deleted(stream)
             return await wait_for_comparison(
                 sources, expected, runs_per_event=runs_per_event, ended=ended, deadline=deadline, on_comparison=update
             )

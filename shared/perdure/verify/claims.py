@@ -36,7 +36,7 @@ class Claims:
         by_place: Verdicts by the sequence of their event in EVENTS.
         runs: Workflow ids of commands by their sequence in COMMANDS.
         existing: Workflow ids of all runs.
-        dead: Workflow ids of commands that became dead letters.
+        dead: Workflow ids of commands that became dead letters, or went with a deleted stream before they were handled.
         settled: Streams and sequences of messages whose dead letters were resent or dropped.
     """
 
@@ -55,12 +55,18 @@ class Claims:
         runs = {it.sequence: it.workflow_id for it in seen.commands}
         gone = {(it.stream, it.stream_sequence) for it in seen.dead_letters} | set(seen.settled)
         dead = frozenset(runs[sequence] for stream, sequence in gone if stream == "COMMANDS" and sequence in runs)
-        return cls(by_place, runs, frozenset(run.workflow_id for run in seen.executions), dead, frozenset(seen.settled))
+        existing = frozenset(run.workflow_id for run in seen.executions)
+        return cls(by_place, runs, existing, dead | seen.unhandled, frozenset(seen.settled))
 
     @property
     def first_place(self) -> int | None:
         """The lowest sequence of an event that has a verdict; events before it are older than verdicts."""
         return min(self.by_place, default=None)
+
+    def claimed(self, place: int) -> Iterator[RouteClaim]:
+        """Yield every claim about the event of a place, also those that later ones replace."""
+        for judged in self.by_place.get(place, ()):
+            yield from judged.claims
 
     def violations(self, places: Sequence[int], found: Found, *, routes: int, ended: bool) -> Iterator[str]:
         """Yield what the verdicts on the events of one id claim, and is not so.

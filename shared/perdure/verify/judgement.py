@@ -8,6 +8,7 @@ from typing import Final
 from perdure.contracts import ENDINGS, ProgressKind
 from perdure.verify.grouping import group_by
 from perdure.verify.outcomes import events_without_verdict, wrong_outcomes
+from perdure.verify.receipts import wrong_receipts
 from perdure.verify.records import Execution, Expected, Fact, Observations, Recorded
 
 __all__ = ["CHECKS", "Comparison", "Violation", "judge"]
@@ -19,6 +20,9 @@ CHECKS: Final = {
     "ending": "every run that ended published one ending, the same as Temporal's",
     "progress": "the facts of every run are numbered without a gap, up to its ending",
     "audit": "every message in every stream is in the audit store, unchanged",
+    "decision": "every decision has one receipt",
+    "consumer": "once all runs have ended, no message waits in a durable consumer",
+    "process": "once all runs have ended, every process of the suite is ready and goes on",
 }
 """The checks, with what holds if they find no violation."""
 
@@ -56,11 +60,13 @@ class Comparison:
         checked: How many items each check covered.
         violations: The failed checks.
         open_runs: Workflow ids of the runs that have not ended.
+        lost: Workflow ids of runs that never began, since a stream was deleted that held their command.
     """
 
     checked: Mapping[str, int]
     violations: Sequence[Violation]
     open_runs: Sequence[str] = ()
+    lost: Sequence[str] = ()
 
 
 def judge(
@@ -90,14 +96,24 @@ def judge(
         *_published(expected, seen),
         *(Violation("outcome", *wrong) for wrong in wrong_outcomes(expected, seen, runs, runs_per_event, ended=ended)),
         *(Violation("verdict", *lacking) for lacking in events_without_verdict(expected, seen, silent)),
-        *(violation for run in runs for violation in _ending(run, facts.get(run.workflow_id, ()), ended=ended)),
+        *(
+            violation
+            for run in runs
+            for violation in _ending(run, facts.get(run.workflow_id, ()), ended=ended, seen=seen)
+        ),
+        *_wrong_endings(expected, runs, seen),
         *_unknown_runs(ids, seen),
         *(violation for id_ in workflow_ids for violation in _progress(id_, facts.get(id_, ()))),
         *_audit(seen),
+        *(Violation("decision", *wrong) for wrong in wrong_receipts(seen, ended=ended)),
+        *(_unfinished(seen) if ended else ()),
     ]
-    checked = (len(expected), len(expected), len(expected), len(runs), len(workflow_ids), len(seen.stream_entries))
+    events, entries = len(expected), len(seen.stream_entries)
+    counts = (events, events, events, len(runs), len(workflow_ids), entries)
+    checked = (*counts, len(seen.decisions), len(seen.outstanding), len(seen.processes))
     open_runs = sorted({run.workflow_id for run in runs if run.status not in _ENDING_OF})
-    return Comparison(dict(zip(CHECKS, checked, strict=True)), violations, open_runs)
+    lost = sorted(seen.unhandled - {run.workflow_id for run in seen.executions})
+    return Comparison(dict(zip(CHECKS, checked, strict=True)), violations, open_runs, lost)
 
 
 def _published(expected: Sequence[Expected], seen: Observations) -> Iterator[Violation]:
@@ -110,16 +126,34 @@ def _published(expected: Sequence[Expected], seen: Observations) -> Iterator[Vio
             yield Violation("published", event.id, f"it is on {', '.join(sorted(wrong))}, not on events.{event.type}")
 
 
-def _ending(run: Execution, facts: Sequence[Fact], *, ended: bool) -> Iterator[Violation]:
+def _ending(run: Execution, facts: Sequence[Fact], *, ended: bool, seen: Observations) -> Iterator[Violation]:
     published = [fact.kind for fact in facts if fact.run_id == run.run_id and fact.kind in ENDINGS]
     expected = _ENDING_OF.get(run.status)
     if expected is None and not published:
-        if ended:
+        if ended and run.workflow_id not in seen.unhandled:  # what it waits for may have gone with a deleted stream
             yield Violation("ending", run.workflow_id, f"run {run.run_id} has not ended: {run.status}")
     elif published != [expected]:
         endings = ", ".join(published) or "no ending"
         detail = f"run {run.run_id} is {run.status} in Temporal, but published {endings}"
         yield Violation("ending", run.workflow_id, detail)
+
+
+def _wrong_endings(expected: Sequence[Expected], runs: Sequence[Execution], seen: Observations) -> Iterator[Violation]:
+    runs_of = group_by(runs, lambda run: run.event_id)
+    for event in expected:
+        for run in runs_of.get(event.id, ()) if event.ending else ():
+            kind = _ENDING_OF.get(run.status)
+            if kind not in {None, event.ending} and run.workflow_id not in seen.unhandled:
+                yield Violation("ending", run.workflow_id, f"run {run.run_id} is {kind}; expected {event.ending}")
+
+
+def _unfinished(seen: Observations) -> Iterator[Violation]:
+    for consumer, count in seen.outstanding.items():
+        if count:
+            yield Violation("consumer", consumer, f"{count} messages are not acknowledged")
+    for process in seen.processes:
+        if process.problem:
+            yield Violation("process", process.name, process.problem)
 
 
 def _unknown_runs(ids: set[str], seen: Observations) -> Iterator[Violation]:
@@ -155,6 +189,8 @@ def _audit(seen: Observations) -> Iterator[Violation]:
         newest = next(same, rows[-1] if rows else None)
         position = f"{message.stream}.{message.sequence}"
         if newest is None:
+            if message in seen.unrecorded:
+                continue
             yield Violation("audit", position, f"no record of this message on {message.subject}")
         elif newest.subject != message.subject:
             yield Violation("audit", position, f"recorded on {newest.subject}, but published on {message.subject}")

@@ -28,6 +28,8 @@ def wrong_outcomes(
                 yield event.id, f"{problem}; {listed}"
         elif not _is_one_outcome(found, runs_per_event):
             yield event.id, listed
+        if event.at_once and any(it.is_limited for place in judged for it in claims.claimed(place)):
+            yield event.id, "its start was held, though its route had a free place: a place was not given back"
         if (event.outcome == "run" and dead) or (event.outcome == "dead_letter" and ran):
             yield event.id, f"{listed}; expected a {event.outcome.replace('_', ' ')}"
 

@@ -1,7 +1,7 @@
 """The records that the verifier compares: expected events, and what JetStream, Temporal and the audit store hold."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from perdure.values.progress_kind import ProgressKind
@@ -9,13 +9,16 @@ from perdure.values.progress_kind import ProgressKind
 __all__ = [
     "Command",
     "DeadLetterRecord",
+    "DecisionRecord",
     "Execution",
     "Expected",
     "Fact",
     "Judged",
     "Observations",
     "Outcome",
+    "ProcessState",
     "Published",
+    "ReceiptRecord",
     "Recorded",
     "RouteClaim",
     "StreamEntry",
@@ -30,11 +33,15 @@ class Expected:
 
     Attributes:
         outcome: What the event must become; None allows both.
+        ending: How its run must end; None allows every ending.
+        at_once: Whether its start must never be held, since its route has a free place for it.
     """
 
     id: str
     type: str
     outcome: Outcome | None = None
+    ending: ProgressKind | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class RouteClaim:
-    """What a verdict claims of one route."""
+    """What a verdict claims of one route; ``is_limited`` if it is held by a limit that was reached."""
 
     route: str
     verdict: str
     workflow_id: str | None = None
     backfill: str | None = None
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,29 @@ class DeadLetterRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision in DECISIONS, with the message id that its receipt names."""
+
+    sequence: int
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRecord:
+    """A receipt in RECEIPTS.
+
+    Attributes:
+        place: ``DECISIONS.<sequence>``, if it is about that message alone.
+        is_final: Whether no other receipt of the decision follows.
+    """
+
+    decision_id: str
+    place: str | None
+    code: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A fact in PROGRESS.
 
@@ -157,10 +188,27 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A process of the suite.
+
+    Attributes:
+        problem: Why it cannot work or does not last; empty if neither.
+    """
+
+    name: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
     """Everything that was read from the sources at one time.
 
-    ``settled`` has the stream and sequence of each message whose dead letter was resent or dropped.
+    Attributes:
+        settled: The stream and sequence of each message whose dead letter was resent or dropped.
+        outstanding: How many messages each durable consumer has not acknowledged, by ``<stream>/<consumer>``.
+        processes: The processes of a local suite.
+        unhandled: Workflow ids of commands that went with a deleted stream, perhaps before they were handled.
+        unrecorded: Messages that went with a deleted stream, perhaps before they were recorded.
     """
 
     stream_entries: Sequence[StreamEntry] = ()
@@ -172,6 +220,12 @@ class Observations:
     recorded: Sequence[Recorded] = ()
     judged: Sequence[Judged] = ()
     settled: Sequence[tuple[str, int]] = ()
+    decisions: Sequence[DecisionRecord] = ()
+    receipts: Sequence[ReceiptRecord] = ()
+    outstanding: Mapping[str, int] = field(default_factory=dict)
+    processes: Sequence[ProcessState] = ()
+    unhandled: frozenset[str] = frozenset()
+    unrecorded: frozenset[StreamEntry] = frozenset()
 
     def all_events(self) -> list[Expected]:
         """Return the events in EVENTS, each id once, in order."""

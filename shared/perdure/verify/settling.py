@@ -40,7 +40,6 @@ async def wait_for_comparison(  # noqa: PLR0913 (what to check, and how long)
     while True:
         last = time.monotonic() >= deadline
         try:
-            settled = await sources.all_acknowledged()
             seen = await sources.observe()
             events = seen.all_events() if expected is None else expected
             comparison = judge(events, seen, runs_per_event=runs_per_event, ended=ended, silent=sources.silent)
@@ -48,7 +47,7 @@ async def wait_for_comparison(  # noqa: PLR0913 (what to check, and how long)
             if last:
                 raise
         else:
-            if last or (settled and not comparison.violations):
+            if last or not (any(seen.outstanding.values()) or comparison.violations):
                 return comparison
             on_comparison(comparison)
         await asyncio.sleep(min(_POLL_INTERVAL, max(0.0, deadline - time.monotonic())))

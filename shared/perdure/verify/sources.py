@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from nats.errors import Error as NatsError
@@ -17,6 +18,7 @@ from perdure.connections.nats import plain_client
 from perdure.connections.temporal import open_client
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
+from perdure.verify.processes import process_states
 from perdure.verify.records import Observations
 from perdure.verify.runs import list_executions
 from perdure.verify.store import open_store, read_records
@@ -32,6 +34,7 @@ class Sources:
     """The open sources.
 
     Attributes:
+        state: The state folder of the local suite, if one runs.
         silent: The `on` of each route that publishes no verdicts.
     """
 
@@ -39,6 +42,7 @@ class Sources:
     temporal: Temporal
     task_queues: frozenset[str]
     store: AsyncEngine
+    state: Path
     silent: Sequence[str] = ()
 
     async def observe(self) -> Observations:
@@ -51,6 +55,7 @@ class Sources:
         """
         streams = self.streams
         try:
+            outstanding = await streams.outstanding()
             await streams.read()
             runs = await list_executions(self.temporal, self.task_queues)
             rows = await read_records(self.store)
@@ -66,18 +71,13 @@ class Sources:
             rows,
             streams.judged,
             streams.settled,
+            streams.decisions,
+            streams.receipts,
+            outstanding,
+            await process_states(self.state),
+            frozenset(streams.unhandled),
+            frozenset(streams.unrecorded),
         )
-
-    async def all_acknowledged(self) -> bool:
-        """Return whether the durable consumers have acknowledged every message.
-
-        Raises:
-            Unavailable: NATS does not answer.
-        """
-        try:
-            return await self.streams.count_outstanding() == 0
-        except (NatsError, OSError) as error:
-            raise Unavailable(f"NATS did not return its consumers: {error!r}") from error
 
 
 @asynccontextmanager
@@ -101,7 +101,7 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
         temporal = await _temporal(engine, within)
         silent = [route.on for route in settings.routes if not route.verdicts]
         store = await stack.enter_async_context(open_store(settings))
-        yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store, silent)
+        yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store, settings.state, silent)
 
 
 def _task_queues(settings: Settings) -> frozenset[str]:

@@ -1,19 +1,31 @@
 """Reads JetStream with plain nats-py; each read continues after the one before."""
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
-from perdure.contracts import DeadLetter, DeadLetterSettled, EventVerdict, Progress
+from perdure.contracts import DeadLetter, DeadLetterSettled, Decision, EventVerdict, Progress, Receipt
+from perdure.verify.deleted import DeletedStream
 from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
-from perdure.verify.records import Command, DeadLetterRecord, Fact, Judged, Published, RouteClaim, StreamEntry
+from perdure.verify.records import (
+    Command,
+    DeadLetterRecord,
+    DecisionRecord,
+    Fact,
+    Judged,
+    Published,
+    ReceiptRecord,
+    RouteClaim,
+    StreamEntry,
+)
+from perdure.verify.stream_message import StreamMessage
 
-__all__ = ["AUDITED", "StreamMessage", "Streams"]
+__all__ = ["AUDITED", "Streams"]
 
 AUDITED: Final = (
     "EVENTS",
@@ -38,27 +50,6 @@ _FETCH_TIMEOUT: Final = 5.0  # seconds
 _INACTIVE_THRESHOLD: Final = 30.0  # seconds after which the server deletes an unused consumer
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMessage:
-    """A message that was read from a stream.
-
-    Attributes:
-        stored_at: When NATS stored it, in nanoseconds since 1970 (UTC).
-    """
-
-    stream: str
-    sequence: int
-    stored_at: int
-    subject: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the body, in hex."""
-        return sha256(self.body).hexdigest()
-
-
 class Streams:
     """Collects records of the messages in the audited streams.
 
@@ -70,11 +61,17 @@ class Streams:
         facts: The facts in PROGRESS.
         judged: The verdicts in VERDICTS.
         settled: Streams and sequences of messages whose dead letters were resent or dropped.
+        decisions: The decisions in DECISIONS.
+        receipts: The receipts in RECEIPTS.
+        unhandled: Workflow ids of commands that went with a deleted stream, perhaps before they were handled.
+        unrecorded: Messages that went with a deleted stream, perhaps before they were recorded.
     """
 
     def __init__(self, js: JetStreamContext) -> None:
         self._js = js
         self._last_read = dict.fromkeys(AUDITED, 0)
+        self._created: dict[str, datetime | None] = {}
+        self._earlier = Counter[str]()  # messages of earlier streams of the same name
         self.entries: list[StreamEntry] = []
         self.published: list[Published] = []
         self.commands: list[Command] = []
@@ -82,6 +79,19 @@ class Streams:
         self.facts: list[Fact] = []
         self.judged: list[Judged] = []
         self.settled: list[tuple[str, int]] = []
+        self.decisions: list[DecisionRecord] = []
+        self.receipts: list[ReceiptRecord] = []
+        self.unhandled: set[str] = set()
+        self.unrecorded: set[StreamEntry] = set()
+
+    def add_deleted(self, deleted: DeletedStream) -> None:
+        """Record what a deleted stream held; its successor counts from 1 again."""
+        for message in deleted.messages:
+            self.add(message)
+        self._earlier[deleted.stream] += deleted.last
+        self.unrecorded |= {_entry(it) for it in deleted.missed("audit")}
+        if deleted.stream == "COMMANDS":
+            self.unhandled |= {command_run(it.body) for it in deleted.missed("orchestrator")}
 
     async def read(self, *streams: str) -> None:
         """Read the new messages of these streams, or of all.
@@ -90,23 +100,26 @@ class Streams:
             nats.errors.Error: NATS does not answer; records collected so far are kept.
         """
         for stream in streams or AUDITED:
-            async for message in self._new_messages(stream):
+            async for message in self.new_messages(stream):
                 self.add(message)
                 self._last_read[stream] = message.sequence
 
-    async def count_outstanding(self) -> int:
-        """Count the messages that durable consumers have not received or not acknowledged.
+    async def outstanding(self) -> dict[str, int]:
+        """Return how many messages each durable consumer has not received or not acknowledged.
 
         Raises:
             nats.errors.Error: NATS does not answer.
         """
         consumers = [info for stream in AUDITED for info in await self._js.consumers_info(stream)]
-        durable = [info for info in consumers if info.config.durable_name]
-        return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in durable)
+        return {
+            f"{info.stream_name}/{info.name}": (info.num_pending or 0) + (info.num_ack_pending or 0)
+            for info in consumers
+            if info.config.durable_name
+        }
 
     def add(self, message: StreamMessage) -> None:
         """Record a message."""
-        self.entries.append(StreamEntry(message.stream, message.sequence, message.subject, message.digest))
+        self.entries.append(_entry(message))
         match message.stream:
             case "EVENTS":
                 identity = event_id(
@@ -127,15 +140,18 @@ class Streams:
                 self._add_verdict(message)
             case "ADMIN":
                 self._add_settled(message)
+            case "DECISIONS":
+                self._add_decision(message)
+            case "RECEIPTS":
+                self._add_receipt(message)
 
     def _add_fact(self, message: StreamMessage) -> None:
         try:
             fact = Progress.model_validate_json(message.body)
         except ValidationError:
             return  # any client may publish here: an invalid message is no fact, and the gap is a violation
-        self.facts.append(
-            Fact(message.sequence, fact.workflow_id, fact.run_id, fact.sequence, fact.kind, fact.event_id)
-        )
+        place = self._earlier["PROGRESS"] + message.sequence
+        self.facts.append(Fact(place, fact.workflow_id, fact.run_id, fact.sequence, fact.kind, fact.event_id))
 
     def _add_dead_letter(self, message: StreamMessage) -> None:
         try:
@@ -158,7 +174,10 @@ class Streams:
             verdict = EventVerdict.model_validate_json(message.body)
         except ValidationError:
             return  # likewise: an invalid message is no verdict, and its event has none
-        claims = tuple(RouteClaim(it.route, it.verdict, it.workflow_id, it.backfill) for it in verdict.routes)
+        claims = tuple(
+            RouteClaim(it.route, it.verdict, it.workflow_id, it.backfill, is_limited=it.limit is not None)
+            for it in verdict.routes
+        )
         self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
 
     def _add_settled(self, message: StreamMessage) -> None:
@@ -168,8 +187,25 @@ class Streams:
             return  # ADMIN holds other acts, too
         self.settled.append((act.stream, act.stream_sequence))
 
-    async def _new_messages(self, stream: str) -> AsyncIterator[StreamMessage]:
+    def _add_decision(self, message: StreamMessage) -> None:
+        try:
+            decision = Decision.model_validate_json(message.body)
+        except ValidationError:
+            return  # likewise: its receipt names the place only
+        self.decisions.append(DecisionRecord(message.sequence, decision.message_id))
+
+    def _add_receipt(self, message: StreamMessage) -> None:
+        try:
+            receipt = Receipt.model_validate_json(message.body)
+        except ValidationError:
+            return  # likewise: an invalid message is no receipt, and its decision has none
+        self.receipts.append(ReceiptRecord(receipt.decision_id, receipt.place, receipt.code, receipt.is_final))
+
+    async def new_messages(self, stream: str) -> AsyncIterator[StreamMessage]:
+        """Yield the messages that were not read before; of a stream that was made anew, all."""
         info = await self._js.stream_info(stream)
+        if info.created != self._created.setdefault(stream, info.created):
+            self._created[stream], self._last_read[stream] = info.created, 0
         if info.state.last_seq <= self._last_read[stream]:
             return
         config = ConsumerConfig(
@@ -189,6 +225,10 @@ class Streams:
                 yield StreamMessage(stream, sequence, stored_at, message.subject, message.headers or {}, message.data)
         await subscription.unsubscribe()
         await self._js.delete_consumer(stream, consumer.name)
+
+
+def _entry(message: StreamMessage) -> StreamEntry:
+    return StreamEntry(message.stream, message.sequence, message.subject, message.digest)
 
 
 def _stored_at(reply: str) -> int:

@@ -6,7 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from perdure.cli.admin.chaos import read_victims
+from perdure.chaos.strike import DURATIONS
+from perdure.cli.admin.chaos_options import read_faults, read_victims
 from perdure.cli.app import app
 from perdure.cli.replicas import read_replicas
 
@@ -15,6 +16,17 @@ def test_victims_and_replicas_are_read() -> None:
     assert read_victims("ingest, nats,ingest") == ["ingest", "nats"]
     assert read_replicas("ingest=3, orchestrator=2") == {"ingest": 3, "orchestrator": 2}
     assert read_replicas("") == {}
+
+
+def test_faults_are_read() -> None:
+    assert read_faults("stall, kill,stall") == ["stall", "kill"]
+    assert read_faults("all") == list(DURATIONS)
+
+
+@pytest.mark.parametrize("faults", ["", " , ", "flood", "kill,flood", "all,kill"])
+def test_unknown_faults_are_refused(faults: str) -> None:
+    with pytest.raises(typer.BadParameter, match="kill, stall"):
+        read_faults(faults)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +55,7 @@ def test_unknown_victims_are_refused(victims: str) -> None:
     ("arguments", "message"),
     [
         (["admin", "chaos", "--kill", "postgres"], "postgres"),
+        (["admin", "chaos", "--faults", "flood"], "flood"),
         (["admin", "chaos", "--every", "soon"], "no duration"),
         (["admin", "chaos", "--within", "1y"], "no duration"),
         (["admin", "chaos", "--events", "0"], "greater than or equal to 1"),

@@ -12,9 +12,12 @@ from perdure.verify.records import (
     Execution,
     Expected,
     Fact,
+    Judged,
     Observations,
+    ProcessState,
     Published,
     Recorded,
+    RouteClaim,
     StreamEntry,
 )
 
@@ -53,7 +56,17 @@ def test_valid_records_have_no_violations_and_each_check_counts_its_items() -> N
     verdict = judge([GOOD, BAD], VALID)
 
     assert verdict.violations == []
-    assert verdict.checked == {"published": 2, "outcome": 2, "verdict": 2, "ending": 1, "progress": 1, "audit": 2}
+    assert verdict.checked == {
+        "published": 2,
+        "outcome": 2,
+        "verdict": 2,
+        "ending": 1,
+        "progress": 1,
+        "audit": 2,
+        "decision": 0,
+        "consumer": 0,
+        "process": 0,
+    }
     assert verdict.checked.keys() == CHECKS.keys()
 
 
@@ -259,3 +272,41 @@ def test_all_events_lists_each_event_once() -> None:
     again = Published(3, "events.probe", "good", "aa")
 
     assert replace(VALID, published=[*VALID.published, again]).all_events() == [GOOD, BAD]
+
+
+def test_a_run_that_ends_otherwise_than_expected_is_found() -> None:
+    assert violations(VALID, replace(GOOD, ending="completed"), BAD) == []
+    assert only(VALID, replace(GOOD, ending="failed"), BAD) == (
+        "ending",
+        "Probe-good",
+        "run r1 is completed; expected failed",
+    )
+
+
+def test_a_start_that_was_held_though_its_route_had_a_free_place_is_found() -> None:
+    def judged(*, is_limited: bool) -> Observations:
+        held = Judged(1, (RouteClaim("P", "held", None, is_limited),))
+        released = Judged(1, (RouteClaim("P", "released", "Probe-good"),))
+        refused = Judged(2, refused="bad_data")
+        commands = [Command(1, "good", "P", "Probe-good")]
+        return replace(VALID, commands=commands, judged=[held, released, refused])
+
+    at_once = replace(GOOD, at_once=True)
+
+    assert violations(judged(is_limited=True), GOOD, BAD) == []
+    assert violations(judged(is_limited=False), at_once, BAD) == []
+    assert only(judged(is_limited=True), at_once, BAD)[:2] == ("outcome", "good")
+
+
+def test_a_message_that_waits_and_a_process_that_does_not_last_are_found_once_all_has_ended() -> None:
+    seen = replace(
+        VALID,
+        outstanding={"EVENTS/ingest": 2, "DLQ/ingest": 0},
+        processes=[ProcessState("nats"), ProcessState("ingest", "process 7 has run for 1 s only")],
+    )
+
+    assert violations(seen) == []
+    assert [(it.check, it.id) for it in judge([GOOD, BAD], seen, ended=True).violations] == [
+        ("consumer", "EVENTS/ingest"),
+        ("process", "ingest"),
+    ]

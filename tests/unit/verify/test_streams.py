@@ -14,7 +14,8 @@ from perdure.contracts import DeadLetter, Event, Progress
 from perdure.values.run_id import place_of
 from perdure.verify.identity import event_id
 from perdure.verify.records import Command, DeadLetterRecord, Fact, Published, StreamEntry
-from perdure.verify.streams import AUDITED, StreamMessage, Streams
+from perdure.verify.stream_message import StreamMessage
+from perdure.verify.streams import AUDITED, Streams
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STORED = 1767225600 * 10**9 + 999  # the same time: ids have whole microseconds

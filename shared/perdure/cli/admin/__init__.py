@@ -12,7 +12,7 @@ _COMMANDS: Final = {
     "nats": Entry(f"{__name__}.nats", "Keys and permissions for a NATS server of your own."),
     "contracts": Entry(f"{__name__}.contracts", "Write or check the JSON Schemas and the AsyncAPI document."),
     "check": OnSuite(f"{__name__}.check", "Check that each event became what its verdict says."),
-    "chaos": Entry(f"{__name__}.chaos", "Publish events, kill parts at random, and verify every outcome."),
+    "chaos": Entry(f"{__name__}.chaos", "Publish events, strike parts with faults, and verify every outcome."),
 }
 
 

@@ -1,12 +1,11 @@
-"""``perdure admin chaos``: load while parts are killed at random, and a verdict from outside."""
+"""``perdure admin chaos``: load while faults strike at random, and a verdict from outside."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from perdure.chaos.plan import VICTIMS
+from perdure.chaos.strike import DURATIONS
+from perdure.cli.admin.chaos_options import check_options, read_duration, read_faults, read_victims
 from perdure.cli.client import Json, run_command
 from perdure.cli.exit_codes import INTERRUPTED
 from perdure.cli.output import console
@@ -24,22 +25,24 @@ from perdure.cli.signals import cancel_on_signal
 from perdure.runtime.stderr import print_error
 
 if TYPE_CHECKING:
-    from perdure.chaos.plan import Planned
+    from perdure.chaos.play import ChaosRun
+    from perdure.chaos.stage import Stage
     from perdure.config.settings import Settings
 
-__all__ = ["read_victims", "register"]
+__all__ = ["register"]
 
 _USUAL_VICTIMS: Final = "ingest,orchestrator,nats,temporal"
 
 
 @dataclass(frozen=True, slots=True)
 class _ChaosOptions:
-    """The options of one chaos run."""
+    """The options of one chaos run.
 
-    events: Sequence[Planned]
-    victims: Sequence[str]
-    every: timedelta
-    seed: int
+    Attributes:
+        within: The longest wait for all runs to end after the last fault.
+    """
+
+    run: ChaosRun
     within: timedelta
     as_json: bool
 
@@ -49,101 +52,69 @@ def register(app: typer.Typer) -> None:
 
     @app.command(
         epilog="Exit codes: 0 every check holds, 1 a check fails, with the ids, 2 wrong usage. "
-        "Example: perdure admin chaos --events 500 --kill ingest,nats --every 3s --seed 7"
+        "Examples: perdure admin chaos --events 500 --kill ingest,nats --every 3s --seed 7; "
+        "perdure admin chaos --faults stall,partition,clock --seed 3; "
+        "perdure admin chaos --faults all --strikes 20 --json"
     )
     def chaos(  # noqa: PLR0913, PLR0917 (each is a flag)
         events: Annotated[int, typer.Option(min=1, max=100_000, help="Number of events.")] = 200,
+        faults: Annotated[
+            str, typer.Option(help=f"Kinds of faults, separated by commas: {', '.join(DURATIONS)}, or all.")
+        ] = "kill",
         kill: Annotated[
             str, typer.Option(help=f"Parts to kill, separated by commas: {', '.join(VICTIMS)}.")
         ] = _USUAL_VICTIMS,
-        every: Annotated[str, typer.Option(help="Time between two kills, as 3s or 500ms.")] = "3s",
+        strikes: Annotated[
+            int | None,
+            typer.Option(min=1, help="Number of faults; default: one a target.", show_default=False),
+        ] = None,
+        every: Annotated[str, typer.Option(help="Time between two faults, as 3s or 500ms.")] = "3s",
         seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 1,
         type_: Annotated[str | None, typer.Option("--type", help="On a running suite: the events' type.")] = None,
         data: Annotated[str | None, typer.Option(help="On a running suite: the events' data, JSON.")] = None,
-        within: Annotated[str, typer.Option(help="Longest wait for all runs to end after the last kill.")] = "120s",
+        within: Annotated[str, typer.Option(help="Longest wait for all runs to end after the last fault.")] = "120s",
         replicas: Replicas = "",
         *,
         keep: Annotated[bool, typer.Option("--keep", help="Keep the folder of the suite.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Publish events, kill parts at random, and verify every outcome.
+        """Publish events, strike parts with faults, and verify every outcome.
 
         Uses the suite that runs on this state folder, or else starts one and removes it afterwards.
+
+        Faults: kill (SIGKILL), stall (SIGSTOP for seconds), partition and delay (between services and servers), disk
+        (full under NATS, audit or Temporal), consumer and stream (deleted), clock (a service's is up to an hour wrong).
         """
-        from perdure.chaos.plan import plan_given, plan_probes
+        from perdure.chaos.own_mounts import enter_own_mounts
+        from perdure.chaos.plan import plan_given, plan_mixture
+        from perdure.chaos.play import ChaosRun
         from perdure.cli.admin.check import needs_parts
         from perdure.config.loader import load_settings
         from perdure.local.state import read_endpoints
 
         needs_parts()
-        processes, victims = read_replicas(replicas), read_victims(kill)
-        apart, bound = _duration(every, "--every"), _duration(within, "--within")
+        processes, victims, kinds = read_replicas(replicas), read_victims(kill), read_faults(faults)
+        apart, bound = read_duration(every, "--every"), read_duration(within, "--within")
         settings = load_settings()
         runs = read_endpoints(settings.state) is not None
-        _check(settings, victims, runs=runs, given=(type_, data), replicas=replicas)
+        check_options(settings, victims, kinds, runs=runs, given=(type_, data), replicas=replicas)
+        if "disk" in kinds:
+            enter_own_mounts()
         label = f"chaos-{datetime.now(UTC):%Y%m%dT%H%M%S}-{seed}"
         planned = (
             plan_given(events, seed, label=label, type_=type_ or "", body=(data or "").encode())
             if runs
-            else plan_probes(events, seed, label=label)
+            else plan_mixture(events, seed, label=label)
         )
-        order = _ChaosOptions(planned, victims, apart, seed, bound, as_json)
+        order = _ChaosOptions(ChaosRun(label, planned, kinds, victims, apart, seed, strikes), bound, as_json)
         work = _on_running(order, settings) if runs else _on_own(order, processes, keep=keep)
         code = run_command(cancel_on_signal(work))
         raise typer.Exit(INTERRUPTED if code is None else code)
 
 
-def read_victims(text: str) -> list[str]:
-    """Read ``--kill``.
-
-    Raises:
-        typer.BadParameter: There is no such part, or none is named.
-    """
-    victims = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if unknown := [name for name in victims if name not in VICTIMS]:
-        raise typer.BadParameter(f"there is no {unknown[0]!r} to kill; there are: {', '.join(VICTIMS)}")
-    if not victims:
-        raise typer.BadParameter(f"name at least one of: {', '.join(VICTIMS)}")
-    return victims
-
-
-def _duration(text: str, option: str) -> timedelta:
-    from perdure.values.duration import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-
-
-def _check(
-    settings: Settings, victims: Sequence[str], *, runs: bool, given: tuple[str | None, str | None], replicas: str
-) -> None:
-    from perdure.local.services import service_of
-    from perdure.local.state import read_endpoints
-
-    type_, data = given
-    if not runs:
-        if type_ is not None or data is not None:
-            raise typer.BadParameter(f"--type and --data are for a running suite, and none runs on {settings.state}")
-        return
-    if type_ is None or data is None:
-        raise typer.BadParameter(f"a suite runs on {settings.state}: name an event with --type and --data")
-    try:
-        json.loads(data)
-    except ValueError as error:
-        raise typer.BadParameter(f"it is not JSON: {error}", param_hint="--data") from error
-    if replicas:
-        raise typer.BadParameter("the suite runs already: `perdure up --replicas` sets the number of its processes")
-    endpoints = read_endpoints(settings.state)
-    parts = {service_of(name) for name in endpoints.pids} if endpoints else set()
-    if missing := [name for name in victims if name not in parts]:
-        raise typer.BadParameter(f"{missing[0]} is not a process of the running suite, so it cannot be killed")
-
-
 async def _on_running(order: _ChaosOptions, settings: Settings) -> int:
     with tempfile.TemporaryDirectory(prefix="perdure-chaos-") as folder:
-        return await _play(order, settings, Path(folder))
+        return await _play(order, settings, Path(folder), None)
 
 
 async def _on_own(order: _ChaosOptions, replicas: dict[str, int], *, keep: bool) -> int:
@@ -152,9 +123,10 @@ async def _on_own(order: _ChaosOptions, replicas: dict[str, int], *, keep: bool)
 
     async with _folder(keep=keep) as (folder, keeps):
         display = ChaosDisplay(as_json=order.as_json)
-        async with own_suite(folder, replicas=replicas, report=display.suite) as settings:
+        suite = own_suite(folder, replicas=replicas, faults=frozenset(order.run.faults), report=display.suite)
+        async with suite as (settings, stage):
             display.started = True
-            code = await _play(order, settings, folder)
+            code = await _play(order, settings, folder, stage)
             keeps(code != 0)
     return code
 
@@ -176,32 +148,25 @@ async def _folder(*, keep: bool) -> AsyncIterator[tuple[Path, Callable[[bool], N
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _play(order: _ChaosOptions, settings: Settings, folder: Path) -> int:
-    from perdure.chaos.play import play_chaos
+async def _play(order: _ChaosOptions, settings: Settings, folder: Path, stage: Stage | None) -> int:
+    from perdure.chaos.play import Scene, play_chaos
     from perdure.cli.admin.chaos_display import ChaosDisplay
-    from perdure.local.discovery import discover
     from perdure.verify.expectation import write_expected
 
-    expected = folder / "events.jsonl"
-    write_expected(expected, [event.expected for event in order.events])
+    expected, kept = folder / "events.jsonl", folder / "deleted.jsonl"
+    kept.touch()
     with console.status("") as status:
-        await play_chaos(
-            order.events,
-            bus=discover(settings)[0],
-            state=settings.state,
-            victims=order.victims,
-            every=order.every,
-            seed=order.seed,
-            report=ChaosDisplay(as_json=order.as_json, status=status).chaos,
-        )
-    return await _verified(expected, order)
+        display = ChaosDisplay(as_json=order.as_json, status=status)
+        published = await play_chaos(order.run, Scene(settings, stage, kept), report=display.chaos)
+    write_expected(expected, [event.expected for event in published])
+    return await _verified(expected, kept, order)
 
 
-async def _verified(expected: Path, order: _ChaosOptions) -> int:
+async def _verified(expected: Path, kept: Path, order: _ChaosOptions) -> int:
     from perdure.cli.admin.check import VERIFIER
 
-    arguments = ["--events", str(expected), "--ended", "--within", f"{order.within.total_seconds()}s"]
-    arguments += ["--json"] if order.as_json else []
+    arguments = ["--events", str(expected), "--deleted", str(kept), "--ended"]
+    arguments += ["--within", f"{order.within.total_seconds()}s", *(["--json"] if order.as_json else [])]
     verifier = await asyncio.create_subprocess_exec(*VERIFIER, *arguments)
     try:
         return await verifier.wait()

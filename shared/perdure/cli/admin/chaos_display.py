@@ -6,15 +6,16 @@ from typing import Final
 
 from rich.status import Status
 
-from perdure.chaos.kills import Back, Killed
-from perdure.chaos.play import ChaosEvent, Counted
+from perdure.chaos.play import ChaosEvent
+from perdure.chaos.progress_counter import Counted
+from perdure.chaos.strike import Healed, Struck
 from perdure.cli.output import console
 from perdure.cli.up_display import show
 from perdure.local.program_event import Died, ProgramEvent
 
 __all__ = ["ChaosDisplay"]
 
-_WIDTH: Final = 15
+_WIDTH: Final = 22
 
 
 class ChaosDisplay:
@@ -23,7 +24,7 @@ class ChaosDisplay:
     def __init__(self, *, as_json: bool, status: Status | None = None) -> None:
         self._as_json = as_json
         self._status = status
-        self._counted = Counted(0, 0, 0)
+        self._counted = Counted(0, 0, 0, 0)
         self.started = False
 
     def suite(self, happening: ProgramEvent) -> None:
@@ -36,7 +37,7 @@ class ChaosDisplay:
             show(happening)
 
     def chaos(self, happening: ChaosEvent) -> None:
-        """Print kills, recoveries and the progress of the events."""
+        """Print faults, recoveries and the progress of the events."""
         if isinstance(happening, Counted):
             self._counted = happening
             if self._status is not None:
@@ -46,15 +47,18 @@ class ChaosDisplay:
         else:
             console.print(self._line(happening), soft_wrap=True)
 
-    def _line(self, happening: Killed | Back) -> str:
+    def _line(self, happening: Struck | Healed) -> str:
+        what = f"{happening.fault:<9} {happening.target:<{_WIDTH}}"
         match happening:
-            case Killed(name=name, pid=pid, seconds=seconds):
-                return f"[red]✗[/] {seconds:6.1f} s  kill -9 {name:<{_WIDTH}} {pid:<8} [dim]{self._progress()}[/]"
-            case Back(name=name, pid=pid, seconds=seconds):
-                return f"[green]✓[/] {'':10}back    {name:<{_WIDTH}} {pid:<8} [dim]after {seconds:.1f} s[/]"
+            case Struck(detail=detail, seconds=seconds):
+                return f"[red]✗[/] {seconds:6.1f} s  {what} {detail} [dim]{self._progress()}[/]"
+            case Healed(seconds=seconds):
+                return f"[green]✓[/] {'':8}  {what} [dim]over after {seconds:.1f} s[/]"
 
     def _progress(self) -> str:
-        return f"{self._counted.published} published, {self._counted.ended} ended, of {self._counted.of}"
+        counted = self._counted
+        published = f"{counted.published} of {counted.events} published"
+        return f"{published}, {counted.ended} of {counted.outcomes} ended"
 
     @staticmethod
     def _print(happening: ChaosEvent | ProgramEvent, **more: int) -> None:
