@@ -85,7 +85,7 @@ async def open_front_door(folder: Path, *, delay: float = 0.0, ingests: int = 1)
         client = await nats.connect(server)
         nats_process, *processes = [psutil.Process(supervisor.pid(name)) for name in ("nats", *names)]
         try:
-            yield FrontDoor(server, client, client.jetstream(), nats_process, tuple(processes))
+            yield FrontDoor(server, client, client.jetstream(timeout=_STUCK_AFTER), nats_process, tuple(processes))
         finally:
             await client.close()
 
@@ -112,7 +112,10 @@ async def publish_events(js: JetStreamContext, subject: str, events: int) -> Non
     for first in range(0, events, _UNACKNOWLEDGED):
         numbers = range(first, min(first + _UNACKNOWLEDGED, events))
         await asyncio.gather(
-            *(js.publish(subject, _body(it), headers={"Nats-Msg-Id": f"{burst}.{it}"}) for it in numbers)
+            *(
+                js.publish(subject, _body(it), headers={"Nats-Msg-Id": f"{burst}.{it}"}, timeout=_STUCK_AFTER)
+                for it in numbers
+            )
         )
 
 

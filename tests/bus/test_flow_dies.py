@@ -10,7 +10,9 @@ import pytest
 from perdure.bus import MemoryBus, MemoryKeyValue
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
-from perdure_ingest.flow_control import RouteQueues
+from perdure.errors import Unavailable
+from perdure.runtime.background import background
+from perdure_ingest.flow_control import RouteQueues, releaser
 from tests.support.fuse import Fuse, Fused, Killed
 from tests.support.ingest import Ingest, create_queues, running_ingest
 
@@ -78,6 +80,36 @@ async def test_a_start_that_a_dead_process_was_releasing_is_released_in_the_end(
             await living.expect("e1", "e2")
         if fuse.left > 0:
             break
+
+
+class Outage(Fuse):
+    """NATS does not answer one call, before or after it has done what was asked."""
+
+    def spark(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Unavailable("NATS is away")
+
+
+async def test_whichever_call_nats_does_not_answer_each_start_is_released_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(releaser, "_AGAIN_AFTER", 0.01)
+    for number in itertools.count(1):
+        bus, entries, starts, fuse = MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), Outage(10**9)
+        settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", "flow": {"max_open": 1}}),))
+        process = create_queues(settings, Fused(bus, fuse), entries=Fused(entries, fuse), ledger=Fused(starts, fuse))
+        here = Ingest(bus, entries, starts, settings, [process], settle_seconds=0.02)
+        async with background(*process.duties()):
+            await here.publish({})
+            await here.expect("e1")
+            await here.publish({})
+            fuse.left = number
+            await here.end("e1")
+            await here.expect("e1", "e2")
+        if fuse.left > 0:
+            break
+    assert number > 10
 
 
 async def run_duties(process: RouteQueues) -> None:

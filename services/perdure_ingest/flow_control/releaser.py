@@ -146,9 +146,19 @@ class Releaser:
     async def _carry_out(self, selection: Selection, position: int, now: datetime) -> None:
         """Store the decision, then let it happen."""
         await self._replace(selection, position, now)
+        while True:
+            try:
+                await self._let_happen(selection)
+            except Unavailable as error:  # the journal has it, and nothing of it has an effect a second time
+                _log.warning("%s; the release is continued", error)
+                await asyncio.sleep(_AGAIN_AFTER)
+            else:
+                return
+
+    async def _let_happen(self, selection: Selection) -> None:
         if self._counts_open:
             runs = [self._slots.open.get(to_token(head.start.workflow_id)) for head in selection.released]
-            await self._slots.open.keep(run for run in runs if run is not None)
+            await self._slots.open.keep(run for run in runs if run is not None and not run.sequence)
         await asyncio.gather(
             *(self._publication.release(head.message, head.start) for head in selection.released),
             *(self._publication.pass_on(head.message, head.start) for head in selection.passed),

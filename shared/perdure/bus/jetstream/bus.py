@@ -189,13 +189,15 @@ class NatsBus:
                 return counts
 
     async def delete(self, stream: str, sequence: int) -> None:
-        """Delete a message; see ``Bus.delete``."""
-        try:
-            await self.js.delete_msg(stream, sequence)
-        except (NatsError, OSError) as error:
-            if isinstance(error, APIError) and error.err_code == _MESSAGE_NOT_FOUND:
-                return
-            raise Unavailable(f"NATS: cannot delete message {sequence} of {stream}: {error!r}") from error
+        """Delete a message; see ``Bus.delete``.
+
+        nats-py's own call has the server overwrite the bytes on the disk, which takes ten times as long.
+        """
+        query = json.dumps({"seq": sequence, "no_erase": True}).encode()
+        reply = json.loads(await self.request(f"$JS.API.STREAM.MSG.DELETE.{stream}", query))
+        error = reply.get("error")
+        if error is not None and error.get("err_code") != _MESSAGE_NOT_FOUND:
+            raise Unavailable(f"NATS: cannot delete message {sequence} of {stream}: {error.get('description')}")
 
     async def request(self, subject: str, body: bytes) -> bytes:
         """Send a NATS request and return the body of the reply.
