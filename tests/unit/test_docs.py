@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from perdure.bus.topology import BUCKETS, OBJECTS, QUEUES, STREAMS
+from perdure.values.size_text import size_text
 from perdure.contracts import Reason, ReceiptCode
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, named
 
@@ -77,13 +78,25 @@ def test_the_retention_of_every_stream_and_bucket_is_listed() -> None:
     rows = (ROOT / "docs" / "operating.md").read_text().partition("| what | kept |")[2].partition("\n\n")[0]
     listed: dict[str, str] = {}
     for row in rows.splitlines()[2:]:
-        _, what, kept, _ = row.split("|")
+        _, what, kept, *_ = row.split("|")
         listed |= dict.fromkeys(re.findall(r"(?:bucket )?\b[A-Z]{3,}\b", what), kept.strip())
     streams = {name: stream.max_age for name, stream in (STREAMS | QUEUES).items()}
     buckets = {f"bucket {name}": age for name, age in (BUCKETS | OBJECTS).items()}
 
     for name, age in (streams | buckets).items():
         assert listed[name].startswith(f"{age.days} days" if age else ("until done", "for ever")), name
+
+
+def test_the_size_at_which_each_stream_refuses_or_raises_an_alert_is_listed() -> None:
+    rows = (ROOT / "docs" / "operating.md").read_text().partition("| what | kept |")[2].partition("\n\n")[0]
+    listed: dict[str, str] = {}
+    for row in rows.splitlines()[2:]:
+        listed |= dict.fromkeys(re.findall(r"\b[A-Z]{3,}\b", row.split("|")[1]), row.split("|")[3].strip())
+
+    for name, stream in STREAMS.items():
+        size = size_text(stream.max_bytes).replace(".0", "")
+        shown = f"{size}, then" if stream.trimmed_by else f"never; an alert at {size}"
+        assert listed[name].startswith(shown), name
 
 
 def links(document: Path) -> list[str]:
