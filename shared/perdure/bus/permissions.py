@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
+from perdure.bus.topology import BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.outcomes import EVENT_OUTCOME
@@ -158,6 +158,8 @@ def _service_subjects(service: str) -> Iterator[str]:
     for consumer in CONSUMERS:
         if consumer.service == service:
             yield from _consumer_subjects(consumer.stream, service)
+            yield f"$KV.{FLOORS}.{service}-{consumer.stream}"
+    yield f"{api}.STREAM.MSG.GET.KV_{FLOORS}"
     yield from (f"{api}.STREAM.MSG.GET.{stream}" for stream in _GETS_MESSAGES.get(service, ()))
     for queue in _QUEUES.get(service, ()):
         yield from (QUEUES[queue].subjects, *(f"{api}.STREAM.MSG.{verb}.{queue}" for verb in ("GET", "DELETE")))
@@ -172,7 +174,8 @@ def _service_subjects(service: str) -> Iterator[str]:
 
 
 def _consumer_subjects(stream: str, service: str) -> Iterator[str]:
-    for verb in ("INFO", "CREATE", "DURABLE.CREATE", "MSG.NEXT"):
+    yield f"$JS.API.STREAM.MSG.GET.{stream}"  # when the message was stored up to which everything is settled
+    for verb in ("INFO", "CREATE", "DURABLE.CREATE", "DELETE", "MSG.NEXT"):
         yield f"$JS.API.CONSUMER.{verb}.{stream}.{service}"
     yield f"$JS.ACK.{stream}.{service}.>"
 

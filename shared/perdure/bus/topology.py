@@ -21,6 +21,7 @@ from nats.js.api import (
 __all__ = [
     "BUCKETS",
     "CONSUMERS",
+    "FLOORS",
     "OBJECTS",
     "QUEUES",
     "RENEW_ACKS_SECONDS",
@@ -176,7 +177,11 @@ CONSUMERS: Final = (
     *(Consumer("audit", name, max_ack_pending=2048) for name in STREAMS),
 )
 
+FLOORS: Final = "FLOORS"
+"""The bucket of the services' own floors, one entry a consumer: ``<service>-<stream>``."""
+
 BUCKETS: Final = {
+    FLOORS: timedelta(),
     "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
     "BRIDGE": timedelta(days=90),  # as long as DECISIONS are kept

@@ -11,9 +11,10 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, KeyValueConfig, ObjectStoreConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
+from perdure.bus.jetstream.floors import ConsumerFloor
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
 from perdure.connections.nats import refusal
-from perdure.errors import SetupError
+from perdure.errors import SetupError, Unavailable
 
 __all__ = ["provision"]
 
@@ -42,7 +43,7 @@ async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) ->
     while True:
         try:
             await _create_missing(js, service, replicas)
-        except (NatsError, APIError) as error:
+        except (NatsError, APIError, Unavailable) as error:
             _raise_if_denied(js, service, error)
             _log.warning("JetStream is not ready, retrying: %s", error)
             await asyncio.sleep(wait)
@@ -54,7 +55,8 @@ async def provision(js: JetStreamContext, service: str, *, replicas: int = 1) ->
 def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> None:
     """Raise where a retry is pointless: the server does not reply to a denied request, so it times out."""
     last_error = js._nc.last_error  # noqa: SLF001 (JetStreamContext does not expose it)
-    denied = refusal(last_error) if isinstance(error, NatsTimeoutError) else None
+    timed_out = isinstance(error, NatsTimeoutError) or isinstance(error.__cause__, NatsTimeoutError)
+    denied = refusal(last_error) if timed_out else None
     if denied is None:
         return
     text = f"{service} cannot create or check its streams and consumers. {denied}"
@@ -108,11 +110,9 @@ async def _provision_objects(js: JetStreamContext, bucket: str, keep: timedelta,
 
 
 async def _provision_consumer(js: JetStreamContext, consumer: Consumer) -> None:
-    try:
-        found = (await js.consumer_info(consumer.stream, consumer.service)).config
-    except NotFoundError:
-        await js.add_consumer(consumer.stream, consumer.config)
+    if await ConsumerFloor(js, consumer).declare():
         return
+    found = (await js.consumer_info(consumer.stream, consumer.service)).config
     needed = found.evolve(
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=consumer.config.ack_wait if found.ack_wait == _ACK_WAIT_OF_0_1 else found.ack_wait,
