@@ -1,6 +1,7 @@
 """Publishes what the bus lacks of runs that Temporal has closed."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from temporalio.client import Client
@@ -40,7 +41,7 @@ class ClosedRuns:
         subject = closing.end.ending.subject
         facts = [decode(message.raw) async for message in self._bus.read(subject)]
         for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
-            await publish_fitting(self._bus, fact)
+            await publish_fitting(self._bus, fact, tried_since=datetime.now(UTC))
         self._ended.add(run_id)
         return True
 

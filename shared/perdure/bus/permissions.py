@@ -81,7 +81,8 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
     "notifier": ("APPROVALS", "RECEIPTS"),
 }
 _GETS_MESSAGES: Final[_ByRole] = {
-    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS"),  # to verify decisions, and what another bridge held or waits
+    # To verify decisions, what another bridge held or waits, and whether a message is stored that was published before.
+    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS"),
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {"ingest": ("WAITING", "LATEST"), "notifier": ("NOTICES",)}

@@ -185,7 +185,7 @@ BUCKETS: Final = {
     "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
     "BRIDGE": timedelta(days=90),  # as long as DECISIONS are kept
-    "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
+    "NOTICES": timedelta(days=410),  # longer than APPROVALS are kept
     "VERIFICATIONS": timedelta(days=90),  # as long as DECISIONS are kept
 }
 """Key-value buckets, and how long each keeps a key after its last change; zero is for ever."""

@@ -90,9 +90,10 @@ class ConsumerFloor:
 
     async def _info(self) -> ConsumerInfo | None:
         try:
-            return await self._js.consumer_info(self._stream, self._consumer.service)
+            found: ConsumerInfo = await self._js.consumer_info(self._stream, self._consumer.service)
         except NotFoundError:
             return None
+        return found
 
     async def _is_displaced(self, found: ConsumerInfo, stream: StreamInfo, floor: _Floor | None) -> bool:
         delivered = found.delivered.stream_seq if found.delivered else 0
