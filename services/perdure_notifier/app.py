@@ -25,6 +25,7 @@ __all__ = ["Notifier"]
 _CHECK_ORPHANS_EVERY: Final = (
     3_600.0  # seconds: a process with an older configuration must not dead-letter notices for channels added since
 )
+_NOTIFIED: Final = "notified."
 
 
 class Notifier:
@@ -34,6 +35,7 @@ class Notifier:
         self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: NotificationSettings, *, holder: str
     ) -> None:
         self._bus = bus
+        self._entries = entries
         self._outbox = Outbox(bus)
         self._settings = settings
         self._leases = channel_leases(entries, holder)
@@ -66,8 +68,15 @@ class Notifier:
         notice = Notice.model_validate({"message": content, "about": about})
         _refuse_other_digest(notice)
         for name in channels_for(notice, self._settings, datetime.now(UTC)):
-            await self._outbox.put(name, notice)
-            self._pollers[name].wake()
+            await self._put_once(name, notice)
+
+    async def _put_once(self, channel: str, notice: Notice) -> None:
+        """Put a notice into an outbox unless it was put there before: it may be sent, and its message id forgotten."""
+        mark = f"{_NOTIFIED}{channel}.{notice.key}"
+        if await self._entries.get(mark) is None:
+            await self._outbox.put(channel, notice)
+            await self._entries.put(mark, b"")
+        self._pollers[channel].wake()
 
     def _sender(self, channel: Channel) -> ChannelSender:
         channels = self._settings.effective_channels

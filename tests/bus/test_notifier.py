@@ -65,6 +65,19 @@ async def test_a_request_delivered_twice_is_sent_once() -> None:
     assert desk.sent == [[request().message_id]]
 
 
+async def test_a_request_that_is_delivered_again_after_its_message_id_is_forgotten_is_not_sent_again() -> None:
+    bus, desk = MemoryBus(), ScriptedChannel()
+    await bus.publish(request())
+    app = notifier(bus, [desk]).app()
+
+    for _ in range(2):
+        await deliver_all(app, bus)
+        await sender(bus, desk).send_due()
+        bus._sequences.clear()  # noqa: SLF001 (the duplicate window is over)
+
+    assert desk.sent == [[request().message_id]]
+
+
 async def test_a_reminder_carries_its_request() -> None:
     bus, desk = MemoryBus(), ScriptedChannel()
     reminder = ApprovalReminded(workflow="Payment", workflow_id="w", run_id="r", request_id="w.1", count=2)

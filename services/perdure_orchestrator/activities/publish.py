@@ -10,6 +10,7 @@ from perdure.flow.facts import PUBLISH_FACTS, ExpectedFacts, Fact, FactBatch, Ru
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.step_facts import expected_facts, unpublished_facts
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.publish_once import publish_once, tried_since
 
 __all__ = ["PublishFacts"]
 
@@ -47,10 +48,10 @@ class PublishFacts:
 
     async def _publish(self, fact: Fact) -> None:
         if isinstance(fact, Progress):
-            await publish_fitting(self._bus, fact)
+            await publish_fitting(self._bus, fact, tried_since=tried_since())
             self._log.record(fact)
             return
         try:
-            await self._bus.publish(fact)
+            await publish_once(self._bus, fact, tried_since=tried_since())
         except InvalidMessage as error:
             raise ApplicationError(f"It cannot be published: {error}", type="TooLarge", non_retryable=True) from error

@@ -64,7 +64,7 @@ class ClosedRuns:
     async def _publish(self, closing: Closing) -> None:
         facts = [decode(message.raw) async for message in self._bus.read(closing.end.ending.subject)]
         for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
-            await publish_fitting(self._bus, fact)
+            await publish_fitting(self._bus, fact, tried_since=self._clock())
 
 
 def interim(end: RunEnd) -> RunEnd:

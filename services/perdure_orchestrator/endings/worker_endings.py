@@ -9,6 +9,7 @@ it was killed, is in the run's history: the reconciler publishes it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -114,13 +115,13 @@ class WorkerEndings:
         # A task that Temporal refused may have published facts that its repetition did not make.
         number = max(end.ending.sequence, self._log.last(run_id) + 1)
         facts = await _repeat(partial(self._unpublished, end.with_ending(sequence=number)))
-        stored = [await _repeat(partial(self._put, fact)) for fact in facts or ()]
+        stored = [await _repeat(partial(self._put, fact, datetime.now(UTC))) for fact in facts or ()]
         self._log.forget(run_id)
         if stored and all(stored):
             self.ended.add(run_id)
 
-    async def _put(self, fact: Progress) -> bool:
-        await publish_fitting(self._bus, fact)
+    async def _put(self, fact: Progress, since: datetime) -> bool:
+        await publish_fitting(self._bus, fact, tried_since=since)
         return True
 
     async def _unpublished(self, end: RunEnd) -> Sequence[Progress]:

@@ -26,6 +26,7 @@ from perdure_orchestrator.blocking_steps import BlockingSteps
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.step_heartbeat import StepHeartbeat
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.publish_once import publish_once, tried_since
 
 __all__ = ["StepInterceptor"]
 
@@ -111,10 +112,10 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def _publish(self, fact: Progress) -> None:
         """Publish a fact, however long the bus is away."""
-        tries = 0
+        tries, since = 0, tried_since()
         while True:
             try:
-                await self._bus.publish(fact)
+                await publish_once(self._bus, fact, tried_since=since)
             except Unavailable:
                 tries += 1
                 await asyncio.sleep(backoff_seconds(tries))

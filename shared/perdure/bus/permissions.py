@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS
+from perdure.bus.topology import BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
@@ -83,7 +83,8 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
 }
 _GETS_MESSAGES: Final[_ByRole] = {
     "ingest": ("ADMIN",),  # whether a backfill came after an event
-    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS"),  # to verify decisions, and what another bridge held or waits
+    # To verify decisions, what another bridge held or waits, and whether a message is stored that was published before.
+    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS"),
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {
@@ -164,6 +165,8 @@ def _service_subjects(service: str) -> Iterator[str]:
     for consumer in CONSUMERS:
         if consumer.service == service:
             yield from _consumer_subjects(consumer.stream, service)
+            yield f"$KV.{FLOORS}.{service}-{consumer.stream}"
+    yield f"{api}.STREAM.MSG.GET.KV_{FLOORS}"
     yield from (f"{api}.STREAM.MSG.GET.{stream}" for stream in _GETS_MESSAGES.get(service, ()))
     for stream in (it.name for it in STREAMS.values() if it.trimmed_by == service):
         yield f"{api}.STREAM.PURGE.{stream}"
@@ -181,7 +184,8 @@ def _service_subjects(service: str) -> Iterator[str]:
 
 
 def _consumer_subjects(stream: str, service: str) -> Iterator[str]:
-    for verb in ("INFO", "CREATE", "DURABLE.CREATE", "MSG.NEXT"):
+    yield f"$JS.API.STREAM.MSG.GET.{stream}"  # when the message was stored up to which everything is settled
+    for verb in ("INFO", "CREATE", "DURABLE.CREATE", "DELETE", "MSG.NEXT"):
         yield f"$JS.API.CONSUMER.{verb}.{stream}.{service}"
     yield f"$JS.ACK.{stream}.{service}.>"
 

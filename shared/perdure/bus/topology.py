@@ -24,6 +24,7 @@ from perdure.config.retention import StreamSettings
 __all__ = [
     "BUCKETS",
     "CONSUMERS",
+    "FLOORS",
     "OBJECTS",
     "QUEUES",
     "RENEW_ACKS_SECONDS",
@@ -206,11 +207,15 @@ CONSUMERS: Final = (
     *(Consumer("audit", name, max_ack_pending=2048) for name in STREAMS),
 )
 
+FLOORS: Final = "FLOORS"
+"""The bucket of the services' own floors, one entry a consumer: ``<service>-<stream>``."""
+
 BUCKETS: Final = {
+    FLOORS: timedelta(),
     "STARTS": timedelta(days=400),  # far longer than EVENTS are kept and than Temporal retains a closed run
     "FLOW": timedelta(),
     "BRIDGE": timedelta(days=90),  # as long as DECISIONS are kept
-    "NOTICES": timedelta(days=120),  # longer than APPROVALS are kept
+    "NOTICES": timedelta(days=410),  # longer than APPROVALS are kept
     "VERIFICATIONS": timedelta(days=90),  # as long as DECISIONS are kept
 }
 """Key-value buckets, and how long each keeps a key after its last change; zero is for ever."""

@@ -285,7 +285,7 @@ def test_a_run_that_ends_otherwise_than_expected_is_found() -> None:
 
 def test_a_start_that_was_held_though_its_route_had_a_free_place_is_found() -> None:
     def judged(*, is_limited: bool) -> Observations:
-        held = Judged(1, (RouteClaim("P", "held", None, is_limited),))
+        held = Judged(1, (RouteClaim("P", "held", None, is_limited=is_limited),))
         released = Judged(1, (RouteClaim("P", "released", "Probe-good"),))
         refused = Judged(2, refused="bad_data")
         commands = [Command(1, "good", "P", "Probe-good")]

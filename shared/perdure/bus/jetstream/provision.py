@@ -11,13 +11,14 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, KeyValueConfig, ObjectStoreConfig, StorageType
 from nats.js.errors import APIError, BucketNotFoundError, NotFoundError
 
+from perdure.bus.jetstream.floors import ConsumerFloor
 from perdure.bus.jetstream.refusals import other_stream_text, refusal_text
 from perdure.bus.jetstream.reservation import store_fitting
 from perdure.bus.jetstream.stream_limits import marked, with_limits, without_loss
 from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
 from perdure.config.nats import NatsSettings
 from perdure.connections.nats import refusal
-from perdure.errors import SetupError
+from perdure.errors import SetupError, Unavailable
 
 __all__ = ["provision"]
 
@@ -49,7 +50,7 @@ async def provision(js: JetStreamContext, service: str, settings: NatsSettings =
     while True:
         try:
             await _create_missing(js, service, settings)
-        except (NatsError, APIError) as error:
+        except (NatsError, APIError, Unavailable) as error:
             _raise_if_denied(js, service, error)
             if (text := await refusal_text(js, error)) is not None:
                 raise SetupError(text) from error
@@ -63,7 +64,8 @@ async def provision(js: JetStreamContext, service: str, settings: NatsSettings =
 def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> None:
     """Raise where a retry is pointless: the server does not reply to a denied request, so it times out."""
     last_error = js._nc.last_error  # noqa: SLF001 (JetStreamContext does not expose it)
-    denied = refusal(last_error) if isinstance(error, NatsTimeoutError) else None
+    timed_out = isinstance(error, NatsTimeoutError) or isinstance(error.__cause__, NatsTimeoutError)
+    denied = refusal(last_error) if timed_out else None
     if denied is None:
         return
     text = f"{service} cannot create or check its streams and consumers. {denied}"
@@ -140,11 +142,9 @@ async def _provision_objects(js: JetStreamContext, bucket: str, keep: timedelta,
 
 
 async def _provision_consumer(js: JetStreamContext, consumer: Consumer) -> None:
-    try:
-        found = (await js.consumer_info(consumer.stream, consumer.service)).config
-    except NotFoundError:
-        await js.add_consumer(consumer.stream, consumer.config)
+    if await ConsumerFloor(js, consumer).declare():
         return
+    found = (await js.consumer_info(consumer.stream, consumer.service)).config
     needed = found.evolve(
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=consumer.config.ack_wait if found.ack_wait == _ACK_WAIT_OF_0_1 else found.ack_wait,
