@@ -26,6 +26,7 @@ from perdure_orchestrator.task_failure import TaskFailure
 __all__ = ["StuckRuns", "failures_in_a_row"]
 
 _PASSING: Final = 1  # failures in a row that one does not talk about: Temporal repeats the task at once
+_LATELY: Final = 15.0  # seconds; a failure longer ago is none of the same task
 _SETTLED: Final = 0.3  # seconds; the repetition has failed too by then, so that one look finds both
 _LOOK_AGAIN: Final = 60.0  # seconds; Temporal repeats a failing task ever more rarely, up to each ten minutes
 _AT_ONCE: Final = 8  # looks
@@ -55,7 +56,7 @@ class StuckRuns:
     def __init__(self, bus: Bus, alerts: StuckAlerts | None = None) -> None:
         self._bus = bus
         self._alerts = alerts or StuckAlerts(bus)
-        self._in_a_row: OrderedDict[str, int] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._looked_at: OrderedDict[str, tuple[TaskFailure, float]] = OrderedDict()
         self._to_look_at: OrderedDict[str, _Failing] = OrderedDict()
         self._looking: asyncio.Task[None] | None = None
@@ -69,7 +70,7 @@ class StuckRuns:
             workflow_id: Unknown if no workflow of this name is registered.
             failure: Why it failed.
         """
-        _remember(self._in_a_row, run_id, self._in_a_row.get(run_id, 0) + 1)
+        _remember(self._recent, run_id, (self._failures_lately(run_id) + 1, monotonic()))
         known, at = self._looked_at.get(run_id, (None, 0.0))
         if known == failure and monotonic() - at < _LOOK_AGAIN:
             return
@@ -79,7 +80,7 @@ class StuckRuns:
 
     def left_without_failure(self, run_id: str) -> None:
         """Forget the failures of a run whose task has not failed this time."""
-        self._in_a_row.pop(run_id, None)
+        self._recent.pop(run_id, None)
         self._looked_at.pop(run_id, None)
 
     def give_up(self) -> None:
@@ -110,12 +111,17 @@ class StuckRuns:
             _log.exception("cannot report the failing run %s", failing.run_id)
 
     async def _report(self, run: WorkflowExecutionDescription, failing: _Failing) -> None:
-        in_a_row = failures_in_a_row(run)
-        if (self._in_a_row.get(run.run_id, 0) if in_a_row is None else in_a_row) <= _PASSING:
+        # The SDK reports the first failure of a task only: Temporal counts the next one once the task has timed out.
+        counted, lately = failures_in_a_row(run), self._failures_lately(run.run_id)
+        if (lately if counted is None or counted == _PASSING else counted) <= _PASSING:
             return
         if run.status is WorkflowExecutionStatus.RUNNING:
             await self._publish(run, failing.failure)
         _remember(self._looked_at, run.run_id, (failing.failure, monotonic()))
+
+    def _failures_lately(self, run_id: str) -> int:
+        count, at = self._recent.get(run_id, (0, 0.0))
+        return count if monotonic() - at < _LATELY else 0
 
     async def _publish(self, run: WorkflowExecutionDescription, failure: TaskFailure) -> None:
         stuck = StuckRun(

@@ -22,12 +22,12 @@ from tests.support.raw_nats import answered
 from tests.support.roles import RoleClient, Server, deployed_server
 
 ALL = "events verdicts commands progress approvals alerts decisions signals receipts notifications dlq"
-QUEUES = {"ingest": "waiting latest open", "notifier": "notices"}
+QUEUES = {"ingest": "waiting latest open", "orchestrator": "stuck", "notifier": "notices"}
 PUBLISHES = {
     "publisher": "events",
     "bot": "decisions",
     "ingest": "verdicts commands dlq waiting latest open",
-    "orchestrator": "progress approvals alerts receipts dlq",
+    "orchestrator": "progress approvals alerts receipts dlq stuck",
     "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
     "operator": f"{ALL} notices".replace("verdicts ", ""),  # dead-lettered notices are resent
@@ -35,7 +35,7 @@ PUBLISHES = {
 SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
-    "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ WAITING LATEST OPEN",
+    "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ STUCK WAITING LATEST OPEN",
     "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
@@ -73,7 +73,7 @@ def listed(table: dict[str, str], role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_publishes_on_its_own_subjects_only(server: Server, role: str) -> None:
-    prefixes = [*ALL.split(), "waiting", "latest", "open", "notices"]
+    prefixes = [*ALL.split(), "waiting", "latest", "open", "notices", "stuck"]
     async with server.client(role) as role_client, server.operator() as operator:
         published = {it for it in prefixes if await role_client.may_publish(subject_of(it, role), b"{}")}
         stored = {it for it in published if await _is_stored(operator, it, subject_of(it, role))}
