@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from perdure.bus.topology import BUCKETS, OBJECTS, QUEUES, STREAMS
-from perdure.values.size_text import size_text
 from perdure.contracts import Reason, ReceiptCode
+from perdure.values.size_text import size_text
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, named
 
 _PATH: Final = re.compile(r"(?<![\w./-])(?:shared|services|tests|deploy|docs|examples|bench)/[\w./-]*")
