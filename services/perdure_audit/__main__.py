@@ -16,7 +16,7 @@ from perdure_audit.store import open_store
 async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
         health.checks["a store that can be written"] = store.is_writable
-        yield create_app(store, bus)
+        yield create_app(store, bus, await store.highest())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The audit app: records every stream, answers queries, and dead-letters what JetStream no longer delivers."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from perdure.bus import Bus, RawMessage, StoredMessage
@@ -7,6 +9,7 @@ from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.advisories import Advisories
+from perdure_audit.gaps import Gaps
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 
@@ -15,9 +18,20 @@ __all__ = ["create_app"]
 _CONCURRENCY: Final = 256  # messages of a stream at once: the more, the fewer transactions
 
 
-def create_app(store: Store, bus: Bus) -> App:
-    """Build the service; nothing connects until the app is run."""
+def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxyType({})) -> App:
+    """Build the service; nothing connects until the app is run.
+
+    Args:
+        store: Where messages are recorded.
+        bus: Where they come from.
+        highest: The highest recorded sequence of each stream, by name.
+    """
     recorder, advisories = Recorder(store), Advisories(bus)
+    gaps = Gaps(recorder, bus, highest)
+
+    async def record(message: StoredMessage) -> None:
+        await gaps.declare_before(message)
+        await recorder.record(message)
 
     async def record_advisory(message: StoredMessage) -> None:
         await recorder.record(message)
@@ -35,7 +49,7 @@ def create_app(store: Store, bus: Bus) -> App:
         subscriptions=[
             Subscription(
                 stream,
-                record_advisory if stream == "ADVISORIES" else recorder.record,
+                record_advisory if stream == "ADVISORIES" else record,
                 concurrency=_CONCURRENCY,
                 fetch_in_batches=True,
                 traced=False,

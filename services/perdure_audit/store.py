@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from perdure.bus import StoredMessage
 from perdure.bus.limits import LARGEST_REPLY
+from perdure.bus.topology import STREAMS
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
@@ -107,6 +108,13 @@ class Store:
                 if len(found) == query.limit:
                     break
         return sorted(found, key=lambda record: record.position), more
+
+    async def highest(self) -> dict[str, int]:
+        """Return the highest recorded sequence of each stream, by name."""
+        newest = {name: select(func.max(records.c.sequence)).where(records.c.stream == name) for name in STREAMS}
+        async with self._engine.connect() as connection:
+            found = {name: (await connection.execute(query)).scalar() for name, query in newest.items()}
+        return {name: sequence for name, sequence in found.items() if sequence is not None}
 
     async def count(self) -> int:
         """Return how many messages are recorded."""

@@ -1,17 +1,21 @@
 """A stream that is full refuses; what all services have settled is removed, and it takes messages again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
 import pytest_asyncio
+from prometheus_client import CollectorRegistry
 
 from perdure.bus import NatsBus, RawMessage, StoredMessage, connect
 from perdure.bus.app import App, Subscription
 from perdure.bus.jetstream.provision import provision
+from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.bus.jetstream.trimmer import Trimmer
-from perdure.config.settings import NatsSettings
+from perdure.config.settings import NatsSettings, Settings
 from perdure.errors import StreamFull
+from tests.support.ingest import create_ingest
 
 BOUND = 262_144
 BODY = b"x" * 4_000
@@ -20,18 +24,18 @@ BODY = b"x" * 4_000
 @pytest_asyncio.fixture
 async def bus(nats_settings: NatsSettings) -> AsyncIterator[NatsBus]:
     async with connect(nats_settings, source="perdure/test", within=5) as bus:
-        limits = {name: {"max_bytes": BOUND} for name in ("EVENTS", "DECISIONS")}
+        limits = {name: {"max_bytes": BOUND} for name in ("EVENTS", "COMMANDS", "DECISIONS")}
         settings = NatsSettings.model_validate({**nats_settings.model_dump(), "streams": limits})
         for service in ("audit", "ingest", "orchestrator"):
             await provision(bus.js, service, settings)
         yield bus
 
 
-async def fill(bus: NatsBus, subject: str = "events.a") -> int:
+async def fill(bus: NatsBus, subject: str = "events.a", body: bytes = BODY) -> int:
     """Publish until the server refuses; returns how many it took."""
     for taken in count():
         try:
-            await bus.publish_raw(RawMessage(subject, BODY, {"Nats-Msg-Id": f"{subject}-{taken}"}))
+            await bus.publish_raw(RawMessage(subject, body, {"Nats-Msg-Id": f"{subject}-{taken}"}))
         except StreamFull:
             return taken
     raise AssertionError
@@ -152,3 +156,20 @@ async def test_a_stream_without_a_bound_is_not_trimmed(bus: NatsBus) -> None:
     await trimmer(bus).trim()
 
     assert await first(bus, "EVENTS") == 1
+
+
+async def test_an_event_whose_command_finds_no_room_waits_in_events_and_becomes_no_dead_letter(
+    bus: NatsBus, nats_settings: NatsSettings
+) -> None:
+    await fill(bus, "commands.start.Other")
+    await fill(bus, "commands.start.Small", b"")  # the command is smaller than what was left
+    ingest = create_ingest(Settings.model_validate({"routes": [{"on": "placed", "start": "Ship"}]}), bus)
+    async with subscribed(ingest, bus, nats_settings, CollectorRegistry()), asyncio.timeout(60):
+        await bus.publish_raw(RawMessage("events.placed", b"{}", {"Nats-Msg-Id": "order"}))
+        while not (await bus.js.consumer_info("EVENTS", "ingest")).num_redelivered:
+            await asyncio.sleep(0.05)
+        await bus.js.purge_stream("COMMANDS")
+        while await bus.last("commands.start.Ship") is None:
+            await asyncio.sleep(0.05)
+
+    assert await bus.last("dlq.ingest") is None

@@ -1,0 +1,72 @@
+"""Messages that a stream lost before the audit received them are declared in the record."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from perdure.bus import Bus, RawMessage, StoredMessage
+from perdure.config.settings import Settings
+from perdure.contracts.audit import AuditRecordsQuery
+from perdure_audit.app import create_app
+from perdure_audit.store import Store, open_store
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(Settings(state=tmp_path)) as store:
+        yield store
+
+
+async def publish(bus: Bus, count: int) -> None:
+    for _ in range(count):
+        await bus.publish_raw(RawMessage("progress.W.r", b"{}", {}))
+
+
+async def stored(bus: Bus, *sequences: int) -> list[StoredMessage]:
+    found = [await bus.get("PROGRESS", sequence) for sequence in sequences]
+    return [message for message in found if message is not None]
+
+
+async def receive(bus: Bus, store: Store, messages: list[StoredMessage]) -> None:
+    """Give messages to an audit that starts now."""
+    app = create_app(store, bus, await store.highest())
+    (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
+    for message in messages:
+        await progress.handle(message)
+
+
+async def gaps(store: Store) -> list[dict[str, int]]:
+    records, _ = await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))
+    return [json.loads(record.body) for record in records]
+
+
+async def test_what_was_removed_while_the_audit_did_not_run_is_a_declared_gap(bus: Bus, store: Store) -> None:
+    await publish(bus, 9)
+    await receive(bus, store, await stored(bus, 1, 2))
+    for sequence in (3, 4, 5):
+        await bus.delete("PROGRESS", sequence)
+
+    await receive(bus, store, await stored(bus, 6, 7, 8))
+
+    assert await gaps(store) == [{"stream": "PROGRESS", "first": 3, "last": 5}]
+
+
+@pytest.mark.parametrize("order", [(3, 4, 5), (5, 3, 4), (4, 4, 3, 5)])
+async def test_what_is_only_late_is_no_gap(bus: Bus, store: Store, order: tuple[int, ...]) -> None:
+    await publish(bus, 5)
+    await receive(bus, store, await stored(bus, 1, 2))
+
+    await receive(bus, store, await stored(bus, *order))
+
+    assert await gaps(store) == []
+
+
+async def test_a_record_that_begins_with_a_later_message_declares_nothing(bus: Bus, store: Store) -> None:
+    await publish(bus, 5)
+
+    await receive(bus, store, await stored(bus, 4, 5))
+
+    assert await gaps(store) == []
