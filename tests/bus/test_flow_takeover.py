@@ -17,6 +17,7 @@ from perdure.config.routes import Route
 from perdure.config.settings import Settings
 from perdure.contracts import CancelWorkflow, Progress, ProgressKind
 from perdure.runtime.background import background
+from perdure_ingest.flow_control import releaser
 from tests.support.ingest import Ingest, create_queues, running_ingest
 
 GARBAGE = RawMessage("progress.Echo.Echo=7Ee1", b"no progress at all", {})
@@ -119,6 +120,24 @@ async def test_open_runs_and_the_last_release_of_0_1_are_taken_over(opened: Any,
         await here.expect("e3", "e1", *(["e2"] if "max_open" in flow else []))
 
     assert json.loads(await opened.entries.get("Echo")) == {"runs": {}, "next_start": None, "going": None}
+
+
+async def test_runs_that_a_process_of_0_1_releases_meanwhile_take_slots_too(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releaser, "_COMPARE_EVERY", 0.0)
+    async with opened(flow={"max_open": 1}) as here:
+        await here.publish({})
+        await here.expect("e1")
+        await opened.entries.put("Echo", json.dumps({"runs": {"Echo-a": "="}, "next_start": None}).encode())
+        async with asyncio.timeout(20):
+            while json.loads(await opened.entries.get("Echo"))["runs"]:
+                await asyncio.sleep(0.02)
+        await here.publish({})
+        await here.end("e1")
+        await here.expect("e1")
+        await here.bus.publish(ending("x", "a").model_copy(update={"workflow_id": "Echo-a"}))
+        await here.expect("e1", "e2")
 
 
 HOUR = (datetime.now(UTC).hour + 12) % 24

@@ -14,7 +14,7 @@ from perdure.config.flow_control import FlowControl
 from perdure.contracts import CancelWorkflow, to_token
 from perdure.errors import Unavailable
 from perdure.values.window import Window
-from perdure_ingest.flow_control.journal import Journal, JournalStore, Releasing
+from perdure_ingest.flow_control.journal import Deposed, Journal, JournalStore, Releasing
 from perdure_ingest.flow_control.lines import Lines
 from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.publication import Publication
@@ -100,7 +100,8 @@ class Releaser:
         """
         async with self._watching():
             await self._take_over()
-            await self.release_due()
+            while (due := await self.release_due()) is not None:
+                await self._wait(due)
 
     async def release_due(self) -> datetime | None:
         """Release every start that the limits allow; returns when to call again, if that is known.
@@ -134,7 +135,7 @@ class Releaser:
         self._journal = await self._takeover.run(self._clock.now())
 
     async def _list_lines(self) -> None:
-        """Note where starts wait; compare the open runs with the newest facts from time to time."""
+        """Note where starts wait; from time to time compare the open runs with facts, and look for an older release."""
         now = time.monotonic()
         if now - self._listed_at >= _LIST_EVERY:
             self._lines.arrived(await self._bus.count_by_subject(self._subjects.pattern))
@@ -142,6 +143,8 @@ class Releaser:
         if self._counts_open and now - self._compared_at >= _COMPARE_EVERY:
             await self._slots.compare(self._clock.now())
             self._compared_at = now
+            if await self._store.former() is not None:
+                raise Deposed("A process of an older release has released starts, too")
 
     async def _carry_out(self, selection: Selection, position: int, now: datetime) -> None:
         """Store the decision, then let it happen."""
