@@ -15,5 +15,7 @@ Deleted = Annotated[
 ]
 RunsPerEvent = Annotated[int, typer.Option(min=1, help="Expect at least so many matching routes per event.")]
 Within = Annotated[str, typer.Option(help="Wait this long until all checks pass, e.g. 30s or 2m.")]
-Ended = Annotated[bool, typer.Option("--ended", help="An open run is a violation, too.")]
+Ended = Annotated[
+    bool, typer.Option("--ended", help="Open runs, waiting messages and unready processes are violations.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]

@@ -7,9 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 from perdure.chaos.strike import DURATIONS
-from perdure.cli.admin.chaos_options import read_faults, read_victims
+from perdure.cli.admin.chaos_options import check_options, read_faults, read_victims
 from perdure.cli.app import app
 from perdure.cli.replicas import read_replicas
+from perdure.config.settings import Settings
 
 
 def test_victims_and_replicas_are_read() -> None:
@@ -49,6 +50,14 @@ def test_invalid_replicas_are_refused(replicas: str, message: str) -> None:
 def test_unknown_victims_are_refused(victims: str) -> None:
     with pytest.raises(typer.BadParameter, match="ingest, orchestrator"):
         read_victims(victims)
+
+
+@pytest.mark.parametrize("fault", ["partition", "delay", "disk", "stream", "clock"])
+def test_a_suite_in_use_is_spared_what_it_is_not_made_for(fault: str, tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match=f"{fault} needs a suite of its own"):
+        check_options(
+            Settings(state=tmp_path), ["ingest"], ["kill", fault], runs=True, given=("a.b", "{}"), replicas=""
+        )
 
 
 @pytest.mark.parametrize(
