@@ -108,8 +108,8 @@ def _outcome(evaluation: Evaluation, verdict: RouteVerdict | None, command: Json
 
 def _main() -> None:
     with redirect_stdout(sys.stderr):  # schemas are the user's code, and may print
-        outcomes = [outcome.model_dump_json() for outcome in _tried(sys.stdin.read())]
-    print("\n".join(outcomes))  # noqa: T201 (its output)
+        outcomes = [f"{outcome.model_dump_json()}\n" for outcome in _tried(sys.stdin.read())]
+    sys.stdout.writelines(outcomes)
 
 
 def _tried(text: str) -> list[RouteOutcome]:

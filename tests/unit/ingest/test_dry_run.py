@@ -110,3 +110,12 @@ def test_an_event_is_read_as_ingest_reads_it(tmp_path: Path, arguments: list[str
 
     assert shown in tried.stdout + tried.stderr
     assert "Traceback" not in tried.stderr
+
+
+def test_without_any_route_no_route_names_the_type(tmp_path: Path) -> None:
+    (tmp_path / "perdure.yaml").write_text("routes: []\n")
+
+    tried = check(tmp_path, "orders.placed")
+
+    assert (tried.returncode, tried.stderr) == (1, "")
+    assert "No route names its type" in tried.stdout
