@@ -19,7 +19,7 @@ from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.problem import InvalidConfiguration
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
-from perdure.payload_store import PAYLOADS
+from perdure.flow.payload_store import PAYLOADS
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process

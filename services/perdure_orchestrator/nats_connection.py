@@ -13,7 +13,7 @@ from perdure.config.settings import NatsSettings
 from perdure.connections.nats import connection_options, refusal
 from perdure.connections.protection import protect_connection
 from perdure.errors import SetupError, Unavailable
-from perdure.payload_store import PAYLOADS
+from perdure.flow.payload_store import PAYLOADS
 
 __all__ = ["NatsConnection"]
 

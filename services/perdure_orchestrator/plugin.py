@@ -20,7 +20,7 @@ from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
-from perdure.payload_store import payload_storage
+from perdure.flow.payload_store import payload_storage
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from perdure.bus import NatsObjects, RawMessage
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
-from perdure.payload_store import PAYLOADS, payload_storage
+from perdure.flow.payload_store import PAYLOADS, payload_storage
 from tests.support.command_line import perdure_of
 from tests.support.suite import World, gaps
 

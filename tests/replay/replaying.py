@@ -26,7 +26,7 @@ from temporalio.worker._workflow import _WorkflowWorker
 from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings
 from perdure.connections.temporal import converter
-from perdure.payload_store import payload_storage
+from perdure.flow.payload_store import payload_storage
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.replay.corpus import PAYLOADS, registry, workflow_id_of
 

@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from perdure.bus import MemoryObjects
 from perdure.connections.temporal import converter
 from perdure.errors import Unavailable
-from perdure.payload_store import PayloadStore
+from perdure.flow.payload_store import PayloadStore
 from perdure_orchestrator.interceptors import FAILURE_TYPES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -14,8 +14,8 @@ from perdure.bus import connect
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings, Settings
 from perdure.errors import SetupError, Unavailable
+from perdure.flow.payload_store import PayloadStore
 from perdure.local.nkeys import ensure_nkeys, seed_file
-from perdure.payload_store import PayloadStore
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin

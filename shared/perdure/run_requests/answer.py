@@ -18,8 +18,8 @@ from perdure.config.loader import load_settings
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
 from perdure.errors import SetupError, Unavailable
+from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
-from perdure.payload_store import PAYLOADS, payload_storage
 from perdure.values.nearest import nearest
 from perdure.values.run_request import RunAnswer, RunRequest
 

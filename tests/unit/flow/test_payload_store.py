@@ -9,7 +9,7 @@ from temporalio.converter import DataConverter, StorageDriverRetrieveContext, St
 from perdure.bus import MemoryObjects
 from perdure.connections.temporal import converter
 from perdure.errors import NotKept, Unavailable
-from perdure.payload_store import PayloadStore, payload_storage
+from perdure.flow.payload_store import PayloadStore, payload_storage
 
 INLINE = 1024
 LARGE = {"words": "x" * 2 * INLINE}
