@@ -50,7 +50,7 @@ CONSUMERS = {
 }
 BUCKETS = {"ingest": "STARTS FLOW", "orchestrator": "STARTS BRIDGE VERIFICATIONS", "notifier": "NOTICES"}
 
-BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_BRIDGE", "KV_NOTICES", "KV_VERIFICATIONS", "OBJ_PAYLOADS")
+BUCKET_STREAMS = ("KV_STARTS", "KV_FLOW", "KV_BRIDGE", "KV_NOTICES", "KV_VERIFICATIONS", "KV_FLOORS", "OBJ_PAYLOADS")
 ROLES = tuple(PUBLISHES)
 SERVICES = tuple(CONSUMERS)
 STREAMS = (*ALL.upper().split(), "ADVISORIES", "WAITING", "LATEST", "OPEN", "NOTICES", "STUCK", *BUCKET_STREAMS)
@@ -154,7 +154,8 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
     server: Server, role: str
 ) -> None:
     queues = {it.upper() for it in listed(QUEUES, role)}
-    named = {"audit": {*ALL.upper().split(), "ADVISORIES"}, "orchestrator": {"DECISIONS", "SIGNALS"}}.get(role, set())
+    looked_at = {"RECEIPTS", "ALERTS", "APPROVALS"} if role == "orchestrator" else set()
+    named = listed(CONSUMERS, role) | looked_at | ({"KV_FLOORS"} if role in SERVICES else set())
     buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.client(role) as role_client:
         got = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.STREAM.MSG.GET.{it}")}
@@ -164,6 +165,15 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
     assert got == listed(READS, role) | named | queues | buckets
     assert directly == listed(READS, role)
     assert deleted == queues
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])
+async def test_a_role_writes_its_own_floors_only(server: Server, role: str) -> None:
+    keys = {f"{service}-{stream}": service for service in SERVICES for stream in listed(CONSUMERS, service)}
+    async with server.client(role) as role_client:
+        written = {it for it in keys if await role_client.may_publish(f"$KV.FLOORS.{it}", b"")}
+
+    assert written == {key for key, service in keys.items() if service == role}
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])

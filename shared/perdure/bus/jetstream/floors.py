@@ -11,7 +11,7 @@ from typing import Any
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo, DeliverPolicy, StreamInfo
 from nats.js.errors import NotFoundError
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from perdure.bus.jetstream.key_value import NatsKeyValue
 from perdure.bus.topology import FLOORS, Consumer
@@ -86,7 +86,11 @@ class ConsumerFloor:
 
     async def _read(self) -> _Floor | None:
         found = await self._entries.get(self._key)
-        return None if found is None else _Floor.model_validate_json(found)
+        try:
+            return None if found is None else _Floor.model_validate_json(found)
+        except ValidationError as error:
+            _log.warning("the floor of %s cannot be read, and is noted anew: %s", self._stream, error)
+            return None
 
     async def _info(self) -> ConsumerInfo | None:
         try:
