@@ -23,6 +23,7 @@ from perdure.flow.payload_store import PAYLOADS
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
+from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
@@ -65,7 +66,9 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.checks["temporal"] = partial(is_reachable, client)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
+    clock = ServerClock(bus)
     if role != "worker":
+        await clock.ask()
         app = create_app(
             client,
             bus,
@@ -74,6 +77,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             settings,
             approvers=approvers,
             entries=entries,
+            now=clock.now,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
@@ -89,7 +93,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             backwards = repeat_for_ever(reconciler.look_back, LOOK_BACK_EVERY, what="look back at completed runs")
             watch = RoomWatch(bus, bus.js, settings.nats.stream_limits, _own_state(settings))
             room = repeat_for_ever(watch.look, LOOK_EVERY, what="look at the room of streams and disks")
-            duties = looking, backwards, listing, mended, room, watch_approvers(approvers, settings)
+            duties = clock.run(), looking, backwards, listing, mended, room, watch_approvers(approvers, settings)
             await stack.enter_async_context(background(*duties))
         if role != "bridge":
             try:

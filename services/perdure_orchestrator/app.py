@@ -1,7 +1,7 @@
 """The bridge as an app: which streams it consumes and which requests it answers."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Literal
 
@@ -44,6 +44,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     *,
     approvers: Approvers,
     entries: KeyValue,
+    now: Callable[[], datetime],
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
@@ -56,6 +57,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         settings: The configuration.
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
+        now: Returns the time (UTC) of the NATS server.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
     bridge = Bridge(
@@ -67,6 +69,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries=entries,
         settings=settings.temporal,
         verify_ahead=verify_ahead,
+        now=now,
     )
     leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
     return App(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, JsonValue
@@ -32,6 +32,10 @@ _UNTIL_CANCELLED: Final = timedelta(seconds=5)
 """A run for which a cancellation waits begins no sooner: Temporal has the cancellation before the first step."""
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Bridge:
     """Hands messages to Temporal; each method returns once Temporal has stored the effect.
 
@@ -50,13 +54,14 @@ class Bridge:
         entries: KeyValue,
         settings: TemporalSettings,
         verify_ahead: Callable[[StoredMessage], None] | None = None,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._runs = RunClient(client, settings)
         self._ledger = ledger
         self._registry = registry
         self._settings = settings
         self._converter = client.data_converter.payload_converter
-        self._expected = ExpectedRuns(bus, settings.signals_wait)
+        self._expected = ExpectedRuns(bus, settings.signals_wait, now=now)
         self._deploys = Deploys(client, settings.task_queue)
         self._places = SignalPlaces(entries)
         self._commands = EarlySignals(

@@ -1,8 +1,8 @@
 """Whether a run that has not begun may begin: its start is known, or held by flow control."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
@@ -39,17 +39,19 @@ class ExpectedRuns:
     Args:
         bus: Holds the queues of held starts.
         signals_wait: For so long every run may still begin: its event may be on its way.
+        now: Returns the time (UTC) of the server that stores the messages.
     """
 
-    def __init__(self, bus: Bus, signals_wait: timedelta) -> None:
+    def __init__(self, bus: Bus, signals_wait: timedelta, *, now: Callable[[], datetime]) -> None:
         self._bus = bus
         self._signals_wait = signals_wait
+        self._now = now
         self._held: set[str] = set()
         self._read_at = -_FRESH_SECONDS
 
     def is_recent(self, stored_at: datetime) -> bool:
         """Return whether what was stored then (UTC) may be ahead of the start of its run."""
-        return datetime.now(UTC) - stored_at < self._signals_wait
+        return self._now() - stored_at < self._signals_wait
 
     async def has_start(self, workflow_id: str) -> bool:
         """Return whether a start of this run is held, or may be among the commands that the bridge has not handled.

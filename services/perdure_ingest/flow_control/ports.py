@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from perdure.bus import Bus, KeyValue
 from perdure.bus.views.start_ledger import StartLedger
-from perdure_ingest.flow_control.clock import ServerClock
+from perdure.runtime.server_clock import ServerClock
 from perdure_ingest.flow_control.feed import Feed
 from perdure_ingest.verdict_log import VerdictLog
 

@@ -9,7 +9,7 @@ from perdure.bus import Bus, StoredMessage
 from perdure.bus.views.start_ledger import Claim, StartLedger
 from perdure.contracts import EventVerdict, StartWorkflow
 from perdure.errors import InvalidMessage
-from perdure_ingest.flow_control.clock import ServerClock
+from perdure.runtime.server_clock import ServerClock
 from perdure_ingest.flow_control.command_publisher import refused_or_repeated
 from perdure_ingest.flow_control.journal import Releasing
 from perdure_ingest.flow_control.waiting import read_start, replaced_by

@@ -11,8 +11,8 @@ from perdure.config.flow_control import FlowControl
 from perdure.contracts import DeadLetter, StartWorkflow
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
+from perdure.runtime.server_clock import ServerClock
 from perdure_ingest.admission import Admitted
-from perdure_ingest.flow_control.clock import ServerClock
 from perdure_ingest.flow_control.command_publisher import check_command, publish_command
 from perdure_ingest.flow_control.endings import freeing_message
 from perdure_ingest.flow_control.feed import Feed

@@ -47,6 +47,5 @@ CONFIGURATION: Final[Mapping[str, Any]] = {
     ],
     "temporal": {
         "task_timeout_seconds": 3,  # how long a run waits if its worker was killed during a workflow task
-        "signals_wait_seconds": 60,  # a fault may keep a start from beginning for longer than the default of 10
     },
 }
