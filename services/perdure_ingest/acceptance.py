@@ -5,7 +5,7 @@ from typing import Final
 
 from perdure.bus import RawMessage, StoredMessage, decode
 from perdure.bus.events import PREFIX
-from perdure.bus.topology import matches
+from perdure.bus.subject_patterns import matches
 from perdure.bus.views.event_runs import event_in
 from perdure.contracts import DeadLetter, Reason, RouteVerdict
 from perdure.errors import InvalidMessage

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from perdure.bus import StoredMessage
 from perdure.bus.events import PREFIX
-from perdure.bus.topology import matches
+from perdure.bus.subject_patterns import matches
 from perdure.errors import InvalidMessage
 from perdure_ingest.reception import receive
 from perdure_ingest.rules import Rule

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from perdure.bus.topology import matches
+from perdure.bus.subject_patterns import matches
 from perdure.config.problem import InvalidConfiguration, Problem
 from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from perdure.bus.topology import overlap
+from perdure.bus.subject_patterns import overlap
 from perdure.config.problem import Problem
 from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position

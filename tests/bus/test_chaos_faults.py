@@ -9,7 +9,7 @@ import pytest_asyncio
 from perdure.bus import NatsBus, RawMessage, connect
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.permissions import nats_permissions
-from perdure.bus.topology import matches
+from perdure.bus.subject_patterns import matches
 from perdure.chaos.asked import asked
 from perdure.chaos.consumer import ConsumerLoss
 from perdure.chaos.storing import stores_messages

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Thread
 from typing import Final, TextIO
+
+from perdure.runtime.stderr import print_error
 
 __all__ = ["LastWords"]
 
@@ -41,6 +42,6 @@ class LastWords:
     def _read(self, pipe: int) -> None:
         with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
             for line in iter(partial(lines.readline, _CHUNK), ""):
-                sys.stderr.write(line)
                 if line.strip():
+                    print_error(line.rstrip("\n"))
                     self._lines.append(line.strip()[:_LONGEST])

@@ -19,6 +19,7 @@ from nats.js.api import (
     StreamConfig,
 )
 
+from perdure.bus.subject_patterns import matches
 from perdure.config.retention import StreamSettings
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "STREAMS",
     "Consumer",
     "Stream",
-    "matches",
     "stream_of",
 ]
 
@@ -229,25 +229,3 @@ OBJECTS: Final = {
 def stream_of(subject: str) -> Stream:
     """Return the stream that stores a subject."""
     return next(stream for stream in (STREAMS | QUEUES).values() if stream.stores(subject))
-
-
-def overlap(pattern: str, other: str) -> bool:
-    """Return whether some subject matches both NATS patterns."""
-    ones, others = pattern.split("."), other.split(".")
-    for one, another in zip(ones, others, strict=False):
-        if ">" in {one, another}:
-            return True
-        if one != another and "*" not in {one, another}:
-            return False
-    return len(ones) == len(others)
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Return whether a subject matches a NATS pattern: ``*`` is one token, a last ``>`` is one or more."""
-    wanted, tokens = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        wanted = wanted[:-1]
-        if len(tokens) <= len(wanted):
-            return False
-        tokens = tokens[: len(wanted)]
-    return len(wanted) == len(tokens) and all(w in {"*", t} for w, t in zip(wanted, tokens, strict=True))

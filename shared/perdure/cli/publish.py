@@ -107,7 +107,7 @@ def _conclude(event: PublishedEvent, outcome: EventOutcome | None) -> None:
 
 def _warnings(type_: str) -> Iterator[str]:
     """Yield a sentence if no route of this folder's configuration is for events of this type."""
-    from perdure.bus.topology import matches
+    from perdure.bus.subject_patterns import matches
     from perdure.config.loader import load_settings
 
     known = sorted({route.on for route in load_settings().routes})

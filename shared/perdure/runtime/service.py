@@ -11,7 +11,8 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
 from perdure.bus.app import App
-from perdure.bus.jetstream.bus import NatsBus, connect
+from perdure.bus.jetstream.bus import NatsBus
+from perdure.bus.jetstream.connecting import connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed

@@ -1,11 +1,14 @@
 """Compares the decisions with their receipts: each has one, and no second that says otherwise."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from perdure.verify.grouping import group_by
 from perdure.verify.records import Observations, ReceiptRecord
 
 __all__ = ["wrong_receipts"]
+
+_REPEATED: Final = "replayed"  # a decision that is sent again keeps its receipt, and gets this one too
 
 
 def wrong_receipts(seen: Observations, *, ended: bool) -> Iterator[tuple[str, str]]:
@@ -22,9 +25,8 @@ def wrong_receipts(seen: Observations, *, ended: bool) -> Iterator[tuple[str, st
         final = [it for it in about if it.is_final]
         if not about or (ended and not final):
             yield place, f"decision {decision.decision_id} has no {'final ' if about else ''}receipt"
-        elif len(final) > 1:
-            codes = ", ".join(sorted(it.code for it in final))
-            yield place, f"decision {decision.decision_id} has {len(final)} receipts: {codes}"
+        elif len(codes := sorted(it.code for it in final if it.code != _REPEATED)) > 1:
+            yield place, f"decision {decision.decision_id} has {len(codes)} receipts: {', '.join(codes)}"
 
 
 def _decision_of(receipt: ReceiptRecord) -> str:

@@ -21,7 +21,8 @@ from perdure.asyncapi.examples import EXAMPLES
 from perdure.asyncapi.flow import CLIENTS, PUBLISHERS
 from perdure.bus import RawMessage, StoredMessage, decode, encode
 from perdure.bus.permissions import nats_permissions
-from perdure.bus.topology import CONSUMERS, STREAMS, matches
+from perdure.bus.subject_patterns import matches
+from perdure.bus.topology import CONSUMERS, STREAMS
 from perdure.contracts import Message
 from perdure.contracts.version import schema_id
 from perdure.errors import InvalidMessage

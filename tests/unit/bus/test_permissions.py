@@ -2,7 +2,8 @@
 
 from perdure.asyncapi.flow import PUBLISHERS
 from perdure.bus.permissions import CLIENT_ACCOUNTS, ROLES, nats_permissions
-from perdure.bus.topology import CONSUMERS, QUEUES, STREAMS, matches
+from perdure.bus.subject_patterns import matches
+from perdure.bus.topology import CONSUMERS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -21,14 +20,11 @@ from perdure.bus.jetstream.reader import StreamReader
 from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
-from perdure.config.settings import NatsSettings
-from perdure.connections.nats import ErrorLog, connection_options, refusal
-from perdure.connections.nats_tls import lacks_tls
-from perdure.connections.protection import protect_connection
+from perdure.connections.nats import refusal
 from perdure.contracts import Message
 from perdure.errors import Unavailable
 
-__all__ = ["NatsBus", "connect"]
+__all__ = ["NatsBus"]
 
 _PUBLISH_TIMEOUT_SECONDS: Final = 1.0  # short: a message in flight to a failed server is lost, and must be republished
 _REQUEST_TIMEOUT_SECONDS: Final = 5.0
@@ -216,37 +212,3 @@ def _has_settled(consumer: ConsumerInfo, last: int) -> bool:
     if not consumer.num_pending and not consumer.num_ack_pending:
         return True
     return consumer.ack_floor is not None and consumer.ack_floor.stream_seq >= last
-
-
-@asynccontextmanager
-async def connect(
-    settings: NatsSettings, *, source: str, role: str = "operator", within: float | None = None
-) -> AsyncIterator[NatsBus]:
-    """Open a bus for the duration of the block.
-
-    Args:
-        settings: The servers and credentials.
-        source: The CloudEvents source of published messages, e.g. ``perdure/ingest``.
-        role: The role whose credentials are used, where NATS has permissions by role.
-        within: Seconds to wait for the first connection; by default without limit.
-
-    Raises:
-        SetupError: The credentials cannot be read.
-        Unavailable: No server accepted the connection in time.
-    """
-    client, errors = Client(), ErrorLog(source, settings)
-    options = connection_options(settings, source, role, errors)
-    try:
-        await asyncio.wait_for(client.connect(**options), within)
-    except (TimeoutError, NatsError, OSError) as error:
-        text = errors.reason or f"No NATS server answers at {settings.shown}. Start one with `perdure up`."
-        raise Unavailable(text) from error
-    protect_connection(client)
-    if lacks_tls(client, settings):
-        await client.close()
-        raise Unavailable(f"The NATS server at {settings.shown} offers no TLS, and the configuration demands it.")
-    try:
-        yield NatsBus(client, source)
-    finally:
-        with suppress(NatsError, OSError):  # closing a connection that has just been lost fails
-            await (client.drain() if client.is_connected else client.close())

@@ -12,7 +12,8 @@ from typing import Final
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
 from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
-from perdure.bus.topology import QUEUES, matches, stream_of
+from perdure.bus.subject_patterns import matches
+from perdure.bus.topology import QUEUES, stream_of
 from perdure.contracts import Message
 from perdure.errors import InvalidMessage
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
-from perdure.bus.topology import matches
+from perdure.bus.subject_patterns import matches
 from perdure.contracts import EventVerdict, last_words, verdict_subject
 
 __all__ = ["JudgedEvent", "judged_events"]

@@ -17,8 +17,10 @@ STREAMS = [*STREAMS_AND_ADVISORIES, "KV_STARTS"]
 
 
 def destroys(service: str) -> Move:
-    """Delete, purge and change every stream, and delete one message of each."""
-    api = [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("DELETE", "PURGE", "UPDATE") for stream in STREAMS]
+    """Delete, purge and change every stream, and delete one message of each; a service may purge what it trims."""
+    trimmed = {f"$JS.API.STREAM.PURGE.{it.name}" for it in STREAMS_AND_ADVISORIES.values() if it.trimmed_by == service}
+    verbs = ("DELETE", "PURGE", "UPDATE")
+    api = {f"$JS.API.STREAM.{verb}.{stream}" for verb in verbs for stream in STREAMS} - trimmed
     return publishes(service, *api, *(f"$JS.API.STREAM.MSG.DELETE.{stream}" for stream in STREAMS))
 
 
