@@ -14,6 +14,7 @@ from perdure.config.settings import Settings
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.holder import lease_holder
+from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
 from perdure_ingest.app import create_app
 from perdure_ingest.backfill import backfill_responders
@@ -33,7 +34,9 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     verdicts = VerdictLog(bus, rules)
     entries = NatsKeyValue(bus.js, "FLOW")
     holder = lease_holder(settings.ingest)
-    queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder)
+    clock = ServerClock(bus)
+    await clock.ask()
+    queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder, clock=clock)
     leases = Leases(entries, holder, Lease, duration=_LEASE)
     limit = settings.ingest.max_payload_bytes
     responders = [
@@ -41,7 +44,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
         *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
     ]
     async with background(*queues.duties()):
-        yield create_app(settings, rules, queues, verdicts, responders, leases=leases)
+        yield create_app(settings, rules, queues, verdicts, responders, leases=leases, now=clock.now)
 
 
 if __name__ == "__main__":

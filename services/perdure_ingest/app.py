@@ -1,10 +1,12 @@
 """The ingest app: subscribes to events and dead letters, and publishes commands and verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.lease import Lease, Leases
 from perdure.config.settings import Settings
+from perdure.values.utc import utc_now
 from perdure_ingest.acceptance import Acceptance
 from perdure_ingest.event_lanes import EventLanes
 from perdure_ingest.flow_control import RouteQueues
@@ -22,6 +24,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     responders: Sequence[Responder] = (),
     *,
     leases: Leases[Lease],
+    now: Callable[[], datetime] = utc_now,
 ) -> App:
     """Build the service; nothing connects until the app is run.
 
@@ -32,9 +35,11 @@ def create_app(  # noqa: PLR0913 (its ports)
         verdicts: Publishes verdicts.
         responders: The requests that it answers.
         leases: Elect the process that handles events, if a route has an ``order``.
+        now: The clock by which these expire (UTC).
     """
     limit = settings.ingest.max_payload_bytes
     acceptance, lanes = Acceptance(rules, queues, verdicts, max_payload_bytes=limit), EventLanes(rules, limit)
-    events = Subscription("EVENTS", acceptance.accept, ordered=Ordered(lanes, leases) if lanes.keep_order else None)
+    ordered = Ordered(lanes, leases, now=now) if lanes.keep_order else None
+    events = Subscription("EVENTS", acceptance.accept, ordered=ordered)
     dead_letters = Subscription("DLQ", acceptance.take_dead_letter, traced=False)
     return App("ingest", [events, dead_letters], responders)

@@ -12,6 +12,7 @@ from perdure.errors import SetupError
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.holder import lease_holder
+from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels.registry import open_channels
@@ -26,6 +27,8 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
         if key is not None:
             replies = reply_app(settings, bus=bus, entries=entries, approvers=approvers, key=key)
             health.front = await stack.enter_async_context(replies)
+        clock = ServerClock(bus)
+        await clock.ask()
         channels = open_channels(settings, entries=entries, approvers=approvers, key=key)
         notifier = Notifier(
             bus,
@@ -33,8 +36,9 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
             await stack.enter_async_context(channels),
             settings.notifier,
             holder=lease_holder(settings.notifier),
+            now=clock.now,
         )
-        await stack.enter_async_context(background(*notifier.duties()))
+        await stack.enter_async_context(background(clock.run(), *notifier.duties()))
         yield notifier.app()
 
 

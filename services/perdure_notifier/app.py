@@ -1,6 +1,6 @@
 """The notifier's bus application: routes approval messages and alerts to the outboxes of channels."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from perdure.config.notifier import NotificationSettings
 from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
+from perdure.values.utc import utc_now
 from perdure_notifier.channels import Channel
 from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
@@ -31,10 +32,18 @@ _NOTIFIED: Final = "notified."
 class Notifier:
     """The notifier service: one subscriber, and one sender for each channel."""
 
-    def __init__(
-        self, bus: Bus, entries: KeyValue, channels: Sequence[Channel], settings: NotificationSettings, *, holder: str
+    def __init__(  # noqa: PLR0913 (its ports)
+        self,
+        bus: Bus,
+        entries: KeyValue,
+        channels: Sequence[Channel],
+        settings: NotificationSettings,
+        *,
+        holder: str,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._bus = bus
+        self._now = now
         self._entries = entries
         self._outbox = Outbox(bus)
         self._settings = settings
@@ -81,7 +90,8 @@ class Notifier:
     def _sender(self, channel: Channel) -> ChannelSender:
         channels = self._settings.effective_channels
         fallback = self._settings.fallback or tuple(channels)
-        return ChannelSender(channel, channels[channel.name], bus=self._bus, leases=self._leases, fallback=fallback)
+        settings = channels[channel.name]
+        return ChannelSender(channel, settings, bus=self._bus, leases=self._leases, fallback=fallback, clock=self._now)
 
 
 def _refuse_other_digest(notice: Notice) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, JsonValue
@@ -15,6 +15,7 @@ from perdure.config.settings import TemporalSettings
 from perdure.contracts import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.values.run_id import place_of
+from perdure.values.utc import utc_now
 from perdure_orchestrator.decision_bridge import DecisionBridge
 from perdure_orchestrator.deploys import Deploys
 from perdure_orchestrator.early_signals import EarlySignals
@@ -30,10 +31,6 @@ __all__ = ["Bridge"]
 
 _UNTIL_CANCELLED: Final = timedelta(seconds=5)
 """A run for which a cancellation waits begins no sooner: Temporal has the cancellation before the first step."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Bridge:
@@ -54,7 +51,7 @@ class Bridge:
         entries: KeyValue,
         settings: TemporalSettings,
         verify_ahead: Callable[[StoredMessage], None] | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._runs = RunClient(client, settings)
         self._ledger = ledger

@@ -103,6 +103,7 @@ class EarlySignals:
 
     async def release_for_ever(self) -> None:
         """Hand over what waits, again and again."""
+        self._places.forget()  # another bridge may have changed it meanwhile
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self._places.forget()

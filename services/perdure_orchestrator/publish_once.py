@@ -27,7 +27,8 @@ async def publish_once(bus: Bus, message: Message, *, tried_since: datetime) -> 
         InvalidMessage: As in ``Bus.publish_raw``.
         Unavailable: NATS does not answer.
     """
-    recent = datetime.now(UTC) - tried_since < stream_of(message.subject).duplicate_window / 2
+    age = datetime.now(UTC) - tried_since  # negative if this clock is behind that of Temporal: then nothing is known
+    recent = timedelta() <= age < stream_of(message.subject).duplicate_window / 2
     if recent or not await _is_stored(bus, message, tried_since):
         await bus.publish(message)
 

@@ -53,12 +53,19 @@ class Orphans:
         return again
 
     async def _release_led(self, subjects: WaitingSubjects) -> bool:
-        """Release what waits there as the leader of the route; returns whether another process is."""
-        lease = await self._leases.acquire(subjects.route, self._ports.clock.now())
+        """Release what waits there as its leader; returns whether another process is.
+
+        A route that queues elsewhere now has a leader of its own: then the lease and the journal have another name.
+        """
+        is_led = subjects.route in {it.route for it in self._in_use}
+        name = f"{subjects.route}=former-{subjects.stream}" if is_led else subjects.route  # no token has such a name
+        lease = await self._leases.acquire(name, self._ports.clock.now())
         if lease is None:
             return False
-        await Releaser(subjects, "", _NO_LIMITS, None, self._ports).release_all()
-        await self._leases.release(subjects.route, lease, self._ports.clock.now())
+        try:
+            await Releaser(subjects, "", _NO_LIMITS, None, self._ports, journal=name).release_all()
+        finally:
+            await self._leases.release(name, lease, self._ports.clock.now())
         return True
 
     async def _publish(self, start: StartWorkflow, _key: str) -> None:

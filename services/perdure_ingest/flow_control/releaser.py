@@ -40,10 +40,25 @@ class Releaser:
     """Leads one route: only one process at a time does, and the journal stops one that does not know yet.
 
     The open runs are in its memory; it changes nothing before the journal has the decision.
+
+    Args:
+        subjects: Where starts wait.
+        workflow: What they start.
+        flow: The limits.
+        window: When runs may start.
+        ports: The ports of this process.
+        journal: The name of the journal, if it is not that of the route.
     """
 
-    def __init__(
-        self, subjects: WaitingSubjects, workflow: str, flow: FlowControl, window: Window | None, ports: FlowPorts
+    def __init__(  # noqa: PLR0913 (the route's configuration, and its ports)
+        self,
+        subjects: WaitingSubjects,
+        workflow: str,
+        flow: FlowControl,
+        window: Window | None,
+        ports: FlowPorts,
+        *,
+        journal: str | None = None,
     ) -> None:
         self._subjects = subjects
         self._counts_open = flow.counts_open
@@ -64,7 +79,7 @@ class Releaser:
             bus=ports.bus,
             publication=self._publication,
         )
-        self._store = JournalStore(ports.entries, subjects.route)
+        self._store = JournalStore(ports.entries, journal or subjects.route)
         self._takeover = Takeover(
             ports.bus,
             self._store,
@@ -204,7 +219,8 @@ class Releaser:
         """Store how many runs are open, for the verdicts of other processes, and where the next leader begins."""
         behind = len(self._slots.open) > 0 and position - self._journal.after > _REPLAYED
         changed = len(self._slots.open) != self._journal.open
-        if (behind or changed) and time.monotonic() - self._stored_at >= _REPORT_EVERY:
+        repeatable = any(it.command is not None for it in self._journal.batch)  # a takeover would publish it again
+        if (behind or changed or repeatable) and time.monotonic() - self._stored_at >= _REPORT_EVERY:
             await self._replace(Selection(self._journal.next_start), position, now)
 
     async def _wait(self, due: datetime | None) -> None:

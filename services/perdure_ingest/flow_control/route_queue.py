@@ -13,7 +13,7 @@ from perdure.contracts import EventVerdict, StartWorkflow, to_token
 from perdure.runtime.poller import Poller
 from perdure.values.window import Window
 from perdure_ingest.flow_control.batcher import Batcher
-from perdure_ingest.flow_control.command_publisher import refused_or_repeated
+from perdure_ingest.flow_control.command_publisher import check_command, refused_or_repeated
 from perdure_ingest.flow_control.line_place import LinePlace
 from perdure_ingest.flow_control.placement import AS_PLANNED, Placement
 from perdure_ingest.flow_control.ports import FlowPorts
@@ -64,9 +64,10 @@ class RouteQueue:
         """Store a start in the waiting stream; returns what holds it.
 
         Raises:
-            InvalidMessage: An event with the same id and other data came first.
+            InvalidMessage: An event with the same id and other data came first, or NATS will not take its command.
             Unavailable: NATS does not answer.
         """
+        check_command(self._bus, start)
         if self._batcher is None:
             stored = await self._await_release(start, key)
             return await self._placement(start, key, stored) if self._reports or start.event.backfill else AS_PLANNED

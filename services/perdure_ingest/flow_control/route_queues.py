@@ -42,6 +42,7 @@ class RouteQueues:
         ledger: The starts that took effect.
         verdicts: Where verdicts are published.
         holder: The name of this process.
+        clock: The time of the server, which this asks for again and again; by default one of its own.
     """
 
     def __init__(  # noqa: PLR0913 (one port each)
@@ -53,13 +54,14 @@ class RouteQueues:
         ledger: StartLedger,
         verdicts: VerdictLog,
         holder: str,
+        clock: ServerClock | None = None,
     ) -> None:
         self._ports = FlowPorts(
             bus,
             entries,
             ledger,
             verdicts,
-            clock=ServerClock(bus),
+            clock=clock or ServerClock(bus),
             progress=Feed(bus, "progress.>"),
             freed=Feed(bus, "open.freed.>"),
             arrivals={it: Feed(bus, f"{it}.start.>", bodies=False) for it in ("waiting", "latest")},

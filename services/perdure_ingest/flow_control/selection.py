@@ -192,9 +192,16 @@ class Selector:
                     return True
                 case Skip(by=run):
                     selection.skipped.append((head, run))
+                case Release() if self._would_overflow(selection, head):
+                    self._lines.put_back(line, first=True)
+                    return False
                 case Release():
                     self._release(selection, head, now)
         return True
+
+    def _would_overflow(self, selection: Selection, head: Head) -> bool:
+        """Return whether a start would make the journal, which embeds what may be replaced, too large to store."""
+        return self._stream == "latest" and 0 < selection.size > _LARGEST - len(head.message.raw.body)
 
     def _action(self, selection: Selection, head: Head, now: datetime) -> Action:
         if head.is_known or self._open.get(to_token(head.start.workflow_id)) is not None:

@@ -1,7 +1,7 @@
 """Publishes what the bus lacks of runs that Temporal has closed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -10,6 +10,7 @@ from perdure.bus import Bus, decode
 from perdure.bus.topology import STREAMS
 from perdure.contracts import ENDINGS, Progress
 from perdure.flow.facts import RunEnd
+from perdure.values.utc import utc_now
 from perdure_orchestrator.endings.closing import Closing, read_closing
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
@@ -24,10 +25,6 @@ PROGRESS_KEPT: Final = STREAMS["PROGRESS"].max_age - timedelta(days=1)
 _AGAIN: Final = "and Temporal begins it again"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ClosedRuns:
     """Compares closed runs with the bus; it may be repeated, because message ids de-duplicate.
 
@@ -38,7 +35,7 @@ class ClosedRuns:
         clock: Returns the time (UTC).
     """
 
-    def __init__(self, client: Client, bus: Bus, ended: EndedRuns, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, client: Client, bus: Bus, ended: EndedRuns, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._clock = clock
         self._client = client
         self._bus = bus

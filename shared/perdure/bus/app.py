@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from perdure.bus.envelope import RawMessage
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.port import StoredMessage
 from perdure.bus.settlement import Handler
+from perdure.values.utc import utc_now
 
 __all__ = ["App", "Ordered", "Responder", "Subscription"]
 
@@ -19,11 +21,13 @@ class Ordered:
         lanes: Returns the lanes of a message, in each of which it waits for older ones; none if it keeps no order.
         leases: Elect the process; the lease has the name of the stream.
         beside: Runs beside the handling while the process holds the lease, if given.
+        now: The clock by which the lease expires (UTC): that of the server, if the clocks of hosts may differ.
     """
 
     lanes: Callable[[StoredMessage], Collection[str]]
     leases: Leases[Lease]
     beside: Callable[[], Coroutine[None, None, None]] | None = None
+    now: Callable[[], datetime] = utc_now
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import Final
 
 from perdure.bus.lease import Lease, Leases
@@ -18,15 +17,12 @@ _ACQUIRE_SECONDS: Final = 1.0  # between two attempts to take over
 _log = logging.getLogger(__name__)
 
 
-_LOCAL: Final = partial(datetime.now, UTC)
-
-
 async def lead(
     leases: Leases[Lease],
     name: str,
     work: Sequence[Callable[[], Coroutine[None, None, None]]],
     *,
-    now: Callable[[], datetime] = _LOCAL,
+    now: Callable[[], datetime],
 ) -> None:
     """Run coroutines whenever this process holds the lease, for ever; they are cancelled when it is lost.
 

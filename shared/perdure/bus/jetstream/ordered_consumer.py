@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from nats.aio.client import Client
@@ -27,7 +28,14 @@ __all__ = ["OrderedConsumer"]
 _MOST_HELD: Final = 256  # messages; as many as the server delivers unacknowledged
 _RETRY_SECONDS: Final = 0.25
 
+_Place = tuple[int, datetime]
+
 _log = logging.getLogger(__name__)
+
+
+def _place(message: StoredMessage) -> _Place:
+    """Return what no other message has: a stream that has lost its tail gives a sequence again."""
+    return message.sequence, message.stored_at
 
 
 class OrderedConsumer:
@@ -62,8 +70,8 @@ class OrderedConsumer:
         self._stream = STREAMS[stream]
         self._lanes_of = lanes
         self._lanes = Lanes(attempt, concurrency, self._done)
-        self._held: dict[int, HeldDelivery] = {}
-        self._ahead: dict[int, HeldDelivery] = {}  # settled before they were delivered
+        self._held: dict[_Place, HeldDelivery] = {}
+        self._ahead: dict[_Place, bool] = {}  # settled before they were delivered; whether as dead letters
         self._next = 1
         self._room = asyncio.Event()
 
@@ -109,10 +117,11 @@ class OrderedConsumer:
                 _log.warning("cannot read what lies before %s %d: %s", self._stream.name, sequence, error)
                 await asyncio.sleep(_RETRY_SECONDS)
         self._next = max(self._next, sequence + 1)
-        if sequence in self._held:
-            self._held[sequence].server = delivery
-        elif settled := self._ahead.pop(sequence, None):
-            await (delivery.term() if settled.is_dead_lettered else delivery.ack())
+        place = _place(delivery.message)
+        if place in self._held:
+            self._held[place].server = delivery
+        elif (is_dead_lettered := self._ahead.pop(place, None)) is not None:
+            await (delivery.term() if is_dead_lettered else delivery.ack())
         else:
             self._hold(HeldDelivery(delivery.message, delivery))
 
@@ -127,18 +136,18 @@ class OrderedConsumer:
             if missing is None or missing.sequence >= end:
                 self._next = end
             else:
-                if missing.sequence not in self._held:
+                if _place(missing) not in self._held:
                     self._hold(HeldDelivery(missing))
                 self._next = missing.sequence + 1
 
     def _hold(self, held: HeldDelivery) -> None:
-        self._held[held.message.sequence] = held
+        self._held[_place(held.message)] = held
         self._lanes.add(self._lanes_of(held.message), held)
 
     def _done(self, held: HeldDelivery) -> None:
-        del self._held[held.message.sequence]
+        del self._held[_place(held.message)]
         if held.server is None:
-            self._ahead[held.message.sequence] = held
+            self._ahead[_place(held.message)] = held.is_dead_lettered
         self._room.set()
 
     async def _take_over(self) -> None:

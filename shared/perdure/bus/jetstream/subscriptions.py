@@ -142,7 +142,7 @@ async def _consumed(service: str, subscription: Subscription, bus: Bus, client: 
         concurrency=subscription.concurrency,
     )
     beside = [] if ordered.beside is None else [ordered.beside]
-    await lead(ordered.leases, subscription.stream, [consumer.run, *beside])
+    await lead(ordered.leases, subscription.stream, [consumer.run, *beside], now=ordered.now)
 
 
 def _add_responder(broker: NatsBroker, service: str, responder: Responder) -> None:
