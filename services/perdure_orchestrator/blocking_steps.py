@@ -6,7 +6,7 @@ not moved into another loop: what it uses, such as a client of HTTP, may belong 
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +23,7 @@ from perdure.runtime.loop_watch import watched_loop
 __all__ = ["BlockingSteps"]
 
 _FIRST_NUMBER: Final = 1_000_000  # of the alerts that workers raise; a run counts its own from 1
+_OWN: Final = "perdure_orchestrator."
 _MOST: Final = 100  # activities and places for which an alert is raised
 _ADVICE: Final = (
     "Make it a plain `def`, which gets a thread of its own, or await what it does: meanwhile no step of this process "
@@ -46,9 +47,14 @@ class BlockingSteps:
         self._alerting: set[asyncio.Task[None]] = set()
 
     @contextmanager
-    def executing(self) -> Iterator[None]:
-        """Let the current task be known as that of the current activity for the duration of the block."""
-        if (task := asyncio.current_task()) is not None:  # there is one: an activity is executed in a task
+    def executing(self, function: Callable[..., object]) -> Iterator[None]:
+        """Let the current task be known as that of the current activity for the duration of the block.
+
+        Perdure's own activities are not: on a slow machine the import of a model's library blocks the loop, which no
+        author can mend.
+        """
+        task = asyncio.current_task()
+        if task is not None and not function.__module__.startswith(_OWN):
             self._running[task] = activity.info()
         try:
             yield

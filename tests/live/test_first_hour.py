@@ -110,6 +110,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
             decide(folder, "approve", waiting_request(folder))
             answer, _ = nobody.communicate(timeout=90)
         assert (nobody.returncode, answer) == (0, '"Welcome, nobody!"\n')
+        next_event(up, lambda event: (event.get("event"), event.get("name")) == ("ready", "orchestrator"))
         assert perdure(folder, "doctor").returncode == 0
 
 

@@ -62,7 +62,7 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
-        with self._blocking.executing():
+        with self._blocking.executing(input.fn):
             return await self._execute(input)
 
     async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
