@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
 from perdure.errors import Unavailable
-from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolResult
+from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import Conversations, too_long
@@ -21,6 +21,7 @@ from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import Offers, ToolServers
+from perdure_orchestrator.agents.usable_tools import usable_tools
 from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:
@@ -122,17 +123,18 @@ class CallModel:
         return await attempt()
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
-        """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
+        """Describe the tools that the agent may use."""
         from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
-        tools = {function.name: self._functions.describe(function) for function in request.functions}
-        for name, (_, tool) in (await self._offers(request)).tools.items():
-            if self._permissions.allows(request.agent, tool.name):
-                described = ToolDefinition(
-                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
-                )
-                tools.setdefault(name, described)
-        return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
+        usable = usable_tools(request.agent, request.functions, await self._offers(request), self._permissions)
+        return [
+            self._functions.describe(found)
+            if isinstance(found, FunctionTool)
+            else ToolDefinition(
+                name=name, parameters_json_schema=found[1].input_schema, description=found[1].description
+            )
+            for name, found in usable.items()
+        ]
 
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""

@@ -19,9 +19,14 @@ from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
 if TYPE_CHECKING:
     from mcp.types import Tool
 
-__all__ = ["Offers", "ToolServers"]
+__all__ = ["Offers", "ToolServers", "names_of"]
 
 _BETWEEN: Final = "__"  # server and tool, where several servers have a tool of one name
+
+
+def names_of(server: ToolServer, tool: Tool) -> tuple[str, str]:
+    """Return both names of a server's tool: its own, and the one that no other server's tool has."""
+    return tool.name, f"{server.name}{_BETWEEN}{tool.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,10 @@ class Offers:
         tools: dict[str, tuple[ToolServer, Tool]] = {}
         ambiguous = defaultdict[str, list[str]](list)
         for server, tool in found:
-            name = tool.name
+            name, qualified = names_of(server, tool)
             if len(servers[name]) > 1:
-                name = f"{server.name}{_BETWEEN}{name}"
-                ambiguous[tool.name].append(name)
+                ambiguous[name].append(qualified)
+                name = qualified
             tools.setdefault(name, (server, tool))
         return cls(tools, dict(ambiguous), failed)
 
