@@ -19,6 +19,7 @@ from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.model_tools import ModelTools
 from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.server_errors import SERVER_REFUSED
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import Offers, ToolServers
 from perdure_orchestrator.agents.usable_tools import usable_tools
@@ -139,15 +140,19 @@ class CallModel:
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
         offers = await self._servers.offers(request.servers)
-        if not offers.failed:
+        failure = offers.failure()
+        if failure is None:
             return offers
-        name, error = next(iter(offers.failed.items()))
-        is_last = len(offers.failed) == len(set(request.servers))
-        if is_last or not isinstance(error, Unavailable) or activity.info().attempt < _WAITS_FOR_SERVERS:
-            raise error
+        if len(offers.failed) == len(set(request.servers)):
+            raise failure
+        if others := [error for error in offers.failed.values() if not _passes_by(error)]:
+            raise others[0]
+        if activity.info().attempt < _WAITS_FOR_SERVERS:
+            raise Unavailable(_reason(failure)) from None  # also a refusal: the operator may mend it meanwhile
+        names, reasons = ", ".join(offers.failed), "; ".join(map(_reason, offers.failed.values()))
         if publish_note := note_publisher():
-            await publish_note(f"{request.agent} goes on without the tools of {', '.join(offers.failed)}: {error}")
-        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, name, error)
+            await publish_note(f"{request.agent} goes on without the tools of {names}: {reasons}")
+        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, names, reasons)
         return offers
 
     async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
@@ -158,3 +163,12 @@ class CallModel:
             else answer.model_copy(update={"text": await self._conversations.load_text(answer.stored_as)})
             for answer in answers
         ]
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, ApplicationError) else str(error)
+
+
+def _passes_by(error: Exception) -> bool:
+    """Return whether an agent with other servers goes on without one that fails so."""
+    return isinstance(error, Unavailable) or (isinstance(error, ApplicationError) and error.type == SERVER_REFUSED)
