@@ -202,9 +202,16 @@ async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(mo
     assert len(peer.requests) == 4
 
 
-async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [("/bin/sh", "does not start"), ("/nowhere/server", "cannot be used")],
+    ids=["down", "unusable"],
+)
+async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_note(
+    tmp_path: Path, failing: str, reason: str
+) -> None:
     healthy = odd({"name": "fs.read", "inputSchema": {}, "result": {"content": []}})
-    broken = StdioServer(command="/bin/sh", args=("-c", "exit 3"))
+    broken = StdioServer(command=failing, args=("-c", "exit 3"))
     request = ModelRequest(agent="a", model=MODELS[0], prompt="Hi", servers=("broken", "healthy"))
     environment, notes = ActivityEnvironment(), list[str]()
 
@@ -216,12 +223,24 @@ async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_
             return await activity.run(request)
 
     async with llm_peer() as peer, call_model(peer, tmp_path / "key", broken=broken, healthy=healthy) as activity:
-        with pytest.raises(Unavailable, match="broken does not start"):
+        with pytest.raises(Unavailable, match=f"broken {reason}"):
             await environment.run(run, activity)
         environment.info = replace(environment.info, attempt=3)
         peer.plan = ["call_tool"]
         answer = await environment.run(run, activity)
 
     assert [call.tool for call in answer.tool_calls] == ["fs.read"]
-    assert notes[0].startswith("a goes on without the tools of broken: The MCP server broken does not start")
+    assert notes[0].startswith(f"a goes on without the tools of broken: The MCP server broken {reason}")
     assert [tool["function"]["name"] for tool in peer.requests[-1]["body"]["tools"]] == ["fs_read_4074bc02"]
+
+
+async def test_an_agent_whose_only_server_is_unusable_fails(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=3)
+    request = ModelRequest(agent="a", model=MODELS[0], prompt="Hi", servers=("broken",))
+    broken = StdioServer(command="/nowhere/server")
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key", broken=broken) as activity:
+        with pytest.raises(ApplicationError, match="broken cannot be used") as failed:
+            await environment.run(activity.run, request)
+
+    assert failed.value.non_retryable

@@ -146,3 +146,13 @@ async def test_the_approver_of_a_function_sees_the_arguments_bound_by_its_partia
 
     (request,) = [fact for fact in outcome.messages if isinstance(fact, ApprovalRequested)]
     assert request.details == {"tool": "add", "arguments": {"second": 5}, "positional": [10]}
+
+
+async def test_an_approved_call_is_one_of_the_server_that_the_approver_saw(run_workflow: WorkflowRunner) -> None:
+    marked = InProcessServer(greeter.shop(), requires_approval=("b*",))
+
+    outcome = await run_workflow(Calling, *BUYING[:2], servers={"shop": marked}, answers={"May": "approve"})
+
+    (request,) = [fact for fact in outcome.messages if isinstance(fact, ApprovalRequested)]
+    assert request.details == {"tool": "buy", "server": "shop", "arguments": {"item": "hat"}, "positional": []}
+    assert outcome.result == "bought hat"

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
 from perdure.errors import Unavailable
-from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolResult
+from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import Conversations, too_long
@@ -19,8 +19,10 @@ from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.model_tools import ModelTools
 from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.server_errors import SERVER_REFUSED
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import Offers, ToolServers
+from perdure_orchestrator.agents.usable_tools import usable_tools
 from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:
@@ -122,30 +124,35 @@ class CallModel:
         return await attempt()
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
-        """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
+        """Describe the tools that the agent may use."""
         from pydantic_ai.tools import ToolDefinition  # noqa: PLC0415 (likewise)
 
-        tools = {function.name: self._functions.describe(function) for function in request.functions}
-        for name, (_, tool) in (await self._offers(request)).tools.items():
-            if self._permissions.allows(request.agent, tool.name):
-                described = ToolDefinition(
-                    name=name, parameters_json_schema=tool.input_schema, description=tool.description
-                )
-                tools.setdefault(name, described)
-        return [tool for name, tool in tools.items() if self._permissions.allows(request.agent, name)]
+        usable = usable_tools(request.agent, request.functions, await self._offers(request), self._permissions)
+        return [
+            self._functions.describe(found)
+            if isinstance(found, FunctionTool)
+            else ToolDefinition(
+                name=name, parameters_json_schema=found[1].input_schema, description=found[1].description
+            )
+            for name, found in usable.items()
+        ]
 
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
         offers = await self._servers.offers(request.servers)
-        if not offers.failed:
+        failure = offers.failure()
+        if failure is None:
             return offers
-        name, error = next(iter(offers.failed.items()))
-        is_last = len(offers.failed) == len(set(request.servers))
-        if is_last or not isinstance(error, Unavailable) or activity.info().attempt < _WAITS_FOR_SERVERS:
-            raise error
+        if len(offers.failed) == len(set(request.servers)):
+            raise failure
+        if others := [error for error in offers.failed.values() if not _passes_by(error)]:
+            raise others[0]
+        if activity.info().attempt < _WAITS_FOR_SERVERS:
+            raise Unavailable(_reason(failure)) from None  # also a refusal: the operator may mend it meanwhile
+        names, reasons = ", ".join(offers.failed), "; ".join(map(_reason, offers.failed.values()))
         if publish_note := note_publisher():
-            await publish_note(f"{request.agent} goes on without the tools of {', '.join(offers.failed)}: {error}")
-        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, name, error)
+            await publish_note(f"{request.agent} goes on without the tools of {names}: {reasons}")
+        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, names, reasons)
         return offers
 
     async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
@@ -156,3 +163,12 @@ class CallModel:
             else answer.model_copy(update={"text": await self._conversations.load_text(answer.stored_as)})
             for answer in answers
         ]
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, ApplicationError) else str(error)
+
+
+def _passes_by(error: Exception) -> bool:
+    """Return whether an agent with other servers goes on without one that fails so."""
+    return isinstance(error, Unavailable) or (isinstance(error, ApplicationError) and error.type == SERVER_REFUSED)

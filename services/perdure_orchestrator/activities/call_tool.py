@@ -11,7 +11,7 @@ from perdure_orchestrator.agents.conversations import MAX_CARRIED_BYTES, Convers
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_server import ToolRefused
-from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.agents.tool_servers import AmbiguousTool, ToolServers, names_of
 from perdure_orchestrator.limits import refuse_beyond
 
 __all__ = ["CallTool", "store_if_long"]
@@ -38,16 +38,19 @@ class CallTool:
             except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:
                     return ToolResult(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
-                raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
+                passes = isinstance(error, AmbiguousTool)  # a server that came up must not end open work
+                kind = type(error).__name__ if passes else "ToolRefused"
+                raise ApplicationError(str(error), type=kind, non_retryable=not passes) from error
             return await store_if_long(answer, self._conversations)
 
     async def _call(self, request: ToolRequest) -> ToolResult:
-        self._permissions.check(request.agent, request.tool)
         server, tool = await self._servers.find(request.servers, request.tool)
-        self._permissions.check(request.agent, tool.name)
+        names = names_of(server, tool)
+        self._permissions.check(request.agent, *names)
         arguments = bind_tool_arguments(tool.name, tool.input_schema, request.arguments, request.positional)
-        if request.approved_by is None and self._permissions.needs_approval(request.agent, tool.name, server.name):
-            return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True)
+        needs_approval = self._permissions.needs_approval(request.agent, *names, server=server.name)
+        if needs_approval and request.approved_by is None:
+            return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True, server=server.name)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
         return await server.call(exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher())
 

@@ -8,13 +8,14 @@ from pydantic_core import to_jsonable_python
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from perdure.flow.messages import QUERY_SERVERS, ServerQuery, ServerQueryResult
+from perdure.flow.messages import QUERY_SERVERS, FunctionTool, ServerQuery, ServerQueryResult
 from perdure.values.nearest import nearest
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure_orchestrator.agents.usable_tools import usable_tools
 
 if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
@@ -61,15 +62,17 @@ class QueryServers:
                 return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
 
     async def _tools(self, question: ServerQuery) -> list[dict[str, Any]]:
-        """Describe the tools that the agent may use; a function takes precedence over a server's tool of its name."""
-        tools = {function.name: _function(self._functions.describe(function)) for function in question.functions}
+        """Describe the tools that the agent may use."""
         offers = await self._servers.offers(question.servers)
         if offers.failed:
             raise next(iter(offers.failed.values()))
-        for name, (server, tool) in offers.tools.items():
-            if self._permissions.allows(question.agent, tool.name):
-                tools.setdefault(name, _item(server, tool) | {"name": name})
-        return [tool for name, tool in tools.items() if self._permissions.allows(question.agent, name)]
+        usable = usable_tools(question.agent, question.functions, offers, self._permissions)
+        return [
+            _function(self._functions.describe(found))
+            if isinstance(found, FunctionTool)
+            else _item(*found) | {"name": name}
+            for name, found in usable.items()
+        ]
 
 
 def _function(tool: ToolDefinition) -> dict[str, Any]:

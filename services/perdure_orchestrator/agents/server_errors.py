@@ -13,7 +13,10 @@ from temporalio.exceptions import ApplicationError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["HttpErrors", "unusable_server"]
+__all__ = ["SERVER_REFUSED", "HttpErrors", "unusable_server"]
+
+SERVER_REFUSED: Final = "ToolServerRefused"
+"""The type of an error that only the operator can mend."""
 
 _UNAUTHORIZED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _BUSY: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -54,7 +57,7 @@ def unusable_server(server: str, reason: str) -> ApplicationError:
     return ApplicationError(
         f"The MCP server {server} cannot be used: {reason}. "
         f"Fix mcp.servers.{server} in perdure.yaml, or the token it names.",
-        type="ToolServerRefused",
+        type=SERVER_REFUSED,
         non_retryable=True,
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -44,7 +44,11 @@ class _Observed:
 
 
 class Session:
-    """An open session and the tools that its server offers."""
+    """An open session and the tools that its server offers.
+
+    Attributes:
+        calls: How many are in flight.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Session:
         self.client = client
         self.tools = tools
         self.http_errors = http_errors
+        self.calls = 0
         self._task = task
         self._closing = closing
 
@@ -128,6 +133,15 @@ class Session:
         except Exception:  # noqa: BLE001 (whatever it is, the server did not answer)
             return False
         return True
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count a call while the block lasts."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
 
     async def close(self) -> None:
         """End the session and wait until the server is gone; an error on the way is ignored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -13,6 +12,7 @@ from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.session import ServerConfig, Session
+from perdure_orchestrator.agents.shared_attempt import SharedAttempt
 from perdure_orchestrator.agents.tool_results import tool_result
 
 if TYPE_CHECKING:
@@ -38,15 +38,21 @@ class ToolRefused(PerdureError):
 
 
 class ToolServer:
-    """One MCP server, with at most one open session."""
+    """One MCP server, with at most one open session for new calls.
+
+    Attributes:
+        last_list: The tools that it listed last, also when it does not answer any more; None before the first list.
+    """
 
     def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
         self.name = name
         self._folder = folder
         self._config = config
         self._session: Session | None = None
+        self._detached = set[Session]()  # not for new calls, and not yet closed
         self._redactor = redactor
-        self._opening = asyncio.Lock()
+        self._opening = SharedAttempt(self._start)
+        self.last_list: list[Tool] | None = None
 
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
         """Return the tools as listed when the session was opened, or listed again with ``refresh``."""
@@ -54,6 +60,7 @@ class ToolServer:
         async def listed(session: Session) -> list[Tool]:
             if refresh:
                 session.tools = await session.list_tools()
+            self.last_list = session.tools
             return session.tools
 
         return await self._ask("tools/list", listed)
@@ -123,16 +130,19 @@ class ToolServer:
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
         try:
-            return await ask(session)
+            with session.in_use():
+                return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
-            if http_error := session.http_errors.to_error(self.name):
+            if _is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
                 if http_error.non_retryable:
-                    await self._forget(session)  # the next session reads the token again, which may have changed
+                    self._detach(session)  # the next session reads the token again, which may have changed
                 raise http_error from None
             kind, text = _kind(error), self._redactor.redact(str(error))
             if kind == "wrong call":
                 raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
-            if kind == "broken session" or (kind == "timeout" and not await session.responds()):
+            if kind == "broken session":
+                self._detach(session)
+            elif kind == "timeout" and not await session.responds():
                 await self._forget(session)
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
@@ -141,22 +151,41 @@ class ToolServer:
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
+        finally:
+            if session in self._detached and not session.calls:
+                self._detached.discard(session)
+                await session.close()
 
     async def close(self) -> None:
-        """End the session, if there is one."""
-        if self._session is not None:
-            await self._forget(self._session)
+        """End all sessions, with the calls in flight."""
+        for session in [*self._detached, *filter(None, [self._session])]:
+            await self._forget(session)
 
     async def _open(self) -> Session:
-        async with self._opening:
-            if self._session is None:
-                self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
-            return self._session
+        return self._session or await self._opening.result()
 
-    async def _forget(self, session: Session) -> None:
+    async def _start(self) -> Session:
+        self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
+        self.last_list = self._session.tools
+        return self._session
+
+    def _detach(self, session: Session) -> None:
+        """Use the session for no new call; it ends with its last call in flight, which may have an effect already."""
         if self._session is session:
             self._session = None
+        self._detached.add(session)
+
+    async def _forget(self, session: Session) -> None:
+        self._detach(session)
+        self._detached.discard(session)
         await session.close()
+
+
+def _is_answer(error: MCPError) -> bool:
+    """Return whether the server answered this call, so that the session's last HTTP error may be its answer."""
+    from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
+
+    return error.code not in {CONNECTION_CLOSED, REQUEST_TIMEOUT}
 
 
 def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call"]:

@@ -101,6 +101,7 @@ class ToolResult(Payload):
         stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty.
         is_error: Whether the tool failed; then the text is the reason.
         needs_approval: The tool was not called, because the call needs an approval first.
+        server: Then the MCP server whose tool is to be called; None for a function.
     """
 
     tool: str
@@ -111,6 +112,7 @@ class ToolResult(Payload):
     stored_as: str | None = Field(default=None, alias="kept")
     is_error: bool = False
     needs_approval: bool = False
+    server: str | None = None
 
     @property
     def usage(self) -> RunUsage:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
 from temporalio import workflow
@@ -27,6 +27,8 @@ from perdure.flow.run import Run
 from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 
 __all__ = ["Prompts", "Resources", "Toolbox", "Tools"]
+
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,12 @@ class Toolbox:
         await rules_for_servers(self.servers)
         request = self._request(tool, arguments, positional, call_id)
         answer = await self._perform(request, tool, options)
-        return await self._call_if_approved(request, tool, options) if answer.needs_approval else answer
+        if not answer.needs_approval:
+            return answer
+        if answer.server is None or isinstance(request, FunctionCall):
+            return await self._call_if_approved(request, tool, options)
+        exact = request.model_copy(update={"servers": (answer.server,)})  # whichever servers are up by then
+        return await self._call_if_approved(exact, tool, options, {"server": answer.server})
 
     def _request(
         self, tool: str, arguments: Mapping[str, Any], positional: tuple[Any, ...], call_id: str
@@ -71,9 +78,9 @@ class Toolbox:
         return ToolRequest(servers=self.servers, tool=tool, original_run_id=original, **fields)
 
     async def _call_if_approved(
-        self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions
+        self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions, shown: Mapping[str, str] = _NOTHING
     ) -> ToolResult:
-        details = {"tool": tool, **_all_arguments(request)}
+        details = {"tool": tool, **shown, **_all_arguments(request)}
         match await approval(f"May {self.agent} call {tool}?", details=details, on_behalf_of=self.on_behalf_of):
             case Approved(by=by):
                 return await self._perform(request.model_copy(update={"approved_by": by}), tool, options)

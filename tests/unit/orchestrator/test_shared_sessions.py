@@ -1,0 +1,116 @@
+"""What calls of one server share: its session, the attempt to open one, and the failure of that."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from perdure.config.settings import HttpServer, StdioServer
+from perdure.errors import Unavailable
+from perdure.flow.messages import ToolRequest, ToolResult
+from perdure_orchestrator.agents.tool_servers import ToolServers
+from tests.support.odd_servers import odd
+from tests.support.session_server import serving
+
+Serve = Callable[..., ToolServers]
+
+
+@pytest_asyncio.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    opened: list[ToolServers] = []
+
+    def serve(**servers: Any) -> ToolServers:
+        opened.append(ToolServers(servers, tmp_path / "folders"))
+        return opened[-1]
+
+    yield serve
+    for servers in opened:
+        await servers.close()
+
+
+def hanging(log: Path) -> StdioServer:
+    """Return a server that writes a line at each start, and nothing else."""
+    script = f"echo started >> {log}; while read line; do :; done"
+    return StdioServer(command="/bin/sh", args=("-c", script), start_timeout=timedelta(seconds=2))
+
+
+def starts(log: Path) -> int:
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+async def call(servers: ToolServers, name: str, key: str) -> ToolResult:
+    found, tool = await servers.find([name], "note_key")
+    return await found.call(ToolRequest(servers=(name,), tool=tool.name, arguments={}), tool.name, idempotency_key=key)
+
+
+async def test_all_who_wait_for_a_hanging_server_share_one_attempt_and_its_failure(
+    serve: Serve, tmp_path: Path
+) -> None:
+    log = tmp_path / "starts"
+    servers = serve(hanging=hanging(log))
+
+    waiting = [servers.offers(["hanging"]) for _ in range(20)]
+    answers = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    later = await asyncio.wait_for(servers.offers(["hanging"]), 1)
+
+    assert {str(answer.failed["hanging"]).partition(" 2 s")[0] for answer in [*answers, later]} == {
+        "The MCP server hanging does not start within"
+    }
+    assert starts(log) == 1
+
+
+async def test_one_cancelled_caller_ends_no_attempt_of_others(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "starts"
+    servers = serve(hanging=hanging(log))
+    first, second = (asyncio.create_task(servers.offers(["hanging"])) for _ in range(2))
+    while not starts(log):
+        await asyncio.sleep(0.01)
+
+    first.cancel()
+    answer = await second
+
+    assert isinstance(answer.failed["hanging"], Unavailable)
+    assert (first.cancelled(), starts(log)) == (True, 1)
+
+
+async def test_a_call_does_not_wait_for_another_server_that_starts(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "starts"
+    tool = {"name": "read", "inputSchema": {"type": "object"}, "result": {"content": []}}
+    servers = serve(healthy=odd(tool), hanging=hanging(log))
+    servers.named(["hanging"])[0].last_list = []  # it was up before
+    await servers.offers(["healthy"])
+
+    server, _ = await servers.find(["hanging", "healthy"], "read")
+
+    assert (server.name, starts(log)) == ("healthy", 0)
+
+
+@pytest.mark.parametrize("refusal", [401, 403])
+async def test_a_refused_call_ends_no_other_call_of_its_session_and_repeats_none(serve: Serve, refusal: int) -> None:
+    began, done = Event(), Event()
+    with serving() as server:
+        servers = serve(legacy=HttpServer(url=server.url))
+        await call(servers, "legacy", "first")
+        answer = server.answer
+
+        def slow(request: dict[str, Any], session: str | None) -> tuple[int, dict[str, Any] | None]:
+            found = answer(request, session)
+            if request["method"] == "tools/call" and server.keys[-1] == "slow":
+                began.set()
+                done.wait(20)
+            return found
+
+        server.answer = slow  # type: ignore[method-assign]
+        slow_call = asyncio.create_task(call(servers, "legacy", "slow"))
+        await asyncio.to_thread(began.wait, 20)
+        server.failures = [(refusal, None)]
+        await call(servers, "legacy", "refused")
+        done.set()
+
+        assert not (await slow_call).is_error
+        assert server.keys == ["first", "slow", "refused", "refused"]
