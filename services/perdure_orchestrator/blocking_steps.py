@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 from weakref import WeakKeyDictionary
-from zlib import crc32
 
 from temporalio import activity
 
@@ -19,10 +18,10 @@ from perdure.bus import Bus
 from perdure.contracts import Alert
 from perdure.errors import PerdureError
 from perdure.runtime.loop_watch import watched_loop
+from perdure_orchestrator.alert_numbers import alert_number
 
 __all__ = ["BlockingSteps"]
 
-_FIRST_NUMBER: Final = 1_000_000  # of the alerts that workers raise; a run counts its own from 1
 _OWN: Final = "perdure_orchestrator."
 _MOST: Final = 100  # activities and places for which an alert is raised
 _ADVICE: Final = (
@@ -102,7 +101,7 @@ def _alert(info: activity.Info, place: str) -> Alert:
         workflow=info.workflow_type or "",
         workflow_id=info.workflow_id or "",
         run_id=info.workflow_run_id or "",
-        number=_FIRST_NUMBER + crc32(f"{info.activity_type} {place}".encode()),
+        number=alert_number(f"{info.activity_type} {place}"),
         title=f"The activity {info.activity_type} blocks the event loop of its worker",
         details={"place": place, "what_to_do": _ADVICE},
         raised_at=datetime.now(UTC),

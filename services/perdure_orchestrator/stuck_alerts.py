@@ -6,17 +6,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zlib import crc32
 
 from perdure.bus import Bus
 from perdure.contracts import Alert
 from perdure.contracts.runs import MEND_THE_CODE, StuckRun
 from perdure.errors import PerdureError
+from perdure_orchestrator.alert_numbers import alert_number
 
 __all__ = ["StuckAlerts"]
 
 _OWN: Final = 3  # runs of a workflow and a place that have an alert of their own; the others are counted
-_FIRST_NUMBER: Final = 1_000_000  # of the alerts that workers raise; a run counts its own from 1
 _WAIT: Final = 5.0  # seconds from which on further runs are counted; it doubles with each count
 _LONGEST_WAIT: Final = 3_600.0
 _MOST_PLACES: Final = 1_000  # of which the oldest are forgotten
@@ -102,7 +101,7 @@ def _alert(run: StuckRun, title: str, *, more: int = 0) -> Alert:
         workflow=run.workflow,
         workflow_id=run.workflow_id,
         run_id=run.run_id,
-        number=_FIRST_NUMBER + crc32(f"{run.error} {more} {run.since.isoformat() if more else ''}".encode()),
+        number=alert_number(f"{run.error} {more} {run.since.isoformat() if more else ''}"),
         title=title,
         details={**about, "list_all": "perdure doctor"} if more else about,
         severity="high",

@@ -132,7 +132,7 @@ async def test_a_coroutine_activity_that_blocks_its_worker_is_named_in_the_log_a
     assert results == ["done", "done"]
     assert [it.title for it in alerts] == ["The activity hog blocks the event loop of its worker"]
     assert "test_blocking_functions.py:" in str(alerts[0].details)
-    assert all("(hog)" in it and "the activity hog of Hogging-" in it for it in warnings)
+    assert any("(hog)" in it and "the activity hog of Hogging-" in it for it in warnings)
 
 
 async def test_heartbeats_go_on_while_a_function_blocks_and_the_log_names_its_line(

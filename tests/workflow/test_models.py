@@ -1,5 +1,6 @@
 """Models over real HTTP through the providers' SDKs: answers, usage, failures and retries."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -165,27 +166,27 @@ async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[Appli
 @pytest.mark.parametrize("model", MODELS)
 async def test_half_an_answer_or_none_is_an_error_unless_the_author_takes_it(model: str, tmp_path: Path) -> None:
     async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
-        peer.plan = ["cut_off", "empty", "cut_off", "empty"]
+        peer.plan = ["cut_off", "empty", "empty", "empty", "empty", "answer", "cut_off", "empty"]
         with pytest.raises(ApplicationError, match=r"cut off at its limit.*max_tokens.*allow_partial") as cut_off:
             await call(activity, model)
-        with pytest.raises(ApplicationError, match="empty answer, attempt 1 of 3") as empty:
+        with pytest.raises(ApplicationError, match="gave 3 empty answers") as empty:
             await call(activity, model)
+        repeated = (await call(activity, model)).text
         taken = [(await call(activity, model, allow_partial=True)).text for _ in range(2)]
 
     assert (cut_off.value.type, cut_off.value.non_retryable) == ("AnswerCutOff", True)
-    assert (empty.value.type, empty.value.non_retryable) == ("EmptyAnswer", False)
-    assert taken == ["hello", ""]
-
-
-async def test_an_answer_that_stays_empty_fails_the_step(tmp_path: Path) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=3)
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
-        peer.plan = ["empty"]
-        with pytest.raises(ApplicationError) as empty:
-            await environment.run(activity.run, ModelRequest(agent="a", model=MODELS[0], prompt="Hi"))
-
     assert (empty.value.type, empty.value.non_retryable) == ("EmptyAnswer", True)
+    assert (repeated, taken) == ("hello", ["hello", ""])
+
+
+async def test_an_empty_answer_after_an_outage_is_asked_for_again(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=6)
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        peer.plan = ["empty", "empty", "answer"]
+        answer = await environment.run(activity.run, ModelRequest(agent="a", model=MODELS[0], prompt="Hi"))
+
+    assert (answer.text, len(peer.requests)) == ("hello", 3)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -200,6 +201,18 @@ async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(mo
 
     assert (refused.value.type, answer.text) == ("ModelKeyRefused", "hello")
     assert len(peer.requests) == 4
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_key_that_was_replaced_is_read_for_all_requests_that_are_under_way(model: str, tmp_path: Path) -> None:
+    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+        for key in ("sk-second-key", "sk-third-key"):
+            await call(activity, model)
+            peer.key = key
+            (tmp_path / "key").write_text(key)
+            answers = await asyncio.gather(*(call(activity, model) for _ in range(4)))
+
+            assert [answer.text for answer in answers] == ["hello"] * 4
 
 
 @pytest.mark.parametrize(

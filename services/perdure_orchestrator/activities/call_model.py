@@ -27,6 +27,7 @@ from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import Model
     from pydantic_ai.settings import ModelSettings
     from pydantic_ai.tools import ToolDefinition
 
@@ -85,19 +86,30 @@ class CallModel:
         return result.model_copy(update={"messages": tuple(new)})
 
     async def _response(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
-        from perdure_orchestrator.agents.model_answers import answer_error  # noqa: PLC0415 (likewise)
+        """Return the model's answer; if it is empty, that to the same request once more, up to three times in all."""
+        from perdure_orchestrator.agents import model_answers  # noqa: PLC0415 (likewise)
+
+        number = 1
+        while True:
+            response = await self._response_or_error(request, tools, messages)
+            refused = model_answers.answer_error(response, allow_partial=request.allow_partial)
+            if refused is None:
+                return response
+            if refused.type != model_answers.EMPTY_ANSWER or number == model_answers.MOST_EMPTY:
+                raise refused
+            number += 1
+
+    async def _response_or_error(
+        self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]
+    ) -> ModelResponse:
         from perdure_orchestrator.agents.model_errors import to_application_error  # noqa: PLC0415 (likewise)
 
         try:
-            response = await self._send(request, tools, messages)
+            return await self._send(request, tools, messages)
         except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
             text = self._models.redact(f"{type(error).__name__}: {error}")
             translated = to_application_error(error, text, self._models.named(request.model).model_id)
             raise translated from None  # the cause would be recorded, with all keys
-        attempt = activity.info().attempt
-        if refused := answer_error(response, allow_partial=request.allow_partial, attempt=attempt):
-            raise refused
-        return response
 
     async def _send(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
         """Send a request; once more if the provider refuses a key that has been replaced since it was read."""
@@ -107,21 +119,22 @@ class CallModel:
 
         from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
 
-        async def attempt() -> ModelResponse:
+        async def attempt(model: Model) -> ModelResponse:
             return await model_request(
-                self._models.named(request.model),
+                model,
                 messages,
                 model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
                 model_request_parameters=parameters(request, tools.definitions),
                 instrument=InstrumentationSettings(include_content=False),
             )
 
+        model = self._models.named(request.model)
         try:
-            return await attempt()
+            return await attempt(model)
         except ModelAuthenticationError:
-            if not self._models.has_other_key(request.model):
+            if not await self._models.was_replaced(request.model, model):
                 raise
-        return await attempt()
+        return await attempt(self._models.named(request.model))
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
         """Describe the tools that the agent may use."""

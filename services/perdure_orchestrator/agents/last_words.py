@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Final, TextIO
 
 from perdure.runtime.stderr import print_error
+from perdure_orchestrator.agents.redaction import Redactor
 
 __all__ = ["LastWords"]
 
@@ -20,9 +21,10 @@ _END_WITHIN: Final = 1.0  # seconds; a process that the server has left behind m
 
 
 class LastWords:
-    """Hands a process's standard error on to that of the worker, and remembers its last lines."""
+    """Hands a process's standard error on to that of the worker, without keys, and remembers its last lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
         self._lines = deque[str](maxlen=_LINES)
 
     def sentence(self) -> str:
@@ -35,13 +37,16 @@ class LastWords:
         read, write = os.pipe()
         reader = Thread(target=self._read, args=(read,), daemon=True)
         reader.start()
-        with os.fdopen(write, "w") as errors:
-            yield errors
-        await asyncio.to_thread(reader.join, _END_WITHIN)
+        try:
+            with os.fdopen(write, "w") as errors:
+                yield errors
+        finally:
+            await asyncio.to_thread(reader.join, _END_WITHIN)
 
     def _read(self, pipe: int) -> None:
         with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
             for line in iter(partial(lines.readline, _CHUNK), ""):
                 if line.strip():
-                    print_error(line.rstrip("\n"))
-                    self._lines.append(line.strip()[:_LONGEST])
+                    shown = self._redactor.redact(line.rstrip("\n"))  # before it is cut: half a key is not recognised
+                    print_error(shown)
+                    self._lines.append(shown.strip()[:_LONGEST])

@@ -9,20 +9,20 @@ from temporalio.exceptions import ApplicationError
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ToolCallPart
 
-__all__ = ["answer_error"]
+__all__ = ["EMPTY_ANSWER", "MOST_EMPTY", "answer_error"]
 
-_EMPTY_ATTEMPTS: Final = 3  # an empty answer may be another one at the next attempt, but hardly at the fourth
+EMPTY_ANSWER: Final = "EmptyAnswer"
+MOST_EMPTY: Final = 3  # requests; after an empty answer the next may be another one, but hardly the fourth
 
 _PARTIAL: Final = "`Agent(allow_partial=True)` takes what there is."
 
 
-def answer_error(response: ModelResponse, *, allow_partial: bool, attempt: int) -> ApplicationError | None:
+def answer_error(response: ModelResponse, *, allow_partial: bool) -> ApplicationError | None:
     """Return the error for a response that the run must not take for an answer; None for any other.
 
     Args:
         response: What the provider returned.
         allow_partial: Whether the author takes texts that are cut off or empty.
-        attempt: Which attempt of the request this was, from 1.
     """
     model = response.model_name
     if response.finish_reason == "content_filter":
@@ -32,8 +32,7 @@ def answer_error(response: ModelResponse, *, allow_partial: bool, attempt: int) 
         advice = 'raise it with `Agent(model_settings={"max_tokens": …})`, or ask for less'
         return _error("AnswerCutOff", f"The answer of the model {model} was cut off at its limit: {advice}. {_PARTIAL}")
     if not response.tool_calls and not (response.text or "").strip() and not allow_partial:
-        text = f"The model {model} gave an empty answer, attempt {attempt} of {_EMPTY_ATTEMPTS}. {_PARTIAL}"
-        return _error("EmptyAnswer", text, non_retryable=attempt >= _EMPTY_ATTEMPTS)
+        return _error(EMPTY_ANSWER, f"The model {model} gave {MOST_EMPTY} empty answers. {_PARTIAL}")
     return None
 
 
@@ -52,5 +51,5 @@ def _is_json(call: ToolCallPart) -> bool:
     return True
 
 
-def _error(kind: str, text: str, *, non_retryable: bool = True) -> ApplicationError:
-    return ApplicationError(text, type=kind, non_retryable=non_retryable)
+def _error(kind: str, text: str) -> ApplicationError:
+    return ApplicationError(text, type=kind, non_retryable=True)

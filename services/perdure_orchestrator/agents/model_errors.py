@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from pydantic_ai import exceptions as ai
 from temporalio.exceptions import ApplicationError
 
+from perdure_orchestrator.agents.retry_delay import retry_delay
+
 __all__ = ["to_application_error"]
 
-_LONGEST_DELAY: Final = 3600.0  # seconds; the provider is retried after an hour even if it demands a longer wait
 _LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page, and each attempt would be recorded
 
 _WRONG: Final = "The request itself is wrong: check the agent's model settings, its tools and its output schema."
@@ -57,7 +57,7 @@ def to_application_error(error: Exception, text: str, model: str) -> Application
         return ApplicationError(f"{message}. {advice}", type=name, non_retryable=True)
     name = next((name for kind, name in _RETRYABLE if isinstance(error, kind)), "ModelFailed")
     wait = getattr(error, "retry_after", None)
-    delay = None if wait is None else timedelta(seconds=min(max(wait, 0), _LONGEST_DELAY))
+    delay = None if wait is None else retry_delay(wait)
     return ApplicationError(message, type=name, next_retry_delay=delay)
 
 

@@ -21,8 +21,8 @@ class ModelPort(Protocol):
             UnknownModel: It cannot be used; the message gives the reason.
         """
 
-    def has_other_key(self, name: str | None) -> bool:
-        """Return whether the key of a model has changed since it was read; then the next use reads it again."""
+    async def was_replaced(self, name: str | None, model: Model) -> bool:
+        """Return whether the name stands for another model now, as its key has changed since that one read it."""
 
     async def close(self) -> None:
         """Close the providers' connections."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ __all__ = ["ModelTools", "object_schema"]
 _ALLOWED: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's and Anthropic's rule for the name of a function
 _CHOICES: Final = ("oneOf", "anyOf", "allOf")
 _DEEPEST: Final = 5  # choices within choices
+_MOST_MERGED: Final = 200  # parts of one schema: few choices that refer to the whole are already too many
 _MOST_OF_NAME: Final = 55  # characters of a name that is replaced; a digest follows
+
+_Part = tuple[dict[str, Any], list[str]]
+"""Properties by name, and the names that are required."""
 
 
 class ModelTools:
@@ -54,33 +59,51 @@ def object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema of an object with properties at its top, without a reference or a choice there.
 
     JSON Schema needs neither ``type`` nor ``properties``; providers refuse tools without them, and choices at the top.
+    The schema's own properties come first.
     """
-    return _merged(schema, schema, _DEEPEST)
+    top = _resolved(schema, schema)
+    properties, required = _Parts(schema).of(schema, _DEEPEST)
+    plain = {word: value for word, value in top.items() if word not in {*_CHOICES, "not", "enum"}}
+    return {**_definitions(schema), **plain, "type": "object", "properties": properties, "required": required}
 
 
-def _merged(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    found = _resolved(schema, root)
-    choices = [
-        _merged(choice, root, depth - 1)
-        for word in _CHOICES
-        for choice in _list(found.get(word))
-        if isinstance(choice, Mapping) and depth > 0  # a choice may refer to the whole
-    ]
-    properties: dict[str, Any] = {}
-    for part in [*choices, found]:
-        properties |= part["properties"] if isinstance(part.get("properties"), Mapping) else {}
-    plain = {word: value for word, value in found.items() if word not in {*_CHOICES, "not", "enum"}}
-    required = [name for name in _required(found, choices) if isinstance(name, str)]
-    return {**_definitions(root), **plain, "type": "object", "properties": properties, "required": required}
+class _Parts:
+    """Merges the properties of a schema's choices, and the names that it requires whichever of them is taken."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._left = _MOST_MERGED
+
+    def of(self, schema: Any, depth: int) -> _Part:
+        """Return a part, an empty one for what is no object."""
+        self._left -= 1
+        if not isinstance(schema, Mapping):
+            return {}, []
+        found = _resolved(schema, self._root)
+        choices = {word: self._choices(_list(found.get(word)), depth - 1) for word in _CHOICES}
+        own = found["properties"] if isinstance(found.get("properties"), Mapping) else {}
+        merged: dict[str, Any] = dict(own)
+        for properties, _ in chain(*choices.values()):
+            merged |= properties
+        return merged | own, _required(found, choices)
+
+    def _choices(self, schemas: Sequence[Any], depth: int) -> list[_Part]:
+        parts: list[_Part] = []
+        for schema in schemas:
+            if depth < 0 or not self._left:  # a choice may refer to the whole
+                return [*parts, ({}, [])]  # those that are left out may require nothing
+            parts.append(self.of(schema, depth))
+        return parts
 
 
-def _required(schema: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _required(schema: Mapping[str, Any], choices: Mapping[str, Sequence[_Part]]) -> list[str]:
     """Return what is required whichever choice is taken; with ``allOf`` that is all that any part requires."""
-    required = _list(schema.get("required"))
-    if choices:
-        combine = set.union if "allOf" in schema else set.intersection
-        required += sorted(combine(*(set(choice["required"]) for choice in choices)) - {*filter(_is_text, required)})
-    return required
+    own = [name for name in _list(schema.get("required")) if isinstance(name, str)]
+    more = set[str]()
+    for word, parts in choices.items():
+        if names := [set(required) for _, required in parts]:
+            more |= set.union(*names) if word == "allOf" else set.intersection(*names)
+    return [*own, *sorted(more.difference(own))]
 
 
 def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,9 +123,5 @@ def _definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {word: schema[word] for word in ("$defs", "definitions") if word in schema}
 
 
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()

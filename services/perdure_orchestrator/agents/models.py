@@ -43,7 +43,7 @@ class Models:
         self._settings = settings
         self._models: dict[str, Model] = {}
         self._keys: dict[str, str | None] = {}  # by model, as they were read for it
-        self._replaced: list[Model] = []
+        self._replaced: dict[str, Model] = {}  # the one before, of each name
         self._redactor = redactor or Redactor()
 
     def named(self, name: str | None) -> Model:
@@ -60,16 +60,18 @@ class Models:
                 self._redactor.add(key)
         return self._models[name]
 
-    def has_other_key(self, name: str | None) -> bool:
-        """Return whether the key of a model has changed since it was read; then the next use reads it again.
+    async def was_replaced(self, name: str | None, model: Model) -> bool:
+        """Return whether the name stands for another model now, as its key has changed since that one read it.
 
-        A request that is under way keeps the client with the former key.
+        Requests that are under way keep the client with the former key; it is closed when the next one is replaced.
         """
         name = name or self._settings.model
-        if name not in self._models or self._configured_key(name) == self._keys[name]:
-            return False
-        self._replaced.append(self._models.pop(name))
-        return True
+        if self._models.get(name) is model and self._configured_key(name) != self._keys[name]:
+            del self._models[name]
+            before, self._replaced[name] = self._replaced.get(name), model
+            if before is not None:
+                await _close(before)
+        return self._models.get(name) is not model
 
     def check(self) -> None:
         """Find out whether the configured model can be used, without a request to it.
@@ -92,9 +94,8 @@ class Models:
 
     async def close(self) -> None:
         """Close the providers' connections."""
-        for model in [*self._models.values(), *self._replaced]:
-            async with model:  # pydantic-ai closes a provider's client when the model's context ends
-                pass
+        for model in [*self._models.values(), *self._replaced.values()]:
+            await _close(model)
         self._models.clear()
         self._replaced.clear()
 
@@ -181,6 +182,11 @@ class Models:
             source = settings.api_key_file or settings.api_key_variable
             raise UnknownModel(f"llm.providers.{name} has no key: {source} is empty.")
         return self._redactor.add(key)
+
+
+async def _close(model: Model) -> None:
+    async with model:  # pydantic-ai closes a provider's client when the model's context ends
+        pass
 
 
 def _keys_of_sdk(provider: str) -> list[str]:

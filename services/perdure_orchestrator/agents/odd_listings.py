@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcp.client._transport import ReadStream, TransportStreams
     from mcp.shared.message import SessionMessage
 
-__all__ = ["mended", "mended_tools"]
+__all__ = ["mended"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ async def mended(transport: AbstractAsyncContextManager[TransportStreams]) -> As
         yield _Mended(read), write
 
 
-def mended_tools(tools: list[Any]) -> list[Any]:
+def _mended_tools(tools: list[Any]) -> list[Any]:
     """Return the tools that have a name, with schemas that mcp's client takes."""
     kept = [_mended_tool(tool) for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
     if len(kept) < len(tools):
@@ -83,5 +83,5 @@ class _Mended:
 def _mended_message(received: SessionMessage | Exception) -> SessionMessage | Exception:
     result = None if isinstance(received, Exception) else getattr(received.message, "result", None)
     if isinstance(result, dict) and isinstance(result.get("tools"), list):
-        result["tools"] = mended_tools(result["tools"])
+        result["tools"] = _mended_tools(result["tools"])
     return received

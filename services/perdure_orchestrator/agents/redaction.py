@@ -1,9 +1,11 @@
 """Redaction of the keys that a worker has read, also where a provider or server repeats them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Redactor"]
+
+_SHORTEST_LINE: Final = 8  # characters of a line that is masked alone
 
 
 class Redactor:
@@ -13,9 +15,10 @@ class Redactor:
         self._keys: list[str] = []
 
     def add(self, key: str) -> str:
-        """Remember a key, and return it."""
-        if key and key not in self._keys:
-            self._keys = sorted([*self._keys, key], key=len, reverse=True)  # one may be part of another
+        """Remember a key, and return it. Of a key of several lines each is masked alone too, as it may be read so."""
+        if key:
+            keys = {*self._keys, key, *_secret_lines(key)}
+            self._keys = sorted(keys, key=lambda key: (-len(key), key))  # one may be part of another
         return key
 
     def redact(self, text: str) -> str:
@@ -25,6 +28,11 @@ class Redactor:
     def redact_json(self, value: Any) -> Any:
         """Return the JSON value with all keys masked in its strings."""
         return _mask_json(value, self._keys)
+
+
+def _secret_lines(key: str) -> list[str]:
+    lines = [line.strip() for line in key.splitlines()]
+    return [line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("-----")]
 
 
 def _mask(text: str, keys: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from temporalio.exceptions import ApplicationError
 
+from perdure_orchestrator.agents.retry_delay import retry_delay
+
 if TYPE_CHECKING:
     import httpx2
 
@@ -20,7 +22,6 @@ SERVER_REFUSED: Final = "ToolServerRefused"
 
 _UNAUTHORIZED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _BUSY: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_LONGEST_DELAY: Final = 3600.0  # seconds; the server is retried after an hour even if it demands a longer wait
 
 
 class HttpErrors:
@@ -72,4 +73,4 @@ def _delay(retry_after: str) -> timedelta | None:
         )
     except ValueError:
         return None
-    return timedelta(seconds=min(max(seconds, 0), _LONGEST_DELAY))
+    return retry_delay(seconds)

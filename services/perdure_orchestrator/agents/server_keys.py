@@ -1,13 +1,18 @@
 """The keys that MCP servers get: read anew for each session, because files and variables change."""
 
 import os
+import re
 from pathlib import Path
+from typing import Final
 
-from perdure.config.settings import HttpServer
+from perdure.config.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import unusable_server
 
-__all__ = ["server_headers", "variable_of"]
+__all__ = ["server_headers", "server_variables"]
+
+_SHORTEST_KEY: Final = 8  # characters
+_NO_KEYS: Final = re.compile("PATH|HOME|USER|LOGNAME|SHELL|TERM|PWD|TMPDIR|TZ|LANG|LANGUAGE|LC_.*")
 
 
 def server_headers(name: str, config: HttpServer, redactor: Redactor) -> dict[str, str]:
@@ -17,21 +22,29 @@ def server_headers(name: str, config: HttpServer, redactor: Redactor) -> dict[st
         ApplicationError: A file or variable cannot be read.
     """
     read = {header: _content(name, file, header) for header, file in config.header_files.items()}
-    read |= {header: variable_of(name, variable) for header, variable in config.header_variables.items()}
+    read |= {header: _variable(name, variable) for header, variable in config.header_variables.items()}
     headers = {**config.headers, **{header: redactor.add(value) for header, value in read.items()}}
     if config.token_file is not None:
         headers["Authorization"] = f"Bearer {redactor.add(_content(name, config.token_file, 'token_file'))}"
     elif config.token_variable is not None:
-        headers["Authorization"] = f"Bearer {redactor.add(variable_of(name, config.token_variable))}"
+        headers["Authorization"] = f"Bearer {redactor.add(_variable(name, config.token_variable))}"
     return headers
 
 
-def variable_of(name: str, variable: str) -> str:
-    """Return the value of one of the worker's variables.
+def server_variables(name: str, config: StdioServer, redactor: Redactor) -> dict[str, str]:
+    """Return the worker's variables that a server's process gets; those that may hold keys are masked from now on.
 
     Raises:
-        ApplicationError: It is not set.
+        ApplicationError: One is not set.
     """
+    given = {variable: _variable(name, variable) for variable in config.env_from}
+    for variable, value in given.items():
+        if len(value) >= _SHORTEST_KEY and not _NO_KEYS.fullmatch(variable):
+            redactor.add(value)
+    return given
+
+
+def _variable(name: str, variable: str) -> str:
     try:
         return os.environ[variable]
     except KeyError:

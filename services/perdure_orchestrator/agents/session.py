@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -19,7 +20,7 @@ from perdure_orchestrator.agents.last_words import LastWords
 from perdure_orchestrator.agents.odd_listings import mended
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
-from perdure_orchestrator.agents.server_keys import server_headers, variable_of
+from perdure_orchestrator.agents.server_keys import server_headers, server_variables
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -30,9 +31,9 @@ __all__ = ["ServerConfig", "Session"]
 ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
 
-_KEY_NAME: Final = re.compile("(KEY|TOKEN|SECRET|PASSWORD)$")  # such as GITHUB_TOKEN; not KEY_VAULT_NAME
-
+_MOST_PAGES: Final = 1_000
 _RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Session:
             Unavailable: The server does not start, or not in time.
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        observed = _Observed(HttpErrors(), LastWords())
+        observed = _Observed(HttpErrors(), LastWords(redactor))
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(
@@ -103,13 +104,14 @@ class Session:
                 raise error
             if isinstance(error, OSError) and isinstance(config, StdioServer):
                 raise unusable_server(name, f"its command cannot be executed ({error})")
-            message = redactor.redact(f"The MCP server {name} does not start: {error!r}{observed.words.sentence()}")
+            reason = f"{redactor.redact(repr(error))}{observed.words.sentence()}"
+            message = f"The MCP server {name} does not start: {reason}"
             raise observed.http_errors.to_error(name, opening=True) or Unavailable(message)
         task.cancel()
         await _wait_ended(task)
         advice = f"If it needs longer, set mcp.servers.{name}.start_timeout"
-        text = redactor.redact(observed.words.sentence())
-        raise Unavailable(f"The MCP server {name} does not start within {within:g} s{text}. {advice}")
+        words = observed.words.sentence()
+        raise Unavailable(f"The MCP server {name} does not start within {within:g} s{words}. {advice}")
 
     async def list_tools(self) -> list[Tool]:
         """List all tools, across all pages."""
@@ -162,13 +164,20 @@ async def _hold(
 
 
 async def _all_pages(list_page: Callable[..., Awaitable[Any]], attribute: str) -> list[Any]:
+    """List all pages, up to a cursor that is empty or came before: some servers end so, or never."""
     items: list[Any] = []
     cursor: str | None = None
+    seen = set[str]()
     while True:
         page = await list_page(cursor=cursor, cache_mode="refresh")
         items += getattr(page, attribute)
-        if (cursor := page.next_cursor) is None:
+        cursor = page.next_cursor
+        if not cursor:
             return items
+        if cursor in seen or len(seen) == _MOST_PAGES:
+            _log.warning("an MCP server lists its %s without an end; %d are taken", attribute, len(items))
+            return items
+        seen.add(cursor)
 
 
 async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
@@ -190,10 +199,7 @@ async def _transport(
     elif isinstance(config, StdioServer):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         home = {"HOME": str(folder.resolve())}
-        given = {variable: variable_of(name, variable) for variable in config.env_from}
-        for variable in filter(_KEY_NAME.search, given):
-            redactor.add(given[variable])
-        env = {**home, **config.env, **given}
+        env = {**home, **config.env, **server_variables(name, config, redactor)}
         process = StdioServerParameters(
             command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
         )

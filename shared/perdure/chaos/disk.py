@@ -104,4 +104,3 @@ def _fill(filler: Path) -> None:
                 os.posix_fallocate(file.fileno(), file.tell(), missing)
             except OSError:
                 return  # a server was quicker: the next look takes the rest
-            file.seek(0, os.SEEK_END)

@@ -33,8 +33,11 @@ class StdioServer(_ToolServer):
         command: The program; it is looked up in PATH.
         args: Its arguments.
         env: ``name: value`` pairs that the process gets in addition to a minimal environment, in which ``HOME`` is a
-            folder of its own.
+            folder of its own. What is no key belongs there.
         env_from: Names of the worker's environment variables that it also gets: keys belong there, not in this file.
+            Whatever their names, values of at least 8 characters are masked wherever the server repeats them; those of
+            ``PATH``, ``HOME``, ``USER``, ``LOGNAME``, ``SHELL``, ``TERM``, ``PWD``, ``TMPDIR``, ``TZ``, ``LANG``,
+            ``LANGUAGE`` and ``LC_*`` are not.
         cwd: The folder in which it is started; by default one of its own, ``mcp/<name>`` in the state folder. In the
             project's folder (``.``) it can read all that lies there, the state folder included.
     """

@@ -60,7 +60,7 @@ class ScriptedModel:
         """Return the scripted model for any name."""
         return self._model
 
-    def has_other_key(self, name: str | None) -> bool:  # noqa: ARG002 (one model stands in for all)
+    async def was_replaced(self, name: str | None, model: Model) -> bool:  # noqa: ARG002 (one model stands in for all)
         """Return that no key has changed; there are none."""
         return False
 

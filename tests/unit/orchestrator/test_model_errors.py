@@ -137,7 +137,7 @@ async def test_a_request_that_the_content_filter_refuses_is_not_retried(model: s
 async def test_a_refusal_is_an_error(model: str, behaviour: Behaviour, key_file: Path) -> None:
     async with llm_peer() as peer, created_models(peer, key_file) as models:
         peer.plan = [behaviour]
-        refused = answer_error(await ask(models, model), allow_partial=False, attempt=1)
+        refused = answer_error(await ask(models, model), allow_partial=False)
 
     assert refused is not None
     assert (refused.type, refused.non_retryable) == ("ContentFiltered", True)
@@ -157,7 +157,7 @@ async def test_tool_calls_and_structured_output_are_read(model: str, key_file: P
 
     assert [(call.tool_name, call.args_as_dict()) for call in called.tool_calls] == [("weather", {"city": "Oslo"})]
     assert [call.tool_name for call in answered.tool_calls] == ["final_result"]
-    assert answer_error(called, allow_partial=False, attempt=1) is None
+    assert answer_error(called, allow_partial=False) is None
 
 
 @pytest.mark.parametrize(("model", "variable"), [(CHAT, "OPENAI_API_KEY"), (ANTHROPIC, "ANTHROPIC_API_KEY")])

@@ -206,11 +206,17 @@ async def test_a_server_of_the_old_transport_is_named_as_such(serve: Serve) -> N
     assert refused.value.non_retryable
 
 
-@pytest.mark.parametrize(("variable", "hidden"), [("KEY_VAULT_NAME", False), ("GITHUB_TOKEN", True)])
-async def test_only_what_a_server_got_as_a_key_is_masked_in_what_it_returns(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, variable: str, *, hidden: bool
+@pytest.mark.parametrize(
+    ("variable", "value", "hidden"),
+    [
+        *((name, "production", True) for name in ("GITHUB_PAT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "GITHUB_TOKEN")),
+        *(("SORT_KEY", "by", False), ("LC_ALL", "production", False), ("TZ", "production", False)),
+    ],
+)
+async def test_what_a_server_got_as_a_key_is_masked_in_what_it_returns(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, *, hidden: bool
 ) -> None:
-    monkeypatch.setenv(variable, "production")
+    monkeypatch.setenv(variable, value)
     monkeypatch.setenv("PRIMARY_KEY_COLUMN", "customer_id")
     text = "deployed to production by customer_id"
     servers = serve(odd=odd(tool("deploy", {"content": [{"type": "text", "text": text}]}), env_from=(variable,)))
