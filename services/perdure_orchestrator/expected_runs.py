@@ -8,7 +8,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from perdure.bus import Bus
+from perdure.bus import Bus, StoredMessage
+from perdure.bus.envelope import held_run
 from perdure.contracts import StartWorkflow
 from perdure.errors import Unavailable
 
@@ -48,6 +49,7 @@ class ExpectedRuns:
         self._now = now
         self._held: set[str] = set()
         self._read_at = -_FRESH_SECONDS
+        self._reading = asyncio.Lock()
 
     def is_recent(self, stored_at: datetime) -> bool:
         """Return whether what was stored then (UTC) may be ahead of the start of its run."""
@@ -69,18 +71,27 @@ class ExpectedRuns:
         Raises:
             Unavailable: NATS does not answer.
         """
-        if monotonic() - self._read_at > _FRESH_SECONDS:
-            self._held = {found async for found in self._read_held()}
-            self._read_at = monotonic()
+        async with self._reading:  # one reads for all who ask meanwhile
+            if monotonic() - self._read_at > _FRESH_SECONDS:
+                self._held = {found async for found in self._read_held()}
+                self._read_at = monotonic()
         return workflow_id in self._held
 
     async def _read_held(self) -> AsyncIterator[str]:
         for subjects in _HELD:
-            async for message in self._bus.read(subjects):
-                try:
-                    yield StartWorkflow.model_validate_json(message.raw.body).workflow_id
-                except ValidationError:  # ingest makes it a dead letter
-                    continue
+            newest = await self._bus.last(subjects)
+            last = 0 if newest is None else newest.sequence
+            async for message in self._bus.read_range(subjects, first=1, last=last, bodies=False):
+                if (found := held_run(message.raw.headers) or await self._in_body(message)) is not None:
+                    yield found
+
+    async def _in_body(self, message: StoredMessage) -> str | None:
+        """Return the run of a start that an older version stored, or None if it waits no more."""
+        whole = await self._bus.get(message.stream, message.sequence)
+        try:
+            return None if whole is None else StartWorkflow.model_validate_json(whole.raw.body).workflow_id
+        except ValidationError:  # ingest makes it a dead letter
+            return None
 
     async def _has_no_backlog(self) -> bool:
         """Return whether the bridge has handled every command that is stored now."""

@@ -33,6 +33,8 @@ _COMPLETED_BACK: Final = timedelta(minutes=1)  # likewise; there are many of the
 _GRACE: Final = timedelta(seconds=2)  # a worker publishes an ending within this time
 _CHECKED: Final = "endings-checked"  # key: every run that ended before this time has its ending
 _LOOKED_BACK: Final = "completions-looked-back"  # key: so have all runs that completed before this time
+_BACK_UNTIL: Final = "completions-looked-back-until"  # key: the look back has come to this time
+_PART: Final = timedelta(hours=6)  # of the time that it looks at
 _PAUSE: Final = 0.01  # seconds between two of those runs: nothing else waits for them
 
 _log = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ class Reconciler:
             Unavailable: The bus does not confirm a fact.
         """
         until = datetime.now(UTC) - _GRACE
-        checked = await self._checked()
+        checked = await self._time(_CHECKED)
         oldest = until - _LONGEST_BACK
         await self._look(_FROM_OUTSIDE, max(oldest, (checked or oldest) - _BACK), until)
         # Before the first such time, `look_back` looks.
@@ -77,6 +79,8 @@ class Reconciler:
     async def look_back(self) -> None:
         """Publish the missing endings of all completed runs that Temporal lists, once for all processes.
 
+        It looks at one part of the time after the other, so that it need not begin anew after an error.
+
         Raises:
             RPCError: Temporal does not answer.
             Unavailable: The bus does not confirm a fact.
@@ -84,11 +88,16 @@ class Reconciler:
         if await self._entries.get(_LOOKED_BACK) is not None:
             return
         until = datetime.now(UTC) - _GRACE
-        await self._look(_COMPLETED, until - PROGRESS_KEPT, until, pause=_PAUSE)
+        since = max(until - PROGRESS_KEPT, await self._time(_BACK_UNTIL) or until - PROGRESS_KEPT)
+        while since < until:
+            end = min(since + _PART, until)
+            await self._look(_COMPLETED, since, end, pause=_PAUSE)
+            await self._entries.put(_BACK_UNTIL, end.isoformat().encode())
+            since = end
         await self._entries.put(_LOOKED_BACK, until.isoformat().encode())
 
-    async def _checked(self) -> datetime | None:
-        value = await self._entries.get(_CHECKED)
+    async def _time(self, key: str) -> datetime | None:
+        value = await self._entries.get(key)
         return None if value is None else datetime.fromisoformat(value.decode())
 
     async def _look(self, statuses: str, since: datetime, until: datetime, *, pause: float = 0) -> None:

@@ -18,6 +18,7 @@ _MESSAGE: Final = re.compile(rf"Failure {{ message: {_TEXT}", re.DOTALL)
 _TRACE: Final = re.compile(rf"stack_trace: {_TEXT}", re.DOTALL)
 _KIND: Final = re.compile(rf"ApplicationFailureInfo {{ r#type: {_TEXT}")
 _ESCAPE: Final = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))", re.DOTALL)
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,16}\b")  # of an object without a repr of its own: it differs each time
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
@@ -63,5 +64,5 @@ def _unescaped(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = one_line(text)
+    line = _ADDRESS.sub("0x…", one_line(text))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from perdure.bus import decode
+from perdure.bus import Bus, decode
 from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.resend import resent
 from perdure.bus.views.start_ledger import Claim, StartLedger
-from perdure.contracts import CancelWorkflow
+from perdure.contracts import CancelWorkflow, Message
 
 
 async def test_no_more_runs_are_open_than_max_open(open_ingest: Any) -> None:
@@ -88,12 +88,20 @@ async def test_a_singleton_that_cancels_cancels_the_open_run_and_starts_only_the
         await here.expect("e1")
         for _ in range(2):
             await here.publish({"doc": "a"})
+        cancelled = await commands(here.bus, "cancel")
         await here.expect("e1")
-        cancelled = [decode(message.raw) async for message in here.bus.read("commands.cancel.>")]
         await here.end("e1", "cancelled")
         await here.expect("e1", "e3")
 
     assert {it.workflow_id for it in cancelled if isinstance(it, CancelWorkflow)} == {"Echo~e1"}
+
+
+async def commands(bus: Bus, verb: str) -> list[Message]:
+    """Wait for the first command with a verb, and return all that are stored then."""
+    async with asyncio.timeout(10):
+        while not (found := [decode(message.raw) async for message in bus.read(f"commands.{verb}.>")]):
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def test_a_dead_lettered_start_frees_its_slot(open_ingest: Any) -> None:

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from temporalio import workflow
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowExecution, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -115,3 +116,33 @@ async def test_a_first_start_looks_back_once_at_all_completed_runs(real_server: 
     await house.look_back()
 
     assert [it.workflow_id for it in facts(bus)] == [first.id, second.id]
+
+
+async def test_a_look_back_that_failed_goes_on_where_it_was() -> None:
+    entries, lists = MemoryKeyValue(), _Lists(fail_at=4)
+    house = Reconciler(cast("Client", lists), MemoryBus(), TemporalSettings(), entries=entries, ended=EndedRuns())
+
+    with pytest.raises(RPCError):
+        await house.look_back()
+    before = list(lists.queries)
+    await house.look_back()
+
+    again = lists.queries[len(before) :]
+    assert again[0].split(" AND ")[1] == before[-1].split(" AND ")[1]
+    assert not set(before[:-1]) & set(again)
+
+
+class _Lists:
+    """Lists no run, and fails once."""
+
+    def __init__(self, fail_at: int) -> None:
+        self.queries: list[str] = []
+        self._fail_at = fail_at
+
+    async def list_workflows(self, query: str) -> AsyncIterator[WorkflowExecution]:
+        self.queries.append(query)
+        if len(self.queries) == self._fail_at:
+            raise RPCError("the server stops", RPCStatusCode.UNAVAILABLE, b"")
+        nothing: list[WorkflowExecution] = []
+        for execution in nothing:
+            yield execution

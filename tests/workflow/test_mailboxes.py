@@ -118,6 +118,21 @@ async def test_signals_that_nobody_took_yet_are_carried_to_the_run_that_continue
 
 
 @pytest.mark.asyncio(loop_scope="session")
+async def test_one_large_signal_is_carried_beside_small_ones(environment: WorkflowEnvironment) -> None:
+    async with open_scripted_worker(environment, ReadingInParts) as worker:
+        run = await environment.client.start_workflow(
+            "ReadingInParts", args=[[], 2], id="large", task_queue=worker.queue, start_signal="rumour"
+        )
+        for name, value in (("rumour", "x" * 400_000), ("page", 1), ("cover", "hard"), ("page", 2)):
+            await run.signal(name, value)
+        async with asyncio.timeout(60):
+            result = await run.result()
+
+    assert result == [1, 2, "hard"]
+    assert not [fact for fact in worker.progress if fact.kind == "note" and "dropped" in str(fact.result)]
+
+
+@pytest.mark.asyncio(loop_scope="session")
 async def test_signals_that_nothing_takes_are_carried_within_a_bound_and_those_beyond_are_noted(
     environment: WorkflowEnvironment,
 ) -> None:

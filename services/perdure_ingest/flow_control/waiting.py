@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
-from perdure.bus.envelope import MESSAGE_ID, describe_errors, header, header_value
+from perdure.bus.envelope import MESSAGE_ID, RUN, describe_errors, header, header_value
 from perdure.contracts import EventVerdict, StartWorkflow, to_token
 
 __all__ = [
@@ -89,7 +89,7 @@ def encode_start(subject: str, start: StartWorkflow, replaced: EventVerdict | No
         replaced: The verdict on the start that it replaces. It is published once the message is stored; whoever finds
             the message publishes it again, in case that process died before it did.
     """
-    headers = {MESSAGE_ID: header_value(start.message_id)}
+    headers = {MESSAGE_ID: header_value(start.message_id), RUN: header_value(start.workflow_id)}
     if replaced is not None:
         headers[_REPLACED] = header_value(replaced.model_dump_json(exclude_defaults=True))
     propagate.inject(headers)

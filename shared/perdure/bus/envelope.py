@@ -20,6 +20,7 @@ __all__ = [
     "JSON",
     "MESSAGE_ID",
     "PARTITION_KEY",
+    "RUN",
     "SPEC_VERSION",
     "RawMessage",
     "attribute",
@@ -28,12 +29,15 @@ __all__ = [
     "encode",
     "header",
     "header_value",
+    "held_run",
 ]
 
 SPEC_VERSION: Final = "1.0"
 MESSAGE_ID: Final = "Nats-Msg-Id"
 PARTITION_KEY: Final = "partitionkey"
 """A CloudEvents attribute. Source: CloudEvents, extension Partitioning."""
+RUN: Final = "Perdure-Workflow-Id"
+"""A header of a start that flow control holds: its run, for whoever reads no bodies."""
 JSON: Final = "application/json"
 """The attribute ``datacontenttype``. It is written as ``content-type`` too, which older readers look at."""
 
@@ -116,6 +120,12 @@ def attribute(headers: Mapping[str, str], name: str) -> str | None:
 def header(headers: Mapping[str, str], name: str) -> str | None:
     """Return a header's value, or None; header names are case-insensitive."""
     return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
+
+
+def held_run(headers: Mapping[str, str]) -> str | None:
+    """Return the workflow id of a start that flow control holds; None if an older version has stored it."""
+    value = header(headers, RUN)
+    return None if value is None else unquote(value)
 
 
 def describe_errors(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ from perdure.config.settings import Settings
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.local.disk import Disk, disks
-from perdure.local.nats_store import bound_reached, write_error
+from perdure.local.nats_store import bound_reached, has_no_room, write_error
 from perdure.local.state import State
 from perdure.values.size_text import size_text
 
@@ -58,7 +58,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
     if (error := await write_error(monitor)) is not None:
         detail = f"it stores and acknowledges nothing: {error}. `perdure up` starts it anew once its disk has room"
         yield Finding("nats store", good=False, detail=detail)
-    elif (reached := await bound_reached(monitor)) is not None:
+    elif (reached := await bound_reached(monitor)) is not None and await has_no_room(monitor):
         detail = f"{reached}, and refuses: shorten `nats.streams.<name>.max_age`, or make room and `perdure up` again"
         yield Finding("nats store", good=False, detail=detail)
 

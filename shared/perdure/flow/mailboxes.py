@@ -15,7 +15,7 @@ from perdure.flow.waiting import wait_until
 __all__ = ["KeptSignal", "Mailboxes"]
 
 _MOST: Final = 1_000  # signals that a run carries over to the one that continues it
-_MOST_BYTES: Final = 256 * 1024  # of them
+_MOST_BYTES: Final = 256 * 1024  # of them; the largest counts for nothing, so that one large signal is carried too
 _NAMED: Final = 10  # names of signals that are dropped
 _SHOWN: Final = 100  # characters of such a name
 
@@ -97,14 +97,14 @@ class Mailboxes:
 
 
 def _bounded(by_name: Mapping[str, Sequence[bytes]]) -> tuple[tuple[KeptSignal, ...], tuple[str, ...]]:
-    kept, dropped, size = list[KeptSignal](), dict[str, None](), 0
+    kept, dropped, size, largest = list[KeptSignal](), dict[str, None](), 0, 0
     for turn in zip_longest(*by_name.values()):
         for name, data in zip(by_name, turn, strict=True):
             if data is None or name in dropped:
                 continue
-            if size + len(data) > _MOST_BYTES or len(kept) == _MOST:
+            if size + len(data) - max(largest, len(data)) > _MOST_BYTES or len(kept) == _MOST:
                 dropped[name] = None  # and those that came after it: what is left is in order
             else:
-                size += len(data)
+                size, largest = size + len(data), max(largest, len(data))
                 kept.append(KeptSignal(name=name, data=data))
     return tuple(kept), tuple(name[:_SHOWN] for name in list(dropped)[:_NAMED])

@@ -13,15 +13,17 @@ from typing import Any, Final
 import httpx2
 
 from perdure.local.disk import free_bytes
+from perdure.local.loopback import loopback_client
 from perdure.local.trouble import Trouble
 from perdure.values.size_text import size_text
 
-__all__ = ["NatsStore", "bound_reached", "write_error"]
+__all__ = ["NatsStore", "bound_reached", "has_no_room", "write_error"]
 
 _LASTING: Final = ("write error", "JetStream not enabled")
 _SHARE: Final = 0.75  # of what is free; the rest is for the other parts of a suite
 _ROOM: Final = 8 * 1024 * 1024  # bytes that make a new start worthwhile
 _NEARLY: Final = 0.95  # of what a server may store
+_LAST_ROOM: Final = 1024 * 1024  # bytes: as long as a message may be by default
 _WITHIN: Final = 5.0  # seconds; the machine may be busy
 
 
@@ -72,17 +74,28 @@ async def write_error(monitor: str) -> str | None:
 
 
 async def bound_reached(monitor: str) -> str | None:
-    """Return that a server has stored as much as it may; None if it has room, or does not reply."""
+    """Return that a server has stored nearly as much as it may; None if it has room, or does not reply."""
+    stored, most = await _stored(monitor)
+    return f"it has stored {size_text(stored)} of {size_text(most)}" if most and stored >= _NEARLY * most else None
+
+
+async def has_no_room(monitor: str) -> bool:
+    """Return whether a server refuses messages, or soon will: its bound leaves room for no large one."""
+    stored, most = await _stored(monitor)
+    return most > 0 and most - stored < _LAST_ROOM
+
+
+async def _stored(monitor: str) -> tuple[int, int]:
+    """Return how many bytes a server has stored, and how many it may; zeros if it does not reply."""
     found = await _asked(f"{monitor}/jsz")
     try:
-        stored, most = int(found["storage"]), int(found["config"]["max_storage"])
+        return int(found["storage"]), int(found["config"]["max_storage"])
     except (KeyError, TypeError, ValueError):
-        return None
-    return f"it has stored {size_text(stored)} of {size_text(most)}" if stored >= _NEARLY * most else None
+        return 0, 0
 
 
 async def _asked(url: str) -> dict[str, Any]:
-    async with httpx2.AsyncClient(timeout=_WITHIN, trust_env=False) as client:
+    async with loopback_client(within=_WITHIN) as client:
         try:
             found = (await client.get(url)).json()
         except (httpx2.HTTPError, ValueError):

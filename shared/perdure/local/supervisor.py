@@ -49,7 +49,7 @@ class Supervisor:
         self._logs = logs
         self._report = report
         self._moved = moved
-        self._planned: set[str] = set()
+        self._planned: dict[str, bool] = {}  # by program that is stopped to start anew: whether since it has trouble
         self._running: dict[str, Process] = {}
         self._ready = {name: asyncio.Event() for name in self._programs}
         self._restarts = dict.fromkeys(self._programs, 0)
@@ -99,11 +99,17 @@ class Supervisor:
         self._ready[name].clear()
         self._running[name].send(signal.SIGKILL)
 
-    async def restart(self, name: str, why: str) -> None:
-        """Stop a program, which then starts again at once; one that does not run starts soon by itself."""
+    async def restart(self, name: str, why: str, *, has_trouble: bool = False) -> None:
+        """Stop a program, which then starts again; one that does not run starts soon by itself.
+
+        Args:
+            name: The program.
+            why: Why.
+            has_trouble: Whether this may help against trouble that returns: then it starts again like one that died.
+        """
         process = self._running.get(name)
         if process is not None and process.is_running:
-            self._planned.add(name)
+            self._planned[name] = has_trouble
             self._report(Restarting(name, why))
             await process.stop()
 
@@ -120,19 +126,25 @@ class Supervisor:
         while True:
             began = time.monotonic()
             how = await self._run_once(name)
-            if name in self._planned:
-                self._planned.remove(name)
+            had_trouble = self._planned.pop(name, None)
+            if had_trouble is False:
                 continue
-            moved, how = self._where_to(name, how)
-            if not moved and not self._failed.done():
-                self._failed.set_result(self._failure(name, f"does not start ({how})"))
-                return
             backoff = _FIRST_BACKOFF if time.monotonic() - began > _HEALTHY_AFTER else backoff
-            self._report(Died(name, how, backoff, self._last_message(name, how)))
-            await self._replace(moved, name)
+            if had_trouble is None and not await self._died(name, how, backoff):
+                return
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
-            self._restarts[name] += 1
+
+    async def _died(self, name: str, how: str, backoff: float) -> bool:
+        """Report that a program died; returns whether it starts again: not while the suite starts."""
+        moved, how = self._where_to(name, how)
+        if not moved and not self._failed.done():
+            self._failed.set_result(self._failure(name, f"does not start ({how})"))
+            return False
+        self._report(Died(name, how, backoff, self._last_message(name, how)))
+        await self._replace(moved, name)
+        self._restarts[name] += 1
+        return True
 
     def _where_to(self, name: str, how: str) -> tuple[Sequence[Program], str]:
         """Return the programs that run anew if a program lost its port, and how it ended, with what is known of why."""
@@ -183,7 +195,7 @@ class Supervisor:
             await asyncio.sleep(_LOOK_EVERY)
             trouble = await look()
             if trouble is not None and trouble.restart_helps:
-                await self.restart(name, trouble.what)
+                await self.restart(name, trouble.what, has_trouble=True)
             elif trouble is not None and not reported:
                 self._report(Troubled(name, trouble.what))
             reported = trouble is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -249,3 +250,21 @@ async def test_a_program_that_cannot_work_is_reported_once_and_started_anew_when
     assert seen == [Troubled("nats", "its disk is full"), Restarting("nats", "there is room again")]
     show(seen[0])
     assert "nats          does not work: its disk is full" in capsys.readouterr().out
+
+
+async def test_restarts_because_of_trouble_that_returns_have_a_growing_backoff(tmp_path: Path) -> None:
+    recorder, began = EventRecorder(), list[float]()
+
+    async def look() -> Trouble | None:
+        return Trouble("it stores nothing", restart_helps=True)
+
+    async def note() -> None:
+        began.append(asyncio.get_running_loop().time())
+
+    nats = replace(steady(tmp_path, "nats"), trouble=look, first=note)
+    async with supervised([nats], tmp_path / "logs", recorder.report):
+        await recorder.nth(Ready, 5)
+
+    pauses = [after - before for before, after in pairwise(began)]
+    assert pauses[-1] - pauses[0] > 0.4  # 0.1, 0.2, 0.4, 0.8 s
+    assert not [event for event in recorder.events if isinstance(event, Died)]

@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.converter import DataConverter
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, RawMessage
 from perdure.bus.views.stuck_runs import stuck_runs
 from perdure.contracts import Alert, Progress
 from perdure_orchestrator.stuck_alerts import StuckAlerts
@@ -112,6 +112,16 @@ async def test_another_process_that_finds_the_same_raises_no_second_alert() -> N
     await asyncio.sleep(0)
 
     assert bus.published == before
+
+
+async def test_a_fact_that_this_version_cannot_read_is_no_ending() -> None:
+    bus, temporal = MemoryBus(), Temporal()
+    await fail(StuckRuns(bus), temporal, number=1)
+    await until(bus, 1)
+    (fact,) = [it for it in bus.published if isinstance(it, Progress)]
+    await bus.publish_raw(RawMessage(fact.subject, b'{"type": "progress", "kind": "of a newer version"}', {}))
+
+    assert [it.workflow_id for it in await stuck_runs(bus)] == ["Greeting~0"]
 
 
 def _counted(alert: Alert) -> int:

@@ -40,3 +40,11 @@ def test_a_long_error_is_cut_and_its_place_is_not() -> None:
 
     assert len(found.error) < 600
     assert found.error.endswith("(/srv/app/greetings.py:21)")
+
+
+def test_failures_that_differ_by_the_address_of_an_object_are_the_same() -> None:
+    first, second = [
+        read_failure("LANG_FAIL", failure(f"bad <Order object at {at}>")) for at in ("0x7f1d47f54650", "0x7f1d47198640")
+    ]
+
+    assert first == second

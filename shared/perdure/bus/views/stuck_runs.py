@@ -10,6 +10,7 @@ from perdure.bus.envelope import decode
 from perdure.bus.port import Bus, StoredMessage
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.contracts.runs import StuckRun
+from perdure.errors import InvalidMessage
 
 __all__ = ["has_ended", "new_stuck_runs", "read_stuck", "stuck_run", "stuck_runs", "watch_stuck"]
 
@@ -76,11 +77,16 @@ async def new_stuck_runs(bus: Bus) -> AsyncIterator[StuckRun]:
 async def has_ended(bus: Bus, run: StuckRun) -> bool:
     """Return whether a run has published its ending: what STUCK holds of it is stale then.
 
+    A fact that cannot be read, such as one of a newer version, is no ending.
+
     Raises:
         Unavailable: NATS does not answer.
     """
     newest = await bus.last(f"progress.{to_token(run.workflow)}.{to_token(run.workflow_id)}")
-    fact = None if newest is None else decode(newest.raw)
+    try:
+        fact = None if newest is None else decode(newest.raw)
+    except InvalidMessage:
+        return False
     return isinstance(fact, Progress) and fact.kind in ENDINGS and fact.run_id == run.run_id
 
 
