@@ -171,8 +171,9 @@ async def test_waiting_starts_of_a_route_without_flow_control_are_released_at_on
             await here.publish({}, event_id=f"then{number}")
     async with open_ingest(name="another") as here:
         await here.expect("first0", "then0", "then1", "first2")
-        assert await here.bus.count_by_subject("waiting.>") == {}
-        assert await here.bus.count_by_subject("latest.>") == {}
+        async with asyncio.timeout(10):
+            while await here.bus.count_by_subject("waiting.>") or await here.bus.count_by_subject("latest.>"):
+                await asyncio.sleep(0.02)  # a deletion that crosses another one is retried
 
 
 async def test_the_run_of_a_batch_is_not_claimed_by_an_event_of_any_id(open_ingest: Any) -> None:
