@@ -1,4 +1,4 @@
-"""Compares the decisions with their receipts: each has one, and no second that says otherwise."""
+"""Compares the decisions with their receipts: each has one or a dead letter, and no second that says otherwise."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,7 +19,8 @@ def wrong_receipts(seen: Observations, *, ended: bool) -> Iterator[tuple[str, st
         ended: Whether every receipt must be final.
     """
     receipts = group_by(seen.receipts, _decision_of)
-    for decision in seen.decisions:
+    refused = {it.stream_sequence for it in seen.dead_letters if it.stream == "DECISIONS"}
+    for decision in (it for it in seen.decisions if it.sequence not in refused):
         place = f"DECISIONS.{decision.sequence}"
         about = {it for it in receipts.get(decision.decision_id, ()) if it.place in {None, place}}
         final = [it for it in about if it.is_final]

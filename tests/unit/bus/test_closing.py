@@ -19,7 +19,7 @@ class LostClient(Client):
 
 
 async def test_closing_a_lost_connection_keeps_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perdure.bus.jetstream.bus.Client", LostClient)
+    monkeypatch.setattr("perdure.bus.jetstream.connecting.Client", LostClient)
 
     with pytest.raises(Unavailable, match="stored"):
         async with connect(NatsSettings(), source="test"):

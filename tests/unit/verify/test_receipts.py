@@ -3,7 +3,7 @@
 import pytest
 
 from perdure.verify.receipts import wrong_receipts
-from perdure.verify.records import DecisionRecord, Observations, ReceiptRecord
+from perdure.verify.records import DeadLetterRecord, DecisionRecord, Observations, ReceiptRecord
 
 DECISION = DecisionRecord(7, "r.ada.n")
 ACCEPTED = ReceiptRecord("r.ada.n", None, "accepted", is_final=True)
@@ -34,3 +34,16 @@ def test_two_receipts_that_differ_are_found() -> None:
     late = ReceiptRecord("r.ada.n", "DECISIONS.7", "already_decided", is_final=True)
 
     assert wrong(ACCEPTED, late) == ["decision r.ada.n has 2 receipts: accepted, already_decided"]
+
+
+def test_a_decision_that_is_a_dead_letter_needs_no_receipt() -> None:
+    dead_letter = DeadLetterRecord(1, "bad_envelope", "DECISIONS", 7, None)
+    other = DeadLetterRecord(1, "bad_envelope", "SIGNALS", 7, None)
+
+    seen = Observations(decisions=[DECISION], dead_letters=[dead_letter])
+    assert list(wrong_receipts(seen, ended=True)) == []
+    assert len([*wrong_receipts(Observations(decisions=[DECISION], dead_letters=[other]), ended=True)]) == 1
+
+
+def test_a_decision_that_was_sent_again_has_the_receipt_of_its_repetition_too() -> None:
+    assert wrong(ACCEPTED, ReceiptRecord("r.ada.n", "DECISIONS.7", "replayed", is_final=True)) == []
