@@ -32,7 +32,7 @@ from perdure_orchestrator.command_lanes import command_lanes
 
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
 EVENTS, KEYS, PROCESSES, TAKEOVERS = 80, 3, 2, 3
-WITHIN = 60.0  # seconds
+WITHIN = 180.0  # seconds
 LEASE = timedelta(seconds=1)
 
 ROUTES = (

@@ -134,6 +134,8 @@ class Supervisor:
                 return
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LONGEST_BACKOFF)
+            if had_trouble is None:
+                self._restarts[name] += 1
 
     async def _died(self, name: str, how: str, backoff: float) -> bool:
         """Report that a program died; returns whether it starts again: not while the suite starts."""
@@ -143,7 +145,6 @@ class Supervisor:
             return False
         self._report(Died(name, how, backoff, self._last_message(name, how)))
         await self._replace(moved, name)
-        self._restarts[name] += 1
         return True
 
     def _where_to(self, name: str, how: str) -> tuple[Sequence[Program], str]:
