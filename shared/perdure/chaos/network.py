@@ -1,5 +1,6 @@
 """Cuts and delays the connections between services and servers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -30,8 +31,8 @@ def struck_wires(wires: Wires, target: str) -> list[Wire]:
     return [wire for (name, server), wire in wires.items() if target in {server, f"{service_of(name)}-{server}"}]
 
 
-class Partition:
-    """Cuts connections: half of the cuts close them, the others hold back every byte.
+class _WireFault(ABC):
+    """Impairs the connections of a target for a while.
 
     Attributes:
         targets: Servers, and services with a server.
@@ -44,49 +45,37 @@ class Partition:
 
     @asynccontextmanager
     async def struck(self, strike: Strike) -> AsyncIterator[str]:
-        """Cut, mend, and wait until the services are ready."""
+        """Impair, mend, and wait until the services are ready."""
         wires = struck_wires(self._wires, strike.target)
+        what = self._impair(wires, strike)
+        try:
+            yield f"{what} for {strike.seconds:.1f} s"
+        finally:
+            for wire in wires:
+                wire.mend()
+        for name in dict.fromkeys(name for name, _ in self._wires):
+            await self._processes.ready(name)
+
+    @abstractmethod
+    def _impair(self, wires: Sequence[Wire], strike: Strike) -> str:
+        """Impair the connections, and return in which way."""
+
+
+class Partition(_WireFault):
+    """Cuts connections: half of the cuts close them, the others hold back every byte."""
+
+    def _impair(self, wires: Sequence[Wire], strike: Strike) -> str:
         closes = strike.roll < 1 / 2
         for wire in wires:
             wire.cut() if closes else wire.silence()
-        try:
-            yield f"{'closed' if closes else 'silent'} for {strike.seconds:.1f} s"
-        finally:
-            _mend(wires)
-        await _all_ready(self._wires, self._processes)
+        return "closed" if closes else "silent"
 
 
-class Delay:
-    """Delays connections.
+class Delay(_WireFault):
+    """Delays every byte of connections."""
 
-    Attributes:
-        targets: Servers, and services with a server.
-    """
-
-    def __init__(self, wires: Wires, processes: Processes) -> None:
-        self._wires = wires
-        self._processes = processes
-        self.targets: Sequence[str] = wire_targets(wires)
-
-    @asynccontextmanager
-    async def struck(self, strike: Strike) -> AsyncIterator[str]:
-        """Delay every byte, mend, and wait until the services are ready."""
-        wires = struck_wires(self._wires, strike.target)
+    def _impair(self, wires: Sequence[Wire], strike: Strike) -> str:
         delay = _LEAST_DELAY + strike.roll * (_LONGEST_DELAY - _LEAST_DELAY)
         for wire in wires:
             wire.delay = delay
-        try:
-            yield f"{delay * 1000:.0f} ms each way for {strike.seconds:.1f} s"
-        finally:
-            _mend(wires)
-        await _all_ready(self._wires, self._processes)
-
-
-def _mend(wires: Sequence[Wire]) -> None:
-    for wire in wires:
-        wire.mend()
-
-
-async def _all_ready(wires: Wires, processes: Processes) -> None:
-    for name in dict.fromkeys(name for name, _ in wires):
-        await processes.ready(name)
+        return f"{delay * 1000:.0f} ms each way"
