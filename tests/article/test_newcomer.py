@@ -29,13 +29,15 @@ def test_the_first_program_as_printed_is_refused_with_the_line_to_write_and_then
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    zip(
-        configurations(),
-        [
-            ("localhost", 7233, "default", "mcp-agent", False),
-            ("temporal.example.com", 7233, "production", "mcp-agent-production", True),
-        ],
-        strict=True,
+    list(
+        zip(
+            configurations(),
+            [
+                ("localhost", 7233, "default", "mcp-agent", False),
+                ("temporal.example.com", 7233, "production", "mcp-agent-production", True),
+            ],
+            strict=True,
+        )
     ),
 )
 def test_a_configuration_of_the_article_is_one_of_perdure_as_it_is(
