@@ -1,6 +1,7 @@
 """Imports the modules that ``workflows:`` names; what is wrong in one is reported with its file and line."""
 
 from importlib import import_module
+from traceback import walk_tb
 from types import ModuleType
 
 from perdure.config.problem import InvalidConfiguration, Problem
@@ -31,7 +32,9 @@ def import_user_module(name: str) -> ModuleType:
 
 
 def _advice(error: ImportError) -> str:
-    if (error.name or "").partition(".")[0] == "mcp_agent":
+    """Return what to do; mcp-agent breaks while it is imported if it is installed, because it needs an older mcp."""
+    modules = [error.name or "", *(str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__))]
+    if any(name.partition(".")[0] == "mcp_agent" for name in modules):
         return "A program for mcp-agent imports from `perdure.flow.mcp_agent` instead of `mcp_agent`."
     return "Correct the import, or install what it needs."
 
