@@ -73,7 +73,7 @@ def test_an_absent_name_of_a_module_cannot_be_imported_and_the_error_has_what_to
         with pytest.raises(ImportError) as refused:
             exec(f"from {module} import {name}", {})  # noqa: S102 (as a program has it)
 
-        assert "of mcp-agent: " in str(refused.value)
+        assert str(refused.value).endswith(f" of mcp-agent: {row.instead}.")
     assert str(refused.value) == f"perdure.flow.mcp_agent has no {name} of mcp-agent: {row.instead}."
 
 
@@ -118,3 +118,11 @@ def test_an_attribute_of_the_package_is_refused_like_an_import() -> None:
 def test_an_option_that_only_mcp_agent_has_is_refused(made: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
         made()
+
+
+def test_a_subclass_may_have_an_option_that_mcp_agent_has_too() -> None:
+    class Clerk(Agent):
+        def __init__(self, context: str, **options: Any) -> None:
+            super().__init__(f"clerk of {context}", **options)
+
+    assert Clerk(context="the shop", instruction="Be brief.").name == "clerk of the shop"

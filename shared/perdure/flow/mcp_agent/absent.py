@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 from importlib.abc import MetaPathFinder
+from itertools import chain
 from typing import Any, Final
 
 from perdure.flow.mcp_agent.absent_table import ABSENT
@@ -73,7 +74,11 @@ def _instead_of_name(name: str) -> str | None:
 
 
 def _instead_of_module(name: str) -> str | None:
-    return next((row.instead for row in ABSENT if row.is_module and f"{name}.".startswith(f"{row.place}.")), None)
+    """Return what to do instead of a module; Python imports the package that it is in before the module itself."""
+    rows = [row for row in ABSENT if row.is_module]
+    inside = (row.instead for row in rows if f"{name}.".startswith(f"{row.place}."))
+    around = (row.instead for row in rows if row.place.startswith(f"{name}."))
+    return next(chain(inside, around), None)
 
 
 def _sentence(owner: str, name: str, instead: str) -> str:

@@ -84,8 +84,11 @@ ABSENT: Final = (
     _absent("elicitation.handler", "console_elicitation_callback", _APPROVAL),
     _absent("executor.errors", "WorkflowApplicationError", "raise `ApplicationError` of temporalio.exceptions"),
     _absent("executor.executor", "Executor AsyncioExecutor", _WORKER),
-    _absent("executor.temporal", "TemporalExecutor create_temporal_worker_for_app", _WORKER),
-    _absent("executor.temporal.interactive_workflow", "InteractiveWorkflow", _APPROVAL),
+    _absent(
+        "executor.temporal",
+        "TemporalExecutor create_temporal_worker_for_app InteractiveWorkflow",
+        f"{_WORKER}; `await approval(...)` of perdure.flow asks people",
+    ),
     _absent("executor.workflow", "WorkflowExecution WorkflowState", "`perdure runs show RUN` shows the state of a run"),
     _absent("executor.workflow.Workflow", "context id run_id", _IDS),
     _absent("executor.workflow.Workflow", "executor", "`workflow.execute_activity(task)` executes a task"),
@@ -107,7 +110,11 @@ ABSENT: Final = (
     _absent("server", "create_mcp_server_for_app", _START),
     _absent("tools", "from_langchain_tool from_crewai_tool", "`Agent(functions=[...])` takes Python functions"),
     _absent("tracing", "TokenCounter TokenNode TokenSummary TokenUsage get_tracer", _USAGE),
-    _absent("utils.tool_filter", "ToolFilter apply_tool_filter", "`agents.<name>.allow_tools` of `perdure.yaml`"),
+    _absent(
+        "utils.tool_filter",
+        "ToolFilter apply_tool_filter",
+        "`agents.<name>.allow_tools` of `perdure.yaml` filters tools",
+    ),
     _absent("workflows.deep_orchestrator", "DeepOrchestrator", "`orchestrate` of perdure.flow.patterns"),
     _absent(
         "workflows.embedding", "EmbeddingModel OpenAIEmbeddingModel", "call the model of embeddings in an activity"

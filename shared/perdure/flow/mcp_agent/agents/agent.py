@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from perdure.flow.agent import Agent as PerdureAgent
+from perdure.flow.agent import option_names
 from perdure.flow.mcp_agent.absent import absent_attribute, refuse_options
 from perdure.flow.mcp_agent.workflows.llm.augmented_llm import AugmentedLLM
 from perdure.flow.run import Run
@@ -30,7 +31,7 @@ class Agent(PerdureAgent):
     if not TYPE_CHECKING:  # type checkers report names that do not exist themselves
 
         def __new__(cls, *args: Any, **options: Any) -> Self:  # noqa: D102 (see the class)
-            refuse_options(_PLACE, options)
+            refuse_options(_PLACE, sorted(options.keys() - option_names(cls)))
             return super().__new__(cls, *args, **options)
 
         def __getattr__(self, name: str) -> Any:
