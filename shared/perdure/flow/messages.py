@@ -36,6 +36,8 @@ QUERY_SERVERS: Final = "ask_server"
 READ_RULES: Final = "read_rules"
 """The activity that returns the ``OperatorRules`` to a run."""
 
+_LONGEST_FAILURE: Final = 2_000  # characters in a fact; the model gets more
+
 
 class FunctionTool(Payload):
     """A Python function, by which a worker finds it.
@@ -98,7 +100,8 @@ class ToolResult(Payload):
         text: All text parts, joined by line breaks; for a model, with a line about each other part.
         other: For an author, the other parts, such as images and links, in MCP's JSON.
         structured: The structured content, if the tool returned any.
-        stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty.
+        stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty, or the
+            beginning of a reason.
         is_error: Whether the tool failed; then the text is the reason.
         needs_approval: The tool was not called, because the call needs an approval first.
         server: Then the MCP server whose tool is to be called; None for a function.
@@ -118,6 +121,11 @@ class ToolResult(Payload):
     def usage(self) -> RunUsage:
         """One tool call, if the tool was called."""
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the tool failed, as facts have it: the beginning of its text; None if it did not fail."""
+        return (self.text[:_LONGEST_FAILURE] or "the tool gave no reason") if self.is_error else None
 
 
 class ServerQuery(Payload):
