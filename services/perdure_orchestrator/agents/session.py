@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
+from perdure_orchestrator.agents.broken_text import mend_body
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.agents.last_words import LastWords
 from perdure_orchestrator.agents.odd_listings import mended
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Prompt, Resource, Tool
 
-__all__ = ["ServerConfig", "Session"]
+__all__ = ["MOST_EVENT_BYTES", "ServerConfig", "Session"]
 
 ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
+
+MOST_EVENT_BYTES: Final = 32 * 1024 * 1024
+"""The longest answer that is read from a server over HTTP, as one event of a stream."""
 
 _MOST_PAGES: Final = 1_000
 _RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
@@ -200,14 +204,18 @@ async def _transport(
         home = {"HOME": str(folder.resolve())}
         env = {**home, **config.env, **server_variables(name, config, redactor)}
         process = StdioServerParameters(
-            command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
+            command=config.command,
+            args=list(config.args),
+            env=env,
+            cwd=config.cwd or folder,
+            encoding_error_handler="replace",
         )
         async with observed.words.recorded() as errors:
             yield mended(stdio_client(process, errlog=errors))
     else:
         async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
-            http.event_hooks = {"response": [observed.http_errors.record]}
-            yield mended(streamable_http_client(config.url, http_client=http))
+            http.event_hooks = {"response": [observed.http_errors.record, mend_body]}
+            yield mended(streamable_http_client(config.url, http_client=http, max_sse_event_size=MOST_EVENT_BYTES))
 
 
 def _single_error(error: BaseException | None) -> BaseException | None:

@@ -14,6 +14,7 @@ from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.session import ServerConfig, Session
 from perdure_orchestrator.agents.shared_attempt import SharedAttempt
 from perdure_orchestrator.agents.tool_results import tool_result
+from perdure_orchestrator.agents.unreadable import unreadable
 
 if TYPE_CHECKING:
     from mcp import MCPError
@@ -137,9 +138,9 @@ class ToolServer:
                 if http_error.non_retryable:
                     self._detach(session)  # the next session reads the token again, which may have changed
                 raise http_error from None
-            kind, text = _kind(error), self._redactor.redact(str(error))
-            if kind == "wrong call":
-                raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
+            kind, text = _kind(error), self._redactor.redact(unreadable(error) or str(error))
+            if kind in {"wrong call", "no result"}:
+                raise ToolRefused(_refusal(self.name, what, text, is_answer=kind == "no result")) from None
             if kind == "broken session":
                 self._detach(session)
             elif kind == "timeout" and not await session.responds():
@@ -147,7 +148,7 @@ class ToolServer:
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
             text = self._redactor.redact(f"{error}".partition("\n")[0])
-            raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
+            raise ToolRefused(_refusal(self.name, what, text, is_answer=True)) from None
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
@@ -181,6 +182,12 @@ class ToolServer:
         await session.close()
 
 
+def _refusal(server: str, what: str, reason: str, *, is_answer: bool) -> str:
+    if is_answer:
+        return f"The server {server} answered {what} with what is no result: {reason}"
+    return f"The server {server} refuses {what}: {reason}"
+
+
 def _is_answer(error: MCPError) -> bool:
     """Return whether the server answered this call, so that the session's last HTTP error may be its answer."""
     from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
@@ -188,10 +195,12 @@ def _is_answer(error: MCPError) -> bool:
     return error.code not in {CONNECTION_CLOSED, REQUEST_TIMEOUT}
 
 
-def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call"]:
+def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call", "no result"]:
     """Classify an error. An unknown code counts as a wrong call, because otherwise it would be retried for ever."""
     from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
 
+    if unreadable(error):
+        return "no result"  # it answered, so that another attempt would repeat the effect
     if error.code == CONNECTION_CLOSED or error.message in _SESSION_LOST:
         return "broken session"
     if error.code == REQUEST_TIMEOUT:
