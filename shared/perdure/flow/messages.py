@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 from perdure.config.agents import RetrySettings
 from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.flow.files import StoredFile, ToolFile, tool_files
 from perdure.flow.payload import Payload
 
 __all__ = [
@@ -99,6 +100,7 @@ class ToolResult(Payload):
     Attributes:
         text: All text parts, joined by line breaks; for a model, with a line about each other part.
         other: For an author, the other parts, such as images and links, in MCP's JSON.
+        stored_files: For a model, the files among the other parts, in order; the text has the ``line`` of each.
         structured: The structured content, if the tool returned any.
         stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty, or the
             beginning of a reason.
@@ -111,6 +113,7 @@ class ToolResult(Payload):
     call_id: str = ""
     text: str = ""
     other: tuple[dict[str, JsonValue], ...] = ()
+    stored_files: tuple[StoredFile, ...] = ()
     structured: JsonValue = None
     stored_as: str | None = Field(default=None, alias="kept")
     is_error: bool = False
@@ -121,6 +124,11 @@ class ToolResult(Payload):
     def usage(self) -> RunUsage:
         """One tool call, if the tool was called."""
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
+
+    @property
+    def files(self) -> tuple[ToolFile, ...]:
+        """The files among the other parts: images, sounds, and embedded resources with bytes."""
+        return tuple(tool_files(self.other))
 
     @property
     def failure(self) -> str | None:
