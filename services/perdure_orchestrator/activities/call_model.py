@@ -167,6 +167,10 @@ class CallModel:
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
         offers = await self._servers.offers(request.servers)
+        for server in self._servers.named(request.servers):
+            if server.lists_without_end:
+                taken = len({tool.name for tool in server.last_list or ()})
+                await self._note(f"{server.name} lists its tools without an end: {taken} are taken")
         failure = offers.failure()
         if failure is None:
             return offers
@@ -177,10 +181,13 @@ class CallModel:
         if activity.info().attempt < _WAITS_FOR_SERVERS:
             raise Unavailable(_reason(failure)) from None  # also a refusal: the operator may mend it meanwhile
         names, reasons = ", ".join(offers.failed), "; ".join(map(_reason, offers.failed.values()))
-        if publish_note := note_publisher():
-            await publish_note(f"{request.agent} goes on without the tools of {names}: {reasons}")
-        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, names, reasons)
+        await self._note(f"{request.agent} goes on without the tools of {names}: {reasons}")
         return offers
+
+    async def _note(self, text: str) -> None:
+        _log.warning("%s", text)
+        if publish_note := note_publisher():
+            await publish_note(text)
 
 
 def _reason(error: Exception) -> str:

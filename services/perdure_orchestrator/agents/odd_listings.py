@@ -91,6 +91,8 @@ def _mended_message(received: SessionMessage | Exception) -> SessionMessage | Ex
     result = None if isinstance(received, Exception) else getattr(received.message, "result", None)
     if isinstance(result, dict) and isinstance(result.get("tools"), list):
         result["tools"] = _mended_tools(result["tools"])
+        if not isinstance(result.get("nextCursor"), str):
+            result.pop("nextCursor", None)
     return received
 
 

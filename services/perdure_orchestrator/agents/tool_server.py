@@ -43,6 +43,7 @@ class ToolServer:
 
     Attributes:
         last_list: The tools that it listed last, also when it does not answer any more; None before the first list.
+        lists_without_end: Whether it did not end that list.
     """
 
     def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
@@ -54,14 +55,14 @@ class ToolServer:
         self._redactor = redactor
         self._opening = SharedAttempt(self._start)
         self.last_list: list[Tool] | None = None
+        self.lists_without_end = False
 
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
-        """Return the tools as listed when the session was opened, or listed again with ``refresh``."""
+        """Return the tools as the server listed them, again if they may have changed or with ``refresh``."""
 
         async def listed(session: Session) -> list[Tool]:
-            if refresh:
-                session.tools = await session.list_tools()
-            self.last_list = session.tools
+            await (session.list_tools() if refresh else session.list_changed_tools())
+            self.last_list, self.lists_without_end = session.tools, session.lists_without_end
             return session.tools
 
         return await self._ask("tools/list", listed)
