@@ -167,8 +167,9 @@ class CallModel:
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
         offers = await self._servers.offers(request.servers)
+        begins = request.earlier is None and not request.recent
         for server in self._servers.named(request.servers):
-            if server.lists_without_end:
+            if begins and server.lists_without_end:  # once for an agent in a run
                 taken = len({tool.name for tool in server.last_list or ()})
                 await self._note(f"{server.name} lists its tools without an end: {taken} are taken")
         failure = offers.failure()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mcp import Client
 
 __all__ = ["ListChanges"]
+
+_log = logging.getLogger(__name__)
 
 _FRESH_FOR: Final = 60.0  # seconds; not every server notifies, and not every notification arrives
 
@@ -60,6 +63,8 @@ class ListChanges:
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
+                if not task.cancelled() and (error := task.exception()):
+                    _log.warning("changes of an MCP server's tools are no longer read: %r", error)
 
     async def _listen(self, client: Client) -> None:
         from mcp import MCPError  # noqa: PLC0415 (a slow import)
