@@ -29,7 +29,16 @@ class OfflineModel(Model[None]):
     _announces_lookalike_notes = False
 
     def __init__(self, *, latency: timedelta = timedelta(0)) -> None:
-        super().__init__(profile=ModelProfile(supports_json_schema_output=True, supports_json_object_output=True))
+        super().__init__(
+            profile=ModelProfile(
+                supports_json_schema_output=True,
+                supports_json_object_output=True,
+                supports_image_input=False,
+                supports_document_input=False,
+                supports_audio_file_input=False,
+                supports_video_input=False,
+            )
+        )
         self._latency = latency
 
     @property

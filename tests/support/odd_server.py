@@ -1,7 +1,8 @@
 """An MCP server over stdio without any SDK: ``odd_server.py '[TOOL, …]'``, whose tools are as a test wants them.
 
 A tool is an object with ``name`` and ``inputSchema``, the ``result`` of each call, and optionally a ``log`` to which
-each call appends its arguments, and a file: ``until`` it exists a call lasts.
+each call appends its arguments, and a file: ``until`` it exists a call lasts. A ``result_file`` holds the bytes of a
+result, which need not be JSON.
 """
 
 import json
@@ -20,6 +21,12 @@ def _send(id_: Any, **answer: Any) -> None:
         print(json.dumps({"jsonrpc": "2.0", "id": id_, **answer}), flush=True)  # noqa: T201 (the protocol)
 
 
+def _send_bytes(id_: Any, result: bytes) -> None:
+    with _writing:
+        sys.stdout.buffer.write(b'{"jsonrpc": "2.0", "id": %d, "result": %s}\n' % (id_, result))
+        sys.stdout.buffer.flush()
+
+
 def _call(id_: Any, tool: dict[str, Any], arguments: Any) -> None:
     until = tool.get("until")
     if log := tool.get("log"):
@@ -27,7 +34,10 @@ def _call(id_: Any, tool: dict[str, Any], arguments: Any) -> None:
             calls.write(json.dumps(arguments) + "\n")
     while until and not Path(until).exists():
         time.sleep(0.05)
-    _send(id_, result=tool["result"])
+    if file := tool.get("result_file"):
+        _send_bytes(id_, Path(file).read_bytes())
+    else:
+        _send(id_, result=tool["result"])
 
 
 def _answer(tools: list[dict[str, Any]], request: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ class SessionServer:
         tokens: The values of the header `authorization` that were received.
         headers: Those of all requests.
         accepts: The only value of `authorization` that is not answered with 401; by default any is accepted.
+        streams: Whether answers are events of a stream.
+        bodies: The bodies of the answers to the next tool calls, as they are but for `%d`, the id of the call.
     """
 
     url: str
@@ -39,6 +41,8 @@ class SessionServer:
     tokens: set[str | None] = field(default_factory=set)
     headers: list[Any] = field(default_factory=list)
     accepts: str | None = None
+    streams: bool = False
+    bodies: list[bytes] = field(default_factory=list)
 
     def restart(self) -> None:
         """Forget the session."""
@@ -88,10 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
             answer = 401, None
         status, message = answer if server.closed is None else (server.closed, None)
         body = b"" if message is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **message}).encode()
+        if server.bodies and request["method"] == "tools/call":
+            body = server.bodies.pop(0).replace(b"%d", str(request["id"]).encode())
+        if server.streams and body:
+            body = b"event: message\ndata: " + body + b"\n\n"
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         if message is not None:
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", "text/event-stream" if server.streams else "application/json")
         if server.retry_after is not None and status >= HTTPStatus.BAD_REQUEST:
             self.send_header("retry-after", server.retry_after)
         if request["method"] == "initialize":

@@ -50,7 +50,7 @@ async def test_a_long_conversation_is_not_sent_whole_each_turn(run_workflow: Wor
     assert size < 200 * 16 * 1024  # bytes; sent as a whole it would be 200 * 200 * 2 KiB / 2
 
 
-async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_keeps_none_of_it(
+async def test_ten_megabytes_of_a_tool_reach_the_program_and_a_part_the_model_and_the_history_keeps_none_of_it(
     run_workflow: WorkflowRunner,
 ) -> None:
     server = MCPServer("shop")
@@ -67,9 +67,10 @@ async def test_ten_megabytes_of_a_tool_reach_program_and_model_and_the_history_k
             read.append(sum(len(str(part.content)) for part in messages[-1].parts))
             return await super()._respond(messages, info)
 
-    model = Reading(lambda _: "read" if read[-1] > 1_000_000 else ToolUse("fetch"))  # however often a step is repeated
+    model = Reading(lambda _: "read" if read[-1] > 50_000 else ToolUse("fetch"))  # however often a step is repeated
     outcome = await run_workflow(Fetching, model=model, servers={"shop": server})
 
     size, length, answer = outcome.result
-    assert (length, answer, read[-1]) == (10_000_000, "read", 10_000_000)
+    assert (length, answer) == (10_000_000, "read")
+    assert 100_000 < read[-1] < 100_300
     assert size < 64 * 1024  # bytes

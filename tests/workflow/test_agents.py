@@ -173,7 +173,7 @@ async def test_usage_is_counted_by_call_agent_and_run(run_workflow: WorkflowRunn
     assert usage is not None
     assert (usage.total.requests, usage.tool_calls) == (2, 1)
     assert usage.agents == {"clerk": usage.total}
-    calls = [fact.usage for fact in outcome.progress if fact.kind == "step_completed" and fact.usage]
+    calls = [fact.usage for fact in outcome.progress if fact.step and fact.usage]
     assert usage.total.tokens > 0
     assert sum(calls, RunUsage()) == usage
 

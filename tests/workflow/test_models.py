@@ -62,6 +62,7 @@ async def call_model(peer: LlmPeer, key_file: Path, **servers: Any) -> AsyncIter
             permissions=ToolPermissions({}, {}),
             conversations=Conversations(MemoryObjects()),
             limits=LimitSettings(),
+            tool_result_bytes=settings.tool_result_bytes,
         )
     finally:
         await tools.close()

@@ -5,11 +5,11 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
 from perdure.flow.messages import CALL_FUNCTION, FunctionCall, ToolResult
-from perdure_orchestrator.activities.call_tool import store_if_long
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
+from perdure_orchestrator.agents.stored_results import store_result
 from perdure_orchestrator.limits import refuse_beyond
 
 __all__ = ["CallFunction"]
@@ -37,7 +37,7 @@ class CallFunction:
                 if call.call_id:
                     return ToolResult(tool=call.function.name, call_id=call.call_id, text=str(error), is_error=True)
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
-            return await store_if_long(answer, self._conversations)
+            return await store_result(answer, self._conversations)
 
     async def _call(self, call: FunctionCall) -> ToolResult:
         name = call.function.name

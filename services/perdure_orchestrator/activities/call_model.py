@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from temporalio import activity
@@ -10,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
 from perdure.errors import Unavailable
-from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult, ToolResult
+from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.agents.conversations import Conversations, too_long
@@ -19,7 +20,9 @@ from perdure_orchestrator.agents.model_port import ModelPort
 from perdure_orchestrator.agents.model_tools import ModelTools
 from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.refused_files import RefusedFiles
 from perdure_orchestrator.agents.server_errors import SERVER_REFUSED
+from perdure_orchestrator.agents.stored_results import load_result
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import Offers, ToolServers
 from perdure_orchestrator.agents.usable_tools import usable_tools
@@ -50,6 +53,7 @@ class CallModel:
         permissions: ToolPermissions,
         conversations: Conversations,
         limits: LimitSettings,
+        tool_result_bytes: int,
     ) -> None:
         self._models = models
         self._servers = servers
@@ -57,6 +61,8 @@ class CallModel:
         self._permissions = permissions
         self._conversations = conversations
         self._limits = limits
+        self._tool_result_bytes = tool_result_bytes
+        self._refused_files = RefusedFiles()
 
     @activity.defn(name=CALL_MODEL)
     async def run(self, request: ModelRequest) -> ModelResult:
@@ -75,7 +81,10 @@ class CallModel:
 
         earlier = await self._conversations.load(request.earlier)
         before = ModelMessagesTypeAdapter.validate_python([*earlier, *request.recent])
-        message = model_messages.request_message(request, before, await self._texts(request.tool_results))
+        results = [
+            await load_result(result, self._conversations, self._tool_result_bytes) for result in request.tool_results
+        ]
+        message = model_messages.request_message(request, before, results)
         tools = ModelTools(await self._tools(request))
         response = await self._response(request, tools, [*before, message])
         new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
@@ -117,9 +126,14 @@ class CallModel:
         from pydantic_ai.exceptions import ModelAuthenticationError  # noqa: PLC0415 (likewise)
         from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
 
+        from perdure_orchestrator.agents.model_files import ModelFiles  # noqa: PLC0415 (likewise)
         from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
 
         async def attempt(model: Model) -> ModelResponse:
+            files = ModelFiles(self._conversations, self._refused_files, model)
+            return await files.send(messages, partial(send_to, model), note_publisher())
+
+        async def send_to(model: Model, messages: list[ModelMessage]) -> ModelResponse:
             return await model_request(
                 model,
                 messages,
@@ -153,6 +167,11 @@ class CallModel:
     async def _offers(self, request: ModelRequest) -> Offers:
         """Return what the agent's servers offer; after some attempts without those that fail, which a note says."""
         offers = await self._servers.offers(request.servers)
+        begins = request.earlier is None and not request.recent
+        for server in self._servers.named(request.servers):
+            if begins and server.lists_without_end:  # once for an agent in a run
+                taken = len({tool.name for tool in server.last_list or ()})
+                await self._note(f"{server.name} lists its tools without an end: {taken} are taken")
         failure = offers.failure()
         if failure is None:
             return offers
@@ -163,19 +182,13 @@ class CallModel:
         if activity.info().attempt < _WAITS_FOR_SERVERS:
             raise Unavailable(_reason(failure)) from None  # also a refusal: the operator may mend it meanwhile
         names, reasons = ", ".join(offers.failed), "; ".join(map(_reason, offers.failed.values()))
-        if publish_note := note_publisher():
-            await publish_note(f"{request.agent} goes on without the tools of {names}: {reasons}")
-        _log.warning("the agent %s goes on without the tools of %s: %s", request.agent, names, reasons)
+        await self._note(f"{request.agent} goes on without the tools of {names}: {reasons}")
         return offers
 
-    async def _texts(self, answers: tuple[ToolResult, ...]) -> list[ToolResult]:
-        """Load the texts that were too long for the run's history."""
-        return [
-            answer
-            if answer.stored_as is None
-            else answer.model_copy(update={"text": await self._conversations.load_text(answer.stored_as)})
-            for answer in answers
-        ]
+    async def _note(self, text: str) -> None:
+        _log.warning("%s", text)
+        if publish_note := note_publisher():
+            await publish_note(text)
 
 
 def _reason(error: Exception) -> str:

@@ -7,14 +7,15 @@ from perdure.config.agents import LimitSettings
 from perdure.flow.messages import CALL_TOOL, ToolRequest, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
-from perdure_orchestrator.agents.conversations import MAX_CARRIED_BYTES, Conversations
+from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
+from perdure_orchestrator.agents.stored_results import store_result
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import AmbiguousTool, ToolServers, names_of
 from perdure_orchestrator.limits import refuse_beyond
 
-__all__ = ["CallTool", "store_if_long"]
+__all__ = ["CallTool"]
 
 
 class CallTool:
@@ -41,7 +42,7 @@ class CallTool:
                 passes = isinstance(error, AmbiguousTool)  # a server that came up must not end open work
                 kind = type(error).__name__ if passes else "ToolRefused"
                 raise ApplicationError(str(error), type=kind, non_retryable=not passes) from error
-            return await store_if_long(answer, self._conversations)
+            return await store_result(answer, self._conversations)
 
     async def _call(self, request: ToolRequest) -> ToolResult:
         server, tool = await self._servers.find(request.servers, request.tool)
@@ -53,14 +54,6 @@ class CallTool:
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True, server=server.name)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
         return await server.call(exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher())
-
-
-async def store_if_long(answer: ToolResult, conversations: Conversations) -> ToolResult:
-    """Store a long text that only a model reads: the run's history needs only its name."""
-    if not answer.call_id or len(answer.text) <= MAX_CARRIED_BYTES:
-        return answer
-    stored_as = await conversations.store_text(answer.text)
-    return answer.model_copy(update={"text": "", "structured": None, "stored_as": stored_as})
 
 
 def _key(request: ToolRequest) -> str:

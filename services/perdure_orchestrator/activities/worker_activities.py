@@ -91,6 +91,7 @@ class WorkerActivities:
             permissions=permissions,
             conversations=conversations,
             limits=limits,
+            tool_result_bytes=settings.llm.tool_result_bytes,
         )
         return [
             model.run,

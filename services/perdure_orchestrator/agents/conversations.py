@@ -66,14 +66,26 @@ class Conversations:
 
     async def store_text(self, text: str) -> str:
         """Store a long text and return its name."""
-        data = text.encode()
+        return await self.store_bytes(text.encode())
+
+    async def load_text(self, name: str) -> str:
+        """Return a stored text."""
+        return (await self.load_bytes(name)).decode()
+
+    async def store_bytes(self, data: bytes) -> str:
+        """Store bytes and return their name, their SHA-256."""
         name = sha256(data).hexdigest()
         await self._objects.put(name, data)
         return name
 
-    async def load_text(self, name: str) -> str:
-        """Return a stored text."""
-        return (await self._objects.get(name)).decode()
+    async def load_bytes(self, name: str) -> bytes:
+        """Return stored bytes.
+
+        Raises:
+            NotKept: They are no longer stored.
+            Unavailable: NATS does not return them now.
+        """
+        return await self._objects.get(name)
 
     def _remember(self, name: str, part: _Part) -> None:
         self._cache[name] = part

@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from perdure.errors import PerdureError
 from perdure.flow.messages import FunctionCall, FunctionTool, ToolError, ToolResult
 from perdure.values.nearest import nearest
+from perdure_orchestrator.agents.broken_text import mended_value
 from perdure_orchestrator.agents.function_loop import FunctionLoop, until_ended
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ async def _tool_result(call: FunctionCall, call_function: Callable[[], Awaitable
     try:
         result = await call_function()
     except ToolError as error:
-        return ToolResult(tool=name, call_id=call.call_id, text=str(error), is_error=True)
+        return ToolResult(tool=name, call_id=call.call_id, text=mended_value(str(error)), is_error=True)
     try:
-        value = to_jsonable_python(result)
+        value = mended_value(to_jsonable_python(result))
     except ValueError as error:
         message = f"The function {name} returned what cannot be written as JSON: {error}"
         raise ApplicationError(message, type="NoJson", non_retryable=True) from error

@@ -12,6 +12,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from perdure.contracts import RunUsage, Usage
 from perdure.flow.messages import ModelResult, ToolCall
+from perdure_orchestrator.agents.model_files import content_with_files
 
 if TYPE_CHECKING:
     from perdure.flow.messages import ModelRequest, ToolResult
@@ -80,7 +81,7 @@ def model_result(
 
 def _tool_return(result: ToolResult, tool: str) -> ai.ToolReturnPart:
     text = f"Error: {result.text}" if result.is_error else result.text
-    return ai.ToolReturnPart(tool, text, result.call_id)
+    return ai.ToolReturnPart(tool, content_with_files(text, result.stored_files), result.call_id)
 
 
 def _placeholder_return(call: ai.ToolCallPart) -> ai.ToolReturnPart:

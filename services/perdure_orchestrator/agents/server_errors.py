@@ -20,6 +20,7 @@ __all__ = ["SERVER_REFUSED", "HttpErrors", "unusable_server"]
 SERVER_REFUSED: Final = "ToolServerRefused"
 """The type of an error that only the operator can mend."""
 
+_SUBSCRIPTION: Final = "subscriptions/listen"
 _UNAUTHORIZED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _BUSY: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
@@ -31,8 +32,9 @@ class HttpErrors:
         self._last: httpx2.Response | None = None
 
     async def record(self, response: httpx2.Response) -> None:
-        """Record the response to a call. A GET opens the notification stream, which many servers refuse."""
-        if response.request.method == "POST":
+        """Record the response to a call. Many servers refuse a stream of notifications, by a GET or a subscription."""
+        request = response.request
+        if request.method == "POST" and request.headers.get("mcp-method") != _SUBSCRIPTION:
             self._last = response if response.is_error else None
 
     def to_error(self, server: str, *, opening: bool = False) -> ApplicationError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,12 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
+from perdure_orchestrator.agents.broken_text import mend_body
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.agents.last_words import LastWords
+from perdure_orchestrator.agents.list_changes import ListChanges
 from perdure_orchestrator.agents.odd_listings import mended
+from perdure_orchestrator.agents.pages import Pages, all_pages
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
 from perdure_orchestrator.agents.server_keys import server_headers, server_variables
@@ -25,12 +28,14 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Prompt, Resource, Tool
 
-__all__ = ["ServerConfig", "Session"]
+__all__ = ["MOST_EVENT_BYTES", "ServerConfig", "Session"]
 
 ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
 
-_MOST_PAGES: Final = 1_000
+MOST_EVENT_BYTES: Final = 32 * 1024 * 1024
+"""The longest answer that is read from a server over HTTP, as one event of a stream."""
+
 _RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
 _log = logging.getLogger(__name__)
 
@@ -47,19 +52,23 @@ class Session:
     """An open session and the tools that its server offers.
 
     Attributes:
+        tools: As the server listed them last.
+        lists_without_end: Whether it did not end that list.
         calls: How many are in flight.
     """
 
     def __init__(
         self,
-        client: Client,
-        tools: list[Tool],
+        opened: tuple[Client, Pages],
+        changes: ListChanges,
         task: asyncio.Task[None],
         closing: asyncio.Event,
         http_errors: HttpErrors,
     ) -> None:
-        self.client = client
-        self.tools = tools
+        self.client, pages = opened
+        self.tools: list[Tool] = pages.items
+        self.lists_without_end = not pages.has_end
+        self._changes = changes
         self.http_errors = http_errors
         self.calls = 0
         self._task = task
@@ -80,10 +89,11 @@ class Session:
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
         observed = _Observed(HttpErrors(), LastWords(redactor))
-        opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
+        changes = ListChanges()
+        opened: asyncio.Future[tuple[Client, Pages]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(
-            _hold(_transport(name, config, redactor, observed, folder), opened, closing),
+            _hold(_transport(name, config, redactor, observed, folder), opened, closing, changes),
             name=f"mcp session {name}",
         )
         either: set[asyncio.Future[Any]] = {task, opened}
@@ -95,8 +105,7 @@ class Session:
             await _wait_ended(task)
             raise
         if opened.done():
-            client, tools = opened.result()
-            return cls(client, tools, task, closing, observed.http_errors)
+            return cls(opened.result(), changes, task, closing, observed.http_errors)
         if task.done():
             error = _single_error(await _wait_ended(task))
             if isinstance(error, ApplicationError):
@@ -112,19 +121,31 @@ class Session:
         words = observed.words.sentence()
         raise Unavailable(f"The MCP server {name} does not start within {within:g} s{words}. {advice}")
 
-    async def list_tools(self) -> list[Tool]:
-        """List all tools, across all pages."""
-        return await _all_pages(self.client.list_tools, "tools")
+    async def list_tools(self) -> None:
+        """List all tools again, across all pages."""
+        self._changes.listing()
+        pages = await all_pages(self.client.list_tools, "tools")
+        self.tools, self.lists_without_end = pages.items, not pages.has_end
+
+    async def list_changed_tools(self) -> None:
+        """List the tools again if they may have changed; a server that is busy keeps those that it listed before."""
+        if not self._changes.may_differ:
+            return
+        try:
+            async with asyncio.timeout(_RESPONDS_WITHIN):
+                await self.list_tools()
+        except TimeoutError:
+            _log.info("an MCP server does not list its tools now: those that it listed before count")
 
     async def list_resources(self) -> list[Resource]:
         """List all resources; none if the server lacks the capability, because then it may not know the method."""
         supported = self.client.server_capabilities.resources is not None
-        return await _all_pages(self.client.list_resources, "resources") if supported else []
+        return (await all_pages(self.client.list_resources, "resources")).items if supported else []
 
     async def list_prompts(self) -> list[Prompt]:
         """List all prompts; none if the server lacks the capability."""
         supported = self.client.server_capabilities.prompts is not None
-        return await _all_pages(self.client.list_prompts, "prompts") if supported else []
+        return (await all_pages(self.client.list_prompts, "prompts")).items if supported else []
 
     async def responds(self) -> bool:
         """Return whether the server answers another request soon."""
@@ -152,31 +173,16 @@ class Session:
 
 async def _hold(
     transport: AbstractAsyncContextManager[Any],
-    opened: asyncio.Future[tuple[Client, list[Tool]]],
+    opened: asyncio.Future[tuple[Client, Pages]],
     closing: asyncio.Event,
+    changes: ListChanges,
 ) -> None:
     from mcp import Client  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
-    async with transport as connection, Client(connection) as client:
-        opened.set_result((client, await _all_pages(client.list_tools, "tools")))
-        await closing.wait()
-
-
-async def _all_pages(list_page: Callable[..., Awaitable[Any]], attribute: str) -> list[Any]:
-    """List all pages, up to a cursor that is empty or came before: some servers end so, or never."""
-    items: list[Any] = []
-    cursor: str | None = None
-    seen = set[str]()
-    while True:
-        page = await list_page(cursor=cursor, cache_mode="refresh")
-        items += getattr(page, attribute)
-        cursor = page.next_cursor
-        if not cursor:
-            return items
-        if cursor in seen or len(seen) == _MOST_PAGES:
-            _log.warning("an MCP server lists its %s without an end; %d are taken", attribute, len(items))
-            return items
-        seen.add(cursor)
+    async with transport as connection, Client(connection, message_handler=changes.receive) as client:
+        opened.set_result((client, await all_pages(client.list_tools, "tools")))
+        async with changes.subscribed(client):
+            await closing.wait()
 
 
 async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
@@ -200,14 +206,18 @@ async def _transport(
         home = {"HOME": str(folder.resolve())}
         env = {**home, **config.env, **server_variables(name, config, redactor)}
         process = StdioServerParameters(
-            command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
+            command=config.command,
+            args=list(config.args),
+            env=env,
+            cwd=config.cwd or folder,
+            encoding_error_handler="replace",
         )
         async with observed.words.recorded() as errors:
             yield mended(stdio_client(process, errlog=errors))
     else:
         async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
-            http.event_hooks = {"response": [observed.http_errors.record]}
-            yield mended(streamable_http_client(config.url, http_client=http))
+            http.event_hooks = {"response": [observed.http_errors.record, mend_body]}
+            yield mended(streamable_http_client(config.url, http_client=http, max_sse_event_size=MOST_EVENT_BYTES))
 
 
 def _single_error(error: BaseException | None) -> BaseException | None:

@@ -14,6 +14,7 @@ from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.session import ServerConfig, Session
 from perdure_orchestrator.agents.shared_attempt import SharedAttempt
 from perdure_orchestrator.agents.tool_results import tool_result
+from perdure_orchestrator.agents.unreadable import unreadable
 
 if TYPE_CHECKING:
     from mcp import MCPError
@@ -42,6 +43,7 @@ class ToolServer:
 
     Attributes:
         last_list: The tools that it listed last, also when it does not answer any more; None before the first list.
+        lists_without_end: Whether it did not end that list.
     """
 
     def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
@@ -53,14 +55,14 @@ class ToolServer:
         self._redactor = redactor
         self._opening = SharedAttempt(self._start)
         self.last_list: list[Tool] | None = None
+        self.lists_without_end = False
 
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
-        """Return the tools as listed when the session was opened, or listed again with ``refresh``."""
+        """Return the tools as the server listed them, again if they may have changed or with ``refresh``."""
 
         async def listed(session: Session) -> list[Tool]:
-            if refresh:
-                session.tools = await session.list_tools()
-            self.last_list = session.tools
+            await (session.list_tools() if refresh else session.list_changed_tools())
+            self.last_list, self.lists_without_end = session.tools, session.lists_without_end
             return session.tools
 
         return await self._ask("tools/list", listed)
@@ -137,9 +139,9 @@ class ToolServer:
                 if http_error.non_retryable:
                     self._detach(session)  # the next session reads the token again, which may have changed
                 raise http_error from None
-            kind, text = _kind(error), self._redactor.redact(str(error))
-            if kind == "wrong call":
-                raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
+            kind, text = _kind(error), self._redactor.redact(unreadable(error) or str(error))
+            if kind in {"wrong call", "no result"}:
+                raise ToolRefused(_refusal(self.name, what, text, is_answer=kind == "no result")) from None
             if kind == "broken session":
                 self._detach(session)
             elif kind == "timeout" and not await session.responds():
@@ -147,7 +149,7 @@ class ToolServer:
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
             text = self._redactor.redact(f"{error}".partition("\n")[0])
-            raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
+            raise ToolRefused(_refusal(self.name, what, text, is_answer=True)) from None
         except OSError as error:
             await self._forget(session)
             raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
@@ -181,6 +183,12 @@ class ToolServer:
         await session.close()
 
 
+def _refusal(server: str, what: str, reason: str, *, is_answer: bool) -> str:
+    if is_answer:
+        return f"The server {server} answered {what} with what is no result: {reason}"
+    return f"The server {server} refuses {what}: {reason}"
+
+
 def _is_answer(error: MCPError) -> bool:
     """Return whether the server answered this call, so that the session's last HTTP error may be its answer."""
     from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
@@ -188,10 +196,12 @@ def _is_answer(error: MCPError) -> bool:
     return error.code not in {CONNECTION_CLOSED, REQUEST_TIMEOUT}
 
 
-def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call"]:
+def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call", "no result"]:
     """Classify an error. An unknown code counts as a wrong call, because otherwise it would be retried for ever."""
     from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
 
+    if unreadable(error):
+        return "no result"  # it answered, so that another attempt would repeat the effect
     if error.code == CONNECTION_CLOSED or error.message in _SESSION_LOST:
         return "broken session"
     if error.code == REQUEST_TIMEOUT:

@@ -28,9 +28,17 @@ def expected_facts(expected: ExpectedFacts, ending: Progress) -> list[Progress]:
 
 
 def unpublished_facts(expected: Iterable[Progress], stored: Iterable[Progress]) -> list[Progress]:
-    """Return those of the expected facts that are not stored, by whichever attempt of a step."""
+    """Return those of the expected facts that are not stored, by whichever attempt of a step.
+
+    A stored ``step_completed`` counts for a failed tool too: earlier workers published that, with the tool's error.
+    """
     known = {(fact.sequence, fact.kind) for fact in stored}
-    return [fact for fact in expected if (fact.sequence, fact.kind) not in known]
+    completed = {fact.sequence for fact in stored if fact.kind == "step_completed"}
+    return [
+        fact
+        for fact in expected
+        if (fact.sequence, fact.kind) not in known and not (fact.kind == "step_failed" and fact.sequence in completed)
+    ]
 
 
 def unseen_facts(facts: Iterable[Progress], stored: Sequence[Progress]) -> Iterator[Progress]:

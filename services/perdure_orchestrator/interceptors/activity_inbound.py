@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry import trace
+from opentelemetry.trace import StatusCode
 from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
@@ -30,7 +31,6 @@ from perdure_orchestrator.publish_once import publish_once, tried_since
 
 __all__ = ["StepInterceptor"]
 
-_LONGEST_ERROR: Final = 2_000  # characters of a tool's error in a fact; the model gets the whole text
 _tracer: Final = trace.get_tracer("perdure.steps")
 
 
@@ -71,7 +71,7 @@ class StepInterceptor(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         header: StepHeader = pydantic_data_converter.payload_converter.from_payload(payload, StepHeader)
         attributes = {**_attributes(header), **gen_ai.of_step(input.args)}
-        with _tracer.start_as_current_span(f"step {header.name}", attributes=attributes):
+        with _tracer.start_as_current_span(f"step {header.name}", attributes=attributes) as span:
             began = time.monotonic()
             started = asyncio.create_task(self._publish_start(header))
             try:
@@ -85,7 +85,10 @@ class StepInterceptor(ActivityInboundInterceptor):
                 failed = _fact(header, "step_failed", _error_text(error))
                 await self._wait_safely(self._publish_after(started, failed), began)
                 raise
-            await self._wait_safely(self._publish_after(started, _end(header, result)), began)
+            end = _end(header, result)
+            if end.error is not None:
+                span.set_status(StatusCode.ERROR, end.error)
+            await self._wait_safely(self._publish_after(started, end), began)
             return result
 
     def _notes(self, header: StepHeader) -> StepNotes:
@@ -125,12 +128,10 @@ class StepInterceptor(ActivityInboundInterceptor):
 
 
 def _end(header: StepHeader, result: object) -> Progress:
-    """Return the fact about a step that returned; the error of a tool is what it returned to the model."""
+    """Return the fact about a step that returned; a tool's result may be that it failed."""
     usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
-    error = None
-    if isinstance(result, ToolResult) and result.is_error:
-        error = result.text[:_LONGEST_ERROR] or "the tool gave no reason"
-    return _fact(header, "step_completed", error, usage=usage)
+    error = result.failure if isinstance(result, ToolResult) else None
+    return _fact(header, "step_completed" if error is None else "step_failed", error, usage=usage)
 
 
 def _half_of_time_left(began: float) -> float | None:

@@ -119,8 +119,8 @@ class StepScheduler(WorkflowOutboundInterceptor):
         for step in self._steps:
             if _unseen_end(step.handle) is None:
                 error = step.handle.exception()
-                text = None if error is None else error_text(error)
                 result = step.handle.result() if error is None else None
+                text = _failure(result) if error is None else error_text(error)
                 usage = result.usage if isinstance(result, ModelResult | ToolResult) else None
                 yield EndedStep(name=step.header.name, sequence=step.header.sequence, error=text, usage=usage)
 
@@ -164,3 +164,7 @@ def _unseen_end(handle: workflow.ActivityHandle[Any]) -> str | None:
     if isinstance(error, ActivityError) and not isinstance(error.cause, ApplicationError):
         return error_text(error)
     return None
+
+
+def _failure(result: object) -> str | None:
+    return result.failure if isinstance(result, ToolResult) else None

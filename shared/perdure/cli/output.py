@@ -74,7 +74,7 @@ def print_json(messages: Iterable[BaseModel]) -> None:
 
 def progress_line(fact: Progress, *, name_run: bool = False) -> Text:
     """Put one fact of a run into a line."""
-    failed = fact.kind == "step_completed" and fact.error  # of a tool, whose model was given it
+    failed = fact.kind == "step_completed" and fact.error  # of a tool, as earlier workers published it
     sign, style = _LOOKS.get("step_failed" if failed else fact.kind, ("·", ""))
     line = Text.assemble((f"{local_time(fact.at)} ", "dim"), (f"{sign} ", style))
     if name_run:

@@ -1,6 +1,7 @@
 """The section ``llm:``: models and their providers."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat
 
@@ -35,6 +36,7 @@ class LlmSettings(Section):
         retry: How requests are retried; an agent's own policy takes precedence.
         providers: URLs and keys of providers; all others work by their SDKs' defaults.
         request_timeout: Of one request; after that it is retried.
+        tool_result_bytes: A longer text of a tool is cut for the model, with a note of what is left out (UTF-8).
         offline_latency_seconds: The offline model answers immediately; this delays it, to try what happens meanwhile.
     """
 
@@ -43,3 +45,4 @@ class LlmSettings(Section):
     retry: RetrySettings | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     request_timeout: Duration = Field(default="2m", validate_default=True)
+    tool_result_bytes: Annotated[int, Field(ge=8192)] = 100_000

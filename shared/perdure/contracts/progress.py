@@ -32,8 +32,11 @@ class Progress(Message):
         key: The value of ``flow.key`` of the route that started the run, as in its ``commands.start``.
         at: When it happened, by the worker's clock (UTC).
         result: The run's result, in ``completed``; the result of the wait, in ``resumed``.
-        error: What went wrong, for people. In ``step_completed``: the error of a tool, which its model was given.
-        usage: What a model request or tool call used, in ``step_completed``; the run's total, in its last fact.
+        error: What went wrong, for people. In ``step_completed``, which only earlier workers publish so: the
+            error of a tool, which its model was given.
+        usage: What a model request or tool call used, in ``step_completed`` and in the ``step_failed`` of a tool that
+            answered with an error: the step has ended so. A ``step_failed`` without it may be tried again. In the last
+            fact of a run: the run's total.
     """
 
     type: Literal["progress"] = "progress"

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 from perdure.config.agents import RetrySettings
 from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
+from perdure.flow.files import StoredFile, ToolFile, tool_files
 from perdure.flow.payload import Payload
 
 __all__ = [
@@ -35,6 +36,8 @@ CALL_FUNCTION: Final = "call_function"
 QUERY_SERVERS: Final = "ask_server"
 READ_RULES: Final = "read_rules"
 """The activity that returns the ``OperatorRules`` to a run."""
+
+_LONGEST_FAILURE: Final = 2_000  # characters in a fact; the model gets more
 
 
 class FunctionTool(Payload):
@@ -97,8 +100,10 @@ class ToolResult(Payload):
     Attributes:
         text: All text parts, joined by line breaks; for a model, with a line about each other part.
         other: For an author, the other parts, such as images and links, in MCP's JSON.
+        stored_files: For a model, the files among the other parts, in order; the text has the ``line`` of each.
         structured: The structured content, if the tool returned any.
-        stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty.
+        stored_as: The name under which a long text is stored that only a model reads; then ``text`` is empty, or the
+            beginning of a reason.
         is_error: Whether the tool failed; then the text is the reason.
         needs_approval: The tool was not called, because the call needs an approval first.
         server: Then the MCP server whose tool is to be called; None for a function.
@@ -108,6 +113,7 @@ class ToolResult(Payload):
     call_id: str = ""
     text: str = ""
     other: tuple[dict[str, JsonValue], ...] = ()
+    stored_files: tuple[StoredFile, ...] = ()
     structured: JsonValue = None
     stored_as: str | None = Field(default=None, alias="kept")
     is_error: bool = False
@@ -118,6 +124,16 @@ class ToolResult(Payload):
     def usage(self) -> RunUsage:
         """One tool call, if the tool was called."""
         return RunUsage(tool_calls=0 if self.needs_approval else 1)
+
+    @property
+    def files(self) -> tuple[ToolFile, ...]:
+        """The files among the other parts: images, sounds, and embedded resources with bytes."""
+        return tuple(tool_files(self.other))
+
+    @property
+    def failure(self) -> str | None:
+        """Why the tool failed, as facts have it: the beginning of its text; None if it did not fail."""
+        return (self.text[:_LONGEST_FAILURE] or "the tool gave no reason") if self.is_error else None
 
 
 class ServerQuery(Payload):

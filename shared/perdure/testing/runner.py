@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryObjects
+from perdure.config.settings import HttpServer, StdioServer
 from perdure.connections.temporal_internals import activity_name, workflow_name
 from perdure.local.installed import installed
 from perdure.testing.given_settings import given_settings
@@ -64,7 +65,7 @@ class WorkflowRunner:
         workflow: type,
         *args: Any,
         model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
-        servers: Mapping[str, MCPServer | InProcessServer] | None = None,
+        servers: Mapping[str, MCPServer | InProcessServer | StdioServer | HttpServer] | None = None,
         activities: Sequence[Callable[..., Any]] = (),
         answers: Mapping[str, ReviewerDecision] | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -81,7 +82,8 @@ class WorkflowRunner:
             workflow: The class.
             args: The arguments of its run method.
             model: The model of all agents, or its script.
-            servers: In-process MCP servers by the names that agents use; ``InProcessServer`` adds options.
+            servers: MCP servers by the names that agents use: in the process (``InProcessServer`` adds options), or as
+                ``perdure.yaml`` configures them.
             activities: More activities; one replaces the module's activity of its name.
             answers: Decisions of the reviewers, by a prefix of the request's title.
             settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
@@ -95,7 +97,7 @@ class WorkflowRunner:
         modules = dict.fromkeys(one.__module__ for one in (workflow, *children))
         configured = given_settings(modules, self._settings, settings or {})
         registry = _registry((workflow, *children), configured.workflows, activities, mistakes)
-        backends = AgentBackends(scripted, {name: _in_process(server) for name, server in (servers or {}).items()})
+        backends = AgentBackends(scripted, {name: _configured(server) for name, server in (servers or {}).items()})
         bus = ReviewedBus(answers or {})
         plugin = PerdurePlugin(configured, bus=bus, objects=MemoryObjects(), backends=backends, approvers=bus.approvers)
         configuration = self._environment.client.config()
@@ -150,8 +152,10 @@ def _registry(
     return Registry({**found.workflows, **{_name(one): one for one in workflows}}, tuple(by_name.values()))
 
 
-def _in_process(server: MCPServer | InProcessServer) -> InProcessServer:
-    return server if isinstance(server, InProcessServer) else InProcessServer(server)
+def _configured(
+    server: MCPServer | InProcessServer | StdioServer | HttpServer,
+) -> InProcessServer | StdioServer | HttpServer:
+    return InProcessServer(server) if isinstance(server, MCPServer) else server
 
 
 def _name(workflow: type) -> str:

@@ -111,7 +111,7 @@ def _unfinished_steps(messages: Sequence[Message]) -> Iterator[str]:
         if isinstance(fact, Progress) and fact.kind in {"step_started", "step_failed", "step_completed"}:
             newest[fact.run_id, fact.sequence - (fact.kind != "step_started")] = fact
     for fact in newest.values():
-        if fact.kind != "step_completed":
+        if fact.kind != "step_completed" and fact.usage is None:  # a tool's own failure is the end of its step
             yield f"the step {fact.step}, attempt {fact.attempt}" + (f": {fact.error}" if fact.error else "")
 
 

@@ -148,8 +148,9 @@ def test_a_stream_that_does_not_exist_is_wrong_usage() -> None:
     assert "did you mean DECISIONS?" in perdure("audit", "tail", "--stream", "DECISION").stderr
 
 
-def test_a_step_whose_tool_failed_is_shown_as_failed_and_facts_by_their_numbers(bus: Bus) -> None:
-    publish(bus, progress(1, "started"), progress(1, "step_completed", 3, step="buy", error="sold out"))
+@pytest.mark.parametrize("kind", ["step_failed", "step_completed"])  # the second one is that of earlier workers
+def test_a_step_whose_tool_failed_is_shown_as_failed_and_facts_by_their_numbers(bus: Bus, kind: ProgressKind) -> None:
+    publish(bus, progress(1, "started"), progress(1, kind, 3, step="buy", error="sold out"))
     publish(bus, progress(1, "step_started", 2, step="buy"))
 
     lines = perdure("runs", "show", "Order-1").stdout.splitlines()

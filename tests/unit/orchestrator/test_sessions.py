@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from perdure_orchestrator.agents.session import _all_pages
+from perdure_orchestrator.agents.pages import all_pages
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,9 @@ async def test_a_list_ends_where_its_cursor_leads_nowhere(
         assert (asked < 10, cache_mode) == (True, "refresh")
         return SimpleNamespace(items=[cursor], next_cursor=cursors.get(cursor, cursor))
 
-    assert await _all_pages(page, "items") == items
+    pages = await all_pages(page, "items")
+
+    assert (pages.items, pages.has_end) == (items, cursors[items[-1]] in {None, ""})
 
 
 async def test_a_list_with_ever_new_cursors_ends() -> None:
@@ -36,4 +38,6 @@ async def test_a_list_with_ever_new_cursors_ends() -> None:
         assert (len(cursor or "") < 5_000, cache_mode) == (True, "refresh")
         return SimpleNamespace(items=[cursor], next_cursor=f"{cursor or ''}x")
 
-    assert len(await _all_pages(page, "items")) == 1_001
+    pages = await all_pages(page, "items")
+
+    assert (len(pages.items), pages.has_end) == (1_001, False)

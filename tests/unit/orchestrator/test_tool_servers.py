@@ -121,8 +121,8 @@ async def test_programs_get_a_picture_and_models_a_line_about_it(servers: ToolSe
     program = await found.call(request, "draw", idempotency_key="k")
     model = await found.call(request.model_copy(update={"call_id": "c1"}), "draw", idempotency_key="k")
 
-    assert (program.text, [part["mimeType"] for part in program.other]) == ("a dot", ["image/png"])
-    assert (model.text, model.other) == ("a dot\n(image image/png: only programs can use it)", ())
+    assert (program.text, [file.data for file in program.files]) == ("a dot", [b"\x89PNG"])
+    assert model.text == f"a dot\n{model.stored_files[0].line}"
 
 
 @pytest.mark.parametrize(

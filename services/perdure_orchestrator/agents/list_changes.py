@@ -1,0 +1,87 @@
+"""Whether a server may offer other tools than it has listed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from perdure.bus.settlement import backoff_seconds
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+__all__ = ["ListChanges"]
+
+_log = logging.getLogger(__name__)
+
+_FRESH_FOR: Final = 60.0  # seconds; not every server notifies, and not every notification arrives
+
+
+class ListChanges:
+    """What a session knows of changes of its server's tools.
+
+    Servers of the protocol before 2026 notify of their own accord, later ones those who subscribe.
+    """
+
+    def __init__(self) -> None:
+        self._changed = False
+        self._listed_at = time.monotonic()
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether the tools should be listed again."""
+        return self._changed or time.monotonic() - self._listed_at > _FRESH_FOR
+
+    def listing(self) -> None:
+        """Note that the tools are about to be listed: a change from now on counts."""
+        self._changed = False
+        self._listed_at = time.monotonic()
+
+    def changed(self) -> None:
+        """Note that the tools may have changed."""
+        self._changed = True
+
+    async def receive(self, message: Any) -> None:
+        """Take a notification of the server, or any other message."""
+        from mcp.types import ToolListChangedNotification  # noqa: PLC0415 (a slow import)
+
+        if isinstance(message, ToolListChangedNotification):
+            self.changed()
+
+    @asynccontextmanager
+    async def subscribed(self, client: Client) -> AsyncIterator[None]:
+        """Subscribe to changes while the block lasts, if the server has subscriptions and notifies of changes."""
+        tools = client.server_capabilities.tools
+        task = asyncio.create_task(self._listen(client)) if tools is not None and tools.list_changed else None
+        try:
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+                if not task.cancelled() and (error := task.exception()):
+                    _log.warning("changes of an MCP server's tools are no longer read: %r", error)
+
+    async def _listen(self, client: Client) -> None:
+        from mcp import MCPError  # noqa: PLC0415 (a slow import)
+        from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost  # noqa: PLC0415 (likewise)
+
+        tries, was_subscribed = 0, False
+        while True:
+            try:
+                async with client.listen(tools_list_changed=True) as events:
+                    tries, was_subscribed = 0, True
+                    async for _ in events:
+                        self.changed()
+            except ListenNotSupportedError:
+                return
+            except (MCPError, SubscriptionLost, TimeoutError):
+                if not was_subscribed:
+                    return  # it does not have what it announces: the age of the list counts
+                tries += 1
+            self.changed()  # nobody repeats what happens before the next subscription
+            await asyncio.sleep(backoff_seconds(tries + 1))
