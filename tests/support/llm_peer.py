@@ -20,6 +20,7 @@ Behaviour = Literal[
     "rate_limit",
     "error",
     "overloaded",
+    "unavailable",
     "slow_headers",
     "slow_body",
     "cut",
@@ -42,6 +43,7 @@ _STATUS: Mapping[str, tuple[int, str, str]] = {
     "rate_limit_wait": (429, "rate_limit_error", "rate_limit_exceeded"),
     "rate_limit": (429, "rate_limit_error", "rate_limit_exceeded"),
     "error": (500, "api_error", "server_error"),
+    "unavailable": (503, "api_error", "service_unavailable"),
     "overloaded": (529, "overloaded_error", "overloaded"),
     "too_long": (400, "invalid_request_error", "context_length_exceeded"),
     "filtered_request": (400, "invalid_request_error", "content_policy_violation"),
@@ -61,10 +63,11 @@ class LlmPeer:
     """The server as a test sees it.
 
     Attributes:
-        plan: The behaviours for the next requests; after them it answers. A number is the HTTP status of a proxy:
+        plan: The behaviours for the next requests. A number is the HTTP status of a proxy:
             a page of a hundred thousand characters that contains the key. A conversation with a call that has no
             result is refused, whatever the plan.
-        asked: The received requests, each with its path, headers and body.
+        otherwise: The behaviour for all other requests.
+        requests: The received requests, each with its path, headers and body.
         slow: The delay of the slow behaviours, in seconds.
         retry_after: The header of that name of ``rate_limit_wait``.
         key: The only key that is not refused; by default any is accepted.
@@ -73,6 +76,7 @@ class LlmPeer:
 
     url: str = ""
     plan: list[Behaviour | int] = field(default_factory=list)
+    otherwise: Behaviour | int = "answer"
     requests: list[dict[str, Any]] = field(default_factory=list)
     slow: float = 5.0
     retry_after: str = "7"
@@ -105,7 +109,7 @@ class LlmPeer:
         await asyncio.gather(*self._served, return_exceptions=True)
 
     def _next(self, request: dict[str, Any]) -> Behaviour | int:
-        behaviour = self.plan.pop(0) if self.plan else "answer"
+        behaviour = self.plan.pop(0) if self.plan else self.otherwise
         if self.key is not None and self.key not in str(request["headers"]):
             return "bad_key"
         return "refused" if lacks_results(request["path"], request["body"]) else behaviour

@@ -28,7 +28,8 @@ class Agent:
             ``<server>__<tool>``.
         functions: Python functions that it may use as tools. They run as activities, so a worker must find each by its
             module and name. The bound arguments of a partial are passed along.
-        model: A pydantic-ai model name; by default the configured one.
+        model: A pydantic-ai model name; by default the configured one. Of several, the next one is asked when one is
+            down or overloaded, has no quota, or refuses its key.
         model_settings: What pydantic-ai calls model settings, such as ``{"temperature": 0}``.
         retry_policy: For its requests and calls; by default that of the configuration, then Temporal's: for ever.
         start_to_close_timeout: For one attempt; by default ten minutes.
@@ -56,7 +57,7 @@ class Agent:
         instruction: str = "",
         server_names: Sequence[str] = (),
         functions: Sequence[Callable[..., Any]] = (),
-        model: str | None = None,
+        model: str | Sequence[str] | None = None,
         model_settings: Mapping[str, JsonValue] | None = None,
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
@@ -73,7 +74,7 @@ class Agent:
         self.llm = Llm(
             box,
             instruction=instruction,
-            model=model,
+            model=model if isinstance(model, str) or model is None else tuple(model),
             model_settings=dict(model_settings or {}),
             tool_errors=tool_errors,
             allow_partial=allow_partial,

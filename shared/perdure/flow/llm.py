@@ -47,7 +47,7 @@ class Llm:
         box: Toolbox,
         *,
         instruction: str,
-        model: str | None,
+        model: str | tuple[str, ...] | None,
         model_settings: dict[str, JsonValue],
         tool_errors: Literal["tell", "raise"],
         allow_partial: bool,
