@@ -13,6 +13,7 @@ from perdure.flow.functions import function_tools
 from perdure.flow.llm import Llm
 from perdure.flow.step_options import StepOptions, rules_for_servers
 from perdure.flow.tools import Prompts, Resources, Toolbox, Tools
+from perdure.flow.turns import TurnLimits
 from perdure.values.nearest import nearest
 
 __all__ = ["Agent"]
@@ -37,6 +38,9 @@ class Agent:
             the run.
         allow_partial: Whether a text counts as the model's answer although it was cut off at the token limit, or is
             empty; by default such a request fails with ``AnswerCutOff`` or ``EmptyAnswer``.
+        max_turns: How many requests with tool calls one prompt may take; beyond it the run fails with ``TooManyTurns``.
+        max_same_calls: How often one prompt may lead to the same tool call, with the same arguments; one more fails the
+            run with ``TooManySameCalls``.
         on_behalf_of: Whom or what the agent works for: requests to approve its tool calls show this text. Nobody
             verifies it.
     """
@@ -63,6 +67,8 @@ class Agent:
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
         allow_partial: bool = False,
+        max_turns: int = 50,
+        max_same_calls: int = 10,
         on_behalf_of: str | None = None,
     ) -> None:
         options = StepOptions(retry_policy, start_to_close_timeout)
@@ -78,6 +84,7 @@ class Agent:
             model_settings=dict(model_settings or {}),
             tool_errors=tool_errors,
             allow_partial=allow_partial,
+            limits=TurnLimits(max_turns, max_same_calls),
         )
 
     async def __aenter__(self) -> Self:
