@@ -43,9 +43,9 @@ class Compaction:
 
     def note(self, agent: str, before: int) -> str:
         """Return the note about an answer to this in place of a conversation of so many messages."""
-        parts = [f"{self.left_out} of {before} messages were left out"] if self.left_out else []
-        parts += [f"{self.shortened} results of tools were shortened"] if self.shortened else []
-        return f"The conversation of {agent} was too long for its model: {', and '.join(parts)}"
+        parts = [f"messages left out: {self.left_out} of {before}"] if self.left_out else []
+        parts += [f"results of tools shortened: {self.shortened}"] if self.shortened else []
+        return f"The conversation of {agent} was too long for its model; {', '.join(parts)}"
 
 
 def compactions(messages: Sequence[ModelMessage]) -> Iterator[Compaction]:
