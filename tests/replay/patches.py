@@ -34,6 +34,10 @@ BOTH_SIDES: Final = {
         "0.2-reminders/approval-reminded-for-weeks.json",
         "0.2-reminders/approval-reminded-for-weeks-before-patch.json",
     ),
+    "perdure-same-calls-are-bounded": (
+        "0.2-loops/agent-in-circles.json",
+        "0.2-loops/agent-in-circles-before-patch.json",
+    ),
     "perdure-sagas-tell-of-cancellations": (
         "0.1/saga-cancelled-while-it-undoes.json",
         "0.1/saga-cancelled-while-it-undoes-before-patch.json",

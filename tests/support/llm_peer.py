@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,10 +22,13 @@ Behaviour = Literal[
     "rate_limit",
     "error",
     "overloaded",
+    "unavailable",
     "slow_headers",
     "slow_body",
     "cut",
     "cut_early",
+    "reset",
+    "trickle",
     "malformed",
     "wrong_schema",
     "failed",
@@ -38,10 +43,13 @@ Behaviour = Literal[
     "refused",
 ]
 
+Planned = Behaviour | int | bytes
+
 _STATUS: Mapping[str, tuple[int, str, str]] = {
     "rate_limit_wait": (429, "rate_limit_error", "rate_limit_exceeded"),
     "rate_limit": (429, "rate_limit_error", "rate_limit_exceeded"),
     "error": (500, "api_error", "server_error"),
+    "unavailable": (503, "api_error", "service_unavailable"),
     "overloaded": (529, "overloaded_error", "overloaded"),
     "too_long": (400, "invalid_request_error", "context_length_exceeded"),
     "filtered_request": (400, "invalid_request_error", "content_policy_violation"),
@@ -61,10 +69,12 @@ class LlmPeer:
     """The server as a test sees it.
 
     Attributes:
-        plan: The behaviours for the next requests; after them it answers. A number is the HTTP status of a proxy:
-            a page of a hundred thousand characters that contains the key. A conversation with a call that has no
-            result is refused, whatever the plan.
-        asked: The received requests, each with its path, headers and body.
+        plan: The behaviours for the next requests. Bytes are the body of a response with status 200. A number is the
+            HTTP status of a proxy: a page of a hundred thousand characters that contains the key. A conversation with a
+            call that has no result is refused, whatever the plan.
+        otherwise: The behaviour for all other requests.
+        requests: The received requests, each with its path, headers and body.
+        window: The most bytes of a request; longer ones are refused as ``too_long``.
         slow: The delay of the slow behaviours, in seconds.
         retry_after: The header of that name of ``rate_limit_wait``.
         key: The only key that is not refused; by default any is accepted.
@@ -72,8 +82,10 @@ class LlmPeer:
     """
 
     url: str = ""
-    plan: list[Behaviour | int] = field(default_factory=list)
+    plan: list[Planned] = field(default_factory=list)
+    otherwise: Planned = "answer"
     requests: list[dict[str, Any]] = field(default_factory=list)
+    window: int | None = None
     slow: float = 5.0
     retry_after: str = "7"
     arguments: str = "{}"
@@ -104,18 +116,23 @@ class LlmPeer:
             task.cancel()
         await asyncio.gather(*self._served, return_exceptions=True)
 
-    def _next(self, request: dict[str, Any]) -> Behaviour | int:
-        behaviour = self.plan.pop(0) if self.plan else "answer"
+    def _next(self, request: dict[str, Any]) -> Planned:
+        behaviour = self.plan.pop(0) if self.plan else self.otherwise
         if self.key is not None and self.key not in str(request["headers"]):
             return "bad_key"
+        if self.window is not None and int(request["headers"]["content-length"]) > self.window:
+            return "too_long"
         return "refused" if lacks_results(request["path"], request["body"]) else behaviour
 
-    async def _respond(self, behaviour: Behaviour | int, request: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, behaviour: Planned, request: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         if behaviour == "cut_early":
             return False
         if behaviour == "cut":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{")
             await writer.drain()
+            return False
+        if behaviour in {"reset", "trickle"}:
+            await self._break_off(writer, trickles=behaviour == "trickle")
             return False
         if behaviour == "slow_headers":
             await asyncio.sleep(self.slow)
@@ -131,10 +148,23 @@ class LlmPeer:
         await writer.drain()
         return True
 
-    def _response(self, behaviour: Behaviour | int, request: dict[str, Any]) -> tuple[int, str]:
+    async def _break_off(self, writer: asyncio.StreamWriter, *, trickles: bool) -> None:
+        """Send a body that never ends, or reset the connection within it."""
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n{")
+        await writer.drain()
+        while trickles:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        linger = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    def _response(self, behaviour: Planned, request: dict[str, Any]) -> tuple[int, str]:
         """Return the status and the body. Errors repeat the key, as some providers do."""
         headers = request["headers"]
         key = headers.get("authorization") or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
+        if isinstance(behaviour, bytes):
+            return 200, behaviour.decode()
         if isinstance(behaviour, int):
             return behaviour, f"<html>{key}{'x' * 100_000}{key}</html>"
         if behaviour in _STATUS:

@@ -23,8 +23,10 @@ from perdure.flow.messages import ModelRequest, ModelResult, ToolResult
 from perdure.testing import ScriptedModel, ToolUse, WorkflowRunner
 from perdure_orchestrator.activities import CallModel
 from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
+from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
+from perdure_orchestrator.agents.model_requests import ModelRequests
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
@@ -86,7 +88,7 @@ async def calling(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Calling]:
         settings = LlmSettings.model_validate({"providers": providers})
         models, conversations = Models(settings), Conversations(MemoryObjects())
         activity = CallModel(
-            models,
+            ModelRequests(models, Breakers(), conversations),
             ToolServers({}),
             Functions(["tests"]),
             permissions=ToolPermissions({}, {}),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,76 +10,30 @@ from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
-from perdure.bus import MemoryObjects
-from perdure.config.agents import LimitSettings
-from perdure.config.settings import LlmSettings, StdioServer
+from perdure.config.settings import StdioServer
 from perdure.errors import Unavailable
-from perdure.flow.messages import FunctionTool, ModelRequest, ModelResult
-from perdure_orchestrator.activities import CallModel
-from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
-from perdure_orchestrator.agents.conversations import Conversations
-from perdure_orchestrator.agents.function_runner import Functions
-from perdure_orchestrator.agents.models import Models
-from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.tool_servers import ToolServers
+from perdure.flow.messages import FunctionTool
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
+from tests.support.model_calls import KEY, MODELS, ModelCalls, model_calls, providers
 from tests.support.odd_servers import odd
 
-KEY = "sk-very-secret-0123456789"
-MODELS = [
-    "openai-chat:gpt-4o",
-    "openai:gpt-5.2",
-    "anthropic:claude-sonnet-4-6",
-    "house:any/model",
-    "google:gemini-2.5-flash",
-]
 NOW = FunctionTool(name="now", module="tests.support.greeter", path="now")
 SHAPE = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @asynccontextmanager
-async def call_model(peer: LlmPeer, key_file: Path, **servers: Any) -> AsyncIterator[CallModel]:
-    key_file.write_text(KEY + "\n")
-    known = {"api_key_file": key_file}
-    providers = {
-        "openai-chat": {"base_url": f"{peer.url}/v1", **known},
-        "openai": {"base_url": f"{peer.url}/v1", **known},
-        "anthropic": {"base_url": peer.url, **known},
-        "google": {"base_url": peer.url, **known},
-        "house": {"base_url": f"{peer.url}/v1", "compatible": True, **known},
-    }
-    settings = LlmSettings.model_validate({"providers": providers, "request_timeout": "1s"})
-    models = Models(settings)
-    tools = ToolServers(servers, key_file.parent / "folders")
-    try:
-        yield CallModel(
-            models,
-            tools,
-            Functions(["tests"]),
-            permissions=ToolPermissions({}, {}),
-            conversations=Conversations(MemoryObjects()),
-            limits=LimitSettings(),
-            tool_result_bytes=settings.tool_result_bytes,
-        )
-    finally:
-        await tools.close()
-        await models.close()
-
-
-async def call(activity: CallModel, model: str, **more: Any) -> ModelResult:
-    request = ModelRequest(agent="a", model=model, prompt="Hi", instruction="Be brief.", **more)
-    answer: ModelResult = await ActivityEnvironment().run(activity.run, request)
-    return answer
+async def calls_of(peer: LlmPeer, folder: Path, **servers: Any) -> AsyncIterator[ModelCalls]:
+    async with model_calls({"providers": providers(peer.url, folder)}, folder, **servers) as calls:
+        yield calls
 
 
 @pytest.mark.parametrize(
     ("model", "cost"), [*zip(MODELS, ["0.0000575", "0.00006125", "0.000078", None, "0.0000108"], strict=True)]
 )
 async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | None, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
-        answer = await call(activity, model)
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
+        answer = await calls.call(model)
 
     assert answer.text == "hello"
     used = answer.usage.total
@@ -93,10 +46,10 @@ async def test_a_model_answers_and_its_usage_is_counted(model: str, cost: str | 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_conversation_continues_after_a_structured_answer(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         peer.plan, peer.arguments = ["call_tool", "call_tool"], '{"city": "Oslo"}'
-        first = await call(activity, model, output_schema=SHAPE)
-        second = await call(activity, model, output_schema=SHAPE, recent=first.messages)
+        first = await calls.call(model, output_schema=SHAPE)
+        second = await calls.call(model, output_schema=SHAPE, recent=first.messages)
 
     assert [first.output, second.output] == [{"city": "Oslo"}] * 2
 
@@ -106,10 +59,10 @@ async def test_a_conversation_continues_after_a_structured_answer(model: str, tm
 )  # their arguments are text
 @pytest.mark.parametrize("arguments", ['{"city": "Oslo', '["Oslo"]', "Oslo"])
 async def test_arguments_that_are_not_a_json_object_become_none(model: str, arguments: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         peer.plan, peer.arguments = ["call_tool", "call_tool"], arguments
-        shaped = await call(activity, model, output_schema=SHAPE)
-        calling = await call(activity, model, functions=(NOW,))
+        shaped = await calls.call(model, output_schema=SHAPE)
+        calling = await calls.call(model, functions=(NOW,))
 
     assert (shaped.output, shaped.tool_calls) == (None, ())
     assert [(it.tool, it.arguments) for it in calling.tool_calls] == [("now", None)]
@@ -117,12 +70,12 @@ async def test_arguments_that_are_not_a_json_object_become_none(model: str, argu
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_conversation_continues_after_a_tool_call_without_a_result(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         peer.plan = ["call_tool"]
-        first = await call(
-            activity, model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
+        first = await calls.call(
+            model, functions=(FunctionTool(name="now", module="tests.support.greeter", path="now"),)
         )
-        second = await call(activity, model, recent=first.messages)
+        second = await calls.call(model, recent=first.messages)
 
     assert [it.tool for it in first.tool_calls] == ["now"]
     assert second.text == "hello"
@@ -156,9 +109,9 @@ async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[Appli
     async with llm_peer() as peer:
         peer.plan = [behaviour]
         peer.slow = 1.5
-        async with call_model(peer, folder / "key") as activity:
+        async with calls_of(peer, folder) as calls:
             with pytest.raises(ApplicationError) as failed:
-                await call(activity, model)
+                await calls.call(model)
     assert KEY not in repr(failed.value)
     assert failed.value.__cause__ is None
     return failed.value, len(peer.requests)
@@ -166,14 +119,14 @@ async def failure(model: str, behaviour: Behaviour, folder: Path) -> tuple[Appli
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_half_an_answer_or_none_is_an_error_unless_the_author_takes_it(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         peer.plan = ["cut_off", "empty", "empty", "empty", "empty", "answer", "cut_off", "empty"]
         with pytest.raises(ApplicationError, match=r"cut off at its limit.*max_tokens.*allow_partial") as cut_off:
-            await call(activity, model)
+            await calls.call(model)
         with pytest.raises(ApplicationError, match="gave 3 empty answers") as empty:
-            await call(activity, model)
-        repeated = (await call(activity, model)).text
-        taken = [(await call(activity, model, allow_partial=True)).text for _ in range(2)]
+            await calls.call(model)
+        repeated = (await calls.call(model)).text
+        taken = [(await calls.call(model, allow_partial=True)).text for _ in range(2)]
 
     assert (cut_off.value.type, cut_off.value.non_retryable) == ("AnswerCutOff", True)
     assert (empty.value.type, empty.value.non_retryable) == ("EmptyAnswer", True)
@@ -181,24 +134,22 @@ async def test_half_an_answer_or_none_is_an_error_unless_the_author_takes_it(mod
 
 
 async def test_an_empty_answer_after_an_outage_is_asked_for_again(tmp_path: Path) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=6)
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         peer.plan = ["empty", "empty", "answer"]
-        answer = await environment.run(activity.run, ModelRequest(agent="a", model=MODELS[0], prompt="Hi"))
+        answer = await calls.call(MODELS[0], attempt=6)
 
     assert (answer.text, len(peer.requests)) == ("hello", 3)
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
-        await call(activity, model)
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
+        await calls.call(model)
         peer.key = "sk-another-key"
         with pytest.raises(ApplicationError) as refused:
-            await call(activity, model)
+            await calls.call(model)
         (tmp_path / "key").write_text("sk-another-key\n")
-        answer = await call(activity, model)
+        answer = await calls.call(model)
 
     assert (refused.value.type, answer.text) == ("ModelKeyRefused", "hello")
     assert len(peer.requests) == 4
@@ -206,12 +157,12 @@ async def test_a_key_that_was_replaced_is_read_and_tried_within_the_same_step(mo
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_key_that_was_replaced_is_read_for_all_requests_that_are_under_way(model: str, tmp_path: Path) -> None:
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key") as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path) as calls:
         for key in ("sk-second-key", "sk-third-key"):
-            await call(activity, model)
+            await calls.call(model)
             peer.key = key
             (tmp_path / "key").write_text(key)
-            answers = await asyncio.gather(*(call(activity, model) for _ in range(4)))
+            answers = await asyncio.gather(*(calls.call(model) for _ in range(4)))
 
             assert [answer.text for answer in answers] == ["hello"] * 4
 
@@ -226,35 +177,23 @@ async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_
 ) -> None:
     healthy = odd({"name": "fs.read", "inputSchema": {}, "result": {"content": []}})
     broken = StdioServer(command=failing, args=("-c", "exit 3"))
-    request = ModelRequest(agent="a", model=MODELS[0], prompt="Hi", servers=("broken", "healthy"))
-    environment, notes = ActivityEnvironment(), list[str]()
+    request: dict[str, Any] = {"model": MODELS[0], "servers": ("broken", "healthy")}
 
-    async def note(text: str, _: int) -> None:
-        notes.append(text)
-
-    async def run(activity: CallModel) -> ModelResult:
-        with step_notes(StepNotes(note)):
-            return await activity.run(request)
-
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key", broken=broken, healthy=healthy) as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path, broken=broken, healthy=healthy) as calls:
         with pytest.raises(Unavailable, match=f"broken {reason}"):
-            await environment.run(run, activity)
-        environment.info = replace(environment.info, attempt=3)
+            await calls.call(**request)
         peer.plan = ["call_tool"]
-        answer = await environment.run(run, activity)
+        answer = await calls.call(**request, attempt=3)
 
     assert [call.tool for call in answer.tool_calls] == ["fs.read"]
-    assert notes[0].startswith(f"a goes on without the tools of broken: The MCP server broken {reason}")
+    assert calls.notes[0].startswith(f"a goes on without the tools of broken: The MCP server broken {reason}")
     assert [tool["function"]["name"] for tool in peer.requests[-1]["body"]["tools"]] == ["fs_read_4074bc02"]
 
 
 async def test_an_agent_whose_only_server_is_unusable_fails(tmp_path: Path) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=3)
-    request = ModelRequest(agent="a", model=MODELS[0], prompt="Hi", servers=("broken",))
     broken = StdioServer(command="/nowhere/server")
-    async with llm_peer() as peer, call_model(peer, tmp_path / "key", broken=broken) as activity:
+    async with llm_peer() as peer, calls_of(peer, tmp_path, broken=broken) as calls:
         with pytest.raises(ApplicationError, match="broken cannot be used") as failed:
-            await environment.run(activity.run, request)
+            await calls.call(MODELS[0], servers=("broken",), attempt=3)
 
     assert failed.value.non_retryable

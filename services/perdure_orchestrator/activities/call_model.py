@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -13,14 +13,13 @@ from perdure.config.agents import LimitSettings
 from perdure.errors import Unavailable
 from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
-from perdure_orchestrator.activities.step_notes import note_publisher
+from perdure_orchestrator.activities.step_notes import publish_note
+from perdure_orchestrator.agents.context_errors import CONTEXT_TOO_LONG, does_not_fit
 from perdure_orchestrator.agents.conversations import Conversations, too_long
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
-from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.model_requests import ModelContent, ModelRequests
 from perdure_orchestrator.agents.model_tools import ModelTools
-from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.permissions import ToolPermissions
-from perdure_orchestrator.agents.refused_files import RefusedFiles
 from perdure_orchestrator.agents.server_errors import SERVER_REFUSED
 from perdure_orchestrator.agents.stored_results import load_result
 from perdure_orchestrator.agents.tool_server import ToolRefused
@@ -29,9 +28,7 @@ from perdure_orchestrator.agents.usable_tools import usable_tools
 from perdure_orchestrator.limits import refuse_beyond
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import Model
-    from pydantic_ai.settings import ModelSettings
+    from pydantic_ai.messages import ModelResponse
     from pydantic_ai.tools import ToolDefinition
 
 __all__ = ["CallModel"]
@@ -46,7 +43,7 @@ class CallModel:
 
     def __init__(  # noqa: PLR0913 (its ports)
         self,
-        models: ModelPort,
+        requests: ModelRequests,
         servers: ToolServers,
         functions: Functions,
         *,
@@ -55,14 +52,13 @@ class CallModel:
         limits: LimitSettings,
         tool_result_bytes: int,
     ) -> None:
-        self._models = models
+        self._requests = requests
         self._servers = servers
         self._functions = functions
         self._permissions = permissions
         self._conversations = conversations
         self._limits = limits
         self._tool_result_bytes = tool_result_bytes
-        self._refused_files = RefusedFiles()
 
     @activity.defn(name=CALL_MODEL)
     async def run(self, request: ModelRequest) -> ModelResult:
@@ -71,7 +67,7 @@ class CallModel:
         async with heartbeating():
             try:
                 return await self._call(request)
-            except (FunctionRefused, ToolRefused, UnknownModel) as error:
+            except (FunctionRefused, ToolRefused) as error:
                 raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
 
     async def _call(self, request: ModelRequest) -> ModelResult:
@@ -86,69 +82,50 @@ class CallModel:
         ]
         message = model_messages.request_message(request, before, results)
         tools = ModelTools(await self._tools(request))
-        response = await self._response(request, tools, [*before, message])
-        new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
+        content = ModelContent(
+            agent=request.agent,
+            step=_step(),
+            messages=(*before, message),
+            parameters=model_messages.parameters(request, tools.definitions),
+            settings=request.model_settings,
+            allow_partial=request.allow_partial,
+            publish_note=publish_note,
+        )
+        sent, response = await self._response(request, content)
         result = model_messages.model_result(request, response, tools.own_name)
+        if sent is not content:
+            whole = ModelMessagesTypeAdapter.dump_python([*sent.messages, response], mode="json")
+            return result.model_copy(update={"earlier": await self._conversations.store(None, whole)})
+        new = ModelMessagesTypeAdapter.dump_python([message, response], mode="json")
         recent = [*request.recent, *new]
         if too_long(recent):
             return result.model_copy(update={"earlier": await self._conversations.store(request.earlier, recent)})
         return result.model_copy(update={"messages": tuple(new)})
 
-    async def _response(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
-        """Return the model's answer; if it is empty, that to the same request once more, up to three times in all."""
-        from perdure_orchestrator.agents import model_answers  # noqa: PLC0415 (likewise)
-
-        number = 1
-        while True:
-            response = await self._response_or_error(request, tools, messages)
-            refused = model_answers.answer_error(response, allow_partial=request.allow_partial)
-            if refused is None:
-                return response
-            if refused.type != model_answers.EMPTY_ANSWER or number == model_answers.MOST_EMPTY:
-                raise refused
-            number += 1
-
-    async def _response_or_error(
-        self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]
-    ) -> ModelResponse:
-        from perdure_orchestrator.agents.model_errors import to_application_error  # noqa: PLC0415 (likewise)
+    async def _response(self, request: ModelRequest, content: ModelContent) -> tuple[ModelContent, ModelResponse]:
+        """Return an answer, and what was sent for it: if that is too long for the model, a shorter version."""
+        from perdure_orchestrator.agents.compaction import compactions  # noqa: PLC0415 (a slow import)
 
         try:
-            return await self._send(request, tools, messages)
-        except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
-            text = self._models.redact(f"{type(error).__name__}: {error}")
-            translated = to_application_error(error, text, self._models.named(request.model).model_id)
-            raise translated from None  # the cause would be recorded, with all keys
+            return content, await self._answer(request, content)
+        except ApplicationError as error:
+            refused = _too_long(error)
+        for shorter in compactions(content.messages):
+            sent = replace(content, messages=shorter.messages)
+            try:
+                response = await self._answer(request, sent)
+            except ApplicationError as error:
+                refused = _too_long(error)
+            else:
+                await publish_note(shorter.note(request.agent, len(content.messages)))
+                return sent, response
+        raise does_not_fit(request.agent, refused)
 
-    async def _send(self, request: ModelRequest, tools: ModelTools, messages: list[ModelMessage]) -> ModelResponse:
-        """Send a request; once more if the provider refuses a key that has been replaced since it was read."""
-        from pydantic_ai.direct import model_request  # noqa: PLC0415 (a slow import: only workers that call models pay)
-        from pydantic_ai.exceptions import ModelAuthenticationError  # noqa: PLC0415 (likewise)
-        from pydantic_ai.models.instrumented import InstrumentationSettings  # noqa: PLC0415 (likewise)
-
-        from perdure_orchestrator.agents.model_files import ModelFiles  # noqa: PLC0415 (likewise)
-        from perdure_orchestrator.agents.model_messages import parameters  # noqa: PLC0415 (likewise)
-
-        async def attempt(model: Model) -> ModelResponse:
-            files = ModelFiles(self._conversations, self._refused_files, model)
-            return await files.send(messages, partial(send_to, model), note_publisher())
-
-        async def send_to(model: Model, messages: list[ModelMessage]) -> ModelResponse:
-            return await model_request(
-                model,
-                messages,
-                model_settings=cast("ModelSettings", {**self._models.settings(), **request.model_settings}),
-                model_request_parameters=parameters(request, tools.definitions),
-                instrument=InstrumentationSettings(include_content=False),
-            )
-
-        model = self._models.named(request.model)
-        try:
-            return await attempt(model)
-        except ModelAuthenticationError:
-            if not await self._models.was_replaced(request.model, model):
-                raise
-        return await attempt(self._models.named(request.model))
+    async def _answer(self, request: ModelRequest, content: ModelContent) -> ModelResponse:
+        answer = await self._requests.answer(request.model, content)
+        if answer.note is not None:
+            await publish_note(answer.note)
+        return answer.response
 
     async def _tools(self, request: ModelRequest) -> list[ToolDefinition]:
         """Describe the tools that the agent may use."""
@@ -187,8 +164,20 @@ class CallModel:
 
     async def _note(self, text: str) -> None:
         _log.warning("%s", text)
-        if publish_note := note_publisher():
-            await publish_note(text)
+        await publish_note(text)
+
+
+def _step() -> str:
+    """Return what names the step for as long as it is retried."""
+    info = activity.info()
+    return f"{info.workflow_id}/{info.workflow_run_id}/{info.activity_id}"
+
+
+def _too_long(error: ApplicationError) -> ApplicationError:
+    """Return the error of a model that cannot read so much; raise any other."""
+    if error.type != CONTEXT_TOO_LONG:
+        raise error
+    return error
 
 
 def _reason(error: Exception) -> str:

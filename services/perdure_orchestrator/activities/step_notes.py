@@ -10,7 +10,7 @@ from typing import Final
 
 from perdure.errors import PerdureError
 
-__all__ = ["StepNotes", "note_publisher", "step_notes"]
+__all__ = ["StepNotes", "note_publisher", "publish_note", "step_notes"]
 
 _MIN_INTERVAL: Final = 0.5  # seconds between two notes of a step
 
@@ -30,10 +30,13 @@ class StepNotes:
         self._last = -_MIN_INTERVAL
 
     async def publish(self, text: str) -> None:
-        """Publish a note, unless the last one is too recent; a bus that is away does not hold up the step."""
-        if time.monotonic() - self._last < _MIN_INTERVAL:
-            return
-        self._last = time.monotonic()
+        """Publish a note, unless the last one is too recent."""
+        if time.monotonic() - self._last >= _MIN_INTERVAL:
+            self._last = time.monotonic()
+            await self.publish_always(text)
+
+    async def publish_always(self, text: str) -> None:
+        """Publish a note that is no mere progress; a bus that is away does not hold up the step."""
         self._count += 1
         try:
             await self._publish(text, self._count)
@@ -52,6 +55,12 @@ def step_notes(notes: StepNotes) -> Iterator[None]:
         yield
     finally:
         _notes.reset(token)
+
+
+async def publish_note(text: str) -> None:
+    """Publish a note of the running step, whatever the last one was; nothing outside of a step."""
+    if notes := _notes.get():
+        await notes.publish_always(text)
 
 
 def note_publisher() -> Callable[[str], Awaitable[None]] | None:

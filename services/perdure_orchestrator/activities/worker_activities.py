@@ -15,9 +15,11 @@ from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
 from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
 from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
+from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.model_requests import ModelRequests
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.redaction import Redactor
@@ -68,6 +70,7 @@ class WorkerActivities:
         self._backends = backends or AgentBackends(Models(settings.llm, redactor), settings.mcp.servers)
         self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor)
         self._conversations = Conversations(objects)
+        self._requests = ModelRequests(self._backends.models, Breakers(), self._conversations)
 
     def of(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
         """Return the activities for a worker whose workflows stand in these modules: their functions may be tools."""
@@ -85,7 +88,7 @@ class WorkerActivities:
         marked = {name: server.requires_approval for name, server in self._backends.servers.items()}
         permissions, limits = ToolPermissions(settings.agents, marked), settings.limits
         model = CallModel(
-            self._backends.models,
+            self._requests,
             servers,
             functions,
             permissions=permissions,

@@ -7,6 +7,8 @@ from typing import Final
 from pydantic_ai import exceptions as ai
 from temporalio.exceptions import ApplicationError
 
+from perdure_orchestrator.agents.context_errors import CONTEXT_TOO_LONG, says_too_long
+from perdure_orchestrator.agents.models import UnknownModel
 from perdure_orchestrator.agents.retry_delay import retry_delay
 
 __all__ = ["to_application_error"]
@@ -14,7 +16,7 @@ __all__ = ["to_application_error"]
 _LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page, and each attempt would be recorded
 
 _WRONG: Final = "The request itself is wrong: check the agent's model settings, its tools and its output schema."
-_SHORTER: Final = "Give the model less to read, or use one with a larger context window."
+_SHORTER: Final = "Give the model less to read and fewer tools, or use one with a larger context window."
 _REWORD: Final = "The provider refuses to answer this; another wording may help."
 
 # (error, type of the Temporal error, advice); the first that fits counts. None of these is retried.
@@ -22,7 +24,7 @@ _PERMANENT: Final[tuple[tuple[type[Exception], str, str], ...]] = (
     (ai.ModelAuthenticationError, "ModelKeyRefused", "Fix llm.providers in perdure.yaml, or the key it names."),
     (ai.ModelNotFoundError, "UnknownModel", "Fix the model's name, or the provider's base_url."),
     (ai.ModelQuotaExceededError, "ModelQuotaExceeded", "Top up the account; then start the run again."),
-    (ai.ModelContextWindowExceededError, "ContextTooLong", _SHORTER),
+    (ai.ModelContextWindowExceededError, CONTEXT_TOO_LONG, _SHORTER),
     (ai.ContentFilterError, "ContentFiltered", _REWORD),
     (ai.ModelRequestRejectedError, "ModelRefused", _WRONG),
     (ai.UserError, "ModelRefused", _WRONG),
@@ -50,6 +52,8 @@ def to_application_error(error: Exception, text: str, model: str) -> Application
         text: The error's text without any key; a long one is cut.
         model: The name of the model.
     """
+    if isinstance(error, UnknownModel):
+        return ApplicationError(str(error), type=UnknownModel.__name__, non_retryable=True)
     short = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
     message = f"The model {model} did not answer: {short}"
     if permanent := _permanent(error):
@@ -65,10 +69,12 @@ def _permanent(error: Exception) -> tuple[str, str] | None:
     """Return the type and the advice for an error that a retry cannot fix."""
     if isinstance(error, ai.ModelAPIError) and error.provider_error_code in _FILTERED:
         return "ContentFiltered", _REWORD
+    if isinstance(error, ai.ModelAPIError | ai.UnexpectedModelBehavior) and says_too_long(str(error)):
+        return CONTEXT_TOO_LONG, _SHORTER
     for kind, name, advice in _PERMANENT:
         if isinstance(error, kind):
             return name, advice
     status = error.status_code if isinstance(error, ai.ModelHTTPError) else 0
     if status // 100 != 4 or status in _RETRYABLE_STATUSES:  # noqa: PLR2004 (4xx: the request is at fault)
         return None
-    return ("ContextTooLong", _SHORTER) if status == _TOO_LARGE else ("ModelRefused", _WRONG)
+    return (CONTEXT_TOO_LONG, _SHORTER) if status == _TOO_LARGE else ("ModelRefused", _WRONG)

@@ -68,7 +68,7 @@ class ModelFiles:
         self._left = _MOST_BYTES
 
     async def send(
-        self, messages: Sequence[ai.ModelMessage], send: Send, publish_note: PublishNote | None
+        self, messages: Sequence[ai.ModelMessage], send: Send, publish_note: PublishNote
     ) -> ai.ModelResponse:
         """Send a conversation with its files; if the model refuses them, once more with words in their place."""
         model = self._model.model_id
@@ -83,8 +83,7 @@ class ModelFiles:
             self._known.record(model, refused, taken=False)
             response = await send(await self._shown(messages))
             _log.warning("the model %s refuses %s, and gets words for it: %r", model, descriptions, error)
-            if publish_note is not None:
-                await publish_note(f"The model {model} refuses {descriptions}: it gets words for it")
+            await publish_note(f"The model {model} refuses {descriptions}: it gets words for it")
         self._known.record(model, self._sent, taken=True)
         return response
 

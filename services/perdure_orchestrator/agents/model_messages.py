@@ -69,7 +69,7 @@ def model_result(
         own_name: Returns the agent's own name of a tool that the model called.
     """
     output = next((call for call in response.tool_calls if call.tool_name == _OUTPUT_TOOL), None)
-    model = response.model_name or request.model or ""
+    model = response.model_name or ""
     return ModelResult(
         text=response.text or "",
         tool_calls=() if output else tuple(_tool_call(call, own_name(call.tool_name)) for call in response.tool_calls),

@@ -14,14 +14,17 @@ __all__ = ["ModelPort"]
 class ModelPort(Protocol):
     """Finds models by name."""
 
-    def named(self, name: str | None) -> Model:
-        """Return the model, the configured one by default.
+    def names(self, wanted: str | tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the names of the models to ask, the first one first; by default the configured ones."""
+
+    def named(self, name: str) -> Model:
+        """Return the model.
 
         Raises:
             UnknownModel: It cannot be used; the message gives the reason.
         """
 
-    async def was_replaced(self, name: str | None, model: Model) -> bool:
+    async def was_replaced(self, name: str, model: Model) -> bool:
         """Return whether the name stands for another model now, as its key has changed since that one read it."""
 
     async def close(self) -> None:

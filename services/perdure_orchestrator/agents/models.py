@@ -46,13 +46,17 @@ class Models:
         self._replaced: dict[str, Model] = {}  # the one before, of each name
         self._redactor = redactor or Redactor()
 
-    def named(self, name: str | None) -> Model:
-        """Return the model, the configured one by default.
+    def names(self, wanted: str | tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Return the names of the models to ask, the first one first; by default the configured ones."""
+        names = wanted or self._settings.model
+        return (names,) if isinstance(names, str) else names
+
+    def named(self, name: str) -> Model:
+        """Return the model.
 
         Raises:
             UnknownModel: It cannot be used; the message gives the reason.
         """
-        name = name or self._settings.model
         if name not in self._models:
             self._models[name] = self._create(name)
             self._keys[name] = self._configured_key(name)
@@ -60,12 +64,11 @@ class Models:
                 self._redactor.add(key)
         return self._models[name]
 
-    async def was_replaced(self, name: str | None, model: Model) -> bool:
+    async def was_replaced(self, name: str, model: Model) -> bool:
         """Return whether the name stands for another model now, as its key has changed since that one read it.
 
         Requests that are under way keep the client with the former key; it is closed when the next one is replaced.
         """
-        name = name or self._settings.model
         if self._models.get(name) is model and self._configured_key(name) != self._keys[name]:
             del self._models[name]
             before, self._replaced[name] = self._replaced.get(name), model
@@ -74,15 +77,16 @@ class Models:
         return self._models.get(name) is not model
 
     def check(self) -> None:
-        """Find out whether the configured model can be used, without a request to it.
+        """Find out whether the configured models can be used, without a request to them.
 
         Raises:
-            UnknownModel: It cannot be used; the message gives the reason.
+            UnknownModel: One cannot be used; the message gives the reason.
         """
-        if self._settings.model == "offline":
-            _require_offline()  # creating it takes half a second
-        else:
-            self.named(None)
+        for name in self.names():
+            if name == "offline":
+                _require_offline()  # creating it takes half a second
+            else:
+                self.named(name)
 
     def settings(self) -> ModelSettings:
         """Return the settings of every request. The providers' clients do not retry, because Temporal does."""

@@ -32,7 +32,8 @@ class LlmSettings(Section):
     """The default model, and how models are called.
 
     Attributes:
-        model: The model of agents that name none: any pydantic-ai model name, or ``offline``, which needs no key.
+        model: The model of agents that name none: any pydantic-ai model name, or ``offline``, which needs no key. Of a
+            list, the next one is asked when one is down or overloaded, has no quota, or refuses its key.
         retry: How requests are retried; an agent's own policy takes precedence.
         providers: URLs and keys of providers; all others work by their SDKs' defaults.
         request_timeout: Of one request; after that it is retried.
@@ -40,7 +41,7 @@ class LlmSettings(Section):
         offline_latency_seconds: The offline model answers immediately; this delays it, to try what happens meanwhile.
     """
 
-    model: str = "offline"
+    model: str | Annotated[tuple[str, ...], Field(min_length=1)] = "offline"
     offline_latency_seconds: NonNegativeFloat = 0.0
     retry: RetrySettings | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from perdure.flow.functions import function_tools
 from perdure.flow.llm import Llm
 from perdure.flow.step_options import StepOptions, rules_for_servers
 from perdure.flow.tools import Prompts, Resources, Toolbox, Tools
+from perdure.flow.turns import TurnLimits
 from perdure.values.nearest import nearest
 
 __all__ = ["Agent", "option_names"]
@@ -28,7 +29,8 @@ class Agent:
             ``<server>__<tool>``.
         functions: Python functions that it may use as tools. They run as activities, so a worker must find each by its
             module and name. The bound arguments of a partial are passed along.
-        model: A pydantic-ai model name; by default the configured one.
+        model: A pydantic-ai model name; by default the configured one. Of several, the next one is asked when one is
+            down or overloaded, has no quota, or refuses its key.
         model_settings: What pydantic-ai calls model settings, such as ``{"temperature": 0}``.
         retry_policy: For its requests and calls; by default that of the configuration, then Temporal's: for ever.
         start_to_close_timeout: For one attempt; by default ten minutes.
@@ -36,6 +38,9 @@ class Agent:
             the run.
         allow_partial: Whether a text counts as the model's answer although it was cut off at the token limit, or is
             empty; by default such a request fails with ``AnswerCutOff`` or ``EmptyAnswer``.
+        max_turns: How many requests with tool calls one prompt may take; beyond it the run fails with ``TooManyTurns``.
+        max_same_calls: How often one prompt may lead to the same tool call, with the same arguments; one more fails the
+            run with ``TooManySameCalls``.
         on_behalf_of: Whom or what the agent works for: requests to approve its tool calls show this text. Nobody
             verifies it.
     """
@@ -56,12 +61,14 @@ class Agent:
         instruction: str = "",
         server_names: Sequence[str] = (),
         functions: Sequence[Callable[..., Any]] = (),
-        model: str | None = None,
+        model: str | Sequence[str] | None = None,
         model_settings: Mapping[str, JsonValue] | None = None,
         retry_policy: RetryPolicy | None = None,
         start_to_close_timeout: timedelta | None = None,
         tool_errors: Literal["tell", "raise"] = "tell",
         allow_partial: bool = False,
+        max_turns: int = 50,
+        max_same_calls: int = 10,
         on_behalf_of: str | None = None,
     ) -> None:
         options = StepOptions(retry_policy, start_to_close_timeout)
@@ -73,10 +80,11 @@ class Agent:
         self.llm = Llm(
             box,
             instruction=instruction,
-            model=model,
+            model=model if isinstance(model, str) or model is None else tuple(model),
             model_settings=dict(model_settings or {}),
             tool_errors=tool_errors,
             allow_partial=allow_partial,
+            limits=TurnLimits(max_turns, max_same_calls),
         )
 
     async def __aenter__(self) -> Self:

@@ -14,13 +14,13 @@ from perdure.flow.messages import CALL_MODEL, ModelRequest, ModelResult, ToolCal
 from perdure.flow.run import Run
 from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 from perdure.flow.tools import Toolbox
+from perdure.flow.turns import TurnLimits, Turns
 
 __all__ = ["Llm", "Reply"]
 
 Output = TypeVar("Output", bound=BaseModel)
 Given = TypeVar("Given")
 
-_MAX_TURNS: Final = 50  # stops a model that calls tools for ever
 _MAX_SHAPES: Final = 3  # attempts to get an answer of the wanted shape
 
 
@@ -32,11 +32,13 @@ class Reply(Generic[Given]):
         text: The model's final text.
         output: The answer in the requested shape; None without one.
         usage: Of all requests and tool calls that it took.
+        model: The model that gave the final answer, by its provider's name.
     """
 
     text: str
     output: Given
     usage: RunUsage
+    model: str
 
 
 class Llm:
@@ -47,12 +49,14 @@ class Llm:
         box: Toolbox,
         *,
         instruction: str,
-        model: str | None,
+        model: str | tuple[str, ...] | None,
         model_settings: dict[str, JsonValue],
         tool_errors: Literal["tell", "raise"],
         allow_partial: bool,
+        limits: TurnLimits,
     ) -> None:
         self._box = box
+        self._limits = limits
         self._request = ModelRequest(
             agent=box.agent,
             model=model,
@@ -150,7 +154,7 @@ class Llm:
                 reply = await self._converse(prompt, shape.model_json_schema(), options)
                 usage += reply.usage
                 try:
-                    return Reply(reply.text, shape.model_validate(reply.output), usage)
+                    return Reply(reply.text, shape.model_validate(reply.output), usage, reply.model)
                 except ValidationError as error:
                     wrong = _one_line(error)
                     prompt = f"Your answer does not have the shape that was asked for: {wrong}. Give it again."
@@ -165,19 +169,17 @@ class Llm:
         message: str | None = prompt
         results: tuple[ToolResult, ...] = ()
         usage = RunUsage()
-        for _ in range(_MAX_TURNS):
+        turns = Turns(self._box.agent, self._limits)
+        for _ in range(self._limits.turns):
             answer = await self._request_model(message, results, schema, options)
             usage += answer.usage
             if not answer.tool_calls:
-                return Reply(answer.text, answer.output, usage)
+                return Reply(answer.text, answer.output, usage, answer.model)
+            await turns.count(answer.tool_calls)
             message = None
             results = tuple(await asyncio.gather(*map(self._call_tool, answer.tool_calls)))
             usage += RunUsage(tool_calls=len(results))
-        raise ApplicationError(
-            f"The model of {self._box.agent} called tools {_MAX_TURNS} times in a row and gave no answer.",
-            type="TooManyTurns",
-            non_retryable=True,
-        )
+        raise await turns.error()
 
     async def _call_tool(self, call: ToolCall) -> ToolResult:
         if call.arguments is None:

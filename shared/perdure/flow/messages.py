@@ -164,7 +164,7 @@ class ModelRequest(Payload):
         number: Which request of the run this is, from 1.
         spent: What the run had used before this request.
         began_at: When the limited wall time of the run began (UTC); None without a limit.
-        model: A pydantic-ai model name; the configured one when absent.
+        model: A pydantic-ai model name, or several in the order in which to ask them; by default the configured ones.
         model_settings: What pydantic-ai calls model settings, such as ``temperature``.
         earlier: The name under which the worker stored the older part of the conversation.
         recent: The messages since then, in pydantic-ai's JSON; opaque here.
@@ -180,7 +180,7 @@ class ModelRequest(Payload):
     number: PositiveInt = 1
     spent: Usage = Usage()
     began_at: AwareDatetime | None = None
-    model: str | None = None
+    model: str | tuple[str, ...] | None = None
     model_settings: dict[str, JsonValue] = Field(default_factory=dict)
     instruction: str = ""
     earlier: str | None = None

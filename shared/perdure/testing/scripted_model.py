@@ -56,11 +56,15 @@ class ScriptedModel:
         self.offered_tools: list[str] = []
         self.on_mistake: Callable[[str], None] = lambda _: None
 
-    def named(self, name: str | None) -> Model:  # noqa: ARG002 (one model stands in for all)
+    def names(self, wanted: str | tuple[str, ...] | None) -> tuple[str, ...]:  # noqa: ARG002 (one model stands in for all)
+        """Return the name of the scripted model."""
+        return (self._model.model_name,)
+
+    def named(self, name: str) -> Model:  # noqa: ARG002 (one model stands in for all)
         """Return the scripted model for any name."""
         return self._model
 
-    async def was_replaced(self, name: str | None, model: Model) -> bool:  # noqa: ARG002 (one model stands in for all)
+    async def was_replaced(self, name: str, model: Model) -> bool:  # noqa: ARG002 (one model stands in for all)
         """Return that no key has changed; there are none."""
         return False
 

@@ -115,3 +115,9 @@ async def function_rejected_for_a_program(recording: Recording) -> None:
         [request] = await recording.requested()
         await recording.decide(request, answer="reject")
         await recording.ended(run)
+
+
+@scene(script=[*[ToolUse("add_ten", {"second": 1})] * 11, "11"], before="perdure-same-calls-are-bounded")
+async def agent_in_circles(recording: Recording) -> None:
+    async with recording.worker():
+        await recording.ended(await recording.start("Conversing", ["How many?"]))

@@ -14,7 +14,8 @@ from perdure_orchestrator.agents.models import Models, UnknownModel
 def test_the_configured_model_is_the_default_and_is_created_once() -> None:
     models = Models(LlmSettings(model="offline"))
 
-    assert models.named(None) is models.named("offline")
+    assert models.names() == ("offline",)
+    assert models.named("offline") is models.named("offline")
 
 
 @pytest.mark.parametrize("name", ["nobody:knows-it", "openai:gpt-5.2", "no provider at all"])
@@ -53,7 +54,7 @@ def test_the_error_for_the_offline_model_names_its_missing_extra(module: str, mo
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
 
     with pytest.raises(UnknownModel) as refused:
-        Models(LlmSettings(model="offline")).named(None)
+        Models(LlmSettings(model="offline")).named("offline")
 
     assert str(refused.value) == (f"The model offline cannot be used: {module} missing: pip install 'perdure[offline]'")
 
