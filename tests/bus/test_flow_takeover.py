@@ -4,18 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, decode
+from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage, decode, encode
 from perdure.bus.dead_letter import make_dead_letter
 from perdure.bus.topology import STREAMS
 from perdure.config.routes import Route
 from perdure.config.settings import Settings
-from perdure.contracts import CancelWorkflow, Progress, ProgressKind
+from perdure.contracts import CancelWorkflow, Progress, ProgressKind, StartWorkflow
 from perdure.runtime.background import background
 from perdure_ingest.flow_control import releaser
 from tests.support.ingest import Ingest, create_queues, running_ingest
@@ -99,6 +99,23 @@ async def refuse(here: Ingest, event_id: str) -> None:
     newest = await here.bus.last("dlq.>")
     assert newest is not None
     await here.processes[1].free_slot(newest)
+
+
+async def test_two_dead_lettered_starts_of_one_run_free_its_slot_also_if_nobody_leads_then(opened: Any) -> None:
+    route = {"workflow_id": "one-{data.n}", "flow": {"max_open": 1}}
+    async with opened(**route) as here:
+        for number in (1, 1, 2):
+            await here.publish({"n": number})
+        await here.expect("e1")
+    first = await opened.bus.first("commands.start.>")
+    second = StartWorkflow.model_validate_json(first.raw.body)
+    second = second.model_copy(update={"event": second.event.model_copy(update={"id": "e2", "stream_sequence": 2})})
+    queues = create_queues(here.settings, opened.bus, entries=opened.entries)
+    for command in (first, replace(first, raw=encode(second, source="perdure/ingest"), sequence=first.sequence + 1)):
+        await opened.bus.publish(make_dead_letter(command, "bad_data", "why", service="orchestrator"))
+        await queues.free_slot(await opened.bus.last("dlq.>"))
+    async with opened(**route) as here:
+        await here.expect("e1", "e2")
 
 
 @pytest.mark.parametrize("flow", [{"max_open": 3}, {"key": "data.k", "max_open_per_key": 2}])

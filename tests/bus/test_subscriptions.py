@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from perdure.bus import RawMessage, StoredMessage, connect, decode
@@ -133,3 +134,30 @@ async def test_a_stop_without_a_server_is_no_error(nats_settings: NatsSettings, 
 
 async def _never_called(_: StoredMessage) -> None:
     """Handle a message; the test publishes none."""
+
+
+@pytest.mark.parametrize("after", [None, 3])
+async def test_a_subscription_reads_on_in_a_stream_that_was_made_anew(
+    nats_settings: NatsSettings, after: int | None
+) -> None:
+    subject = "approvals.requested.Review.r"
+    received = asyncio.Queue[bytes]()
+
+    async def read() -> None:
+        async for message in bus.subscribe(subject, after=after):
+            await received.put(message.raw.body)
+
+    async with connect(nats_settings, source="perdure/test") as bus, asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        await provision(bus.js, "notifier")
+        for number in range(5):
+            await bus.js.publish(subject, b"%d" % number)
+        reading = tasks.create_task(read())
+        while received.empty():
+            await bus.js.publish(subject, b"last of the old stream")
+            await asyncio.sleep(0.05)
+        await bus.js.delete_stream("APPROVALS")
+        await provision(bus.js, "notifier")
+        await bus.js.publish(subject, b"first of the new stream")
+        while await received.get() != b"first of the new stream":
+            pass
+        reading.cancel()

@@ -1,29 +1,32 @@
-"""The article's programs on both engines, switched by one line; with a signal, and an exported history."""
+"""The article's programs in a folder of a newcomer's, on both engines; with a signal, and an exported history."""
 
 import asyncio
 import json
-import shutil
 import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
 import trustme
 import yaml
 
+from perdure.config.yaml_file import read_yaml
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
-from tests.article import programs
+from tests.support.article import HISTORY, changed_programs, configurations
 from tests.support.command_line import perdure, published_run
+from tests.support.documents import block
 from tests.support.perdure_up import running
 from tests.support.ports import SERVERS, free_port
 
-NAMESPACE = "production"
-FILESYSTEM = ("-m", "perdure_orchestrator.filesystem_server")
+PRODUCTION = read_yaml(configurations()[1])
+NAMESPACE = PRODUCTION["temporal"]["namespace"]
+NEWCOMER = read_yaml(block("docs/mcp-agent.md", "DocumentAnalysisWorkflow"))
 ANALYSIS = published_run("DocumentAnalysisWorkflow", "1")
 MODERATION = published_run("ContentModerationWorkflow", "2")
 EXPORT = f"""
@@ -31,8 +34,10 @@ import asyncio, json
 from perdure import history as executor
 from perdure.runtime.exit import exit_process
 
-history = asyncio.run(executor.export_workflow_history("DocumentAnalysisWorkflow", "{ANALYSIS}"))
-print(json.dumps(history))
+async def export():
+{indent(HISTORY.replace("workflow-id-123", ANALYSIS), "    ")}
+
+asyncio.run(export())
 exit_process(0)
 """
 
@@ -61,14 +66,13 @@ async def production(folder: Path) -> AsyncIterator[dict[str, Any]]:
         front = await asyncio.start_server(forward, "127.0.0.1", free_port(), ssl=context)
         try:
             yield {
-                "execution_engine": "temporal",
+                **PRODUCTION,
                 "temporal": {
+                    **PRODUCTION["temporal"],
                     "host": "127.0.0.1",
                     "port": front.sockets[0].getsockname()[1],
-                    "namespace": NAMESPACE,
-                    "task_queue": "mcp-agent-production",
                     "tls": {
-                        "enabled": True,
+                        **PRODUCTION["temporal"]["tls"],
                         "server_name": "temporal.example.com",
                         "ca_file": str(folder / "ca.pem"),
                         "cert_file": str(folder / "cert.pem"),
@@ -118,7 +122,7 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
             [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False
         )
     assert history.returncode == exported.returncode == 0, history.stderr + exported.stderr
-    assert json.loads(exported.stdout) == json.loads(history.stdout)
+    assert json.loads((folder / "workflow_history.json").read_text()) == json.loads(history.stdout)
     return result.stdout, improved, history.stdout
 
 
@@ -126,18 +130,11 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
 @pytest.mark.parametrize("engine", [development, production])
 async def test_the_same_programs_run_on_both_engines(tmp_path: Path, engine: Any) -> None:
     (tmp_path / "servers").mkdir()
-    shutil.copy(programs.__file__, tmp_path / "programs.py")
+    (tmp_path / "app.py").write_text(changed_programs(), encoding="utf-8")
     (tmp_path / "text.md").write_text("Ann is happy in Leeds.")
+    moderation = {"on": "content.submitted", "start": "ContentModerationWorkflow", "input": "data.text"}
     async with engine(tmp_path / "servers") as servers:
-        configuration = {
-            **servers,
-            "workflows": ["programs"],
-            "routes": [
-                {"on": "documents.submitted", "start": "DocumentAnalysisWorkflow", "input": "data.path"},
-                {"on": "content.submitted", "start": "ContentModerationWorkflow", "input": "data.text"},
-            ],
-            "mcp": {"servers": {"filesystem": {"command": sys.executable, "args": [*FILESYSTEM, str(tmp_path)]}}},
-        }
+        configuration = {**NEWCOMER, **servers, "routes": [*NEWCOMER["routes"], moderation]}
         (tmp_path / "perdure.yaml").write_text(yaml.safe_dump(configuration))
         result, improved, history = await asyncio.to_thread(run_programs, tmp_path)
 

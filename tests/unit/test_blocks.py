@@ -112,6 +112,19 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
     assert block("README.md", "workflows: [greetings]") == (example / "perdure.yaml").read_text()
 
 
+def test_workflows_import_at_the_top_as_the_page_advises() -> None:
+    advice = (ROOT / "docs" / "workflows.md").read_text()
+    shown = {str(it): it.text for it in blocks("python")}
+    written = {named(it): it.read_text() for it in SOURCES if it.suffix == ".py" and "examples" in it.parts}
+
+    assert "imports stand at the top" in advice
+    for place, text in (shown | written).items():
+        if "@workflow.defn" in text:
+            tree = ast.parse(text)
+            deep = [it for it in ast.walk(tree) if isinstance(it, ast.Import | ast.ImportFrom) and it not in tree.body]
+            assert deep == [], place
+
+
 def parse(words: list[str], *, complete: bool = True) -> None:
     """Parse a command line without running it.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 TESTS: Final = Path(__file__).parents[1]
-PROGRAMS: Final = {"article/programs.py", "article/selling.py", "unit/orchestrator/tiny_server.py"}
+PROGRAMS: Final = {"article/selling.py", "unit/orchestrator/tiny_server.py"}
 """The only helpers outside ``tests/support`` and ``tests/replay``: programs that are tested or executed as they are."""
 
 

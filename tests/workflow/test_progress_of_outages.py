@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.bus import MemoryBus
 from perdure.contracts import Message, Progress
 from perdure.errors import Unavailable
+from perdure_orchestrator.endings import ClosedRuns, EndedRuns
 from tests.support.scripted_worker import open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -77,6 +78,42 @@ async def test_a_lost_fact_of_a_step_is_published_before_the_end_of_the_run(envi
         (3, "step_completed", "count"),
         (4, "completed", None),
     ]
+
+
+class RemadeBus(MemoryBus):
+    """A bus whose stream of facts is made anew before the ending of a run is stored, and refuses it for a while.
+
+    Attributes:
+        tried: The endings that were to be published.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = asyncio.Queue[Progress]()
+        self.refuses = True
+
+    async def publish(self, message: Message) -> int:
+        if isinstance(message, Progress) and message.kind == "completed":
+            self.tried.put_nowait(message)
+            if self.refuses:
+                self._delete_where(lambda _: True)
+                raise Unavailable("away")
+        return await super().publish(message)
+
+
+async def test_two_processes_that_publish_an_ending_at_once_publish_one(environment: WorkflowEnvironment) -> None:
+    bus = RemadeBus()
+    async with open_scripted_worker(
+        environment, Once, activities=[PausedBus().count], bus=bus, cached_runs=10
+    ) as worker:
+        run = await worker.start("Once")
+        await run.result()
+        await bus.tried.get()
+        bus.refuses = False
+        assert await ClosedRuns(environment.client, bus, EndedRuns()).publish(run.id, run.result_run_id or "")
+        assert {(await bus.tried.get()).sequence, (await bus.tried.get()).sequence} == {1, 4}
+
+    assert [fact.kind for fact in worker.progress] == ["completed"]
 
 
 @workflow.defn

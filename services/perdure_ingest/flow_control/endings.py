@@ -32,4 +32,5 @@ def freeing_message(dead_letter: DeadLetter) -> tuple[str, RawMessage] | None:
     except ValidationError:
         return None  # the orchestrator could not read it either, so it never took a slot
     freed = FreedSlot(event=start.event.stream_sequence, repeats=dead_letter.reason in _REPETITIONS)
-    return start.route, RawMessage(free_subject(start.route, start.workflow_id), freed.model_dump_json().encode(), {})
+    subject = free_subject(start.route, start.workflow_id, freed.event)
+    return start.route, RawMessage(subject, freed.model_dump_json().encode(), {})

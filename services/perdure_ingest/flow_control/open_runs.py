@@ -154,14 +154,14 @@ class OpenRuns:
         """
         await asyncio.gather(*(self._bus.delete(_STREAM, run.sequence) for run in runs if run.sequence))
 
-    async def freed(self) -> list[tuple[StoredMessage, str]]:
-        """Return the messages that free slots of the route, each with the token of its run.
+    async def freed(self) -> list[StoredMessage]:
+        """Return the messages that free slots of the route.
 
         Raises:
             Unavailable: NATS does not answer.
         """
         pattern = f"open.freed.{self._route}.>"
-        return [(message, message.raw.subject.rsplit(".", 1)[-1]) async for message in self._bus.read(pattern)]
+        return [message async for message in self._bus.read(pattern)]
 
     async def _keep(self, run: OpenRun) -> None:
         entry = _Entry(workflow=run.workflow, since=run.since, event=run.event)
@@ -171,9 +171,9 @@ class OpenRuns:
             self._runs[run.run] = replace(run, sequence=sequence)
 
 
-def free_subject(route: str, run: str) -> str:
-    """Return the subject of the message that frees the slot of a run of a route."""
-    return f"open.freed.{to_token(route)}.{to_token(run)}"
+def free_subject(route: str, run: str, event: int) -> str:
+    """Return the subject of the message that frees the slot that an event took for a run of a route."""
+    return f"open.freed.{to_token(route)}.{to_token(run)}.{event}"
 
 
 def _read(message: StoredMessage) -> OpenRun:

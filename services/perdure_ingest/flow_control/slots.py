@@ -77,7 +77,7 @@ class Slots:
             async for message in self._bus.read_range("progress.>", first=after + 1, last=self.position):
                 self._see_fact(message)
         await self.compare(now)
-        for message, _ in await self.open.freed():
+        for message in await self.open.freed():
             self._see_freed(message)
 
     async def compare(self, now: datetime) -> None:
@@ -121,7 +121,7 @@ class Slots:
             return
         self._used.append(message)
         freed = FreedSlot.model_validate_json(message.raw.body)
-        run = self.open.get(message.raw.subject.rsplit(".", 1)[-1])
+        run = self.open.get(message.raw.subject.split(".")[3])
         if run is not None and (freed.event == run.event or (not run.event and not freed.repeats)):
             self._end(run)
 

@@ -1,4 +1,4 @@
-"""The runs whose ending this process knows to be stored: nobody looks for them again."""
+"""The runs whose ending this process knows to be stored, or is publishing: nobody else of it looks for them."""
 
 from collections import OrderedDict
 from typing import Final
@@ -20,6 +20,10 @@ class EndedRuns:
         if len(self._runs) > _MAX_RUNS:
             self._runs.popitem(last=False)
 
+    def discard(self, run_id: str) -> None:
+        """Forget a run whose ending could not be published."""
+        self._runs.pop(run_id, None)
+
     def __contains__(self, run_id: str) -> bool:
-        """Return whether a run is known to have its ending."""
+        """Return whether nobody needs to look for the ending of a run."""
         return run_id in self._runs

@@ -54,7 +54,7 @@ class WorkerEndings:
     """The ends that the runs of this process have prepared.
 
     Attributes:
-        ended: The runs whose ending is stored.
+        ended: The runs whose ending is stored, or being published.
     """
 
     def __init__(self, bus: Bus, log: PublishLog, publishing: set[asyncio.Future[None]]) -> None:
@@ -112,13 +112,14 @@ class WorkerEndings:
 
     async def _publish(self, end: RunEnd) -> None:
         run_id = end.ending.run_id
+        self.ended.add(run_id)  # if it takes long, the reconciler shall not number its facts anew
         # A task that Temporal refused may have published facts that its repetition did not make.
         number = max(end.ending.sequence, self._log.last(run_id) + 1)
         facts = await _repeat(partial(self._unpublished, end.with_ending(sequence=number)))
         stored = [await _repeat(partial(self._put, fact, datetime.now(UTC))) for fact in facts or ()]
         self._log.forget(run_id)
-        if stored and all(stored):
-            self.ended.add(run_id)
+        if not (stored and all(stored)):
+            self.ended.discard(run_id)
 
     async def _put(self, fact: Progress, since: datetime) -> bool:
         await publish_fitting(self._bus, fact, tried_since=since)

@@ -7,8 +7,7 @@ from typing import Any, Final
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-with workflow.unsafe.imports_passed_through():
-    from perdure.flow import Approved, approval
+from perdure.flow import Approved, approval
 
 __all__ = [
     "ChaosApproval",

@@ -72,7 +72,9 @@ class Progress(Message):
 
     @property
     def message_id(self) -> str:
-        """One for each fact, attempt of a step and note."""
+        """One for each fact, attempt of a step and note; one for all that publish the ending of a run."""
+        if self.kind in ENDINGS:
+            return f"{self.run_id}.ended"
         part = f".{self.part}" if self.part else ""
         return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}{part}"
 

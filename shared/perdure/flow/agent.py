@@ -15,7 +15,7 @@ from perdure.flow.step_options import StepOptions, rules_for_servers
 from perdure.flow.tools import Prompts, Resources, Toolbox, Tools
 from perdure.values.nearest import nearest
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "option_names"]
 
 
 class Agent:
@@ -43,7 +43,7 @@ class Agent:
     if not TYPE_CHECKING:  # type checkers see only the constructor, and report unknown options themselves
 
         def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: D102 (see the class)
-            known = _options(cls)
+            known = option_names(cls)
             for option in options:
                 if option not in known:
                     raise TypeError(f"An agent has no option {option}{nearest(option, known)}")
@@ -95,7 +95,7 @@ class Agent:
         """Do nothing: sessions and connections belong to the workers."""
 
 
-def _options(kind: type) -> set[str]:
+def option_names(kind: type) -> set[str]:
     """Return the option names of an agent class; its ``**options`` stand for those of its base class."""
     known: set[str] = set()
     for init in filter(None, (vars(base).get("__init__") for base in kind.__mro__)):

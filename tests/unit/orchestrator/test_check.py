@@ -69,6 +69,20 @@ def test_a_module_that_does_not_load_is_a_problem_at_its_line(problems: Problems
     assert found.startswith(start)
 
 
+@pytest.mark.parametrize("installed", [None, "from mcp.server.fastmcp import FastMCP"])
+def test_an_import_of_mcp_agent_is_a_problem_with_the_package_to_import_from(
+    problems: Problems, tmp_path: Path, installed: str | None
+) -> None:
+    if installed:  # beside Perdure it cannot be imported, because it needs an older mcp
+        (tmp_path / "mcp_agent").mkdir()
+        (tmp_path / "mcp_agent" / "app.py").write_text(installed)
+
+    (found,) = problems("from mcp_agent.app import MCPApp\n")
+
+    assert "mcp_agent" in found
+    assert found.endswith("A program for mcp-agent imports from `perdure.flow.mcp_agent` instead of `mcp_agent`.")
+
+
 def test_a_module_that_does_not_exist_is_a_problem_of_the_configuration(problems: Problems) -> None:
     (found,) = problems("", module="nowhere_at_all")
 

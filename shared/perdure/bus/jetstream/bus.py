@@ -32,7 +32,7 @@ _POLL_SECONDS: Final = 0.05
 _CHECK_SECONDS: Final = 0.5
 _WRONG_LAST_SEQUENCE: Final = 10071  # JSStreamWrongLastSequenceErrF
 _ANY_STREAM: Final = "PROGRESS"  # each service may ask for its state
-_MESSAGE_NOT_FOUND: Final = 10057  # JSStreamMsgDeleteFailed, which the server returns for missing messages only
+_MESSAGE_NOT_FOUND: Final = {10043, 10057}  # JSSequenceNotFound; JSStreamMsgDeleteFailed only for missing messages
 
 
 class NatsBus:
@@ -192,7 +192,7 @@ class NatsBus:
         query = json.dumps({"seq": sequence, "no_erase": True}).encode()
         reply = json.loads(await self.request(f"$JS.API.STREAM.MSG.DELETE.{stream}", query))
         error = reply.get("error")
-        if error is not None and error.get("err_code") != _MESSAGE_NOT_FOUND:
+        if error is not None and error.get("err_code") not in _MESSAGE_NOT_FOUND:
             raise Unavailable(f"NATS: cannot delete message {sequence} of {stream}: {error.get('description')}")
 
     async def request(self, subject: str, body: bytes) -> bytes:

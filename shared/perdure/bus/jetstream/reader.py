@@ -42,6 +42,8 @@ class StreamReader:
     async def subscribe(self, subject: str, *, after: int | None, bodies: bool) -> AsyncIterator[StoredMessage]:
         """Yield matching messages in order and without gaps, also across restarts of the server.
 
+        A stream that was made anew or has lost its tail is read from its beginning: nobody knows what is new in it.
+
         Args:
             subject: A subject or pattern of one stream.
             after: The sequence after which they begin; None: only new messages are yielded.
@@ -51,12 +53,16 @@ class StreamReader:
             Unavailable: The server denies it.
         """
         stream = stream_of(subject).name
-        last = after
+        last, made = after, None
         while True:
             earlier = self._client.last_error
             try:
+                info = await self._js.stream_info(stream)
                 if last is None:
-                    last = (await self._js.stream_info(stream)).state.last_seq
+                    last = info.state.last_seq
+                elif made not in {None, info.created} or last > info.state.last_seq:
+                    last = 0
+                made = info.created
                 async for message in self._ordered(subject, stream, last + 1, bodies=bodies):
                     last = message.metadata.sequence.stream
                     yield delivered_message(message)

@@ -1,0 +1,1 @@
+"""The modules of mcp-agent's package ``agents`` whose names exist here."""

@@ -1,0 +1,1 @@
+"""The modules of mcp-agent's package ``executor`` whose names exist here."""

@@ -1,0 +1,1 @@
+"""The modules of mcp-agent's package ``workflows`` whose names exist here."""

@@ -1,0 +1,9 @@
+"""The name that programs with models of Anthropic attach."""
+
+from perdure.flow.mcp_agent.workflows.llm.augmented_llm import AugmentedLLM
+
+__all__ = ["AnthropicAugmentedLLM"]
+
+
+class AnthropicAugmentedLLM(AugmentedLLM):
+    """A name for ``attach_llm``; it does not choose the model."""
