@@ -177,6 +177,17 @@ async def test_a_picture_that_is_no_longer_stored_fails_no_request(monkeypatch: 
     assert "(an image, image/png, 9 B, which is no longer stored)" in here.sent
 
 
+async def test_the_newest_pictures_count_where_all_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure_orchestrator.agents.model_files._MOST_BYTES", len(PNG) + 1)
+    async with calling(monkeypatch) as here:
+        first = await here.answer("openai-chat:gpt-4o", await here.file(PNG, "image/png"))
+        await here.answer("openai-chat:gpt-4o", await here.file(PNG[::-1], "image/png"), first.messages)
+
+    assert "(an image, image/png, 500.0 KiB, which is left out: the files of this request are too large)" in here.sent
+    assert ENCODED not in here.sent
+    assert b64encode(PNG[::-1]).decode() in here.sent
+
+
 @workflow.defn
 class Looking:
     """Lets the model look at a picture, and reads its bytes in the program."""
