@@ -19,6 +19,7 @@ FILES: Final = sorted(HISTORIES.rglob("*.json"))
 _MODULES: Final = (
     "agents",
     "approvals",
+    "continuations",
     "mailboxes",
     "objects",
     "patterns",

@@ -22,6 +22,14 @@ BOTH_SIDES: Final = {
         "0.1/stopped-as-it-is-answered.json",
         "0.1/stopped-as-it-is-answered-before-patch.json",
     ),
+    "perdure-handlers-continue-with-state": (
+        "0.2-continuations/continued-by-a-handler.json",
+        "0.2-continuations/continued-by-a-handler-before-patch.json",
+    ),
+    "perdure-handlers-finish-first": (
+        "0.2-continuations/continued-as-a-handler-runs.json",
+        "0.2-continuations/continued-as-a-handler-runs-before-patch.json",
+    ),
     "perdure-handlers-wait-for-the-run": (
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
