@@ -10,25 +10,24 @@ from typing import Final
 
 from temporalio import activity
 
+from perdure.connections.temporal_logs import LOGGERS_OF_FAILURES, is_about_failed_activity
 from perdure.flow.error_text import Redact, cause_of, message_of, placed_error_text
 
 __all__ = ["redacted", "redacted_failures"]
 
 _CAUSES: Final = 10
-_KIND: Final = "__temporal_error_identifier"  # the field by which temporalio marks its records
-_LOGGERS: Final = ("temporalio.activity", "temporalio.worker._workflow_instance")
 
 
 @contextmanager
 def redacted_failures(redact: Redact) -> Iterator[None]:
     """Mask keys in temporalio's records of failures meanwhile."""
     shown = _ShownFailures(redact)
-    for name in _LOGGERS:
+    for name in LOGGERS_OF_FAILURES:
         logging.getLogger(name).addFilter(shown)
     try:
         yield
     finally:
-        for name in _LOGGERS:
+        for name in LOGGERS_OF_FAILURES:
             logging.getLogger(name).removeFilter(shown)
 
 
@@ -51,7 +50,7 @@ class _ShownFailures(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if error is None:
             return True
-        if getattr(record, _KIND, None) == "ActivityFailure" and activity.in_activity():
+        if is_about_failed_activity(record):
             info, text = activity.info(), placed_error_text(error, redact=self._redact)
             record.msg = "the step %s of the run %s failed, attempt %s: %s"
             record.args = (info.activity_type, info.workflow_id, info.attempt, text)
