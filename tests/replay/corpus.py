@@ -24,6 +24,7 @@ _MODULES: Final = (
     "objects",
     "patterns",
     "plain",
+    "plans",
     "program",
     "runs",
     "saga_steps",

@@ -34,6 +34,14 @@ BOTH_SIDES: Final = {
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
     ),
+    "perdure-parallel-is-bounded": (
+        "0.2-plans/pattern-parallel-in-turns.json",
+        "0.2-plans/pattern-parallel-in-turns-before-patch.json",
+    ),
+    "perdure-plans-go-on": (
+        "0.2-plans/pattern-plan-goes-on.json",
+        "0.2-plans/pattern-plan-goes-on-before-patch.json",
+    ),
     "perdure-policy-floor": (
         "0.2-policy/policy-of-the-operator.json",
         "0.2-policy/policy-of-the-operator-before-patch.json",

@@ -1,4 +1,4 @@
-"""Every use of a private part of temporalio 1.35 but that of its logs, each with a test that fails when a new version changes it.
+"""Uses of private parts of temporalio 1.35, each with a test that fails when a new version changes it.
 
 ``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
 """
