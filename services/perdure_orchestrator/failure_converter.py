@@ -4,8 +4,8 @@ temporalio cannot write an error whose text raises, or is no UTF-8: the step wou
 no failure over 2 MB and none that is nested deeper than a hundred causes.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
 from nexusrpc import HandlerError
 from temporalio.api.failure.v1 import Failure
@@ -19,6 +19,12 @@ __all__ = ["BoundedFailureConverter", "failure_converter", "failure_text"]
 _LONGEST: Final = 16_000  # characters of a message, which a run may read
 _LONGEST_TRACE: Final = 16_000  # characters; both ends are kept
 _CAUSES: Final = 10
+_Info = Literal["application_failure_info", "timeout_failure_info", "canceled_failure_info"]
+_PAYLOADS: Final[Sequence[tuple[_Info, str]]] = (
+    ("application_failure_info", "details"),
+    ("timeout_failure_info", "last_heartbeat_details"),
+    ("canceled_failure_info", "details"),
+)
 
 
 class BoundedFailureConverter(DefaultFailureConverter):
@@ -48,7 +54,20 @@ def failure_converter(redact: Redact) -> type[BoundedFailureConverter]:
 def failure_text(failure: Failure) -> str:
     """Return the text of a failure that is in Temporal's history, with the author's line and the causes."""
     converter = DefaultFailureConverter()
-    return placed_error_text(converter.from_failure(failure, PayloadConverter.default))
+    return placed_error_text(converter.from_failure(_without_payloads(failure), PayloadConverter.default))
+
+
+def _without_payloads(failure: Failure) -> Failure:
+    """Return a copy without details: maybe only its writer can decode them."""
+    copy = Failure()
+    copy.CopyFrom(failure)
+    inner: Failure | None = copy
+    while inner is not None:
+        for info, field in _PAYLOADS:
+            if inner.HasField(info):
+                getattr(inner, info).ClearField(field)
+        inner = inner.cause if inner.HasField("cause") else None
+    return copy
 
 
 def _is_written_whole(error: BaseException) -> bool:
