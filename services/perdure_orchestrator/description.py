@@ -6,6 +6,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import RawMessage
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
+from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["describe"]
 
@@ -34,7 +35,7 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
             PendingStep(
                 activity=step.activity_type.name,
                 attempt=step.attempt,
-                last_failure=step.last_failure.message or None,
+                last_failure=failure_text(step.last_failure) if step.HasField("last_failure") else None,
             )
             for step in raw.pending_activities
         ),
@@ -46,8 +47,8 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
 async def _last_task_failure(client: Client, workflow_id: str) -> str | None:
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     failed = [
-        event.workflow_task_failed_event_attributes.failure.message
+        event.workflow_task_failed_event_attributes.failure
         for event in history.events
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     ]
-    return failed[-1] if failed else None
+    return failure_text(failed[-1]) if failed else None

@@ -22,9 +22,13 @@ from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
 from perdure.flow.payload_store import payload_storage
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
+from perdure_orchestrator.agents.configured_keys import configured_keys
+from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier
 from perdure_orchestrator.endings import EndedRuns
+from perdure_orchestrator.failure_converter import failure_converter
+from perdure_orchestrator.failure_log import redacted_failures
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
@@ -84,20 +88,25 @@ class PerdurePlugin(SimplePlugin):
         self._bus = connection.bus if bus is None else bus
         self._objects = connection.objects if objects is None else objects
         log = PublishLog()
-        self._progress = ProgressInterceptor(self._bus, log, bugs_wait=settings.temporal.on_bug == "wait")
+        redactor = Redactor()
+        for key in configured_keys(settings):
+            redactor.add(key)
+        self._redact = redactor.redact
+        bugs_wait = settings.temporal.on_bug == "wait"
+        self._progress = ProgressInterceptor(self._bus, log, bugs_wait=bugs_wait, redact=self._redact)
         if verifications is None:
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
         if approvers is None:
             approvers = RecordedApprovers(ApproversFile(settings.approvers_file), self._bus)
         self.verifier = DecisionVerifier(self._bus, approvers, verifications)
         self._activities = WorkerActivities(
-            settings, self._bus, self._objects, log, verifier=self.verifier, backends=backends
+            settings, self._bus, self._objects, log, verifier=self.verifier, redactor=redactor, backends=backends
         )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
         super().__init__(
             NAME,
-            data_converter=lambda given: choose_converter(given, storage),
+            data_converter=lambda given: choose_converter(given, storage, failure_converter(self._redact)),
             interceptors=[*_tracing(), self._progress],
             workflows=_with_built_in,
             workflow_runner=lambda given: workflow_runner(given, sandboxed=settings.temporal.sandbox),
@@ -165,7 +174,7 @@ class PerdurePlugin(SimplePlugin):
         watched = self._progress.blocking.watched() if self._running_workers == 1 else nullcontext()
         async with self._connection_used():
             try:
-                with watched:
+                with watched, redacted_failures(self._redact):
                     if self._own_connection is None:
                         await super().run_worker(worker, next)
                     else:

@@ -6,12 +6,19 @@ from typing import Final
 
 from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverter, DefaultPayloadConverter, ExternalStorage
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultPayloadConverter,
+    ExternalStorage,
+    FailureConverter,
+)
 
 from perdure.connections.temporal import converter
 from perdure.connections.temporal_internals import LeanDataConverter
 from perdure.errors import SetupError
 from perdure.flow.facts import CarriedState
+from perdure_orchestrator.failure_converter import BoundedFailureConverter
 from perdure_orchestrator.interceptors import ProgressInterceptor
 
 __all__ = ["NAME", "choose_converter", "refuse_client", "refuse_second"]
@@ -22,13 +29,15 @@ NAME: Final = "perdure.PerdurePlugin"
 _SAMPLE: Final = CarriedState()  # its fields are all defaults, which Perdure's payloads must keep
 
 
-def choose_converter(given: DataConverter | None, storage: ExternalStorage) -> DataConverter:
+def choose_converter(
+    given: DataConverter | None, storage: ExternalStorage, failures: type[BoundedFailureConverter]
+) -> DataConverter:
     """Return the data converter of a client or replayer: pydantic's, which puts large payloads into the storage.
 
     Raises:
         SetupError: The given one does something else than temporalio's default or pydantic's.
     """
-    own = converter(storage)
+    own = replace(converter(storage), failure_converter_class=failures)
     kind = DefaultPayloadConverter if given is None else given.payload_converter_class
     if given is not None and not _is_replaceable(given):
         raise SetupError(
@@ -81,10 +90,14 @@ def _is_replaceable(given: DataConverter) -> bool:
     kind = given.payload_converter_class
     return (
         given.payload_codec is None
-        and given.failure_converter_class is DefaultFailureConverter
+        and _writes_failures_alike(given.failure_converter_class)
         and (given.external_storage is None or isinstance(given, LeanDataConverter))
         and (kind is DefaultPayloadConverter or (issubclass(kind, PydanticPayloadConverter) and _writes_alike(given)))
     )
+
+
+def _writes_failures_alike(kind: type[FailureConverter]) -> bool:
+    return kind is DefaultFailureConverter or issubclass(kind, BoundedFailureConverter)
 
 
 def _writes_alike(given: DataConverter) -> bool:

@@ -16,6 +16,7 @@ LIVE: Final = {"publish", "follow", "publish_and_wait", "test_recorded_runs_repl
 HERE: Final = {
     *("greet", "Greeting", "Order", "count_words", "Summary", "add_time_of_day"),
     *("test_ada_is_greeted", "test_the_clerk_asks_for_the_price", "test_an_order_waits_for_its_payment"),
+    *("Basket", "test_a_basket_is_filled_and_sent"),
 }
 
 
@@ -38,9 +39,11 @@ def test_the_recipe_for_tests_works_in_an_empty_folder(tmp_path: Path) -> None:
         "conftest.py": block("docs/testing.md", "pytest_plugins ="),
         "test_greetings.py": block("docs/testing.md", "def test_ada_is_greeted"),
         "test_order.py": block("docs/testing.md", "def test_an_order_waits"),
+        "basket.py": block("docs/testing.md", "class Basket"),
+        "test_basket.py": block("docs/testing.md", "def test_a_basket_is_filled"),
     }
 
-    assert "2 passed" in pytest_in(tmp_path, files)
+    assert "3 passed" in pytest_in(tmp_path, files)
 
 
 def test_a_workflow_that_was_changed_by_a_patch_runs(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ FILES: Final = sorted(HISTORIES.rglob("*.json"))
 _MODULES: Final = (
     "agents",
     "approvals",
+    "continuations",
     "mailboxes",
     "objects",
     "patterns",
     "plain",
+    "plans",
     "program",
     "runs",
     "saga_steps",

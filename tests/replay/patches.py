@@ -22,9 +22,25 @@ BOTH_SIDES: Final = {
         "0.1/stopped-as-it-is-answered.json",
         "0.1/stopped-as-it-is-answered-before-patch.json",
     ),
+    "perdure-handlers-continue-with-state": (
+        "0.2-continuations/continued-by-a-handler.json",
+        "0.2-continuations/continued-by-a-handler-before-patch.json",
+    ),
+    "perdure-handlers-finish-first": (
+        "0.2-continuations/continued-as-a-handler-runs.json",
+        "0.2-continuations/continued-as-a-handler-runs-before-patch.json",
+    ),
     "perdure-handlers-wait-for-the-run": (
         "0.1/signals-resting-early.json",
         "0.1/signals-resting-early-before-patch.json",
+    ),
+    "perdure-parallel-is-bounded": (
+        "0.2-plans/pattern-parallel-in-turns.json",
+        "0.2-plans/pattern-parallel-in-turns-before-patch.json",
+    ),
+    "perdure-plans-go-on": (
+        "0.2-plans/pattern-plan-goes-on.json",
+        "0.2-plans/pattern-plan-goes-on-before-patch.json",
     ),
     "perdure-policy-floor": (
         "0.2-policy/policy-of-the-operator.json",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
@@ -24,6 +25,7 @@ from perdure.config.settings import NatsSettings
 from perdure.contracts import ENDINGS, Decision, Progress
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
+from perdure_orchestrator.failure_converter import failure_text
 from tests.support.binaries import binary
 from tests.support.halting_worker import INSTANTS, QUEUE
 from tests.support.nats_server import nats_server
@@ -220,4 +222,6 @@ async def error_of(house: House, name: str, error: WorkflowFailureError) -> str 
     if "Cancelled" in type(cause).__name__:
         [ending] = [fact for fact in (await house.facts())[name] if fact.kind in ENDINGS]
         return ending.error  # Temporal keeps no text of a cancellation
-    return str(getattr(cause, "message", cause))
+    assert isinstance(cause, FailureError)
+    assert cause.failure is not None
+    return failure_text(cause.failure)

@@ -30,6 +30,31 @@ class Sides:
 
 
 @workflow.defn
+class Crowd:
+    """Counts how many parts run at the same time."""
+
+    @workflow.run
+    async def run(self, count: int) -> list[Any]:
+        self._now = self._most = 0
+        found = await parallel({f"{number}": self._part(number) for number in range(count)}, at_once=2)
+        return [self._most, *found.values()]
+
+    async def _part(self, number: int) -> str:
+        self._now += 1
+        self._most = max(self._most, self._now)
+        answer = await Agent("one").llm.generate_str(f"part {number}")
+        self._now -= 1
+        return answer
+
+
+@workflow.defn
+class Sleepers:
+    @workflow.run
+    async def run(self, count: int) -> None:
+        await parallel({f"{number}": workflow.sleep(3600) for number in range(count)}, at_once=2)
+
+
+@workflow.defn
 class Choosing:
     @workflow.run
     async def run(self) -> str:
@@ -99,6 +124,42 @@ async def test_the_failure_of_one_part_is_reported_beside_the_results_of_the_oth
     assert outcome.result["mood"] == "FIND THE MOOD"
     assert outcome.result["gist"] == "FIND THE GIST"
     assert "no names" in outcome.result["names"]
+
+
+async def test_parts_beyond_the_bound_wait_for_their_turn(run_workflow: WorkflowRunner) -> None:
+    outcome = await run_workflow(Crowd, 7, model=lambda prompt: prompt)
+
+    assert outcome.result == [2, *(f"part {number}" for number in range(7))]
+
+
+async def test_a_run_that_is_cancelled_leaves_no_part_that_has_not_begun(run_workflow: WorkflowRunner) -> None:
+    async with run_workflow.start(Sleepers, 30) as run:
+        await run.wait_for("started")
+        await run.cancel()
+        outcome = await run.outcome()
+
+    assert outcome.ending.kind == "cancelled"
+
+
+@pytest.mark.parametrize("rounds", [1, 2], ids=["all fail", "one fails"])
+async def test_a_plan_goes_on_without_the_task_that_failed(run_workflow: WorkflowRunner, rounds: int) -> None:
+    def answer(prompt: str) -> Any:
+        if prompt.startswith("Plan"):
+            tasks = [{"worker": "counter", "task": "count"}, {"worker": "writer", "task": "write"}]
+            return Structured(tasks=[] if "Done:\nnothing yet" not in prompt else tasks[:rounds])
+        return ValueError("no numbers") if prompt == "count" else prompt
+
+    settings = {"llm": {"retry": {"maximum_attempts": 1}}}
+    model = ScriptedModel(answer)
+
+    outcome = await run_workflow(Planning, model=model, settings=settings)
+
+    if rounds == 1:
+        assert str(outcome.error).startswith("Every task of the plan failed: counter: ")
+    else:
+        assert outcome.result.startswith("Answer the request from the results.")
+    assert "counter, count:\n(failed: " in model.prompts[-1]
+    assert "no numbers" in model.prompts[-1]
 
 
 async def test_an_unknown_choice_is_requested_again_with_the_nearest_known_one(run_workflow: WorkflowRunner) -> None:
@@ -213,7 +274,7 @@ async def test_a_request_that_no_agent_answers_fails_the_run_after_the_last_turn
 
     outcome = await run_workflow(Passing, model=model)
 
-    assert outcome.error == "Nobody answered within 3 turns."
+    assert str(outcome.error).startswith("Nobody answered within 3 turns: desk → expert → desk → expert. (")
 
 
 async def test_a_result_with_an_error_fails_the_run_with_that_error(run_workflow: WorkflowRunner) -> None:

@@ -90,14 +90,15 @@ async def test_a_saga_that_succeeds_undoes_nothing(run_workflow: WorkflowRunner)
 async def test_a_failure_undoes_the_completed_steps_in_reverse_order(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "whale", activities=STEPS)
 
-    assert (outcome.ending.kind, outcome.error) == ("failed", "nobody ships that")
+    assert outcome.ending.kind == "failed"
+    assert str(outcome.error).startswith("nobody ships that (")
     assert books == ["reserve whale", "pay whale", "refund whale", "release whale"]
 
 
 async def test_the_failed_step_is_undone_too_because_it_may_have_had_its_effect(run_workflow: WorkflowRunner) -> None:
     outcome = await run_workflow(Ordering, "too dear", activities=STEPS)
 
-    assert outcome.error == "the card was declined"
+    assert str(outcome.error).startswith("the card was declined (")
     assert books[-2:] == ["refund too dear", "release too dear"]
 
 
@@ -116,5 +117,5 @@ async def test_a_failed_undo_is_reported_and_the_other_steps_are_undone(run_work
     outcome = await run_workflow(Ordering, "stuck", activities=STEPS)
 
     assert books == ["reserve stuck", "pay stuck", "release stuck"]
-    assert outcome.error == "nobody ships that. Not undone: refund (the bank is closed)"
+    assert str(outcome.error).startswith("nobody ships that. Not undone: refund (the bank is closed) (")
     assert outcome.notes == ["Could not undo: refund (the bank is closed)"]

@@ -171,7 +171,7 @@ async def test_input_that_does_not_fit_fails_the_test_with_the_reason(run_workfl
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ([], "The script of the model has no reply left for the prompt: How much"),
+        ([], "The script of the model has no reply left \\(0 used\\) for the prompt: How much"),
         ([ToolUse("price")], r"The script calls the tool price, which the agent does not offer; there are: none\."),
         (lambda prompt: {}[prompt], r"The script of the model raised KeyError: 'How much\?' at \S+test_stalls\.py:\d+"),
     ],

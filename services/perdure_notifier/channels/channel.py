@@ -7,7 +7,9 @@ from typing import Protocol
 from perdure.errors import PerdureError, Unavailable
 from perdure_notifier.notice import Notice
 
-__all__ = ["Busy", "Channel", "Refused"]
+__all__ = ["Busy", "Channel", "Refused", "shortened"]
+
+_CUT = "\n(… cut here: `perdure approvals show` has all of it)\n"
 
 
 class Refused(PerdureError):
@@ -24,6 +26,16 @@ class Busy(Unavailable):
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+def shortened(text: str, longest: int) -> str:
+    """Cut a text that is too long for a channel: a body in its middle, so that its end keeps the commands to decide."""
+    if len(text) <= longest:
+        return text
+    if "\n" not in text:
+        return f"{text[: longest - 2]} …"
+    half = (longest - len(_CUT)) // 2
+    return f"{text[:half]}{_CUT}{text[-half:]}"
 
 
 class Channel(Protocol):

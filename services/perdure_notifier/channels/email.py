@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.utils import formatdate
 from hashlib import sha256
@@ -15,7 +16,8 @@ from perdure.bus import KeyValue
 from perdure.config.channels import EmailSettings
 from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
-from perdure_notifier.channels.channel import Refused
+from perdure.values.printable import one_line
+from perdure_notifier.channels.channel import Refused, shortened
 from perdure_notifier.notice import AwaitsDecision, Notice
 from perdure_notifier.render import render, render_digest
 from perdure_notifier.replies.links import Links
@@ -23,6 +25,8 @@ from perdure_notifier.replies.links import Links
 __all__ = ["EmailChannel"]
 
 _TIMEOUT: Final = 10.0  # seconds
+_SUBJECT: Final = 200  # characters; Python folds a subject of a megabyte for minutes
+_BODY: Final = 262_144  # characters; servers take 10 MB or more
 _PERMANENT: Final = 500  # SMTP reply codes from here on are permanent failures (RFC 5321, 4.2.1)
 
 
@@ -60,18 +64,22 @@ class EmailChannel:
                 by_recipient.setdefault(recipient, []).append(notice)
         if not by_recipient:
             raise Refused("no recipient has an address. Set `email` in the approvers file, or `also_to`")
-        errors = {to: await self._send_once(self._mail(to, about)) for to, about in by_recipient.items()}
+        errors = {to: await self._send_once(to, about) for to, about in by_recipient.items()}
         for error in errors.values():  # only now, so that one failure does not keep the others from their mail
             if isinstance(error, Unavailable):
                 raise error
-        refused = [f"{to.address}: {error}" for to, error in errors.items() if error is not None]
+        refused = [f"{one_line(to.address)}: {error}" for to, error in errors.items() if error is not None]
         if len(refused) == len(errors):
             raise Refused("; ".join(refused))
         reached = [to.address for to, error in errors.items() if error is None]
         return f"mailed to {', '.join(reached)}" + "".join(f"; {why}" for why in refused)
 
-    async def _send_once(self, mail: EmailMessage) -> Refused | Unavailable | None:
+    async def _send_once(self, to: _Recipient, notices: Sequence[Notice]) -> Refused | Unavailable | None:
         """Send a mail unless it was sent before, and return the error, if any."""
+        try:
+            mail = self._mail(to, notices)
+        except (ValueError, HeaderParseError) as error:
+            return Refused(f"no mail can carry this address ({error})")
         if await self._entries.get(mail["Message-ID"]) is not None:
             return None
         try:
@@ -102,7 +110,7 @@ class EmailChannel:
         text, key = render_digest(notices), ".".join([self.name, to.address, *(notice.key for notice in notices)])
         message = EmailMessage()
         message["From"], message["To"] = self._settings.sender, to.address
-        message["Subject"] = " ".join(text.headline.split())
+        message["Subject"] = shortened(" ".join(text.headline.split()), _SUBJECT)
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:32]}@perdure>"
         message["References"] = f"<{sha256(notices[0].thread.encode()).hexdigest()[:32]}@perdure>"
@@ -113,7 +121,7 @@ class EmailChannel:
     def _paragraphs(self, to: _Recipient, notices: Sequence[Notice]) -> Iterator[str]:
         for notice in notices:
             text = render(notice)
-            yield text.joined() if len(notices) > 1 else text.body or text.headline
+            yield shortened(text.joined() if len(notices) > 1 else text.body or text.headline, _BODY)
             link = self._link(to, notice)
             if link is not None:
                 yield f"Approve or reject it here. The link is personal, do not forward it:\n{link}"
@@ -141,6 +149,8 @@ class EmailChannel:
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _mail_error(error.recipients[0]) from error
+        except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # such as an address that is not ASCII
+            raise Refused(f"The mail server cannot be given this mail: {error}") from error
         except aiosmtplib.SMTPResponseException as error:
             raise _mail_error(error) from error
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -75,7 +75,7 @@ class _ChannelPorts:
         if settings.email is not None:
             return self._email(name, settings.email)
         if settings.apprise is not None:
-            return _apprise(name, settings.apprise)
+            return self._apprise(name, settings.apprise)
         return TerminalChannel(name)
 
     def _slack(self, name: str, settings: SlackSettings) -> Channel:
@@ -86,8 +86,7 @@ class _ChannelPorts:
         password = email_password(name, settings)
         return EmailChannel(name, settings, password, entries=self.entries, approvers=self.approvers, links=self.links)
 
+    def _apprise(self, name: str, settings: AppriseSettings) -> Channel:
+        from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (importing apprise takes a second)
 
-def _apprise(name: str, settings: AppriseSettings) -> Channel:
-    from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (importing apprise takes a second)
-
-    return AppriseChannel(name, apprise_urls(name, settings))
+        return AppriseChannel(name, apprise_urls(name, settings), entries=self.entries)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from perdure.values.encodable import encodable
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render
 
@@ -21,5 +22,6 @@ class TerminalChannel:
         """Print the notices."""
         for notice in notices:
             text = render(notice)
-            print(f"{text.headline}\n{text.body}\n", file=self._out, flush=True)
+            shown = encodable(f"{text.headline}\n{text.body}\n", self._out.encoding or "utf-8")
+            print(shown, file=self._out, flush=True)
         return "printed"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx2
 from standardwebhooks import Webhook
 
+from perdure.bus.envelope import header_value
 from perdure.errors import Unavailable
 from perdure_notifier.channels.channel import Busy, Refused
 from perdure_notifier.notice import Notice
@@ -34,7 +35,8 @@ class WebhookChannel:
         contents = [_content(notice) for notice in notices]
         kind, data = (notices[0].message.type, contents[0]) if len(contents) == 1 else ("digest", contents)
         body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}, ensure_ascii=False)
-        headers = self._headers(notices[0].key if len(notices) == 1 else f"digest.{notices[0].key}", body, now)
+        key = header_value(notices[0].key)  # it holds the run's id, which may be any text
+        headers = self._headers(key if len(notices) == 1 else f"digest.{key}", body, now)
         try:
             response = await self._client.post(self._url, content=body.encode(), headers=headers)
         except httpx2.HTTPError as error:

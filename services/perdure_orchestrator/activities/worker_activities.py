@@ -49,6 +49,7 @@ class WorkerActivities:
         objects: Where long conversations are stored.
         log: The facts that this process knows to be stored.
         verifier: Verifies decisions.
+        redactor: Learns the keys that are read.
         backends: The models and MCP servers; by default those of the configuration.
     """
 
@@ -60,13 +61,13 @@ class WorkerActivities:
         log: PublishLog,
         *,
         verifier: DecisionVerifier,
+        redactor: Redactor,
         backends: AgentBackends | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._log = log
         self._verifier = verifier
-        redactor = Redactor()
         self._backends = backends or AgentBackends(Models(settings.llm, redactor), settings.mcp.servers)
         self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor)
         self._conversations = Conversations(objects)

@@ -9,7 +9,7 @@ from perdure.config.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import unusable_server
 
-__all__ = ["server_headers", "server_variables"]
+__all__ = ["is_key", "server_headers", "server_variables"]
 
 _SHORTEST_KEY: Final = 8  # characters
 _NO_KEYS: Final = re.compile("PATH|HOME|USER|LOGNAME|SHELL|TERM|PWD|TMPDIR|TZ|LANG|LANGUAGE|LC_.*")
@@ -39,9 +39,14 @@ def server_variables(name: str, config: StdioServer, redactor: Redactor) -> dict
     """
     given = {variable: _variable(name, variable) for variable in config.env_from}
     for variable, value in given.items():
-        if len(value) >= _SHORTEST_KEY and not _NO_KEYS.fullmatch(variable):
+        if is_key(variable, value):
             redactor.add(value)
     return given
+
+
+def is_key(variable: str, value: str) -> bool:
+    """Return whether a variable that a server's process gets may hold a key."""
+    return len(value) >= _SHORTEST_KEY and not _NO_KEYS.fullmatch(variable)
 
 
 def _variable(name: str, variable: str) -> str:

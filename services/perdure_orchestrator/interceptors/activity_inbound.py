@@ -10,7 +10,6 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 from perdure.bus import Bus
@@ -18,9 +17,10 @@ from perdure.bus.settlement import backoff_seconds
 from perdure.connections.temporal_internals import is_completed_elsewhere
 from perdure.contracts import Progress, ProgressKind
 from perdure.errors import Unavailable
+from perdure.flow.error_text import Redact, placed_error_text
 from perdure.flow.facts import STEP_HEADER, StepHeader
 from perdure.flow.messages import ModelResult, ToolResult
-from perdure.values.author_code import author_place
+from perdure.values.author_code import author_packages
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import StepNotes, step_notes
 from perdure_orchestrator.blocking_steps import BlockingSteps
@@ -41,19 +41,22 @@ class StepInterceptor(ActivityInboundInterceptor):
     published with the end of the run, which knows it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its ports)
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 (temporalio's signature)
         bus: Bus,
         log: PublishLog,
         publishing: set[asyncio.Future[None]],
+        *,
         blocking: BlockingSteps,
+        redact: Redact,
     ) -> None:
         super().__init__(next)
         self._bus = bus
         self._log = log
         self._publishing = publishing
         self._blocking = blocking
+        self._redact = redact
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Put a ``StepHeartbeat`` between the step and Temporal."""
@@ -82,7 +85,7 @@ class StepInterceptor(ActivityInboundInterceptor):
                 if is_completed_elsewhere(error):
                     await self._wait_safely(started, began)
                     raise
-                failed = _fact(header, "step_failed", _error_text(error))
+                failed = _fact(header, "step_failed", self._error_text(input, error))
                 await self._wait_safely(self._publish_after(started, failed), began)
                 raise
             end = _end(header, result)
@@ -90,6 +93,9 @@ class StepInterceptor(ActivityInboundInterceptor):
                 span.set_status(StatusCode.ERROR, end.error)
             await self._wait_safely(self._publish_after(started, end), began)
             return result
+
+    def _error_text(self, input: ExecuteActivityInput, error: BaseException) -> str:  # noqa: A002 (temporalio's signature)
+        return placed_error_text(error, author_packages(input.fn.__module__), self._redact)
 
     def _notes(self, header: StepHeader) -> StepNotes:
         async def publish(text: str, part: int) -> None:
@@ -168,11 +174,3 @@ def _attributes(header: StepHeader) -> dict[str, str | int]:
         "perdure.attempt": info.attempt,
         "perdure.sequence": header.sequence,
     }
-
-
-def _error_text(error: BaseException) -> str:
-    if isinstance(error, ApplicationError):
-        return error.message
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    place = author_place(error)
-    return f"{text} ({place})" if place else text

@@ -1,6 +1,8 @@
 """Plugs the interceptors that publish progress into a worker."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -11,9 +13,11 @@ from temporalio.worker import (
 
 from perdure.bus import Bus
 from perdure.flow.bugs import BUGS_WAIT
+from perdure.flow.error_text import Redact
 from perdure_orchestrator.blocking_steps import BlockingSteps
 from perdure_orchestrator.endings import WorkerEndings
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
+from perdure_orchestrator.interceptors.failures import REDACT
 from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
 
@@ -28,8 +32,9 @@ class ProgressInterceptor(Interceptor):
         blocking: Names the activities that block the event loop.
     """
 
-    def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool) -> None:
+    def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool, redact: Redact) -> None:
         self._bus = bus
+        self._redact = redact
         self._bugs_wait = bugs_wait
         self._log = log
         self._publishing: set[asyncio.Future[None]] = set()
@@ -49,9 +54,12 @@ class ProgressInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (temporalio's signature)
         """Publish the facts of each step."""
-        return StepInterceptor(next, self._bus, self._log, self._publishing, self.blocking)
+        return StepInterceptor(
+            next, self._bus, self._log, self._publishing, blocking=self.blocking, redact=self._redact
+        )
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)
         """Number the facts of each run, and publish its beginning and its end."""
-        input.unsafe_extern_functions.update({**self.endings.functions, BUGS_WAIT: lambda: self._bugs_wait})
+        own: dict[str, Callable[..., Any]] = {BUGS_WAIT: lambda: self._bugs_wait, REDACT: self._redact}
+        input.unsafe_extern_functions.update({**self.endings.functions, **own})
         return RunInterceptor

@@ -28,14 +28,15 @@ from perdure.connections.temporal_internals import (
 )
 from perdure.contracts import ProgressKind
 from perdure.flow.bugs import waits_for_mending
-from perdure.flow.error_text import error_text
+from perdure.flow.error_text import error_text, message_of
 from perdure.flow.facts import ExpectedFacts, RunEnd
 from perdure.flow.result import WorkflowResult
 from perdure.flow.run import Run
 from perdure.flow.waiting import await_through_cancellation, cancellation_count
 from perdure_orchestrator.endings.worker_endings import BEGIN_RUN, PREPARE_END
 from perdure_orchestrator.interceptors import gen_ai
-from perdure_orchestrator.interceptors.failures import log_failure, placed_error_text
+from perdure_orchestrator.interceptors.continuation import Continuation, settled
+from perdure_orchestrator.interceptors.failures import log_failure, run_error_text
 from perdure_orchestrator.interceptors.request_arguments import RequestArguments
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
@@ -66,6 +67,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         """Put a ``StepScheduler`` between the run and Temporal."""
         self._scheduler = StepScheduler(outbound)
+        self._continuation = Continuation(self._scheduler)
         self._run: Run | None = None
         self._has_begun = asyncio.Event()
         self._mismatches: list[str] = []
@@ -95,7 +97,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
             except Exception as error:
                 if waits_for_mending(error):
                     raise
-                text = placed_error_text(error)
+                text = run_error_text(error)
                 if _kind(error) == "failed":
                     log_failure(text, error)
                 await _shielded(self._end(run, error, error=text))
@@ -107,9 +109,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         try:
             return await super().execute_workflow(input)
         except workflow.ContinueAsNewError:
-            await _settled(run)
-            self._scheduler.continue_with_state()
-            raise
+            await self._continuation.of_run(run)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 (temporalio's signature)
         """Call a signal's handler: its errors fail the run as the run's own do, arguments that do not fit never do."""
@@ -123,6 +123,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
                 if self._run is None and inspect.iscoroutinefunction(known.fn) and workflow.patched(_HANDLERS_WAIT):
                     await self._has_begun.wait()  # the facts and steps of a handler belong to the run
             await super().handle_signal(input)
+        except workflow.ContinueAsNewError as error:
+            await self._continuation.of_handler(error)
         except SignalMismatch as error:
             self._refuse(input.signal, error)
         except asyncio.CancelledError:
@@ -131,7 +133,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         except Exception as error:
             if waits_for_mending(error):
                 raise
-            log_failure(placed_error_text(error), error)
+            log_failure(run_error_text(error), error)
             _fail(error)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (temporalio's signature)
@@ -189,19 +191,11 @@ class RunInterceptor(WorkflowInboundInterceptor):
         ending = publisher.fact(_kind(outcome), sequence=publisher.next_number, usage=run.usage.used or None, **details)
         end = RunEnd(facts=(*unseen, ending), wraps_result=isinstance(outcome, WorkflowResult))
         await publisher.publish([*begun, *last], after=expected, end=end)
-        await _settled(run)  # decisions that arrived meanwhile
+        await settled(run)  # decisions that arrived meanwhile
         if not workflow.unsafe.is_replaying():
             kind = _kind(outcome)  # a cancellation may have arrived meanwhile
             end = end.with_ending(kind=kind, sequence=publisher.next_number)
             workflow.extern_functions()[PREPARE_END](end.model_copy(update={"may_begin_again": _may_begin_again(kind)}))
-
-
-async def _settled(run: Run) -> None:
-    """Wait until the decisions that have arrived are judged, and all receipts and facts are stored."""
-    while run.approvals.has_unverified:
-        await run.approvals.settled()
-        await run.publisher.all_published()  # more decisions may arrive meanwhile
-    await run.publisher.all_published()
 
 
 async def _let_woken_tasks_run() -> None:
@@ -241,4 +235,4 @@ def _fail(error: Exception) -> NoReturn:
     """Raise what fails the run, unless it waits for mended code: a replayed task may have come this far."""
     if isinstance(error, FailureError) or waits_for_mending(error):
         raise error
-    raise ApplicationError(str(error), type=type(error).__name__) from error
+    raise ApplicationError(message_of(error), type=type(error).__name__) from error

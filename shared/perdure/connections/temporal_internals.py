@@ -1,4 +1,4 @@
-"""Every use of a private part of temporalio 1.35, each with a test that fails when a new version changes it.
+"""Uses of private parts of temporalio 1.35, each with a test that fails when a new version changes it.
 
 ``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
 """
@@ -31,6 +31,7 @@ __all__ = [
     "on_eviction",
     "restore_signals",
     "run_parameters",
+    "running_handlers",
     "shutdown_requested",
     "watch_unhandled_signals",
     "workflow_name",
@@ -58,12 +59,10 @@ def handler_names(workflow_class: type) -> Iterator[tuple[str, str]]:
 
     A dynamic one has no name and is left out; so is a class that is no workflow.
     """
-    definition = vars(workflow_class).get(_WORKFLOW)
-    if definition is None:
+    if (definition := vars(workflow_class).get(_WORKFLOW)) is None:
         return
-    own = {"workflow": (definition.name,)}
-    handled = {"signal": definition.signals, "query": definition.queries, "update": definition.updates}
-    for kind, names in (own | handled).items():
+    own = (("workflow", (definition.name,)), ("signal", definition.signals))
+    for kind, names in (*own, ("query", definition.queries), ("update", definition.updates)):
         yield from ((kind, name) for name in names if name is not None)
 
 
@@ -101,11 +100,9 @@ def on_eviction(worker: Worker, evicted: Callable[[str, str, str], None]) -> Non
     cache each task ends with ``CACHE_FULL`` instead. The text of ``LANG_FAIL`` shows the failure as Rust prints it for
     debugging. What ``evicted`` raises ends the worker.
     """
-    reasons = RemoveFromCache.EvictionReason
+    name = RemoveFromCache.EvictionReason.Name
     if (runs := worker._workflow_worker) is not None:  # noqa: SLF001 (no public hook in 1.35)
-        runs._on_eviction_hook = lambda run_id, job: evicted(  # noqa: SLF001
-            run_id, reasons.Name(job.reason), job.message
-        )
+        runs._on_eviction_hook = lambda run_id, job: evicted(run_id, name(job.reason), job.message)  # noqa: SLF001
 
 
 def is_single_batch_activation() -> bool:
@@ -207,6 +204,13 @@ def restore_signals(kept: Iterable[tuple[str, bytes]]) -> None:
         type(instance)._apply_signal_workflow(instance, SignalWorkflow.FromString(data))  # noqa: SLF001 (likewise)
     for name, jobs in arrived.items():
         instance._buffered_signals.setdefault(name, []).extend(jobs)  # noqa: SLF001 (likewise)
+
+
+def running_handlers() -> list[str]:
+    """Return the names of the signals and updates whose handlers run, once each time; not of those that may be left."""
+    signals, updates = _instance()._in_progress_signals, _instance()._in_progress_updates  # noqa: SLF001 (likewise)
+    running, left = [*signals.values(), *updates.values()], workflow.HandlerUnfinishedPolicy.ABANDON
+    return [execution.name for execution in running if execution.unfinished_policy is not left]
 
 
 def _instance() -> Any:

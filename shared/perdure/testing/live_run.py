@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final, get_args
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHistory
 from temporalio.exceptions import TimeoutError  # noqa: A004 (a run that has timed out)
 from temporalio.testing import WorkflowEnvironment
 
@@ -33,6 +33,24 @@ class LiveRun:
         """Send a signal to the run."""
         await self._run.handle.signal(name, args=args)
 
+    async def query(self, name: str, *args: Any) -> Any:
+        """Ask the run a query, and return its answer.
+
+        Raises:
+            WorkflowQueryFailedError: It has no such query, the arguments do not fit, or the handler raised.
+        """
+        return await self._guard.wait(self._run.handle.query(name, args=args))
+
+    async def update(self, name: str, *args: Any) -> Any:
+        """Send an update to the run, wait for its handler, and return what that returns.
+
+        Meanwhile the run's time goes on as on a clock: an update that waits for a timer needs ``sleep`` beside it.
+
+        Raises:
+            WorkflowUpdateFailedError: The run has no such update, refuses it, or the handler raised.
+        """
+        return await self._guard.wait(self._run.handle.execute_update(name, args=args))
+
     async def sleep(self, duration: timedelta) -> None:
         """Skip this much of the run's time."""
         await self._guard.wait(self._environment.sleep(duration))
@@ -50,6 +68,10 @@ class LiveRun:
         if kind not in _KINDS:
             raise AssertionError(f"No fact is of the kind {kind}{nearest(kind, _KINDS)}")
         return await self._guard.wait(self._wait_for(kind, step))
+
+    async def history(self) -> WorkflowHistory:
+        """Return Temporal's history of the run so far; of a continued one, that of its newest part."""
+        return await self._run.handle.fetch_history()
 
     async def outcome(self) -> RunOutcome:
         """Wait for the end of the run, skipping the time that it waits."""

@@ -22,7 +22,7 @@ from perdure.testing.given_settings import given_settings
 from perdure.testing.live_run import LiveRun
 from perdure.testing.mistakes import Mistakes
 from perdure.testing.outcome import RunOutcome
-from perdure.testing.reviewers import ReviewedBus, ReviewerDecision
+from perdure.testing.reviewers import Answer, ReviewedBus
 from perdure.testing.scripted_model import Line, ScriptedModel
 from perdure.testing.stall import StallGuard
 from perdure.testing.unknown_activity import UnknownActivity
@@ -67,7 +67,7 @@ class WorkflowRunner:
         model: ScriptedModel | Iterable[Line] | Callable[[str], Line] = (),
         servers: Mapping[str, MCPServer | InProcessServer | StdioServer | HttpServer] | None = None,
         activities: Sequence[Callable[..., Any]] = (),
-        answers: Mapping[str, ReviewerDecision] | None = None,
+        answers: Mapping[str, Answer] | None = None,
         settings: Mapping[str, Any] | None = None,
         children: Sequence[type] = (),
         workflow_id: str | None = None,
@@ -85,7 +85,8 @@ class WorkflowRunner:
             servers: MCP servers by the names that agents use: in the process (``InProcessServer`` adds options), or as
                 ``perdure.yaml`` configures them.
             activities: More activities; one replaces the module's activity of its name.
-            answers: Decisions of the reviewers, by a prefix of the request's title.
+            answers: Decisions of the reviewers, by a prefix of the request's title; a ``Review`` is a vote with its
+                name, roles and comment.
             settings: Keys of ``perdure.yaml``, such as ``{"limits": {"requests": 3}}``.
             children: Workflows of other modules that it starts as child runs.
             workflow_id: The workflow id; by default a unique one.

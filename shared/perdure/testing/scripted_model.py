@@ -2,19 +2,31 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_ai.exceptions import UserError
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    RetryPromptPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 from pydantic_ai.models import Model
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.settings import ModelSettings
 
 from perdure.values.author_code import author_place
 from perdure.values.nearest import nearest
+from perdure.values.printable import one_line
 
 __all__ = ["Line", "ScriptedModel", "ToolUse"]
+
+_SHOWN: Final = 500  # characters of a tool's result
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ class ScriptedModel:
 
     def __init__(self, script: Iterable[Line] | Callable[[str], Line] = ()) -> None:
         self._script = script if callable(script) else iter(script)
+        self._used = 0
         self._model = FunctionModel(self._respond, model_name="scripted")
         self.prompts: list[str] = []
         self.offered_tools: list[str] = []
@@ -84,7 +97,7 @@ class ScriptedModel:
         prompt = _latest_prompt(messages)
         if prompt is not None:
             self.prompts.append(prompt)
-        reply = self._next(prompt or "")
+        reply = self._next(prompt or "", messages)
         if isinstance(reply, Exception):
             raise reply
         if isinstance(reply, BaseModel):
@@ -94,17 +107,21 @@ class ScriptedModel:
         uses = [reply] if isinstance(reply, ToolUse) else reply
         if isinstance(uses, str):
             return ModelResponse([TextPart(uses)])
+        if not isinstance(uses, list):
+            raise self._mistake(f"The script answers {_described(messages)} with {reply!r}: no text, model or ToolUse.")
         offered = [*self.offered_tools, *(tool.name for tool in info.output_tools)]
         for use in uses:
             self._expect_offered(use, offered)
         return ModelResponse([ToolCallPart(use.tool, use.arguments) for use in uses])
 
-    def _next(self, prompt: str) -> Line:
+    def _next(self, prompt: str, messages: Sequence[ModelMessage]) -> Line:
         if callable(self._script):
             return self._scripted(prompt, self._script)
         reply = next(self._script, None)
         if reply is None:
-            raise self._mistake(f"The script of the model has no reply left for the prompt: {prompt}")
+            used, request = self._used, _described(messages)
+            raise self._mistake(f"The script of the model has no reply left ({used} used) for {request}")
+        self._used += 1
         return reply
 
     def _scripted(self, prompt: str, script: Callable[[str], Line]) -> Line:
@@ -127,6 +144,18 @@ class ScriptedModel:
         """Report a mistake of the test, and return the error that fails the step without a retry."""
         self.on_mistake(sentence)
         return UserError(sentence)
+
+
+def _described(messages: Sequence[ModelMessage]) -> str:
+    """Describe what a request asks: its prompt, or the results of the tools that the reply before has called."""
+    parts = messages[-1].parts if isinstance(messages[-1], ModelRequest) else []
+    asked = [f"the prompt: {part.content}" for part in parts if isinstance(part, UserPromptPart)]
+    tools = [
+        f"the result of the tool {part.tool_name}: {one_line(str(part.content))[:_SHOWN]}"
+        for part in parts
+        if isinstance(part, ToolReturnPart | RetryPromptPart)
+    ]
+    return "; ".join([*asked, *tools]) or "a request without a prompt"
 
 
 def _latest_prompt(messages: list[ModelMessage]) -> str | None:

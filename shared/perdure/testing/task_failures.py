@@ -6,7 +6,7 @@ from typing import Final
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
-from perdure.values.author_code import place_in_text
+from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["failing_task"]
 
@@ -25,5 +25,4 @@ def failing_task(history: Sequence[HistoryEvent]) -> str | None:
     failed = ends[-1].workflow_task_failed_event_attributes
     if failed.cause not in _BUGS:
         return None
-    place = place_in_text(failed.failure.stack_trace)
-    return f"{failed.failure.message} ({place})" if place else failed.failure.message
+    return failure_text(failed.failure)

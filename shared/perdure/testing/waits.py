@@ -9,10 +9,10 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 
-from perdure.bus import MemoryBus
-from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Message, Progress
+from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Message, Progress, Receipt
+from perdure.testing.reviewers import ReviewedBus
 from perdure.testing.task_failures import failing_task
-from perdure.values.author_code import place_in_text
+from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["RunInTest", "describe_waits"]
 
@@ -35,7 +35,7 @@ class RunInTest:
     handle: WorkflowHandle[Any, Any]
     task_queue: str
     workflows: frozenset[str]
-    bus: MemoryBus
+    bus: ReviewedBus
 
     async def history(self) -> list[HistoryEvent]:
         """Return the events of the run so far; of a continued one, those of its newest part."""
@@ -49,18 +49,34 @@ async def describe_waits(run: RunInTest) -> list[str]:
     of_run = [message for message in run.bus.published if getattr(message, "workflow_id", None) == run.handle.id]
     failing = failing_task(history)
     waits = [f"its workflow task, which fails each time: {failing}"] if failing else []
-    waits += [*_approvals(of_run), *_activities(pending, history, run.task_queue), *_timers(history)]
+    waits += [*_approvals(of_run, run.bus), *_activities(pending, history, run.task_queue), *_timers(history)]
     for child in _open_children(history):
         below = replace(run, handle=run.client.get_workflow_handle(child))
         waits += [f"its child run {child}, which waits for {wait}" for wait in await describe_waits(below)]
     return waits or [*_unfinished_steps(of_run)] or [_condition(history)]
 
 
-def _approvals(messages: Sequence[Message]) -> Iterator[str]:
+def _approvals(messages: Sequence[Message], bus: ReviewedBus) -> Iterator[str]:
     settled = {it.request_id for it in messages if isinstance(it, ApprovalDecided | ApprovalExpired)}
     for request in messages:
         if isinstance(request, ApprovalRequested) and request.request_id not in settled:
-            yield f'the approval request "{request.title}": decide it by answers={{"{request.title}": "approve"}}'
+            votes = "".join(f"; {vote}" for vote in _votes(request, bus)) or _advice(request, bus)
+            yield f'the approval request "{request.title}"{votes}'
+
+
+def _votes(request: ApprovalRequested, bus: ReviewedBus) -> Iterator[str]:
+    for receipt in bus.published:
+        if isinstance(receipt, Receipt) and receipt.request_id == request.request_id:
+            prefix, nonce = f"{request.request_id}.", f".{request.request_id}."
+            voter = receipt.decision_id.removeprefix(prefix).rpartition(nonce)[0]
+            verdict = "counts" if receipt.accepted else f"does not count: {receipt.reason}"
+            yield f"the vote of {voter} {verdict}"
+
+
+def _advice(request: ApprovalRequested, bus: ReviewedBus) -> str:
+    unused = ", ".join(f'"{title}"' for title in bus.unused_answers)
+    given = f" (no request begins with {unused})" if unused else ""
+    return f': decide it by answers={{"{request.title}": "approve"}}{given}'
 
 
 def _activities(
@@ -74,10 +90,7 @@ def _activities(
         if queue != task_queue:
             yield f"the activity {name} on the task queue {queue}, which no worker of this test serves"
         elif failure.message:
-            place = place_in_text(failure.stack_trace)
-            kind = failure.application_failure_info.type
-            error = f"{kind}: {failure.message}" if kind else failure.message
-            yield f"the activity {name}, which fails each time ({activity.attempt} attempts): {_at(error, place)}"
+            yield f"the activity {name}, which fails each time ({activity.attempt} attempts): {failure_text(failure)}"
         elif activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
             yield f"the activity {name}, which still runs"
         else:
@@ -119,7 +132,3 @@ def _condition(history: Sequence[HistoryEvent]) -> str:
     fired = sum(event.HasField("timer_fired_event_attributes") for event in history)
     meanwhile = f"; {fired} timers have fired meanwhile" if fired else ""
     return f"a signal, or a condition that does not become true{meanwhile}"
-
-
-def _at(text: str, place: str | None) -> str:
-    return f"{text} ({place})" if place else text

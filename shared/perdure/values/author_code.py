@@ -8,15 +8,23 @@ from collections.abc import Collection
 from traceback import walk_tb
 from typing import Final
 
-__all__ = ["author_frame", "author_place", "place_in_text", "short_path"]
+__all__ = ["author_frame", "author_packages", "author_place", "place_in_text", "short_path"]
 
 _OURS: Final = "perdure"  # names that begin so are reserved
 _LIBRARIES: Final = tuple(
     {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _FRAME: Final = re.compile(r'File "(?P<file>[^"<]+)", line (?P<line>\d+)')
+_LIBRARY: Final = re.compile(r"[/\\](?:(?:site|dist)-packages|lib[/\\]python3[.\d]*)(?=[/\\](?P<package>\w*))")
+"""Where libraries are on any machine: a traceback in text may be another's."""
 _OUR_FOLDER: Final = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 (compared as text)
 _OUR_SERVICE: Final = re.compile(rf"[/\\]{_OURS}_\w+[/\\]")
+
+
+def author_packages(module: str) -> frozenset[str]:
+    """Return the package of an author's module, which may be installed among the libraries; none for one of Perdure."""
+    package = module.partition(".")[0]
+    return frozenset() if package.startswith(_OURS) else frozenset({package})
 
 
 def author_place(error: BaseException, packages: Collection[str] = ()) -> str | None:
@@ -44,10 +52,15 @@ def author_frame(error: BaseException, packages: Collection[str] = ()) -> tuple[
     return frames[-1] if frames else None
 
 
-def place_in_text(trace: str) -> str | None:
-    """Return the place in the author's code that a traceback in text ends in, as ``greetings.py:21``."""
+def place_in_text(trace: str, packages: Collection[str] = ()) -> str | None:
+    """Return the place in the author's code that a traceback in text ends in, as ``greetings.py:21``.
+
+    Args:
+        trace: The traceback, also of another machine.
+        packages: Packages that are the author's even if they are installed among the libraries.
+    """
     frames = [(found["file"], int(found["line"])) for found in _FRAME.finditer(trace)]
-    own = [(file, line) for file, line in frames if _is_author(file, "", ()) and not _is_ours(file)]
+    own = [(file, line) for file, line in frames if _is_author_file(file, packages) and not _is_ours(file)]
     return _written(own[-1] if own else None)
 
 
@@ -63,6 +76,11 @@ def _is_author(file: str, module: str, packages: Collection[str]) -> bool:
     if package in packages:
         return True
     return not (file.startswith(("<", *_LIBRARIES)) or package.startswith(_OURS))
+
+
+def _is_author_file(file: str, packages: Collection[str]) -> bool:
+    libraries = list(_LIBRARY.finditer(file))
+    return libraries[-1]["package"] in packages if libraries else _is_author(file, "", packages)
 
 
 def _is_ours(file: str) -> bool:

@@ -144,3 +144,29 @@ async def test_an_unreachable_server_makes_the_channel_unavailable(server: MailS
 
     with pytest.raises(Unavailable, match="does not answer"):
         await email(server, people).send([Notice(message=REQUEST)])
+
+
+async def test_an_address_that_no_mail_can_carry_keeps_nobody_else_from_theirs(
+    server: MailServer, tmp_path: Path
+) -> None:
+    known = {
+        "ada": Approver(roles=("finance",), email="ada@example.com"),
+        "bob": Approver(roles=("finance",), email="bob@example.com\r\nBcc: eve@example.com"),
+    }
+    people = approvers_file(tmp_path / "others.yaml", Directory(approvers=known))
+
+    detail = await email(server, people).send([Notice(message=REQUEST)])
+
+    assert [mail["To"] for mail in server.mails] == ["ada@example.com"]
+    assert detail.startswith("mailed to ada@example.com; bob@example.com")
+
+
+async def test_a_title_of_a_megabyte_with_any_text_becomes_one_short_subject(
+    server: MailServer, people: ApproversFile
+) -> None:
+    hostile = request(title="Pay\r\nBcc: eve@example.com \u202e\0" * 30_000, policy=Policy(roles=("finance",)))
+
+    await email(server, people).send([Notice(message=hostile)])
+
+    assert {mail["Bcc"] for mail in server.mails} == {None}
+    assert all(len(mail["Subject"]) <= 200 for mail in server.mails)

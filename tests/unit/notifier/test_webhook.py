@@ -124,3 +124,16 @@ async def test_an_unreachable_server_makes_the_channel_unavailable() -> None:
 
     with pytest.raises(Unavailable, match="does not answer"):
         await send(f"http://127.0.0.1:{nobody}/")
+
+
+async def test_an_id_that_no_header_can_carry_and_a_megabyte_of_any_text_arrive(peer: Peer) -> None:
+    hostile = Notice(
+        message=request(workflow_id="Ärger\r\nx: 1", request_id="Ärger\r\nx: 1.1", details="\u202e\0" * 500_000)
+    )
+
+    await send(peer.url, hostile, secret=SECRET)
+
+    (post,) = peer.received
+    assert post.headers["webhook-id"].isascii()
+    assert "x" not in post.headers
+    assert Webhook(SECRET).verify(post.body, post.headers)["data"]["message"]["request_id"] == "Ärger\r\nx: 1.1"

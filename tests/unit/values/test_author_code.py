@@ -54,3 +54,20 @@ def test_a_path_is_shown_below_the_folder_from_which_it_is_imported(monkeypatch:
 
     assert short_path("/srv/team/shop/orders.py") == "shop/orders.py"
     assert short_path("/opt/shop/orders.py") == "/opt/shop/orders.py"
+
+
+def test_a_traceback_of_another_machine_has_its_libraries_elsewhere() -> None:
+    trace = "\n".join(
+        f'  File "{file}", line {line}, in run'
+        for line, file in enumerate(
+            [
+                "/srv/app/orders.py",
+                "/opt/v/lib/python3.13/site-packages/shop/api.py",
+                "/opt/v/lib/python3.13/json/decoder.py",
+            ],
+            start=41,
+        )
+    )
+
+    assert place_in_text(trace) == "/srv/app/orders.py:41"
+    assert place_in_text(trace, {"shop"}) == "/opt/v/lib/python3.13/site-packages/shop/api.py:42"

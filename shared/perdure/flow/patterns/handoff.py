@@ -44,7 +44,7 @@ async def handoff(
     """
     if first not in agents:
         raise ValueError(f"No agent is called {first}{nearest(first, agents)}")
-    name, story = first, f"Request:\n{request}"
+    name, story, path = first, f"Request:\n{request}", [first]
     for _ in range(turns):
         colleagues = "\n".join(f"- {other}: {skill}" for other, (skill, _) in agents.items() if other != name)
         turn = await agents[name][1].llm.generate_structured(
@@ -56,6 +56,8 @@ async def handoff(
         if wanted in agents:
             story += f"\n\n{name} handed over to {wanted}: {turn.why}"
             name = wanted
+            path.append(name)
         else:
             story += f"\n\nThere is no colleague {wanted}{nearest(wanted, agents)}"
-    raise ApplicationError(f"Nobody answered within {turns} turns.", type="NobodyAnswered", non_retryable=True)
+    message = f"Nobody answered within {turns} turns: {' → '.join(path)}."
+    raise ApplicationError(message, type="NobodyAnswered", non_retryable=True)

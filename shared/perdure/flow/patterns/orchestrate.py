@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from typing import Final
 
 from pydantic import BaseModel
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from perdure.flow.agent import Agent
+from perdure.flow.patterns.parallel import Failure, result_or_failure
 from perdure.values.nearest import nearest
 
 __all__ = ["Plan", "Task", "orchestrate"]
 
 _TRIES: Final = 3
+
+_GOES_ON: Final = "perdure-plans-go-on"  # a patch id: histories hold it
+
+_Done = list[tuple["Task", "str | Failure"]]
 
 
 class Task(BaseModel):
@@ -42,18 +48,23 @@ async def orchestrate(
 ) -> str:
     """Plan, work and synthesise, in rounds, until the planner plans no more tasks.
 
+    A task that fails for good leaves the results of the others: the planner learns which one and why, and plans on.
+
     Args:
         planner: Plans, and combines the results.
         workers: By name: its skill, and the agent.
         request: The task.
-        rounds: The maximum number of plans; then the results so far are combined.
+        rounds: The maximum number of plans; then the results so far are combined, and the planner is asked to say that
+            they are not all.
         most_tasks: The maximum of one plan; the planner must correct a plan with more.
 
     Raises:
-        ApplicationError: Three plans named unknown workers or too many tasks (``BadPlan``).
+        ApplicationError: Three plans named unknown workers or too many tasks (``BadPlan``), or every task failed
+            (``AllTasksFailed``).
     """
     known = "\n".join(f"- {name}: {skill}" for name, (skill, _) in workers.items())
-    done: list[tuple[Task, str]] = []
+    done: _Done = []
+    left = ""
     for _ in range(rounds):
         prompt = (
             f"Plan the next tasks, at most {most_tasks}, that can be done at the same time. Plan none when the work is "
@@ -62,10 +73,14 @@ async def orchestrate(
         plan = await _planned(planner, prompt, workers, most_tasks)
         if not plan.tasks:
             break
-        results = await asyncio.gather(*(workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks))
-        done += zip(plan.tasks, results, strict=True)
+        work = (workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks)
+        results = await asyncio.gather(*work, return_exceptions=workflow.patched(_GOES_ON))
+        done += zip(plan.tasks, map(result_or_failure, results), strict=True)
+    else:
+        left = f"\n\nThe plan is not finished: its {rounds} rounds are used up. Say what is missing."
+    _refuse_without_result(done)
     return await planner.llm.generate_str(
-        f"Answer the request from the results.\n\nRequest:\n{request}\n\nResults:\n{_results(done)}"
+        f"Answer the request from the results.\n\nRequest:\n{request}\n\nResults:\n{_results(done)}{left}"
     )
 
 
@@ -85,5 +100,16 @@ async def _planned(planner: Agent, prompt: str, workers: Mapping[str, tuple[str,
     )
 
 
-def _results(done: list[tuple[Task, str]]) -> str:
-    return "\n\n".join(f"{task.worker}, {task.task}:\n{result}" for task, result in done) or "nothing yet"
+def _refuse_without_result(done: _Done) -> None:
+    failures = [f"{task.worker}: {result.error}" for task, result in done if isinstance(result, Failure)]
+    if failures and len(failures) == len(done):
+        message = f"Every task of the plan failed: {'; '.join(dict.fromkeys(failures))}"
+        raise ApplicationError(message, type="AllTasksFailed", non_retryable=True)
+
+
+def _results(done: _Done) -> str:
+    return "\n\n".join(f"{task.worker}, {task.task}:\n{_shown(result)}" for task, result in done) or "nothing yet"
+
+
+def _shown(result: str | Failure) -> str:
+    return f"(failed: {result.error})" if isinstance(result, Failure) else result

@@ -1,0 +1,59 @@
+"""Logs of failed steps and workflow tasks: what failed, where and why, without the worker's keys.
+
+temporalio logs "Completing activity as failed" with the traceback of the error as it is.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from temporalio import activity
+
+from perdure.connections.temporal_logs import LOGGERS_OF_FAILURES, is_about_failed_activity
+from perdure.flow.error_text import Redact, cause_of, message_of, placed_error_text
+
+__all__ = ["redacted", "redacted_failures"]
+
+_CAUSES: Final = 10
+
+
+@contextmanager
+def redacted_failures(redact: Redact) -> Iterator[None]:
+    """Mask keys in temporalio's records of failures meanwhile."""
+    shown = _ShownFailures(redact)
+    for name in LOGGERS_OF_FAILURES:
+        logging.getLogger(name).addFilter(shown)
+    try:
+        yield
+    finally:
+        for name in LOGGERS_OF_FAILURES:
+            logging.getLogger(name).removeFilter(shown)
+
+
+def redacted(error: BaseException, redact: Redact, left: int = _CAUSES) -> BaseException:
+    """Return a copy for a log: the same class name, traceback and causes, its text bounded and without keys."""
+    name, module = type(error).__name__, type(error).__module__
+    shown: BaseException = type(name, (Exception,), {"__module__": module})(message_of(error, redact))
+    cause = cause_of(error)
+    if cause is not None and left:
+        shown.__cause__ = redacted(cause, redact, left - 1)
+    return shown.with_traceback(error.__traceback__)
+
+
+class _ShownFailures(logging.Filter):
+    def __init__(self, redact: Redact) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        if is_about_failed_activity(record):
+            info, text = activity.info(), placed_error_text(error, redact=self._redact)
+            record.msg = "the step %s of the run %s failed, attempt %s: %s"
+            record.args = (info.activity_type, info.workflow_id, info.attempt, text)
+        shown = redacted(error, self._redact)
+        record.exc_info = (type(shown), shown, shown.__traceback__)
+        return True
