@@ -53,7 +53,7 @@ class Breaker:
         Args:
             step: Whose request it was.
             now: The instant.
-            demanded: How many seconds the provider told us to wait (``Retry-After``).
+            demanded: How many seconds to wait the provider demanded (``Retry-After``).
             probe: Whether the request went out as the probe.
         """
         failing = self.failing if self.is_open else self.failing | {step}
