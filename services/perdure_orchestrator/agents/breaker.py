@@ -53,16 +53,15 @@ class Breaker:
         Args:
             step: Whose request it was.
             now: The instant.
-            demanded: How many seconds the provider told us to wait (``Retry-After``).
+            demanded: How many seconds to wait the provider demanded (``Retry-After``).
             probe: Whether the request went out as the probe.
         """
         failing = self.failing if self.is_open else self.failing | {step}
-        if not self.is_open and demanded is None and len(failing) < _MOST_FAILING:
+        if not self.is_open and not demanded and len(failing) < _MOST_FAILING:
             return replace(self, failing=failing)
-        vain, until = self.vain + probe, self.until
-        if probe or not self.is_open:
-            until = now + _pause(vain)
-        until = max(until, now + (demanded or 0.0))
+        vain, until = self.vain + probe, max(self.until, now + (demanded or 0.0))
+        if probe or not (self.is_open or demanded):
+            until = max(until, now + _pause(vain))
         return Breaker(failing, is_open=True, until=until, vain=vain, probing=self.probing and not probe)
 
     def given_up(self, *, probe: bool) -> Breaker:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from temporalio.exceptions import ApplicationError
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ToolCallPart
 
-__all__ = ["EMPTY_ANSWER", "MOST_EMPTY", "answer_error"]
+__all__ = ["EMPTY_ANSWER", "MOST_EMPTY", "answer_error", "with_distinct_calls"]
 
 EMPTY_ANSWER: Final = "EmptyAnswer"
 MOST_EMPTY: Final = 3  # requests; after an empty answer the next may be another one, but hardly the fourth
@@ -34,6 +35,18 @@ def answer_error(response: ModelResponse, *, allow_partial: bool) -> Application
     if not response.tool_calls and not (response.text or "").strip() and not allow_partial:
         return _error(EMPTY_ANSWER, f"The model {model} gave {MOST_EMPTY} empty answers. {_PARTIAL}")
     return None
+
+
+def with_distinct_calls(response: ModelResponse) -> ModelResponse:
+    """Return the response with an id of its own for each call: by it a call finds its result."""
+    known: set[str] = set()
+    parts = []
+    for number, part in enumerate(response.parts):
+        call = getattr(part, "tool_call_id", None)
+        own = f"{call}-{number}" if call in known else call
+        known.add(own or "")
+        parts.append(part if own == call else replace(cast("Any", part), tool_call_id=own))
+    return replace(response, parts=parts)
 
 
 def _is_cut_off(response: ModelResponse, *, allow_partial: bool) -> bool:

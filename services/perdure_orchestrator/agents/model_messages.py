@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["model_result", "parameters", "request_message"]
 
 _OUTPUT_TOOL: Final = "final_result"
+_MOST_TOKENS: Final = 10**9  # in or out of one request
 _OUTPUT_READ: Final = "The answer was read."
 _NO_RESULT: Final = "Error: the call was given up, there is no result."
 
@@ -105,11 +106,16 @@ def _usage(response: ai.ModelResponse) -> Usage:
     used, cost = response.usage, _cost(response)
     return Usage(
         requests=1,
-        input_tokens=used.input_tokens,
-        output_tokens=used.output_tokens,
+        input_tokens=_plausible(used.input_tokens),
+        output_tokens=_plausible(used.output_tokens),
         cost_usd=cost,
         unpriced_requests=int(cost is None),
     )
+
+
+def _plausible(tokens: int) -> int:
+    """Return the tokens of one request; 0 for a count that no model can have used."""
+    return tokens if 0 <= tokens <= _MOST_TOKENS else 0
 
 
 def _cost(response: ai.ModelResponse) -> Decimal | None:

@@ -99,7 +99,7 @@ class ModelRequests:
                 response = await self._response_or_error(name, content)
             refused = model_answers.answer_error(response, allow_partial=content.allow_partial)
             if refused is None:
-                return response
+                return model_answers.with_distinct_calls(response)
             if refused.type != model_answers.EMPTY_ANSWER or number == model_answers.MOST_EMPTY:
                 raise refused
             number += 1
@@ -131,11 +131,15 @@ class ModelRequests:
 
         from perdure_orchestrator.agents.model_files import ModelFiles  # noqa: PLC0415 (likewise)
 
+        settings = {**self._models.settings(), **content.settings}
+        if "timeout" in settings:  # the SDKs' own is that of each read: a body that trickles would never end
+            settings.setdefault("request_timeout", settings["timeout"])
+
         async def send(messages: list[ModelMessage]) -> ModelResponse:
             return await model_request(
                 model,
                 messages,
-                model_settings=cast("ModelSettings", {**self._models.settings(), **content.settings}),
+                model_settings=cast("ModelSettings", settings),
                 model_request_parameters=content.parameters,
                 instrument=InstrumentationSettings(include_content=False),
             )

@@ -35,6 +35,10 @@ def test_a_demanded_wait_holds_for_everybody_and_to_the_second() -> None:
     assert (breaker.wait(10.0), breaker.wait(16.5), breaker.wait(17.0)) == (7.0, 0.5, 0.0)
 
 
+def test_a_wait_that_is_over_is_none() -> None:
+    assert Breaker().failed("1", 10.0, demanded=0.0, probe=False).wait(10.0) == 0.0
+
+
 @given(st.lists(DEMANDS, max_size=30))
 def test_probes_grow_rarer_up_to_a_minute_unless_a_longer_wait_is_demanded(demands: list[float | None]) -> None:
     breaker, now = failing(5), 0.0
