@@ -22,7 +22,7 @@ from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
-from perdure_orchestrator.agents.session import ServerConfig
+from perdure_orchestrator.agents.server_transports import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.decision_verifier import DecisionVerifier
 from perdure_orchestrator.publish_log import PublishLog

@@ -1,4 +1,4 @@
-"""The end of what an MCP server's process writes to its standard error: it says why the server does not start."""
+"""The end of what an MCP server's process writes beside its messages: it says why the server does not start."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ _END_WITHIN: Final = 1.0  # seconds; a process that the server has left behind m
 
 
 class LastWords:
-    """Hands a process's standard error on to that of the worker, without keys, and remembers its last lines."""
+    """Hands a process's output on to the worker's standard error, without keys, and remembers its last lines."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -47,6 +47,10 @@ class LastWords:
         with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
             for line in iter(partial(lines.readline, _CHUNK), ""):
                 if line.strip():
-                    shown = self._redactor.redact(line.rstrip("\n"))  # before it is cut: half a key is not recognised
-                    print_error(shown)
-                    self._lines.append(shown.strip()[:_LONGEST])
+                    self.record(line.rstrip("\n"))
+
+    def record(self, line: str) -> None:
+        """Show and remember a line."""
+        shown = self._redactor.redact(line)  # before it is cut: half a key is not recognised
+        print_error(shown)
+        self._lines.append(shown.strip()[:_LONGEST])

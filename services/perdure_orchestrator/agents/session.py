@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from temporalio.exceptions import ApplicationError
 
-from perdure.config.settings import HttpServer, StdioServer
+from perdure.config.settings import StdioServer
 from perdure.errors import Unavailable
-from perdure_orchestrator.agents.in_process import InProcessServer
-from perdure_orchestrator.agents.last_words import LastWords
-from perdure_orchestrator.agents.odd_listings import mended
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
-from perdure_orchestrator.agents.server_keys import server_headers, server_variables
+from perdure_orchestrator.agents.server_transports import Observed, ServerConfig, transport
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Prompt, Resource, Tool
 
-__all__ = ["ServerConfig", "Session"]
-
-ServerConfig = StdioServer | HttpServer | InProcessServer
-"""The configuration of one MCP server."""
+__all__ = ["Session"]
 
 _MOST_PAGES: Final = 1_000
 _RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    """What a session's errors do not say themselves."""
-
-    http_errors: HttpErrors
-    words: LastWords
 
 
 class Session:
@@ -56,14 +41,23 @@ class Session:
         tools: list[Tool],
         task: asyncio.Task[None],
         closing: asyncio.Event,
-        http_errors: HttpErrors,
+        observed: Observed,
     ) -> None:
         self.client = client
         self.tools = tools
-        self.http_errors = http_errors
+        self._observed = observed
         self.calls = 0
         self._task = task
         self._closing = closing
+
+    @property
+    def http_errors(self) -> HttpErrors:
+        """The server's last HTTP error."""
+        return self._observed.http_errors
+
+    async def own_end(self) -> str | None:
+        """Return how the server's process ended by itself, with its last words; None if it has not."""
+        return await self._observed.own_end()
 
     @classmethod
     async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path) -> Self:
@@ -79,11 +73,11 @@ class Session:
             Unavailable: The server does not start, or not in time.
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        observed = _Observed(HttpErrors(), LastWords(redactor))
+        observed = Observed(redactor)
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(
-            _hold(_transport(name, config, redactor, observed, folder), opened, closing),
+            _hold(transport(name, config, redactor, observed, folder), opened, closing),
             name=f"mcp session {name}",
         )
         either: set[asyncio.Future[Any]] = {task, opened}
@@ -96,14 +90,14 @@ class Session:
             raise
         if opened.done():
             client, tools = opened.result()
-            return cls(client, tools, task, closing, observed.http_errors)
+            return cls(client, tools, task, closing, observed)
         if task.done():
             error = _single_error(await _wait_ended(task))
             if isinstance(error, ApplicationError):
                 raise error
             if isinstance(error, OSError) and isinstance(config, StdioServer):
                 raise unusable_server(name, f"its command cannot be executed ({error})")
-            reason = f"{redactor.redact(repr(error))}{observed.words.sentence()}"
+            reason = await observed.own_end() or f"{redactor.redact(repr(error))}{observed.words.sentence()}"
             message = f"The MCP server {name} does not start: {reason}"
             raise observed.http_errors.to_error(name, opening=True) or Unavailable(message)
         task.cancel()
@@ -151,13 +145,13 @@ class Session:
 
 
 async def _hold(
-    transport: AbstractAsyncContextManager[Any],
+    connecting: AbstractAsyncContextManager[Any],
     opened: asyncio.Future[tuple[Client, list[Tool]]],
     closing: asyncio.Event,
 ) -> None:
     from mcp import Client  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
-    async with transport as connection, Client(connection) as client:
+    async with connecting as connection, Client(connection) as client:
         opened.set_result((client, await _all_pages(client.list_tools, "tools")))
         await closing.wait()
 
@@ -183,31 +177,6 @@ async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
     """Wait until the task has ended and return its error; cancelling the caller does not cancel the task."""
     await asyncio.wait({task})
     return asyncio.CancelledError() if task.cancelled() else task.exception()
-
-
-@asynccontextmanager
-async def _transport(
-    name: str, config: ServerConfig, redactor: Redactor, observed: _Observed, folder: Path
-) -> AsyncIterator[Any]:
-    from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: PLC0415 (a slow import)
-    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 (likewise)
-    from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
-
-    if isinstance(config, InProcessServer):
-        yield config.server
-    elif isinstance(config, StdioServer):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = {"HOME": str(folder.resolve())}
-        env = {**home, **config.env, **server_variables(name, config, redactor)}
-        process = StdioServerParameters(
-            command=config.command, args=list(config.args), env=env, cwd=config.cwd or folder
-        )
-        async with observed.words.recorded() as errors:
-            yield mended(stdio_client(process, errlog=errors))
-    else:
-        async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
-            http.event_hooks = {"response": [observed.http_errors.record]}
-            yield mended(streamable_http_client(config.url, http_client=http))
 
 
 def _single_error(error: BaseException | None) -> BaseException | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -11,7 +12,8 @@ from temporalio.exceptions import ApplicationError
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.session import ServerConfig, Session
+from perdure_orchestrator.agents.server_transports import ServerConfig
+from perdure_orchestrator.agents.session import Session
 from perdure_orchestrator.agents.shared_attempt import SharedAttempt
 from perdure_orchestrator.agents.tool_results import tool_result
 
@@ -142,6 +144,7 @@ class ToolServer:
                 raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
             if kind == "broken session":
                 self._detach(session)
+                text = await session.own_end() or text
             elif kind == "timeout" and not await session.responds():
                 await self._forget(session)
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
@@ -158,8 +161,8 @@ class ToolServer:
 
     async def close(self) -> None:
         """End all sessions, with the calls in flight."""
-        for session in [*self._detached, *filter(None, [self._session])]:
-            await self._forget(session)
+        sessions = [*self._detached, *filter(None, [self._session])]
+        await asyncio.gather(*map(self._forget, sessions))
 
     async def _open(self) -> Session:
         return self._session or await self._opening.result()

@@ -15,7 +15,7 @@ from perdure.config.project import DEFAULT_STATE
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
-from perdure_orchestrator.agents.session import ServerConfig
+from perdure_orchestrator.agents.server_transports import ServerConfig
 from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ class ToolServers:
 
     async def close(self) -> None:
         """End all sessions."""
-        for server in self._servers.values():
-            await server.close()
+        await asyncio.gather(*(server.close() for server in self._servers.values()))  # a stubborn one takes seconds
 
 
 def _is_permanent(error: Exception) -> bool:
