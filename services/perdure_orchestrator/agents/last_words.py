@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Final, TextIO
 
 from perdure.runtime.stderr import print_error
+from perdure.values.printable import printable
 from perdure_orchestrator.agents.redaction import Redactor
 
 __all__ = ["LastWords"]
@@ -26,6 +27,7 @@ class LastWords:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._lines = deque[str](maxlen=_LINES)
+        self._reader: Thread | None = None
 
     def sentence(self) -> str:
         """Return the last lines as the end of a sentence; empty if there are none."""
@@ -33,15 +35,20 @@ class LastWords:
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[TextIO]:
-        """Yield the file that the process gets as its standard error."""
+        """Yield the file that the process gets as its standard error; close it once the process has it."""
         read, write = os.pipe()
-        reader = Thread(target=self._read, args=(read,), daemon=True)
-        reader.start()
+        self._reader = Thread(target=self._read, args=(read,), daemon=True)
+        self._reader.start()
         try:
             with os.fdopen(write, "w") as errors:
                 yield errors
         finally:
-            await asyncio.to_thread(reader.join, _END_WITHIN)
+            await self.complete()
+
+    async def complete(self) -> None:
+        """Wait a moment for the last line of a process that has ended."""
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.join, _END_WITHIN)
 
     def _read(self, pipe: int) -> None:
         with os.fdopen(pipe, encoding="utf-8", errors="replace") as lines:
@@ -53,4 +60,4 @@ class LastWords:
         """Show and remember a line."""
         shown = self._redactor.redact(line)  # before it is cut: half a key is not recognised
         print_error(shown)
-        self._lines.append(shown.strip()[:_LONGEST])
+        self._lines.append(printable(shown.strip()[:_LONGEST]))

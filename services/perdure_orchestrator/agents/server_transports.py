@@ -40,6 +40,8 @@ class Observed:
     async def own_end(self) -> str | None:
         """Return how the process ended by itself, with its last words; None if it has not, or if there is none."""
         end = None if self.process is None else await self.process.own_end()
+        if end is not None:
+            await self.words.complete()
         return end and f"{end}{self.words.sentence()}"
 
 
@@ -70,6 +72,7 @@ async def transport(
 
             async def start() -> ServerProcess:
                 observed.process = await _started(name, config, redactor, folder, errors)
+                errors.close()
                 return observed.process
 
             yield mended(stdio_transport(start, observed.words.record))

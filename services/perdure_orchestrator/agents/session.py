@@ -9,12 +9,10 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from temporalio.exceptions import ApplicationError
-
-from perdure.config.settings import StdioServer
 from perdure.errors import Unavailable
+from perdure_orchestrator.agents.plain_errors import opening_error, plain_text
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.server_errors import HttpErrors, unusable_server
+from perdure_orchestrator.agents.server_errors import HttpErrors
 from perdure_orchestrator.agents.server_transports import Observed, ServerConfig, transport
 
 if TYPE_CHECKING:
@@ -55,9 +53,13 @@ class Session:
         """The server's last HTTP error."""
         return self._observed.http_errors
 
-    async def own_end(self) -> str | None:
-        """Return how the server's process ended by itself, with its last words; None if it has not."""
-        return await self._observed.own_end()
+    async def why_broken(self, error: BaseException) -> str:
+        """Return why a call broke: how the server's process ended, or what the error says."""
+        return await self._observed.own_end() or plain_text(error, self._observed)
+
+    def plain_text(self, error: BaseException) -> str:
+        """Return an error of this session as one line."""
+        return plain_text(error, self._observed)
 
     @classmethod
     async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path) -> Self:
@@ -92,14 +94,8 @@ class Session:
             client, tools = opened.result()
             return cls(client, tools, task, closing, observed)
         if task.done():
-            error = _single_error(await _wait_ended(task))
-            if isinstance(error, ApplicationError):
-                raise error
-            if isinstance(error, OSError) and isinstance(config, StdioServer):
-                raise unusable_server(name, f"its command cannot be executed ({error})")
-            reason = await observed.own_end() or f"{redactor.redact(repr(error))}{observed.words.sentence()}"
-            message = f"The MCP server {name} does not start: {reason}"
-            raise observed.http_errors.to_error(name, opening=True) or Unavailable(message)
+            error = await _wait_ended(task) or RuntimeError("its session ended")
+            raise await opening_error(name, config, error, observed, redactor)
         task.cancel()
         await _wait_ended(task)
         advice = f"If it needs longer, set mcp.servers.{name}.start_timeout"
@@ -177,10 +173,3 @@ async def _wait_ended(task: asyncio.Task[None]) -> BaseException | None:
     """Wait until the task has ended and return its error; cancelling the caller does not cancel the task."""
     await asyncio.wait({task})
     return asyncio.CancelledError() if task.cancelled() else task.exception()
-
-
-def _single_error(error: BaseException | None) -> BaseException | None:
-    """Return the one error inside the groups that anyio wraps around it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

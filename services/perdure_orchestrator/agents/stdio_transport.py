@@ -6,10 +6,11 @@ mcp's own transport hides the process: how it ended, and what remains of its gro
 from __future__ import annotations
 
 import asyncio
+import json
 from asyncio import StreamReader
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perdure_orchestrator.agents.server_process import END_WITHIN, ServerProcess
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["stdio_transport"]
 
 _CHUNK: Final = 1 << 16  # bytes
+_SHOWN: Final = 200  # characters of an answer that is none
 
 
 @asynccontextmanager
@@ -69,12 +71,12 @@ async def _read(
     async with sent, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_after_exit, process, tasks.cancel_scope)
         async for line in _lines(stdout):
-            message = _message(line)
-            if message is not None:
+            messages = _messages(line)
+            if line.strip() and not messages:
+                other_output(line.decode(errors="replace"))
+            for message in messages:
                 with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # nobody reads any more
                     await sent.send(message)
-            elif line.strip():
-                other_output(line.decode(errors="replace"))
         tasks.cancel_scope.cancel()
 
 
@@ -114,11 +116,27 @@ async def _lines(stdout: StreamReader) -> AsyncIterator[bytes]:
     yield b"".join(parts)
 
 
-def _message(line: bytes) -> SessionMessage | None:
-    from mcp.shared.message import SessionMessage  # noqa: PLC0415 (as above)
-    from mcp.types import jsonrpc_message_adapter  # noqa: PLC0415 (as above)
-
+def _messages(line: bytes) -> list[SessionMessage]:
+    """Return the messages of a line: one, those of a batch, or none if it is other output."""
     try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line.decode(errors="replace"), by_name=False))
+        value = json.loads(line.decode(errors="replace"))
     except ValueError:
+        return []
+    found = (_message(it) for it in (value if isinstance(value, list) else [value]) if isinstance(it, dict))
+    return [message for message in found if message is not None]
+
+
+def _message(value: dict[str, Any]) -> SessionMessage | None:
+    from mcp.shared.message import SessionMessage  # noqa: PLC0415 (as above)
+    from mcp.types import INVALID_REQUEST, jsonrpc_message_adapter  # noqa: PLC0415 (as above)
+
+    def read(fields: dict[str, Any]) -> SessionMessage:
+        return SessionMessage(jsonrpc_message_adapter.validate_python(fields, by_name=False))
+
+    with suppress(ValueError):
+        return read(value)
+    if "method" in value or not isinstance(value.get("id"), int | str):
         return None
+    # An answer all the same: whoever waits for it would wait until the time is over, and repeat the call's effect.
+    error = {"code": INVALID_REQUEST, "message": f"its answer is none of JSON-RPC: {json.dumps(value)[:_SHOWN]}"}
+    return read({"jsonrpc": "2.0", "id": value["id"], "error": error})

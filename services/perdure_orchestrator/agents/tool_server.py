@@ -139,17 +139,18 @@ class ToolServer:
                 if http_error.non_retryable:
                     self._detach(session)  # the next session reads the token again, which may have changed
                 raise http_error from None
-            kind, text = _kind(error), self._redactor.redact(str(error))
+            kind = _kind(error)
             if kind == "wrong call":
+                text = self._redactor.redact(session.plain_text(error))
                 raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
+            text = self._redactor.redact(await session.why_broken(error))
             if kind == "broken session":
                 self._detach(session)
-                text = await session.own_end() or text
             elif kind == "timeout" and not await session.responds():
                 await self._forget(session)
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
-            text = self._redactor.redact(f"{error}".partition("\n")[0])
+            text = self._redactor.redact(session.plain_text(error))
             raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
         except OSError as error:
             await self._forget(session)
