@@ -26,7 +26,8 @@ class SessionServer:
         keys: The idempotency keys of the received calls.
         tokens: The values of the header `authorization` that were received.
         headers: Those of all requests.
-        accepts: The only value of `authorization` that is not answered with 401; by default any is accepted.
+        accepts: The only value of `authorization` that is not refused; by default any is accepted.
+        refusal: The HTTP status of a refusal.
     """
 
     url: str
@@ -39,6 +40,7 @@ class SessionServer:
     tokens: set[str | None] = field(default_factory=set)
     headers: list[Any] = field(default_factory=list)
     accepts: str | None = None
+    refusal: int = 401
 
     def restart(self) -> None:
         """Forget the session."""
@@ -85,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.headers.append(self.headers)
         answer = server.answer(request, self.headers["mcp-session-id"])
         if server.accepts not in {None, self.headers["authorization"]}:
-            answer = 401, None
+            answer = server.refusal, None
         status, message = answer if server.closed is None else (server.closed, None)
         body = b"" if message is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **message}).encode()
         self.send_response(status)

@@ -14,6 +14,7 @@ from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
 from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
+from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
@@ -66,7 +67,7 @@ class WorkerActivities:
         self._verifier = verifier
         redactor = Redactor()
         self._backends = backends or AgentBackends(Models(settings.llm, redactor), settings.mcp.servers)
-        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor)
+        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor, note_publisher)
         self._conversations = Conversations(objects)
 
     def of(self, modules: Iterable[str]) -> list[Callable[..., Any]]:

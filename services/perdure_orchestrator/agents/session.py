@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Prompt, Resource, Tool
 
-__all__ = ["Session"]
+__all__ = ["SESSION_CAPABILITY", "Session"]
+
+SESSION_CAPABILITY: Final = "perdure/session"
+"""The experimental capability of a server that keeps state; its value is ``{"scope": "run"}``."""
 
 _MOST_PAGES: Final = 1_000
 _RESPONDS_WITHIN: Final = 5.0  # seconds; a server that works on another call still lists its tools
@@ -49,6 +52,12 @@ class Session:
         self._closing = closing
 
     @property
+    def declares_state(self) -> bool:
+        """Whether the server says, by an experimental capability, that each run needs a session of its own."""
+        experimental = self.client.server_capabilities.experimental or {}
+        return experimental.get(SESSION_CAPABILITY, {}).get("scope") == "run"
+
+    @property
     def http_errors(self) -> HttpErrors:
         """The server's last HTTP error."""
         return self._observed.http_errors
@@ -62,7 +71,7 @@ class Session:
         return plain_text(error, self._observed)
 
     @classmethod
-    async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path) -> Self:
+    async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path, observed: Observed) -> Self:
         """Start or reach the server and list its tools.
 
         Args:
@@ -70,12 +79,12 @@ class Session:
             config: How to start or reach it.
             redactor: Receives the server's token.
             folder: The folder of the server's process: neither the project's nor the worker's.
+            observed: Receives what happens.
 
         Raises:
             Unavailable: The server does not start, or not in time.
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        observed = Observed(redactor)
         opened: asyncio.Future[tuple[Client, list[Tool]]] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         task = asyncio.create_task(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from temporalio.exceptions import ApplicationError
@@ -12,9 +10,9 @@ from temporalio.exceptions import ApplicationError
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.server_transports import ServerConfig
 from perdure_orchestrator.agents.session import Session
-from perdure_orchestrator.agents.shared_attempt import SharedAttempt
+from perdure_orchestrator.agents.session_slot import ServerAccess, SessionSlot
+from perdure_orchestrator.agents.starting_notes import PublishNote
 from perdure_orchestrator.agents.tool_results import tool_result
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer"]
 
 Result = TypeVar("Result")
-PublishNote = Callable[[str], Awaitable[None]]
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
@@ -40,20 +37,17 @@ class ToolRefused(PerdureError):
 
 
 class ToolServer:
-    """One MCP server, with at most one open session for new calls.
+    """One MCP server.
 
     Attributes:
         last_list: The tools that it listed last, also when it does not answer any more; None before the first list.
     """
 
-    def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
-        self.name = name
-        self._folder = folder
-        self._config = config
-        self._session: Session | None = None
-        self._detached = set[Session]()  # not for new calls, and not yet closed
-        self._redactor = redactor
-        self._opening = SharedAttempt(self._start)
+    def __init__(self, access: ServerAccess) -> None:
+        self.name = access.name
+        self._config = access.config
+        self._redactor = access.redactor
+        self._shared = SessionSlot(access)
         self.last_list: list[Tool] | None = None
 
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
@@ -119,25 +113,28 @@ class ToolServer:
 
     async def _ask(self, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Ask the server; once more if it refuses the token of an older session, which may have been replaced since."""
-        is_older = self._session is not None
+        slot = self._shared
+        is_older = slot.session is not None
         try:
-            return await self._result(await self._open(), what, ask)
+            return await self._result(slot, what, ask)
         except ApplicationError as error:
             if not (error.non_retryable and is_older):
                 raise
-        return await self._result(await self._open(), what, ask)
+        return await self._result(slot, what, ask)
 
-    async def _result(self, session: Session, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+    async def _result(self, slot: SessionSlot, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
+        session = await slot.open()
+        self.last_list = session.tools
         try:
             with session.in_use():
                 return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
             if _is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
                 if http_error.non_retryable:
-                    self._detach(session)  # the next session reads the token again, which may have changed
+                    slot.detach(session, http_error.message)  # the next session reads the token again
                 raise http_error from None
             kind = _kind(error)
             if kind == "wrong call":
@@ -145,44 +142,22 @@ class ToolServer:
                 raise ToolRefused(f"The server {self.name} refuses {what}: {text}") from None
             text = self._redactor.redact(await session.why_broken(error))
             if kind == "broken session":
-                self._detach(session)
+                slot.detach(session, text)
             elif kind == "timeout" and not await session.responds():
-                await self._forget(session)
+                await slot.forget(session, "it did not answer any more")
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
             text = self._redactor.redact(session.plain_text(error))
             raise ToolRefused(f"The server {self.name} answered {what} with what is no result: {text}") from None
         except OSError as error:
-            await self._forget(session)
-            raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
+            await slot.forget(session, f"it is unreachable ({session.plain_text(error)})")
+            raise Unavailable(f"The MCP server {self.name} is unreachable: {session.plain_text(error)}") from None
         finally:
-            if session in self._detached and not session.calls:
-                self._detached.discard(session)
-                await session.close()
+            await slot.call_ended(session)
 
     async def close(self) -> None:
         """End all sessions, with the calls in flight."""
-        sessions = [*self._detached, *filter(None, [self._session])]
-        await asyncio.gather(*map(self._forget, sessions))
-
-    async def _open(self) -> Session:
-        return self._session or await self._opening.result()
-
-    async def _start(self) -> Session:
-        self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
-        self.last_list = self._session.tools
-        return self._session
-
-    def _detach(self, session: Session) -> None:
-        """Use the session for no new call; it ends with its last call in flight, which may have an effect already."""
-        if self._session is session:
-            self._session = None
-        self._detached.add(session)
-
-    async def _forget(self, session: Session) -> None:
-        self._detach(session)
-        self._detached.discard(session)
-        await session.close()
+        await self._shared.close()
 
 
 def _is_answer(error: MCPError) -> bool:
