@@ -1,8 +1,10 @@
 """All activities of Perdure on one worker, with the models, MCP servers and stores that they share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from temporalio.worker import Interceptor
 
 from perdure.bus import Bus, Objects
 from perdure.config.settings import Settings
@@ -16,6 +18,7 @@ from perdure_orchestrator.activities.read_rules import ReadRules
 from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
 from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
+from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.model_port import ModelPort
@@ -49,6 +52,7 @@ class WorkerActivities:
         log: The facts that this process knows to be stored.
         verifier: Verifies decisions.
         backends: The models and MCP servers; by default those of the configuration.
+        interceptors: Those of the worker.
     """
 
     def __init__(  # noqa: PLR0913 (its ports)
@@ -60,7 +64,9 @@ class WorkerActivities:
         *,
         verifier: DecisionVerifier,
         backends: AgentBackends | None = None,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
+        self._own_queue = WorkerQueue(interceptors, settings.orchestrator.max_concurrent_steps)
         self._settings = settings
         self._bus = bus
         self._log = log
@@ -95,13 +101,16 @@ class WorkerActivities:
         )
         return [
             model.run,
-            CallTool(servers, permissions, conversations, limits).run,
+            *self._own_queue.serving(
+                CallTool(servers, permissions, conversations, limits, own_queue=self._own_queue).run,
+                QueryServers(servers, functions, permissions).run,
+            ),
             CallFunction(functions, permissions, conversations, limits).run,
-            QueryServers(servers, functions, permissions).run,
             ReadRules(settings, self._backends.servers).run,
         ]
 
     async def close(self) -> None:
         """Close the sessions with MCP servers and the clients of models; a later call opens them again."""
+        await self._own_queue.close()
         await self._servers.close()
         await self._backends.models.close()

@@ -13,6 +13,7 @@ from perdure_orchestrator.agents.last_words import LastWords
 from perdure_orchestrator.agents.odd_listings import mended
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors
+from perdure_orchestrator.agents.server_folder import ServerFolder
 from perdure_orchestrator.agents.server_keys import server_headers, server_variables
 from perdure_orchestrator.agents.server_process import ServerProcess
 from perdure_orchestrator.agents.stdio_transport import stdio_transport
@@ -47,7 +48,7 @@ class Observed:
 
 @asynccontextmanager
 async def transport(
-    name: str, config: ServerConfig, redactor: Redactor, observed: Observed, folder: Path
+    name: str, config: ServerConfig, redactor: Redactor, observed: Observed, folder: ServerFolder
 ) -> AsyncIterator[Any]:
     """Start or reach a server; a process has ended when the block has.
 
@@ -68,10 +69,10 @@ async def transport(
     if isinstance(config, InProcessServer):
         yield config.server
     elif isinstance(config, StdioServer):
-        async with observed.words.recorded() as errors:
+        async with folder.made() as path, observed.words.recorded() as errors:
 
             async def start() -> ServerProcess:
-                observed.process = await _started(name, config, redactor, folder, errors)
+                observed.process = await _started(name, config, redactor, path, errors)
                 errors.close()
                 return observed.process
 
@@ -88,7 +89,6 @@ async def transport(
 async def _started(name: str, config: StdioServer, redactor: Redactor, folder: Path, errors: Any) -> ServerProcess:
     from mcp.client.stdio import get_default_environment  # noqa: PLC0415 (a slow import)
 
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     home = {"HOME": str(folder.resolve())}
     env = {**get_default_environment(), **home, **config.env, **server_variables(name, config, redactor)}
     return await ServerProcess.start([config.command, *config.args], env, config.cwd or folder, errors)

@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.plain_errors import opening_error, plain_text
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors
+from perdure_orchestrator.agents.server_folder import ServerFolder
 from perdure_orchestrator.agents.server_transports import Observed, ServerConfig, transport
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class Session:
         return plain_text(error, self._observed)
 
     @classmethod
-    async def open(cls, name: str, config: ServerConfig, redactor: Redactor, folder: Path, observed: Observed) -> Self:
+    async def open(
+        cls, name: str, config: ServerConfig, redactor: Redactor, folder: ServerFolder, observed: Observed
+    ) -> Self:
         """Start or reach the server and list its tools.
 
         Args:

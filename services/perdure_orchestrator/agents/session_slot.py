@@ -6,9 +6,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from perdure.values.duration import duration_text
 from perdure_orchestrator.agents.redaction import Redactor
+from perdure_orchestrator.agents.server_folder import ServerFolder
 from perdure_orchestrator.agents.server_transports import Observed, ServerConfig
 from perdure_orchestrator.agents.session import Session
 from perdure_orchestrator.agents.shared_attempt import SharedAttempt
@@ -41,11 +43,13 @@ class SessionSlot:
 
     Attributes:
         session: That session, while one is open.
+        private: Whether its process gets a folder of its own.
         why_closed: Why the last one is not for new calls any more.
     """
 
-    def __init__(self, access: ServerAccess) -> None:
-        self.session: Session | None = None
+    def __init__(self, access: ServerAccess, session: Session | None = None) -> None:
+        self.session = session
+        self.private = access.config.session == "run"
         self.why_closed = ""
         self._access = access
         self._detached = set[Session]()  # not for new calls, and not yet closed
@@ -69,6 +73,13 @@ class SessionSlot:
         """Return the session for another slot."""
         session, self.session = self.session, None
         return session
+
+    async def renew(self) -> None:
+        """Close the session once its calls have ended; the next call opens another."""
+        if self.session is not None:
+            session = self.session
+            self.detach(session, "")
+            await self.call_ended(session)
 
     def detach(self, session: Session, why: str) -> None:
         """Use the session for no new call; it ends with its last call in flight, which may have an effect already."""
@@ -96,7 +107,11 @@ class SessionSlot:
     async def _open(self) -> Session:
         access = self._access
         self._began, self._observed = time.monotonic(), Observed(access.redactor)
-        self.session = await Session.open(access.name, access.config, access.redactor, access.folder, self._observed)
+        own = ServerFolder(access.folder / uuid4().hex, passes=True)
+        folder = own if self.private else ServerFolder(access.folder)
+        self.session = await Session.open(
+            access.name, access.config, access.redactor, folder=folder, observed=self._observed
+        )
         return self.session
 
     def _still_starting(self) -> str:
