@@ -55,6 +55,8 @@ class Remembering:
                     self._goes_on = False
                 case "again", _, _:
                     workflow.continue_as_new(args=[calls[number + 1 :], texts])
+                case "both", _, value:
+                    texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
                 case "fail", _, _:
                     raise ApplicationError("as asked")
                 case "read", _, _:
@@ -141,6 +143,13 @@ async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_ano
 
         assert found == [[f"{it}1", "values", f"{it}1,{it}2", f"{it}1,{it}2"] for it in ("a", "b", "c")]
         assert len([line for line in here.lines() if line[0] == "+"]) == 3
+
+
+async def test_the_first_calls_of_a_run_at_once_share_its_session(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path) as here:
+        assert await here.run("a", "both 1", "both 2") == ["1", "1,1", "1,1,2", "1,1,2,2"]
 
 
 async def test_a_shared_session_stays_shared_whatever_the_server_says(

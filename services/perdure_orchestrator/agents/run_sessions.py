@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -78,6 +78,7 @@ class RunSessions:
         self._most = most
         self._idle = idle
         self._of_run: dict[str, RunSession] = {}
+        self._watches = set[asyncio.Task[None]]()
         self._why_lost: OrderedDict[str, str] = OrderedDict()
 
     @asynccontextmanager
@@ -108,13 +109,15 @@ class RunSessions:
                 self._drop(session, session.slot.why_closed)
 
     async def close(self) -> None:
-        """Close all."""
+        """Close all, and wait for those that are being closed."""
         await asyncio.gather(*(self._close(session, "the worker has stopped") for session in [*self._of_run.values()]))
+        await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def _found(self, run: CallingRun, known: str | None) -> RunSession | None:
         earlier = next((it for it in self._of_run.values() if it.id == known), None)
         if earlier is not None and earlier.run.run_id != run.run_id:
-            await asyncio.wait({asyncio.create_task(earlier.moved.wait())}, timeout=_NEXT_WITHIN)
+            with suppress(TimeoutError):  # its run has ended: the other one continues it, or the session goes with it
+                await asyncio.wait_for(earlier.moved.wait(), _NEXT_WITHIN)
         session = self._of_run.get(run.run_id)
         if session is not None and session.slot.session is None and session.slot.why_closed:
             self._drop(session, session.slot.why_closed)
@@ -140,6 +143,8 @@ class RunSessions:
             )
         session = self._of_run[run.run_id] = RunSession(run, self._new_slot())
         session.watch = asyncio.create_task(self._watch(session), name=f"mcp session of {run.workflow_id}")
+        self._watches.add(session.watch)
+        session.watch.add_done_callback(self._watches.discard)
         return session
 
     async def _watch(self, session: RunSession) -> None:
