@@ -99,15 +99,20 @@ class PerdurePlugin(SimplePlugin):
         if approvers is None:
             approvers = RecordedApprovers(ApproversFile(settings.approvers_file), self._bus)
         self.verifier = DecisionVerifier(self._bus, approvers, verifications)
+        interceptors = [*_tracing(), self._progress]
         self._activities = WorkerActivities(
-            settings, self._bus, self._objects, log, verifier=self.verifier, redactor=redactor, backends=backends
+            *(settings, self._bus, self._objects, log),
+            verifier=self.verifier,
+            redactor=redactor,
+            backends=backends,
+            interceptors=interceptors,
         )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
         super().__init__(
             NAME,
             data_converter=lambda given: choose_converter(given, storage, failure_converter(self._redact)),
-            interceptors=[*_tracing(), self._progress],
+            interceptors=interceptors,
             workflows=_with_built_in,
             workflow_runner=lambda given: workflow_runner(given, sandboxed=settings.temporal.sandbox),
             workflow_failure_exception_types=FAILURE_TYPES,

@@ -56,8 +56,13 @@ def _answer(tools: list[dict[str, Any]], request: dict[str, Any]) -> None:
             _send(id_, error={"code": -32601, "message": "no such method"})
 
 
+def answer_line(tools: list[dict[str, Any]], line: str) -> None:
+    """Answer a line of the input, unless it is a notification."""
+    if "id" in (request := json.loads(line)):
+        _answer(tools, request)
+
+
 if __name__ == "__main__":
     _tools = json.loads(sys.argv[1])
     for _line in sys.stdin:
-        if "id" in (_request := json.loads(_line)):
-            _answer(_tools, _request)
+        answer_line(_tools, _line)

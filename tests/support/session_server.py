@@ -26,7 +26,8 @@ class SessionServer:
         keys: The idempotency keys of the received calls.
         tokens: The values of the header `authorization` that were received.
         headers: Those of all requests.
-        accepts: The only value of `authorization` that is not answered with 401; by default any is accepted.
+        accepts: The only value of `authorization` that is not refused; by default any is accepted.
+        refusal: The HTTP status of a refusal.
         streams: Whether answers are events of a stream.
         bodies: The bodies of the answers to the next tool calls, as they are but for `%d`, the id of the call.
     """
@@ -43,6 +44,7 @@ class SessionServer:
     accepts: str | None = None
     streams: bool = False
     bodies: list[bytes] = field(default_factory=list)
+    refusal: int = 401
 
     def restart(self) -> None:
         """Forget the session."""
@@ -89,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.headers.append(self.headers)
         answer = server.answer(request, self.headers["mcp-session-id"])
         if server.accepts not in {None, self.headers["authorization"]}:
-            answer = 401, None
+            answer = server.refusal, None
         status, message = answer if server.closed is None else (server.closed, None)
         body = b"" if message is None else json.dumps({"jsonrpc": "2.0", "id": request.get("id"), **message}).encode()
         if server.bodies and request["method"] == "tools/call":

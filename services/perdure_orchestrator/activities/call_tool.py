@@ -7,8 +7,11 @@ from perdure.config.agents import LimitSettings
 from perdure.flow.messages import CALL_TOOL, ToolRequest, ToolResult
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
+from perdure_orchestrator.activities.worker_queue import WorkerQueue
+from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
+from perdure_orchestrator.agents.run_sessions import SessionLost
 from perdure_orchestrator.agents.stored_results import store_result
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_server import ToolRefused
@@ -22,12 +25,19 @@ class CallTool:
     """Calls tools; every attempt of a call carries the same idempotency key."""
 
     def __init__(
-        self, servers: ToolServers, permissions: ToolPermissions, conversations: Conversations, limits: LimitSettings
+        self,
+        servers: ToolServers,
+        permissions: ToolPermissions,
+        conversations: Conversations,
+        limits: LimitSettings,
+        *,
+        own_queue: WorkerQueue,
     ) -> None:
         self._servers = servers
         self._permissions = permissions
         self._conversations = conversations
         self._limits = limits
+        self._own_queue = own_queue
 
     @activity.defn(name=CALL_TOOL)
     async def run(self, request: ToolRequest) -> ToolResult:
@@ -36,6 +46,8 @@ class CallTool:
         async with heartbeating():
             try:
                 answer = await self._call(request)
+            except SessionLost as error:
+                return await self._lost(request, error)
             except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:
                     return ToolResult(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
@@ -53,7 +65,22 @@ class CallTool:
         if needs_approval and request.approved_by is None:
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True, server=server.name)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        return await server.call(exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher())
+        run = CallingRun.of_activity(request.sessions)
+        result = await server.call(
+            exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher(), run=run
+        )
+        if result.session is None:
+            return result
+        queue = self._own_queue.name(activity.client())
+        return result.model_copy(update={"session": result.session.model_copy(update={"task_queue": queue})})
+
+    async def _lost(self, request: ToolRequest, error: SessionLost) -> ToolResult:
+        """Notify program or model that its state is gone, and whoever follows the run."""
+        if publish_note := note_publisher():
+            await publish_note(str(error))
+        return ToolResult(
+            tool=request.tool, call_id=request.call_id, text=str(error), is_error=True, lost_session=error.session
+        )
 
 
 def _key(request: ToolRequest) -> str:

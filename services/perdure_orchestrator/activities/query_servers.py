@@ -11,8 +11,10 @@ from temporalio.exceptions import ApplicationError
 from perdure.flow.messages import QUERY_SERVERS, FunctionTool, ServerQuery, ServerQueryResult
 from perdure.values.nearest import nearest
 from perdure_orchestrator.activities.heartbeat import heartbeating
+from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.function_runner import FunctionRefused, Functions
 from perdure_orchestrator.agents.permissions import ToolPermissions
+from perdure_orchestrator.agents.run_sessions import SessionLost
 from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.agents.usable_tools import usable_tools
@@ -39,27 +41,30 @@ class QueryServers:
                 return ServerQueryResult(items=tuple(await self._items(question)))
             except (FunctionRefused, ToolRefused) as error:
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
+            except SessionLost as error:
+                raise ApplicationError(str(error), type="SessionLost", non_retryable=True) from error
 
     async def _items(self, question: ServerQuery) -> list[dict[str, Any]]:
         servers = self._servers.named(question.servers)
+        run = CallingRun.of_activity(question.sessions)
         match question.about:
             case "tools":
                 return await self._tools(question)
             case "resources":
-                return [_item(server, found) for server in servers for found in await server.resources()]
+                return [_item(server, found) for server in servers for found in await server.resources(run)]
             case "prompts":
-                return [_item(server, found) for server in servers for found in await server.prompts()]
+                return [_item(server, found) for server in servers for found in await server.prompts(run)]
             case "resource":
-                offers = {server: [str(it.uri) for it in await server.resources()] for server in servers}
+                offers = {server: [str(it.uri) for it in await server.resources(run)] for server in servers}
                 # No list holds the resources of a template: a single server is queried in any case.
                 server = _who_has(
                     "resource", question.name, offers, otherwise=servers[0] if len(servers) == 1 else None
                 )
-                return [_item(server, part) for part in await server.read(question.name)]
+                return [_item(server, part) for part in await server.read(question.name, run)]
             case "prompt":
-                offers = {server: [it.name for it in await server.prompts()] for server in servers}
+                offers = {server: [it.name for it in await server.prompts(run)] for server in servers}
                 server = _who_has("prompt", question.name, offers)
-                return [_item(server, part) for part in await server.prompt(question.name, question.arguments)]
+                return [_item(server, part) for part in await server.prompt(question.name, question.arguments, run)]
 
     async def _tools(self, question: ServerQuery) -> list[dict[str, Any]]:
         """Describe the tools that the agent may use."""

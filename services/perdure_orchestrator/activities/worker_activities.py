@@ -1,8 +1,10 @@
 """All activities of Perdure on one worker, with the models, MCP servers and stores that they share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from temporalio.worker import Interceptor
 
 from perdure.bus import Bus, Objects
 from perdure.config.settings import Settings
@@ -14,7 +16,9 @@ from perdure_orchestrator.activities.publish import PublishFacts
 from perdure_orchestrator.activities.query_servers import QueryServers
 from perdure_orchestrator.activities.read_rules import ReadRules
 from perdure_orchestrator.activities.resolve_policy import ResolvePolicy
+from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.activities.verify_decisions import VerifyDecisions
+from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
@@ -24,7 +28,7 @@ from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
-from perdure_orchestrator.agents.session import ServerConfig
+from perdure_orchestrator.agents.server_transports import ServerConfig
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from perdure_orchestrator.decision_verifier import DecisionVerifier
 from perdure_orchestrator.publish_log import PublishLog
@@ -51,6 +55,7 @@ class WorkerActivities:
         verifier: Verifies decisions.
         redactor: Learns the keys that are read.
         backends: The models and MCP servers; by default those of the configuration.
+        interceptors: Those of the worker.
     """
 
     def __init__(  # noqa: PLR0913 (its ports)
@@ -63,13 +68,15 @@ class WorkerActivities:
         verifier: DecisionVerifier,
         redactor: Redactor,
         backends: AgentBackends | None = None,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
+        self._own_queue = WorkerQueue(interceptors, settings.orchestrator.max_concurrent_steps)
         self._settings = settings
         self._bus = bus
         self._log = log
         self._verifier = verifier
         self._backends = backends or AgentBackends(Models(settings.llm, redactor), settings.mcp.servers)
-        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor)
+        self._servers = ToolServers(self._backends.servers, settings.state / SERVER_FOLDERS, redactor, note_publisher)
         self._conversations = Conversations(objects)
         self._requests = ModelRequests(self._backends.models, Breakers(), self._conversations)
 
@@ -99,13 +106,16 @@ class WorkerActivities:
         )
         return [
             model.run,
-            CallTool(servers, permissions, conversations, limits).run,
+            *self._own_queue.serving(
+                CallTool(servers, permissions, conversations, limits, own_queue=self._own_queue).run,
+                QueryServers(servers, functions, permissions).run,
+            ),
             CallFunction(functions, permissions, conversations, limits).run,
-            QueryServers(servers, functions, permissions).run,
             ReadRules(settings, self._backends.servers).run,
         ]
 
     async def close(self) -> None:
         """Close the sessions with MCP servers and the clients of models; a later call opens them again."""
+        await self._own_queue.close()
         await self._servers.close()
         await self._backends.models.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -20,3 +20,6 @@ class InProcessServer:
     call_timeout: timedelta = timedelta(minutes=5)
     start_timeout: timedelta = timedelta(minutes=2)
     requires_approval: tuple[str, ...] = ()
+    session: Literal["shared", "run"] | None = None
+    session_idle: timedelta = timedelta(minutes=15)
+    max_sessions: int = 20

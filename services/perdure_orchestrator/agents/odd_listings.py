@@ -1,8 +1,7 @@
-"""Mends messages as they arrive: one odd schema must not hide the other tools of its server, nor a text its result.
+"""Mends lists of tools as they arrive: one odd schema must not hide the other tools of its server.
 
 mcp's client refuses a whole ``tools/list`` for one schema without ``"type": "object"``, and the result of a tool whose
-schema of its output is none. JSON Schema allows both, and servers send them. A message with a broken text it does not
-read at all.
+schema of its output is none. JSON Schema allows both, and servers send them.
 """
 
 from __future__ import annotations
@@ -11,10 +10,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
-
-from pydantic import ValidationError
-
-from perdure_orchestrator.agents.broken_text import mended_json
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -86,23 +81,9 @@ class _Mended:
 
 
 def _mended_message(received: SessionMessage | Exception) -> SessionMessage | Exception:
-    if isinstance(received, ValidationError):
-        received = _read_again(received)
     result = None if isinstance(received, Exception) else getattr(received.message, "result", None)
     if isinstance(result, dict) and isinstance(result.get("tools"), list):
         result["tools"] = _mended_tools(result["tools"])
         if not isinstance(result.get("nextCursor"), str):
             result.pop("nextCursor", None)
     return received
-
-
-def _read_again(error: ValidationError) -> SessionMessage | Exception:
-    """Return the message in a line that was no JSON, now that its texts are mended, or else the error."""
-    from mcp.shared.message import SessionMessage  # noqa: PLC0415 (a slow import: only workers that call tools pay)
-    from mcp_types import jsonrpc_message_adapter  # noqa: PLC0415 (likewise)
-
-    line = error.errors(include_url=False)[0]["input"]
-    try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(mended_json(line.encode()), by_name=False))
-    except ValueError:
-        return error

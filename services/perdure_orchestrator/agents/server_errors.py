@@ -37,6 +37,10 @@ class HttpErrors:
         if request.method == "POST" and request.headers.get("mcp-method") != _SUBSCRIPTION:
             self._last = response if response.is_error else None
 
+    def status(self) -> str | None:
+        """Return the status as the beginning of a sentence; None if the last response was no error."""
+        return None if self._last is None else f"it answers HTTP {self._last.status_code}{_sse(self._last)}"
+
     def to_error(self, server: str, *, opening: bool = False) -> ApplicationError | None:
         """Return the error for the step to raise, if the status decides about retries; else None."""
         if self._last is None:
@@ -45,14 +49,22 @@ class HttpErrors:
         if status in _UNAUTHORIZED:
             return unusable_server(server, f"it answers HTTP {status}")
         if status == HTTPStatus.NOT_FOUND and opening:
-            return unusable_server(server, "there is none at its url (HTTP 404)")
+            return unusable_server(server, f"there is none at its url (HTTP 404){_sse(self._last)}")
         if status == HTTPStatus.METHOD_NOT_ALLOWED and opening:
-            sse = "perhaps it speaks the old SSE transport, which Perdure does not: use its streamable HTTP url"
-            return unusable_server(server, f"its url takes no POST (HTTP 405); {sse}")
+            return unusable_server(server, f"its url takes no POST (HTTP 405){_sse(self._last)}")
         if status in _BUSY and retry_after:
             message = f"The MCP server {server} is busy: HTTP {status}, retry-after {retry_after}"
             return ApplicationError(message, type="ToolServerOverloaded", next_retry_delay=_delay(retry_after))
         return None
+
+
+def _sse(response: httpx2.Response) -> str:
+    """Return what may be the reason of a refused POST, as the end of a sentence; empty if the url gives no hint."""
+    if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED and not response.request.url.path.rstrip("/").endswith(
+        "sse"
+    ):
+        return ""
+    return "; perhaps it speaks the old SSE transport, which Perdure does not: use its streamable HTTP url"
 
 
 def unusable_server(server: str, reason: str) -> ApplicationError:

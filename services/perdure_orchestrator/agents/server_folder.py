@@ -1,8 +1,12 @@
 """MCP servers run in folders of their own: what lies in the project's, keys and seeds among it, is not theirs."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 from perdure.config.problem import Problem
@@ -10,10 +14,33 @@ from perdure.config.project import project_folder
 from perdure.config.settings import Settings, StdioServer
 from perdure.config.yaml_file import source_position
 
-__all__ = ["SERVER_FOLDERS", "folder_problems"]
+__all__ = ["SERVER_FOLDERS", "ServerFolder", "folder_problems"]
 
 SERVER_FOLDERS: Final = "mcp"
 """The folder of the servers' folders, in the state folder; each has the name of its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFolder:
+    """The folder of a server's process.
+
+    Attributes:
+        path: Where it is.
+        passes: Whether it is removed with the process: what one run leaves there, another must not find.
+    """
+
+    path: Path
+    passes: bool = False
+
+    @asynccontextmanager
+    async def made(self) -> AsyncIterator[Path]:
+        """Make the folder for as long as the block lasts."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            yield self.path
+        finally:
+            if self.passes:
+                await asyncio.to_thread(rmtree, self.path, ignore_errors=True)
 
 
 def folder_problems(settings: Settings) -> Iterator[Problem]:

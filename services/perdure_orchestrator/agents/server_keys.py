@@ -1,5 +1,6 @@
 """The keys that MCP servers get: read anew for each session, because files and variables change."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -25,7 +26,8 @@ def server_headers(name: str, config: HttpServer, redactor: Redactor) -> dict[st
     read |= {header: _variable(name, variable) for header, variable in config.header_variables.items()}
     headers = {**config.headers, **{header: redactor.add(value) for header, value in read.items()}}
     if config.token_file is not None:
-        headers["Authorization"] = f"Bearer {redactor.add(_content(name, config.token_file, 'token_file'))}"
+        token = _token(name, _content(name, config.token_file, "token_file"))
+        headers["Authorization"] = f"Bearer {redactor.add(token)}"
     elif config.token_variable is not None:
         headers["Authorization"] = f"Bearer {redactor.add(_variable(name, config.token_variable))}"
     return headers
@@ -54,6 +56,19 @@ def _variable(name: str, variable: str) -> str:
         return os.environ[variable]
     except KeyError:
         raise unusable_server(name, f"the worker has no variable {variable}") from None
+
+
+def _token(name: str, content: str) -> str:
+    """Return the token of a file: all of it, or ``access_token`` of the JSON of OAuth clients (RFC 6749, 5.1)."""
+    if not content.startswith("{"):
+        return content
+    try:
+        token = json.loads(content).get("access_token")
+    except ValueError:
+        token = None
+    if not isinstance(token, str) or not token:
+        raise unusable_server(name, "its token_file is JSON without a text access_token")
+    return token
 
 
 def _content(name: str, file: Path, what: str) -> str:

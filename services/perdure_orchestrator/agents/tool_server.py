@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
+from perdure.flow.server_session import ServerSession
+from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.redaction import Redactor
-from perdure_orchestrator.agents.session import ServerConfig, Session
-from perdure_orchestrator.agents.shared_attempt import SharedAttempt
+from perdure_orchestrator.agents.run_sessions import RunSessions
+from perdure_orchestrator.agents.session import Session
+from perdure_orchestrator.agents.session_slot import ServerAccess, SessionSlot
+from perdure_orchestrator.agents.starting_notes import PublishNote
 from perdure_orchestrator.agents.tool_results import tool_result
 from perdure_orchestrator.agents.unreadable import unreadable
 
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer"]
 
 Result = TypeVar("Result")
-PublishNote = Callable[[str], Awaitable[None]]
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
@@ -39,52 +43,67 @@ class ToolRefused(PerdureError):
 
 
 class ToolServer:
-    """One MCP server, with at most one open session for new calls.
+    """One MCP server.
 
     Attributes:
         last_list: The tools that it listed last, also when it does not answer any more; None before the first list.
         lists_without_end: Whether it did not end that list.
     """
 
-    def __init__(self, name: str, config: ServerConfig, folder: Path, redactor: Redactor) -> None:
-        self.name = name
-        self._folder = folder
-        self._config = config
-        self._session: Session | None = None
-        self._detached = set[Session]()  # not for new calls, and not yet closed
-        self._redactor = redactor
-        self._opening = SharedAttempt(self._start)
+    def __init__(self, access: ServerAccess) -> None:
+        self.name = access.name
+        self._config = access.config
+        self._redactor = access.redactor
+        self._access = access
+        self._shared = SessionSlot(access)
+        self._runs = RunSessions(
+            access.name, self._slot_of_run, most=access.config.max_sessions, idle=access.config.session_idle
+        )
+        self._declares_state = False
         self.last_list: list[Tool] | None = None
         self.lists_without_end = False
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each run has a session of its own."""
+        return self._config.session == "run" or (self._config.session is None and self._declares_state)
+
     async def tools(self, *, refresh: bool = False) -> list[Tool]:
-        """Return the tools as the server listed them, again if they may have changed or with ``refresh``."""
+        """Return the tools as listed when a session was opened, again if they may have changed or with ``refresh``."""
+        if self.keeps_state and self.last_list is not None and not refresh:
+            return self.last_list  # another session would be another process
 
         async def listed(session: Session) -> list[Tool]:
             await (session.list_tools() if refresh else session.list_changed_tools())
             self.last_list, self.lists_without_end = session.tools, session.lists_without_end
             return session.tools
 
-        return await self._ask("tools/list", listed)
+        return await self._answer(self._shared, "tools/list", listed)
 
-    async def resources(self) -> list[Resource]:
+    async def resources(self, run: CallingRun | None = None) -> list[Resource]:
         """Return the resources that the server lists."""
-        return await self._ask("resources/list", lambda session: session.list_resources())
+        return await self._ask(run, "resources/list", lambda session: session.list_resources())
 
-    async def read(self, uri: str) -> list[Any]:
+    async def read(self, uri: str, run: CallingRun | None = None) -> list[Any]:
         """Return the contents of a resource."""
-        return list((await self._ask(uri, lambda session: session.client.read_resource(uri))).contents)
+        return list((await self._ask(run, uri, lambda session: session.client.read_resource(uri))).contents)
 
-    async def prompts(self) -> list[Prompt]:
+    async def prompts(self, run: CallingRun | None = None) -> list[Prompt]:
         """Return the prompts that the server lists."""
-        return await self._ask("prompts/list", lambda session: session.list_prompts())
+        return await self._ask(run, "prompts/list", lambda session: session.list_prompts())
 
-    async def prompt(self, name: str, arguments: dict[str, str]) -> list[Any]:
+    async def prompt(self, name: str, arguments: dict[str, str], run: CallingRun | None = None) -> list[Any]:
         """Return the messages of a prompt, with its arguments filled in."""
-        return list((await self._ask(name, lambda session: session.client.get_prompt(name, arguments))).messages)
+        return list((await self._ask(run, name, lambda session: session.client.get_prompt(name, arguments))).messages)
 
     async def call(
-        self, request: ToolRequest, tool: str, *, idempotency_key: str, publish_note: PublishNote | None = None
+        self,
+        request: ToolRequest,
+        tool: str,
+        *,
+        idempotency_key: str,
+        publish_note: PublishNote | None = None,
+        run: CallingRun | None = None,
     ) -> ToolResult:
         """Call a tool. A failure that the tool itself reports is a result, not an error.
 
@@ -93,8 +112,10 @@ class ToolServer:
             tool: Its name on this server.
             idempotency_key: The same for every attempt of a logical call.
             publish_note: Receives the tool's progress notifications as text.
+            run: Whose call it is: of a server that keeps state, each has a session of its own.
 
         Raises:
+            SessionLost: The session in which the run has worked is gone; the call was not made.
             ToolRefused: The server refuses the call as wrong.
             Unavailable: The server failed or the session broke; the next call opens another session if necessary.
             ApplicationError: The server refuses access, or names the time of the next attempt.
@@ -110,77 +131,92 @@ class ToolServer:
                 meta=meta,
             )
 
-        result = tool_result(request, await self._ask(tool, call))
-        return ToolResult.model_validate(self.redact(result.model_dump()))
+        async with self._slot(run, begin=True) as (slot, session):
+            result = tool_result(request, await self._answer(slot, tool, call))
+        redacted = ToolResult.model_validate(self.redact(result.model_dump()))
+        return redacted if session is None else redacted.model_copy(update={"session": session})
 
     def redact(self, value: Any) -> Any:
         """Return a JSON value from the server with the worker's keys masked."""
         return self._redactor.redact_json(value)
 
-    async def _ask(self, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+    @asynccontextmanager
+    async def _slot(
+        self, run: CallingRun | None, *, begin: bool
+    ) -> AsyncIterator[tuple[SessionSlot, ServerSession | None]]:
+        """Yield where a request of a run belongs, and the session that is the run's own."""
+        if run is None or not self.keeps_state:
+            yield self._shared, None
+            return
+        async with self._runs.using(run, begin=begin) as found:
+            if found is None:
+                yield self._shared, None
+            else:
+                yield found.slot, ServerSession(server=self.name, id=found.id)
+
+    def _slot_of_run(self) -> SessionSlot:
+        """Return a place for a run, with the session that has only listed tools if there is one."""
+        slot = SessionSlot(self._access, self._shared.take())
+        slot.private = True
+        return slot
+
+    async def _ask(self, run: CallingRun | None, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+        async with self._slot(run, begin=False) as (slot, _):
+            try:
+                return await self._answer(slot, what, ask)
+            finally:
+                if self.keeps_state and slot is self._shared:
+                    await slot.renew()  # whatever was asked, no run may find it there
+
+    async def _answer(self, slot: SessionSlot, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Ask the server; once more if it refuses the token of an older session, which may have been replaced since."""
-        is_older = self._session is not None
+        is_older = slot.session is not None
         try:
-            return await self._result(await self._open(), what, ask)
+            return await self._result(slot, what, ask)
         except ApplicationError as error:
             if not (error.non_retryable and is_older):
                 raise
-        return await self._result(await self._open(), what, ask)
+            if slot is not self._shared:
+                raise Unavailable(error.message) from None  # the run must know first that its session has ended
+        return await self._result(slot, what, ask)
 
-    async def _result(self, session: Session, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
+    async def _result(self, slot: SessionSlot, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
         from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
 
+        session = await slot.open()
+        self.last_list, self._declares_state = session.tools, session.declares_state
+        self._shared.private = self.keeps_state
         try:
             with session.in_use():
                 return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
             if _is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
                 if http_error.non_retryable:
-                    self._detach(session)  # the next session reads the token again, which may have changed
+                    slot.detach(session, http_error.message)  # the next session reads the token again
                 raise http_error from None
-            kind, text = _kind(error), self._redactor.redact(unreadable(error) or str(error))
+            kind = _kind(error)
             if kind in {"wrong call", "no result"}:
+                text = self._redactor.redact(unreadable(error) or session.plain_text(error))
                 raise ToolRefused(_refusal(self.name, what, text, is_answer=kind == "no result")) from None
+            text = self._redactor.redact(await session.why_broken(error))
             if kind == "broken session":
-                self._detach(session)
+                slot.detach(session, text)
             elif kind == "timeout" and not await session.responds():
-                await self._forget(session)
+                await slot.forget(session, "it did not answer any more")
             raise Unavailable(f"The call of {what} on {self.name} broke: {text}") from None
         except (RuntimeError, ValueError) as error:  # it answered, so that another attempt would repeat the effect
-            text = self._redactor.redact(f"{error}".partition("\n")[0])
+            text = self._redactor.redact(session.plain_text(error))
             raise ToolRefused(_refusal(self.name, what, text, is_answer=True)) from None
         except OSError as error:
-            await self._forget(session)
-            raise Unavailable(f"The MCP server {self.name} is unreachable: {error!r}") from error
+            await slot.forget(session, f"it is unreachable ({session.plain_text(error)})")
+            raise Unavailable(f"The MCP server {self.name} is unreachable: {session.plain_text(error)}") from None
         finally:
-            if session in self._detached and not session.calls:
-                self._detached.discard(session)
-                await session.close()
+            await slot.call_ended(session)
 
     async def close(self) -> None:
         """End all sessions, with the calls in flight."""
-        for session in [*self._detached, *filter(None, [self._session])]:
-            await self._forget(session)
-
-    async def _open(self) -> Session:
-        return self._session or await self._opening.result()
-
-    async def _start(self) -> Session:
-        self._session = await Session.open(self.name, self._config, self._redactor, self._folder)
-        self.last_list = self._session.tools
-        return self._session
-
-    def _detach(self, session: Session) -> None:
-        """Use the session for no new call; it ends with its last call in flight, which may have an effect already."""
-        if self._session is session:
-            self._session = None
-        self._detached.add(session)
-
-    async def _forget(self, session: Session) -> None:
-        self._detach(session)
-        self._detached.discard(session)
-        await session.close()
+        await asyncio.gather(self._shared.close(), self._runs.close())
 
 
 def _refusal(server: str, what: str, reason: str, *, is_answer: bool) -> str:

@@ -15,7 +15,9 @@ from perdure.config.project import DEFAULT_STATE
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_folder import SERVER_FOLDERS
-from perdure_orchestrator.agents.session import ServerConfig
+from perdure_orchestrator.agents.server_transports import ServerConfig
+from perdure_orchestrator.agents.session_slot import ServerAccess
+from perdure_orchestrator.agents.starting_notes import NotePublisher
 from perdure_orchestrator.agents.tool_server import ToolRefused, ToolServer
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class ToolServers:
         configured: How to start or reach each.
         folders: Where each process gets a folder of its own, which is its home and, by default, where it is started.
         redactor: Masks the worker's keys in whatever a server sends.
+        notes: How a step that waits for a server publishes notes.
     """
 
     def __init__(
@@ -91,9 +94,13 @@ class ToolServers:
         configured: Mapping[str, ServerConfig],
         folders: Path = DEFAULT_STATE / SERVER_FOLDERS,
         redactor: Redactor | None = None,
+        notes: NotePublisher = lambda: None,
     ) -> None:
         shared = redactor or Redactor()
-        self._servers = {name: ToolServer(name, config, folders / name, shared) for name, config in configured.items()}
+        self._servers = {
+            name: ToolServer(ServerAccess(name, config, folders / name, shared, notes))
+            for name, config in configured.items()
+        }
 
     async def find(self, names: Sequence[str], tool: str) -> tuple[ToolServer, Tool]:
         """Return the tool, and the server of these that offers it. A server that fails hides no tool of another.
@@ -157,8 +164,7 @@ class ToolServers:
 
     async def close(self) -> None:
         """End all sessions."""
-        for server in self._servers.values():
-            await server.close()
+        await asyncio.gather(*(server.close() for server in self._servers.values()))  # a stubborn one takes seconds
 
 
 def _is_permanent(error: Exception) -> bool:

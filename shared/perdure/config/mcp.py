@@ -1,8 +1,9 @@
 """The section ``mcp:``: the MCP servers that agents may name."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from perdure.config.agents import RetrySettings
 from perdure.config.section import Section
@@ -19,11 +20,19 @@ class _ToolServer(Section):
             reopened, and a process restarted.
         start_timeout: A server that takes longer to come up is started again; the first start may have to download.
         requires_approval: Patterns of tools that somebody must approve before each call, whichever agent makes it.
+        session: ``run`` gives each run a session, and a process, of its own: for servers that keep state, such as a
+            browser. ``shared`` lets all runs share one. Without it the server decides, by the experimental capability
+            ``perdure/session``; most servers say nothing, and are shared.
+        session_idle: A run's session in which no call has been made for so long is closed.
+        max_sessions: So many sessions of runs may be open on a worker at once; calls of further runs wait.
     """
 
     call_timeout: Duration = Field(default="5m", validate_default=True)
     start_timeout: Duration = Field(default="2m", validate_default=True)
     requires_approval: tuple[str, ...] = ()
+    session: Literal["shared", "run"] | None = None
+    session_idle: Duration = Field(default="15m", validate_default=True)
+    max_sessions: PositiveInt = 20
 
 
 class StdioServer(_ToolServer):

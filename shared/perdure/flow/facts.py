@@ -18,6 +18,7 @@ from perdure.contracts import (
 from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.mailboxes import KeptSignal
 from perdure.flow.payload import Payload
+from perdure.flow.server_session import ServerSession
 
 __all__ = [
     "CARRIED_STATE_MEMO",
@@ -145,6 +146,7 @@ class CarriedState(Payload):
         judged_places: The sequences in DECISIONS of what was judged last: it has its receipts.
         kept_signals: Signals that no handler and no wait has taken yet.
         dropped_signals: The names of those that are too many to be kept.
+        server_sessions: The sessions with servers that keep state, by server.
     """
 
     began_at: AwareDatetime | None = None
@@ -155,3 +157,4 @@ class CarriedState(Payload):
     judged_places: tuple[int, ...] = ()
     kept_signals: tuple[KeptSignal, ...] = ()
     dropped_signals: tuple[str, ...] = ()
+    server_sessions: dict[str, ServerSession] = Field(default_factory=dict)

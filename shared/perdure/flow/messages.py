@@ -9,6 +9,7 @@ from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.flow.files import StoredFile, ToolFile, tool_files
 from perdure.flow.payload import Payload
+from perdure.flow.server_session import ServerSession
 
 __all__ = [
     "CALL_FUNCTION",
@@ -69,6 +70,7 @@ class ToolRequest(Payload):
         approved_by: The approvers of this very call, if an approval was required.
         began_at: When the limited wall time of the run began (UTC); None without a limit.
         original_run_id: The run id, as it was before the run was reset: the call is the same one again.
+        sessions: The ids of the sessions in which the run has worked, by server.
     """
 
     agent: str = ""
@@ -80,6 +82,7 @@ class ToolRequest(Payload):
     approved_by: str | None = None
     began_at: AwareDatetime | None = None
     original_run_id: str | None = None
+    sessions: dict[str, str] = Field(default_factory=dict)
 
 
 class FunctionCall(Payload):
@@ -107,6 +110,8 @@ class ToolResult(Payload):
         is_error: Whether the tool failed; then the text is the reason.
         needs_approval: The tool was not called, because the call needs an approval first.
         server: Then the MCP server whose tool is to be called; None for a function.
+        session: In which the call was made, if the server keeps state.
+        lost_session: In which it was not made, because it is gone; the text says why.
     """
 
     tool: str
@@ -119,6 +124,8 @@ class ToolResult(Payload):
     is_error: bool = False
     needs_approval: bool = False
     server: str | None = None
+    session: ServerSession | None = None
+    lost_session: ServerSession | None = None
 
     @property
     def usage(self) -> RunUsage:
@@ -137,7 +144,11 @@ class ToolResult(Payload):
 
 
 class ServerQuery(Payload):
-    """A query of MCP servers for what they offer; for tools it includes the agent's functions."""
+    """A query of MCP servers for what they offer; for tools it includes the agent's functions.
+
+    Attributes:
+        sessions: The ids of the sessions in which the run has worked, by server.
+    """
 
     agent: str = ""
     servers: tuple[str, ...]
@@ -145,6 +156,7 @@ class ServerQuery(Payload):
     about: Literal["tools", "resources", "resource", "prompts", "prompt"]
     name: str = ""
     arguments: dict[str, str] = Field(default_factory=dict)
+    sessions: dict[str, str] = Field(default_factory=dict)
 
 
 class ServerQueryResult(Payload):

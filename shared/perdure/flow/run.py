@@ -16,6 +16,7 @@ from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
 from perdure.flow.mailboxes import Mailboxes
 from perdure.flow.messages import READ_RULES, OperatorRules
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT, FactPublisher
+from perdure.flow.server_sessions import ServerSessions
 from perdure.flow.usage import UsageMeter
 
 __all__ = ["Run"]
@@ -31,6 +32,7 @@ class Run:
         approvals: Its approval requests.
         mailboxes: The signals that its code waits for by name.
         usage: What its agents have used.
+        sessions: Its sessions with servers that keep state.
         alerts: How many alerts it has raised.
         began_at: When it began (UTC); of continued runs, when the first of them began.
     """
@@ -40,6 +42,7 @@ class Run:
         self.approvals = ApprovalsHost(self.publisher)
         self.mailboxes = Mailboxes()
         self.usage = UsageMeter()
+        self.sessions = ServerSessions()
         self.alerts = 0
         self.began_at = workflow.info().workflow_start_time
         self._rules: asyncio.Task[OperatorRules] | None = None
@@ -107,6 +110,7 @@ class Run:
             judged_places=self.approvals.judged_places,
             kept_signals=kept,
             dropped_signals=dropped,
+            server_sessions=self.sessions.used,
         )
 
     def _restore(self, carried: CarriedState) -> None:
@@ -114,6 +118,7 @@ class Run:
         self.usage.used, self.usage.model_requests = carried.usage, carried.model_requests
         self.approvals.restore(carried.approvals_requested, carried.early_decisions, carried.judged_places)
         self.mailboxes.restore(carried.kept_signals)
+        self.sessions.used.update(carried.server_sessions)
 
 
 async def _read_rules() -> OperatorRules:

@@ -1,13 +1,16 @@
 """How the steps of an agent are scheduled: name, timeouts and retries."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
+from temporalio.exceptions import TimeoutError as StepTimeout
 
 from perdure.config.agents import RetrySettings
 from perdure.flow.messages import OperatorRules
@@ -22,6 +25,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 LONGEST_TRY: Final = timedelta(minutes=10)
 """For one attempt of a step; a worker that died is noticed earlier, by its missing heartbeat."""
 
+_TAKEN_WITHIN: Final = timedelta(seconds=20)  # a worker that lives takes a step of its own queue at once
 _HEARTBEAT: Final = timedelta(seconds=5)
 
 
@@ -72,6 +76,7 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
     does: str,
     options: StepOptions,
     kind: Literal["requests", "calls"],
+    first_queue: str | None = None,
 ) -> Answer:
     """Run one durable step of an agent.
 
@@ -83,6 +88,7 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         does: Shown behind the agent's name.
         options: The author's timeout and retries; the operator's rules come last.
         kind: Which of the operator's retry policies applies.
+        first_queue: The task queue of one worker, which should run it; if that takes nothing any more, any worker does.
 
     Raises:
         asyncio.CancelledError: It was cancelled, or the saga's step that it is part of.
@@ -90,7 +96,8 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
     end_if_cancelled()
     rules = await Run.current().rules()
     retry = rules.agents.get(agent) or (rules.requests if kind == "requests" else rules.calls)
-    found: Answer = await workflow.execute_activity(
+    execute = partial(
+        workflow.execute_activity,
         step,
         request,
         result_type=answer,
@@ -100,9 +107,21 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         retry_policy=retry_policy(options.retry_policy or _policy(retry)),
         cancellation_type=cancellation_type(),
     )
+    found: Answer = await (execute() if first_queue is None else _on_either(execute, first_queue))
     if kind == "requests" or getattr(found, "needs_approval", False):
         end_if_cancelled()  # a call that took effect has a result, which its undo may need
     return found
+
+
+async def _on_either(execute: Callable[..., Awaitable[Answer]], first_queue: str) -> Answer:
+    """Execute a step on a worker's own queue, or on that of the run if the worker has ended."""
+    try:
+        return await execute(task_queue=first_queue, schedule_to_start_timeout=_TAKEN_WITHIN)
+    except ActivityError as error:
+        if not (isinstance(error.cause, StepTimeout) and error.cause.type is TimeoutType.SCHEDULE_TO_START):
+            raise
+    end_if_cancelled()
+    return await execute()
 
 
 def _policy(settings: RetrySettings | None) -> RetryPolicy | None:

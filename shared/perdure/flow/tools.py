@@ -91,9 +91,15 @@ class Toolbox:
                 return ToolResult(tool=tool, call_id=request.call_id, text=text, is_error=True)
 
     async def _perform(self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions) -> ToolResult:
-        step = CALL_TOOL if isinstance(request, ToolRequest) else CALL_FUNCTION
-        answer = await run_step(step, request, ToolResult, agent=self.agent, does=tool, options=options, kind="calls")
-        Run.current().usage.add(answer.usage)
+        run, queue, step = Run.current(), None, CALL_FUNCTION
+        if isinstance(request, ToolRequest):
+            step, queue = CALL_TOOL, run.sessions.queue(request.servers)
+            request = request.model_copy(update={"sessions": run.sessions.ids(request.servers)})
+        answer = await run_step(
+            step, request, ToolResult, agent=self.agent, does=tool, options=options, kind="calls", first_queue=queue
+        )
+        run.sessions.record(answer)
+        run.usage.add(answer.usage)
         return answer
 
 
@@ -132,7 +138,8 @@ class Tools:
             start_to_close_timeout: For one attempt; by default that of the agent, then ten minutes.
 
         Raises:
-            ApplicationError: The tool failed (``ToolFailed``), or it or an argument does not exist (``ToolRefused``).
+            ApplicationError: The tool failed (``ToolFailed``), it or an argument does not exist (``ToolRefused``), or
+                the state in which the run has worked is gone (``SessionLost``): the next call begins anew.
         """
         options = StepOptions(retry_policy, start_to_close_timeout)
         answer = await self._box.use(tool, arguments or {}, options=options)
@@ -187,10 +194,17 @@ async def query_servers(
         about=about,
         name=name,
         arguments=dict(arguments or {}),
+        sessions=Run.current().sessions.ids(box.servers),
     )
-    does = f"{about} {name}".strip()
     answer = await run_step(
-        QUERY_SERVERS, query, ServerQueryResult, agent=box.agent, does=does, options=box.options, kind="calls"
+        QUERY_SERVERS,
+        query,
+        ServerQueryResult,
+        agent=box.agent,
+        does=f"{about} {name}".strip(),
+        options=box.options,
+        kind="calls",
+        first_queue=Run.current().sessions.queue(box.servers),
     )
     return list(answer.items)
 
@@ -202,6 +216,8 @@ def _all_arguments(request: ToolRequest | FunctionCall) -> dict[str, Any]:
 
 
 def _text(answer: ToolResult) -> str:
+    if answer.lost_session is not None:
+        raise ApplicationError(answer.text, type="SessionLost", non_retryable=True)
     if answer.is_error:
         message = f"The tool {answer.tool} failed: {answer.text}"
         raise ApplicationError(message, type="ToolFailed", non_retryable=True)

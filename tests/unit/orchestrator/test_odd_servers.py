@@ -179,6 +179,41 @@ async def test_a_token_that_was_rotated_is_read_and_the_call_goes_through(serve:
     assert server.tokens == {"Bearer old", "Bearer new"}
 
 
+OAUTH = {"token_type": "Bearer", "expires_in": 3600, "refresh_token": "for-the-agent-alone"}
+
+
+@pytest.mark.parametrize("closed", [401, 403])
+async def test_a_token_in_an_oauth_file_is_read_again_when_it_has_expired(
+    serve: Serve, tmp_path: Path, closed: int
+) -> None:
+    token = tmp_path / "token.json"
+    token.write_text(json.dumps({"access_token": "first", **OAUTH}))
+    with serving() as server:
+        server.accepts, server.refusal = "Bearer first", closed
+        servers = serve(legacy=HttpServer(url=server.url, token_file=token))
+        await call(servers, ("legacy",), "note_key")
+        server.accepts = "Bearer second"
+        with pytest.raises(ApplicationError, match=rf"it answers HTTP {closed}"):
+            await call(servers, ("legacy",), "note_key")  # nothing has renewed the file yet
+        token.write_text(json.dumps({"access_token": "second", **OAUTH}, indent=2))
+        await asyncio.gather(*(call(servers, ("legacy",), "note_key") for _ in range(3)))
+
+    assert server.tokens == {"Bearer first", "Bearer second"}
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"access_token": null}', '{"access_token": ""}', '{"token": "x"}'])
+async def test_a_token_file_without_a_token_is_named_without_its_content(
+    serve: Serve, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "token.json").write_text(content)
+    servers = serve(legacy=HttpServer(url="http://127.0.0.1:1/mcp", token_file=tmp_path / "token.json"))
+
+    with pytest.raises(ApplicationError, match="token_file is JSON without a text access_token") as refused:
+        await call(servers, ("legacy",), "note_key")
+
+    assert refused.value.non_retryable
+
+
 async def test_a_server_gets_headers_from_the_configuration_files_and_variables(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from perdure.config.settings import HttpServer
 from perdure.flow.messages import ToolRequest, ToolResult
-from perdure_orchestrator.agents import session
+from perdure_orchestrator.agents import server_transports
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.odd_servers import odd
@@ -97,7 +97,7 @@ async def test_ten_megabytes_arrive_over_http(
 async def test_a_result_beyond_the_limit_is_refused_and_the_call_is_not_repeated(
     opened: Callable[..., ToolServers], remote: SessionServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "MOST_EVENT_BYTES", 100_000)
+    monkeypatch.setattr(server_transports, "_MOST_EVENT_BYTES", 100_000)
     remote.streams = True
     remote.failures = [(200, {"result": {"content": [{"type": "text", "text": "much " * 50_000}]}})]
     servers = opened(remote=HttpServer(url=remote.url))

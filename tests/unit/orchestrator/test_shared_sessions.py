@@ -1,6 +1,8 @@
 """What calls of one server share: its session, the attempt to open one, and the failure of that."""
 
 import asyncio
+import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest_asyncio
 from perdure.config.settings import HttpServer, StdioServer
 from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
+from perdure_orchestrator.activities.step_notes import StepNotes, note_publisher, step_notes
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.odd_servers import odd
 from tests.support.session_server import serving
@@ -61,6 +64,31 @@ async def test_all_who_wait_for_a_hanging_server_share_one_attempt_and_its_failu
     assert {str(answer.failed["hanging"]).partition(" 2 s")[0] for answer in [*answers, later]} == {
         "The MCP server hanging does not start within"
     }
+    assert starts(log) == 1
+
+
+async def test_all_runs_that_wait_for_a_slow_server_get_notes_and_share_its_start(tmp_path: Path) -> None:
+    log, done = tmp_path / "starts", tmp_path / "done"
+    program = Path(__file__).parents[2] / "support" / "odd_server.py"
+    wait = f"echo started >> {log}; echo unpacking >&2; until [ -e {done} ]; do sleep 0.05; done; exec {sys.executable}"
+    slow = StdioServer(command="/bin/sh", args=("-c", f"{wait} {program} '[]'"))
+    servers = ToolServers({"slow": slow}, tmp_path / "folders", notes=note_publisher)
+    notes: dict[int, list[str]] = {0: [], 1: []}
+
+    async def run(number: int) -> None:
+        async def note(text: str, _: int) -> None:
+            notes[number].append(text)
+            if all(notes.values()):
+                done.touch()
+
+        with step_notes(StepNotes(note)):
+            assert not (await servers.offers(["slow"])).failed
+
+    await asyncio.gather(run(0), run(1))
+    await servers.close()
+
+    pattern = r"The MCP server slow is still starting: \d+ s of 2m\. Its last output: unpacking"
+    assert [re.fullmatch(pattern, texts[0]) is not None for texts in notes.values()] == [True, True]
     assert starts(log) == 1
 
 

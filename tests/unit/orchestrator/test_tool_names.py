@@ -15,6 +15,7 @@ from perdure.errors import Unavailable
 from perdure.flow.messages import ServerQuery, ToolRequest, ToolResult
 from perdure_orchestrator.activities.call_tool import CallTool
 from perdure_orchestrator.activities.query_servers import QueryServers
+from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.function_runner import Functions
 from perdure_orchestrator.agents.permissions import ToolPermissions
@@ -38,7 +39,8 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
 
 
 async def call(servers: ToolServers, names: tuple[str, ...], tool: str, call_id: str = "c", **agent: Any) -> ToolResult:
-    activity = CallTool(servers, permissions(**agent), Conversations(MemoryObjects()), LimitSettings())
+    conversations = Conversations(MemoryObjects())
+    activity = CallTool(servers, permissions(**agent), conversations, LimitSettings(), own_queue=WorkerQueue((), 1))
     request = ToolRequest(agent="clerk", servers=names, tool=tool, arguments={}, call_id=call_id)
     answer: ToolResult = await ActivityEnvironment().run(activity.run, request)
     return answer

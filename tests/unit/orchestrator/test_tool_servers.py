@@ -144,7 +144,7 @@ async def test_the_error_for_an_unknown_name_suggests_known_names(
 
 
 async def test_a_command_that_does_not_exist_is_not_tried_again(servers: ToolServers) -> None:
-    with pytest.raises(ApplicationError, match="broken cannot be used: its command cannot be executed") as refused:
+    with pytest.raises(ApplicationError, match="broken cannot be used: its command /nowhere/server") as refused:
         await call(servers, "broken", "anything")
 
     assert refused.value.non_retryable

@@ -1,0 +1,268 @@
+"""Sessions of runs with an MCP server that keeps state: never shared, kept for the whole run, closed with it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from perdure.bus import MemoryBus, MemoryObjects
+from perdure.config.settings import Settings, StdioServer
+from perdure.contracts import Progress
+from perdure.flow import Agent
+from perdure.testing.scripted_model import ScriptedModel
+from perdure_orchestrator.activities import AgentBackends
+from perdure_orchestrator.plugin import PerdurePlugin
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PROGRAM = Path(__file__).parents[1] / "support" / "remembering_server.py"
+QUEUE = "sessions"
+
+
+@workflow.defn
+class Remembering:
+    """Calls tools as it is asked to, one after the other; ``go on`` waits for a signal, ``again`` continues as new."""
+
+    def __init__(self) -> None:
+        self._goes_on = False
+        self.texts: list[str] = []
+
+    @workflow.signal
+    def go_on(self) -> None:
+        self._goes_on = True
+
+    @workflow.query
+    def seen(self) -> list[str]:
+        return self.texts
+
+    @workflow.run
+    async def run(self, calls: list[str], texts: list[str]) -> list[str]:
+        self.texts = texts
+        agent = Agent("clerk", server_names=["memory"])
+        for number, call in enumerate(calls):
+            match call.partition(" "):
+                case "go", _, _:
+                    await workflow.wait_condition(lambda: self._goes_on)
+                    self._goes_on = False
+                case "again", _, _:
+                    workflow.continue_as_new(args=[calls[number + 1 :], texts])
+                case "both", _, value:
+                    texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
+                case "fail", _, _:
+                    raise ApplicationError("as asked")
+                case "read", _, _:
+                    texts.append((await agent.resources.read("memory:all"))[0]["text"])
+                case tool, _, value:
+                    texts.append(await self._call(agent, tool, value))
+        return texts
+
+    async def _call(self, agent: Agent, tool: str, value: str) -> str:
+        try:
+            return (await agent.tools.call(tool, {"value": value})).text
+        except ApplicationError as error:
+            if error.type != "SessionLost":
+                raise
+            return error.message
+
+
+class World:
+    """Workers with a server, as a test sees them."""
+
+    def __init__(self, client: Client, log: Path, bus: MemoryBus) -> None:
+        self.client = client
+        self.log = log
+        self.bus = bus
+
+    async def start(self, name: str, *calls: str) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow("Remembering", args=[list(calls), []], id=name, task_queue=QUEUE)
+
+    async def run(self, name: str, *calls: str) -> list[str]:
+        texts: list[str] = await (await self.start(name, *calls)).result()
+        return texts
+
+    def lines(self) -> list[str]:
+        return self.log.read_text().split() if self.log.exists() else []
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not fact():
+                await asyncio.sleep(0.02)
+
+    async def all_closed(self) -> None:
+        def pids(sign: str) -> list[str]:
+            return sorted(line[1:] for line in self.lines() if line[0] == sign)
+
+        await self.until(lambda: pids("+") == pids("-"))
+
+    def notes(self) -> list[str]:
+        return [str(it.result) for it in self.bus.published if isinstance(it, Progress) and it.kind == "note"]
+
+
+@asynccontextmanager
+async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any) -> AsyncIterator[Client]:
+    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder})
+    backends = AgentBackends(ScriptedModel(()), {"memory": server})
+    plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
+    connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
+    client = await Client.connect(connection.target_host, plugins=[plugin])
+    async with Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0):
+        yield client
+
+
+def remembering(log: Path, *args: str, **settings: Any) -> StdioServer:
+    command = {"command": sys.executable, "args": (str(PROGRAM), str(log), *args)}
+    return StdioServer.model_validate({**command, "session": "run", **settings})
+
+
+@asynccontextmanager
+async def world(environment: WorkflowEnvironment, folder: Path, *args: str, **settings: Any) -> AsyncIterator[World]:
+    log, bus = folder / "log", MemoryBus()
+    async with working(environment, folder / "state", bus, remembering(log, *args, **settings)) as client:
+        yield World(client, log, bus)
+
+
+@pytest.mark.parametrize("settings", [{"session": "run"}, {"session": None, "args": "run"}], ids=["operator", "server"])
+async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_another(
+    environment: WorkflowEnvironment, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    args = [settings.pop("args")] if "args" in settings else []
+    async with world(environment, tmp_path, *args, **settings) as here:
+        found = await asyncio.gather(
+            *(here.run(name, f"add {name}1", "files", f"add {name}2", "read") for name in ("a", "b", "c"))
+        )
+        await here.all_closed()
+
+        assert found == [[f"{it}1", "values", f"{it}1,{it}2", f"{it}1,{it}2"] for it in ("a", "b", "c")]
+        assert len([line for line in here.lines() if line[0] == "+"]) == 3
+
+
+async def test_the_first_calls_of_a_run_at_once_share_its_session(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path) as here:
+        assert await here.run("a", "both 1", "both 2") == ["1", "1,1", "1,1,2", "1,1,2,2"]
+
+
+async def test_a_shared_session_stays_shared_whatever_the_server_says(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, "run", session="shared") as here:
+        assert [await here.run(name, f"add {name}") for name in "ab"] == [["a"], ["a,b"]]
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled", "terminated"])
+async def test_the_session_is_closed_with_its_run(environment: WorkflowEnvironment, tmp_path: Path, end: str) -> None:
+    last = {"completed": "add 2", "failed": "fail"}.get(end, "go")
+    async with world(environment, tmp_path) as here:
+        handle = await here.start("a", "add 1", "go", last)
+        await here.until(lambda: bool(here.lines()))
+        if end == "terminated":
+            await handle.terminate()
+        elif end == "cancelled":
+            await handle.cancel()
+        else:
+            await handle.signal("go_on")
+        await here.all_closed()
+
+        assert len(here.lines()) == 2
+        await here.until(lambda: not any((tmp_path / "state" / "mcp" / "memory").iterdir()))
+
+
+async def test_a_run_that_continues_as_new_keeps_its_session(environment: WorkflowEnvironment, tmp_path: Path) -> None:
+    async with world(environment, tmp_path) as here:
+        assert await here.run("a", "add 1", "again", "add 2", "again", "read") == ["1", "1,2", "1,2"]
+        await here.all_closed()
+
+        assert len(here.lines()) == 2
+
+
+async def test_a_later_run_of_the_same_workflow_id_begins_anew(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path) as here:
+        assert [await here.run("a", "add 1") for _ in range(2)] == [["1"], ["1"]]
+
+
+async def test_a_run_is_notified_once_that_its_session_ended_and_begins_anew(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path) as here:
+        first, lost, *after = await here.run("a", "add 1", "die", "add 2", "add 3", "add 4")
+
+        assert (first, after) == ("1", ["2", "2,3", "2,3,4"])
+        assert lost.startswith(
+            "The session of this run with the MCP server memory is gone: its process ended with exit"
+        )
+        assert here.notes() == [lost]
+
+
+async def test_a_session_without_calls_is_closed_and_the_run_notified(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, session_idle="300ms") as here:
+        handle = await here.start("a", "add 1", "go", "add 2", "read")
+        await here.until(lambda: len(here.lines()) == 2)
+        await handle.signal("go_on")
+        first, lost, *after = await handle.result()
+
+    assert (first, after) == ("1", [""])
+    assert "is gone: no call used it for 0.3s. " in lost
+
+
+async def test_calls_wait_while_as_many_sessions_are_open_as_may(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, max_sessions=1) as here:
+        first = await here.start("a", "add 1", "go")
+        await here.until(lambda: bool(here.lines()))
+        second = await here.start("b", "add 2")
+        await here.until(lambda: any(it.error for it in facts(here)))
+        await first.signal("go_on")
+
+        assert await second.result() == ["2"]
+        assert "memory has 1 sessions open on this worker" in str(next(it.error for it in facts(here) if it.error))
+
+
+def facts(here: World) -> list[Progress]:
+    return [it for it in here.bus.published if isinstance(it, Progress)]
+
+
+async def test_calls_of_a_run_go_to_the_worker_that_holds_its_session(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    names = [f"run-{number}" for number in range(4)]
+    async with world(environment, tmp_path) as here, another_worker(environment, here, tmp_path):
+        found = await asyncio.gather(*(here.run(name, *[f"add {it}" for it in range(6)]) for name in names))
+
+    assert found == [[",".join(map(str, range(last + 1))) for last in range(6)]] * 4
+
+
+async def test_a_run_whose_worker_ended_is_notified_by_another(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus = tmp_path / "log", MemoryBus()
+    async with working(environment, tmp_path / "state", bus, remembering(log)) as client:
+        here = World(client, log, bus)
+        handle = await here.start("a", "add 1", "go", "add 2", "add 3")
+        await here.until(lambda: any(it.kind == "step_completed" for it in facts(here)))
+    async with working(environment, tmp_path / "state", bus, remembering(log)):
+        await handle.signal("go_on")
+        first, lost, after = await handle.result()
+
+    assert (first, after) == ("1", "3")
+    assert "is gone: the worker that held it has ended" in lost
+
+
+@asynccontextmanager
+async def another_worker(environment: WorkflowEnvironment, here: World, folder: Path) -> AsyncIterator[None]:
+    async with working(environment, folder / "state-2", here.bus, remembering(here.log)):
+        yield
