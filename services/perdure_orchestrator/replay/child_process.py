@@ -8,7 +8,6 @@ from typing import Final
 from pydantic import ValidationError
 from temporalio.api.history.v1 import History
 
-from perdure.config.project import project_folder
 from perdure.errors import SetupError
 from perdure.values.replay import RunReplay
 from perdure_orchestrator.replay.corpus import RecordedRun
@@ -68,7 +67,6 @@ class ChildProcess:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            cwd=project_folder(),
             limit=_LONGEST_LINE,
         )
         try:

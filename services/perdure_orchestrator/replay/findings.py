@@ -83,16 +83,16 @@ def _failed(
     if failure.kind == _DEADLOCK:
         return _never_returns(failure.place)
     if failure.kind == _DIFFERS:
-        text = f"The code differs from the history{_at(recorder.waits_at)}: {failure.error}."
+        text = f"The code differs from the history{_at(recorder.waits_at)}: {_ended(failure.error)}"
         return Finding(recorder.known, recorder.waits_at, text)
     resolved = resolved_command(events, issued, recorder.job) if is_unreadable(failure) else None
     if resolved is None:
         line = failure.place or recorder.waits_at
-        return Finding(recorder.known, line, f"The code fails after event {recorder.known}: {failure.error}.")
+        return Finding(recorder.known, line, f"The code fails after event {recorder.known}: {_ended(failure.error)}")
     event, command = resolved
     line = command.place or recorder.waits_at
     what = f"The code cannot read the result of {in_words(command.command)}{_at(line)} (event {event})"
-    return Finding(event, line, f"{what}: {failure.error}.")
+    return Finding(event, line, f"{what}: {_ended(failure.error)}")
 
 
 def _never_returns(line: str | None) -> Finding:
@@ -108,6 +108,10 @@ def _last_task(events: Sequence[HistoryEvent]) -> tuple[int, int]:
         elif event.HasField("workflow_task_completed_event_attributes"):
             last = started, event.event_id
     return last
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def _at(line: str | None) -> str:

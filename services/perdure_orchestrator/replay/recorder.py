@@ -129,9 +129,10 @@ class Recorder:
         """Return the author's line that is being executed, or the one that has created the current asyncio task."""
         if place := place_of_call(sys._getframe(2), self._packages):  # noqa: SLF001 (Python's documented name)
             return place
-        with suppress(RuntimeError):  # outside of the run's tasks
-            return self._origins.get(asyncio.current_task())
-        return None
+        task = None
+        with suppress(RuntimeError):  # no loop runs while the run is made
+            task = asyncio.current_task()
+        return None if task is None else self._origins.get(task)  # a cancellation is no task
 
     def ends(self, error: BaseException | None = None) -> None:
         """Take notice that the author's code has returned or raised an error."""
