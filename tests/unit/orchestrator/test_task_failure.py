@@ -10,6 +10,11 @@ CAUSE = (
     'failure_info: Some(ApplicationFailureInfo(ApplicationFailureInfo { r#type: "OSError", non_retryable: false })) })'
 )
 
+PLACE = "/srv/app/greetings.py:21"
+PROBLEM = r"1 validation error for Order\nquantity\n  Field required\n    For further information visit https://e.dev/x"
+PROBLEM_IN_A_LINE = "1 validation error for Order quantity Field required"
+FIELD = CAUSE.replace("inner", PROBLEM)
+
 
 def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str:
     return (
@@ -26,6 +31,14 @@ def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str
         (
             failure(r"say \"\\\" \u{1f600}\n twice", kind="ValueError", cause=CAUSE),
             ("ValueError", 'ValueError: say "\\" 😀 twice (/srv/app/greetings.py:21)', "/srv/app/greetings.py:21"),
+        ),
+        (
+            failure("Failed decoding arguments", kind="RuntimeError", cause=FIELD),
+            (
+                "RuntimeError",
+                f"RuntimeError: Failed decoding arguments: {PROBLEM_IN_A_LINE} ({PLACE})",
+                PLACE,
+            ),
         ),
         ("Nondeterminism error: no such\ntimer", ("LANG_FAIL", "Nondeterminism error: no such timer", None)),
         ("", ("LANG_FAIL", "", None)),
