@@ -27,6 +27,7 @@ class _Commands(CommandGroup):
         "approvers": Entry("perdure.cli.approvers", "List, add and revoke approvers and their keys."),
         "dlq": OnSuite("perdure.cli.dlq", "List, show, resend and drop dead letters."),
         "routes": Entry("perdure.cli.routes", "Try events on the routes, see what waits, and backfill."),
+        "versions": Entry("perdure.cli.versions", "List, promote and retire versions of the code."),
         "audit": OnSuite("perdure.cli.audit", "Read the audit record."),
         "config": Entry("perdure.cli.config", "Check the configuration, and look up its keys."),
         "admin": Entry("perdure.cli.admin", "Set up NATS and contracts, and check a suite."),
