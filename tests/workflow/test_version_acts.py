@@ -13,6 +13,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.errors import NotFound, Pending, PerdureError
+from perdure.flow import renew_when_long
 from perdure.values.version_request import VersionAnswer
 from perdure.versions.open_runs import Moved, OpenRuns
 from tests.support.binaries import binary
@@ -223,3 +224,62 @@ async def test_a_run_is_not_moved_to_a_version_that_nobody_knows(house: House) -
         assert moved.outcome == "refused"
         assert "is not present in task queue" in moved.why
         assert await ended(run) == "ended"
+
+
+@workflow.defn
+class Endless:
+    """Notes in each round the version that it runs on, until it is stopped."""
+
+    def __init__(self) -> None:
+        self._rounds = 0
+        self._stops = False
+
+    @workflow.run
+    async def run(self, builds: list[str]) -> list[str]:
+        await renew_when_long(builds)
+        version = workflow.info().get_current_deployment_version()
+        builds = [*builds, version.build_id if version else ""]
+        while not self._stops:
+            await workflow.wait_condition(lambda: self._stops or self._rounds > 0)
+            self._rounds -= 1
+            await renew_when_long(builds)
+        return builds
+
+    @workflow.signal
+    def go_round(self) -> None:
+        self._rounds += 1
+
+    @workflow.signal
+    def end(self) -> None:
+        self._stops = True
+
+
+async def test_a_long_run_crosses_over_to_new_code_as_it_continues_as_new(house: House) -> None:
+    async with house.orchestrator("b1", Endless) as first:
+        await until(lambda: first.own.is_current)
+        run = await first.start("Endless", [])
+        await begun(run)
+        await run.signal("go_round")  # there is no other code: it goes on in the same run
+        async with house.orchestrator("b2", Endless):
+            await house.acts.promote("b2", within=60)
+            await run.signal("go_round")
+            newest = first.client.get_workflow_handle(run.id)
+            async with asyncio.timeout(60):
+                while (await newest.describe()).run_id == run.first_execution_run_id:
+                    await asyncio.sleep(0.1)
+
+            assert await ended(newest) == ["b1", "b2"]
+
+
+async def test_a_run_that_is_kept_on_its_version_does_not_renew_itself(house: House) -> None:
+    async with house.orchestrator("b1", Endless) as first:
+        await until(lambda: first.own.is_current)
+        run = await first.start("Endless", [])
+        await begun(run)
+        async with house.orchestrator("b2", Endless):
+            await house.acts.promote("b2", within=60)
+            await open_runs(house).move(run.id, str(run.first_execution_run_id), "b1", stays=True)
+            await run.signal("go_round")
+
+            assert await ended(run) == ["b1"]
+            assert (await run.describe()).run_id == run.first_execution_run_id

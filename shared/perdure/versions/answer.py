@@ -6,7 +6,7 @@ from perdure.builds.version import deployment_name
 from perdure.config.loader import load_settings
 from perdure.config.temporal import TemporalSettings
 from perdure.connections.temporal import failure_text, open_client
-from perdure.errors import NotFound, Pending, PerdureError, SetupError
+from perdure.errors import NotFound, Pending, PerdureError, SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.values.version_request import Verdict, VersionAnswer, VersionRequest
 from perdure.versions.acts import VersionActs
@@ -16,8 +16,10 @@ __all__ = ["answer"]
 
 async def answer(request: VersionRequest) -> VersionAnswer:
     """Do it."""
-    _, temporal = discover(load_settings())
+    settings = load_settings()
+    temporal = settings.temporal
     try:
+        _, temporal = discover(settings)
         return await _act(request, temporal)
     except PerdureError as error:
         return VersionAnswer(verdict=_verdict(error), error=str(error))
@@ -35,6 +37,8 @@ def _verdict(error: PerdureError) -> Verdict:
             return "not_found"
         case Pending():
             return "pending"
+        case Unavailable():
+            return "unreachable"
         case _:
             return "refused"
 
