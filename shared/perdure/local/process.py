@@ -83,6 +83,10 @@ class Process:
             log.seek(max(0, self._log.stat().st_size - 4_096))
             return "\n".join(map(_message, log.read().decode(errors="replace").splitlines()[-lines:]))
 
+    def move_log(self, to: Path) -> None:
+        """Give the log another name; the process goes on writing to it."""
+        self._log = self._log.rename(to)
+
     def rotate_log(self) -> None:
         """Move the content of a log that has become too large to ``<name>.log.1``."""
         _rotate(self._log)
