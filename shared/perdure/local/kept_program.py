@@ -185,7 +185,7 @@ class KeptProgram:
             return str(error)
         except OSError as error:
             return f"it cannot be executed: {error}"
-        if program is not self.program:  # replaced while it started
+        if replace(program, name=self.program.name) != self.program:  # replaced while it started
             await self.restart("its addresses have changed")
         watching = asyncio.create_task(self._watch())
         try:

@@ -56,19 +56,20 @@ class Supervisor:
             SetupError: A program ends, takes too long or cannot be executed; the message has its last log lines.
         """
         self._rotating = asyncio.create_task(self._rotate_logs())
-        await _started(list(self._kept.values()))
+        await _started(self._kept.values())
 
-    async def add(self, program: Program) -> None:
-        """Start another program and wait until it is ready; it is kept running like the others.
+    async def add(self, programs: Sequence[Program]) -> None:
+        """Start more programs and wait until they are ready; they are kept running like the others.
 
         Raises:
-            SetupError: As for ``start``; the program is gone then, and the others run on.
+            SetupError: As for ``start``; these programs are gone then, and the others run on.
         """
-        kept = self._kept[program.name] = self._keeper(program)
+        added = {program.name: self._keeper(program) for program in programs}
+        self._kept |= added
         try:
-            await _started([kept])
+            await _started(added.values())
         except SetupError:
-            await self.remove(program.name)
+            await asyncio.gather(*map(self.remove, added))
             raise
 
     async def remove(self, name: str) -> None:
@@ -111,6 +112,11 @@ class Supervisor:
             why: Why.
         """
         await self._kept[name].restart(why)
+
+    async def replace(self, program: Program, why: str) -> None:
+        """Start a program anew, with another command, environment or address."""
+        self._kept[program.name].program = program
+        await self.restart(program.name, why)
 
     async def ready(self, name: str) -> None:
         """Wait until a program is ready."""

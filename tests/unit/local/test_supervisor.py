@@ -276,7 +276,7 @@ async def test_a_program_is_added_renamed_and_removed_while_the_others_run_on(tm
     async with supervised([steady(tmp_path, "old")], logs, recorder.report) as supervisor:
         old = supervisor.pid("old")
 
-        await supervisor.add(steady(tmp_path, "candidate"))
+        await supervisor.add([steady(tmp_path, "candidate")])
         candidate = supervisor.pid("candidate")
         supervisor.rename("old", "draining")
         supervisor.rename("candidate", "current")
@@ -300,6 +300,6 @@ async def test_an_added_program_that_does_not_start_is_gone_and_the_others_run_o
         before = supervisor.pid("ingest")
 
         with pytest.raises(SetupError, match=r"candidate does not start \(exit 3\)(.|\n)*no such module"):
-            await supervisor.add(program(tmp_path, "candidate", "echo no such module; exit 3"))
+            await supervisor.add([program(tmp_path, "candidate", "echo no such module; exit 3")])
 
         assert (supervisor.names, supervisor.pid("ingest")) == (["ingest"], before)
