@@ -45,6 +45,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     approvers: Approvers,
     entries: KeyValue,
     now: Callable[[], datetime],
+    is_current: Callable[[], bool] = lambda: True,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
@@ -58,6 +59,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
+        is_current: Returns whether new runs start on the code of this process.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
     bridge = Bridge(
@@ -69,6 +71,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries=entries,
         settings=settings.temporal,
         verify_ahead=verify_ahead,
+        is_current=is_current,
         now=now,
     )
     leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
