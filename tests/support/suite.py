@@ -21,6 +21,7 @@ from perdure.contracts import ENDINGS, DeadLetter, Progress
 from perdure.local.discovery import discover
 from perdure.local.program_event import ProgramEvent
 from perdure.local.suite import Suite, open_suite
+from perdure.values.rollout import RolloutEvent, RolloutRequest
 from tests.support.ports import give_ports
 
 WORKSHOP = Path(__file__).with_name("workshop.py")
@@ -38,6 +39,21 @@ class World:
     suite: Suite
     bus: NatsBus
     log: Path
+
+    @property
+    def folder(self) -> Path:
+        """The user's folder."""
+        return self.log.parent
+
+    async def deploy(self, code: str, **options: bool) -> list[RolloutEvent]:
+        """Replace the workflows of the suite by this code, roll it out, and return what happened."""
+        (self.folder / WORKSHOP.name).write_text(code)
+        events: list[RolloutEvent] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(CONFIG_VARIABLE, str(self.folder / "perdure.yaml"))
+            patch.setenv("PYTHONPATH", str(self.folder))
+            await self.suite.rollouts.roll_out(RolloutRequest(**options), events.append)
+        return events
 
     async def publish(self, type_: str, body: bytes, **headers: str) -> None:
         await self.bus.publish_raw(

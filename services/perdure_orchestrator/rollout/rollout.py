@@ -3,6 +3,7 @@
 Each step finds out from Temporal what is so: a rollout that was killed is continued by the next one.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
@@ -18,6 +19,7 @@ __all__ = ["Rollout"]
 
 _POLLS_WITHIN: Final = 90.0  # seconds
 _ROUNDS: Final = 10
+_KNOWN_AFTER: Final = 1.5  # seconds; each second, bridges ask which version is current, and start runs on that
 
 
 class Rollout:
@@ -69,6 +71,8 @@ class Rollout:
         if before != self._build:
             await self._deployment.promote(self._build, within=_POLLS_WITHIN)
         self._report(Promoted(build=self._build, before=before if before != self._build else None))
+        if before != self._build:
+            await asyncio.sleep(_KNOWN_AFTER)
         for _ in range(_ROUNDS):
             # Runs may have begun or gone on with the code before, until they were moved: those are proven anew.
             runs = await self._runs.look()

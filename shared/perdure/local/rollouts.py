@@ -6,6 +6,7 @@ the state folder has the snapshots. So one that was killed at any point is conti
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from perdure.config.loader import load_settings
@@ -16,7 +17,7 @@ from perdure.local.code import Code
 from perdure.local.rollout_program import rollout_events
 from perdure.local.services import ORCHESTRATOR
 from perdure.local.take_code import CodeTaker
-from perdure.local.version_state import version_state
+from perdure.local.version_state import VersionState, version_state
 from perdure.local.versions import Versions
 from perdure.values.rollout import (
     Finished,
@@ -34,6 +35,7 @@ __all__ = ["Report", "Rollouts"]
 _LOOK_EVERY: Final = 2.0  # seconds
 _LOOKS: Final = 3  # in a row that must find a version idle: Temporal's list of open runs may lag behind
 _POLL_EVERY: Final = 0.2  # seconds
+_KNOWN_WITHIN: Final = 15.0  # seconds
 
 Report = Callable[[RolloutEvent], None]
 
@@ -147,12 +149,21 @@ class Rollouts:
                     await self._run_beside(code, event.open_runs, report)
                 case Promoted():
                     self._versions.take_over(code)
+                    await self._until_known()
                 case Finished():
                     self._versions.forget(but=event.open_runs)
                     return event
                 case Refused():
                     return event
         raise SetupError("The rollout has no end.")
+
+    async def _until_known(self) -> None:
+        """Wait until the processes know which version is current: then the bridge of no other starts runs any more."""
+        with suppress(TimeoutError):  # one that does not answer will ask Temporal before it starts anything
+            async with asyncio.timeout(_KNOWN_WITHIN):
+                for name in self._versions.names:
+                    while not _knows(await version_state(self._versions.url(name)), self._versions.code.build):
+                        await asyncio.sleep(_POLL_EVERY)
 
     async def _run_beside(self, code: Code, open_runs: Mapping[str, int], report: Report) -> None:
         await self._versions.start(code)
@@ -168,6 +179,10 @@ class Rollouts:
             del self._idle[build]
             await self._versions.stop(build)
             self._report(Retired(build=build))
+
+
+def _knows(state: VersionState | None, current: str) -> bool:
+    return state is not None and state.current == current
 
 
 def _advice(build: str) -> str:

@@ -49,6 +49,11 @@ class Versions:
         """The builds beside that of today whose code is kept here, in the order in which it was taken."""
         return [it.build for it in snapshots(self._state.folder) if it.build != self.code.build]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all processes."""
+        return list(self._programs.code)
+
     def processes(self, build: str) -> list[str]:
         """Return the names of the processes of a build."""
         return [name for name, code in self._programs.code.items() if code.build == build]
