@@ -136,14 +136,22 @@ class Deployment:
         info = described.workflow_execution_info
         return None if info.HasField("close_time") else _place(info)
 
-    async def pin(self, run: Place, build: str) -> bool:
+    async def move(self, run: Place, build: str, *, stays: bool = False) -> bool:
         """Let a run go on with a build; returns whether it has not ended.
+
+        Args:
+            run: The run.
+            build: The build.
+            stays: Whether it stays there, through all its continuations, whatever its author wants.
 
         Raises:
             RPCError: Temporal does not answer.
         """
         version = WorkerDeploymentVersion(deployment_name=self._name, build_id=build)
-        override = VersioningOverride(pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED))
+        override = VersioningOverride(
+            pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED) if stays else None,
+            one_time=None if stays else VersioningOverride.OneTimeOverride(target_deployment_version=version),
+        )
         request = UpdateWorkflowExecutionOptionsRequest(
             namespace=self._client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
@@ -170,8 +178,9 @@ class Deployment:
 
 
 def _place(info: WorkflowExecutionInfo) -> Place:
-    versioning = info.versioning_info
-    pinned, last = versioning.versioning_override.pinned.version.build_id, versioning.deployment_version.build_id
+    versioning, last = info.versioning_info, info.versioning_info.deployment_version.build_id
+    override = versioning.versioning_override
+    pinned = override.pinned.version.build_id or override.one_time.target_deployment_version.build_id
     return Place(
         info.execution.workflow_id,
         info.execution.run_id,

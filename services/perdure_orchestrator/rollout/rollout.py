@@ -93,7 +93,7 @@ class Rollout:
         return not run.replay.replays and run.build != self._build
 
     async def _move(self, run: OpenRun) -> bool:
-        if not await self._deployment.pin(run.place, self._build):
+        if not await self._deployment.move(run.place, self._build):
             return False
         self._runs.expect(run)
         known, before = run.replay, self._moved.setdefault(run.replay.run_id, run.build or "")
@@ -105,12 +105,12 @@ class Rollout:
     async def _move_back(self, run: OpenRun) -> bool:
         """Move a run back to the version that knows its history; a bug of the build itself stays where it is."""
         before = self._moved.pop(run.replay.run_id, None) or run.place.last
-        return before not in {None, self._build} and await self._deployment.pin(run.place, str(before))
+        return before not in {None, self._build} and await self._deployment.move(run.place, str(before))
 
     async def _hold(self, run: OpenRun) -> None:
         """Keep a run on its version that would go with the promoted one, by its author's will."""
         if run.place.floats and run.place.last is not None:
-            await self._deployment.pin(run.place, run.place.last)
+            await self._deployment.move(run.place, run.place.last, stays=True)
 
     def _finish(self, runs: Sequence[OpenRun], *, moved: int, dry_run: bool = False) -> None:
         stays = [run for run in runs if self._differs(run)]

@@ -102,7 +102,7 @@ class SuitePrograms:
         self._names.append(name)
         self.code[name] = code
         self._environments[name] = self._environments.get(base_of(name), {})
-        self._choose()
+        self._choose(remember=False)  # the next suite has the usual ports again
         return self._service(name)
 
     def rename(self, name: str, new: str) -> None:
@@ -137,7 +137,7 @@ class SuitePrograms:
             pids=dict(pids),
         )
 
-    def _choose(self) -> None:
+    def _choose(self, *, remember: bool = True) -> None:
         """Choose a port for each program that has none."""
         servers = [ports for ports in _SERVER_PORTS.values() if self._embedded]
         services = {it: getattr(self._settings, it).http_port if it in SERVICES else 0 for it in self._names}
@@ -150,7 +150,8 @@ class SuitePrograms:
             holder_of=self._leases.holder_of,
         )
         self._ports |= chosen
-        self._state.remember_ports({name: port for name, port in self._ports.items() if base_of(name) == name})
+        if remember:
+            self._state.remember_ports({name: port for name, port in self._ports.items() if base_of(name) == name})
 
     def _ports_of(self, name: str) -> list[str]:
         return list(_SERVER_PORTS.get(name, {name: 0}))

@@ -5,7 +5,7 @@ It asks Temporal what is so and continues from there: one that was killed is sim
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ _PAUSE: Final = 2.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-async def rollout_events(request: RolloutRequest, environment: Mapping[str, str]) -> AsyncIterator[RolloutEvent]:
+async def rollout_events(request: RolloutRequest, environment: Mapping[str, str]) -> AsyncGenerator[RolloutEvent]:
     """Yield what happens until the rollout is finished or refused; in this order, and some of it again after a failure.
 
     Args:
@@ -31,23 +31,21 @@ async def rollout_events(request: RolloutRequest, environment: Mapping[str, str]
         environment: Variables of the program: the code, the servers, the key.
     """
     for attempt in range(1, _ATTEMPTS + 1):
+        is_last, ended = attempt == _ATTEMPTS, False
         try:
-            async for event in _attempt(request, environment):
-                if isinstance(event, Refused) and event.is_passing and attempt < _ATTEMPTS:
-                    _log.warning("the rollout does not go on, attempt %d: %s", attempt, event.why)
-                    break
-                yield event
-                if isinstance(event, Finished | Refused):
-                    return
+            async with own_program_lines(_PROGRAM, request.model_dump_json(), environment=environment) as lines:
+                async for line in lines:
+                    event = AnyRolloutEvent.validate_json(line)
+                    is_passing = isinstance(event, Refused) and event.is_passing and not is_last
+                    ended = isinstance(event, Finished | Refused) and not is_passing
+                    if is_passing:
+                        _log.warning("the rollout does not go on, attempt %d: %s", attempt, event)
+                    else:
+                        yield event
         except (SetupError, ValidationError) as error:
             _log.warning("the rollout fails, attempt %d: %s", attempt, error)
-            if attempt == _ATTEMPTS:
+            if is_last and not ended:
                 yield Refused(why=f"The rollout fails again and again: {error}. Repeat `perdure deploy`: it continues.")
+        if ended:
+            return
         await asyncio.sleep(_PAUSE)
-
-
-async def _attempt(request: RolloutRequest, environment: Mapping[str, str]) -> AsyncIterator[RolloutEvent]:
-    async with own_program_lines(_PROGRAM, request.model_dump_json(), environment=environment) as lines:
-        async for line in lines:
-            yield AnyRolloutEvent.validate_json(line)
-    raise SetupError("it ended too early")

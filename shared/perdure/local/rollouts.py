@@ -6,7 +6,7 @@ the state folder has the snapshots. So one that was killed at any point is conti
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Final
 
 from perdure.config.loader import load_settings
@@ -142,20 +142,21 @@ class Rollouts:
         return outcome
 
     async def _follow(self, code: Code, request: RolloutRequest, report: Report) -> Finished | Refused:
-        async for event in rollout_events(request, self._versions.environment(code)):
-            report(event)
-            match event:
-                case Gated() if not request.dry_run and not (request.all_or_nothing and event.differ):
-                    await self._run_beside(code, event.open_runs, report)
-                case Promoted():
-                    self._versions.take_over(code)
-                    await self._until_known()
-                case Finished():
-                    self._versions.forget(but=event.open_runs)
-                    return event
-                case Refused():
-                    return event
-        raise SetupError("The rollout has no end.")
+        outcome: Finished | Refused = Refused(why="The rollout has not ended. Repeat it: it continues.")
+        async with aclosing(rollout_events(request, self._versions.environment(code))) as events:
+            async for event in events:
+                report(event)
+                match event:
+                    case Gated() if not request.dry_run and not (request.all_or_nothing and event.differ):
+                        await self._run_beside(code, event.open_runs, report)
+                    case Promoted():
+                        self._versions.take_over(code)
+                        await self._until_known()
+                    case Finished() | Refused():
+                        outcome = event
+        if isinstance(outcome, Finished) and not outcome.dry_run:
+            self._versions.forget(but=outcome.open_runs)
+        return outcome
 
     async def _until_known(self) -> None:
         """Wait until the processes know which version is current: then the bridge of no other starts runs any more."""
