@@ -64,6 +64,11 @@ class Rollouts:
         self._lock = asyncio.Lock()
         self._idle: dict[str, int] = {}
 
+    @property
+    def build(self) -> str:
+        """The build of the code of today."""
+        return self._versions.code.build
+
     async def roll_out(self, request: RolloutRequest, note: Report = lambda _: None) -> Finished | Refused:
         """Replay every open run against new code, promote it, and move the runs that replay.
 
