@@ -193,9 +193,9 @@ async def test_what_comes_to_nothing_leaves_everything_as_it_was(tmp_path: Path)
         after = await client.get_workflow_handle("differs-3").describe()
 
         assert [type(event) for event in broken] == [Refused]
-        assert "no_such_module" in broken[0].why
+        assert "no_such_module" in of(Refused, broken)[0].why
         assert [type(event) for event in picky] == [Gated, Stays, Stays, Stays, Refused]
-        assert "3 of 10 open runs do not replay" in picky[-1].why
+        assert "3 of 10 open runs do not replay" in of(Refused, picky)[0].why
         assert (of(Finished, looked)[0].moved, of(Finished, looked)[0].stays) == (7, 3)
         assert (suite.build, suite.world.suite.supervisor.names) == (before, names)
         assert held.history_length == after.history_length
