@@ -68,6 +68,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
     own = OwnVersion(client, settings.temporal.task_queue, version, has_worker=role != "bridge")
+    health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
     clock = ServerClock(bus)
@@ -82,7 +83,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             approvers=approvers,
             entries=entries,
             now=clock.now,
-            is_current=lambda: own.is_current,
+            duty=own.duty,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
+from pydantic import JsonValue
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -15,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.builds.version import Version
+from perdure.bus.duty import Duty
 
 __all__ = ["OwnVersion"]
 
@@ -40,7 +42,9 @@ class OwnVersion:
         has_worker: Whether a worker of this version runs in this process.
 
     Attributes:
-        is_current: Whether new runs start on this version, as of the last look.
+        duty: Is on while new runs start on this version, as of the last look: then its bridge takes messages.
+        current: The build on which they start; None as long as there is none, or it is not known.
+        open_runs: How many runs are open on this version; None if it is the current one, or that is not known.
     """
 
     def __init__(self, client: Client, task_queue: str, version: Version | None, *, has_worker: bool) -> None:
@@ -48,7 +52,20 @@ class OwnVersion:
         self._queue = task_queue
         self._version = version
         self._has_worker = has_worker
-        self.is_current = version is None
+        self.duty = Duty(on=version is None)
+        self.current: str | None = None
+        self.open_runs: int | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether new runs start on this version, as of the last look."""
+        return self.duty.is_on
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """What the process answers when it is asked about its version."""
+        build = None if self._version is None else self._version.build
+        return {"build": build, "current": self.current, "is_current": self.is_current, "open_runs": self.open_runs}
 
     async def watch(self) -> None:
         """Look for ever, if there is a version; make it the current one if there is none."""
@@ -60,7 +77,8 @@ class OwnVersion:
                     pause = _TRIES_EVERY
             except RPCError as error:
                 if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server
-                    self.is_current, self._version = True, None
+                    self._version = None
+                    self.duty.set(on=True)
                 elif error.status in _NOT_YET:
                     pause = _TRIES_EVERY
                 else:
@@ -76,8 +94,14 @@ class OwnVersion:
         )
         found = (await self._client.workflow_service.describe_task_queue(request)).versioning_info
         current = found.current_deployment_version
-        self.is_current = (current.deployment_name, current.build_id) == (version.deployment, version.build)
-        return current.build_id or None
+        self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
+        self.current = current.build_id or None
+        self.open_runs = None if self.is_current else await self._count_open_runs(version)
+        return self.current
+
+    async def _count_open_runs(self, version: Version) -> int:
+        of_version = f"TemporalWorkerDeploymentVersion = '{version.deployment}:{version.build}'"
+        return (await self._client.count_workflows(f"{of_version} AND ExecutionStatus = 'Running'")).count
 
     async def _become_first(self, version: Version) -> None:
         """Make the own version current, unless another is, or becomes so meanwhile."""

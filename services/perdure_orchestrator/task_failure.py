@@ -15,6 +15,7 @@ FAILED_TASK: Final = {"LANG_FAIL", "NONDETERMINISM"}
 _LONGEST: Final = 500  # characters of an error
 _TEXT: Final = r'"((?:[^"\\]|\\.)*)"'  # as Rust writes a string for debugging
 _MESSAGE: Final = re.compile(rf"Failure {{ message: {_TEXT}", re.DOTALL)
+_WITHOUT_REASON: Final = "Failed decoding arguments"  # temporalio's: only its cause says which value does not fit
 _TRACE: Final = re.compile(rf"stack_trace: {_TEXT}", re.DOTALL)
 _KIND: Final = re.compile(rf"ApplicationFailureInfo {{ r#type: {_TEXT}")
 _ESCAPE: Final = re.compile(r"\\(?:u\{([0-9a-f]{1,6})\}|(.))", re.DOTALL)
@@ -48,7 +49,10 @@ def read_failure(reason: str, text: str) -> TaskFailure:
     if message is None:
         return TaskFailure(reason, _short(text), None)
     # The failure's own class stands behind those of its causes.
-    kind = _unescaped(_KIND.findall(text)[-1]) if _KIND.search(text) else reason
+    kinds = _KIND.findall(text)
+    kind = (_unescaped(kinds[-1]) if kinds else "") or reason
+    if message == _WITHOUT_REASON and (causes := _MESSAGE.findall(text)[1:]):
+        message = f"{message}: {_unescaped(causes[0])}"
     place = place_in_text(trace or "")
     error = _short(f"{kind}: {message}" if kind != reason else message)
     return TaskFailure(kind, f"{error} ({place})" if place else error, place)

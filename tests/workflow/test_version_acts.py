@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.errors import NotFound, Pending, PerdureError
 from perdure.flow import renew_when_long
 from perdure.values.version_request import VersionAnswer
-from perdure.versions.open_runs import Moved, OpenRuns
+from perdure.versions.version_runs import Moved, VersionRuns
 from tests.support.binaries import binary
 from tests.support.versioned import QUICK_DRAINAGE, House, build_of, until
 
@@ -65,8 +65,8 @@ def house(server: WorkflowEnvironment) -> House:
     return House(server)
 
 
-def open_runs(house: House) -> OpenRuns:
-    return OpenRuns(house.server.client, house.deployment, house.queue)
+def open_runs(house: House) -> VersionRuns:
+    return VersionRuns(house.server.client, house.deployment, house.queue)
 
 
 async def ended(run: WorkflowHandle[Any, Any]) -> Any:

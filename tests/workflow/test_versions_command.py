@@ -89,7 +89,10 @@ async def test_versions_are_listed_promoted_and_gone_back_from_and_admin_records
     house: House, bus: NatsBus, versions: Command
 ) -> None:
     nothing = await versions()
-    assert (nothing.returncode, nothing.stdout) == (0, f"No worker of {house.deployment} has said a version yet.\n")
+    assert (nothing.returncode, nothing.stdout) == (
+        0,
+        f"No worker of {house.deployment} has polled with a version yet.\n",
+    )
     async with house.orchestrator("b1", Waiting) as first, house.orchestrator("b2", Waiting) as second:
         await until(lambda: first.own.is_current or second.own.is_current)
         before, after = ("b1", "b2") if first.own.is_current else ("b2", "b1")

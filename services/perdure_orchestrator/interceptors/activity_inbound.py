@@ -27,6 +27,7 @@ from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.step_heartbeat import StepHeartbeat
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.publish_once import publish_once, tried_since
+from perdure_orchestrator.running_steps import RunningSteps
 
 __all__ = ["StepInterceptor"]
 
@@ -41,19 +42,21 @@ class StepInterceptor(ActivityInboundInterceptor):
     published with the end of the run, which knows it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what the steps of a worker share)
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 (temporalio's signature)
         bus: Bus,
         log: PublishLog,
         publishing: set[asyncio.Future[None]],
         blocking: BlockingSteps,
+        running: RunningSteps,
     ) -> None:
         super().__init__(next)
         self._bus = bus
         self._log = log
         self._publishing = publishing
         self._blocking = blocking
+        self._running = running
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Put a ``StepHeartbeat`` between the step and Temporal."""
@@ -62,7 +65,7 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
-        with self._blocking.executing(input.fn):
+        with self._running.counted(), self._blocking.executing(input.fn):
             return await self._execute(input)
 
     async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)

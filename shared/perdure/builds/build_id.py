@@ -24,13 +24,14 @@ _DIGITS: Final = 12
 _FITTING: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-def build_id(workflows: Iterable[str]) -> str:
+def build_id(workflows: Iterable[str], path: Sequence[str] | None = None) -> str:
     """Return the id of the code that lies here.
 
     ``PERDURE_BUILD_ID`` wins, then ``TEMPORAL_WORKER_BUILD_ID``; else it is ``code_digest``.
 
     Args:
         workflows: The names of ``workflows:``.
+        path: See ``author_modules``.
 
     Raises:
         SetupError: A module is not found or not Python, or a variable holds no fitting id.
@@ -43,7 +44,7 @@ def build_id(workflows: Iterable[str]) -> str:
                     "underscores."
                 )
             return given
-    return code_digest(workflows)
+    return code_digest(workflows, path)
 
 
 def code_digest(workflows: Iterable[str], path: Sequence[str] | None = None) -> str:

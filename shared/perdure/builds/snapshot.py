@@ -46,7 +46,7 @@ class Snapshot:
         }
 
 
-def keep_snapshot(state: Path, build: str, workflows: Iterable[str]) -> Snapshot:
+def keep_snapshot(state: Path, build: str, workflows: Iterable[str], path: Sequence[str] | None = None) -> Snapshot:
     """Copy the code that lies here into the state folder, in place of an earlier copy of this build.
 
     It holds the modules of ``workflows:`` and the author's modules that they import, each with its whole package, and
@@ -57,6 +57,7 @@ def keep_snapshot(state: Path, build: str, workflows: Iterable[str]) -> Snapshot
         state: The state folder.
         build: The id of this code.
         workflows: The names of ``workflows:``.
+        path: See ``author_modules``.
 
     Raises:
         SetupError: A module is not found, or its source is not Python.
@@ -65,7 +66,7 @@ def keep_snapshot(state: Path, build: str, workflows: Iterable[str]) -> Snapshot
     root = state.resolve() / _FOLDER
     root.mkdir(parents=True, exist_ok=True)
     _remove_drafts(root)
-    files, left_out = _files(author_modules(workflows), root.parent)
+    files, left_out = _files(author_modules(workflows, path), root.parent)
     draft = root / f".draft-{build}"
     digest = _copy(files, draft)
     content = root / f".{build}-{digest[:_DIGITS]}"

@@ -67,7 +67,7 @@ class TemporalSettings(Section):
     port: PositiveInt = 7233
     namespace: str = "default"
     task_queue: str = "perdure"
-    deployment: Annotated[str, Field(pattern=DEPLOYMENT_NAME)] | None = None
+    deployment: Annotated[str, Field(pattern=DEPLOYMENT_NAME)] | None = "perdure"
     tls: TlsSettings = TlsSettings()
     api_key_file: Path | None = None
     task_timeout_seconds: PositiveFloat = 10.0

@@ -4,11 +4,12 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from traceback import walk_tb
+from types import FrameType
 from typing import Final
 
-__all__ = ["author_frame", "author_place", "place_in_text", "short_path"]
+__all__ = ["author_frame", "author_place", "place_in_text", "place_of_call", "place_of_frames", "short_path"]
 
 _OURS: Final = "perdure"  # names that begin so are reserved
 _LIBRARIES: Final = tuple(
@@ -39,9 +40,24 @@ def author_frame(error: BaseException, packages: Collection[str] = ()) -> tuple[
     frames = [
         (frame.f_code.co_filename, line)
         for frame, line in walk_tb(error.__traceback__)
-        if _is_author(frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")), packages)
+        if _is_author_frame(frame, packages)
     ]
     return frames[-1] if frames else None
+
+
+def place_of_call(frame: FrameType | None, packages: Collection[str] = ()) -> str | None:
+    """Return the author's line that has led to a call, from the frame of the call outwards."""
+    while frame is not None:
+        if _is_author_frame(frame, packages):
+            return _written((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return None
+
+
+def place_of_frames(frames: Iterable[FrameType], packages: Collection[str] = ()) -> str | None:
+    """Return the innermost of the author's lines, of frames from outermost to innermost."""
+    own = [frame for frame in frames if _is_author_frame(frame, packages)]
+    return _written((own[-1].f_code.co_filename, own[-1].f_lineno)) if own else None
 
 
 def place_in_text(trace: str) -> str | None:
@@ -56,6 +72,10 @@ def short_path(file: str) -> str:
     folders = [os.path.join(os.path.abspath(folder), "") for folder in sys.path]  # noqa: PTH100, PTH118 ("" is here)
     fitting = [folder for folder in folders if file.startswith(folder)]
     return file.removeprefix(max(fitting, key=len, default=""))
+
+
+def _is_author_frame(frame: FrameType, packages: Collection[str]) -> bool:
+    return _is_author(frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")), packages)
 
 
 def _is_author(file: str, module: str, packages: Collection[str]) -> bool:

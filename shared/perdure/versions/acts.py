@@ -10,8 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.errors import NotFound, Pending, PerdureError
 from perdure.values.nearest import nearest
 from perdure.values.version_request import VersionAnswer
-from perdure.versions.deployment import Deployment, Routing
-from perdure.versions.open_runs import OpenRuns
+from perdure.versions.deployment import Routing, WorkerDeployment
+from perdure.versions.version_runs import VersionRuns
 
 __all__ = ["VersionActs"]
 
@@ -30,8 +30,8 @@ class VersionActs:
     """
 
     def __init__(self, client: Client, deployment: str, task_queue: str, *, by: str) -> None:
-        self._deployment = Deployment(client, deployment, task_queue)
-        self._runs = OpenRuns(client, deployment, task_queue)
+        self._deployment = WorkerDeployment(client, deployment, task_queue)
+        self._runs = VersionRuns(client, deployment, task_queue)
         self._by = by
 
     async def list(self) -> VersionAnswer:
@@ -68,7 +68,7 @@ class VersionActs:
         if routing.current == build:
             return self._promoted(routing, routing.former, changed=False, left=0)
         if routing.current is not None:
-            await self._adopt(routing.current)
+            await self._runs.adopt(routing.current)
         await self._set_current(build, routing, within)
         left = 0 if routing.current is None else await self._runs.count(routing.current)
         return self._promoted(await self._deployment.routing(), routing.current, changed=True, left=left)
@@ -146,11 +146,6 @@ class VersionActs:
                 routing = await self._deployment.routing()
             else:
                 return
-
-    async def _adopt(self, current: str) -> None:
-        """Give the open runs without a version to the current one, whose code they would go on with now."""
-        runs = [(run.id, run.run_id) async for run in self._runs.each(None)]
-        await self._runs.move_all(runs, current)
 
     async def _still_open(self, build: str, count: int) -> str:
         named = [run.id async for run in self._runs.each(build, limit=_NAMED)]

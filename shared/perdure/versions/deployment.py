@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.values.version_request import CodeVersion, State
 
-__all__ = ["Deployment", "Routing"]
+__all__ = ["Routing", "WorkerDeployment"]
 
 _STATES: Final[dict[int, State]] = {
     WorkerDeploymentVersionStatus.WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT: "current",
@@ -61,7 +61,7 @@ class Routing:
         return max(was, key=lambda it: it.current_until or it.created_at).build if was else None
 
 
-class Deployment:
+class WorkerDeployment:
     """A worker deployment.
 
     Args:

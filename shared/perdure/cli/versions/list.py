@@ -42,7 +42,7 @@ def _show(answer: VersionAnswer) -> None:
         rows = [(it.build, it.state, str(it.open_runs), age(it.created_at), _was_current(it)) for it in answer.versions]
         console.print(table("version", "state", "open runs", "first seen", "current", rows=rows))
     else:
-        console.print(f"No worker of {answer.deployment} has said a version yet.")
+        console.print(f"No worker of {answer.deployment} has polled with a version yet.")
     if answer.following:
         console.print(f"Open runs that follow the current version, as their workflow says: {answer.following}")
     if answer.unversioned:

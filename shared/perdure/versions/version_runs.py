@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequ
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-__all__ = ["Moved", "OpenRuns"]
+__all__ = ["Moved", "VersionRuns"]
 
 _AT_ONCE: Final = 16  # requests
 _OPEN: Final = "ExecutionStatus = 'Running'"
@@ -39,7 +39,7 @@ class Moved:
     why: str = ""
 
 
-class OpenRuns:
+class VersionRuns:
     """The open runs of a deployment, as Temporal lists them: a change takes a moment to be seen there.
 
     Args:
@@ -117,6 +117,14 @@ class OpenRuns:
                 return Moved(workflow_id, run_id, "refused", error.message)
             raise
         return Moved(workflow_id, run_id, "moved")
+
+    async def adopt(self, build: str) -> None:
+        """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build)
 
     async def move_all(self, runs: Iterable[tuple[str, str]], build: str) -> list[Moved]:
         """Move runs, each by workflow id and run id; it may be repeated after a crash.
