@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.errors import NotFound, Pending, PerdureError
 from perdure.flow import renew_when_long
 from perdure.values.version_request import VersionAnswer
-from perdure.versions.version_runs import Moved, VersionRuns
+from perdure.versions.version_runs import RunMove, VersionRuns
 from tests.support.binaries import binary
 from tests.support.versioned import QUICK_DRAINAGE, House, build_of, until
 
@@ -205,12 +205,12 @@ async def test_a_moved_run_goes_on_there_and_its_step_in_flight_is_not_bought_ag
             await house.acts.promote("b2", within=60)
             run_id = (await run.describe()).run_id
             for _ in range(2):  # as after a crash
-                assert await open_runs(house).move_all([(run.id, run_id)], "b2") == [Moved(run.id, run_id, "moved")]
+                assert await open_runs(house).move_all([(run.id, run_id)], "b2") == [RunMove(run.id, run_id, "moved")]
             may_end.set()
 
             assert await run.result() == "b1, b2"
             assert calls == ["b1", "b2"]
-            assert await open_runs(house).move(run.id, run_id, "b2") == Moved(run.id, run_id, "ended")
+            assert await open_runs(house).move(run.id, run_id, "b2") == RunMove(run.id, run_id, "ended")
 
 
 async def test_a_run_is_not_moved_to_a_version_that_nobody_knows(house: House) -> None:

@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequ
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-__all__ = ["Moved", "VersionRuns"]
+__all__ = ["RunMove", "VersionRuns"]
 
 _AT_ONCE: Final = 16  # requests
 _OPEN: Final = "ExecutionStatus = 'Running'"
@@ -22,7 +22,7 @@ _PINNED: Final = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAV
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class RunMove:
     """What became of a run that was to be moved.
 
     Attributes:
@@ -81,7 +81,7 @@ class VersionRuns:
         async for run in self._client.list_workflows(self._query(build), limit=limit):
             yield run
 
-    async def move(self, workflow_id: str, run_id: str, build: str, *, stays: bool = False) -> Moved:
+    async def move(self, workflow_id: str, run_id: str, build: str, *, stays: bool = False) -> RunMove:
         """Let the next workflow task of a run go to a build.
 
         A run of a pinned workflow stays there, and may go on to later versions as it continues as new. Steps that are
@@ -112,11 +112,11 @@ class VersionRuns:
             await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return Moved(workflow_id, run_id, "ended")
+                return RunMove(workflow_id, run_id, "ended")
             if error.status is RPCStatusCode.FAILED_PRECONDITION:
-                return Moved(workflow_id, run_id, "refused", error.message)
+                return RunMove(workflow_id, run_id, "refused", error.message)
             raise
-        return Moved(workflow_id, run_id, "moved")
+        return RunMove(workflow_id, run_id, "moved")
 
     async def adopt(self, build: str) -> None:
         """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
@@ -126,7 +126,7 @@ class VersionRuns:
         """
         await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build)
 
-    async def move_all(self, runs: Iterable[tuple[str, str]], build: str) -> list[Moved]:
+    async def move_all(self, runs: Iterable[tuple[str, str]], build: str) -> list[RunMove]:
         """Move runs, each by workflow id and run id; it may be repeated after a crash.
 
         Raises:
@@ -134,7 +134,7 @@ class VersionRuns:
         """
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def moved(workflow_id: str, run_id: str) -> Moved:
+        async def moved(workflow_id: str, run_id: str) -> RunMove:
             async with limit:
                 return await self.move(workflow_id, run_id, build)
 
