@@ -20,6 +20,7 @@ from perdure.config.settings import Settings, TemporalSettings
 from perdure.connections.temporal_internals import workflow_name
 from perdure.runtime.background import background
 from perdure.testing.scripted_model import ScriptedModel
+from perdure.versions.acts import VersionActs
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.own_version import OwnVersion
@@ -76,6 +77,10 @@ class House:
     def settings(self) -> Settings:
         temporal = {"task_queue": self.queue, "deployment": self.deployment, "sandbox": False}
         return Settings.model_validate({"temporal": temporal, "orchestrator": {"max_cached_runs": 0}})
+
+    @property
+    def acts(self) -> VersionActs:
+        return VersionActs(self.server.client, self.deployment, self.queue, by="ann")
 
     @asynccontextmanager
     async def orchestrator(

@@ -10,10 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from temporalio import workflow
-from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import WorkflowHandle
 from temporalio.common import VersioningBehavior
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import StoredMessage
@@ -76,17 +74,7 @@ async def ended(run: WorkflowHandle[Any, Any]) -> Any:
 
 
 async def promote(house: House, promoted: Orchestrator, build: str) -> None:
-    """Make a version current once it has polled."""
-    request = SetWorkerDeploymentCurrentVersionRequest(
-        namespace="default", deployment_name=house.deployment, build_id=build
-    )
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await promoted.client.workflow_service.set_worker_deployment_current_version(request)
-                break
-            except RPCError:
-                await asyncio.sleep(0.2)
+    await house.acts.promote(build, within=60)
     await until(lambda: promoted.own.is_current)
 
 
