@@ -7,7 +7,7 @@ from typing import Final
 from perdure.values.author_code import place_in_text
 from perdure.values.printable import one_line
 
-__all__ = ["FAILED_TASK", "TaskFailure", "read_failure"]
+__all__ = ["FAILED_TASK", "TaskFailure", "read_failure", "with_reason"]
 
 FAILED_TASK: Final = {"LANG_FAIL", "NONDETERMINISM"}
 """Why temporalio drops a run whose workflow task has failed."""
@@ -15,6 +15,7 @@ FAILED_TASK: Final = {"LANG_FAIL", "NONDETERMINISM"}
 _LONGEST: Final = 500  # characters of an error
 _TEXT: Final = r'"((?:[^"\\]|\\.)*)"'  # as Rust writes a string for debugging
 _MESSAGE: Final = re.compile(rf"Failure {{ message: {_TEXT}", re.DOTALL)
+_LINK: Final = re.compile(r"\s*For further information visit \S+")  # pydantic's
 _WITHOUT_REASON: Final = "Failed decoding arguments"  # temporalio's: only its cause says which value does not fit
 _TRACE: Final = re.compile(rf"stack_trace: {_TEXT}", re.DOTALL)
 _KIND: Final = re.compile(rf"ApplicationFailureInfo {{ r#type: {_TEXT}")
@@ -51,11 +52,15 @@ def read_failure(reason: str, text: str) -> TaskFailure:
     # The failure's own class stands behind those of its causes.
     kinds = _KIND.findall(text)
     kind = (_unescaped(kinds[-1]) if kinds else "") or reason
-    if message == _WITHOUT_REASON and (causes := _MESSAGE.findall(text)[1:]):
-        message = f"{message}: {_unescaped(causes[0])}"
+    message = with_reason(message, *(_unescaped(it) for it in _MESSAGE.findall(text)[1:2]))
     place = place_in_text(trace or "")
     error = _short(f"{kind}: {message}" if kind != reason else message)
     return TaskFailure(kind, f"{error} ({place})" if place else error, place)
+
+
+def with_reason(message: str, cause: str = "") -> str:
+    """Return the message of a failure; of a value that cannot be decoded with the field that does not fit."""
+    return f"{message}: {_LINK.sub('', cause)}" if message == _WITHOUT_REASON and cause else message
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:

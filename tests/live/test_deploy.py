@@ -151,8 +151,8 @@ async def test_new_code_takes_over_open_runs_whatever_is_killed_on_the_way(tmp_p
             """Kill something at each point of the deploy, once."""
             victims = {
                 Gated: ["nats"],
-                Promoted: ["temporal", of_build("orchestrator", before)],
-                Moved: ["orchestrator", "nats"],
+                Promoted: ["temporal", "orchestrator"],  # the old one still has this name
+                Moved: ["orchestrator", of_build("orchestrator", before), "nats"],
             }.get(type(event), [])
             if victims and type(event).__name__ not in killed:
                 killed.append(type(event).__name__)

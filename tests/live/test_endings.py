@@ -46,7 +46,7 @@ async def test_runs_that_were_ended_from_outside_or_never_began_have_an_end(live
     }
     assert "out of patience" in str(endings["Patient~given-up"].error)
     assert endings["Patient~given-up"].event_id == "given-up"
-    assert "Failed decoding arguments" in str(endings["Chain~wrong"].error)
+    assert "Failed decoding arguments: 1 validation error" in str(endings["Chain~wrong"].error)
     assert [run for run, progress in facts.items() if gaps(progress)] == []
     assert [len([it for it in progress if it.kind in ENDINGS]) for progress in facts.values()] == [1, 1, 1]
 

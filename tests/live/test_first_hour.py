@@ -154,7 +154,7 @@ def check_that_all_name_what_it_waits_for(folder: Path, event: str) -> None:
     shown, doctor = perdure(folder, "runs", "show", event), perdure(folder, "doctor")
     again = perdure(folder, "result", event, "--json")
     assert (result.returncode, sentence in result.stderr, "Mend the code" in result.stderr) == (3, True, True)
-    assert ("started (stuck)" in listed.stdout, sentence in listed.stderr) == (True, True)
+    assert (" stuck " in listed.stdout, sentence in listed.stderr) == (True, True)
     assert "KeyError: 'name' (greetings.py:" in shown.stdout
     assert (doctor.returncode, "1 run waits (Greeting: Greeting~nobody~" in doctor.stdout) == (1, True)
     assert "KeyError: 'name'" in json.loads(again.stderr)["stuck"]

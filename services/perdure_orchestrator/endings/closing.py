@@ -19,6 +19,7 @@ from perdure.contracts import Progress, ProgressKind
 from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure_orchestrator.endings.completed_result import result_fields
+from perdure_orchestrator.task_failure import with_reason
 
 __all__ = ["Closing", "read_closing"]
 
@@ -134,7 +135,8 @@ def _reason(event: HistoryEvent) -> str:
         terminated = event.workflow_execution_terminated_event_attributes
         return f"terminated by {terminated.identity}: {terminated.reason or 'no reason given'}"
     if event.HasField("workflow_execution_failed_event_attributes"):
-        return event.workflow_execution_failed_event_attributes.failure.message
+        failure = event.workflow_execution_failed_event_attributes.failure
+        return with_reason(failure.message, failure.cause.message)
     return "ended from outside"
 
 

@@ -9,6 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
 from perdure.values.printable import one_line
+from perdure_orchestrator.task_failure import with_reason
 
 __all__ = ["Command", "IssuedCommand", "RecordedCommand", "command_of", "error_of", "recorded_commands"]
 
@@ -97,11 +98,8 @@ def command_of(issued: WorkflowCommand) -> Command | None:
 
 def error_of(issued: WorkflowCommand) -> str:
     """Return why a command fails its run; empty if it does not."""
-    failure, messages = issued.fail_workflow_execution.failure, list[str]()
-    while failure.message:
-        messages.append(failure.message)
-        failure = failure.cause
-    return one_line(": ".join(messages))
+    failure = issued.fail_workflow_execution.failure
+    return one_line(with_reason(failure.message, failure.cause.message))
 
 
 def recorded_commands(events: Iterable[HistoryEvent]) -> Iterator[RecordedCommand]:

@@ -14,7 +14,8 @@ from perdure_orchestrator.replay.commands import Command, IssuedCommand, Recorde
 
 __all__ = ["Difference", "command_too_many", "first_difference"]
 
-_APART: Final = {"local activity", "patch"}
+_LOCAL: Final = "local activity"
+_APART: Final = {_LOCAL, "patch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,17 @@ def first_difference(
         at: The event at which temporalio has found a difference, if it names one.
     """
     plain = [it for it in issued if it.command.kind not in _APART]
+    numbers = {it.command.seq for it in recorded if it.command.kind == _LOCAL}
+    unknown = [it for it in issued if it.command.kind == _LOCAL and it.command.seq not in numbers]
     position = 0
     for known in recorded:
-        found = _counterpart(known.command, plain, position, issued)
-        position += known.command.kind not in _APART
+        own = _of_number_or_name(known.command, issued)
+        found = own if known.command.kind in _APART else next(iter(plain[position:]), None)
         if known.event == at or (at is None and not _fits(known.command, found)):
-            other = found if found is not None and not _fits(known.command, found) else None
-            return Difference(
-                known.event, known.command, other or _instead(plain, position, known.command, recorded, issued)
-            )
+            others = [it for it in (found, *plain[position : position + 1], *unknown) if it is not None]
+            differing = [it for it in others if not _fits(known.command, it)]
+            return Difference(known.event, known.command, min(differing, key=issued.index, default=None))
+        position += known.command.kind not in _APART
     return None
 
 
@@ -71,33 +74,12 @@ def command_too_many(
     return Difference(last_completed, None, plain[len(kept)]) if len(plain) > len(kept) else None
 
 
-def _counterpart(
-    wanted: Command, plain: Sequence[IssuedCommand], position: int, issued: Sequence[IssuedCommand]
-) -> IssuedCommand | None:
-    match wanted.kind:
-        case "local activity":
-            of_kind = [it for it in issued if it.command.kind == wanted.kind and it.command.seq == wanted.seq]
-        case "patch":
-            of_kind = [it for it in issued if it.command.kind == wanted.kind and it.command.name == wanted.name]
-        case _:
-            of_kind = list(plain[position : position + 1])
-    return of_kind[0] if of_kind else None
+def _of_number_or_name(wanted: Command, issued: Sequence[IssuedCommand]) -> IssuedCommand | None:
+    """Return the local activity of the same number, or the patch of the same name."""
+    known = ("seq", "kind") if wanted.kind == _LOCAL else ("name", "kind")
+    alike = (it for it in issued if all(getattr(it.command, key) == getattr(wanted, key) for key in known))
+    return next(alike, None)
 
 
 def _fits(wanted: Command, found: IssuedCommand | None) -> bool:
     return found is not None and replace(found.command, seq=None) == replace(wanted, seq=None)
-
-
-def _instead(
-    plain: Sequence[IssuedCommand],
-    position: int,
-    wanted: Command,
-    recorded: Sequence[RecordedCommand],
-    issued: Sequence[IssuedCommand],
-) -> IssuedCommand | None:
-    """Return what the code issues where the history has a command that it does not issue."""
-    if wanted.kind in _APART and len(plain) > position:
-        return plain[position]
-    kept = {it.command.seq for it in recorded if it.command.kind == "local activity"}
-    extra = [it for it in issued if it.command.kind == "local activity" and it.command.seq not in kept]
-    return extra[0] if extra else None

@@ -24,6 +24,7 @@ __all__ = ["Replayed", "RunReplayer"]
 _LOOK_EVERY: Final = 0.1  # seconds
 _STILL_LOOKS: Final = 50  # without any task: temporalio's core has given up, or waits for what will not come
 _BUSY_LOOKS: Final = 200  # in one task; longer than the deadlock detector and the attempts to read a large payload take
+_LEAVING_LOOKS: Final = 30  # at a run that does not leave the memory, because its code goes on
 _DEADLOCK: Final = 5  # seconds
 _NEVER: Final = 2**31  # bytes of a payload from which on it would be stored
 
@@ -53,7 +54,7 @@ class RunReplayer:
         temporal = settings.temporal.model_copy(update={"inline_payload_bytes": _NEVER})
         settings = settings.model_copy(update={"temporal": temporal})
         self._recorder = Recorder({name.partition(".")[0] for name in settings.workflows})
-        observe_replays(self._recorder, task_queue=temporal.task_queue, deadlock_seconds=_DEADLOCK)
+        self._observed = observe_replays(self._recorder, task_queue=temporal.task_queue, deadlock_seconds=_DEADLOCK)
         self._workflows = registry.workflows
         self._replayer = Replayer(
             workflows=list(registry.workflows.values()),
@@ -67,8 +68,9 @@ class RunReplayer:
 
     async def __aenter__(self) -> Self:
         """Open it."""
-        replays = self._replayer.workflow_replay_iterator(self._given())
-        self._results = await self._stack.enter_async_context(replays)
+        with self._observed:
+            replays = self._replayer.workflow_replay_iterator(self._given())
+            self._results = await self._stack.enter_async_context(replays)
         return self
 
     async def __aexit__(
@@ -105,9 +107,14 @@ class RunReplayer:
             await asyncio.wait({result}, timeout=_LOOK_EVERY)
             looks = looks + 1 if moves == self._recorder.moves else 0
             moves = self._recorder.moves
-            if looks > (_BUSY_LOOKS if self._recorder.is_busy else _STILL_LOOKS):
+            if looks > self._most_looks():
                 return False
         return True
+
+    def _most_looks(self) -> int:
+        if self._recorder.left is not None:
+            return _LEAVING_LOOKS
+        return _BUSY_LOOKS if self._recorder.is_busy else _STILL_LOOKS
 
     async def _given(self) -> AsyncIterator[WorkflowHistory]:
         while (history := await self._histories.get()) is not None:

@@ -18,7 +18,7 @@ _OURS: Final = {
     DRAIN_DECISIONS: "a look at the decisions on an approval",
     PUBLISH_FACTS: "a fact that Perdure publishes, as of a request, a note or the run's end",
     QUERY_SERVERS: "a look at the tools of an agent",
-    READ_RULES: "a look at the rules of tools",
+    READ_RULES: "a look at the operator's rules, as for an approval request or a tool call",
     RESOLVE_POLICY: "an approval request",
     VERIFY_DECISIONS: "a decision on an approval",
 }

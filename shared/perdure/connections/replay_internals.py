@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Protocol, cast
 
@@ -32,8 +33,9 @@ class ReplayObserver(Protocol):
         """Take notice that the run leaves the memory; the reason is None if all of its history was replayed."""
 
 
-def observe_replays(observer: ReplayObserver, *, task_queue: str, deadlock_seconds: int) -> None:
-    """Let an observer see what each ``Replayer`` of this process does from now on.
+@contextmanager
+def observe_replays(observer: ReplayObserver, *, task_queue: str, deadlock_seconds: int) -> Iterator[None]:
+    """Let an observer see what each ``Replayer`` does that is opened inside the block.
 
     Args:
         observer: It sees.
@@ -57,6 +59,10 @@ def observe_replays(observer: ReplayObserver, *, task_queue: str, deadlock_secon
                 observer.ended()
 
     _replayer._WorkflowWorker = Observed  # type: ignore[attr-defined]  # noqa: SLF001 (no public hook in 1.35)
+    try:
+        yield
+    finally:
+        _replayer._WorkflowWorker = _WorkflowWorker  # type: ignore[attr-defined]  # noqa: SLF001 (likewise)
 
 
 def _leaves(observer: ReplayObserver, removal: RemoveFromCache) -> None:

@@ -1,15 +1,18 @@
 """Deciding approval requests on the command line: output and exit codes."""
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from perdure.approvers import SigningKey
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, RawMessage
 from perdure.bus.decision_client import DecisionClient, PublishedDecision
 from perdure.cli.app import app
 from perdure.contracts import Decision, Receipt, ReceiptCode
+from perdure.contracts.runs import StuckRun
 from perdure.errors import Unavailable
 from tests.support.cli_bus import use_bus
 from tests.support.notifier import request
@@ -53,6 +56,20 @@ def test_a_decision_that_is_stored_and_not_judged_yet_is_no_refusal(bus: MemoryB
     assert result.exit_code == 3
     assert "The decision is stored" in result.output
     assert "`perdure doctor`" in result.output
+    assert len(decisions(bus)) == 1
+
+
+def test_a_decision_on_a_stuck_run_says_so_at_once(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure.cli.approvals.decide._RECEIPT_WITHIN", 30)
+    stuck = StuckRun(
+        workflow="W", workflow_id="w", run_id="r", error="KeyError: 'x' (orders.py:42)", since=datetime.now(UTC)
+    )
+    asyncio.run(bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {})))
+
+    result = perdure("approve", "w.1")
+
+    assert result.exit_code == 3
+    assert "the run w is stuck, it waits for mended code (KeyError: 'x' (orders.py:42))" in result.output
     assert len(decisions(bus)) == 1
 
 

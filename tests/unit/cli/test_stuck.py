@@ -41,7 +41,8 @@ def test_a_run_that_waits_for_mended_code_is_pending_and_says_why(bus: MemoryBus
 
     assert (shown.exit_code, bus.published[-1].type) == (3, "progress")
     assert f"Greeting~1 waits for mended code: {ERROR}. Mend the code and deploy it" in shown.stderr
-    assert "started (stuck)" in listed.stdout
+    assert "stuck" in listed.stdout
+    assert "started" not in listed.stdout
     assert json.loads(as_json.stdout)["stuck"] == ERROR
 
 

@@ -10,6 +10,12 @@ CAUSE = (
     'failure_info: Some(ApplicationFailureInfo(ApplicationFailureInfo { r#type: "OSError", non_retryable: false })) })'
 )
 
+PLACE = "/srv/app/greetings.py:21"
+FIELD = CAUSE.replace(
+    "inner",
+    r"1 validation error for Order\nquantity\n  Field required\n    For further information visit https://e.dev/x",
+)
+
 
 def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str:
     return (
@@ -26,6 +32,14 @@ def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str
         (
             failure(r"say \"\\\" \u{1f600}\n twice", kind="ValueError", cause=CAUSE),
             ("ValueError", 'ValueError: say "\\" 😀 twice (/srv/app/greetings.py:21)', "/srv/app/greetings.py:21"),
+        ),
+        (
+            failure("Failed decoding arguments", kind="RuntimeError", cause=FIELD),
+            (
+                "RuntimeError",
+                f"RuntimeError: Failed decoding arguments: 1 validation error for Order quantity Field required ({PLACE})",
+                PLACE,
+            ),
         ),
         ("Nondeterminism error: no such\ntimer", ("LANG_FAIL", "Nondeterminism error: no such timer", None)),
         ("", ("LANG_FAIL", "", None)),

@@ -65,7 +65,7 @@ def register(app: typer.Typer) -> None:
                 (
                     run_word(it.workflow_id),
                     it.workflow,
-                    f"{it.kind} (stuck)" if it.run_id in stuck else it.kind,
+                    "stuck" if it.run_id in stuck else it.kind,
                     it.step or "",
                     local_day(it.at),
                 )

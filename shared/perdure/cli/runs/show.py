@@ -88,7 +88,7 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription, stuck
         )
     if engine.task_attempt > 1:
         failure = escape(one_line(stuck.error if stuck else engine.task_failure or ""))
-        console.print(f"  [red]waits for mended code[/]: it fails, attempt {engine.task_attempt}: {failure}")
+        console.print(f"  [red]stuck[/], waits for mended code: it fails, attempt {engine.task_attempt}: {failure}")
         console.print(f"  {MEND_THE_CODE}", markup=False)
 
 
