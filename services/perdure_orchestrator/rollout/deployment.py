@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.errors import SetupError
 from perdure_orchestrator.rollout.for_each import for_each
 
-__all__ = ["Deployment", "Place"]
+__all__ = ["Place", "RolloutDeployment"]
 
 _POLL_EVERY: Final = 0.2  # seconds
 _PAGE: Final = 1_000  # runs
@@ -51,7 +51,7 @@ class Place:
     floats: bool
 
 
-class Deployment:
+class RolloutDeployment:
     """One worker deployment.
 
     Args:
