@@ -24,9 +24,9 @@ from perdure.values.rollout import (
     Moved,
     NotRunning,
     Promoted,
-    Refused,
     Retired,
     RolloutEvent,
+    RolloutRefused,
     RolloutRequest,
     Stays,
 )
@@ -160,6 +160,8 @@ async def test_new_code_takes_over_open_runs_whatever_is_killed_on_the_way(tmp_p
                     suite.kill(victim)
 
         events = await suite.world.deploy(NEW, note=kill, module="rolling.py")
+        for name in suite.world.suite.supervisor.names:
+            await suite.world.suite.supervisor.ready(name)
         assert await suite.requests() == asked
         suite.release()
         await suite.approve_all()
@@ -192,10 +194,10 @@ async def test_what_comes_to_nothing_leaves_everything_as_it_was(tmp_path: Path)
         looked = await suite.world.deploy(NEW, dry_run=True, module="rolling.py")
         after = await client.get_workflow_handle("differs-3").describe()
 
-        assert [type(event) for event in broken] == [Refused]
-        assert "no_such_module" in of(Refused, broken)[0].why
-        assert [type(event) for event in picky] == [Gated, Stays, Stays, Stays, Refused]
-        assert "3 of 10 open runs do not replay" in of(Refused, picky)[0].why
+        assert [type(event) for event in broken] == [RolloutRefused]
+        assert "no_such_module" in of(RolloutRefused, broken)[0].why
+        assert [type(event) for event in picky] == [Gated, Stays, Stays, Stays, RolloutRefused]
+        assert "3 of 10 open runs do not replay" in of(RolloutRefused, picky)[0].why
         assert (of(Finished, looked)[0].moved, of(Finished, looked)[0].stays) == (7, 3)
         assert (suite.build, suite.world.suite.supervisor.names) == (before, names)
         assert held.history_length == after.history_length

@@ -12,8 +12,8 @@ from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError, Unavailable
 from perdure.runtime.exit import exit_process
-from perdure.values.rollout import Refused, RolloutEvent, RolloutRequest
-from perdure_orchestrator.rollout.deployment import Deployment
+from perdure.values.rollout import RolloutEvent, RolloutRefused, RolloutRequest
+from perdure_orchestrator.rollout.deployment import RolloutDeployment
 from perdure_orchestrator.rollout.gate import replay_open_runs
 from perdure_orchestrator.rollout.rollout import Rollout
 from perdure_orchestrator.temporal import connect_temporal
@@ -28,12 +28,12 @@ async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
         settings = load_settings()
         version = _version(settings)
         client = await connect_temporal(settings.temporal)
-        deployment = Deployment(client, version.deployment, settings.temporal.task_queue)
+        deployment = RolloutDeployment(client, version.deployment, settings.temporal.task_queue)
         await Rollout(deployment, version.build, replay_open_runs, report).run(request)
     except (RPCError, Unavailable) as error:
-        report(Refused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
+        report(RolloutRefused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
     except SetupError as error:
-        report(Refused(why=str(error)))
+        report(RolloutRefused(why=str(error)))
 
 
 def _version(settings: Settings) -> Version:

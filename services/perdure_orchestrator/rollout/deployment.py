@@ -23,7 +23,7 @@ from perdure.errors import SetupError
 from perdure.versions.version_runs import VersionRuns
 from perdure_orchestrator.rollout.for_each import for_each
 
-__all__ = ["Deployment", "Place"]
+__all__ = ["Place", "RolloutDeployment"]
 
 _POLL_EVERY: Final = 0.2  # seconds
 _PAGE: Final = 1_000  # runs
@@ -52,7 +52,7 @@ class Place:
     floats: bool
 
 
-class Deployment:
+class RolloutDeployment:
     """One worker deployment.
 
     Args:

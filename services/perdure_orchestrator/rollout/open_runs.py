@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from perdure.values.replay import RunReplay
-from perdure_orchestrator.rollout.deployment import Deployment, Place
+from perdure_orchestrator.rollout.deployment import Place, RolloutDeployment
 
-__all__ = ["OpenRun", "ProvenRuns"]
+__all__ = ["ProvenRun", "ProvenRuns"]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRun:
+class ProvenRun:
     """An open run.
 
     Attributes:
@@ -37,13 +37,13 @@ class ProvenRuns:
         replay: Replays every open run against it.
     """
 
-    deployment: Deployment
+    deployment: RolloutDeployment
     build: str
     replay: Callable[[], Awaitable[Sequence[RunReplay]]]
     _proofs: dict[str, RunReplay] = field(default_factory=dict)
     _lengths: dict[str, int] = field(default_factory=dict)
 
-    async def look(self) -> list[OpenRun]:
+    async def look(self) -> list[ProvenRun]:
         """Return all open runs as they are now.
 
         Raises:
@@ -55,9 +55,9 @@ class ProvenRuns:
         if not all(map(self._is_proven, places)):
             self._proofs = {run.run_id: run for run in await self.replay()}
             self._lengths = {place.run_id: place.length for place in places}
-        return [OpenRun(self._proofs[place.run_id], place) for place in places if place.run_id in self._proofs]
+        return [ProvenRun(self._proofs[place.run_id], place) for place in places if place.run_id in self._proofs]
 
-    def expect(self, run: OpenRun) -> None:
+    def expect(self, run: ProvenRun) -> None:
         """Take notice that a run was moved: its history has an event more."""
         self._lengths[run.place.run_id] += 1
 

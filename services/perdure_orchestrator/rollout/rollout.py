@@ -10,10 +10,10 @@ from typing import Final
 
 from perdure.errors import SetupError
 from perdure.values.replay import RunReplay
-from perdure.values.rollout import Finished, Gated, Moved, Promoted, Refused, RolloutEvent, RolloutRequest, Stays
-from perdure_orchestrator.rollout.deployment import Deployment
+from perdure.values.rollout import Finished, Gated, Moved, Promoted, RolloutEvent, RolloutRefused, RolloutRequest, Stays
+from perdure_orchestrator.rollout.deployment import RolloutDeployment
 from perdure_orchestrator.rollout.for_each import for_each
-from perdure_orchestrator.rollout.open_runs import OpenRun, ProvenRuns
+from perdure_orchestrator.rollout.open_runs import ProvenRun, ProvenRuns
 
 __all__ = ["Rollout"]
 
@@ -34,7 +34,7 @@ class Rollout:
 
     def __init__(
         self,
-        deployment: Deployment,
+        deployment: RolloutDeployment,
         build: str,
         replay: Callable[[], Awaitable[Sequence[RunReplay]]],
         report: Callable[[RolloutEvent], None],
@@ -58,14 +58,16 @@ class Rollout:
         self._report(Gated(build=self._build, runs=len(runs), differ=len(differ), open_runs=_by_build(runs)))
         if request.all_or_nothing and differ:
             self._report_stays(differ)
-            self._report(Refused(why=f"Nothing was changed: {len(differ)} of {len(runs)} open runs do not replay."))
+            self._report(
+                RolloutRefused(why=f"Nothing was changed: {len(differ)} of {len(runs)} open runs do not replay.")
+            )
         elif request.dry_run:
             self._finish(runs, moved=sum(map(self._may_move, runs)), dry_run=True)
         else:
             await for_each(differ, self._hold)
             self._finish(await self._take_over(), moved=len(self._moved))
 
-    async def _take_over(self) -> Sequence[OpenRun]:
+    async def _take_over(self) -> Sequence[ProvenRun]:
         """Promote the build and move runs; return where all of them are then."""
         before = await self._deployment.current()
         if before != self._build:
@@ -80,19 +82,19 @@ class Rollout:
                 return runs
         raise SetupError("Runs move back and forth: does their code do the same in every replay?")
 
-    async def _settle(self, run: OpenRun) -> bool:
+    async def _settle(self, run: ProvenRun) -> bool:
         """Move a run to where it replays; returns whether it was moved."""
         if self._may_move(run):
             return await self._move(run)
         return run.build == self._build and not run.replay.replays and await self._move_back(run)
 
-    def _may_move(self, run: OpenRun) -> bool:
+    def _may_move(self, run: ProvenRun) -> bool:
         return run.replay.replays and run.build not in {None, self._build}
 
-    def _differs(self, run: OpenRun) -> bool:
+    def _differs(self, run: ProvenRun) -> bool:
         return not run.replay.replays and run.build != self._build
 
-    async def _move(self, run: OpenRun) -> bool:
+    async def _move(self, run: ProvenRun) -> bool:
         if not await self._deployment.move(run.place, self._build):
             return False
         self._runs.expect(run)
@@ -102,23 +104,23 @@ class Rollout:
         )
         return True
 
-    async def _move_back(self, run: OpenRun) -> bool:
+    async def _move_back(self, run: ProvenRun) -> bool:
         """Move a run back to the version that knows its history; a bug of the build itself stays where it is."""
         before = self._moved.pop(run.replay.run_id, None) or run.place.last
         return before not in {None, self._build} and await self._deployment.move(run.place, str(before))
 
-    async def _hold(self, run: OpenRun) -> None:
+    async def _hold(self, run: ProvenRun) -> None:
         """Keep a run on its version that would go with the promoted one, by its author's will."""
         if run.place.floats and run.place.last is not None:
             await self._deployment.move(run.place, run.place.last, stays=True)
 
-    def _finish(self, runs: Sequence[OpenRun], *, moved: int, dry_run: bool = False) -> None:
+    def _finish(self, runs: Sequence[ProvenRun], *, moved: int, dry_run: bool = False) -> None:
         stays = [run for run in runs if self._differs(run)]
         self._report_stays(stays)
         left = _by_build(runs)
         self._report(Finished(build=self._build, moved=moved, stays=len(stays), open_runs=left, dry_run=dry_run))
 
-    def _report_stays(self, runs: Iterable[OpenRun]) -> None:
+    def _report_stays(self, runs: Iterable[ProvenRun]) -> None:
         for run in runs:
             known, build = run.replay, run.build or ""
             self._report(
@@ -133,5 +135,5 @@ class Rollout:
             )
 
 
-def _by_build(runs: Iterable[OpenRun]) -> dict[str, int]:
+def _by_build(runs: Iterable[ProvenRun]) -> dict[str, int]:
     return dict(Counter(run.build or "" for run in runs))

@@ -48,12 +48,12 @@ async def roll_out_here(request: RolloutRequest, *, as_json: bool) -> None:
     """
     from perdure.cli.rollout_display import show_rollout, show_rollout_json
     from perdure.config.loader import load_settings
-    from perdure.values.rollout import Refused
+    from perdure.values.rollout import RolloutRefused
 
     show = show_rollout_json if as_json else show_rollout
     async for event in _events(load_settings(), request):
         show(event)
-        if isinstance(event, Refused):
+        if isinstance(event, RolloutRefused):
             raise typer.Exit(UNREACHABLE if event.is_passing else NO)
 
 

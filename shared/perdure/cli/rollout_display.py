@@ -7,9 +7,9 @@ from perdure.values.rollout import (
     Moved,
     NotRunning,
     Promoted,
-    Refused,
     Retired,
     RolloutEvent,
+    RolloutRefused,
     Stays,
 )
 
@@ -47,7 +47,7 @@ def _line(event: RolloutEvent) -> tuple[str, str]:
             text = f"nothing was changed: {_runs(moved)} would move to {build}, {stays} would stay"
         case Finished(build=build, moved=moved, stays=stays):
             text = f"version {build} is rolled out: {_runs(moved)} moved, {stays} stay where they are"
-        case Refused(why=why):
+        case RolloutRefused(why=why):
             mark, text = "[red]✗[/]", why
         case Retired(build=build):
             mark, text = "[dim]■[/]", f"version {build} has no open run any more, and was stopped"

@@ -12,7 +12,7 @@ from perdure.config.replace_file import replace_file
 from perdure.errors import Unavailable
 from perdure.local.rollouts import Rollouts
 from perdure.local.state import Endpoints, read_endpoints
-from perdure.values.rollout import AnyRolloutEvent, Finished, Refused, RolloutEvent, RolloutRequest
+from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
 
 __all__ = ["DeployRequests", "ask_and_follow"]
 
@@ -74,7 +74,7 @@ async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest)
         os.kill(suite.pid, signal.SIGHUP)
         async for line in _lines(events, state, suite):
             yield (event := AnyRolloutEvent.validate_json(line))
-            if isinstance(event, Finished | Refused):
+            if isinstance(event, Finished | RolloutRefused):
                 return
     finally:
         asked.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from perdure.errors import SetupError
 from perdure.local.own_program import own_program_lines
-from perdure.values.rollout import AnyRolloutEvent, Finished, Refused, RolloutEvent, RolloutRequest
+from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
 
 __all__ = ["rollout_events"]
 
@@ -36,8 +36,8 @@ async def rollout_events(request: RolloutRequest, environment: Mapping[str, str]
             async with own_program_lines(_PROGRAM, request.model_dump_json(), environment=environment) as lines:
                 async for line in lines:
                     event = AnyRolloutEvent.validate_json(line)
-                    is_passing = isinstance(event, Refused) and event.is_passing and not is_last
-                    ended = isinstance(event, Finished | Refused) and not is_passing
+                    is_passing = isinstance(event, RolloutRefused) and event.is_passing and not is_last
+                    ended = isinstance(event, Finished | RolloutRefused) and not is_passing
                     if is_passing:
                         _log.warning("the rollout does not go on, attempt %d: %s", attempt, event)
                     else:
@@ -45,7 +45,9 @@ async def rollout_events(request: RolloutRequest, environment: Mapping[str, str]
         except (SetupError, ValidationError) as error:
             _log.warning("the rollout fails, attempt %d: %s", attempt, error)
             if is_last and not ended:
-                yield Refused(why=f"The rollout fails again and again: {error}. Repeat `perdure deploy`: it continues.")
+                yield RolloutRefused(
+                    why=f"The rollout fails again and again: {error}. Repeat `perdure deploy`: it continues."
+                )
         if ended:
             return
         await asyncio.sleep(_PAUSE)

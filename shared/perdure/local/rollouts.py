@@ -24,9 +24,9 @@ from perdure.values.rollout import (
     Gated,
     NotRunning,
     Promoted,
-    Refused,
     Retired,
     RolloutEvent,
+    RolloutRefused,
     RolloutRequest,
 )
 
@@ -69,7 +69,7 @@ class Rollouts:
         """The build of the code of today."""
         return self._versions.code.build
 
-    async def roll_out(self, request: RolloutRequest, note: Report = lambda _: None) -> Finished | Refused:
+    async def roll_out(self, request: RolloutRequest, note: Report = lambda _: None) -> Finished | RolloutRefused:
         """Replay every open run against new code, promote it, and move the runs that replay.
 
         The processes before it run on until their last run has ended. If it is refused, all stays as it was.
@@ -87,7 +87,7 @@ class Rollouts:
             try:
                 code = await self._code(request)
             except SetupError as error:
-                report(refused := Refused(why=f"Nothing was changed. {error}"))
+                report(refused := RolloutRefused(why=f"Nothing was changed. {error}"))
                 return refused
             return await self._roll_out(code, request, report)
 
@@ -113,7 +113,7 @@ class Rollouts:
             return
         async with self._lock:
             outcome = await self._roll_out(self._versions.code, RolloutRequest(), self._report)
-            if isinstance(outcome, Refused):  # what ran before goes on
+            if isinstance(outcome, RolloutRefused):  # what ran before goes on
                 await self._versions.start_kept(self._versions.others)
 
     async def _is_current(self) -> bool:
@@ -133,21 +133,21 @@ class Rollouts:
             )
         return kept
 
-    async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | Refused:
+    async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
         is_new = code.build not in {self._versions.code.build, *self._versions.running_beside}
         if code.build == self._versions.code.build and code.content != self._versions.code.content:
             await self._versions.renew(code, "files that runs do not depend on have changed")
         try:
             outcome = await self._follow(code, request, report)
         except SetupError as error:  # the new code does not start
-            report(outcome := Refused(why=f"Nothing was changed. {error}"))
+            report(outcome := RolloutRefused(why=f"Nothing was changed. {error}"))
         if is_new and code.build != self._versions.code.build:  # it was not promoted
             await self._versions.stop(code.build)
             self._versions.remove(code.build)
         return outcome
 
-    async def _follow(self, code: Code, request: RolloutRequest, report: Report) -> Finished | Refused:
-        outcome: Finished | Refused = Refused(why="The rollout has not ended. Repeat it: it continues.")
+    async def _follow(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
+        outcome: Finished | RolloutRefused = RolloutRefused(why="The rollout has not ended. Repeat it: it continues.")
         async with aclosing(rollout_events(request, self._versions.environment(code))) as events:
             async for event in events:
                 report(event)
@@ -157,7 +157,7 @@ class Rollouts:
                     case Promoted():
                         self._versions.take_over(code)
                         await self._until_known()
-                    case Finished() | Refused():
+                    case Finished() | RolloutRefused():
                         outcome = event
         if isinstance(outcome, Finished) and not outcome.dry_run:
             self._versions.forget(but=outcome.open_runs)

@@ -10,11 +10,11 @@ from perdure.builds.author_modules import import_path
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
-from perdure.local.directory import Directory
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SuitePrograms
+from perdure.local.published_endpoints import PublishedEndpoints
 from perdure.local.rollouts import Rollouts
 from perdure.local.services import MANY, ORCHESTRATOR, SERVICES, service_of
 from perdure.local.state import Endpoints, State
@@ -39,7 +39,11 @@ class Suite:
     """
 
     def __init__(
-        self, supervisor: Supervisor, rollouts: Rollouts, configuration: KeptConfiguration, directory: Directory
+        self,
+        supervisor: Supervisor,
+        rollouts: Rollouts,
+        configuration: KeptConfiguration,
+        directory: PublishedEndpoints,
     ) -> None:
         self.supervisor = supervisor
         self.rollouts = rollouts
@@ -96,7 +100,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
         code = taker.take(settings)
         programs.code.update({name: code for name in names if service_of(name) == ORCHESTRATOR})
         started = programs.all()
-        directory = Directory(state, programs.endpoints, len(started))
+        directory = PublishedEndpoints(state, programs.endpoints, len(started))
 
         def on_event(event: ProgramEvent) -> None:
             directory.note(event)

@@ -7,8 +7,8 @@ from perdure.builds.snapshot import remove_snapshot, snapshots
 from perdure.config.project import CONFIG_VARIABLE
 from perdure.errors import SetupError
 from perdure.local.code import Code
-from perdure.local.directory import Directory
 from perdure.local.programs import SuitePrograms
+from perdure.local.published_endpoints import PublishedEndpoints
 from perdure.local.services import ORCHESTRATOR, base_of, of_build
 from perdure.local.state import State
 from perdure.local.supervisor import Supervisor
@@ -31,7 +31,7 @@ class Versions:
     """
 
     def __init__(
-        self, supervisor: Supervisor, programs: SuitePrograms, directory: Directory, state: State, code: Code
+        self, supervisor: Supervisor, programs: SuitePrograms, directory: PublishedEndpoints, state: State, code: Code
     ) -> None:
         self._supervisor = supervisor
         self._programs = programs

@@ -11,9 +11,9 @@ __all__ = [
     "Moved",
     "NotRunning",
     "Promoted",
-    "Refused",
     "Retired",
     "RolloutEvent",
+    "RolloutRefused",
     "RolloutRequest",
     "Stays",
 ]
@@ -111,7 +111,7 @@ class Finished(BaseModel, frozen=True):
     dry_run: bool = False
 
 
-class Refused(BaseModel, frozen=True):
+class RolloutRefused(BaseModel, frozen=True):
     """Nothing was promoted, or the rollout did not come to its end.
 
     Attributes:
@@ -146,7 +146,7 @@ class Retired(BaseModel, frozen=True):
     build: str
 
 
-RolloutEvent = Gated | Promoted | Moved | Stays | NotRunning | Finished | Refused | Retired
+RolloutEvent = Gated | Promoted | Moved | Stays | NotRunning | Finished | RolloutRefused | Retired
 
 AnyRolloutEvent: TypeAdapter[RolloutEvent] = TypeAdapter(Annotated[RolloutEvent, Field(discriminator="event")])
 """Reads one line."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from perdure.local.program_event import ProgramEvent, Ready, Stopped
 from perdure.local.state import Endpoints, State
 
-__all__ = ["Directory"]
+__all__ = ["PublishedEndpoints"]
 
 
-class Directory:
+class PublishedEndpoints:
     """Knows the process ids of the programs, and publishes them once all have started.
 
     Args:
