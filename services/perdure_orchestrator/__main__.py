@@ -10,6 +10,7 @@ from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from perdure.approvers import ApproversFile
+from perdure.builds.version import own_version
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.key_value import NatsKeyValue
@@ -33,6 +34,7 @@ from perdure_orchestrator.broken_code import BrokenCode
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.mended_runs import FORGET_EVERY, MendedRuns
 from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
+from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
@@ -48,6 +50,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     broken = BrokenCode(bus, entries)
     try:
         registry = load_registry(settings.workflows)
+        version = own_version(settings.temporal, settings.workflows)
     except SetupError as error:
         await broken.report(error)
         raise
@@ -64,6 +67,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     )
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
+    own = OwnVersion(client, settings.temporal.task_queue, version, has_worker=role != "bridge")
+    health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
     clock = ServerClock(bus)
@@ -78,6 +83,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             approvers=approvers,
             entries=entries,
             now=clock.now,
+            duty=own.duty,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
@@ -97,10 +103,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await stack.enter_async_context(background(*duties))
         if role != "bridge":
             try:
-                await stack.enter_async_context(run_worker(client, registry, settings))
+                await stack.enter_async_context(run_worker(client, registry, settings, version))
             except RuntimeError as error:  # temporalio's error for code that its sandbox refuses
                 await broken.report(error)
                 raise
+        await stack.enter_async_context(background(own.watch()))
         await broken.clear()
         yield app
 

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.app import App, Ordered, Responder, Subscription
+from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
@@ -45,6 +46,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     approvers: Approvers,
     entries: KeyValue,
     now: Callable[[], datetime],
+    duty: Duty | None = None,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
@@ -58,8 +60,10 @@ def create_app(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
+        duty: Is on while new runs start on the code of this process; by default always.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
+    duty = duty or Duty()
     bridge = Bridge(
         client,
         bus,
@@ -69,6 +73,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries=entries,
         settings=settings.temporal,
         verify_ahead=verify_ahead,
+        is_current=lambda: duty.is_on,
         now=now,
     )
     leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
@@ -100,4 +105,5 @@ def create_app(  # noqa: PLR0913 (its ports)
             "DECISIONS": DecisionFloor(bus, entries).done_until,
             **{stream: EarlyPlaces(entries, stream).done_until for stream in ("COMMANDS", "SIGNALS")},
         },
+        duty=duty,
     )

@@ -29,6 +29,9 @@ from perdure_orchestrator.signal_places import SignalPlaces
 
 __all__ = ["Bridge"]
 
+_BY_CODE: Final = {"unknown_workflow", "bad_data"}
+"""Reasons that other code may not have."""
+
 _UNTIL_CANCELLED: Final = timedelta(seconds=5)
 """A run for which a cancellation waits begins no sooner: Temporal has the cancellation before the first step."""
 
@@ -51,9 +54,11 @@ class Bridge:
         entries: KeyValue,
         settings: TemporalSettings,
         verify_ahead: Callable[[StoredMessage], None] | None = None,
+        is_current: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._runs = RunClient(client, settings)
+        self._runs = RunClient(client, settings, is_current=is_current)
+        self._is_current = is_current
         self._ledger = ledger
         self._registry = registry
         self._settings = settings
@@ -78,7 +83,8 @@ class Bridge:
         """Start, signal or cancel a run by a command of ingest.
 
         A workflow that nobody registered here is waited for as long as a signal waits for its run: while new code takes
-        over, a bridge of the new code may come to know it. So is an input that does not fit, if there is other code.
+        over, a bridge of the new code may come to know it. So is an input that does not fit, if there is other code. A
+        bridge whose version is not the current one refuses neither, as the run would start on other code.
 
         Raises:
             InvalidMessage: It cannot take effect.
@@ -87,13 +93,13 @@ class Bridge:
         try:
             await self._command(message)
         except InvalidMessage as error:
-            if self._expected.is_recent(message.stored_at) and await self._may_fit_new_code(error):
+            if error.reason in _BY_CODE and (not self._is_current() or await self._may_fit_new_code(error, message)):
                 raise Unavailable(error.detail) from error
             raise
 
-    async def _may_fit_new_code(self, error: InvalidMessage) -> bool:
-        if error.reason != "bad_data":
-            return error.reason == "unknown_workflow"
+    async def _may_fit_new_code(self, error: InvalidMessage, message: StoredMessage) -> bool:
+        if error.reason == "unknown_workflow" or not self._expected.is_recent(message.stored_at):
+            return self._expected.is_recent(message.stored_at)
         try:
             return await self._deploys.may_be_under_way()
         except RPCError as unreachable:

@@ -123,6 +123,11 @@ class PerdurePlugin(SimplePlugin):
         """The runs whose endings the workers of this process have published."""
         return self._progress.endings.ended
 
+    @property
+    def running_steps(self) -> int:
+        """How many steps run in this process now."""
+        return self._progress.running.count
+
     def configure_client(self, config: ClientConfig) -> ClientConfig:
         """Let the client write payloads as the worker reads them.
 

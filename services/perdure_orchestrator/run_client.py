@@ -1,5 +1,6 @@
 """Starts, signals and cancels runs at Temporal, each idempotently."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -31,11 +32,21 @@ _LONGEST_CHAIN: Final = 20  # runs that are searched for a signal
 
 
 class RunClient:
-    """The calls of the bridge; each returns once Temporal has stored it, or raises ``RPCError``."""
+    """The calls of the bridge; each returns once Temporal has stored it, or raises ``RPCError``.
 
-    def __init__(self, client: Client, settings: TemporalSettings) -> None:
+    Args:
+        client: The client of Temporal.
+        settings: The own task queue and limits.
+        is_current: Returns whether new runs start on the code of this process. Temporal hands an eager start to the
+            worker that asks for it, whatever its version.
+    """
+
+    def __init__(
+        self, client: Client, settings: TemporalSettings, *, is_current: Callable[[], bool] = lambda: True
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._is_current = is_current
 
     async def start(self, start: StartWorkflow, *, at_least: timedelta = _NO_DELAY) -> None:
         """Start a run, unless this event has started it before.
@@ -62,7 +73,7 @@ class RunClient:
                 memo=_memo(start),
                 task_timeout=self._settings.task_timeout,
                 start_delay=delay or None,
-                request_eager_start=not delay and options.task_queue is None,
+                request_eager_start=not delay and options.task_queue is None and self._is_current(),
                 priority=_priority(options),
             )
         except WorkflowAlreadyStartedError:

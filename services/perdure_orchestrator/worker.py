@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from perdure.builds.version import Version
 from perdure.config.settings import Settings
 from perdure_orchestrator.registry import Registry
 
@@ -15,12 +17,21 @@ __all__ = ["run_worker"]
 
 _STICKY: Final = timedelta(seconds=5)  # how long a task waits for the worker that has its run in memory
 _HEARTBEATS: Final = timedelta(seconds=2)  # at least between two of an activity without a heartbeat timeout
-_GRACE: Final = timedelta(seconds=10)  # how long running activities may take to end when the worker stops
 
 
 @asynccontextmanager
-async def run_worker(client: Client, registry: Registry, settings: Settings) -> AsyncIterator[None]:
-    """Run workflows and activities for as long as the block lasts."""
+async def run_worker(
+    client: Client, registry: Registry, settings: Settings, version: Version | None = None
+) -> AsyncIterator[None]:
+    """Run workflows and activities for as long as the block lasts.
+
+    Args:
+        client: The client of Temporal, with the plugin.
+        registry: What to run.
+        settings: The configuration.
+        version: Runs stay on the version of the worker that they began on, unless their workflow says otherwise by
+            ``@workflow.defn(versioning_behavior=…)``; without a version they go on with any worker.
+    """
     worker = Worker(
         client,
         task_queue=settings.temporal.task_queue,
@@ -30,7 +41,16 @@ async def run_worker(client: Client, registry: Registry, settings: Settings) -> 
         max_concurrent_activities=settings.orchestrator.max_concurrent_steps,
         default_heartbeat_throttle_interval=_HEARTBEATS,
         sticky_queue_schedule_to_start_timeout=_STICKY,
-        graceful_shutdown_timeout=_GRACE,
+        graceful_shutdown_timeout=settings.orchestrator.graceful_shutdown,
+        deployment_config=None if version is None else _deployment(version),
     )
     async with worker:
         yield
+
+
+def _deployment(version: Version) -> WorkerDeploymentConfig:
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(version.deployment, version.build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )

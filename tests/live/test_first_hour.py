@@ -95,7 +95,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         assert "approved by" in perdure(folder, "runs", "show", run["event_id"]).stdout
 
         change(folder / "greetings.py", 'f"Hello, {name}!"', 'f"Welcome, {name}!"')
-        next_event(up, lambda event: (event.get("event"), event.get("name")) == ("ready", "orchestrator"))
+        next_event(up, lambda event: event.get("event") == "finished")
         perdure(folder, "publish", "people.arrived", '{"name": "Bob"}', "--id", "bob")
         decide(folder, "approve", waiting_request(folder))
         assert perdure(folder, "result", "bob", "--wait").stdout == '"Welcome, Bob!"\n'
@@ -110,7 +110,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
             decide(folder, "approve", waiting_request(folder))
             answer, _ = nobody.communicate(timeout=90)
         assert (nobody.returncode, answer) == (0, '"Welcome, nobody!"\n')
-        next_event(up, lambda event: (event.get("event"), event.get("name")) == ("ready", "orchestrator"))
+        next_event(up, lambda event: event.get("event") == "finished")
         assert perdure(folder, "doctor").returncode == 0
 
 

@@ -21,6 +21,7 @@ from perdure.contracts import ENDINGS, DeadLetter, Progress
 from perdure.local.discovery import discover
 from perdure.local.program_event import ProgramEvent
 from perdure.local.suite import Suite, open_suite
+from perdure.values.rollout import RolloutEvent, RolloutRequest
 from tests.support.ports import give_ports
 
 WORKSHOP = Path(__file__).with_name("workshop.py")
@@ -38,6 +39,39 @@ class World:
     suite: Suite
     bus: NatsBus
     log: Path
+
+    @property
+    def folder(self) -> Path:
+        """The user's folder."""
+        return self.log.parent
+
+    async def deploy(
+        self,
+        code: str,
+        *,
+        module: str = WORKSHOP.name,
+        note: Callable[[RolloutEvent], None] = lambda _: None,
+        **options: Any,
+    ) -> list[RolloutEvent]:
+        """Replace the workflows of the suite by this code, roll it out, and return what happened."""
+        (self.folder / module).write_text(code)
+        return await self.roll_out(RolloutRequest(**options), note)
+
+    async def roll_out(
+        self, request: RolloutRequest, note: Callable[[RolloutEvent], None] = lambda _: None
+    ) -> list[RolloutEvent]:
+        """Roll out what lies in the folder, or a version that is kept, and return what happened."""
+        events: list[RolloutEvent] = []
+
+        def noted(event: RolloutEvent) -> None:
+            events.append(event)
+            note(event)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(CONFIG_VARIABLE, str(self.folder / "perdure.yaml"))
+            patch.setenv("PYTHONPATH", str(self.folder))
+            await self.suite.rollouts.roll_out(request, noted)
+        return events
 
     async def publish(self, type_: str, body: bytes, **headers: str) -> None:
         await self.bus.publish_raw(
@@ -110,6 +144,7 @@ async def open_world(
     folder: Path,
     replicas: dict[str, int] | None = None,
     report: Callable[[ProgramEvent], None] = lambda _: None,
+    report_rollout: Callable[[RolloutEvent], None] = lambda _: None,
     **configuration: Any,
 ) -> AsyncIterator[World]:
     """Run a whole suite in this folder, with the workflows of ``workshop.py`` as a user's module."""
@@ -127,14 +162,16 @@ async def open_world(
     file = folder / "perdure.yaml"
     file.write_text(yaml.safe_dump(config))
     log = folder / "executions.log"
-    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log), CONFIG_VARIABLE: str(file)}
-    with pytest.MonkeyPatch.context() as patch:  # not for longer: other tests run while a suite of a session is up
-        patch.setenv(CONFIG_VARIABLE, str(file))
-        settings = load_settings(state=folder / "state")
-    give_ports(settings.state)
+    environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log)}
     async with AsyncExitStack() as stack:
-        opening = open_suite(settings, report=report, environment=environment, replicas=replicas)
-        suite = await stack.enter_async_context(opening)
+        with pytest.MonkeyPatch.context() as patch:  # not for longer: other tests run while a suite of a session is up
+            patch.setenv(CONFIG_VARIABLE, str(file))
+            settings = load_settings(state=folder / "state")
+            give_ports(settings.state)
+            opening = open_suite(
+                settings, report=report, report_rollout=report_rollout, environment=environment, replicas=replicas
+            )
+            suite = await stack.enter_async_context(opening)
         connecting = connect(discover(settings)[0], source="perdure/test", within=5)
         yield World(settings, suite, await stack.enter_async_context(connecting), log)
 

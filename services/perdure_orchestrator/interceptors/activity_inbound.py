@@ -28,6 +28,7 @@ from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.step_heartbeat import StepHeartbeat
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.publish_once import publish_once, tried_since
+from perdure_orchestrator.running_steps import RunningSteps
 
 __all__ = ["StepInterceptor"]
 
@@ -50,6 +51,7 @@ class StepInterceptor(ActivityInboundInterceptor):
         *,
         blocking: BlockingSteps,
         redact: Redact,
+        running: RunningSteps,
     ) -> None:
         super().__init__(next)
         self._bus = bus
@@ -57,6 +59,7 @@ class StepInterceptor(ActivityInboundInterceptor):
         self._publishing = publishing
         self._blocking = blocking
         self._redact = redact
+        self._running = running
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Put a ``StepHeartbeat`` between the step and Temporal."""
@@ -65,7 +68,7 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
-        with self._blocking.executing(input.fn):
+        with self._running.counted(), self._blocking.executing(input.fn):
             return await self._execute(input)
 
     async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)

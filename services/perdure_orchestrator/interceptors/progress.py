@@ -20,6 +20,7 @@ from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
 from perdure_orchestrator.interceptors.failures import REDACT
 from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
 from perdure_orchestrator.publish_log import PublishLog
+from perdure_orchestrator.running_steps import RunningSteps
 
 __all__ = ["ProgressInterceptor"]
 
@@ -30,6 +31,7 @@ class ProgressInterceptor(Interceptor):
     Attributes:
         endings: Publishes the endings of runs.
         blocking: Names the activities that block the event loop.
+        running: Counts the steps that run.
     """
 
     def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool, redact: Redact) -> None:
@@ -40,6 +42,7 @@ class ProgressInterceptor(Interceptor):
         self._publishing: set[asyncio.Future[None]] = set()
         self.endings = WorkerEndings(bus, log, self._publishing)
         self.blocking = BlockingSteps(bus)
+        self.running = RunningSteps()
 
     async def all_published(self, within: float) -> None:
         """Wait, at most so many seconds, for the facts of steps and runs that ended while the bus was away."""
@@ -55,7 +58,13 @@ class ProgressInterceptor(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (temporalio's signature)
         """Publish the facts of each step."""
         return StepInterceptor(
-            next, self._bus, self._log, self._publishing, blocking=self.blocking, redact=self._redact
+            next,
+            self._bus,
+            self._log,
+            self._publishing,
+            blocking=self.blocking,
+            redact=self._redact,
+            running=self.running,
         )
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)

@@ -1,11 +1,12 @@
 """Histories of the runs that Temporal knows."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
 
 from temporalio.api.history.v1 import History
-from temporalio.api.workflow.v1 import WorkflowExecutionInfo, WorkflowExecutionVersioningInfo
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -15,6 +16,7 @@ from perdure_orchestrator.replay.corpus import RecordedRun
 __all__ = ["temporal_runs"]
 
 _PAGE: Final = 1_000  # runs
+_VERSION: Final = "TemporalWorkerDeploymentVersion"  # ``<deployment>:<build>``
 
 
 async def temporal_runs(client: Client, task_queue: str, since: datetime | None) -> AsyncIterator[RecordedRun]:
@@ -53,10 +55,13 @@ def _recorded(client: Client, execution: WorkflowExecutionInfo) -> RecordedRun:
             return None
         return History(events=history.events)
 
-    return RecordedRun(run, run_id, execution.type.name, _build(execution.versioning_info), load)
+    return RecordedRun(run, run_id, execution.type.name, _build(execution), load)
 
 
-def _build(versioning: WorkflowExecutionVersioningInfo) -> str | None:
-    """Return the build id that the run is pinned to, or that it has run on last."""
-    pinned = versioning.versioning_override.pinned.version.build_id
-    return pinned or versioning.deployment_version.build_id or None
+def _build(execution: WorkflowExecutionInfo) -> str | None:
+    """Return the build id of the version that the run belongs to; lists have it as a search attribute only."""
+    payload = execution.search_attributes.indexed_fields.get(_VERSION)
+    version = None if payload is None else json.loads(payload.data)
+    if isinstance(version, list):
+        version = version[0] if version else None
+    return version.rpartition(":")[2] if version else None

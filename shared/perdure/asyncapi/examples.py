@@ -34,6 +34,7 @@ from perdure.contracts import (
     RouteVerdict,
     SignalWorkflow,
     StartWorkflow,
+    VersionChanged,
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
@@ -148,6 +149,9 @@ _messages: Final[tuple[Message, ...]] = (
         counts={"taken": 3, "no_match": 1},
         by="ada",
         at=_AT,
+    ),
+    VersionChanged(
+        act="promoted", deployment="perdure", build="4fa1c09b77d2", before="b1c2d3e4f5a6", stays=3, by="ada", at=_AT
     ),
     DeadLetterSettled(
         act="resent",

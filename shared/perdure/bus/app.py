@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from perdure.bus.duty import Duty
 from perdure.bus.envelope import RawMessage
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.port import StoredMessage
@@ -78,9 +79,11 @@ class App:
         responders: Request subjects that it answers.
         done_until: For streams whose messages are read by their places after they were settled, by name: returns up to
             which sequence nobody does any more, at most the given one. Only so far may a stream be trimmed.
+        duty: While it is on, streams are consumed; by default always. Requests are answered in any case.
     """
 
     service: str
     subscriptions: Sequence[Subscription]
     responders: Sequence[Responder] = ()
     done_until: Mapping[str, Callable[[int], Awaitable[int]]] = field(default_factory=dict)
+    duty: Duty = field(default_factory=Duty)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
+from perdure.bus.duty import run_while
 from perdure.bus.lease import Lease, Leases
 from perdure.errors import Unavailable
 
@@ -47,23 +48,10 @@ async def lead(
         held = _HeldLease(leases, name, lease, now)
         _log.info("this process handles %s", name)
         try:
-            await _run_while(held.renew_until_lost(), work)
+            await run_while(held.renew_until_lost(), work)
         finally:
             await held.release()
         _log.warning("this process no longer handles %s: another may", name)
-
-
-async def _run_while(
-    condition: Coroutine[None, None, None], work: Sequence[Callable[[], Coroutine[None, None, None]]]
-) -> None:
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(start()) for start in work]
-            await condition
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from failed
 
 
 class _HeldLease:

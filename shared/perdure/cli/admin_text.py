@@ -2,11 +2,18 @@
 
 from typing import Final
 
-from perdure.contracts import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
+from perdure.contracts import (
+    ApproverChanged,
+    ApproversFileRead,
+    BackfillRan,
+    DeadLetterSettled,
+    PoliciesRead,
+    VersionChanged,
+)
 
 __all__ = ["AdminAct", "describe_act"]
 
-AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead
+AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead | VersionChanged
 """Any message on ADMIN."""
 
 _DIGITS: Final = 12  # of a digest
@@ -28,3 +35,7 @@ def describe_act(act: AdminAct) -> str:
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"
             return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"
+        case VersionChanged():
+            before = "" if act.before is None else f", before {act.before}"
+            counts = "".join(f", {n} {what}" for n, what in ((act.moved, "moved"), (act.stays, "stay")) if n)
+            return f"{act.by}: {act.act.replace('_', ' ')} {act.build} of {act.deployment}{before}{counts}"

@@ -18,6 +18,7 @@ _EXIT_CODES: Final = (
 class _Commands(CommandGroup):
     modules: ClassVar = {
         "up": Entry("perdure.cli.up", "Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."),
+        "deploy": Entry("perdure.cli.deploy", "Roll out the code that lies here, and move the open runs that fit."),
         "demo": Entry("perdure.cli.demo", "Kill the orchestrator in the middle of a run and watch it complete."),
         "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
         "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
@@ -28,6 +29,7 @@ class _Commands(CommandGroup):
         "dlq": OnSuite("perdure.cli.dlq", "List, show, resend and drop dead letters."),
         "routes": Entry("perdure.cli.routes", "Try events on the routes, see what waits, and backfill."),
         "replay": Entry("perdure.cli.replay", "Replay runs against the code that lies here, and name what differs."),
+        "versions": Entry("perdure.cli.versions", "List, promote and retire versions of the code."),
         "audit": OnSuite("perdure.cli.audit", "Read the audit record."),
         "config": Entry("perdure.cli.config", "Check the configuration, and look up its keys."),
         "admin": Entry("perdure.cli.admin", "Set up NATS and contracts, and check a suite."),

@@ -49,9 +49,11 @@ class CommandGroup(TyperGroup):
 
     Attributes:
         modules: The commands that are not imported yet, by name, in the order of the help.
+        default: The command that runs if none is named.
     """
 
     modules: ClassVar[Mapping[str, Entry]] = {}
+    default: ClassVar[str | None] = None
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 (of the base class)
         """Return the names of all commands."""
@@ -80,6 +82,8 @@ class CommandGroup(TyperGroup):
             Unavailable: The sub-command needs a suite, and there is none.
         """
         words = self._reordered(args)
+        if self.default is not None and _HELP.isdisjoint(words) and all(word.startswith("-") for word in words[:1]):
+            words = [self.default, *words]
         if words and isinstance(self.modules.get(words[0]), OnSuite) and _HELP.isdisjoint(words):
             refuse_absent_suite()
         return super().parse_args(ctx, words)
@@ -132,10 +136,16 @@ class CommandGroup(TyperGroup):
         return words[0].partition("=")[0] in own | _HELP
 
 
-def new_group(help_: str, modules: Mapping[str, Entry] | None = None) -> typer.Typer:
-    """Return a group that prints its help if it is called alone, with commands by name and module."""
-    own = type("CommandGroup", (CommandGroup,), {"modules": modules or {}})
-    return typer.Typer(cls=own, no_args_is_help=True, help=help_, rich_markup_mode=None)
+def new_group(help_: str, modules: Mapping[str, Entry] | None = None, *, default: str | None = None) -> typer.Typer:
+    """Return a group with commands by name and module.
+
+    Args:
+        help_: What it is for.
+        modules: The commands.
+        default: The command that runs if the group is called alone; by default its help is printed.
+    """
+    own = type("CommandGroup", (CommandGroup,), {"modules": modules or {}, "default": default})
+    return typer.Typer(cls=own, no_args_is_help=default is None, help=help_, rich_markup_mode=None)
 
 
 def commands_of(group: TyperGroup) -> dict[str, Command]:

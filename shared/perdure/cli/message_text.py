@@ -20,6 +20,7 @@ from perdure.contracts import (
     Receipt,
     SignalWorkflow,
     StartWorkflow,
+    VersionChanged,
 )
 from perdure.errors import InvalidMessage
 from perdure.values.printable import as_text, one_line
@@ -63,7 +64,14 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             return f"{message.outcome} by {message.channel}: {message.about}  {message.detail}".rstrip()
         case Alert():
             return f"{message.severity} alert: {message.title}"
-        case ApproverChanged() | ApproversFileRead() | BackfillRan() | DeadLetterSettled() | PoliciesRead():
+        case (
+            ApproverChanged()
+            | ApproversFileRead()
+            | BackfillRan()
+            | DeadLetterSettled()
+            | PoliciesRead()
+            | VersionChanged()
+        ):
             return describe_act(message)
         case _:
             return message.type

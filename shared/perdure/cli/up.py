@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,9 +41,7 @@ def register(app: typer.Typer) -> None:
         temporal_ui_port: Port = None,
         replicas: Replicas = "",
         *,
-        reload: Annotated[
-            bool, typer.Option("--reload", help="Restart services whose code or settings change.")
-        ] = False,
+        reload: Annotated[bool, typer.Option("--reload", help="Roll out code and settings that change.")] = False,
         as_json: Json = False,
     ) -> None:
         """Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."""
@@ -63,18 +62,24 @@ async def _up(
     """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
     from perdure.cli.up_display import show, show_json
     from perdure.local.check import refuse_problems
+    from perdure.local.deploy_requests import DeployRequests
     from perdure.local.reload import project_changes, reload_on_change
     from perdure.local.suite import open_suite
+    from perdure.runtime.background import background
 
     report = show_json if as_json else show
     changes = project_changes() if reload else None
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     warnings = await refuse_problems(settings)
-    async with open_suite(settings, report=report, requested_ports=ports, replicas=replicas) as suite:
+    opening = open_suite(settings, report=report, report_rollout=report, requested_ports=ports, replicas=replicas)
+    async with opening as suite:
         _greet(suite, settings, as_json=as_json)
         _warn(settings, warnings, as_json=as_json)
-        if changes is not None:
-            await reload_on_change(suite, changes, check=refuse_problems, report=report)
-        await asyncio.Event().wait()
+        async with background(DeployRequests(settings.state, suite.rollouts, asked).serve()):
+            if changes is not None:
+                await reload_on_change(suite, changes, check=refuse_problems, report=report)
+            await asyncio.Event().wait()
 
 
 def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:

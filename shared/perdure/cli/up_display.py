@@ -4,9 +4,13 @@ import json
 from dataclasses import asdict
 from typing import Final
 
+from pydantic import BaseModel
+
 from perdure.cli.output import console, plain
+from perdure.cli.rollout_display import show_rollout, show_rollout_json
 from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped, Troubled
 from perdure.local.reload import NotReloaded
+from perdure.values.rollout import RolloutEvent
 
 __all__ = ["WIDTH", "show", "show_json"]
 
@@ -14,9 +18,11 @@ WIDTH: Final = 13
 """Columns of a program's name."""
 
 
-def show(event: ProgramEvent | NotReloaded) -> None:
+def show(event: ProgramEvent | RolloutEvent | NotReloaded) -> None:
     """Print a line for what happened to a part of the suite."""
     match event:
+        case BaseModel():
+            show_rollout(event)
         case Ready(name=name, where=where, seconds=seconds):
             console.print(f"[green]✓[/] {name:<{WIDTH}} {where}  [dim]ready after {seconds:.1f} s[/]", soft_wrap=True)
         case Died(name=name, how=how, seconds=seconds, why=why):
@@ -38,6 +44,9 @@ def show(event: ProgramEvent | NotReloaded) -> None:
             console.print(f"[dim]■ {name:<{WIDTH}} stopped[/]", soft_wrap=True)
 
 
-def show_json(event: ProgramEvent | NotReloaded) -> None:
+def show_json(event: ProgramEvent | RolloutEvent | NotReloaded) -> None:
     """Print an event as one JSON object, on a line of its own."""
+    if isinstance(event, BaseModel):
+        show_rollout_json(event)
+        return
     console.out(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}), highlight=False)

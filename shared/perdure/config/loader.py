@@ -10,7 +10,7 @@ from pydantic_settings import SettingsError
 from perdure.config.anchoring import anchored
 from perdure.config.instance import INSTANCE_VARIABLE
 from perdure.config.problem import InvalidConfiguration, Problem
-from perdure.config.project import PREFIX, project_folder
+from perdure.config.project import BUILD_VARIABLE, PREFIX, project_folder
 from perdure.config.settings import Settings
 from perdure.config.yaml_file import CONFIG_VARIABLE, config_file, source_position
 from perdure.errors import SetupError
@@ -18,7 +18,7 @@ from perdure.values.nearest import nearest
 
 __all__ = ["load_settings"]
 
-_NO_SETTINGS: Final = {CONFIG_VARIABLE, INSTANCE_VARIABLE}
+_NO_SETTINGS: Final = {BUILD_VARIABLE, CONFIG_VARIABLE, INSTANCE_VARIABLE}
 
 
 def load_settings(**overrides: Any) -> Settings:

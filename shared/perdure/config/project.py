@@ -8,11 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONFIG_VARIABLE", "DEFAULT_FILE", "DEFAULT_STATE", "PREFIX", "is_project", "project_folder"]
+__all__ = [
+    "BUILD_VARIABLE",
+    "CONFIG_VARIABLE",
+    "DEFAULT_FILE",
+    "DEFAULT_STATE",
+    "PREFIX",
+    "is_project",
+    "project_folder",
+]
 
 PREFIX: Final = "PERDURE_"
 """How the variables of the configuration begin."""
 CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
+BUILD_VARIABLE: Final = f"{PREFIX}BUILD_ID"
 DEFAULT_FILE: Final = Path("perdure.yaml")
 DEFAULT_STATE: Final = Path(".perdure")
 

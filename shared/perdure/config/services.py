@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from perdure.config.notifier import NotificationSettings
 from perdure.config.section import Section
@@ -42,17 +42,25 @@ class OrchestratorSettings(ServiceSettings):
             something happens to them. temporalio's own default is 1,000.
         reconcile_every_seconds: How often the bridge looks for runs whose ending no worker has published, such as
             terminated ones.
+        graceful_shutdown_seconds: How long running steps may take to end when the worker stops. Those that take longer
+            run again on the next worker, with the same idempotency key: a model call is paid for twice.
     """
 
     http_port: int = Field(default=8702, ge=0, le=65535)
     max_concurrent_steps: PositiveInt = 100
     max_cached_runs: NonNegativeInt = 200
     reconcile_every_seconds: PositiveFloat = 10.0
+    graceful_shutdown_seconds: NonNegativeFloat = 10.0
 
     @property
     def reconcile_every(self) -> timedelta:
         """``reconcile_every_seconds`` as a duration."""
         return timedelta(seconds=self.reconcile_every_seconds)
+
+    @property
+    def graceful_shutdown(self) -> timedelta:
+        """``graceful_shutdown_seconds`` as a duration."""
+        return timedelta(seconds=self.graceful_shutdown_seconds)
 
 
 class NotifierSettings(ServiceSettings, NotificationSettings):

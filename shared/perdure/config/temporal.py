@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from perdure.config.section import Section
 
 __all__ = ["TemporalSettings", "TlsSettings"]
+
+DEPLOYMENT_NAME: Final = r"^[^.:\s]{1,128}$"
+"""Temporal writes versions as ``<deployment>.<build>`` and ``<deployment>:<build>``."""
 
 
 class TlsSettings(Section):
@@ -43,6 +46,9 @@ class TemporalSettings(Section):
         port: Its gRPC port.
         namespace: The namespace of all runs.
         task_queue: The task queue of runs and steps; the orchestrator's workers serve it.
+        deployment: The name under which Temporal knows the versions of the orchestrator's workers; a version is a build
+            of the code, and runs stay on the version on which they began. Without a name workers have no version: open
+            runs go on with whatever code runs.
         tls: How to connect with TLS.
         api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured.
         task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
@@ -61,6 +67,7 @@ class TemporalSettings(Section):
     port: PositiveInt = 7233
     namespace: str = "default"
     task_queue: str = "perdure"
+    deployment: Annotated[str, Field(pattern=DEPLOYMENT_NAME)] | None = "perdure"
     tls: TlsSettings = TlsSettings()
     api_key_file: Path | None = None
     task_timeout_seconds: PositiveFloat = 10.0

@@ -1,6 +1,13 @@
 """The messages on the bus, as frozen pydantic models: pure data, no I/O."""
 
-from perdure.contracts.admin import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
+from perdure.contracts.admin import (
+    ApproverChanged,
+    ApproversFileRead,
+    BackfillRan,
+    DeadLetterSettled,
+    PoliciesRead,
+    VersionChanged,
+)
 from perdure.contracts.alerts import Alert
 from perdure.contracts.any_message import AnyMessage
 from perdure.contracts.approvals import (
@@ -93,6 +100,7 @@ __all__ = [
     "StartWorkflow",
     "Usage",
     "VerdictKind",
+    "VersionChanged",
     "Vote",
     "content_digest",
     "fit_event_id",

@@ -1,4 +1,4 @@
-"""Acts of administration: who may decide, by which policies, what became of dead letters, and backfills."""
+"""Acts of administration: who may decide, by which policies, what became of dead letters, backfills, and versions."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,14 @@ from perdure.contracts.message import Message, Sha256
 from perdure.contracts.open_words import OPEN
 from perdure.contracts.policy import Policy
 
-__all__ = ["ApproverChanged", "ApproversFileRead", "BackfillRan", "DeadLetterSettled", "PoliciesRead"]
+__all__ = [
+    "ApproverChanged",
+    "ApproversFileRead",
+    "BackfillRan",
+    "DeadLetterSettled",
+    "PoliciesRead",
+    "VersionChanged",
+]
 
 
 class ApproversFileRead(Message):
@@ -182,3 +189,39 @@ class BackfillRan(Message):
     def message_id(self) -> str:
         """One for each backfill and act."""
         return f"{self.type}.{self.backfill}.{self.act}"
+
+
+class VersionChanged(Message):
+    """Somebody changed which version of the code new runs start on, or let Temporal forget a version.
+
+    Attributes:
+        act: ``promoted``: new runs start on the version. ``rolled_back``: they do so again. ``retired``: no run is open
+            on it, and Temporal knows it no more.
+        deployment: Name of the worker deployment.
+        build: The build id of the version.
+        before: The version on which new runs started before; absent for the first one, and for ``retired``.
+        moved: How many open runs were moved to it.
+        stays: How many open runs stay on other versions until they end.
+        by: The login name of whoever ran the command, or what else changed the deployment. Nobody authenticates it.
+        at: When (UTC), by Temporal's clock.
+    """
+
+    type: Literal["admin.deploy"] = "admin.deploy"
+    act: Annotated[Literal["promoted", "rolled_back", "retired"], OPEN]
+    deployment: str
+    build: str
+    before: str | None = None
+    moved: int = 0
+    stays: int = 0
+    by: str
+    at: Instant
+
+    @property
+    def address(self) -> tuple[str, ...]:
+        """``<deployment>``."""
+        return (self.deployment,)
+
+    @property
+    def message_id(self) -> str:
+        """One for each change, also if the command that made it is repeated."""
+        return f"{self.type}.{self.deployment}.{self.build}.{self.at.timestamp():.6f}"

@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from perdure.contracts.admin import ApproverChanged, ApproversFileRead, BackfillRan, DeadLetterSettled, PoliciesRead
+from perdure.contracts.admin import (
+    ApproverChanged,
+    ApproversFileRead,
+    BackfillRan,
+    DeadLetterSettled,
+    PoliciesRead,
+    VersionChanged,
+)
 from perdure.contracts.alerts import Alert
 from perdure.contracts.approvals import (
     ApprovalDecided,
@@ -43,6 +50,7 @@ AnyMessage = Annotated[
     | Receipt
     | SignalWorkflow
     | StartWorkflow
-    | EventVerdict,
+    | EventVerdict
+    | VersionChanged,
     Field(discriminator="type"),
 ]

@@ -1,16 +1,15 @@
 """Notices changes of the project's files: the configuration, and all Python modules beneath its folder."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
+
+from perdure.builds.project_files import files_below
 
 __all__ = ["Changes"]
 
 _LOOK_EVERY: Final = 0.5  # seconds
-_OTHERS: Final = {"__pycache__", "node_modules"}
-_VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 
 
 class Changes:
@@ -47,19 +46,11 @@ class Changes:
 def _stamps(folder: Path, configuration: Path) -> dict[Path, tuple[int, int]]:
     """Return the time of change and the size of each file that exists."""
     found = {}
-    for file in (*_modules(folder), configuration):
+    modules = (file for file in files_below(folder) if file.suffix == ".py")
+    for file in (*modules, configuration):
         try:
             stat = file.stat()
         except FileNotFoundError:
             continue
         found[file] = stat.st_mtime_ns, stat.st_size
     return found
-
-
-def _modules(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        if _VIRTUAL_ENVIRONMENT in files:
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _OTHERS]
-        yield from (Path(root, name) for name in files if name.endswith(".py"))

@@ -3,6 +3,7 @@
 The user's own file may be broken at any moment, also when a service restarts.
 """
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from perdure.errors import SetupError
 __all__ = ["KeptConfiguration", "current_configuration"]
 
 _FOLDER: Final = "configuration"
+_BUILDS: Final = "builds"
 
 
 class KeptConfiguration:
@@ -32,12 +34,31 @@ class KeptConfiguration:
         """
         original = config_file() or DEFAULT_FILE
         self.file = state / _FOLDER / original.name
-        self.file.parent.mkdir(exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.keep(current_configuration())
 
     def keep(self, content: bytes) -> None:
         """Keep this content, which has been checked."""
         replace_file(self.file, content)
+
+    def keep_for(self, build: str) -> Path:
+        """Copy what is kept now for the processes of a build, which outlive later changes; return the copy."""
+        copy = self._folder(build) / self.file.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(copy, self.file.read_bytes())
+        return copy
+
+    def kept_for(self, build: str) -> Path:
+        """Return the copy for a build; what is kept now if there is none."""
+        copy = self._folder(build) / self.file.name
+        return copy if copy.exists() else self.file
+
+    def forget(self, build: str) -> None:
+        """Remove the copy for a build, if there is one."""
+        shutil.rmtree(self._folder(build), ignore_errors=True)
+
+    def _folder(self, build: str) -> Path:
+        return self.file.parent / _BUILDS / build
 
 
 def current_configuration() -> bytes:

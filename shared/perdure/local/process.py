@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from perdure.local.program import Program
 
-__all__ = ["Process"]
+__all__ = ["Process", "die_with_parent"]
 
 _STOPPED_WITHIN: Final = 15.0  # seconds from SIGTERM to SIGKILL
 _MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated
@@ -42,7 +42,7 @@ class Process:
                 env={**os.environ, **program.environment},
                 cwd=program.folder,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent,
             )
         return cls(child, log)
 
@@ -83,6 +83,10 @@ class Process:
             log.seek(max(0, self._log.stat().st_size - 4_096))
             return "\n".join(map(_message, log.read().decode(errors="replace").splitlines()[-lines:]))
 
+    def move_log(self, to: Path) -> None:
+        """Give the log another name; the process goes on writing to it."""
+        self._log = self._log.rename(to)
+
     def rotate_log(self) -> None:
         """Move the content of a log that has become too large to ``<name>.log.1``."""
         _rotate(self._log)
@@ -109,6 +113,7 @@ def _message(line: str) -> str:
         return line
 
 
-def _die_with_parent() -> None:
-    """Make Linux kill this child when the supervisor is killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent() -> None:
+    """Make Linux kill this child when its parent is killed."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -14,13 +14,14 @@ from perdure.config.project import CONFIG_VARIABLE, project_folder
 from perdure.config.settings import NatsSettings, Settings
 from perdure.connections.nats_greeting import suite_server_name
 from perdure.errors import SetupError
+from perdure.local.code import Code
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.ports import Requested, choose_ports, is_free, taken
 from perdure.local.program import Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
-from perdure.local.services import SERVICES, service_of
+from perdure.local.services import SERVICES, base_of, service_of
 from perdure.local.state import Endpoints, State
 
 __all__ = ["SuitePrograms"]
@@ -47,6 +48,7 @@ class SuitePrograms:
 
     Attributes:
         configuration: The one that the services read.
+        code: What each process of the orchestrator runs, by its name; others run what is installed.
 
     Raises:
         SetupError: A requested port is taken, or a server is not installed.
@@ -63,9 +65,10 @@ class SuitePrograms:
         environments: Mapping[str, Mapping[str, str]],
         instance: str,
     ) -> None:
-        self._settings, self._state, self._leases, self._names = settings, state, leases, names
-        self._environments, self._instance = environments, instance
+        self._settings, self._state, self._leases, self._names = settings, state, leases, list(names)
+        self._environments, self._instance = dict(environments), instance
         self.configuration = KeptConfiguration(state.folder)
+        self.code: dict[str, Code] = {}
         self._embedded = settings.execution_engine == "local"
         self._requested = _requested(settings, names, options)
         self._ports: dict[str, int] = {}
@@ -94,6 +97,33 @@ class SuitePrograms:
         self._choose()
         return self.all() if name in _SERVER_PORTS else [self._service(name)]
 
+    def add(self, name: str, code: Code) -> Program:
+        """Return the program of another process of the orchestrator, which has the environment of an equal one."""
+        self._names.append(name)
+        self.code[name] = code
+        self._environments[name] = self._environments.get(base_of(name), {})
+        self._choose(remember=False)  # the next suite has the usual ports again
+        return self._service(name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Let a process keep its port and its code under another name."""
+        self._requested.pop(name, None)  # from now on the name may have another port
+        self._ports[new] = self._ports.pop(name)
+        self.code[new] = self.code.pop(name)
+        self._environments[new] = self._environments.pop(name, {})
+        self._names[self._names.index(name)] = new
+
+    def remove(self, name: str) -> None:
+        """Forget a process that has ended, and give its port back."""
+        self._names.remove(name)
+        self.code.pop(name, None)
+        self._environments.pop(name, None)
+        self._leases.release([self._ports.pop(name)])
+
+    def program(self, name: str) -> Program:
+        """Return the program of a service's process as it is started next."""
+        return self._service(name)
+
     def endpoints(self, pids: Mapping[str, int]) -> Endpoints:
         """Return the addresses of all programs."""
         temporal, ports = self._settings.temporal, self._ports
@@ -107,7 +137,7 @@ class SuitePrograms:
             pids=dict(pids),
         )
 
-    def _choose(self) -> None:
+    def _choose(self, *, remember: bool = True) -> None:
         """Choose a port for each program that has none."""
         servers = [ports for ports in _SERVER_PORTS.values() if self._embedded]
         services = {it: getattr(self._settings, it).http_port if it in SERVICES else 0 for it in self._names}
@@ -120,7 +150,8 @@ class SuitePrograms:
             holder_of=self._leases.holder_of,
         )
         self._ports |= chosen
-        self._state.remember_ports(self._ports)
+        if remember:
+            self._state.remember_ports({name: port for name, port in self._ports.items() if base_of(name) == name})
 
     def _ports_of(self, name: str) -> list[str]:
         return list(_SERVER_PORTS.get(name, {name: 0}))
@@ -150,13 +181,17 @@ class SuitePrograms:
             variables["PERDURE_NATS__TLS"] = "null"
             variables["PERDURE_TEMPORAL__HOST"] = _LOCALHOST
             variables["PERDURE_TEMPORAL__PORT"] = str(self._ports["temporal"])
+        code = self.code.get(name)
+        if code is not None:
+            variables[CONFIG_VARIABLE] = str(code.configuration)
+        own = self._environments.get(name, {})
         where = self._url(name)
         program = Program(
             name=name,
             command=[sys.executable, "-m", f"perdure_{service}"],
             where=where,
             ready=http_ready(f"{where}/readyz", is_ours=self._is_ours),
-            environment={**variables, **self._environments.get(name, {})},
+            environment={**variables, **own, **(code.environment(own) if code else {})},
             folder=project_folder(),
         )
         return replace(program, first=self._provisioner.wait) if self._embedded else program

@@ -1,4 +1,4 @@
-"""Restarts services when the code or the configuration of the project changes, unless the new state is broken."""
+"""Rolls out code and restarts services when files of the project change, unless the new state is broken."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,8 +12,7 @@ from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import Changes
 from perdure.local.kept_configuration import current_configuration
-from perdure.local.program_event import ProgramEvent
-from perdure.local.services import SERVICES, service_of
+from perdure.local.services import ORCHESTRATOR, SERVICES, service_of
 from perdure.local.suite import Suite
 
 __all__ = ["NotReloaded", "project_changes", "reload_on_change"]
@@ -43,15 +42,15 @@ async def reload_on_change(
     changes: Changes,
     *,
     check: Callable[[Settings], Awaitable[object]],
-    report: Callable[[ProgramEvent | NotReloaded], None],
+    report: Callable[[NotReloaded], None],
 ) -> None:
-    """Restart, for ever, what needs the changed files; the suite's ports and servers stay as they are.
+    """Roll out changed code, and restart what else needs the changed files, for ever; the servers stay as they are.
 
     Args:
         suite: The running suite.
         changes: The changes since before it started.
         check: Raises ``SetupError`` if the services would not start with a configuration or its modules.
-        report: Called with each restart, and with each change that was not applied.
+        report: Called with each change that was not applied.
     """
     async for files in changes:
         names = ", ".join(_short(file, changes.folder) for file in files)
@@ -65,16 +64,17 @@ async def reload_on_change(
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue
-        services = SERVICES if changes.configuration in files else _services_with_code(settings)
-        processes = [name for name in suite.endpoints.services if service_of(name) in services]
         why = f"{names} {'have' if len(files) > 1 else 'has'} changed"
-        await asyncio.gather(*(suite.supervisor.restart(name, why) for name in processes))
+        services = _others_that_read(settings, is_configuration=changes.configuration in files)
+        processes = [name for name in suite.endpoints.services if service_of(name) in services]
+        await asyncio.gather(suite.rollouts.reload(), *(suite.supervisor.restart(name, why) for name in processes))
 
 
-def _services_with_code(settings: Settings) -> Sequence[str]:
-    """Return the services that import the user's modules; ingest does if a route names a model as its schema."""
-    has_models = any(isinstance(route.data_schema, str) for route in settings.routes)
-    return ("orchestrator", "ingest") if has_models else ("orchestrator",)
+def _others_that_read(settings: Settings, *, is_configuration: bool) -> Sequence[str]:
+    """Return the services beside the orchestrator that need a change; ingest does if a route has a model as schema."""
+    if is_configuration:
+        return [name for name in SERVICES if name != ORCHESTRATOR]
+    return ["ingest"] if any(isinstance(route.data_schema, str) for route in settings.routes) else []
 
 
 def _short(file: Path, folder: Path) -> str:

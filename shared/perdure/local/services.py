@@ -2,15 +2,30 @@
 
 from typing import Final
 
-__all__ = ["MANY", "SERVICES", "service_of"]
+__all__ = ["MANY", "ORCHESTRATOR", "SERVICES", "base_of", "of_build", "service_of"]
 
-SERVICES: Final = ("audit", "notifier", "orchestrator", "ingest")
+ORCHESTRATOR: Final = "orchestrator"
+"""The service that runs the user's code: of each version that has open runs, there are processes."""
+
+SERVICES: Final = ("audit", "notifier", ORCHESTRATOR, "ingest")
 """The services in start order; they stop in reverse, ingest first."""
 
-MANY: Final = ("notifier", "orchestrator", "ingest")
+MANY: Final = ("notifier", ORCHESTRATOR, "ingest")
 """The services that may run as several processes; two of audit would write the same SQLite file."""
+
+_OF: Final = "@"
 
 
 def service_of(name: str) -> str:
     """Return the service of a process: ``ingest`` for ``ingest-2``."""
-    return name.split("-", maxsplit=1)[0]
+    return base_of(name).split("-", maxsplit=1)[0]
+
+
+def of_build(name: str, build: str) -> str:
+    """Return the name of a process beside the one that runs the newest code: ``orchestrator@1f2e3d``."""
+    return f"{name}{_OF}{build}"
+
+
+def base_of(name: str) -> str:
+    """Return the name of a process without its build."""
+    return name.partition(_OF)[0]

@@ -1,34 +1,59 @@
 """Runs a suite on one machine: the embedded servers, unless you run your own, and the four services."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
+from perdure.builds.author_modules import import_path
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
-from perdure.local.program_event import ProgramEvent, Ready
+from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SuitePrograms
-from perdure.local.services import MANY, SERVICES
+from perdure.local.published_endpoints import PublishedEndpoints
+from perdure.local.rollouts import Rollouts
+from perdure.local.services import MANY, ORCHESTRATOR, SERVICES, service_of
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Supervisor, supervised
+from perdure.local.take_code import CodeTaker
+from perdure.local.versions import Versions
+from perdure.runtime.background import background
+from perdure.values.rollout import RolloutEvent
 
 __all__ = ["Suite", "open_suite"]
 
 _INSTANCE_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
 class Suite:
-    """A running suite."""
+    """A running suite.
 
-    supervisor: Supervisor
-    endpoints: Endpoints
-    configuration: KeptConfiguration
+    Attributes:
+        supervisor: Keeps its programs running.
+        rollouts: How new code takes over.
+        configuration: What the services read.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        rollouts: Rollouts,
+        configuration: KeptConfiguration,
+        directory: PublishedEndpoints,
+    ) -> None:
+        self.supervisor = supervisor
+        self.rollouts = rollouts
+        self.configuration = configuration
+        self._directory = directory
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where its programs are."""
+        return self._directory.endpoints
 
 
 @asynccontextmanager
@@ -36,6 +61,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
     settings: Settings,
     *,
     report: Callable[[ProgramEvent], None],
+    report_rollout: Callable[[RolloutEvent], None] = lambda _: None,
     requested_ports: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
     environments: Mapping[str, Mapping[str, str]] | None = None,
@@ -46,6 +72,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
     Args:
         settings: The configuration; the services read the same.
         report: Called with each start, death and stop of a program.
+        report_rollout: Called with each step of a rollout.
         requested_ports: Ports that the command line requests: ``nats``, ``temporal``, ``temporal_ui`` or a service.
         environment: Variables added to the services' environment.
         environments: Variables added to that of single processes, by name.
@@ -69,18 +96,25 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
             environments={name: {**(environment or {}), **(environments or {}).get(name, {})} for name in names},
             instance=secrets.token_hex(_INSTANCE_BYTES),
         )
+        taker = CodeTaker(state.folder, programs.configuration, _search_path(environment or {}))
+        code = taker.take(settings)
+        programs.code.update({name: code for name in names if service_of(name) == ORCHESTRATOR})
         started = programs.all()
-        pids: dict[str, int] = {}
+        directory = PublishedEndpoints(state, programs.endpoints, len(started))
 
         def on_event(event: ProgramEvent) -> None:
-            if isinstance(event, Ready):
-                pids[event.name] = event.pid
-                if len(pids) == len(started):
-                    state.write_endpoints(programs.endpoints(pids))
+            directory.note(event)
             report(event)
 
         async with supervised(started, state.folder / "logs", on_event, moved=programs.moved) as supervisor:
-            yield Suite(supervisor, programs.endpoints(pids), programs.configuration)
+            rollouts = Rollouts(Versions(supervisor, programs, directory, state, code), taker, report_rollout)
+            async with background(rollouts.tend()):
+                yield Suite(supervisor, rollouts, programs.configuration, directory)
+
+
+def _search_path(environment: Mapping[str, str]) -> list[str]:
+    """Return where services look for modules."""
+    return [*filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)), *import_path()]
 
 
 def _processes(replicas: Mapping[str, int]) -> list[str]:

@@ -2,27 +2,20 @@
 
 import asyncio
 import logging
-import signal
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from perdure.errors import SetupError
-from perdure.local.process import Process
+from perdure.local.kept_program import KeptProgram, Moving
 from perdure.local.program import Program
-from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped, Troubled
+from perdure.local.program_event import ProgramEvent
 
 __all__ = ["Supervisor", "supervised"]
 
 _READY_WITHIN: Final = 60.0  # seconds
-_POLL_EVERY: Final = 0.05  # seconds
-_FIRST_BACKOFF: Final = 0.1  # seconds before a restart; doubled each time
-_LONGEST_BACKOFF: Final = 10.0  # seconds
-_HEALTHY_AFTER: Final = 30.0  # seconds of uptime that reset the backoff
 _ROTATE_EVERY: Final = 5.0  # seconds
-_LOOK_EVERY: Final = 1.0  # seconds between two looks at the health of a program that runs
 
 _log = logging.getLogger(__name__)
 
@@ -45,16 +38,16 @@ class Supervisor:
         report: Callable[[ProgramEvent], None],
         moved: Callable[[str], Sequence[Program]],
     ) -> None:
-        self._programs = {program.name: program for program in programs}
         self._logs = logs
         self._report = report
-        self._moved = moved
-        self._planned: dict[str, bool] = {}  # by program that is stopped to start anew: whether since it has trouble
-        self._running: dict[str, Process] = {}
-        self._ready = {name: asyncio.Event() for name in self._programs}
-        self._restarts = dict.fromkeys(self._programs, 0)
-        self._keepers: list[asyncio.Task[None]] = []
-        self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._moving = Moving(moved, self._replace)
+        self._kept = {program.name: self._keeper(program) for program in programs}
+        self._rotating: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The programs, in start order."""
+        return list(self._kept)
 
     async def start(self) -> None:
         """Start all programs at once and wait until all are ready.
@@ -62,159 +55,119 @@ class Supervisor:
         Raises:
             SetupError: A program ends, takes too long or cannot be executed; the message has its last log lines.
         """
-        self._keepers = [asyncio.create_task(self._keep(name)) for name in self._programs]
-        self._keepers.append(asyncio.create_task(self._rotate_logs()))
-        all_ready = asyncio.create_task(self._all_ready())
-        both: set[asyncio.Future[Any]] = {all_ready, self._failed}
-        await asyncio.wait(both, timeout=_READY_WITHIN, return_when=asyncio.FIRST_COMPLETED)
-        if all_ready.done():
-            self._failed.cancel()
-            return
-        all_ready.cancel()
-        if self._failed.done():
-            raise SetupError(self._failed.result())
-        late = next(name for name, ready in self._ready.items() if not ready.is_set())
-        raise SetupError(self._failure(late, f"is not ready after {_READY_WITHIN:.0f} s"))
+        self._rotating = asyncio.create_task(self._rotate_logs())
+        await _started(self._kept.values())
+
+    async def add(self, programs: Sequence[Program]) -> None:
+        """Start more programs and wait until they are ready; they are kept running like the others.
+
+        Raises:
+            SetupError: As for ``start``; these programs are gone then, and the others run on.
+        """
+        added = {program.name: self._keeper(program) for program in programs}
+        self._kept |= added
+        try:
+            await _started(added.values())
+        except SetupError:
+            await asyncio.gather(*map(self.remove, added))
+            raise
+
+    async def remove(self, name: str) -> None:
+        """Stop a program for good."""
+        kept = self._kept.pop(name)
+        await kept.forgo()
+        await kept.stop()
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a program and its log another name; it runs on."""
+        self._kept = {new if known == name else known: kept for known, kept in self._kept.items()}
+        self._kept[new].rename(new)
 
     async def stop(self) -> None:
         """Stop all programs in reverse start order."""
-        for task in self._keepers:
-            task.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
-        for name in reversed(self._programs):
-            if name in self._running:
-                await self._running[name].stop()
-                self._report(Stopped(name))
+        if self._rotating is not None:
+            self._rotating.cancel()
+            await asyncio.gather(self._rotating, return_exceptions=True)
+        await asyncio.gather(*(kept.forgo() for kept in self._kept.values()))
+        for kept in reversed(self._kept.values()):
+            await kept.stop()
 
     def pid(self, name: str) -> int:
         """Return the current process id of a program."""
-        return self._running[name].pid
+        return self._kept[name].pid
 
     def restarts(self, name: str) -> int:
         """Return how often a program was restarted."""
-        return self._restarts[name]
+        return self._kept[name].restarts
 
     def kill(self, name: str) -> None:
         """Kill a program with SIGKILL."""
-        self._ready[name].clear()
-        self._running[name].send(signal.SIGKILL)
+        self._kept[name].kill()
 
-    async def restart(self, name: str, why: str, *, has_trouble: bool = False) -> None:
+    async def restart(self, name: str, why: str) -> None:
         """Stop a program, which then starts again; one that does not run starts soon by itself.
 
         Args:
             name: The program.
             why: Why.
-            has_trouble: Whether this may help against trouble that returns: then it starts again like one that died.
         """
-        process = self._running.get(name)
-        if process is not None and process.is_running:
-            self._planned[name] = has_trouble
-            self._report(Restarting(name, why))
-            await process.stop()
+        await self._kept[name].restart(why)
+
+    async def replace(self, program: Program, why: str) -> None:
+        """Start a program anew, with another command, environment or address."""
+        self._kept[program.name].program = program
+        await self.restart(program.name, why)
 
     async def ready(self, name: str) -> None:
         """Wait until a program is ready."""
-        await self._ready[name].wait()
+        await self._kept[name].ready.wait()
 
-    async def _all_ready(self) -> None:
-        for ready in self._ready.values():
-            await ready.wait()
-
-    async def _keep(self, name: str) -> None:
-        backoff = _FIRST_BACKOFF
-        while True:
-            began = time.monotonic()
-            how = await self._run_once(name)
-            had_trouble = self._planned.pop(name, None)
-            if had_trouble is False:
-                continue
-            backoff = _FIRST_BACKOFF if time.monotonic() - began > _HEALTHY_AFTER else backoff
-            if had_trouble is None and not await self._died(name, how, backoff):
-                return
-            await asyncio.sleep(backoff)
-            backoff = min(2 * backoff, _LONGEST_BACKOFF)
-            if had_trouble is None:
-                self._restarts[name] += 1
-
-    async def _died(self, name: str, how: str, backoff: float) -> bool:
-        """Report that a program died; returns whether it starts again: not while the suite starts."""
-        moved, how = self._where_to(name, how)
-        if not moved and not self._failed.done():
-            self._failed.set_result(self._failure(name, f"does not start ({how})"))
-            return False
-        self._report(Died(name, how, backoff, self._last_message(name, how)))
-        await self._replace(moved, name)
-        return True
-
-    def _where_to(self, name: str, how: str) -> tuple[Sequence[Program], str]:
-        """Return the programs that run anew if a program lost its port, and how it ended, with what is known of why."""
-        try:
-            moved = self._moved(name)
-        except SetupError as error:
-            return (), f"{how}: {error}"
-        return moved, f"{how}: another program took its port, so it moves" if moved else how
+    def _keeper(self, program: Program) -> KeptProgram:
+        return KeptProgram(program, self._logs, self._report, self._moving)
 
     async def _replace(self, programs: Sequence[Program], name: str) -> None:
-        self._programs |= {program.name: program for program in programs}
+        for program in programs:
+            self._kept[program.name].program = program
         others = [program.name for program in programs if program.name != name]
         await asyncio.gather(*(self.restart(other, f"{name} moves to another port") for other in others))
 
     async def _rotate_logs(self) -> None:
         while True:
             await asyncio.sleep(_ROTATE_EVERY)
-            for name, process in self._running.items():
+            for name, kept in self._kept.items():
                 try:
-                    process.rotate_log()
+                    kept.rotate_log()
                 except OSError as error:  # such as a full disk; the log grows until it works
                     _log.warning("The log of %s is not rotated: %s", name, error)
 
-    async def _run_once(self, name: str) -> str:
-        """Start a program, wait until it ends, and return how it ended."""
-        try:
-            if (first := self._programs[name].first) is not None:
-                await first()
-            process = self._running[name] = await Process.start(program := self._programs[name], self._logs)
-        except SetupError as error:
-            return str(error)
-        except OSError as error:
-            return f"it cannot be executed: {error}"
-        if program is not self._programs[name]:  # replaced while it started
-            await self.restart(name, "its addresses have changed")
-        watching = asyncio.create_task(self._watch(name))
-        try:
-            return _describe_exit(await process.wait())
-        finally:
-            watching.cancel()
-            self._ready[name].clear()
 
-    async def _watch(self, name: str) -> None:
-        """Report when a program is ready; start it anew when its health check says that this helps."""
-        await self._report_ready(name)
-        reported = False
-        while (look := self._programs[name].trouble) is not None:
-            await asyncio.sleep(_LOOK_EVERY)
-            trouble = await look()
-            if trouble is not None and trouble.restart_helps:
-                await self.restart(name, trouble.what, has_trouble=True)
-            elif trouble is not None and not reported:
-                self._report(Troubled(name, trouble.what))
-            reported = trouble is not None
+async def _started(programs: Collection[KeptProgram]) -> None:
+    """Start programs and wait until all are ready; from then on they start anew by themselves.
 
-    async def _report_ready(self, name: str) -> None:
-        began, program = time.monotonic(), self._programs[name]
-        while not await program.ready():
-            await asyncio.sleep(_POLL_EVERY)
-        self._ready[name].set()
-        self._report(Ready(name, program.where, time.monotonic() - began, self.pid(name)))
+    Raises:
+        SetupError: One ends, takes too long or cannot be executed.
+    """
+    for kept in programs:
+        kept.begin()
+    all_ready = asyncio.create_task(_all_ready(programs))
+    waited: set[asyncio.Future[Any]] = {all_ready, *(kept.failed for kept in programs)}
+    try:
+        await asyncio.wait(waited, timeout=_READY_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        all_ready.cancel()
+    if all_ready.done() and not all_ready.cancelled():
+        for kept in programs:
+            kept.failed.cancel()
+        return
+    if (failed := next((kept.failed for kept in programs if kept.failed.done()), None)) is not None:
+        raise SetupError(failed.result())
+    late = next(kept for kept in programs if not kept.ready.is_set())
+    raise SetupError(late.failure(f"is not ready after {_READY_WITHIN:.0f} s"))
 
-    def _last_message(self, name: str, how: str) -> str:
-        return self._running[name].last_output(1) if name in self._running and how.startswith("exit") else ""
 
-    def _failure(self, name: str, what: str) -> str:
-        if name not in self._running:
-            return f"{name} {what}."
-        return f"{name} {what}. The end of its log {self._logs / name}.log:\n{self._running[name].last_output()}"
+async def _all_ready(programs: Collection[KeptProgram]) -> None:
+    for kept in programs:
+        await kept.ready.wait()
 
 
 @asynccontextmanager
@@ -232,7 +185,3 @@ async def supervised(
         yield supervisor
     finally:
         await supervisor.stop()
-
-
-def _describe_exit(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit {code}"

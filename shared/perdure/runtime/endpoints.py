@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from prometheus_client import CollectorRegistry, make_asgi_app
+from pydantic import JsonValue
 
 from perdure.config.instance import current_instance
 from perdure.config.settings import ServiceSettings
@@ -29,12 +30,14 @@ class Health:
         service: Its name.
         open: Start-up is complete.
         checks: Readiness checks of its dependencies, by name.
+        facts: What ``/readyz`` answers beside the readiness, by name.
         front: An ASGI app that serves all other paths on the port, once set.
     """
 
     service: str
     open: bool = False
     checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
+    facts: dict[str, Callable[[], JsonValue]] = field(default_factory=dict)
     front: ASGIApp | None = None
 
     async def missing(self) -> list[str]:
@@ -88,7 +91,8 @@ def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
     @get
     async def readyz(_: dict[str, Any]) -> AsgiResponse:
         missing = await health.missing()
-        answer = {"service": health.service, "instance": current_instance(), "missing": missing}
+        facts = {name: fact() for name, fact in health.facts.items()}
+        answer = {"service": health.service, "instance": current_instance(), "missing": missing, **facts}
         return AsgiResponse(json.dumps(answer).encode(), status_code=503 if missing else 200)
 
     routes: dict[str, Any] = {"/healthz": healthz, "/readyz": readyz, "/metrics": make_asgi_app(registry)}

@@ -7,7 +7,7 @@ import pytest
 
 from perdure.approvers import ApproversFile, Directory
 from perdure.config.loader import load_settings
-from perdure.config.settings import ServiceSettings
+from perdure.config.settings import OrchestratorSettings, ServiceSettings
 from perdure.errors import SetupError
 from perdure.local.services import SERVICES
 from tests.support.deploy_files import (
@@ -61,6 +61,16 @@ def test_no_two_releases_of_ingest_run_at_once() -> None:
     (ingest,) = [manifest for manifest, _, _ in workloads() if manifest["metadata"]["name"] == "perdure-ingest"]
 
     assert ingest["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_workers_of_several_versions_run_beside_each_other() -> None:
+    (worker,) = [pod for manifest, pod, _ in workloads() if manifest["metadata"]["name"] == "perdure-worker"]
+    (strategy,) = [it["spec"]["strategy"] for it, _, _ in workloads() if it["metadata"]["name"] == "perdure-worker"]
+    (affinity,) = worker["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+
+    assert strategy == {"rollingUpdate": {"maxUnavailable": 0}}
+    assert affinity["topologyKey"] == "kubernetes.io/hostname"  # as only one node can have their volume
+    assert worker["terminationGracePeriodSeconds"] > OrchestratorSettings().graceful_shutdown_seconds
 
 
 def test_kubernetes_runs_each_service_and_the_orchestrator_in_two_roles() -> None:

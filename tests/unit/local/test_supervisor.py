@@ -268,3 +268,38 @@ async def test_restarts_because_of_trouble_that_returns_have_a_growing_backoff(t
     pauses = [after - before for before, after in pairwise(began)]
     assert pauses[-1] - pauses[0] > 0.4  # 0.1, 0.2, 0.4, 0.8 s
     assert not [event for event in recorder.events if isinstance(event, Died)]
+
+
+async def test_a_program_is_added_renamed_and_removed_while_the_others_run_on(tmp_path: Path) -> None:
+    recorder = EventRecorder()
+    logs = tmp_path / "logs"
+    async with supervised([steady(tmp_path, "old")], logs, recorder.report) as supervisor:
+        old = supervisor.pid("old")
+
+        await supervisor.add([steady(tmp_path, "candidate")])
+        candidate = supervisor.pid("candidate")
+        supervisor.rename("old", "draining")
+        supervisor.rename("candidate", "current")
+        supervisor.kill("current")
+        await recorder.nth(Ready, 3)
+
+        assert (supervisor.names, supervisor.pid("draining")) == (["draining", "current"], old)
+        assert supervisor.pid("current") != candidate
+        await supervisor.remove("draining")
+        assert not psutil.pid_exists(old)
+        assert {log.name for log in logs.iterdir()} == {"draining.log", "current.log"}
+    assert [event.name for event in recorder.events if isinstance(event, Died | Stopped)] == [
+        "current",
+        "draining",
+        "current",
+    ]
+
+
+async def test_an_added_program_that_does_not_start_is_gone_and_the_others_run_on(tmp_path: Path) -> None:
+    async with supervised([steady(tmp_path, "ingest")], tmp_path / "logs", lambda _: None) as supervisor:
+        before = supervisor.pid("ingest")
+
+        with pytest.raises(SetupError, match=r"candidate does not start \(exit 3\)(.|\n)*no such module"):
+            await supervisor.add([program(tmp_path, "candidate", "echo no such module; exit 3")])
+
+        assert (supervisor.names, supervisor.pid("ingest")) == (["ingest"], before)

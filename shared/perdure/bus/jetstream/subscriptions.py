@@ -7,6 +7,7 @@ middlewares label by subject; subjects contain workflow ids, so the labels would
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -56,7 +57,8 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
     await broker.start()
     await client.jetstream().account_info()  # once it replies, the subscriptions exist; a PING may overtake them
     try:
-        async with _running(_consumed(app.service, it, bus, client, metrics) for it in app.subscriptions):
+        consuming = [partial(_consumed, app.service, it, bus, client, metrics) for it in app.subscriptions]
+        async with _running([app.duty.run(consuming)]):
             yield client
     finally:
         await _stop(broker, client)

@@ -1,0 +1,124 @@
+"""Whether Temporal starts new runs on this process's code; the first version of all makes itself the current one."""
+
+import asyncio
+import logging
+from typing import Final
+
+from pydantic import JsonValue
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkerDeploymentRequest,
+    SetWorkerDeploymentCurrentVersionRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.builds.version import Version
+from perdure.bus.duty import Duty
+
+__all__ = ["OwnVersion"]
+
+_LOOKS_EVERY: Final = 1.0  # seconds; for as long, an eager start may still begin on a version that was current
+_TRIES_EVERY: Final = 0.2  # seconds, until there is a current version: Temporal limits such requests to some a second
+
+_NOT_YET: Final = {  # until a worker has polled, or if another process was faster
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.FAILED_PRECONDITION,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+}
+
+_log = logging.getLogger(__name__)
+
+
+class OwnVersion:
+    """Looks at where Temporal routes the new runs of the own task queue.
+
+    Args:
+        client: The client of Temporal.
+        task_queue: The own task queue.
+        version: The version of this process; None if it has none, so that Temporal starts new runs on any worker.
+        has_worker: Whether a worker of this version runs in this process.
+
+    Attributes:
+        duty: Is on while new runs start on this version, as of the last look: then its bridge takes messages.
+        current: The build on which they start; None as long as there is none, or it is not known.
+        open_runs: How many runs are open on this version; None if it is the current one, or that is not known.
+    """
+
+    def __init__(self, client: Client, task_queue: str, version: Version | None, *, has_worker: bool) -> None:
+        self._client = client
+        self._queue = task_queue
+        self._version = version
+        self._has_worker = has_worker
+        self.duty = Duty(on=version is None)
+        self.current: str | None = None
+        self.open_runs: int | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether new runs start on this version, as of the last look."""
+        return self.duty.is_on
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """What the process answers when it is asked about its version."""
+        build = None if self._version is None else self._version.build
+        return {"build": build, "current": self.current, "is_current": self.is_current, "open_runs": self.open_runs}
+
+    async def watch(self) -> None:
+        """Look for ever, if there is a version; make it the current one if there is none."""
+        while self._version is not None:
+            pause = _LOOKS_EVERY
+            try:
+                if await self._look(self._version) is None and self._has_worker:
+                    await self._become_first(self._version)
+                    pause = _TRIES_EVERY
+            except RPCError as error:
+                if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server
+                    self._version = None
+                    self.duty.set(on=True)
+                elif error.status in _NOT_YET:
+                    pause = _TRIES_EVERY
+                else:
+                    _log.warning("cannot look at the own version now, trying again: %s", error)
+            await asyncio.sleep(pause)
+
+    async def _look(self, version: Version) -> str | None:
+        """Return the build that is current, if any is."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=self._queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        found = (await self._client.workflow_service.describe_task_queue(request)).versioning_info
+        current = found.current_deployment_version
+        self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
+        self.current = current.build_id or None
+        self.open_runs = None if self.is_current else await self._count_open_runs(version)
+        return self.current
+
+    async def _count_open_runs(self, version: Version) -> int:
+        of_version = f"TemporalWorkerDeploymentVersion = '{version.deployment}:{version.build}'"
+        return (await self._client.count_workflows(f"{of_version} AND ExecutionStatus = 'Running'")).count
+
+    async def _become_first(self, version: Version) -> None:
+        """Make the own version current, unless another is, or becomes so meanwhile."""
+        service, namespace = self._client.workflow_service, self._client.namespace
+        found = await service.describe_worker_deployment(
+            DescribeWorkerDeploymentRequest(namespace=namespace, deployment_name=version.deployment)
+        )
+        routing = found.worker_deployment_info.routing_config
+        if routing.current_deployment_version.build_id or routing.ramping_deployment_version.build_id:
+            return  # the task queue will know it in a moment
+        await service.set_worker_deployment_current_version(
+            SetWorkerDeploymentCurrentVersionRequest(
+                namespace=namespace,
+                deployment_name=version.deployment,
+                build_id=version.build,
+                conflict_token=found.conflict_token,
+                identity=self._client.identity,
+            )
+        )
+        _log.info("%s is the first version of %s, and current now", version.build, version.deployment)

@@ -1,0 +1,51 @@
+"""Rolls out the code that lies here: ``python -m perdure_orchestrator.rollout REQUEST`` prints each step as JSON."""
+
+import asyncio
+import os
+import sys
+from typing import TextIO
+
+from temporalio.service import RPCError
+
+from perdure.builds.version import Version, own_version
+from perdure.config.loader import load_settings
+from perdure.config.settings import Settings
+from perdure.errors import SetupError, Unavailable
+from perdure.runtime.exit import exit_process
+from perdure.values.rollout import RolloutEvent, RolloutRefused, RolloutRequest
+from perdure_orchestrator.rollout.deployment import RolloutDeployment
+from perdure_orchestrator.rollout.gate import replay_open_runs
+from perdure_orchestrator.rollout.rollout import Rollout
+from perdure_orchestrator.temporal import connect_temporal
+
+
+async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
+    def report(event: RolloutEvent) -> None:
+        lines.write(f"{event.model_dump_json()}\n")
+        lines.flush()
+
+    try:
+        settings = load_settings()
+        version = _version(settings)
+        client = await connect_temporal(settings.temporal)
+        deployment = RolloutDeployment(client, version.deployment, settings.temporal.task_queue)
+        await Rollout(deployment, version.build, replay_open_runs, report).run(request)
+    except (RPCError, Unavailable) as error:
+        report(RolloutRefused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
+    except SetupError as error:
+        report(RolloutRefused(why=str(error)))
+
+
+def _version(settings: Settings) -> Version:
+    version = own_version(settings.temporal, settings.workflows)
+    if version is None:
+        raise SetupError("Workers have no versions here: set `temporal.deployment`, and start them anew.")
+    return version
+
+
+if __name__ == "__main__":
+    output = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with os.fdopen(output, "w", encoding="utf-8") as lines:
+        asyncio.run(_roll_out(RolloutRequest.model_validate_json(sys.argv[1]), lines))
+    exit_process(0)

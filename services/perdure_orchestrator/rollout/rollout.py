@@ -1,0 +1,139 @@
+"""Rolls out the code of this process at Temporal.
+
+Each step finds out from Temporal what is so: a rollout that was killed is continued by the next one.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+from perdure.errors import SetupError
+from perdure.values.replay import RunReplay
+from perdure.values.rollout import Finished, Gated, Moved, Promoted, RolloutEvent, RolloutRefused, RolloutRequest, Stays
+from perdure_orchestrator.rollout.deployment import RolloutDeployment
+from perdure_orchestrator.rollout.for_each import for_each
+from perdure_orchestrator.rollout.open_runs import ProvenRun, ProvenRuns
+
+__all__ = ["Rollout"]
+
+_POLLS_WITHIN: Final = 90.0  # seconds
+_ROUNDS: Final = 10
+_KNOWN_AFTER: Final = 1.5  # seconds; each second, bridges ask which version is current, and start runs on that
+
+
+class Rollout:
+    """One rollout.
+
+    Args:
+        deployment: The deployment at Temporal.
+        build: The build of the code of this process.
+        replay: Replays every open run against it.
+        report: Called with each step.
+    """
+
+    def __init__(
+        self,
+        deployment: RolloutDeployment,
+        build: str,
+        replay: Callable[[], Awaitable[Sequence[RunReplay]]],
+        report: Callable[[RolloutEvent], None],
+    ) -> None:
+        self._deployment = deployment
+        self._build = build
+        self._runs = ProvenRuns(deployment, build, replay)
+        self._report = report
+        self._moved: dict[str, str] = {}  # where runs were before that this rollout has moved, by Temporal's run id
+
+    async def run(self, request: RolloutRequest) -> None:
+        """Replay all open runs, promote the build, and move the runs that replay.
+
+        Raises:
+            RPCError: Temporal does not answer.
+            SetupError: The code does not load, or its worker does not poll.
+            Unavailable: A server does not answer.
+        """
+        runs = await self._runs.look()
+        differ = [run for run in runs if self._differs(run)]
+        self._report(Gated(build=self._build, runs=len(runs), differ=len(differ), open_runs=_by_build(runs)))
+        if request.all_or_nothing and differ:
+            self._report_stays(differ)
+            self._report(
+                RolloutRefused(why=f"Nothing was changed: {len(differ)} of {len(runs)} open runs do not replay.")
+            )
+        elif request.dry_run:
+            self._finish(runs, moved=sum(map(self._may_move, runs)), dry_run=True)
+        else:
+            await for_each(differ, self._hold)
+            self._finish(await self._take_over(), moved=len(self._moved))
+
+    async def _take_over(self) -> Sequence[ProvenRun]:
+        """Promote the build and move runs; return where all of them are then."""
+        before = await self._deployment.current()
+        if before != self._build:
+            await self._deployment.promote(self._build, within=_POLLS_WITHIN)
+        self._report(Promoted(build=self._build, before=before if before != self._build else None))
+        if before != self._build:
+            await asyncio.sleep(_KNOWN_AFTER)
+        for _ in range(_ROUNDS):
+            # Runs may have begun or gone on with the code before, until they were moved: those are proven anew.
+            runs = await self._runs.look()
+            if not any(await for_each(runs, self._settle)):
+                return runs
+        raise SetupError("Runs move back and forth: does their code do the same in every replay?")
+
+    async def _settle(self, run: ProvenRun) -> bool:
+        """Move a run to where it replays; returns whether it was moved."""
+        if self._may_move(run):
+            return await self._move(run)
+        return run.build == self._build and not run.replay.replays and await self._move_back(run)
+
+    def _may_move(self, run: ProvenRun) -> bool:
+        return run.replay.replays and run.build not in {None, self._build}
+
+    def _differs(self, run: ProvenRun) -> bool:
+        return not run.replay.replays and run.build != self._build
+
+    async def _move(self, run: ProvenRun) -> bool:
+        if not await self._deployment.move(run.place, self._build):
+            return False
+        self._runs.expect(run)
+        known, before = run.replay, self._moved.setdefault(run.replay.run_id, run.build or "")
+        self._report(
+            Moved(run=known.run, run_id=known.run_id, workflow=known.workflow, before=before, build=self._build)
+        )
+        return True
+
+    async def _move_back(self, run: ProvenRun) -> bool:
+        """Move a run back to the version that knows its history; a bug of the build itself stays where it is."""
+        before = self._moved.pop(run.replay.run_id, None) or run.place.last
+        return before not in {None, self._build} and await self._deployment.move(run.place, str(before))
+
+    async def _hold(self, run: ProvenRun) -> None:
+        """Keep a run on its version that would go with the promoted one, by its author's will."""
+        if run.place.floats and run.place.last is not None:
+            await self._deployment.move(run.place, run.place.last, stays=True)
+
+    def _finish(self, runs: Sequence[ProvenRun], *, moved: int, dry_run: bool = False) -> None:
+        stays = [run for run in runs if self._differs(run)]
+        self._report_stays(stays)
+        left = _by_build(runs)
+        self._report(Finished(build=self._build, moved=moved, stays=len(stays), open_runs=left, dry_run=dry_run))
+
+    def _report_stays(self, runs: Iterable[ProvenRun]) -> None:
+        for run in runs:
+            known, build = run.replay, run.build or ""
+            self._report(
+                Stays(
+                    run=known.run,
+                    run_id=known.run_id,
+                    workflow=known.workflow,
+                    build=build,
+                    line=known.line,
+                    why=known.sentence,
+                )
+            )
+
+
+def _by_build(runs: Iterable[ProvenRun]) -> dict[str, int]:
+    return dict(Counter(run.build or "" for run in runs))

@@ -1,0 +1,156 @@
+"""The processes of the orchestrator by the code that they run: that of today, and of each build that has open runs."""
+
+import asyncio
+from collections.abc import Collection, Iterable
+
+from perdure.builds.snapshot import remove_snapshot, snapshots
+from perdure.config.project import CONFIG_VARIABLE
+from perdure.errors import SetupError
+from perdure.local.code import Code
+from perdure.local.programs import SuitePrograms
+from perdure.local.published_endpoints import PublishedEndpoints
+from perdure.local.services import ORCHESTRATOR, base_of, of_build
+from perdure.local.state import State
+from perdure.local.supervisor import Supervisor
+
+__all__ = ["Versions"]
+
+
+class Versions:
+    """Starts and stops processes of builds beside each other.
+
+    Args:
+        supervisor: Keeps them running.
+        programs: Builds them.
+        directory: Publishes them.
+        state: The state folder.
+        code: What the processes run that started with the suite.
+
+    Attributes:
+        code: What the processes ``orchestrator``, ``orchestrator-2``, … run; others have the build in their names.
+    """
+
+    def __init__(
+        self, supervisor: Supervisor, programs: SuitePrograms, directory: PublishedEndpoints, state: State, code: Code
+    ) -> None:
+        self._supervisor = supervisor
+        self._programs = programs
+        self._directory = directory
+        self._state = state
+        self.code = code
+
+    @property
+    def running_beside(self) -> set[str]:
+        """The builds that run beside the code of today."""
+        return {code.build for name, code in self._programs.code.items() if base_of(name) != name}
+
+    @property
+    def others(self) -> list[str]:
+        """The builds beside that of today whose code is kept here, in the order in which it was taken."""
+        return [it.build for it in snapshots(self._state.folder) if it.build != self.code.build]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all processes."""
+        return list(self._programs.code)
+
+    def processes(self, build: str) -> list[str]:
+        """Return the names of the processes of a build."""
+        return [name for name, code in self._programs.code.items() if code.build == build]
+
+    def url(self, name: str) -> str:
+        """Return the base URL of a process."""
+        return self._programs.program(name).where
+
+    def environment(self, code: Code) -> dict[str, str]:
+        """Return the variables with which another program runs this code, as the orchestrator would."""
+        program = self._programs.program(ORCHESTRATOR)
+        return {
+            **program.environment,
+            **code.environment(program.environment),
+            CONFIG_VARIABLE: str(code.configuration),
+        }
+
+    def kept(self, build: str) -> Code:
+        """Return the code of a build that has a snapshot.
+
+        Raises:
+            SetupError: It has none.
+        """
+        for snapshot in snapshots(self._state.folder):
+            if snapshot.build == build:
+                return Code.of(snapshot, self._programs.configuration.kept_for(build))
+        raise SetupError(f"The code of version {build} is not kept here")
+
+    async def start(self, code: Code) -> None:
+        """Start a process beside each that runs the code of today, unless they run.
+
+        Raises:
+            SetupError: One does not start; then none of this build is left.
+        """
+        if code.build in {self.code.build, *self.running_beside}:
+            return
+        try:
+            await self._add(code, [name for name in self._programs.code if base_of(name) == name])
+        except SetupError:
+            await self.stop(code.build)
+            raise
+
+    async def start_kept(self, builds: Iterable[str]) -> dict[str, str]:
+        """Start one process for each build that does not run and has a snapshot; return why others do not start."""
+        failed = {}
+        for build in sorted(set(builds) - self.running_beside - {self.code.build}):
+            try:
+                await self._add(self.kept(build), [ORCHESTRATOR])
+            except SetupError as error:
+                await self.stop(build)
+                failed[build] = str(error)
+        return failed
+
+    def take_over(self, code: Code) -> None:
+        """Let the processes of a build be those of the code of today; those before it run on beside it."""
+        if code.build == self.code.build:
+            return
+        before, self.code = self.code, code
+        for name in self.processes(before.build):
+            self._rename(name, of_build(name, before.build))
+        for name in self.processes(code.build):
+            self._rename(name, base_of(name))
+        self._directory.publish()
+
+    async def renew(self, code: Code, why: str) -> None:
+        """Start the processes of the code of today anew, with the same build, and what else has changed."""
+        self.code = code
+        for name in self.processes(code.build):
+            self._programs.code[name] = code
+            await self._supervisor.replace(self._programs.program(name), why)
+
+    async def stop(self, build: str) -> None:
+        """Stop the processes of a build."""
+        names = [name for name in self.processes(build) if base_of(name) != name]
+        await asyncio.gather(*(self._supervisor.remove(name) for name in names if name in self._supervisor.names))
+        for name in names:
+            self._programs.remove(name)
+        self._directory.publish()
+
+    def forget(self, but: Collection[str]) -> None:
+        """Remove the snapshots of builds that do not run, but for some and the newest, to which one may go back."""
+        idle = [
+            it.build for it in snapshots(self._state.folder) if it.build not in {self.code.build, *self.running_beside}
+        ]
+        for build in idle[:-1]:
+            if build not in but:
+                self.remove(build)
+
+    def remove(self, build: str) -> None:
+        """Remove the snapshot of a build that does not run."""
+        remove_snapshot(self._state.folder, build)
+        self._programs.configuration.forget(build)
+
+    async def _add(self, code: Code, like: Iterable[str]) -> None:
+        await self._supervisor.add([self._programs.add(of_build(name, code.build), code) for name in list(like)])
+
+    def _rename(self, name: str, new: str) -> None:
+        self._supervisor.rename(name, new)
+        self._programs.rename(name, new)
+        self._directory.rename(name, new)
