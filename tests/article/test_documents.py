@@ -11,7 +11,7 @@ from tests.article.selling import Selling
 from tests.support import greeter
 from tests.support.documents import block, blocks
 
-LIVE: Final = {"publish", "follow", "publish_and_wait", "test_recorded_runs_replay"}
+LIVE: Final = {"publish", "follow", "publish_and_wait"}
 """What `tests/live/test_documents.py` runs."""
 HERE: Final = {
     *("greet", "Greeting", "Order", "count_words", "Summary", "add_time_of_day"),

@@ -29,12 +29,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "follow.py").write_text(block("docs/publishing.md", "async def follow"))
     (tmp_path / "wait.py").write_text(block("docs/publishing.md", "async def publish_and_wait"))
     (tmp_path / "pyproject.toml").write_text(block("docs/testing.md", "[tool.pytest.ini_options]"))
-    (tmp_path / "test_replay.py").write_text(block("docs/upgrading.md", "Replayer("))
     return tmp_path
 
 
 def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(folder: Path) -> None:
-    patched = block("docs/upgrading.md", "class Greeting")
+    code, patched = (folder / "greetings.py").read_text(), block("docs/upgrading.md", "class Greeting")
+    changed = patched.replace('workflow.patched("time-of-day")', "True")
     with running(folder):
         assert "permissions violation" in asyncio.run(refusal_without_a_key(server_of(folder)))
         assert "Subscription Violation" in (folder / ".perdure" / "logs" / "nats.log").read_text()
@@ -43,15 +43,17 @@ def test_a_bot_follows_a_run_and_the_recorded_run_replays_through_changed_code(f
             publish(folder, "42")
             run = published_run("Greeting", "42")
             assert f"{run} 1 started" in until(lines, run, "waiting")
+            opened = [replayed(folder, code, "--workflow", "Greeting") for code in (code, patched)]
+            (folder / "greetings.py").write_text(code)
             assert decide(folder, "approve", "Greeting~42").returncode == 0
             assert until(lines, run, "completed")
-        (folder / f"{run}.json").write_bytes(history(folder, run))
+        (folder / "histories").mkdir()
+        (folder / "histories" / f"{run}.json").write_bytes(history(folder, run))
 
-    assert "1 passed" in replay(folder)
-    (folder / "greetings.py").write_text(patched)
-    assert "1 passed" in replay(folder)
-    (folder / "greetings.py").write_text(patched.replace('workflow.patched("time-of-day")', "True"))
-    assert "1 failed" in replay(folder)
+    recorded = [replayed(folder, code, "histories") for code in (code, patched, changed)]
+    assert [it.returncode for it in opened + recorded] == [0, 0, 0, 0, 1]
+    assert f"{run} (Greeting): Where the history has" in recorded[-1].stdout
+    assert "the activity add_time_of_day at greetings.py:27" in recorded[-1].stdout
 
 
 def test_a_program_publishes_and_waits_for_the_result(folder: Path) -> None:
@@ -134,9 +136,7 @@ def history(folder: Path, run: str) -> bytes:
     return subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=SECONDS).stdout
 
 
-def replay(folder: Path) -> str:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_replay.py"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=2 * SECONDS
-    ).stdout
+def replayed(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Replay against this code."""
+    (folder / "greetings.py").write_text(code)
+    return perdure(folder, "replay", *arguments)

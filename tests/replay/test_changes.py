@@ -13,7 +13,7 @@ from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from perdure.config.settings import Settings
 from perdure_orchestrator.registry import registry_of
-from perdure_orchestrator.replay.findings import Finding
+from perdure_orchestrator.replay.findings import ReplayFinding
 from perdure_orchestrator.replay.run_replayer import RunReplayer
 from tests.replay.changes import BREAKING, COMPATIBLE, HOUR, Change
 from tests.replay.corpus import HISTORIES, workflow_id_of
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-async def replay(change: Change, folder: Path, up_to: int | None = None) -> Finding | None:
+async def replay(change: Change, folder: Path, up_to: int | None = None) -> ReplayFinding | None:
     """Replay a history, up to an event, against the code after a change."""
     text = (WORKFLOWS / f"{change.module}.py").read_text()
     assert change.old in text

@@ -11,7 +11,7 @@ from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from perdure.values.printable import one_line
 from perdure_orchestrator.task_failure import with_reason
 
-__all__ = ["Command", "IssuedCommand", "RecordedCommand", "command_of", "error_of", "recorded_commands"]
+__all__ = ["IssuedCommand", "RecordedCommand", "RunCommand", "command_of", "error_of", "recorded_commands"]
 
 Kind = Literal["activity", "local activity", "timer", "child run", "signal", "memo", "patch", "operation", "end"]
 
@@ -46,7 +46,7 @@ _NAMES: Final = ("activity_type", "workflow_type", "signal_name", "operation", "
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class RunCommand:
     """What a run asks of Temporal.
 
     Attributes:
@@ -71,7 +71,7 @@ class IssuedCommand:
         error: Why it fails the run, if it does.
     """
 
-    command: Command
+    command: RunCommand
     known: int
     place: str | None
     error: str = ""
@@ -81,11 +81,11 @@ class IssuedCommand:
 class RecordedCommand:
     """A command that a history holds, by the event that it made."""
 
-    command: Command
+    command: RunCommand
     event: int
 
 
-def command_of(issued: WorkflowCommand) -> Command | None:
+def command_of(issued: WorkflowCommand) -> RunCommand | None:
     """Read a command; None for one that leaves no event of its own."""
     variant = issued.WhichOneof("variant")
     kind = _COMMANDS.get(variant or "")
@@ -93,7 +93,7 @@ def command_of(issued: WorkflowCommand) -> Command | None:
         return None
     fields = getattr(issued, variant)
     name = variant.partition("_")[0] if kind == "end" else _name(fields)
-    return Command(kind, name, getattr(fields, "seq", None), _id(kind, fields))
+    return RunCommand(kind, name, getattr(fields, "seq", None), _id(kind, fields))
 
 
 def error_of(issued: WorkflowCommand) -> str:
@@ -112,18 +112,18 @@ def recorded_commands(events: Iterable[HistoryEvent]) -> Iterator[RecordedComman
                 yield RecordedCommand(command, event.event_id)
         elif (kind := _EVENTS.get(name)) is not None:
             end = _ENDS[name.split("_")[2]] if kind == "end" else ""
-            yield RecordedCommand(Command(kind, end or _name(fields), id=_id(kind, fields)), event.event_id)
+            yield RecordedCommand(RunCommand(kind, end or _name(fields), id=_id(kind, fields)), event.event_id)
 
 
-def _marked(fields: object) -> Command | None:
+def _marked(fields: object) -> RunCommand | None:
     """Return the patch or local activity that a marker of temporalio's core stands for."""
     details = getattr(fields, "details", {})
     match getattr(fields, "marker_name", ""):
         case "core_patch":
-            return Command("patch", str(json.loads(details["patch-data"].payloads[0].data)["id"]))
+            return RunCommand("patch", str(json.loads(details["patch-data"].payloads[0].data)["id"]))
         case "core_local_activity":
             data = json.loads(details["data"].payloads[0].data)
-            return Command("local activity", str(data["activity_type"]), int(data["seq"]))
+            return RunCommand("local activity", str(data["activity_type"]), int(data["seq"]))
         case _:
             return None
 

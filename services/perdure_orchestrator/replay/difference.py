@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from perdure_orchestrator.replay.commands import Command, IssuedCommand, RecordedCommand
+from perdure_orchestrator.replay.commands import IssuedCommand, RecordedCommand, RunCommand
 
-__all__ = ["Difference", "command_too_many", "first_difference"]
+__all__ = ["CommandDifference", "command_too_many", "first_difference"]
 
 _LOCAL: Final = "local activity"
 _APART: Final = {_LOCAL, "patch"}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CommandDifference:
     """Where code and history differ.
 
     Attributes:
@@ -29,13 +29,13 @@ class Difference:
     """
 
     event: int
-    expected: Command | None
+    expected: RunCommand | None
     issued: IssuedCommand | None
 
 
 def first_difference(
     recorded: Sequence[RecordedCommand], issued: Sequence[IssuedCommand], at: int | None = None
-) -> Difference | None:
+) -> CommandDifference | None:
     """Return the first event of the history whose command the code has not issued; None if it has issued all.
 
     Args:
@@ -53,14 +53,14 @@ def first_difference(
         if known.event == at or (at is None and not _fits(known.command, found)):
             others = [it for it in (found, *plain[position : position + 1], *unknown) if it is not None]
             differing = [it for it in others if not _fits(known.command, it)]
-            return Difference(known.event, known.command, min(differing, key=issued.index, default=None))
+            return CommandDifference(known.event, known.command, min(differing, key=issued.index, default=None))
         position += known.command.kind not in _APART
     return None
 
 
 def command_too_many(
     recorded: Sequence[RecordedCommand], issued: Sequence[IssuedCommand], last_started: int, last_completed: int
-) -> Difference | None:
+) -> CommandDifference | None:
     """Return the first command beyond those of the last task that the history has as completed.
 
     Args:
@@ -71,15 +71,15 @@ def command_too_many(
     """
     kept = [it for it in recorded if it.command.kind not in _APART]
     plain = [it for it in issued if it.command.kind not in _APART and it.known <= last_started]
-    return Difference(last_completed, None, plain[len(kept)]) if len(plain) > len(kept) else None
+    return CommandDifference(last_completed, None, plain[len(kept)]) if len(plain) > len(kept) else None
 
 
-def _of_number_or_name(wanted: Command, issued: Sequence[IssuedCommand]) -> IssuedCommand | None:
+def _of_number_or_name(wanted: RunCommand, issued: Sequence[IssuedCommand]) -> IssuedCommand | None:
     """Return the local activity of the same number, or the patch of the same name."""
     known = ("seq", "kind") if wanted.kind == _LOCAL else ("name", "kind")
     alike = (it for it in issued if all(getattr(it.command, key) == getattr(wanted, key) for key in known))
     return next(alike, None)
 
 
-def _fits(wanted: Command, found: IssuedCommand | None) -> bool:
+def _fits(wanted: RunCommand, found: IssuedCommand | None) -> bool:
     return found is not None and replace(found.command, seq=None) == replace(wanted, seq=None)

@@ -8,13 +8,13 @@ from typing import Final
 from temporalio.api.history.v1 import HistoryEvent
 
 from perdure_orchestrator.replay.commands import IssuedCommand, recorded_commands
-from perdure_orchestrator.replay.difference import Difference, command_too_many, first_difference
-from perdure_orchestrator.replay.recorder import Recorder
+from perdure_orchestrator.replay.difference import CommandDifference, command_too_many, first_difference
+from perdure_orchestrator.replay.recorder import ReplayRecorder
 from perdure_orchestrator.replay.resolved import is_unreadable, resolved_command
 from perdure_orchestrator.replay.words import in_words, is_of_perdure
 from perdure_orchestrator.task_failure import TaskFailure, read_failure
 
-__all__ = ["Finding", "finding_of", "standstill"]
+__all__ = ["ReplayFinding", "finding_of", "standstill"]
 
 _EVENT: Final = re.compile(r"HistoryEvent\(id: (\d+)")
 _DIFFERS: Final = "NONDETERMINISM"
@@ -22,7 +22,7 @@ _DEADLOCK: Final = "_DeadlockError"  # temporalio's, of code that blocks
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReplayFinding:
     """Why a run does not replay; see ``RunReplay``."""
 
     event: int | None
@@ -30,7 +30,7 @@ class Finding:
     sentence: str
 
 
-def finding_of(events: Sequence[HistoryEvent], recorder: Recorder) -> Finding | None:
+def finding_of(events: Sequence[HistoryEvent], recorder: ReplayRecorder) -> ReplayFinding | None:
     """Return why the run that was recorded does not replay; None if it does."""
     reason, text = recorder.left or (None, "")
     recorded, issued = list(recorded_commands(events)), recorder.issued()
@@ -45,7 +45,7 @@ def finding_of(events: Sequence[HistoryEvent], recorder: Recorder) -> Finding | 
     return _failed(events, issued, read_failure(reason, text), recorder)
 
 
-def standstill(events: Sequence[HistoryEvent], recorder: Recorder) -> Finding:
+def standstill(events: Sequence[HistoryEvent], recorder: ReplayRecorder) -> ReplayFinding:
     """Return why a replay does not go on, which temporalio does not notice."""
     if recorder.is_busy:
         return _never_returns(recorder.executes_at() or recorder.waits_at)
@@ -53,10 +53,10 @@ def standstill(events: Sequence[HistoryEvent], recorder: Recorder) -> Finding:
     if difference is not None:
         return _differs(difference, recorder)
     line = recorder.waits_at
-    return Finding(recorder.known, line, f"The code waits{_at(line)} for what its history does not have.")
+    return ReplayFinding(recorder.known, line, f"The code waits{_at(line)} for what its history does not have.")
 
 
-def _differs(difference: Difference, recorder: Recorder) -> Finding:
+def _differs(difference: CommandDifference, recorder: ReplayRecorder) -> ReplayFinding:
     issued, expected = difference.issued, difference.expected
     line = recorder.failed_at or (issued.place if issued else None) or recorder.waits_at
     does = f"the code waits{_at(line)}" if issued is None else f"the code has {_words(issued, recorder)}{_at(line)}"
@@ -64,10 +64,10 @@ def _differs(difference: Difference, recorder: Recorder) -> Finding:
         text = f"{does[0].upper()}{does[1:]}, which the history has not (event {difference.event})."
     else:
         text = f"Where the history has {in_words(expected)} (event {difference.event}), {does}."
-    return Finding(difference.event, line, text)
+    return ReplayFinding(difference.event, line, text)
 
 
-def _words(issued: IssuedCommand, recorder: Recorder) -> str:
+def _words(issued: IssuedCommand, recorder: ReplayRecorder) -> str:
     """Return what the code does; what Perdure does as the run ends is its end."""
     if issued.error:
         return f"a failure ({issued.error})"
@@ -77,26 +77,28 @@ def _words(issued: IssuedCommand, recorder: Recorder) -> str:
 
 
 def _failed(
-    events: Sequence[HistoryEvent], issued: Sequence[IssuedCommand], failure: TaskFailure, recorder: Recorder
-) -> Finding:
+    events: Sequence[HistoryEvent], issued: Sequence[IssuedCommand], failure: TaskFailure, recorder: ReplayRecorder
+) -> ReplayFinding:
     """Return what an error of the code, or a result that it cannot read, has to do with the history."""
     if failure.kind == _DEADLOCK:
         return _never_returns(failure.place)
     if failure.kind == _DIFFERS:
         text = f"The code differs from the history{_at(recorder.waits_at)}: {_ended(failure.error)}"
-        return Finding(recorder.known, recorder.waits_at, text)
+        return ReplayFinding(recorder.known, recorder.waits_at, text)
     resolved = resolved_command(events, issued, recorder.job) if is_unreadable(failure) else None
     if resolved is None:
         line = failure.place or recorder.waits_at
-        return Finding(recorder.known, line, f"The code fails after event {recorder.known}: {_ended(failure.error)}")
+        return ReplayFinding(
+            recorder.known, line, f"The code fails after event {recorder.known}: {_ended(failure.error)}"
+        )
     event, command = resolved
     line = command.place or recorder.waits_at
     what = f"The code cannot read the result of {in_words(command.command)}{_at(line)} (event {event})"
-    return Finding(event, line, f"{what}: {_ended(failure.error)}")
+    return ReplayFinding(event, line, f"{what}: {_ended(failure.error)}")
 
 
-def _never_returns(line: str | None) -> Finding:
-    return Finding(None, line, f"The code does not return{_at(line)}: its replay was given up.")
+def _never_returns(line: str | None) -> ReplayFinding:
+    return ReplayFinding(None, line, f"The code does not return{_at(line)}: its replay was given up.")
 
 
 def _last_task(events: Sequence[HistoryEvent]) -> tuple[int, int]:

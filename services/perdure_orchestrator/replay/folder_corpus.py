@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
@@ -13,7 +14,7 @@ from perdure_orchestrator.replay.corpus import RecordedRun
 
 __all__ = ["folder_runs"]
 
-_STARTED: Final = "workflow_execution_started_event_attributes"
+_COMPLETED: Final = "workflowTaskCompletedEventAttributes"
 _ADVICE: Final = "`perdure runs history RUN` prints a history."
 
 
@@ -27,34 +28,35 @@ async def folder_runs(folder: Path) -> AsyncIterator[RecordedRun]:
     if not folder.exists():
         raise NotFound(f"There is no folder {folder}: `perdure runs history RUN > FOLDER/RUN.json` writes a history.")
     for file in [folder] if folder.is_file() else sorted(folder.rglob("*.json")):
-        history = _read(file)
-        started = getattr(history.events[0], _STARTED)
-
-        async def load(file: Path = file) -> History:
-            return _read(file)
-
-        yield RecordedRun(
-            run=started.workflow_id or file.stem,
-            run_id=started.original_execution_run_id,
-            workflow=started.workflow_type.name,
-            build=_build(history),
-            load=load,
-        )
+        yield _recorded(file)
 
 
-def _read(file: Path) -> History:
+def _recorded(file: Path) -> RecordedRun:
+    """Read what the first event and the last completed task say; to read all of a history takes 20 times as long."""
     try:
-        events = WorkflowHistory.from_json(file.stem, json.loads(file.read_text(encoding="utf-8"))).events
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # whatever JSON may be instead
+        events = json.loads(file.read_text(encoding="utf-8"))["events"]
+        completed = [event for event in events if _COMPLETED in event]
+        history = _parsed(file, [events[0], *completed[-1:]])
+    except (ValueError, KeyError, TypeError, IndexError) as error:  # whatever JSON may be instead
         raise WrongArgument(f"{file} is no history of a run ({error}): {_ADVICE}") from error
-    if not events or not events[0].HasField(_STARTED):
+    if not history.events[0].HasField("workflow_execution_started_event_attributes"):
         raise WrongArgument(f"{file} does not begin with the start of a run: {_ADVICE}")
-    return History(events=events)
+    started = history.events[0].workflow_execution_started_event_attributes
+    return RecordedRun(
+        run=started.workflow_id or file.stem,
+        run_id=started.original_execution_run_id,
+        workflow=started.workflow_type.name,
+        build=history.events[-1].workflow_task_completed_event_attributes.deployment_version.build_id or None,
+        load=partial(_load, file),
+    )
 
 
-def _build(history: History) -> str | None:
-    """Return the build id of the worker that has completed the last task."""
-    for event in reversed(history.events):
-        if event.HasField("workflow_task_completed_event_attributes"):
-            return event.workflow_task_completed_event_attributes.deployment_version.build_id or None
-    return None
+async def _load(file: Path) -> History:
+    try:
+        return _parsed(file, json.loads(file.read_text(encoding="utf-8"))["events"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WrongArgument(f"{file} is no history of a run ({error}): {_ADVICE}") from error
+
+
+def _parsed(file: Path, events: list[dict[str, Any]]) -> History:
+    return History(events=WorkflowHistory.from_json(file.stem, {"events": events}).events)

@@ -23,7 +23,7 @@ from perdure.flow.error_text import error_text
 from perdure.values.author_code import author_place, place_of_call, place_of_frames
 from perdure_orchestrator.replay.commands import IssuedCommand, command_of, error_of
 
-__all__ = ["Recorder", "recording_plugin"]
+__all__ = ["ReplayRecorder", "recording_plugin"]
 
 _CANCELS: Final = {
     "cancel_timer": ("timer", "seq"),
@@ -32,7 +32,7 @@ _CANCELS: Final = {
 }
 
 
-class Recorder:
+class ReplayRecorder:
     """Records one run after the other; as a ``ReplayObserver`` it also counts the tasks of the replay.
 
     Args:
@@ -142,13 +142,13 @@ class Recorder:
             self.failed_at = author_place(error, self._packages)
 
 
-def recording_plugin(recorder: Recorder) -> SimplePlugin:
+def recording_plugin(recorder: ReplayRecorder) -> SimplePlugin:
     """Return a plugin whose interceptor is next to the author's code if it is the last of the plugins."""
     return SimplePlugin("perdure.replay", interceptors=[_Recording(recorder)])
 
 
 class _Recording(Interceptor):
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: ReplayRecorder) -> None:
         self._recorder = recorder
 
     def workflow_interceptor_class(
@@ -157,7 +157,7 @@ class _Recording(Interceptor):
     ) -> type[WorkflowInboundInterceptor]:
         recorder = self._recorder
 
-        class Recorded(WorkflowInboundInterceptor):
+        class _Recorded(WorkflowInboundInterceptor):
             def init(self, outbound: WorkflowOutboundInterceptor) -> None:
                 recorder.watch()
                 super().init(outbound)
@@ -171,7 +171,7 @@ class _Recording(Interceptor):
                 recorder.ends()
                 return result
 
-        return Recorded
+        return _Recorded
 
 
 def _cancelled(command: WorkflowCommand, known: int) -> tuple[str, int, int] | None:

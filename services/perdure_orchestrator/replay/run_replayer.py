@@ -16,8 +16,8 @@ from perdure.connections.replay_internals import observe_replays
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.replay.author_workflow import missing_workflow, run_method_line
-from perdure_orchestrator.replay.findings import Finding, finding_of, standstill
-from perdure_orchestrator.replay.recorder import Recorder, recording_plugin
+from perdure_orchestrator.replay.findings import ReplayFinding, finding_of, standstill
+from perdure_orchestrator.replay.recorder import ReplayRecorder, recording_plugin
 
 __all__ = ["Replayed", "RunReplayer"]
 
@@ -38,7 +38,7 @@ class Replayed:
         is_spent: Whether the process cannot replay any more, because the run still holds it.
     """
 
-    finding: Finding | None
+    finding: ReplayFinding | None
     is_spent: bool = False
 
 
@@ -53,7 +53,7 @@ class RunReplayer:
     def __init__(self, registry: Registry, settings: Settings) -> None:
         temporal = settings.temporal.model_copy(update={"inline_payload_bytes": _NEVER})
         settings = settings.model_copy(update={"temporal": temporal})
-        self._recorder = Recorder({name.partition(".")[0] for name in settings.workflows})
+        self._recorder = ReplayRecorder({name.partition(".")[0] for name in settings.workflows})
         self._observed = observe_replays(self._recorder, task_queue=temporal.task_queue, deadlock_seconds=_DEADLOCK)
         self._workflows = registry.workflows
         self._replayer = Replayer(

@@ -7,7 +7,7 @@ from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
 from perdure.flow.messages import CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS, READ_RULES
 from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.values.reserved import is_reserved
-from perdure_orchestrator.replay.commands import Command
+from perdure_orchestrator.replay.commands import RunCommand
 
 __all__ = ["in_words", "is_of_perdure"]
 
@@ -26,7 +26,7 @@ _NAMELESS: Final = {"timer": "a timer", "memo": "a change of the memo"}
 _ENDS: Final = {"complete": "the run's return", "fail": "the run's failure", "cancel": "the run's cancellation"}
 
 
-def in_words(command: Command) -> str:
+def in_words(command: RunCommand) -> str:
     """Return what a command is, as the object of a sentence."""
     if command.kind in {"activity", "local activity"} and command.name in _OURS:
         return _OURS[command.name]
@@ -38,6 +38,6 @@ def in_words(command: Command) -> str:
     return _NAMELESS.get(command.kind, f"the {command.kind} {command.name}{with_id}")
 
 
-def is_of_perdure(command: Command) -> bool:
+def is_of_perdure(command: RunCommand) -> bool:
     """Return whether it ends the run, or is a step that Perdure makes by itself."""
     return command.kind == "end" or command.name in _OURS

@@ -18,11 +18,12 @@ from perdure.cli.output import cell, console, print_json
 from perdure.cli.times import Since
 from perdure.config.project import project_folder
 from perdure.errors import NotFound, PerdureError, Unavailable, WrongArgument
+from perdure.runtime.stderr import show_progress
 from perdure.values.printable import one_line
 from perdure.values.short_code import run_word
 
 if TYPE_CHECKING:
-    from perdure.values.replay import ReplayMessage, ReplayProgress, ReplayRequest, ReplaySummary, RunReplay
+    from perdure.values.replay import ReplayMessage, ReplayRequest, ReplaySummary, RunReplay
 
 __all__ = ["register"]
 
@@ -79,15 +80,14 @@ def _replay(request: ReplayRequest, *, as_json: bool) -> ReplaySummary:
     Raises:
         PerdureError: The histories cannot be replayed.
     """
-    progress = _Progress()
     for message in _messages(request):
-        progress.clear()
+        show_progress("")
         if message.error is not None:
             raise _ERRORS[message.kind or "wrong"](message.error)
         if message.run is not None:
             _print_run(message.run, as_json=as_json)
         if message.progress is not None:
-            progress.show(message.progress)
+            show_progress(f"{message.progress.done:,} of {message.progress.of:,} runs")
         if message.summary is not None:
             _print_summary(message.summary, as_json=as_json)
             return message.summary
@@ -101,22 +101,6 @@ def _messages(request: ReplayRequest) -> Iterator[ReplayMessage]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=project_folder()) as process:  # noqa: S603
         for line in process.stdout or ():
             yield ReplayMessage.model_validate_json(line)
-
-
-class _Progress:
-    """How far it is, on a terminal."""
-
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-
-    def show(self, progress: ReplayProgress) -> None:
-        if self._is_shown:
-            sys.stderr.write(f"{progress.done:,} of {progress.of:,} runs")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")
 
 
 def _print_run(run: RunReplay, *, as_json: bool) -> None:

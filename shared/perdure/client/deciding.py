@@ -68,7 +68,7 @@ async def _receipt_or_stuck(
 ) -> Receipt | StuckRun | None:
     """Wait for a receipt; of a run that waits for mended code none comes, which is known at once."""
     receiving = asyncio.create_task(client.receipt(published, within=within))
-    looking = asyncio.create_task(anext(watch_stuck(bus, workflow_id)))
+    looking = asyncio.create_task(_first_stuck(bus, workflow_id))
     try:
         await asyncio.wait({receiving, looking}, return_when=asyncio.FIRST_COMPLETED)
         if not receiving.done() and looking.exception() is None:
@@ -82,6 +82,10 @@ async def _receipt_or_stuck(
         receiving.cancel()
         looking.cancel()
         await asyncio.wait({receiving, looking})
+
+
+async def _first_stuck(bus: Bus, workflow_id: str) -> StuckRun:
+    return await anext(watch_stuck(bus, workflow_id))
 
 
 def _why(stuck: StuckRun | None) -> str:

@@ -1,6 +1,7 @@
 """Every use of a private part of temporalio 1.35, each with a test that fails when a new version changes it.
 
-``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it.
+``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it,
+but ``replay_internals``.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence

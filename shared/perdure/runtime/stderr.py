@@ -3,9 +3,11 @@
 import sys
 
 from perdure.values.encodable import encodable
-from perdure.values.printable import indented
+from perdure.values.printable import indented, one_line
 
-__all__ = ["print_error"]
+__all__ = ["print_error", "show_progress"]
+
+_BEGIN_AND_ERASE_LINE = "\r\x1b[K"
 
 
 def print_error(text: str) -> None:
@@ -15,3 +17,10 @@ def print_error(text: str) -> None:
     """
     sys.stderr.write(f"{encodable(indented(text, '  '), sys.stderr.encoding or 'utf-8')}\n")
     sys.stderr.flush()
+
+
+def show_progress(text: str) -> None:
+    """Replace the last line of a terminal, such as a progress before; elsewhere do nothing. Empty text clears it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{_BEGIN_AND_ERASE_LINE}{encodable(one_line(text), sys.stderr.encoding or 'utf-8')}")
+        sys.stderr.flush()

@@ -11,10 +11,9 @@ CAUSE = (
 )
 
 PLACE = "/srv/app/greetings.py:21"
-FIELD = CAUSE.replace(
-    "inner",
-    r"1 validation error for Order\nquantity\n  Field required\n    For further information visit https://e.dev/x",
-)
+PROBLEM = r"1 validation error for Order\nquantity\n  Field required\n    For further information visit https://e.dev/x"
+PROBLEM_IN_A_LINE = "1 validation error for Order quantity Field required"
+FIELD = CAUSE.replace("inner", PROBLEM)
 
 
 def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str:
@@ -37,7 +36,7 @@ def failure(message: str, *, kind: str = "KeyError", cause: str = "None") -> str
             failure("Failed decoding arguments", kind="RuntimeError", cause=FIELD),
             (
                 "RuntimeError",
-                f"RuntimeError: Failed decoding arguments: 1 validation error for Order quantity Field required ({PLACE})",
+                f"RuntimeError: Failed decoding arguments: {PROBLEM_IN_A_LINE} ({PLACE})",
                 PLACE,
             ),
         ),
