@@ -29,14 +29,15 @@ from perdure.flow.messages import (
     FunctionCall,
     ModelRequest,
     ModelResult,
-    OperatorRules,
     ToolRequest,
     ToolResult,
 )
+from perdure.flow.operator_rules import OperatorRules
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing.throwaway_approvers import ThrowAwayApprovers
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.patient_worker import patient
 
 
 @dataclass
@@ -210,9 +211,7 @@ async def open_scripted_worker(  # noqa: PLR0913 (its ports)
         activities=activities,
         max_cached_workflows=cached_runs,
     )
-    # On a busy machine two seconds are no deadlock, and the interruption may be raised in any code.
-    temporal_worker._workflow_worker._deadlock_timeout_seconds = 60  # type: ignore[union-attr]  # noqa: SLF001
-    async with temporal_worker:
+    async with patient(temporal_worker):
         yield worker
 
 

@@ -19,6 +19,7 @@ from perdure.contracts import Progress
 from perdure.flow import Agent
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.any_peers import AnyPeers, any_peers, serving_any
+from tests.support.patient_worker import patient
 
 EXAMPLES: Final = int(os.environ.get("PEERS_EXAMPLES", "25"))
 CODE: Final = ("Traceback", "object has no attribute", 'File "', "ExceptionGroup", "<class '")
@@ -88,7 +89,7 @@ async def _outcome(
         "plugins": [PerdurePlugin(settings, bus=bus, objects=MemoryObjects())],
     }
     client, queue = Client(**configuration), uuid4().hex
-    async with Worker(client, task_queue=queue, workflows=[AsksAnybody]), asyncio.timeout(60):
+    async with patient(Worker(client, task_queue=queue, workflows=[AsksAnybody])), asyncio.timeout(60):
         run = await client.start_workflow(AsksAnybody.run, shaped, id=uuid4().hex, task_queue=queue)
         try:
             return await run.result(), ""

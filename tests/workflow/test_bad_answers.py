@@ -23,6 +23,7 @@ from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support import greeter
 from tests.support.llm_peer import LlmPeer, Planned, llm_peer
 from tests.support.model_calls import KEY, providers
+from tests.support.patient_worker import patient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,7 +79,7 @@ async def runs(environment: WorkflowEnvironment, folder: Path) -> AsyncIterator[
                 return error_text(failed)
             return str(found)
 
-        async with Worker(client, task_queue="bad-answers", workflows=[Greeting]):
+        async with patient(Worker(client, task_queue="bad-answers", workflows=[Greeting])):
             yield peer, run
 
 

@@ -22,6 +22,7 @@ from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.binaries import binary
+from tests.support.patient_worker import patient
 
 TINY = Path(__file__).parents[1] / "unit" / "orchestrator" / "tiny_server.py"
 
@@ -51,7 +52,7 @@ async def client() -> AsyncIterator[Client]:
             PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)
         ]
         client = Client(**configuration)
-        async with Worker(client, task_queue="tools", workflows=[Noting], max_cached_workflows=0):
+        async with patient(Worker(client, task_queue="tools", workflows=[Noting], max_cached_workflows=0)):
             yield client
 
 

@@ -21,6 +21,7 @@ from perdure.flow import Agent
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.patient_worker import patient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -114,7 +115,7 @@ async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus
     plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
     connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
     client = await Client.connect(connection.target_host, plugins=[plugin])
-    async with Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0):
+    async with patient(Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0)):
         yield client
 
 

@@ -19,6 +19,7 @@ from perdure.flow import Agent
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.patient_worker import patient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,7 +54,7 @@ async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
     configuration = environment.client.config()
     configuration["plugins"] = [PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)]
     client = Client(**configuration)
-    async with Worker(client, task_queue="tools", workflows=[Noting, Calling], max_cached_workflows=0):
+    async with patient(Worker(client, task_queue="tools", workflows=[Noting, Calling], max_cached_workflows=0)):
         yield
 
 

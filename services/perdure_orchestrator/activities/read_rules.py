@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from perdure.config.settings import Settings
-from perdure.flow.messages import READ_RULES, OperatorRules
+from perdure.flow.messages import READ_RULES
+from perdure.flow.operator_rules import OperatorRules
 
 __all__ = ["ReadRules"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.flow.server_session import ServerSession
+from perdure_orchestrator.agents.call_errors import is_answer, kind_of
 from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.run_sessions import RunSessions
@@ -22,7 +23,6 @@ from perdure_orchestrator.agents.tool_results import tool_result
 from perdure_orchestrator.agents.unreadable import unreadable
 
 if TYPE_CHECKING:
-    from mcp import MCPError
     from mcp.shared.dispatcher import ProgressFnT
     from mcp.types import CallToolResult, Prompt, Resource, Tool
 
@@ -32,10 +32,6 @@ Result = TypeVar("Result")
 
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
-
-# Messages of mcp's client for an HTTP 404 and for every other HTTP error without a reason, and of its server for an
-# unknown session. Not every server answers 404 to a session that it lost: the Python SDK of 2025 answers 400.
-_SESSION_LOST: Final = frozenset({"Session terminated", "Server returned an error response", "Session not found"})
 
 
 class ToolRefused(PerdureError):
@@ -191,11 +187,11 @@ class ToolServer:
             with session.in_use():
                 return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
-            if _is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
+            if is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
                 if http_error.non_retryable:
                     slot.detach(session, http_error.message)  # the next session reads the token again
                 raise http_error from None
-            kind = _kind(error)
+            kind = kind_of(error)
             if kind in {"wrong call", "no result"}:
                 text = self._redactor.redact(unreadable(error) or session.plain_text(error))
                 raise ToolRefused(_refusal(self.name, what, text, is_answer=kind == "no result")) from None
@@ -223,26 +219,6 @@ def _refusal(server: str, what: str, reason: str, *, is_answer: bool) -> str:
     if is_answer:
         return f"The server {server} answered {what} with what is no result: {reason}"
     return f"The server {server} refuses {what}: {reason}"
-
-
-def _is_answer(error: MCPError) -> bool:
-    """Return whether the server answered this call, so that the session's last HTTP error may be its answer."""
-    from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
-
-    return error.code not in {CONNECTION_CLOSED, REQUEST_TIMEOUT}
-
-
-def _kind(error: MCPError) -> Literal["broken session", "timeout", "failed server", "wrong call", "no result"]:
-    """Classify an error. An unknown code counts as a wrong call, because otherwise it would be retried for ever."""
-    from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT  # noqa: PLC0415 (a slow import)
-
-    if unreadable(error):
-        return "no result"  # it answered, so that another attempt would repeat the effect
-    if error.code == CONNECTION_CLOSED or error.message in _SESSION_LOST:
-        return "broken session"
-    if error.code == REQUEST_TIMEOUT:
-        return "timeout"  # mcp's client has cancelled the request
-    return "failed server" if error.code in {INTERNAL_ERROR, PARSE_ERROR} else "wrong call"
 
 
 def _on_progress(publish_note: PublishNote, redactor: Redactor) -> ProgressFnT:

@@ -43,7 +43,7 @@ def observe_replays(observer: ReplayObserver, *, task_queue: str, deadlock_secon
         deadlock_seconds: How long a task may take. The worker's own 2 seconds are too few on a busy machine.
     """
 
-    class Observed(_WorkflowWorker):
+    class ObservedWorker(_WorkflowWorker):
         def __init__(self, **options: Any) -> None:
             super().__init__(**{**options, "task_queue": task_queue})
             self._deadlock_timeout_seconds = deadlock_seconds
@@ -58,7 +58,7 @@ def observe_replays(observer: ReplayObserver, *, task_queue: str, deadlock_secon
             finally:
                 observer.ended()
 
-    _replayer._WorkflowWorker = Observed  # type: ignore[attr-defined]  # noqa: SLF001 (no public hook in 1.35)
+    _replayer._WorkflowWorker = ObservedWorker  # type: ignore[attr-defined]  # noqa: SLF001 (no public hook in 1.35)
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """Uses of private parts of temporalio 1.35, each with a test that fails when a new version changes it.
 
-``pyproject.toml`` pins temporalio to this minor version. Nothing else in Perdure touches a private name of it,
-but ``replay_internals``.
+``pyproject.toml`` pins temporalio to this minor version. Only ``replay_internals`` touches private names of it, too.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence

@@ -72,9 +72,9 @@ class Progress(Message):
 
     @property
     def message_id(self) -> str:
-        """One for each fact, attempt of a step and note; one for all that publish the ending of a run."""
+        """One for each fact, attempt of a step and note; the same whoever publishes the ending of a run."""
         if self.kind in ENDINGS:
-            return f"{self.run_id}.ended"
+            return f"{self.run_id}.ended.{self.kind}"
         part = f".{self.part}" if self.part else ""
         return f"{self.run_id}.{self.sequence}.{self.attempt}.{self.kind}{part}"
 

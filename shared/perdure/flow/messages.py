@@ -4,8 +4,6 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 
-from perdure.config.agents import RetrySettings
-from perdure.contracts import Policy
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.flow.files import StoredFile, ToolFile, tool_files
 from perdure.flow.payload import Payload
@@ -21,7 +19,6 @@ __all__ = [
     "FunctionTool",
     "ModelRequest",
     "ModelResult",
-    "OperatorRules",
     "ServerQuery",
     "ServerQueryResult",
     "ToolCall",
@@ -235,21 +232,3 @@ class ModelResult(Payload):
     output: JsonValue = None
     model: str
     usage: RunUsage = RunUsage()
-
-
-class OperatorRules(Payload):
-    """The part of the configuration that runs use.
-
-    Attributes:
-        servers: The names of all MCP servers.
-        requests: The default retry policy of requests to models.
-        calls: The default retry policy of tool calls.
-        agents: Retry policies by agent.
-        approvals: Approval policies by workflow.
-    """
-
-    servers: tuple[str, ...] = ()
-    requests: RetrySettings | None = None
-    calls: RetrySettings | None = None
-    agents: dict[str, RetrySettings] = Field(default_factory=dict)
-    approvals: dict[str, Policy] = Field(default_factory=dict)

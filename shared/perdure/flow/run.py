@@ -14,7 +14,8 @@ from perdure.contracts import Alert, Severity
 from perdure.flow.approvals_host import ApprovalsHost
 from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
 from perdure.flow.mailboxes import Mailboxes
-from perdure.flow.messages import READ_RULES, OperatorRules
+from perdure.flow.messages import READ_RULES
+from perdure.flow.operator_rules import OperatorRules
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT, FactPublisher
 from perdure.flow.server_sessions import ServerSessions
 from perdure.flow.usage import UsageMeter

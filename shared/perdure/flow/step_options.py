@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as StepTimeout
 
 from perdure.config.agents import RetrySettings
-from perdure.flow.messages import OperatorRules
+from perdure.flow.operator_rules import OperatorRules
 from perdure.flow.run import Run
 from perdure.flow.saga_step import cancellation_type, end_if_cancelled, is_undoing, retry_policy
 from perdure.values.nearest import nearest

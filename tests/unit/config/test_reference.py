@@ -34,7 +34,7 @@ def test_every_link_leads_to_a_heading() -> None:
 
 def test_types_defaults_and_units_are_shown() -> None:
     assert "| `replicas` | `1` or `3` or `5` | `1` |" in section("`nats`")
-    assert "| `model` | text | `offline` |" in section("`llm`")
+    assert "| `model` | text or list of text | `offline` |" in section("`llm`")
     assert "| `request_timeout` | duration | `2m` |" in section("`llm`")
     assert "| `on` | text | required |" in section("`routes[]`")
     assert "| `schema` |" in section("`routes[]`")

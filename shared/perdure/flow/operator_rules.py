@@ -1,0 +1,27 @@
+"""The part of the operator's configuration that runs use."""
+
+from pydantic import Field
+
+from perdure.config.agents import RetrySettings
+from perdure.contracts import Policy
+from perdure.flow.payload import Payload
+
+__all__ = ["OperatorRules"]
+
+
+class OperatorRules(Payload):
+    """The part of the configuration that runs use.
+
+    Attributes:
+        servers: The names of all MCP servers.
+        requests: The default retry policy of requests to models.
+        calls: The default retry policy of tool calls.
+        agents: Retry policies by agent.
+        approvals: Approval policies by workflow.
+    """
+
+    servers: tuple[str, ...] = ()
+    requests: RetrySettings | None = None
+    calls: RetrySettings | None = None
+    agents: dict[str, RetrySettings] = Field(default_factory=dict)
+    approvals: dict[str, Policy] = Field(default_factory=dict)
