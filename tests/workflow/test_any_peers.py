@@ -22,7 +22,7 @@ from tests.support.any_peers import AnyPeers, any_peers, serving_any
 from tests.support.patient_worker import patient
 
 EXAMPLES: Final = int(os.environ.get("PEERS_EXAMPLES", "25"))
-CODE: Final = ("Traceback", "object has no attribute", 'File "', "ExceptionGroup", "<class '")
+CODE: Final = ("Traceback", "validation error", "object has no attribute", 'File "', "ExceptionGroup", "<class '")
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),

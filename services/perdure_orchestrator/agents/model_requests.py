@@ -12,6 +12,7 @@ from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.fallback import all_failed, fallback_note, lets_next_answer
 from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.provider_error_text import provider_error_text
 from perdure_orchestrator.agents.refused_files import RefusedFiles
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class ModelRequests:
         try:
             return await self._response(name, content)
         except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
-            text = self._models.redact(f"{type(error).__name__}: {error}")
+            text = self._models.redact(provider_error_text(error))
             raise to_application_error(error, text, name) from None  # the cause would be recorded, with all keys
 
     async def _response(self, name: str, content: ModelContent) -> ModelResponse:
