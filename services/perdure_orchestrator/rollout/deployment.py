@@ -26,6 +26,7 @@ from perdure_orchestrator.rollout.for_each import for_each
 __all__ = ["Place", "RolloutDeployment"]
 
 _POLL_EVERY: Final = 0.2  # seconds
+_KNOWN_WITHIN: Final = 60.0  # seconds
 _PAGE: Final = 1_000  # runs
 _NOT_POLLED: Final = {RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION}
 _PINNED: Final = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
@@ -162,13 +163,20 @@ class RolloutDeployment:
             update_mask=FieldMask(paths=["versioning_override"]),
             identity=self._client.identity,
         )
-        try:
-            await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return True
+        until = asyncio.get_running_loop().time() + _KNOWN_WITHIN
+        while True:
+            try:
+                await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                # A killed Temporal has to learn anew which versions poll a task queue.
+                is_unknown = error.status is RPCStatusCode.FAILED_PRECONDITION
+                if not is_unknown or asyncio.get_running_loop().time() > until:
+                    raise
+                await asyncio.sleep(_POLL_EVERY)
+            else:
+                return True
 
     async def _is_set(self, request: SetWorkerDeploymentCurrentVersionRequest) -> bool:
         try:
