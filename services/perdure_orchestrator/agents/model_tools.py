@@ -40,7 +40,7 @@ class ModelTools:
         for tool in tools:
             name = _model_name(tool.name)
             self._names[name] = tool.name
-            schema = object_schema(tool.parameters_json_schema)
+            schema = _taken(object_schema(tool.parameters_json_schema))
             self.definitions.append(replace(tool, name=name, parameters_json_schema=schema))
 
     def own_name(self, name: str) -> str:
@@ -53,6 +53,18 @@ def _model_name(name: str) -> str:
         return name
     plain = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_MOST_OF_NAME]
     return f"{plain}_{sha256(name.encode(errors='backslashreplace')).hexdigest()[:8]}"
+
+
+def _taken(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema; an object of anything in place of one that is no JSON Schema: the tool's server checks it."""
+    from pydantic_ai import InlineDefsJsonSchemaTransformer  # noqa: PLC0415 (a slow import: only for models)
+    from pydantic_ai.exceptions import UserError  # noqa: PLC0415 (likewise)
+
+    try:
+        InlineDefsJsonSchemaTransformer(schema).walk()
+    except (UserError, RecursionError):  # for one tool it would refuse the request with all others
+        return {"type": "object", "properties": {}}
+    return schema
 
 
 def object_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import ValidationError
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -30,7 +32,7 @@ async def mended(transport: AbstractAsyncContextManager[TransportStreams]) -> As
 
 
 def _mended_tools(tools: list[Any]) -> list[Any]:
-    """Return the tools that have a name, with schemas that mcp's client takes."""
+    """Return the tools that have a name, as mcp's client takes them."""
     kept = [_mended_tool(tool) for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
     if len(kept) < len(tools):
         _log.warning("%d tools of an MCP server have no name, and are left out", len(tools) - len(kept))
@@ -38,15 +40,30 @@ def _mended_tools(tools: list[Any]) -> list[Any]:
 
 
 def _mended_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool without what the client does not take: parts of its schema, or all but its name and description."""
     given = tool.get("inputSchema")
     schema = {**(given if isinstance(given, dict) else {}), "type": "object"}
     kinds = {"properties": dict, "required": list, "$schema": str}
     schema = {word: value for word, value in schema.items() if isinstance(value, kinds.get(word, object))}
-    tool = {**tool, "inputSchema": schema}
+    if "required" in schema:
+        schema["required"] = [name for name in schema["required"] if isinstance(name, str)]
     output = tool.get("outputSchema")
-    if not isinstance(output, dict) or output.get("type") != "object":
-        tool.pop("outputSchema", None)
-    return tool
+    shapes = {"outputSchema": output} if isinstance(output, dict) and output.get("type") == "object" else {}
+    more = {word: value for word, value in tool.items() if word not in {"inputSchema", "outputSchema"}}
+    description = {"description": more["description"]} if isinstance(more.get("description"), str) else {}
+    known = {"name": tool["name"], **description}
+    candidates = ({**more, "inputSchema": schema, **shapes}, {**known, "inputSchema": schema})
+    return next(filter(_is_taken, candidates), {**known, "inputSchema": {"type": "object"}})
+
+
+def _is_taken(tool: dict[str, Any]) -> bool:
+    from mcp.types import Tool  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+
+    try:
+        Tool.model_validate(tool, by_name=False)
+    except ValidationError:
+        return False
+    return True
 
 
 class _Mended:
