@@ -73,10 +73,8 @@ class Asked:
         return command
 
     async def tell(self, kind: ProgressKind, sequence: int = 1, run: str = "order-7", **fields: Any) -> None:
-        now = datetime.now(UTC)
-        await self.bus.publish(
-            Progress(workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, at=now, **fields)
-        )
+        fields = {"run_id": run, "at": datetime.now(UTC), **fields}
+        await self.bus.publish(Progress(workflow="W", workflow_id=run, sequence=sequence, kind=kind, **fields))
 
     async def ask(self, type_: str = TYPE, **query: Any) -> EventOutcome:
         body = json.dumps(query).encode()
@@ -272,7 +270,7 @@ async def test_a_run_that_has_begun_is_held_no_more_wherever_its_release_is_stor
     await asked.bus.publish(about(sequence, judged("held", workflow_id="order-7")))
     await asked.tell("completed", event_id="41")
     of_another = await asked.state()
-    await asked.tell("completed", 2, event_id="42")
+    await asked.tell("completed", 2, event_id="42", run_id="later")
 
     assert (of_another, await asked.state()) == ("accepted", "completed")
 
