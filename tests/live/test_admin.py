@@ -128,5 +128,6 @@ async def use_routes(here: World, *routes: dict[str, str]) -> None:
     """Restart ingest with other routes."""
     file = here.settings.state.parent / DEFAULT_FILE
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "routes": list(routes)}))
+    here.suite.configuration.keep(file.read_bytes())
     await here.suite.supervisor.restart("ingest", "it has other routes")
     await here.suite.supervisor.ready("ingest")

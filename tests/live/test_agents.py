@@ -16,7 +16,7 @@ import pytest
 
 from perdure.bus import RawMessage
 from perdure.contracts import Progress, to_token
-from perdure.local import supervisor
+from perdure.local import kept_program
 from tests.support.llm_peer import LlmPeer, llm_peer
 from tests.support.suite import World, gaps
 
@@ -134,7 +134,7 @@ async def test_many_runs_on_two_workers_reach_their_own_servers_though_one_worke
     world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        supervisor, "_FIRST_BACKOFF", 600
+        kept_program, "_FIRST_BACKOFF", 600
     )  # the killed worker is not restarted: the other one takes over
     servers = [f"ledger{number}" for number in range(SERVERS)]
     async with (
