@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pydantic import JsonValue
+from temporalio.worker import WorkflowOutboundInterceptor
 
 from perdure.approvers import ApproversVersion, Directory
 from perdure.approvers.directory import Identity
@@ -80,12 +81,17 @@ def hold_only_of_amounts(_: PolicyCondition, request: Mapping[str, Any]) -> bool
     return request["action"] is not None and request["action"]["amount"] > DEAR
 
 
+def continue_with_nothing(scheduler: StepScheduler) -> NoReturn:
+    WorkflowOutboundInterceptor.continue_as_new(scheduler, scheduler._continuation)  # noqa: SLF001
+    raise AssertionError
+
+
 FAULTS: Final[dict[str, tuple[Any, str, Any, Scenario]]] = {
     "signals are believed": (UnverifiedDecisions, "takes_next", lambda _: False, FORGED),
     "signatures are not checked": (Directory, "identify", believe_everybody, FORGED),
     "revocations are not seen": (Directory, "identify", know_no_revocation, REVOKED),
     "decisions are judged as they arrive": (verify_decisions, "sorted", list, OVERTAKEN),
-    "a continuation carries nothing": (StepScheduler, "continue_with_state", lambda _: None, RENEWED),
+    "a continuation carries nothing": (StepScheduler, "continue_with_state", continue_with_nothing, RENEWED),
     "requests of earlier runs are forgotten": (ApprovalsHost, "_was_requested_before", lambda *_: False, RENEWED),
     "what earlier runs have judged is judged again": (UnverifiedDecisions, "skip", lambda *_: None, RENEWED),
     "the operator's policy is no floor": (resolve_policy, "tightened", ignore_the_operator, UNDER_A_FLOOR),
