@@ -39,7 +39,7 @@ class _Sandboxed(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """Create an instance; the workflow's own package is imported anew, also if it is installed as a library."""
         package = det.defn.cls.__module__.partition(".")[0]
-        if package not in library_modules():
+        if package == _OWN or package not in library_modules():
             return _Lean(super().create_instance(det))
         passed = self.restrictions.passthrough_modules - {package}
         runner = SandboxedWorkflowRunner(replace(self.restrictions, passthrough_modules=passed), self.runner_class)

@@ -38,12 +38,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_was_open_goes_on_and_what_ended_is_still_known(folder: Path) -> None:
     with running(folder):
-        assert known(folder) == {
+        states = known(folder)
+        assert states.pop("Reminder-one") in {"started", "completed"}  # it was due: which it is is luck
+        assert states == {
             "Describing-one": "completed",
             "Sending-ended": "completed",
             "Sending-open": "waiting",
             "Pickup-one": "started",
-            "Reminder-one": known(folder)["Reminder-one"],  # it was due: whether it has ended already is luck
         }
         assert [dead["reason"] for dead in printed(perdure(folder, "dlq", "list", "--json"))] == ["bad_data"]
         assert result_of(folder, "Reminder-one") == SENT

@@ -20,6 +20,7 @@ from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure_orchestrator.endings.completed_result import result_fields
 from perdure_orchestrator.failure_converter import failure_text
+from perdure_orchestrator.task_failure import with_reason
 
 __all__ = ["Closing", "read_closing"]
 
@@ -135,7 +136,9 @@ def _reason(event: HistoryEvent) -> str:
         terminated = event.workflow_execution_terminated_event_attributes
         return f"terminated by {terminated.identity}: {terminated.reason or 'no reason given'}"
     if event.HasField("workflow_execution_failed_event_attributes"):
-        return failure_text(event.workflow_execution_failed_event_attributes.failure)
+        failure = event.workflow_execution_failed_event_attributes.failure
+        unreadable = with_reason(failure.message, failure.cause.message)
+        return failure_text(failure) if unreadable == failure.message else unreadable
     return "ended from outside"
 
 
