@@ -76,7 +76,7 @@ class HostileProvider:
 def _is_booking(message: dict[str, Any]) -> bool:
     """Return whether the model called a tool that exists, with arguments that can be read."""
     functions = [call["function"] for call in message.get("tool_calls") or ()]
-    return any(it["name"].startswith("book_") and it["arguments"].endswith('"}') for it in functions)
+    return any(it["name"].startswith("book_") and "item" in json.loads(it["arguments"]) for it in functions)
 
 
 def _completion(text: str | None = None, *, calls: list[tuple[str, str]] | None = None, reason: str = "stop") -> Answer:
