@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import context, trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
 from perdure.bus.settlement import backoff_seconds
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class ListChanges:
         from mcp import MCPError  # noqa: PLC0415 (a slow import)
         from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost  # noqa: PLC0415 (likewise)
 
+        _leave_trace()
         tries, was_subscribed = 0, False
         while True:
             try:
@@ -85,3 +89,12 @@ class ListChanges:
                 tries += 1
             self.changed()  # nobody repeats what happens before the next subscription
             await asyncio.sleep(backoff_seconds(tries + 1))
+
+
+def _leave_trace() -> None:
+    """Record no spans in this task: a subscription lasts as long as its session, not as the step that opened it."""
+    opened_by = trace.get_current_span().get_span_context()
+    unsampled = SpanContext(
+        opened_by.trace_id, opened_by.span_id, is_remote=False, trace_flags=TraceFlags.get_default()
+    )
+    context.attach(trace.set_span_in_context(NonRecordingSpan(unsampled)))
