@@ -7,16 +7,14 @@ from typing import Final
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
-    DescribeWorkerDeploymentRequest,
-    SetWorkerDeploymentCurrentVersionRequest,
-)
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.builds.version import Version
 from perdure.bus.duty import Duty
+from perdure.versions.deployment import WorkerDeployment
+from perdure.versions.version_runs import VersionRuns
 
 __all__ = ["OwnVersion"]
 
@@ -96,29 +94,15 @@ class OwnVersion:
         current = found.current_deployment_version
         self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
         self.current = current.build_id or None
-        self.open_runs = None if self.is_current else await self._count_open_runs(version)
+        runs = VersionRuns(self._client, version.deployment, self._queue)
+        self.open_runs = None if self.is_current else await runs.count(version.build)
         return self.current
-
-    async def _count_open_runs(self, version: Version) -> int:
-        of_version = f"TemporalWorkerDeploymentVersion = '{version.deployment}:{version.build}'"
-        return (await self._client.count_workflows(f"{of_version} AND ExecutionStatus = 'Running'")).count
 
     async def _become_first(self, version: Version) -> None:
         """Make the own version current, unless another is, or becomes so meanwhile."""
-        service, namespace = self._client.workflow_service, self._client.namespace
-        found = await service.describe_worker_deployment(
-            DescribeWorkerDeploymentRequest(namespace=namespace, deployment_name=version.deployment)
-        )
-        routing = found.worker_deployment_info.routing_config
-        if routing.current_deployment_version.build_id or routing.ramping_deployment_version.build_id:
+        deployment = WorkerDeployment(self._client, version.deployment, self._queue)
+        routing = await deployment.routing()
+        if not routing.builds or routing.current or any(it.state == "ramping" for it in routing.versions):
             return  # the task queue will know it in a moment
-        await service.set_worker_deployment_current_version(
-            SetWorkerDeploymentCurrentVersionRequest(
-                namespace=namespace,
-                deployment_name=version.deployment,
-                build_id=version.build,
-                conflict_token=found.conflict_token,
-                identity=self._client.identity,
-            )
-        )
+        await deployment.set_current(version.build, by=self._client.identity, token=routing.token)
         _log.info("%s is the first version of %s, and current now", version.build, version.deployment)

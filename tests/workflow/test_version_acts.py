@@ -109,6 +109,7 @@ async def test_versions_are_listed_with_their_open_runs_until_they_are_drained(h
             assert (await listed(house, ("b2", "current", 0), ("b1", "draining", 1))).following == 1
             assert await ended(run) == "ended"
             await listed(house, ("b2", "current", 0), ("b1", "drained", 0))
+            await until(lambda: first.own.open_runs == 0)  # the one that follows is open
 
 
 async def test_a_promotion_may_be_repeated_and_says_who_made_it(house: House) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from functools import partial
 from typing import TextIO
 
 from temporalio.service import RPCError
@@ -10,11 +11,15 @@ from temporalio.service import RPCError
 from perdure.builds.version import Version, own_version
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
-from perdure.errors import SetupError, Unavailable
+from perdure.errors import PerdureError, SetupError, Unavailable
+from perdure.local.approver import login_name
 from perdure.runtime.exit import exit_process
 from perdure.values.rollout import RolloutEvent, RolloutRefused, RolloutRequest
-from perdure_orchestrator.rollout.deployment import RolloutDeployment
+from perdure.versions.acts import VersionActs
+from perdure.versions.places import open_places
+from perdure.versions.version_runs import VersionRuns
 from perdure_orchestrator.rollout.gate import replay_open_runs
+from perdure_orchestrator.rollout.open_runs import ProvenRuns
 from perdure_orchestrator.rollout.rollout import Rollout
 from perdure_orchestrator.temporal import connect_temporal
 
@@ -27,12 +32,14 @@ async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
     try:
         settings = load_settings()
         version = _version(settings)
-        client = await connect_temporal(settings.temporal)
-        deployment = RolloutDeployment(client, version.deployment, settings.temporal.task_queue)
-        await Rollout(deployment, version.build, replay_open_runs, report).run(request)
+        client, queue = await connect_temporal(settings.temporal), settings.temporal.task_queue
+        open_runs = ProvenRuns(partial(open_places, client, queue), version.build, replay_open_runs)
+        acts = VersionActs(client, version.deployment, queue, by=request.by or login_name())
+        runs = VersionRuns(client, version.deployment, queue)
+        await Rollout(acts, runs, open_runs, report).run(request)
     except (RPCError, Unavailable) as error:
         report(RolloutRefused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
-    except SetupError as error:
+    except PerdureError as error:
         report(RolloutRefused(why=str(error)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from perdure.values.replay import RunReplay
-from perdure_orchestrator.rollout.deployment import Place, RolloutDeployment
+from perdure.versions.places import Place
 
 __all__ = ["ProvenRun", "ProvenRuns"]
 
@@ -32,12 +32,12 @@ class ProvenRuns:
     """Replays open runs, and again only if one has gone on since: most wait.
 
     Attributes:
-        deployment: The deployment at Temporal.
+        places: Finds out where each open run is.
         build: The build of the new code.
         replay: Replays every open run against it.
     """
 
-    deployment: RolloutDeployment
+    places: Callable[[], Awaitable[Sequence[Place]]]
     build: str
     replay: Callable[[], Awaitable[Sequence[RunReplay]]]
     _proofs: dict[str, RunReplay] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class ProvenRuns:
             SetupError: The code does not load.
             Unavailable: A server does not answer.
         """
-        places = await self.deployment.open_runs()
+        places = await self.places()
         if not all(map(self._is_proven, places)):
             self._proofs = {run.run_id: run for run in await self.replay()}
             self._lengths = {place.run_id: place.length for place in places}

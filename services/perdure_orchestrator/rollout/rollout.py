@@ -5,19 +5,20 @@ Each step finds out from Temporal what is so: a rollout that was killed is conti
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from perdure.errors import SetupError
-from perdure.values.replay import RunReplay
+from perdure.errors import SetupError, Unavailable
 from perdure.values.rollout import Finished, Gated, Moved, Promoted, RolloutEvent, RolloutRefused, RolloutRequest, Stays
-from perdure_orchestrator.rollout.deployment import RolloutDeployment
-from perdure_orchestrator.rollout.for_each import for_each
+from perdure.versions.acts import VersionActs
+from perdure.versions.for_each import for_each
+from perdure.versions.version_runs import VersionRuns
 from perdure_orchestrator.rollout.open_runs import ProvenRun, ProvenRuns
 
 __all__ = ["Rollout"]
 
 _POLLS_WITHIN: Final = 90.0  # seconds
+_MOVES_WITHIN: Final = 60.0  # seconds; a Temporal that was killed learns anew which versions poll a task queue
 _ROUNDS: Final = 10
 _KNOWN_AFTER: Final = 1.5  # seconds; each second, bridges ask which version is current, and start runs on that
 
@@ -26,22 +27,23 @@ class Rollout:
     """One rollout.
 
     Args:
-        deployment: The deployment at Temporal.
-        build: The build of the code of this process.
-        replay: Replays every open run against it.
+        acts: Promotes it.
+        version_runs: Moves runs.
+        open_runs: Replays every open run against the code of this process.
         report: Called with each step.
     """
 
     def __init__(
         self,
-        deployment: RolloutDeployment,
-        build: str,
-        replay: Callable[[], Awaitable[Sequence[RunReplay]]],
+        acts: VersionActs,
+        version_runs: VersionRuns,
+        open_runs: ProvenRuns,
         report: Callable[[RolloutEvent], None],
     ) -> None:
-        self._deployment = deployment
-        self._build = build
-        self._runs = ProvenRuns(deployment, build, replay)
+        self._acts = acts
+        self._version_runs = version_runs
+        self._runs = open_runs
+        self._build = open_runs.build
         self._report = report
         self._moved: dict[str, str] = {}  # where runs were before that this rollout has moved, by Temporal's run id
 
@@ -50,8 +52,10 @@ class Rollout:
 
         Raises:
             RPCError: Temporal does not answer.
-            SetupError: The code does not load, or its worker does not poll.
-            Unavailable: A server does not answer.
+            NotFound: No worker of it has ever polled.
+            PerdureError: None polls now.
+            SetupError: The code does not load.
+            Unavailable: A server does not answer, or does not move a run.
         """
         runs = await self._runs.look()
         differ = [run for run in runs if self._differs(run)]
@@ -69,11 +73,9 @@ class Rollout:
 
     async def _take_over(self) -> Sequence[ProvenRun]:
         """Promote the build and move runs; return where all of them are then."""
-        before = await self._deployment.current()
-        if before != self._build:
-            await self._deployment.promote(self._build, within=_POLLS_WITHIN)
-        self._report(Promoted(build=self._build, before=before if before != self._build else None))
-        if before != self._build:
+        made = await self._acts.promote(self._build, within=_POLLS_WITHIN)
+        self._report(Promoted(build=self._build, before=made.before if made.changed else None))
+        if made.changed:
             await asyncio.sleep(_KNOWN_AFTER)
         for _ in range(_ROUNDS):
             # Runs may have begun or gone on with the code before, until they were moved: those are proven anew.
@@ -95,7 +97,7 @@ class Rollout:
         return not run.replay.replays and run.build != self._build
 
     async def _move(self, run: ProvenRun) -> bool:
-        if not await self._deployment.move(run.place, self._build):
+        if not await self._go_on(run, self._build):
             return False
         self._runs.expect(run)
         known, before = run.replay, self._moved.setdefault(run.replay.run_id, run.build or "")
@@ -107,12 +109,21 @@ class Rollout:
     async def _move_back(self, run: ProvenRun) -> bool:
         """Move a run back to the version that knows its history; a bug of the build itself stays where it is."""
         before = self._moved.pop(run.replay.run_id, None) or run.place.last
-        return before not in {None, self._build} and await self._deployment.move(run.place, str(before))
+        return before not in {None, self._build} and await self._go_on(run, str(before))
 
     async def _hold(self, run: ProvenRun) -> None:
         """Keep a run on its version that would go with the promoted one, by its author's will."""
         if run.place.floats and run.place.last is not None:
-            await self._deployment.move(run.place, run.place.last, stays=True)
+            await self._go_on(run, run.place.last, stays=True)
+
+    async def _go_on(self, run: ProvenRun, build: str, *, stays: bool = False) -> bool:
+        """Let a run go on with a build; returns whether it has not ended."""
+        made = await self._version_runs.move(
+            run.place.workflow_id, run.place.run_id, build, stays=stays, within=_MOVES_WITHIN
+        )
+        if made.outcome == "refused":
+            raise Unavailable(f"Temporal does not move {made.workflow_id} to {build}: {made.why}")
+        return made.outcome == "moved"
 
     def _finish(self, runs: Sequence[ProvenRun], *, moved: int, dry_run: bool = False) -> None:
         stays = [run for run in runs if self._differs(run)]

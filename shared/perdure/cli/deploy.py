@@ -33,9 +33,10 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Roll out the code that lies here, and move the open runs that fit."""
+        from perdure.local.approver import login_name
         from perdure.values.rollout import RolloutRequest
 
-        request = RolloutRequest(dry_run=dry_run, all_or_nothing=all_or_nothing)
+        request = RolloutRequest(dry_run=dry_run, all_or_nothing=all_or_nothing, by=login_name())
         run_command(roll_out_here(request, as_json=as_json))
 
 

@@ -25,12 +25,14 @@ class RolloutRequest(BaseModel, frozen=True):
     Attributes:
         dry_run: Only replay the open runs, and say what would come of them.
         all_or_nothing: Promote nothing unless every open run replays.
-        build: The build to roll out; by default that of the code that lies here.
+        build: The build to go back to; by default that of the code that lies here is rolled out.
+        by: Who wants it; by default whoever runs the process.
     """
 
     dry_run: bool = False
     all_or_nothing: bool = False
     build: str | None = None
+    by: str | None = None
 
 
 class Gated(BaseModel, frozen=True):

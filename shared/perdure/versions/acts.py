@@ -68,7 +68,7 @@ class VersionActs:
         if routing.current == build:
             return self._promoted(routing, routing.former, changed=False, left=0)
         if routing.current is not None:
-            await self._runs.adopt(routing.current)
+            await self._runs.adopt(routing.current, within=within)
         await self._set_current(build, routing, within)
         left = 0 if routing.current is None else await self._runs.count(routing.current)
         return self._promoted(await self._deployment.routing(), routing.current, changed=True, left=left)

@@ -13,9 +13,11 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequ
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.versions.for_each import for_each
+
 __all__ = ["RunMove", "VersionRuns"]
 
-_AT_ONCE: Final = 16  # requests
+_POLL_EVERY: Final = 0.2  # seconds
 _OPEN: Final = "ExecutionStatus = 'Running'"
 _FOLLOWS: Final = "TemporalWorkflowVersioningBehavior = 'AutoUpgrade'"
 _PINNED: Final = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
@@ -29,7 +31,7 @@ class RunMove:
         workflow_id: The run.
         run_id: Temporal's run id.
         outcome: ``moved``, also if it was there already; ``ended``: it is not open any more; ``refused``: Temporal does
-            not know the version on the run's task queue.
+            not know the version on the run's task queue, as a restarted one does until its workers have polled.
         why: Temporal's words, if it was refused.
     """
 
@@ -56,7 +58,8 @@ class VersionRuns:
     async def count(self, build: str | None) -> int:
         """Return how many runs are open on a build; with None, how many have no version yet.
 
-        Those that follow the current version by their author's will are not on any.
+        Those that follow the current version by their author's will are not on any, whichever has done their last
+        task: a version has nothing to do any more although they are open.
 
         Raises:
             RPCError: Temporal does not answer.
@@ -81,7 +84,9 @@ class VersionRuns:
         async for run in self._client.list_workflows(self._query(build), limit=limit):
             yield run
 
-    async def move(self, workflow_id: str, run_id: str, build: str, *, stays: bool = False) -> RunMove:
+    async def move(
+        self, workflow_id: str, run_id: str, build: str, *, stays: bool = False, within: float = 0
+    ) -> RunMove:
         """Let the next workflow task of a run go to a build.
 
         A run of a pinned workflow stays there, and may go on to later versions as it continues as new. Steps that are
@@ -92,53 +97,58 @@ class VersionRuns:
             run_id: Temporal's run id.
             build: Where it goes on.
             stays: Whether it stays there against its author's will, through all its continuations.
+            within: Seconds in which Temporal may learn of the version on the run's task queue.
 
         Raises:
             RPCError: Temporal does not answer.
         """
+        request = self._request(workflow_id, run_id, build, stays=stays)
+        end = asyncio.get_running_loop().time() + within
+        while True:
+            try:
+                await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return RunMove(workflow_id, run_id, "ended")
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+                if asyncio.get_running_loop().time() >= end:
+                    return RunMove(workflow_id, run_id, "refused", error.message)
+            else:
+                return RunMove(workflow_id, run_id, "moved")
+            await asyncio.sleep(_POLL_EVERY)
+
+    async def adopt(self, build: str, *, within: float = 0) -> None:
+        """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build, within=within)
+
+    async def move_all(self, runs: Iterable[tuple[str, str]], build: str, *, within: float = 0) -> list[RunMove]:
+        """Move runs, each by workflow id and run id; it may be repeated after a crash.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        return await for_each(list(runs), lambda run: self.move(*run, build, within=within))
+
+    def _request(
+        self, workflow_id: str, run_id: str, build: str, *, stays: bool
+    ) -> UpdateWorkflowExecutionOptionsRequest:
         version = WorkerDeploymentVersion(deployment_name=self._deployment, build_id=build)
         override = VersioningOverride(
             pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED) if stays else None,
             one_time=None if stays else VersioningOverride.OneTimeOverride(target_deployment_version=version),
         )
-        request = UpdateWorkflowExecutionOptionsRequest(
+        return UpdateWorkflowExecutionOptionsRequest(
             namespace=self._client.namespace,
             workflow_execution=ExecutionReference(workflow_id=workflow_id, run_id=run_id),
             workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
             update_mask=FieldMask(paths=["versioning_override"]),
             identity=self._client.identity,
         )
-        try:
-            await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return RunMove(workflow_id, run_id, "ended")
-            if error.status is RPCStatusCode.FAILED_PRECONDITION:
-                return RunMove(workflow_id, run_id, "refused", error.message)
-            raise
-        return RunMove(workflow_id, run_id, "moved")
-
-    async def adopt(self, build: str) -> None:
-        """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
-
-        Raises:
-            RPCError: Temporal does not answer.
-        """
-        await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build)
-
-    async def move_all(self, runs: Iterable[tuple[str, str]], build: str) -> list[RunMove]:
-        """Move runs, each by workflow id and run id; it may be repeated after a crash.
-
-        Raises:
-            RPCError: Temporal does not answer.
-        """
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def moved(workflow_id: str, run_id: str) -> RunMove:
-            async with limit:
-                return await self.move(workflow_id, run_id, build)
-
-        return await asyncio.gather(*(moved(*run) for run in runs))
 
     def _query(self, build: str | None) -> str:
         if build is None:

@@ -46,6 +46,7 @@ def _goes_back_here(from_: str | None, *, as_json: bool) -> bool:
     from perdure.cli.client import run_command
     from perdure.cli.deploy import roll_out_here
     from perdure.config.loader import load_settings
+    from perdure.local.approver import login_name
     from perdure.local.state import read_endpoints
     from perdure.values.rollout import RolloutRequest
     from perdure.values.version_request import VersionRequest
@@ -61,5 +62,5 @@ def _goes_back_here(from_: str | None, *, as_json: bool) -> bool:
     )
     if before is None or from_ not in {None, current}:
         return False
-    run_command(roll_out_here(RolloutRequest(build=before.build), as_json=as_json))
+    run_command(roll_out_here(RolloutRequest(build=before.build, by=login_name()), as_json=as_json))
     return True
