@@ -16,6 +16,9 @@ from temporalio.worker import Worker
 from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings, StdioServer
 from perdure.flow import Agent
+from perdure.flow.messages import CALL_TOOL
+from perdure.flow.run import Run
+from perdure.flow.server_session import ServerSession
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
@@ -47,6 +50,19 @@ class Calling:
         return answer
 
 
+@workflow.defn
+class Stranded:
+    """Calls one tool, although the worker that holds the session of the run has ended."""
+
+    @workflow.run
+    async def run(self, tool: str) -> str:
+        Run.current().sessions.used["tiny"] = ServerSession(server="tiny", id="s", task_queue="of an ended worker")
+        return (await Agent("clerk", server_names=["tiny"]).tools.call(tool)).text
+
+
+FLOWS = [Noting, Calling, Stranded]
+
+
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
     settings = Settings.model_validate({"temporal": {"sandbox": False}})
@@ -54,7 +70,7 @@ async def working(environment: WorkflowEnvironment) -> AsyncIterator[None]:
     configuration = environment.client.config()
     configuration["plugins"] = [PerdurePlugin(settings, bus=MemoryBus(), objects=MemoryObjects(), backends=backends)]
     client = Client(**configuration)
-    async with patient(Worker(client, task_queue="tools", workflows=[Noting, Calling], max_cached_workflows=0)):
+    async with patient(Worker(client, task_queue="tools", workflows=FLOWS, max_cached_workflows=0)):
         yield
 
 
@@ -73,6 +89,19 @@ async def test_a_call_whose_server_died_is_retried_with_the_same_idempotency_key
     first, again, second = (tmp_path / "keys").read_text().split()
     assert first == again
     assert second != first
+
+
+async def test_a_call_that_another_worker_makes_has_the_key_of_the_first_attempt(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with working(environment):
+        key = await run(environment, "Stranded", "tell_key")
+        history = await environment.client.get_workflow_handle("Stranded-tell_key").fetch_history()
+
+    scheduled = [it.activity_task_scheduled_event_attributes for it in history.events]
+    ids = [it.activity_id for it in scheduled if it.activity_type.name == CALL_TOOL]
+    assert len(ids) == 2
+    assert key.rpartition("/")[2] == ids[0]
 
 
 @pytest.mark.parametrize(

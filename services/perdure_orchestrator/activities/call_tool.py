@@ -84,6 +84,7 @@ class CallTool:
 
 
 def _key(request: ToolRequest) -> str:
-    """Return what is the same for each attempt of a call, also after its run was reset."""
+    """Return what is the same for each attempt of a call, also by another activity or after its run was reset."""
     info = activity.info()
-    return f"{info.workflow_id}/{request.original_run_id or info.workflow_run_id}/{info.activity_id}"
+    run_id = request.original_run_id or info.workflow_run_id
+    return f"{info.workflow_id}/{run_id}/{request.first_activity_id or info.activity_id}"

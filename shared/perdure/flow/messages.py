@@ -68,6 +68,7 @@ class ToolRequest(Payload):
         began_at: When the limited wall time of the run began (UTC); None without a limit.
         original_run_id: The run id, as it was before the run was reset: the call is the same one again.
         sessions: The ids of the sessions in which the run has worked, by server.
+        first_activity_id: Of the activity that may have made this call already, if this is another one.
     """
 
     agent: str = ""
@@ -80,6 +81,7 @@ class ToolRequest(Payload):
     began_at: AwareDatetime | None = None
     original_run_id: str | None = None
     sessions: dict[str, str] = Field(default_factory=dict)
+    first_activity_id: str | None = None
 
 
 class FunctionCall(Payload):

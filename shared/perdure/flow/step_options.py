@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as StepTimeout
 
 from perdure.config.agents import RetrySettings
+from perdure.flow.messages import ToolRequest
 from perdure.flow.operator_rules import OperatorRules
 from perdure.flow.run import Run
 from perdure.flow.saga_step import cancellation_type, end_if_cancelled, is_undoing, retry_policy
@@ -99,7 +100,6 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
     execute = partial(
         workflow.execute_activity,
         step,
-        request,
         result_type=answer,
         summary=f"{agent}: {does}",
         start_to_close_timeout=options.start_to_close_timeout or LONGEST_TRY,
@@ -107,21 +107,23 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         retry_policy=retry_policy(options.retry_policy or _policy(retry)),
         cancellation_type=cancellation_type(),
     )
-    found: Answer = await (execute() if first_queue is None else _on_either(execute, first_queue))
+    found: Answer = await (execute(request) if first_queue is None else _on_either(execute, request, first_queue))
     if kind == "requests" or getattr(found, "needs_approval", False):
         end_if_cancelled()  # a call that took effect has a result, which its undo may need
     return found
 
 
-async def _on_either(execute: Callable[..., Awaitable[Answer]], first_queue: str) -> Answer:
+async def _on_either(execute: Callable[..., Awaitable[Answer]], request: BaseModel, first_queue: str) -> Answer:
     """Execute a step on a worker's own queue, or on that of the run if the worker has ended."""
     try:
-        return await execute(task_queue=first_queue, schedule_to_start_timeout=_TAKEN_WITHIN)
+        return await execute(request, task_queue=first_queue, schedule_to_start_timeout=_TAKEN_WITHIN)
     except ActivityError as error:
         if not (isinstance(error.cause, StepTimeout) and error.cause.type is TimeoutType.SCHEDULE_TO_START):
             raise
+        if isinstance(request, ToolRequest):  # an earlier attempt may have had its effect: the key stays
+            request = request.model_copy(update={"first_activity_id": error.activity_id})
     end_if_cancelled()
-    return await execute()
+    return await execute(request)
 
 
 def _policy(settings: RetrySettings | None) -> RetryPolicy | None:
