@@ -47,13 +47,22 @@ class _ShownFailures(logging.Filter):
         self._redact = redact
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the error of a record; whatever its author made of it, temporalio goes on to report the failure."""
         error = record.exc_info[1] if record.exc_info else None
         if error is None:
             return True
+        try:
+            self._replace(record, error)
+        except Exception as broken:  # noqa: BLE001 (as it is, it may show keys)
+            record.msg = "a failure, %s, cannot be shown: %s"
+            record.args = (type(error).__name__, type(broken).__name__)
+            record.exc_info = record.exc_text = None
+        return True
+
+    def _replace(self, record: logging.LogRecord, error: BaseException) -> None:
         if is_about_failed_activity(record):
             info, text = activity.info(), placed_error_text(error, redact=self._redact)
             record.msg = "the step %s of the run %s failed, attempt %s: %s"
             record.args = (info.activity_type, info.workflow_id, info.attempt, text)
         shown = redacted(error, self._redact)
         record.exc_info = (type(shown), shown, shown.__traceback__)
-        return True

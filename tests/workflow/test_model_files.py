@@ -17,6 +17,7 @@ from temporalio.testing import ActivityEnvironment
 from perdure.bus import MemoryObjects
 from perdure.config.agents import LimitSettings
 from perdure.config.settings import LlmSettings
+from perdure.errors import Unavailable
 from perdure.flow import Agent
 from perdure.flow.files import StoredFile
 from perdure.flow.messages import ModelRequest, ModelResult, ToolResult
@@ -167,6 +168,18 @@ async def test_another_error_is_no_refusal_of_a_picture(monkeypatch: pytest.Monk
             await here.answer("openai-chat:gpt-4o", await here.file(PNG, "image/png"))
 
     assert len(here.peer.requests) == 2
+
+
+async def test_a_file_that_nats_does_not_return_is_no_fault_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_nats(*_: Any) -> bytes:
+        raise Unavailable("NATS is away")
+
+    async with calling(monkeypatch) as here:
+        file = await here.file(PNG, "image/png")
+        monkeypatch.setattr(MemoryObjects, "get", no_nats)
+        for _ in range(6):  # more than open a breaker
+            with pytest.raises(Unavailable, match="NATS is away"):
+                await here.answer("openai-chat:gpt-4o", file)
 
 
 async def test_a_picture_that_is_no_longer_stored_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:

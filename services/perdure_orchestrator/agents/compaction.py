@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from pydantic_ai.messages import (
-    BinaryContent,
     ModelMessage,
     ModelMessagesTypeAdapter,
     ModelRequest,
@@ -18,6 +17,8 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
+
+from perdure.flow.files import StoredFile
 
 __all__ = ["LEFT_OUT", "Compaction", "compact", "compactions", "size"]
 
@@ -73,8 +74,14 @@ def compact(messages: Sequence[ModelMessage], most: int) -> Compaction:
 
 
 def size(messages: Sequence[ModelMessage]) -> int:
-    """Return the bytes of JSON that messages take."""
-    return len(ModelMessagesTypeAdapter.dump_json([*messages]))
+    """Return the bytes of JSON that messages take, and those of the files that they name."""
+    return len(ModelMessagesTypeAdapter.dump_json([*messages])) + sum(map(_file_bytes, messages))
+
+
+def _file_bytes(message: ModelMessage) -> int:
+    contents = [part.content for part in message.parts if isinstance(part, ToolReturnPart)]
+    items = [item for content in contents if isinstance(content, list) for item in content]
+    return sum(StoredFile.model_validate(item).size for item in items if isinstance(item, dict))
 
 
 def _without_oldest(messages: list[ModelMessage], most: int) -> list[ModelMessage]:
@@ -130,11 +137,11 @@ def _shortened(messages: Sequence[ModelMessage], limit: int) -> list[ModelMessag
 
 
 def _shortened_part(part: ModelRequestPart, limit: int) -> ModelRequestPart:
-    """Return a tool's result, or the pictures of one, with less in it; any other part as it is."""
+    """Return a tool's result with less in it; any other part as it is."""
     if isinstance(part, ToolReturnPart) and isinstance(part.content, str):
         text = _shortened_item(part.content, limit)
         return part if text is part.content else replace(part, content=text)
-    if not isinstance(part, ToolReturnPart | UserPromptPart) or not isinstance(part.content, list | tuple):
+    if not isinstance(part, ToolReturnPart) or not isinstance(part.content, list):
         return part
     items = [_shortened_item(item, limit) for item in part.content]
     same = all(one is other for one, other in zip(part.content, items, strict=True))
@@ -142,8 +149,9 @@ def _shortened_part(part: ModelRequestPart, limit: int) -> ModelRequestPart:
 
 
 def _shortened_item(item: Any, limit: int) -> Any:
-    if isinstance(item, BinaryContent) and len(item.data) > limit:
-        return f"[{item.media_type} of {len(item.data):,} bytes left out]"
+    if isinstance(item, dict):  # the name of a file: a request carries its bytes
+        file = StoredFile.model_validate(item)
+        return f"[{file.description} left out, stored as {file.stored_as}]" if file.size > limit else item
     if not isinstance(item, str) or len(item) <= limit:
         return item
     head, tail = limit * 2 // 3, limit // 3

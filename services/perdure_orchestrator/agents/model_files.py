@@ -8,17 +8,18 @@ another model. Texts never become such objects, whatever a tool writes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final, get_args
 
 from pydantic_ai import messages as ai
-from pydantic_ai.exceptions import ModelHTTPError, UserError
+from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UserError
 from pydantic_ai.models import Model
 from pydantic_ai.profiles import ModelProfile
 
 from perdure.errors import NotKept
 from perdure.flow.files import StoredFile
+from perdure_orchestrator.agents.context_errors import says_too_long
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.refused_files import RefusedFiles
 
@@ -66,6 +67,7 @@ class ModelFiles:
         self._model = model
         self._sent: dict[str, StoredFile] = {}
         self._left = _MOST_BYTES
+        self._refused: Collection[str] = ()
 
     async def send(
         self, messages: Sequence[ai.ModelMessage], send: Send, publish_note: PublishNote
@@ -76,20 +78,20 @@ class ModelFiles:
         try:
             response = await send(shown)
         except (ModelHTTPError, *_NOT_SENT) as error:
-            if not self._sent or (isinstance(error, ModelHTTPError) and error.status_code not in _REFUSALS):
+            refused = {name: file for name, file in self._sent.items() if not self._known.takes(model, name)}
+            if not refused or not _may_refuse_files(error):
                 raise
-            refused = [name for name in self._sent if not self._known.takes(model, name)] or [*self._sent]
-            descriptions = "; ".join(self._sent[name].description for name in refused)
+            response = await send(await self._shown(messages, refused))
             self._known.record(model, refused, taken=False)
-            response = await send(await self._shown(messages))
+            descriptions = "; ".join(file.description for file in refused.values())
             _log.warning("the model %s refuses %s, and gets words for it: %r", model, descriptions, error)
             await publish_note(f"The model {model} refuses {descriptions}: it gets words for it")
         self._known.record(model, self._sent, taken=True)
         return response
 
-    async def _shown(self, messages: Sequence[ai.ModelMessage]) -> list[ai.ModelMessage]:
+    async def _shown(self, messages: Sequence[ai.ModelMessage], refused: Collection[str] = ()) -> list[ai.ModelMessage]:
         """Return the messages with bytes or words in place of names. The newest files come first, up to the limit."""
-        self._sent, self._left = {}, _MOST_BYTES
+        self._sent, self._left, self._refused = {}, _MOST_BYTES, refused
         shown = list(messages)
         for number in reversed(range(len(shown))):
             message = shown[number]
@@ -107,7 +109,8 @@ class ModelFiles:
 
     async def _item(self, item: dict[str, Any]) -> ai.BinaryContent | str:
         file = StoredFile.model_validate(item)
-        if not takes(self._model, file.media_type) or self._known.refuses(self._model.model_id, file.stored_as):
+        is_refused = file.stored_as in self._refused or self._known.refuses(self._model.model_id, file.stored_as)
+        if is_refused or not takes(self._model, file.media_type):
             return f"({file.description}, which this model does not take)"
         if file.size > self._left:
             return f"({file.description}, which is left out: the files of this request are too large)"
@@ -118,6 +121,15 @@ class ModelFiles:
         self._left -= file.size
         self._sent[file.stored_as] = file
         return ai.BinaryContent(data, media_type=file.media_type, identifier=file.stored_as[:_IDENTIFIER])
+
+
+def _may_refuse_files(error: Exception) -> bool:
+    """Return whether the files may be at fault, and neither the connection nor the length of the conversation."""
+    if says_too_long(str(error)):
+        return False
+    if isinstance(error, ModelHTTPError):
+        return error.status_code in _REFUSALS
+    return not isinstance(error, ModelAPIError)
 
 
 def takes(model: Model, media_type: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from temporalio.exceptions import ApplicationError
 
+from perdure.errors import PerdureError
 from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.fallback import all_failed, fallback_note, lets_next_answer
@@ -107,10 +108,13 @@ class ModelRequests:
 
     async def _response_or_error(self, name: str, content: ModelContent) -> ModelResponse:
         from perdure_orchestrator.agents.model_errors import to_application_error  # noqa: PLC0415 (a slow import)
+        from perdure_orchestrator.agents.models import UnknownModel  # noqa: PLC0415 (likewise)
 
         try:
             return await self._response(name, content)
-        except Exception as error:  # noqa: BLE001 (an SDK may raise anything; it is translated)
+        except Exception as error:
+            if isinstance(error, PerdureError) and not isinstance(error, UnknownModel):
+                raise  # of the store of files, say: no provider is at fault, and no other model would fare better
             text = self._models.redact(provider_error_text(error))
             raise to_application_error(error, text, name) from None  # the cause would be recorded, with all keys
 

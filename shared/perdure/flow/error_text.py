@@ -64,7 +64,7 @@ def cause_of(error: BaseException) -> BaseException | None:
 def message_of(error: BaseException, redact: Redact = str, *, longest: int = _LONGEST) -> str:
     """Return an error's own message, bounded and fit for UTF-8, whatever its ``__str__`` does."""
     try:
-        text = error.message if isinstance(error, FailureError) else str(error)
+        text = str(error.message) if isinstance(error, FailureError) else str(error)  # a message may be no text
     except Exception as broken:  # noqa: BLE001 (code of the author: a failure is reported in any case)
         text = f"its text cannot be read: {type(broken).__name__}"
     text = redact(text.encode(errors="backslashreplace").decode())
@@ -88,7 +88,8 @@ class _Description:
     def of(self, error: BaseException, level: int = 0) -> str:
         if isinstance(error, BaseExceptionGroup) and level < _LEVELS:
             return self._group(error, level)
-        message, kind = message_of(error, self.redact).strip(), self._kind(error)
+        message = message_of(error, self.redact).strip()
+        kind = self._kind(error, message)
         text = f"{kind}: {message}" if kind and message else message or kind or type(error).__name__
         place = self._place(error)
         return f"{text} ({place})" if place else text
@@ -98,13 +99,13 @@ class _Description:
         more = len(group.exceptions) - len(members)
         return "; ".join([*members, *([f"and {more} more errors"] if more else [])])
 
-    def _kind(self, error: BaseException) -> str | None:
+    def _kind(self, error: BaseException, message: str) -> str | None:
         """Return the class of an error, unless its message is enough."""
         if not isinstance(error, FailureError):
             return type(error).__name__
         if not isinstance(error, ApplicationError):
             return None
-        return error.type if not error.message.strip() or (self.places and _is_builtin(error.type)) else None
+        return error.type if not message or (self.places and _is_builtin(error.type)) else None
 
     def _place(self, error: BaseException) -> str | None:
         if not self.places:

@@ -3,7 +3,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_ai.messages import (
-    BinaryContent,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -13,7 +12,9 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
+from perdure.flow.files import StoredFile
 from perdure_orchestrator.agents.compaction import LEFT_OUT, compact, compactions, size
+from perdure_orchestrator.agents.model_files import content_with_files
 
 PROMPT = "What is in it?"
 
@@ -97,11 +98,15 @@ def test_the_oldest_turns_and_then_the_oldest_calls_are_left_out_first() -> None
 
 
 def test_a_picture_of_a_tool_that_is_too_large_becomes_a_line() -> None:
-    picture = UserPromptPart([BinaryContent(b"x" * 50_000, media_type="image/png")])
+    picture = StoredFile(media_type="image/png", size=50_000, stored_as="a" * 64)
     messages = turn(PROMPT, ["see below"])
-    messages[-1] = ModelRequest([*messages[-1].parts, picture])
+    content = content_with_files(f"see below\n{picture.line}", [picture])
+    messages[-1] = ModelRequest([ToolReturnPart("read", content, f"{PROMPT} 0")])
 
-    assert "[image/png of 50,000 bytes left out]" in str(compact(messages, 5_000).messages[-1])
+    shorter = next(compactions(messages))
+
+    assert (size(messages) > 50_000, size(shorter.messages) < 5_000, shorter.shortened) == (True, True, 1)
+    assert f"[an image, image/png, 48.8 KiB left out, stored as {picture.stored_as}]" in str(shorter.messages[-1])
 
 
 def test_what_must_not_be_left_out_has_no_shorter_version() -> None:
