@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from perdure.config.replace_file import replace_file
 from perdure.errors import Unavailable
 from perdure.local.rollouts import Rollouts
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
 
-__all__ = ["DeployRequests", "ask_and_follow"]
+__all__ = ["DeployRequests", "ask_and_follow", "forget_requests"]
 
 _FOLDER: Final = "deploys"
 _REQUEST: Final = ".request"
@@ -49,15 +51,30 @@ class DeployRequests:
                 await self._rollouts.roll_out(RolloutRequest())
 
     async def _answer(self, file: Path) -> None:
-        request = RolloutRequest.model_validate_json(file.read_bytes())
-        file.unlink()
+        try:
+            content = file.read_bytes()
+            file.unlink()
+        except FileNotFoundError:  # whoever asked has gone, and took it along
+            return
         with file.with_suffix(_EVENTS).open("a") as events:
 
             def note(event: RolloutEvent) -> None:
                 events.write(f"{event.model_dump_json()}\n")
                 events.flush()
 
+            try:
+                request = RolloutRequest.model_validate_json(content)
+            except ValidationError as error:  # of another Perdure
+                note(RolloutRefused(why=f"Nothing was changed. The suite does not know this request: {error}"))
+                return
             await self._rollouts.roll_out(request, note)
+
+
+def forget_requests(state: Path) -> None:
+    """Remove what killed clients have left; whoever calls this holds the lock, and the suite is not published yet."""
+    for suffix in (_REQUEST, _EVENTS):
+        for file in (state / _FOLDER).glob(f"*{suffix}"):
+            file.unlink(missing_ok=True)
 
 
 async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest) -> AsyncIterator[RolloutEvent]:

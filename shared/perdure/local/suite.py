@@ -10,6 +10,7 @@ from perdure.builds.author_modules import import_path
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
+from perdure.local.deploy_requests import forget_requests
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.program_event import ProgramEvent
@@ -84,6 +85,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
     names = _processes(replicas or {})
     state = State(settings.state)
     with state.locked(), PortLeases(f"the suite of {state.folder}") as leases:
+        forget_requests(state.folder)
         if settings.execution_engine == "local":
             ensure_approver(settings)
             ensure_notifier(settings)
