@@ -96,7 +96,9 @@ class OwnVersion:
         current = found.current_deployment_version
         self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
         self.current = current.build_id or None
-        self.open_runs = None if self.is_current else await self._count_open_runs(version)
+        self.open_runs = None  # a count of before does not hold if this one fails
+        if not self.is_current:
+            self.open_runs = await self._count_open_runs(version)
         return self.current
 
     async def _count_open_runs(self, version: Version) -> int:
