@@ -94,8 +94,10 @@ class OwnVersion:
         current = found.current_deployment_version
         self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
         self.current = current.build_id or None
-        runs = VersionRuns(self._client, version.deployment, self._queue)
-        self.open_runs = None if self.is_current else await runs.count(version.build)
+        self.open_runs = None  # a count of before does not hold if this one fails
+        if not self.is_current:
+            runs = VersionRuns(self._client, version.deployment, self._queue)
+            self.open_runs = await runs.count(version.build)
         return self.current
 
     async def _become_first(self, version: Version) -> None:

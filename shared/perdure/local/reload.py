@@ -1,7 +1,6 @@
 """Rolls out code and restarts services when files of the project change, unless the new state is broken."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from perdure.config.yaml_file import config_file
 from perdure.errors import SetupError
 from perdure.local.changes import Changes
 from perdure.local.kept_configuration import current_configuration
-from perdure.local.services import ORCHESTRATOR, SERVICES, service_of
 from perdure.local.suite import Suite
 
 __all__ = ["NotReloaded", "project_changes", "reload_on_change"]
@@ -64,17 +62,7 @@ async def reload_on_change(
         except SetupError as error:
             report(NotReloaded(names, str(error)))
             continue
-        why = f"{names} {'have' if len(files) > 1 else 'has'} changed"
-        services = _others_that_read(settings, is_configuration=changes.configuration in files)
-        processes = [name for name in suite.endpoints.services if service_of(name) in services]
-        await asyncio.gather(suite.rollouts.reload(), *(suite.supervisor.restart(name, why) for name in processes))
-
-
-def _others_that_read(settings: Settings, *, is_configuration: bool) -> Sequence[str]:
-    """Return the services beside the orchestrator that need a change; ingest does if a route has a model as schema."""
-    if is_configuration:
-        return [name for name in SERVICES if name != ORCHESTRATOR]
-    return ["ingest"] if any(isinstance(route.data_schema, str) for route in settings.routes) else []
+        await suite.rollouts.reload()
 
 
 def _short(file: Path, folder: Path) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Final
 
+from perdure.builds.version import deployment_name
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.check import refuse_problems
 from perdure.local.code import Code
+from perdure.local.other_services import OtherServices
 from perdure.local.rollout_program import rollout_events
 from perdure.local.services import ORCHESTRATOR
 from perdure.local.take_code import CodeTaker
@@ -46,6 +48,7 @@ class Rollouts:
     Args:
         versions: The processes by version.
         taker: Takes the code that lies here.
+        others: The services that run none of it.
         report: Called with what happens.
         check: Raises ``SetupError`` if the services would not start with a configuration or its modules.
     """
@@ -54,11 +57,13 @@ class Rollouts:
         self,
         versions: Versions,
         taker: CodeTaker,
+        others: OtherServices,
         report: Report,
         check: Callable[[Settings], Awaitable[object]] = refuse_problems,
     ) -> None:
         self._versions = versions
         self._taker = taker
+        self._others = others
         self._report = report
         self._check = check
         self._lock = asyncio.Lock()
@@ -97,10 +102,13 @@ class Rollouts:
             code = self._taker.take(load_settings())
             if code.content != self._versions.code.content:
                 await self._roll_out(code, RolloutRequest(), self._report)
+            else:
+                await self._renew_others()
 
     async def tend(self) -> None:
         """Continue what was not finished when the suite stopped, then stop versions without open runs, for ever."""
-        await self._continue()
+        if self._is_versioned:
+            await self._continue()
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             async with self._lock:
@@ -115,6 +123,15 @@ class Rollouts:
             outcome = await self._roll_out(self._versions.code, RolloutRequest(), self._report)
             if isinstance(outcome, RolloutRefused):  # what ran before goes on
                 await self._versions.start_kept(self._versions.others)
+
+    @property
+    def _is_versioned(self) -> bool:
+        """Whether workers have versions; else all share one queue, and no old code may run beside new code."""
+        return self._taker.settings is None or deployment_name(self._taker.settings.temporal) is not None
+
+    async def _renew_others(self) -> None:
+        if self._taker.settings is not None:
+            await self._others.renew(self._taker.settings)
 
     async def _is_current(self) -> bool:
         """Return whether Temporal starts new runs on the code of today, once that is known."""
@@ -134,6 +151,8 @@ class Rollouts:
         return kept
 
     async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
+        if not (self._is_versioned or request.dry_run or request.all_or_nothing):
+            return await self._replace(code, report)
         is_new = code.build not in {self._versions.code.build, *self._versions.running_beside}
         if code.build == self._versions.code.build and code.content != self._versions.code.content:
             await self._versions.renew(code, "files that runs do not depend on have changed")
@@ -144,6 +163,14 @@ class Rollouts:
         if is_new and code.build != self._versions.code.build:  # it was not promoted
             await self._versions.stop(code.build)
             self._versions.remove(code.build)
+        return outcome
+
+    async def _replace(self, code: Code, report: Report) -> Finished:
+        """Start the processes anew with other code, in place of theirs: without versions no run can stay on the old."""
+        await self._versions.renew(code, "the code or the configuration has changed")
+        self._versions.forget(but=())
+        await self._renew_others()
+        report(outcome := Finished(build=code.build, moved=0, stays=0, open_runs={}))
         return outcome
 
     async def _follow(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
@@ -157,6 +184,7 @@ class Rollouts:
                     case Promoted():
                         self._versions.take_over(code)
                         await self._until_known()
+                        await self._renew_others()
                     case Finished() | RolloutRefused():
                         outcome = event
         if isinstance(outcome, Finished) and not outcome.dry_run:

@@ -13,6 +13,7 @@ from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.deploy_requests import forget_requests
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
+from perdure.local.other_services import OtherServices
 from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SuitePrograms
 from perdure.local.published_endpoints import PublishedEndpoints
@@ -109,7 +110,9 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
             report(event)
 
         async with supervised(started, state.folder / "logs", on_event, moved=programs.moved) as supervisor:
-            rollouts = Rollouts(Versions(supervisor, programs, directory, state, code), taker, report_rollout)
+            others = OtherServices(supervisor, programs.configuration, names)
+            versions = Versions(supervisor, programs, directory, state, code)
+            rollouts = Rollouts(versions, taker, others, report_rollout)
             async with background(rollouts.tend()):
                 yield Suite(supervisor, rollouts, programs.configuration, directory)
 

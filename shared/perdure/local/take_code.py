@@ -21,12 +21,16 @@ class CodeTaker:
         state: The state folder.
         configuration: The configuration that the services read.
         path: Where modules are looked for.
+
+    Attributes:
+        settings: The configuration with which code was taken last; None before.
     """
 
     def __init__(self, state: Path, configuration: KeptConfiguration, path: Sequence[str]) -> None:
         self._state = state
         self._configuration = configuration
         self._path = path
+        self.settings: Settings | None = None
 
     def take(self, settings: Settings) -> Code:
         """Copy the code that lies here, and the configuration that is kept now.
@@ -37,9 +41,11 @@ class CodeTaker:
         build = build_id(settings.workflows, self._path)
         try:
             snapshot = keep_snapshot(self._state, build, settings.workflows, self._path)
-            return Code.of(snapshot, self._configuration.keep_for(build))
+            code = Code.of(snapshot, self._configuration.keep_for(build))
         except OSError as error:
             raise SetupError(f"The code cannot be copied to {self._state}: {error}.") from error
+        self.settings = settings
+        return code
 
     async def take_checked(self, check: Callable[[Settings], Awaitable[object]]) -> Code:
         """Check the configuration and the code that lie here, keep the configuration, and copy the code.

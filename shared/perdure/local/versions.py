@@ -119,9 +119,9 @@ class Versions:
         self._directory.publish()
 
     async def renew(self, code: Code, why: str) -> None:
-        """Start the processes of the code of today anew, with the same build, and what else has changed."""
-        self.code = code
-        for name in self.processes(code.build):
+        """Start the processes of the code of today anew, with other code in its place."""
+        before, self.code = self.code, code
+        for name in self.processes(before.build):
             self._programs.code[name] = code
             await self._supervisor.replace(self._programs.program(name), why)
 

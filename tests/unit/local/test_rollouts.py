@@ -1,0 +1,69 @@
+"""How new code and a new configuration take over in a suite whose services are small shell programs."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.config.loader import load_settings
+from perdure.local.program import Program
+from perdure.local.program_event import Ready, Restarting
+from perdure.local.programs import SuitePrograms
+from perdure.local.services import SERVICES
+from perdure.local.suite import open_suite
+from perdure.values.rollout import Finished, RolloutRequest
+from tests.support.programs import EventRecorder, steady
+
+UNVERSIONED = "execution_engine: temporal\ntemporal: {deployment: null}\nworkflows: [flows]\n"
+CODE = """
+from temporalio import workflow
+
+
+@workflow.defn
+class Basket:
+    @workflow.run
+    async def run(self) -> int:
+        return 1
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose workers have no versions."""
+
+    def service(_: SuitePrograms, name: str) -> Program:
+        return steady(tmp_path, name)
+
+    monkeypatch.setattr(SuitePrograms, "_service", service)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "perdure.yaml").write_text(UNVERSIONED)
+    (tmp_path / "flows.py").write_text(CODE)
+    return tmp_path
+
+
+def restarted(recorder: EventRecorder) -> set[str]:
+    return {event.name for event in recorder.events if isinstance(event, Restarting)}
+
+
+async def test_without_versions_new_code_takes_the_place_of_the_old(project: Path) -> None:
+    recorder, settings = EventRecorder(), load_settings(state=project / "state")
+    async with open_suite(settings, report=recorder.report) as suite:
+        (project / "flows.py").write_text(CODE.replace("return 1", "return 2"))
+        before = suite.rollouts.build
+        outcome = await suite.rollouts.roll_out(RolloutRequest())
+        assert isinstance(outcome, Finished), outcome
+        await recorder.nth(Ready, len(SERVICES) + 1)
+
+        assert suite.rollouts.build == outcome.build != before
+        assert suite.supervisor.names == [*SERVICES]
+    assert restarted(recorder) == {"orchestrator"}
+
+
+async def test_a_deploy_gives_the_other_services_the_new_configuration(project: Path) -> None:
+    recorder, settings = EventRecorder(), load_settings(state=project / "state")
+    async with open_suite(settings, report=recorder.report) as suite:
+        (project / "perdure.yaml").write_text(f"{UNVERSIONED}ingest: {{max_payload_bytes: 1000}}\n")
+        outcome = await suite.rollouts.roll_out(RolloutRequest())
+        assert isinstance(outcome, Finished), outcome
+        await recorder.nth(Ready, 2 * len(SERVICES))
+
+    assert restarted(recorder) == set(SERVICES)
