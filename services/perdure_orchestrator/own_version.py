@@ -13,6 +13,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.builds.version import Version
 from perdure.bus.duty import Duty
+from perdure.bus.port import Bus
+from perdure.bus.views.version_records import VersionRecords
+from perdure.contracts import VersionChanged
+from perdure.errors import Unavailable
 from perdure.versions.deployment import WorkerDeployment
 from perdure.versions.version_runs import VersionRuns
 
@@ -20,6 +24,9 @@ __all__ = ["OwnVersion"]
 
 _LOOKS_EVERY: Final = 1.0  # seconds; for as long, an eager start may still begin on a version that was current
 _TRIES_EVERY: Final = 0.2  # seconds, until there is a current version: Temporal limits such requests to some a second
+
+_BY: Final = "perdure/orchestrator"
+"""Who promotes the first version, for Temporal and on ADMIN."""
 
 _NOT_YET: Final = {  # until a worker has polled, or if another process was faster
     RPCStatusCode.NOT_FOUND,
@@ -38,18 +45,22 @@ class OwnVersion:
         task_queue: The own task queue.
         version: The version of this process; None if it has none, so that Temporal starts new runs on any worker.
         has_worker: Whether a worker of this version runs in this process.
+        bus: Where it is recorded that the first version promoted itself.
 
     Attributes:
         duty: Is on while new runs start on this version, as of the last look: then its bridge takes messages.
         current: The build on which they start; None as long as there is none, or it is not known.
+        is_recorded: Whether nothing is left to be put on ADMIN about this version.
         open_runs: How many runs are open on this version; None if it is the current one, or that is not known.
     """
 
-    def __init__(self, client: Client, task_queue: str, version: Version | None, *, has_worker: bool) -> None:
+    def __init__(self, client: Client, task_queue: str, version: Version | None, *, has_worker: bool, bus: Bus) -> None:
         self._client = client
         self._queue = task_queue
         self._version = version
         self._has_worker = has_worker
+        self._records = VersionRecords(bus)
+        self.is_recorded = not has_worker
         self.duty = Duty(on=version is None)
         self.current: str | None = None
         self.open_runs: int | None = None
@@ -73,6 +84,10 @@ class OwnVersion:
                 if await self._look(self._version) is None and self._has_worker:
                     await self._become_first(self._version)
                     pause = _TRIES_EVERY
+                elif self.is_current and not self.is_recorded:
+                    await self._record_first(self._version)
+            except Unavailable as error:
+                _log.warning("cannot record now that the own version is current, trying again: %s", error)
             except RPCError as error:
                 if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server
                     self._version = None
@@ -106,5 +121,15 @@ class OwnVersion:
         routing = await deployment.routing()
         if not routing.builds or routing.current or any(it.state == "ramping" for it in routing.versions):
             return  # the task queue will know it in a moment
-        await deployment.set_current(version.build, by=self._client.identity, token=routing.token)
+        await deployment.set_current(version.build, by=_BY, token=routing.token)
         _log.info("%s is the first version of %s, and current now", version.build, version.deployment)
+
+    async def _record_first(self, version: Version) -> None:
+        """Record that the own version became the first one, also if a process before this was killed as it did so."""
+        routing = await WorkerDeployment(self._client, version.deployment, self._queue).routing()
+        if routing.current == version.build and routing.former is None and routing.changed_at is not None:
+            by, at = routing.changed_by or _BY, routing.changed_at
+            await self._records.add(
+                VersionChanged(act="promoted", deployment=version.deployment, build=version.build, by=by, at=at)
+            )
+        self.is_recorded = True

@@ -16,7 +16,9 @@ from temporalio.client import Client
 from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol, find_key, key_file
 from perdure.bus import RawMessage, decode
+from perdure.cli.message_text import describe
 from perdure.contracts import ApprovalRequested, Progress
+from perdure.local.approver import login_name
 from perdure.local.services import of_build
 from perdure.values.rollout import (
     Finished,
@@ -229,6 +231,16 @@ async def test_one_goes_back_half_way_and_runs_that_fit_go_along(tmp_path: Path)
         await suite.approve_all()
         facts = await suite.world.completed(11, within=120)
         await suite.retirement(newer)
+        lines = [describe(message.raw) async for message in suite.world.bus.read("admin.deploy.>")]
+
+    who, of_perdure = login_name(), "of perdure, before"
+    assert lines == [
+        f"perdure/orchestrator: promoted {before} of perdure",
+        f"{who}: promoted {newer} {of_perdure} {before}",
+        f"{who}: rolled out {newer} of perdure, 7 moved, 3 stay",
+        f"{who}: rolled back {before} {of_perdure} {newer}",
+        f"{who}: rolled out {before} of perdure, 7 moved, 1 stay",
+    ]
     assert versions(facts) == {**dict.fromkeys(runs, "one"), "late": "two"}
 
 

@@ -44,6 +44,7 @@ class Orchestrator:
     own: OwnVersion
     queue: str
     registry: Registry
+    bus: MemoryBus
 
     @property
     def bridge(self) -> Bridge:
@@ -93,9 +94,10 @@ class House:
         client = await Client.connect(target, plugins=[plugin], identity=f"{build}@{uuid4().hex[:4]}")
         version = None if build is None else Version(self.deployment, build)
         registry = Registry({workflow_name(it) or "": it for it in workflows}, activities)
-        own = OwnVersion(client, self.queue, version, has_worker=True)
+        bus = MemoryBus()
+        own = OwnVersion(client, self.queue, version, has_worker=True, bus=bus)
         async with run_worker(client, registry, self.settings, version), background(own.watch()):
-            yield Orchestrator(client, own, self.queue, registry)
+            yield Orchestrator(client, own, self.queue, registry, bus)
 
 
 async def until(fact: Callable[[], bool]) -> None:

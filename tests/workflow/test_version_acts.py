@@ -112,6 +112,20 @@ async def test_versions_are_listed_with_their_open_runs_until_they_are_drained(h
             await until(lambda: first.own.open_runs == 0)  # the one that follows is open
 
 
+async def test_the_first_version_records_that_it_promotes_itself_and_no_other_does(house: House) -> None:
+    async with house.orchestrator("b1", Waiting) as first:
+        await until(lambda: bool(first.bus.published))
+        async with house.orchestrator("b2", Waiting) as second:
+            await house.acts.promote("b2", within=60)
+            await until(lambda: second.own.is_current and not first.own.is_current)
+            await until(lambda: second.own.is_recorded)
+
+    assert [it.model_dump(include={"act", "build", "before", "by"}) for it in first.bus.published] == [
+        {"act": "promoted", "build": "b1", "before": None, "by": "perdure/orchestrator"}
+    ]
+    assert second.bus.published == []
+
+
 async def test_a_promotion_may_be_repeated_and_says_who_made_it(house: House) -> None:
     async with house.orchestrator("b1", Waiting) as first:
         await until(lambda: first.own.is_current)

@@ -14,7 +14,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import VersioningBehavior
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import StoredMessage
+from perdure.bus import MemoryBus, StoredMessage
 from perdure.errors import Unavailable
 from perdure_orchestrator.own_version import OwnVersion
 from tests.support.binaries import binary
@@ -130,7 +130,7 @@ async def test_the_author_says_by_workflow_that_runs_follow_the_current_version(
 
 
 async def test_an_orchestrator_without_versions_takes_new_runs(server: WorkflowEnvironment) -> None:
-    own = OwnVersion(server.client, "q", None, has_worker=True)
+    own = OwnVersion(server.client, "q", None, has_worker=True, bus=MemoryBus())
 
     await own.watch()  # it has nothing to look at
 

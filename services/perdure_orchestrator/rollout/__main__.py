@@ -4,11 +4,13 @@ import asyncio
 import os
 import sys
 from functools import partial
-from typing import TextIO
+from typing import Final, TextIO
 
 from temporalio.service import RPCError
 
 from perdure.builds.version import Version, own_version
+from perdure.bus import connect
+from perdure.bus.views.version_records import VersionRecords
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import PerdureError, SetupError, Unavailable
@@ -23,6 +25,9 @@ from perdure_orchestrator.rollout.open_runs import ProvenRuns
 from perdure_orchestrator.rollout.rollout import Rollout
 from perdure_orchestrator.temporal import connect_temporal
 
+_SOURCE: Final = "perdure/rollout"
+_BUS_WITHIN: Final = 30.0  # seconds
+
 
 async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
     def report(event: RolloutEvent) -> None:
@@ -36,7 +41,8 @@ async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
         open_runs = ProvenRuns(partial(open_places, client, queue), version.build, replay_open_runs)
         acts = VersionActs(client, version.deployment, queue, by=request.by or login_name())
         runs = VersionRuns(client, version.deployment, queue)
-        await Rollout(acts, runs, open_runs, report).run(request)
+        async with connect(settings.nats, source=_SOURCE, role="orchestrator", within=_BUS_WITHIN) as bus:
+            await Rollout(acts, runs, open_runs, VersionRecords(bus).add, report).run(request)
     except (RPCError, Unavailable) as error:
         report(RolloutRefused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
     except PerdureError as error:

@@ -5,11 +5,14 @@ Each step finds out from Temporal what is so: a rollout that was killed is conti
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
+from perdure.contracts import VersionChanged
 from perdure.errors import SetupError, Unavailable
 from perdure.values.rollout import Finished, Gated, Moved, Promoted, RolloutEvent, RolloutRefused, RolloutRequest, Stays
+from perdure.values.version_request import VersionAnswer
 from perdure.versions.acts import VersionActs
 from perdure.versions.for_each import for_each
 from perdure.versions.version_runs import VersionRuns
@@ -30,6 +33,7 @@ class Rollout:
         acts: Promotes it.
         version_runs: Moves runs.
         open_runs: Replays every open run against the code of this process.
+        record: Puts a change on ADMIN.
         report: Called with each step.
     """
 
@@ -38,12 +42,14 @@ class Rollout:
         acts: VersionActs,
         version_runs: VersionRuns,
         open_runs: ProvenRuns,
+        record: Callable[[VersionChanged], Awaitable[None]],
         report: Callable[[RolloutEvent], None],
     ) -> None:
         self._acts = acts
         self._version_runs = version_runs
         self._runs = open_runs
         self._build = open_runs.build
+        self._record = record
         self._report = report
         self._moved: dict[str, str] = {}  # where runs were before that this rollout has moved, by Temporal's run id
 
@@ -69,14 +75,47 @@ class Rollout:
             self._finish(runs, moved=sum(map(self._may_move, runs)), dry_run=True)
         else:
             await for_each(differ, self._hold)
-            self._finish(await self._take_over(), moved=len(self._moved))
+            made = await self._promote(goes_back=request.build is not None)
+            left = await self._take_over()
+            await self._record_moves(made, left)
+            self._finish(left, moved=len(self._moved))
 
-    async def _take_over(self) -> Sequence[ProvenRun]:
-        """Promote the build and move runs; return where all of them are then."""
+    async def _promote(self, *, goes_back: bool) -> VersionAnswer:
+        """Promote the build and record it, also if it is so already: a killed rollout may not have recorded it."""
         made = await self._acts.promote(self._build, within=_POLLS_WITHIN)
         self._report(Promoted(build=self._build, before=made.before if made.changed else None))
+        if made.at is not None:
+            await self._record(
+                VersionChanged(
+                    act="rolled_back" if goes_back else "promoted",
+                    deployment=made.deployment,
+                    build=self._build,
+                    before=made.before,
+                    by=made.by,
+                    at=made.at,
+                )
+            )
         if made.changed:
             await asyncio.sleep(_KNOWN_AFTER)
+        return made
+
+    async def _record_moves(self, made: VersionAnswer, runs: Sequence[ProvenRun]) -> None:
+        stays = sum(map(self._differs, runs))
+        if self._moved or (made.changed and stays):
+            await self._record(
+                VersionChanged(
+                    act="rolled_out",
+                    deployment=made.deployment,
+                    build=self._build,
+                    moved=len(self._moved),
+                    stays=stays,
+                    by=self._acts.by,
+                    at=datetime.now(UTC),
+                )
+            )
+
+    async def _take_over(self) -> Sequence[ProvenRun]:
+        """Move runs; return where all of them are then."""
         for _ in range(_ROUNDS):
             # Runs may have begun or gone on with the code before, until they were moved: those are proven anew.
             runs = await self._runs.look()

@@ -52,13 +52,20 @@ _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
-_READ_BY_ORCHESTRATOR: Final = ("admin.approvers_file", "admin.policies")
+_RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*")
 
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
     "ingest": (_VERDICTS, "commands.>", "dlq.ingest", _REPLIES_TO_ACCOUNTS),
-    "orchestrator": ("progress.>", "approvals.>", "alerts.>", "receipts.>", "dlq.orchestrator", *_READ_BY_ORCHESTRATOR),
+    "orchestrator": (
+        "progress.>",
+        "approvals.>",
+        "alerts.>",
+        "receipts.>",
+        "dlq.orchestrator",
+        *_RECORDS,
+    ),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     "audit": ("dlq.>",),  # dead letters about the consumers of other services
     # Dead letters are resent on their original subject; verdicts are ingest's alone.
@@ -84,7 +91,7 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
 _GETS_MESSAGES: Final[_ByRole] = {
     "ingest": ("ADMIN",),  # whether a backfill came after an event
     # To verify decisions, what another bridge held or waits, and whether a message is stored that was published before.
-    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS"),
+    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS", "ADMIN"),
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {

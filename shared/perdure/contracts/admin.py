@@ -195,19 +195,21 @@ class VersionChanged(Message):
     """Somebody changed which version of the code new runs start on, or let Temporal forget a version.
 
     Attributes:
-        act: ``promoted``: new runs start on the version. ``rolled_back``: they do so again. ``retired``: no run is open
-            on it, and Temporal knows it no more.
+        act: ``promoted``: new runs start on the version. ``rolled_back``: they do so again. ``rolled_out``: after
+            either, the open runs that replay were moved to it. ``retired``: no run is open on it, and Temporal knows it
+            no more.
         deployment: Name of the worker deployment.
         build: The build id of the version.
-        before: The version on which new runs started before; absent for the first one, and for ``retired``.
-        moved: How many open runs were moved to it.
-        stays: How many open runs stay on other versions until they end.
-        by: The login name of whoever ran the command, or what else changed the deployment. Nobody authenticates it.
-        at: When (UTC), by Temporal's clock.
+        before: The version on which new runs started before; absent for the first one, ``rolled_out`` and ``retired``.
+        moved: Of ``rolled_out``: how many open runs were moved to it.
+        stays: How many open runs stay on other versions until they end; after ``rolled_out``, those that do not replay.
+        by: The login name of whoever ran the command, or what else changed the deployment: ``perdure/orchestrator`` is
+            the first version, which promotes itself. Nobody authenticates it.
+        at: When (UTC), by Temporal's clock; ``rolled_out`` and ``retired``, by that of whoever did it.
     """
 
     type: Literal["admin.deploy"] = "admin.deploy"
-    act: Annotated[Literal["promoted", "rolled_back", "retired"], OPEN]
+    act: Annotated[Literal["promoted", "rolled_back", "rolled_out", "retired"], OPEN]
     deployment: str
     build: str
     before: str | None = None

@@ -32,7 +32,7 @@ class VersionActs:
     def __init__(self, client: Client, deployment: str, task_queue: str, *, by: str) -> None:
         self._deployment = WorkerDeployment(client, deployment, task_queue)
         self._runs = VersionRuns(client, deployment, task_queue)
-        self._by = by
+        self.by = by
 
     async def list(self) -> VersionAnswer:
         """Return all versions with their open runs.
@@ -108,12 +108,12 @@ class VersionActs:
             raise PerdureError(f"New runs start on {build}: promote another version first.")
         if count := await self._runs.count(build):
             raise PerdureError(await self._still_open(build, count))
-        if not await self._deployment.delete(build, by=self._by):
+        if not await self._deployment.delete(build, by=self.by):
             raise Pending(
                 f"No run is open on {build}, but Temporal still lists its worker, up to 5 minutes after it has ended. "
                 "Stop it, and retire the version then."
             )
-        return VersionAnswer(deployment=self._deployment.name, build=build, by=self._by, at=datetime.now(UTC))
+        return VersionAnswer(deployment=self._deployment.name, build=build, by=self.by, at=datetime.now(UTC))
 
     async def _polled(self, build: str, within: float) -> Routing:
         """Return the routing once a worker of a version polls."""
@@ -136,7 +136,7 @@ class VersionActs:
         end = asyncio.get_running_loop().time() + within
         while True:
             try:
-                await self._deployment.set_current(build, by=self._by, token=routing.token)
+                await self._deployment.set_current(build, by=self.by, token=routing.token)
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                     raise
@@ -162,7 +162,7 @@ class VersionActs:
             build=routing.current,
             before=before,
             changed=changed,
-            by=routing.changed_by or self._by,
+            by=routing.changed_by or self.by,
             at=routing.changed_at,
             left=left,
         )

@@ -66,10 +66,12 @@ def act(request: VersionRequest, *, as_json: bool) -> VersionAnswer:
 
 
 async def _recorded(request: VersionRequest) -> VersionAnswer:
+    from perdure.bus.views.version_records import VersionRecords
+
     async with open_bus() as bus:
         answer = await ask(request)
         if change := _change(request, answer):
-            await bus.publish(change)
+            await VersionRecords(bus).add(change)
         return answer
 
 
