@@ -5,6 +5,7 @@ import json
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -105,9 +106,18 @@ def moderated(folder: Path) -> str:
     perdure(
         folder, "runs", "signal", MODERATION, "approve", '{"reviewer": "ann", "comments": "Summarise it."}', "--early"
     )
+    wait_until_begun(folder, MODERATION)
     result = perdure(folder, "result", MODERATION, "--wait")
     assert "The signal reject does not fit" in perdure(folder, "runs", "show", MODERATION).stdout
     return result.stdout
+
+
+def wait_until_begun(folder: Path, run: str) -> None:
+    for _ in range(300):
+        if perdure(folder, "runs", "show", run).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{run} has not begun")
 
 
 def run_programs(folder: Path) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.builds.version import Version
+from perdure.bus import MemoryBus
 from perdure.runtime.background import background
 from perdure_orchestrator.own_version import OwnVersion
 from tests.support.versioned import until
@@ -31,7 +32,7 @@ class Temporal:
 
 async def test_a_count_of_before_does_not_hold_when_the_next_one_fails() -> None:
     temporal: Any = Temporal()
-    own = OwnVersion(temporal, "perdure", Version("perdure", "old"), has_worker=True)
+    own = OwnVersion(temporal, "perdure", Version("perdure", "old"), has_worker=True, bus=MemoryBus())
     async with background(own.watch()):
         await until(lambda: temporal.counts > 1)
 
