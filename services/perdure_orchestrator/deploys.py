@@ -1,10 +1,9 @@
 """Whether new code may be taking over: then another orchestrator may read what this one cannot."""
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.versions.task_queue import describe_task_queue
 
 __all__ = ["Deploys"]
 
@@ -25,13 +24,8 @@ class Deploys:
         Raises:
             RPCError: Temporal does not answer.
         """
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=self._queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
         try:
-            pollers = (await self._client.workflow_service.describe_task_queue(request)).pollers
+            pollers = (await describe_task_queue(self._client, self._queue)).pollers
         except RPCError as error:
             if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server, where nobody deploys
                 return False

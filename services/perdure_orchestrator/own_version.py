@@ -5,9 +5,6 @@ import logging
 from typing import Final
 
 from pydantic import JsonValue
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,6 +15,7 @@ from perdure.bus.views.version_records import VersionRecords
 from perdure.contracts import VersionChanged
 from perdure.errors import Unavailable
 from perdure.versions.deployment import WorkerDeployment
+from perdure.versions.task_queue import describe_task_queue
 from perdure.versions.version_runs import VersionRuns
 
 __all__ = ["OwnVersion"]
@@ -100,12 +98,7 @@ class OwnVersion:
 
     async def _look(self, version: Version) -> str | None:
         """Return the build that is current, if any is."""
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=self._queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-        found = (await self._client.workflow_service.describe_task_queue(request)).versioning_info
+        found = (await describe_task_queue(self._client, self._queue)).versioning_info
         current = found.current_deployment_version
         self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
         self.current = current.build_id or None

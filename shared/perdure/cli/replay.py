@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.text import Text
 
+from perdure.cli.answer_errors import answer_error
 from perdure.cli.client import Json
 from perdure.cli.exit_codes import NO
 from perdure.cli.output import cell, console, print_json
 from perdure.cli.times import Since
 from perdure.config.project import project_folder
-from perdure.errors import NotFound, PerdureError, Unavailable, WrongArgument
+from perdure.errors import PerdureError, WrongArgument
 from perdure.runtime.stderr import show_progress
 from perdure.values.printable import one_line
 from perdure.values.short_code import run_word
@@ -29,7 +30,6 @@ __all__ = ["register"]
 
 _PROGRAM: Final = "perdure_orchestrator.replay"
 _OF_THE_PAST: Final = 20  # runs of each workflow and version: of what has ended, more rarely show more
-_ERRORS: Final = {"unreachable": Unavailable, "not_found": NotFound, "usage": WrongArgument, "wrong": PerdureError}
 _EXIT_CODES: Final = (
     "Exit codes: 0 all replay, 1 some do not or the code does not load, 4 there is no history to replay."
 )
@@ -83,7 +83,7 @@ def _replay(request: ReplayRequest, *, as_json: bool) -> ReplaySummary:
     for message in _messages(request):
         show_progress("")
         if message.error is not None:
-            raise _ERRORS[message.kind or "wrong"](message.error)
+            raise answer_error(message.kind or "wrong", message.error)
         if message.run is not None:
             _print_run(message.run, as_json=as_json)
         if message.progress is not None:

@@ -144,11 +144,7 @@ class Rollouts:
     async def _code(self, request: RolloutRequest) -> Code:
         if request.build is None:
             return await self._taker.take_checked(self._check)
-        if (kept := self._versions.kept(request.build)) is None:
-            raise SetupError(
-                f"No code of version {request.build} is kept here: `perdure versions` lists those that are."
-            )
-        return kept
+        return self._versions.kept(request.build)
 
     async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
         if not (self._is_versioned or request.dry_run or request.all_or_nothing):

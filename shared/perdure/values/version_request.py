@@ -1,11 +1,12 @@
 """An act on versions of the code, and what came of it: what the process of ``perdure.versions`` reads and prints."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel
 
-__all__ = ["CodeVersion", "State", "Verdict", "VersionAnswer", "VersionRequest"]
+__all__ = ["CodeVersion", "State", "Verdict", "VersionAnswer", "VersionRequest", "former_build"]
 
 Verdict = Literal["done", "refused", "not_found", "pending", "unreachable"]
 State = Literal["current", "ramping", "draining", "drained", "inactive"]
@@ -30,6 +31,12 @@ class CodeVersion(BaseModel, frozen=True):
     created_at: datetime
     current_since: datetime | None = None
     current_until: datetime | None = None
+
+
+def former_build(versions: Iterable[CodeVersion], current: str | None) -> str | None:
+    """Return the build that was current before the current one, if there was any."""
+    was = [it for it in versions if it.current_until is not None and it.build != current]
+    return max(was, key=lambda it: it.current_until or it.created_at).build if was else None
 
 
 class VersionRequest(BaseModel):

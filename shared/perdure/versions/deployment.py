@@ -6,18 +6,17 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.deployment.v1 import WorkerDeploymentInfo, WorkerDeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkerDeploymentVersionRequest,
-    DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.values.version_request import CodeVersion, State
+from perdure.values.version_request import CodeVersion, State, former_build
+from perdure.versions.task_queue import describe_task_queue
 
 __all__ = ["Routing", "WorkerDeployment"]
 
@@ -57,8 +56,7 @@ class Routing:
     @property
     def former(self) -> str | None:
         """The build that was current before the current one."""
-        was = [it for it in self.versions if it.current_until is not None and it.build != self.current]
-        return max(was, key=lambda it: it.current_until or it.created_at).build if was else None
+        return former_build(self.versions, self.current)
 
 
 class WorkerDeployment:
@@ -103,12 +101,7 @@ class WorkerDeployment:
         Raises:
             RPCError: Temporal does not answer.
         """
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=self._queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-        pollers = (await self._client.workflow_service.describe_task_queue(request, retry=True)).pollers
+        pollers = (await describe_task_queue(self._client, self._queue, retry=True)).pollers
         since = datetime.now(UTC) - _POLLED_LATELY
         return {
             poller.deployment_options.build_id

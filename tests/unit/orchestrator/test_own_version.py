@@ -19,7 +19,7 @@ class Temporal:
         self.namespace, self.identity, self.workflow_service = "default", "test", self
         self.counts = 0
 
-    async def describe_task_queue(self, _: Any) -> Any:
+    async def describe_task_queue(self, _: Any, **__: Any) -> Any:
         current = SimpleNamespace(deployment_name="perdure", build_id="new")
         return SimpleNamespace(versioning_info=SimpleNamespace(current_deployment_version=current))
 

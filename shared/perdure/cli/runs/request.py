@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from perdure.cli.answer_errors import answer_error
 from perdure.cli.client import open_bus, run_command
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.errors import NotFound, Pending, PerdureError, Unavailable
 from perdure.values.reserved import is_reserved, reserved_text
 
 if TYPE_CHECKING:
@@ -53,17 +53,9 @@ def _answer(
     command = [sys.executable, "-m", "perdure.run_requests", request.model_dump_json()]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
     answer = RunAnswer.model_validate_json(printed)
-    match answer.verdict:
-        case "answered":
-            return answer.result
-        case "not_found":
-            raise NotFound(answer.error)
-        case "pending":
-            raise Pending(answer.error)
-        case "unreachable":
-            raise Unavailable(answer.error)
-        case "refused":
-            raise PerdureError(answer.error)
+    if answer.verdict == "answered":
+        return answer.result
+    raise answer_error(answer.verdict, answer.error)
 
 
 async def _find(run: str) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from perdure.cli.answer_errors import answer_error
 from perdure.cli.client import open_bus, run_command
 from perdure.cli.output import console
-from perdure.errors import NotFound, Pending, PerdureError, Unavailable
+from perdure.errors import PerdureError
 
 if TYPE_CHECKING:
     from perdure.contracts import VersionChanged
@@ -37,17 +38,9 @@ async def ask(request: VersionRequest) -> VersionAnswer:
     if ended.code:
         raise PerdureError(ended.errors.decode(errors="replace").strip() or f"{_PROGRAM} ended with {ended.code}.")
     answer = VersionAnswer.model_validate_json(ended.output)
-    match answer.verdict:
-        case "done":
-            return answer
-        case "not_found":
-            raise NotFound(answer.error)
-        case "pending":
-            raise Pending(answer.error)
-        case "unreachable":
-            raise Unavailable(answer.error)
-        case "refused":
-            raise PerdureError(answer.error)
+    if answer.verdict == "done":
+        return answer
+    raise answer_error(answer.verdict, answer.error)
 
 
 def act(request: VersionRequest, *, as_json: bool) -> VersionAnswer:

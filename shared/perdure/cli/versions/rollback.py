@@ -49,18 +49,14 @@ def _goes_back_here(from_: str | None, *, as_json: bool) -> bool:
     from perdure.local.approver import login_name
     from perdure.local.state import read_endpoints
     from perdure.values.rollout import RolloutRequest
-    from perdure.values.version_request import VersionRequest
+    from perdure.values.version_request import VersionRequest, former_build
 
     if read_endpoints(load_settings().state) is None:
         return False
     known = run_command(ask(VersionRequest(act="list")))
     current = next((it.build for it in known.versions if it.state == "current"), None)
-    before = max(
-        (it for it in known.versions if it.current_until is not None and it.build != current),
-        key=lambda it: it.current_until or it.created_at,
-        default=None,
-    )
+    before = former_build(known.versions, current)
     if before is None or from_ not in {None, current}:
         return False
-    run_command(roll_out_here(RolloutRequest(build=before.build, by=login_name()), as_json=as_json))
+    run_command(roll_out_here(RolloutRequest(build=before, by=login_name()), as_json=as_json))
     return True
