@@ -17,13 +17,13 @@ from perdure.contracts import ENDINGS, Progress
 from tests.support.hostile_agency import SERVERS
 from tests.support.hostile_provider import HostileProvider, tools_of
 from tests.support.http_peer import http_peer
+from tests.support.plain_words import CODE
 from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 SUPPORT: Final = Path(__file__).parents[1] / "support"
 CONVERSATIONS: Final = int(os.environ.get("CONVERSATIONS", "24"))
-CODE: Final = ("Traceback", "validation error", "object has no attribute", 'File "', "ExceptionGroup", "<class '")
 ERRORS: Final = {"length": "cut off", "empty": "empty", "refused": "this is no valid request", "filtered": "filter"}
 
 pytestmark = pytest.mark.timeout(180 + 4 * CONVERSATIONS)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from tests.support.http_peer import Answer, Post, http_peer
+from tests.support.llm_wire import chat_completion
 
 __all__ = ["AnyPeers", "RawAnswer", "any_peers", "serving_any"]
 
@@ -58,7 +59,7 @@ class AnyPeers:
             return self._of_server(request)
         self._asked += 1
         if self._asked > len(self.answers):
-            return Answer(200, _JSON, json.dumps(completion({"content": "done"}, "stop")).encode())
+            return Answer(200, _JSON, json.dumps(chat_completion({"content": "done"}, "stop")).encode())
         raw = self.answers[self._asked - 1]
         more = {} if raw.retry_after is None else {"retry-after": raw.retry_after}
         return Answer(raw.status, {**_JSON, **more}, raw.body.encode("utf-8", "surrogatepass"))
@@ -81,13 +82,6 @@ class AnyPeers:
 
 def _rpc(request: dict[str, Any], answer: dict[str, Any]) -> Answer:
     return Answer(200, _JSON, json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}).encode())
-
-
-def completion(message: dict[str, Any], reason: Any, usage: Any = None) -> dict[str, Any]:
-    """Return a chat completion in OpenAI's protocol."""
-    choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", **message}}
-    usage = usage or {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
 
 
 _schemas = st.recursive(
@@ -154,7 +148,7 @@ _usages = st.none() | st.fixed_dictionaries(
     dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), st.integers(-1, 2**70) | st.none())
 )
 _reasons = st.sampled_from(["stop", "length", "tool_calls", "content_filter", "function_call", "other", None])
-_good = st.builds(lambda *given: json.dumps(completion(*given)), _messages, _reasons, _usages)
+_good = st.builds(chat_completion, _messages, _reasons, usage=_usages).map(json.dumps)
 _bodies = _good | json_values.map(json.dumps) | texts | _good.map(lambda body: body[: len(body) // 2])
 _statuses = st.sampled_from([200, 200, 200, 400, 401, 404, 413, 429, 500, 503, 529])
 _answers = st.builds(RawAnswer, st.just(200), _good) | st.builds(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tests.support.hostile_agency import SERVERS
 from tests.support.http_peer import Answer, Post
+from tests.support.llm_wire import chat_completion
 
 __all__ = ["HostileProvider", "tools_of"]
 
@@ -80,14 +81,11 @@ def _is_booking(message: dict[str, Any]) -> bool:
 
 
 def _completion(text: str | None = None, *, calls: list[tuple[str, str]] | None = None, reason: str = "stop") -> Answer:
-    message: dict[str, Any] = {"role": "assistant", "content": text}
+    message: dict[str, Any] = {"content": text}
     if calls:
         functions = [{"name": name, "arguments": arguments} for name, arguments in calls]
         message["tool_calls"] = [
             {"id": f"call_{number}", "type": "function", "function": it} for number, it in enumerate(functions)
         ]
         reason = "tool_calls"
-    choice = {"index": 0, "finish_reason": reason, "message": message}
-    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
-    return Answer(200, _JSON, json.dumps(body).encode())
+    return Answer(200, _JSON, json.dumps(chat_completion(message, reason)).encode())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ModelOutput", "encode", "lacks_results"]
+__all__ = ["ModelOutput", "chat_completion", "encode", "lacks_results"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,20 @@ def encode(path: str, request: Mapping[str, Any], output: ModelOutput) -> str:
         "generateContent": _google,
     }
     return protocols[re.split("[/:]", path.split("?", maxsplit=1)[0])[-1]](request, output)
+
+
+def chat_completion(
+    message: Mapping[str, Any], reason: Any, *, model: str = "m", usage: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a response of OpenAI's chat completions with this message of the assistant."""
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": model,
+        "choices": [{"index": 0, "finish_reason": reason, "message": {"role": "assistant", **message}}],
+        "usage": usage or {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
+    }
 
 
 def lacks_results(path: str, request: Mapping[str, Any]) -> bool:
@@ -84,7 +98,7 @@ def _calls_and_results(parts: list[dict[str, Any]]) -> tuple[set[str], set[str]]
 def _chat(request: Mapping[str, Any], output: ModelOutput) -> str:
     if output.failed:
         return json.dumps({"error": {"code": 502, "message": "Provider returned error"}})
-    message: dict[str, Any] = {"role": "assistant", "content": output.text, "refusal": output.refusal}
+    message: dict[str, Any] = {"content": output.text, "refusal": output.refusal}
     reason = "stop"
     if output.tool:
         function = {"name": output.tool, "arguments": output.arguments}
@@ -96,16 +110,7 @@ def _chat(request: Mapping[str, Any], output: ModelOutput) -> str:
         reason = "content_filter"
     if output.cut_off:
         reason = "length"
-    return json.dumps(
-        {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": request["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-            "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
-        }
-    )
+    return json.dumps(chat_completion(message, reason, model=request["model"]))
 
 
 def _responses(request: Mapping[str, Any], output: ModelOutput) -> str:

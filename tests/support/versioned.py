@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
@@ -27,8 +28,9 @@ from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.worker import run_worker
+from tests.support.binaries import binary
 
-QUICK_DRAINAGE = [
+_QUICK_DRAINAGE = [
     flag
     for name in ("VersionDrainageStatusVisibilityGracePeriod", "VersionDrainageStatusRefreshInterval")
     for flag in ("--dynamic-config-value", f'matching.wv.{name}="1s"')
@@ -98,6 +100,26 @@ class House:
         own = OwnVersion(client, self.queue, version, has_worker=True, bus=bus)
         async with run_worker(client, registry, self.settings, version), background(own.watch()):
             yield Orchestrator(client, own, self.queue, registry, bus)
+
+
+def shared_server() -> Any:
+    """Return a fixture that runs one Temporal server for all tests of a module; its versions are drained soon."""
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="session")
+    async def server() -> AsyncIterator[WorkflowEnvironment]:
+        async with await WorkflowEnvironment.start_local(
+            dev_server_existing_path=binary("temporal"), dev_server_extra_args=_QUICK_DRAINAGE
+        ) as environment:
+            yield environment
+
+    return server
+
+
+async def ended(run: WorkflowHandle[Any, Any]) -> Any:
+    """Let a waiting run end, and return its result."""
+    async with asyncio.timeout(60):
+        await run.signal("end")
+        return await run.result()
 
 
 async def until(fact: Callable[[], bool]) -> None:

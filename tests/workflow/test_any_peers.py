@@ -20,9 +20,9 @@ from perdure.flow import Agent
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.any_peers import AnyPeers, any_peers, serving_any
 from tests.support.patient_worker import patient
+from tests.support.plain_words import CODE
 
 EXAMPLES: Final = int(os.environ.get("PEERS_EXAMPLES", "25"))
-CODE: Final = ("Traceback", "validation error", "object has no attribute", 'File "', "ExceptionGroup", "<class '")
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),

@@ -22,6 +22,7 @@ from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support import greeter
 from tests.support.llm_peer import LlmPeer, Planned, llm_peer
+from tests.support.llm_wire import chat_completion
 from tests.support.model_calls import KEY, providers
 from tests.support.patient_worker import patient
 
@@ -45,11 +46,9 @@ class Greeting:
 def chat(*calls: tuple[Any, str, str], text: str | None = None, **more: Any) -> bytes:
     """Return a response of OpenAI's chat completions with these calls: each an id, a name and arguments."""
     uses = [{"id": it, "type": "function", "function": {"name": name, "arguments": args}} for it, name, args in calls]
-    message = {"role": "assistant", "content": text, **({"tool_calls": uses} if uses else {})}
-    usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
-    reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "any", "usage": usage}
-    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if uses else "stop"}
-    return json.dumps({**reply, "choices": [choice], **more}).encode()
+    message = {"content": text, **({"tool_calls": uses} if uses else {})}
+    completion = chat_completion(message, "tool_calls" if uses else "stop", model="any")
+    return json.dumps({**completion, **more}).encode()
 
 
 def usage(into: int, out: int) -> dict[str, int]:

@@ -1,12 +1,10 @@
 """Versions are listed, promoted, gone back from and retired, and runs are moved, on a real Temporal server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio import activity, workflow
 from temporalio.client import WorkflowHandle
 from temporalio.common import VersioningBehavior
@@ -16,8 +14,7 @@ from perdure.errors import NotFound, Pending, PerdureError
 from perdure.flow import renew_when_long
 from perdure.values.version_request import VersionAnswer
 from perdure.versions.version_runs import RunMove, VersionRuns
-from tests.support.binaries import binary
-from tests.support.versioned import QUICK_DRAINAGE, House, build_of, until
+from tests.support.versioned import House, build_of, ended, shared_server, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,12 +49,7 @@ class Paying:
         return f"{paid}, {await workflow.execute_activity('pay', start_to_close_timeout=timedelta(minutes=1))}"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_extra_args=QUICK_DRAINAGE
-    ) as environment:
-        yield environment
+server = shared_server()
 
 
 @pytest.fixture
@@ -67,12 +59,6 @@ def house(server: WorkflowEnvironment) -> House:
 
 def open_runs(house: House) -> VersionRuns:
     return VersionRuns(house.server.client, house.deployment, house.queue)
-
-
-async def ended(run: WorkflowHandle[Any, Any]) -> Any:
-    async with asyncio.timeout(60):
-        await run.signal("end")
-        return await run.result()
 
 
 async def begun(run: WorkflowHandle[Any, Any]) -> None:

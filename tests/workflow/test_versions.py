@@ -1,14 +1,12 @@
 """Runs stay on the version that they began on, on a real Temporal server; the first version of all becomes current."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from temporalio import workflow
 from temporalio.client import WorkflowHandle
 from temporalio.common import VersioningBehavior
@@ -17,9 +15,8 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.bus import MemoryBus, StoredMessage
 from perdure.errors import Unavailable
 from perdure_orchestrator.own_version import OwnVersion
-from tests.support.binaries import binary
 from tests.support.bridges import start_command
-from tests.support.versioned import QUICK_DRAINAGE, House, Orchestrator, build_of, until
+from tests.support.versioned import House, Orchestrator, build_of, ended, shared_server, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -54,23 +51,12 @@ class Following(Old):
         return await super().run()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_extra_args=QUICK_DRAINAGE
-    ) as environment:
-        yield environment
+server = shared_server()
 
 
 @pytest.fixture
 def house(server: WorkflowEnvironment) -> House:
     return House(server)
-
-
-async def ended(run: WorkflowHandle[Any, Any]) -> Any:
-    async with asyncio.timeout(60):
-        await run.signal("end")
-        return await run.result()
 
 
 async def promote(house: House, promoted: Orchestrator, build: str) -> None:
