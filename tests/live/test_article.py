@@ -126,8 +126,8 @@ def run_programs(folder: Path) -> tuple[str, str, str]:
         published = perdure(folder, "publish", "documents.submitted", '{"path": "text.md"}', "--id", "1")
         assert published.returncode == 0, published.stderr
         result = perdure(folder, "result", ANALYSIS, "--wait")
-        history = perdure(folder, "runs", "history", ANALYSIS)
         improved = moderated(folder)
+        history = perdure(folder, "runs", "history", ANALYSIS)  # `result` may be known before the run is closed
         exported = subprocess.run(
             [sys.executable, "-c", EXPORT], cwd=folder, capture_output=True, text=True, timeout=60, check=False
         )
