@@ -78,7 +78,7 @@ async def _up(
         _warn(settings, warnings, as_json=as_json)
         async with background(DeployRequests(settings.state, suite.rollouts, asked).serve()):
             if changes is not None:
-                await reload_on_change(suite, changes, check=refuse_problems, report=report)
+                await reload_on_change(suite, changes, report=report)
             await asyncio.Event().wait()
 
 

@@ -10,7 +10,6 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from perdure.builds.version import deployment_name
-from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.check import refuse_problems
@@ -97,9 +96,13 @@ class Rollouts:
             return await self._roll_out(code, request, report)
 
     async def reload(self) -> None:
-        """Roll out the code that lies here, which has been checked, if it or the configuration has changed."""
+        """Roll out the code that lies here, if it or the configuration has changed.
+
+        Raises:
+            SetupError: The services would not start with it, or the files change meanwhile.
+        """
         async with self._lock:
-            code = self._taker.take(load_settings())
+            code = await self._taker.take_checked(self._check)
             if code.content != self._versions.code.content:
                 await self._roll_out(code, RolloutRequest(), self._report)
             else:

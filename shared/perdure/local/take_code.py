@@ -60,6 +60,8 @@ class CodeTaker:
         settings = load_settings(state=self._state)
         await check(settings)
         if content != current_configuration():
-            raise SetupError("the configuration has changed meanwhile; repeat it.")
+            raise SetupError(
+                "The configuration has changed while it was checked. Repeat it, unless that happens by itself."
+            )
         self._configuration.keep(content)
         return self.take(settings)
