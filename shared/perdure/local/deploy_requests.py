@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -88,7 +89,8 @@ async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest)
     asked.parent.mkdir(exist_ok=True)
     replace_file(asked, request.model_dump_json().encode())
     try:
-        os.kill(suite.pid, signal.SIGHUP)
+        with suppress(ProcessLookupError):  # it has ended at this moment, which is seen next
+            os.kill(suite.pid, signal.SIGHUP)
         async for line in _lines(events, state, suite):
             yield (event := AnyRolloutEvent.validate_json(line))
             if isinstance(event, Finished | RolloutRefused):

@@ -11,6 +11,7 @@ from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.approver import ensure_approver, ensure_notifier
 from perdure.local.deploy_requests import forget_requests
+from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.other_services import OtherServices
 from perdure.local.program_event import ProgramEvent
@@ -36,11 +37,19 @@ class Suite:
     Attributes:
         supervisor: Keeps its programs running.
         rollouts: How new code takes over.
+        configuration: What the services read.
     """
 
-    def __init__(self, supervisor: Supervisor, rollouts: Rollouts, directory: PublishedEndpoints) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        rollouts: Rollouts,
+        configuration: KeptConfiguration,
+        directory: PublishedEndpoints,
+    ) -> None:
         self.supervisor = supervisor
         self.rollouts = rollouts
+        self.configuration = configuration
         self._directory = directory
 
     @property
@@ -105,7 +114,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
             versions = Versions(supervisor, programs, directory, state, code)
             rollouts = Rollouts(versions, taker, others, report_rollout)
             async with background(rollouts.tend()):
-                yield Suite(supervisor, rollouts, directory)
+                yield Suite(supervisor, rollouts, programs.configuration, directory)
 
 
 def _search_path(environment: Mapping[str, str]) -> list[str]:
