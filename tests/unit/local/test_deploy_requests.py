@@ -1,5 +1,6 @@
 import asyncio
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_a_deploy_after_a_killed_suite_signals_no_stranger_with_its_process_id(t
     state.mkdir()
     with another_suite(state) as holder:
         holder.kill()
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
         State(state).write_endpoints(endpoints(stranger.pid))
         deployed = perdure(tmp_path, "deploy")
         before, _ = stranger.poll(), stranger.kill()
