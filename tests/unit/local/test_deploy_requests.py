@@ -100,7 +100,8 @@ def test_a_deploy_after_a_killed_suite_signals_no_stranger_with_its_process_id(t
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
         State(state).write_endpoints(endpoints(stranger.pid))
         deployed = perdure(tmp_path, "deploy")
-        before, _ = stranger.poll(), stranger.kill()
+        before = stranger.poll()
+        stranger.kill()
 
     assert (deployed.returncode, "No suite runs" in deployed.stderr) == (UNREACHABLE, True), deployed.stderr
     assert before is None  # SIGHUP ends it
