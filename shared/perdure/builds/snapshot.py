@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure.builds.author_modules import AuthorModule, author_modules
-from perdure.builds.project_files import LeftOut, data_files, files_below
+from perdure.builds.project_files import data_files, files_below
 from perdure.config.project import BUILD_VARIABLE, project_folder
 
 __all__ = ["Snapshot", "keep_snapshot", "remove_snapshot", "snapshots"]
@@ -25,7 +25,7 @@ class Snapshot:
     Attributes:
         build: The build id.
         folder: Where it lies: ``<state>/versions/<build>``, a symbolic link to the newest content.
-        left_out: Why the project's data files are not in it; empty if they are.
+        left_out: Which of the project's data files are not in it, and why; empty if all are.
     """
 
     build: str
@@ -93,7 +93,7 @@ def remove_snapshot(state: Path, build: str) -> None:
 
 
 def _files(modules: Sequence[AuthorModule], state: Path) -> tuple[dict[Path, Path], str]:
-    """Return the files by the path that each has in the snapshot, and why data files are left out."""
+    """Return the files by the path that each has in the snapshot, and which data files are left out."""
     found: dict[Path, Path] = {}
     for module in modules:
         root, name = _root(module), module.name.partition(".")[0]
@@ -103,11 +103,8 @@ def _files(modules: Sequence[AuthorModule], state: Path) -> tuple[dict[Path, Pat
             }
         found[module.file.relative_to(root)] = module.file
     folder = project_folder()
-    try:
-        data = data_files(folder, without=state)
-    except LeftOut as reason:
-        return found, str(reason)
-    return {file.relative_to(folder): file for file in data} | found, ""
+    data, left_out = data_files(folder, without=state)
+    return {file.relative_to(folder): file for file in data} | found, left_out
 
 
 def _root(module: AuthorModule) -> Path:

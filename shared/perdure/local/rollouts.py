@@ -21,6 +21,7 @@ from perdure.local.take_code import CodeTaker
 from perdure.local.version_state import VersionState, version_state
 from perdure.local.versions import Versions
 from perdure.values.rollout import (
+    FilesLeftOut,
     Finished,
     Gated,
     NotRunning,
@@ -150,6 +151,8 @@ class Rollouts:
         return self._versions.kept(request.build)
 
     async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
+        if code.snapshot.left_out:
+            report(FilesLeftOut(build=code.build, why=code.snapshot.left_out))
         if not (self._is_versioned or request.dry_run or request.all_or_nothing):
             return await self._replace(code, report)
         is_new = code.build not in {self._versions.code.build, *self._versions.running_beside}

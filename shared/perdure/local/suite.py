@@ -24,7 +24,7 @@ from perdure.local.supervisor import Supervisor, supervised
 from perdure.local.take_code import CodeTaker
 from perdure.local.versions import Versions
 from perdure.runtime.background import background
-from perdure.values.rollout import RolloutEvent
+from perdure.values.rollout import FilesLeftOut, RolloutEvent
 
 __all__ = ["Suite", "open_suite"]
 
@@ -101,6 +101,8 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
         )
         taker = CodeTaker(state.folder, programs.configuration, _search_path(environment or {}))
         code = taker.take(settings)
+        if code.snapshot.left_out:
+            report_rollout(FilesLeftOut(build=code.build, why=code.snapshot.left_out))
         programs.code.update({name: code for name in names if service_of(name) == ORCHESTRATOR})
         started = programs.all()
         directory = PublishedEndpoints(state, programs.endpoints, len(started))

@@ -100,3 +100,18 @@ def test_too_many_data_files_are_left_out_with_a_sentence(state: Path) -> None:
     assert "more than 1,000 files" in kept.left_out
     assert (kept.folder / "flows.py").exists()
     assert not (kept.folder / "prompts").exists()
+
+
+def test_large_data_files_are_left_out_and_named(state: Path) -> None:
+    for number in range(4):
+        (state.parent / "prompts" / f"{number}.bin").write_bytes(bytes(1024 * 1024 + 1))
+
+    kept = keep_snapshot(state, "b1", ["flows"])
+
+    assert kept.left_out.endswith("were not copied: prompts/0.bin, prompts/1.bin, prompts/2.bin and 1 more")
+    assert [file.name for file in (kept.folder / "prompts").iterdir()] == ["end.txt"]
+    assert keep_snapshot(state, "b2", ["flows"]).left_out == kept.left_out
+
+
+def test_nothing_is_said_of_a_project_whose_files_are_all_in_it(state: Path) -> None:
+    assert keep_snapshot(state, "b1", ["flows"]).left_out == ""
