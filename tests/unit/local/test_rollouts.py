@@ -1,5 +1,6 @@
 """How new code and a new configuration take over in a suite whose services are small shell programs."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ async def test_without_versions_new_code_takes_the_place_of_the_old(project: Pat
         assert suite.rollouts.build == outcome.build != before
         assert suite.supervisor.names == [*SERVICES]
     assert restarted(recorder) == {"orchestrator"}
+
+
+async def test_without_versions_a_start_with_new_code_has_no_rollout_to_continue(project: Path) -> None:
+    recorder, settings, seen = EventRecorder(), load_settings(state=project / "state"), list[RolloutEvent]()
+    async with open_suite(settings, report=recorder.report) as before:
+        earlier = before.rollouts.build
+    (project / "flows.py").write_text(CODE.replace("return 1", "return 2"))
+
+    async with open_suite(settings, report=recorder.report, report_rollout=seen.append) as suite:
+        await asyncio.sleep(0)  # a rollout that is continued has the lock now, and is before this one
+        asked = await suite.rollouts.roll_out(RolloutRequest())
+        assert suite.rollouts.build != earlier
+
+    assert seen == [asked]
 
 
 async def test_people_see_which_files_a_version_has_no_copy_of(
