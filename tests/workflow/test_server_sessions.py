@@ -131,11 +131,16 @@ async def world(environment: WorkflowEnvironment, folder: Path, *args: str, **se
         yield World(client, log, bus)
 
 
-@pytest.mark.parametrize("settings", [{"session": "run"}, {"session": None, "args": "run"}], ids=["operator", "server"])
+@pytest.mark.parametrize(
+    ("args", "settings", "starts"),
+    [
+        pytest.param([], {"session": "run"}, 3, id="operator"),
+        pytest.param(["run"], {"session": None}, 4, id="server"),  # the first one says it, in the folder of all
+    ],
+)
 async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_another(
-    environment: WorkflowEnvironment, tmp_path: Path, settings: dict[str, Any]
+    environment: WorkflowEnvironment, tmp_path: Path, args: list[str], settings: dict[str, Any], starts: int
 ) -> None:
-    args = [settings.pop("args")] if "args" in settings else []
     async with world(environment, tmp_path, *args, **settings) as here:
         found = await asyncio.gather(
             *(here.run(name, f"add {name}1", "files", f"add {name}2", "read") for name in ("a", "b", "c"))
@@ -143,7 +148,7 @@ async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_ano
         await here.all_closed()
 
         assert found == [[f"{it}1", "values", f"{it}1,{it}2", f"{it}1,{it}2"] for it in ("a", "b", "c")]
-        assert len([line for line in here.lines() if line[0] == "+"]) == 3
+        assert len([line for line in here.lines() if line[0] == "+"]) == starts
 
 
 async def test_the_first_calls_of_a_run_at_once_share_its_session(
