@@ -127,7 +127,11 @@ class Session:
     async def list_tools(self) -> None:
         """List all tools again, across all pages."""
         self._changes.listing()
-        pages = await all_pages(self.client.list_tools, "tools")
+        try:
+            pages = await all_pages(self.client.list_tools, "tools")
+        except BaseException:
+            self._changes.not_listed()
+            raise
         self.tools, self.lists_without_end = pages.items, not pages.has_end
 
     async def list_changed_tools(self) -> None:

@@ -47,6 +47,7 @@ async def stdio_transport(
         async with anyio.create_task_group() as tasks, received, to_send:
             tasks.start_soon(_read, process, sent, other_output)
             tasks.start_soon(_write, process, outgoing, sent)
+            tasks.start_soon(process.stop_after_own_end)
             try:
                 yield received, to_send
             finally:

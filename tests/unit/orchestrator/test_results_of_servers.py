@@ -151,7 +151,8 @@ async def test_a_line_beyond_the_limit_ends_its_call_alone_and_is_not_repeated(
     servers = opened(s=answering(tmp_path, tools_call=order.replace("RESULT", json.dumps(whole))))
 
     with pytest.raises(
-        ToolRefused, match=r"^The server s answered t with what is no result: its answer is longer than 32 MiB, the most"
+        ToolRefused,
+        match=r"^The server s answered t with what is no result: its answer is longer than 32 MiB, the most",
     ):
         await call(servers, "s", "t")
 
@@ -159,7 +160,10 @@ async def test_a_line_beyond_the_limit_ends_its_call_alone_and_is_not_repeated(
 
 
 async def test_other_output_without_an_end_is_left_out(
-    opened: Callable[..., ToolServers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., ToolServers],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(stdio_lines, "MOST_BYTES", 100_000)
     long = "=" * 300_000
@@ -167,6 +171,7 @@ async def test_other_output_without_an_end_is_left_out(
     servers = opened(s=answering(tmp_path, tools_call=f"{long}\n{answer}"))
 
     assert (await call(servers, "s", "t")).text == "ok"
+    assert "A line of its output is longer than 32 MiB, and was left out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("order", ORDERS)

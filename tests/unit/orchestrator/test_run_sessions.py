@@ -219,7 +219,6 @@ async def test_a_session_is_closed_although_temporal_cannot_be_asked_at_once(
     await add(server, Broken(client=NotImplemented, workflow_id="a", run_id="a", sessions={}), "1")
     await until(lambda: not memory.processes())
 
-    assert [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING] == [
-        "cannot see whether the run a has ended: its session with the MCP server memory stays open: "
-        "the client is broken"
-    ]
+    [logged] = [it.getMessage() for it in caplog.records if it.levelno >= logging.WARNING]
+    assert logged.startswith("cannot see whether the run a has ended: its session with the MCP server memory stays ")
+    assert logged.endswith(": the client is broken")
