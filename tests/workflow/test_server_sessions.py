@@ -60,8 +60,8 @@ class Remembering:
                     texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
                 case "fail", _, _:
                     raise ApplicationError("as asked")
-                case "read", _, _:
-                    texts.append((await agent.resources.read("memory:all"))[0]["text"])
+                case "read", _, uri:
+                    texts.append((await agent.resources.read(uri or "memory:all"))[0]["text"])
                 case tool, _, value:
                     texts.append(await self._call(agent, tool, value))
         return texts
