@@ -1,4 +1,4 @@
-"""The task queue on which one worker takes the steps of runs whose sessions it holds: how it ends, and beside another."""
+"""The queue on which one worker takes steps of runs whose sessions it holds: how it ends, and beside another."""
 
 import asyncio
 from pathlib import Path

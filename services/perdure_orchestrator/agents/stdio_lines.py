@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MOST_BYTES", "LongLine", "answered_id", "lines"]
+from perdure_orchestrator.agents.unreadable import MOST_BYTES
 
-MOST_BYTES: Final = 32 * 1024 * 1024
-"""The longest line that is read, as of an answer over HTTP."""
+__all__ = ["LongLine", "answered_id", "lines"]
 
 _CHUNK: Final = 1 << 16  # bytes
 _KEPT: Final = 256  # bytes of either end of a line that is too long

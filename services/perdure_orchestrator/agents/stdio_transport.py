@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from perdure_orchestrator.agents.broken_text import mended_json
 from perdure_orchestrator.agents.server_process import END_WITHIN, ServerProcess
-from perdure_orchestrator.agents.stdio_lines import MOST_BYTES, LongLine, answered_id, lines
-from perdure_orchestrator.agents.unreadable import TOO_DEEP, TOO_LONG
+from perdure_orchestrator.agents.stdio_lines import LongLine, answered_id, lines
+from perdure_orchestrator.agents.unreadable import MOST_BYTES, TOO_DEEP, TOO_LONG
 
 if TYPE_CHECKING:
     from anyio import CancelScope

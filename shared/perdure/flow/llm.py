@@ -81,7 +81,7 @@ class Llm:
         Args:
             prompt: The user's message.
             retry_policy: For each request; by default that of the agent, then that of the configuration.
-            start_to_close_timeout: For one attempt of a request; by default that of the agent, then ten minutes, or more as the operator says.
+            start_to_close_timeout: For one attempt of a request; by default that of the agent, then ten minutes.
         """
         async with self._one_at_a_time:
             return (await self._converse(prompt, None, StepOptions(retry_policy, start_to_close_timeout))).text

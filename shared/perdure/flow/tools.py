@@ -135,7 +135,7 @@ class Tools:
             arguments: By name; anything that pydantic can turn into JSON.
             raises: Whether to raise an error result.
             retry_policy: For this call; by default that of the agent, then that of the configuration.
-            start_to_close_timeout: For one attempt; by default that of the agent, then ten minutes, or more as the operator says.
+            start_to_close_timeout: For one attempt; by default that of the agent, then ten minutes.
 
         Raises:
             ApplicationError: The tool failed (``ToolFailed``), it or an argument does not exist (``ToolRefused``), or

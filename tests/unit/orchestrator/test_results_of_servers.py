@@ -95,15 +95,27 @@ async def test_ten_megabytes_arrive_over_http(
     assert len(answer.text) == 10_000_000
 
 
+@pytest.mark.parametrize(
+    ("streams", "reason"),
+    [
+        pytest.param(False, "its answer is longer than 32 MiB, the most that is read of one$", id="as JSON"),
+        pytest.param(True, ".*100000 byte limit", id="as an event"),
+    ],
+)
 async def test_a_result_beyond_the_limit_is_refused_and_the_call_is_not_repeated(
-    opened: Callable[..., ToolServers], remote: SessionServer, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., ToolServers],
+    remote: SessionServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    streams: bool,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(server_transports, "_MOST_EVENT_BYTES", 100_000)
-    remote.streams = True
+    monkeypatch.setattr(server_transports, "MOST_BYTES", 100_000)
+    remote.streams = streams
     remote.failures = [(200, {"result": {"content": [{"type": "text", "text": "much " * 50_000}]}})]
     servers = opened(remote=HttpServer(url=remote.url))
 
-    with pytest.raises(ToolRefused, match=r"remote answered note_key with what is no result: .*100000 byte limit"):
+    with pytest.raises(ToolRefused, match=rf"remote answered note_key with what is no result: {reason}"):
         await call(servers, "remote", "note_key")
 
     assert len(remote.keys) == 1

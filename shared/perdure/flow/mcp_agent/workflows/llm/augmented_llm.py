@@ -57,7 +57,7 @@ class AugmentedLLM:
         Args:
             message: The user's message.
             retry_policy: For each request; by default that of the agent, then that of the configuration.
-            start_to_close_timeout: For one attempt of a request; by default that of the agent, then ten minutes, or more as the operator says.
+            start_to_close_timeout: For one attempt of a request; by default that of the agent, then ten minutes.
         """
         return await self.wrapped.generate_str(
             message, retry_policy=retry_policy, start_to_close_timeout=start_to_close_timeout
