@@ -141,8 +141,11 @@ class ToolServer:
     @asynccontextmanager
     async def _slot(self, run: CallingRun | None) -> AsyncIterator[tuple[SessionSlot, ServerSession | None]]:
         """Yield where a request of a run belongs, and the session that is the run's own."""
-        if not self.keeps_state and self._config.session is None:
-            self._note_state(await self._shared.open())  # nothing is asked before the server could say it
+        if not self.keeps_state and self._config.session is None:  # it may say so, before anything is asked
+            if self._shared.session is None:
+                await self.tools()
+            if self._shared.session is not None:
+                self._note_state(self._shared.session)
         if run is None or not self.keeps_state:
             yield self._shared, None
             return

@@ -161,10 +161,11 @@ async def test_no_session_of_a_server_that_declares_its_state_uses_a_folder_of_a
     assert sorted(path.read_text() for path in shared.glob("*/values")) == ["1", "2"]
 
 
-async def test_of_a_server_that_declares_its_state_only_sessions_of_runs_stay_open(memory: Memory) -> None:
-    server = memory.serve("run")
+@pytest.mark.parametrize("first", ["call", "read"])
+async def test_of_a_server_that_declares_its_state_only_sessions_of_runs_stay_open(memory: Memory, first: str) -> None:
+    server, a = memory.serve("run"), run("a")
 
-    await add(server, run("a"), "1")
+    await (add(server, a, "1") if first == "call" else read(server, a, "memory:all"))
 
     assert len(memory.processes()) == 1
 
