@@ -18,7 +18,7 @@ from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.patient_worker import patient
-from tests.workflow.test_server_sessions import QUEUE, Remembering, World, remembering
+from tests.support.session_world import QUEUE, Remembering, World, remembering
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
