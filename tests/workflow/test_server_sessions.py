@@ -1,141 +1,31 @@
 """Sessions of runs with an MCP server that keeps state: never shared, kept for the whole run, closed with it."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio import workflow
-from temporalio.client import Client, WorkflowHandle
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
-from perdure.bus import MemoryBus, MemoryObjects
-from perdure.config.settings import Settings, StdioServer
+from perdure.bus import MemoryBus
 from perdure.contracts import Progress
-from perdure.flow import Agent
-from perdure.testing.scripted_model import ScriptedModel
-from perdure_orchestrator.activities import AgentBackends
-from perdure_orchestrator.plugin import PerdurePlugin
-from tests.support.patient_worker import patient
+from tests.support.session_world import World, remembering, working, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PROGRAM = Path(__file__).parents[1] / "support" / "remembering_server.py"
-QUEUE = "sessions"
 
-
-@workflow.defn
-class Remembering:
-    """Calls tools as it is asked to, one after the other; ``go on`` waits for a signal, ``again`` continues as new."""
-
-    def __init__(self) -> None:
-        self._goes_on = False
-        self.texts: list[str] = []
-
-    @workflow.signal
-    def go_on(self) -> None:
-        self._goes_on = True
-
-    @workflow.query
-    def seen(self) -> list[str]:
-        return self.texts
-
-    @workflow.run
-    async def run(self, calls: list[str], texts: list[str]) -> list[str]:
-        self.texts = texts
-        agent = Agent("clerk", server_names=["memory"])
-        for number, call in enumerate(calls):
-            match call.partition(" "):
-                case "go", _, _:
-                    await workflow.wait_condition(lambda: self._goes_on)
-                    self._goes_on = False
-                case "again", _, _:
-                    workflow.continue_as_new(args=[calls[number + 1 :], texts])
-                case "both", _, value:
-                    texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
-                case "fail", _, _:
-                    raise ApplicationError("as asked")
-                case "read", _, _:
-                    texts.append((await agent.resources.read("memory:all"))[0]["text"])
-                case tool, _, value:
-                    texts.append(await self._call(agent, tool, value))
-        return texts
-
-    async def _call(self, agent: Agent, tool: str, value: str) -> str:
-        try:
-            return (await agent.tools.call(tool, {"value": value})).text
-        except ApplicationError as error:
-            if error.type != "SessionLost":
-                raise
-            return error.message
-
-
-class World:
-    """Workers with a server, as a test sees them."""
-
-    def __init__(self, client: Client, log: Path, bus: MemoryBus) -> None:
-        self.client = client
-        self.log = log
-        self.bus = bus
-
-    async def start(self, name: str, *calls: str) -> WorkflowHandle[Any, Any]:
-        return await self.client.start_workflow("Remembering", args=[list(calls), []], id=name, task_queue=QUEUE)
-
-    async def run(self, name: str, *calls: str) -> list[str]:
-        texts: list[str] = await (await self.start(name, *calls)).result()
-        return texts
-
-    def lines(self) -> list[str]:
-        return self.log.read_text().split() if self.log.exists() else []
-
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
-            while not fact():
-                await asyncio.sleep(0.02)
-
-    async def all_closed(self) -> None:
-        def pids(sign: str) -> list[str]:
-            return sorted(line[1:] for line in self.lines() if line[0] == sign)
-
-        await self.until(lambda: pids("+") == pids("-"))
-
-    def notes(self) -> list[str]:
-        return [str(it.result) for it in self.bus.published if isinstance(it, Progress) and it.kind == "note"]
-
-
-@asynccontextmanager
-async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any) -> AsyncIterator[Client]:
-    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder})
-    backends = AgentBackends(ScriptedModel(()), {"memory": server})
-    plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
-    connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
-    client = await Client.connect(connection.target_host, plugins=[plugin])
-    async with patient(Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0)):
-        yield client
-
-
-def remembering(log: Path, *args: str, **settings: Any) -> StdioServer:
-    command = {"command": sys.executable, "args": (str(PROGRAM), str(log), *args)}
-    return StdioServer.model_validate({**command, "session": "run", **settings})
-
-
-@asynccontextmanager
-async def world(environment: WorkflowEnvironment, folder: Path, *args: str, **settings: Any) -> AsyncIterator[World]:
-    log, bus = folder / "log", MemoryBus()
-    async with working(environment, folder / "state", bus, remembering(log, *args, **settings)) as client:
-        yield World(client, log, bus)
-
-
-@pytest.mark.parametrize("settings", [{"session": "run"}, {"session": None, "args": "run"}], ids=["operator", "server"])
+@pytest.mark.parametrize(
+    ("args", "settings", "starts"),
+    [
+        pytest.param([], {"session": "run"}, 3, id="operator"),
+        pytest.param(["run"], {"session": None}, 4, id="server"),  # the first one says it, in the folder of all
+    ],
+)
 async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_another(
-    environment: WorkflowEnvironment, tmp_path: Path, settings: dict[str, Any]
+    environment: WorkflowEnvironment, tmp_path: Path, args: list[str], settings: dict[str, Any], starts: int
 ) -> None:
-    args = [settings.pop("args")] if "args" in settings else []
     async with world(environment, tmp_path, *args, **settings) as here:
         found = await asyncio.gather(
             *(here.run(name, f"add {name}1", "files", f"add {name}2", "read") for name in ("a", "b", "c"))
@@ -143,7 +33,7 @@ async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_ano
         await here.all_closed()
 
         assert found == [[f"{it}1", "values", f"{it}1,{it}2", f"{it}1,{it}2"] for it in ("a", "b", "c")]
-        assert len([line for line in here.lines() if line[0] == "+"]) == 3
+        assert len([line for line in here.lines() if line[0] == "+"]) == starts
 
 
 async def test_the_first_calls_of_a_run_at_once_share_its_session(

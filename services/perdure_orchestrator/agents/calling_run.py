@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -13,8 +12,6 @@ from temporalio import activity
 from temporalio.api.enums.v1 import ContinueAsNewInitiator
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
-
-from perdure.bus.settlement import backoff_seconds
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
@@ -51,19 +48,19 @@ class CallingRun:
         return cls(client, info.workflow_id or "", info.workflow_run_id or "", sessions)
 
     async def next(self) -> Self | None:
-        """Wait until the run has ended, however long Temporal is away, and return the run that it continues as, if any.
+        """Wait until the run has ended, and return the run that it continues as, if any.
 
         A run that Temporal begins again, by a retry policy, a schedule or a reset, is another run.
+
+        Raises:
+            RPCError: Temporal does not answer.
         """
-        tries = 0
-        while True:
-            try:
-                return self._next(await self._close_event())
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return None  # it was deleted
-                tries += 1
-                await asyncio.sleep(backoff_seconds(tries))
+        try:
+            return self._next(await self._close_event())
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None  # it was deleted
+            raise
 
     async def _close_event(self) -> HistoryEvent | None:
         handle = self.client().get_workflow_handle(self.workflow_id, run_id=self.run_id)

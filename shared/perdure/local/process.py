@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,6 +27,7 @@ class Process:
     def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
         self._child = child
         self._log = log
+        self._group_has_ended = False
 
     @classmethod
     async def start(cls, program: Program, logs: Path) -> Self:
@@ -92,10 +94,10 @@ class Process:
         _rotate(self._log)
 
     def _kill_group(self) -> None:
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return  # the group has ended
+        if not self._group_has_ended:  # else its id may be that of strangers by now
+            with suppress(ProcessLookupError, PermissionError):  # it has ended
+                os.killpg(self.pid, signal.SIGKILL)
+        self._group_has_ended = not self.is_running
 
 
 def _rotate(log: Path) -> None:
