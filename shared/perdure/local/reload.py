@@ -58,11 +58,9 @@ async def reload_on_change(
             await check(settings)
             if content != current_configuration():
                 continue  # changed again meanwhile: the next change is checked
-            suite.configuration.keep(content)
+            await suite.rollouts.reload(settings, content)
         except SetupError as error:
             report(NotReloaded(names, str(error)))
-            continue
-        await suite.rollouts.reload()
 
 
 def _short(file: Path, folder: Path) -> str:

@@ -303,3 +303,15 @@ async def test_an_added_program_that_does_not_start_is_gone_and_the_others_run_o
             await supervisor.add([program(tmp_path, "candidate", "echo no such module; exit 3")])
 
         assert (supervisor.names, supervisor.pid("ingest")) == (["ingest"], before)
+
+
+async def test_a_program_is_killed_only_after_the_time_that_it_has_for_its_end(tmp_path: Path) -> None:
+    slow = program(tmp_path, "slow", "trap 'sleep 1; touch ended; exit' TERM; touch slow; while :; do sleep 0.1; done")
+    stuck = program(tmp_path, "stuck", "trap '' TERM; touch stuck; while :; do sleep 0.1; done")
+
+    parts = [replace(slow, stopped_within=60), replace(stuck, stopped_within=0.2)]
+    async with supervised(parts, tmp_path / "logs", lambda _: None):
+        pass
+
+    assert (tmp_path / "ended").exists()
+    assert left_behind(tmp_path) == []
