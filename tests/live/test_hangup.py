@@ -40,7 +40,7 @@ class Terminal:
             stderr=its,
             cwd=folder,
             start_new_session=True,
-            preexec_fn=control,
+            preexec_fn=control,  # noqa: PLW1509 (no other thread holds a lock that it takes)
         )
         os.close(its)
 
