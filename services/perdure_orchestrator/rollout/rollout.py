@@ -74,14 +74,17 @@ class Rollout:
         differ = [run for run in runs if self._differs(run)]
         self._report(Gated(build=self._build, runs=len(runs), differ=len(differ), open_runs=_by_build(runs)))
         if request.all_or_nothing and differ:
-            self._report_stays(differ)
-            self._report(
-                RolloutRefused(why=f"Nothing was changed: {len(differ)} of {len(runs)} open runs do not replay.")
-            )
+            self._refuse(differ, len(runs))
         elif request.dry_run:
             self._finish(runs, moved=sum(map(self._may_move, runs)), dry_run=True)
         else:
             await self._go_ahead()
+            if request.all_or_nothing or any(run.place.floats for run in runs):  # some may have gone on meanwhile
+                runs = await self._runs.look()
+                differ = [run for run in runs if self._differs(run)]
+            if request.all_or_nothing and differ:
+                self._refuse(differ, len(runs))
+                return
             made = await self._hold_and_promote(differ, seen, goes_back=request.build is not None)
             left = await self._take_over()
             await self._record_moves(made, left)
@@ -201,6 +204,10 @@ class Rollout:
         self._report_stays(stays)
         left = _by_build(runs)
         self._report(Finished(build=self._build, moved=moved, stays=len(stays), open_runs=left, dry_run=dry_run))
+
+    def _refuse(self, differ: Sequence[ProvenRun], count: int) -> None:
+        self._report_stays(differ)
+        self._report(RolloutRefused(why=f"Nothing was changed: {len(differ)} of {count} open runs do not replay."))
 
     def _report_stays(self, runs: Iterable[ProvenRun]) -> None:
         for run in runs:

@@ -46,11 +46,13 @@ class _Candidate:
 
     Attributes:
         code: The code.
-        draft: As what it was copied, until it is kept; None if it was kept before.
+        draft: As what it was copied; None if it was kept before.
+        is_promoted: Whether new runs start on it since this rollout.
     """
 
     code: Code
     draft: Draft | None = None
+    is_promoted: bool = False
 
 
 class Rollouts:
@@ -164,13 +166,16 @@ class Rollouts:
         self, candidate: _Candidate, request: RolloutRequest, report: Report
     ) -> Finished | RolloutRefused:
         build, settings = candidate.code.build, candidate.draft.settings if candidate.draft else self._taker.settings
-        if not (_is_versioned(settings) or request.dry_run or request.all_or_nothing):
-            return await self._replace(candidate, report)
         running, kept = self._versions.running_beside, self._versions.kept_builds
         try:
+            if not (_is_versioned(settings) or request.dry_run or request.all_or_nothing):
+                return await self._replace(candidate, report)
             outcome = await self._follow(candidate, request, report)
-        except SetupError as error:  # the new code does not start
-            report(outcome := RolloutRefused(why=f"Nothing was changed. {error}"))
+        except SetupError as error:  # the new code does not start, or the disk is full
+            what = "Nothing was changed."
+            if candidate.is_promoted:
+                what = f"Version {build} is current, but not all that belongs to it was done. Repeat it: it continues."
+            report(outcome := RolloutRefused(why=f"{what} {error}"))
         if build != self._versions.code.build and not request.dry_run:
             await self._give_up(build, was_running=build in running, was_kept=build in kept)
         return outcome
@@ -219,6 +224,7 @@ class Rollouts:
                     case Gated() if not request.dry_run and not (request.all_or_nothing and event.differ):
                         await self._run_beside(candidate, event.open_runs, report)
                     case Promoted():
+                        candidate.is_promoted = True
                         self._versions.take_over(candidate.code)
                         await self._versions.until_known()
                         await self._apply(candidate)

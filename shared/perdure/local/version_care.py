@@ -14,6 +14,7 @@ from perdure.values.rollout import NotRunning, Promoted, Retired, RolloutEvent
 __all__ = ["VersionCare", "not_running"]
 
 _LOOKS: Final = 3  # in a row that must find the same: Temporal's list of open runs may lag behind
+_LOOKS_AFTER_FAILURE: Final = 30  # a version that does not start is tried again, but holds up no deploy
 
 
 class VersionCare:
@@ -85,7 +86,7 @@ class VersionCare:
         """Return whether something was found several times in a row."""
         key = what, build
         self._seen[key] = self._seen.get(key, 0) + 1 if is_so else 0
-        if self._seen[key] < _LOOKS:
+        if self._seen[key] < (_LOOKS_AFTER_FAILURE if build in self._failed else _LOOKS):
             return False
         del self._seen[key]
         return True
