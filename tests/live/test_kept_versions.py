@@ -11,7 +11,8 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
 from perdure.local.version_state import version_state
-from perdure.values.rollout import Finished, Retired, RolloutEvent, RolloutRequest
+from perdure.values.rollout import Finished, Promoted, Retired, RolloutEvent, RolloutRequest
+from tests.support.command_line import perdure_of
 from tests.support.suite import WORKSHOP, World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -87,6 +88,26 @@ async def test_a_version_that_was_retired_starts_again_when_a_run_returns_to_it(
 
     assert result == 2
     assert live.executions() == {RUN: [0, 1, 1]}
+
+
+async def test_the_processes_follow_a_promotion_by_hand(world: OpenWorld) -> None:
+    seen: list[RolloutEvent] = []
+    async with world(report_rollout=seen.append) as live:
+        one, names = live.suite.rollouts.build, live.suite.supervisor.names
+        await live.publish("work.patient", b"{}", Nats_Msg_Id="open")  # it may be moved, and go back by hand
+        await live.deploy(NEW)
+        two = live.suite.rollouts.build
+
+        promoted = await perdure_of(live.settings.state, "versions", "promote", one)
+        assert promoted.returncode == 0, promoted.stderr
+        async with asyncio.timeout(60):
+            while Promoted(build=one, before=two) not in seen:
+                await asyncio.sleep(0.2)
+        await live.publish("work.quick", b"{}", Nats_Msg_Id="one")
+        await live.stories("Quick~one")
+
+        assert live.suite.rollouts.build == one
+        assert set(names) <= set(live.suite.supervisor.names)
 
 
 async def reset_to_the_middle(client: Client) -> str:

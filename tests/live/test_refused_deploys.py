@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from perdure.errors import SetupError
 from perdure.local.program_event import ProgramEvent, Ready
 from perdure.local.services import base_of, of_build
-from perdure.values.rollout import Finished, Gated, Promoted, RolloutRefused
+from perdure.values.rollout import Finished, Gated, Promoted, RolloutEvent, RolloutRefused
 from tests.support.suite import WORKSHOP, World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -95,6 +96,26 @@ async def test_a_candidate_that_is_killed_once_it_is_ready_starts_anew_and_is_pr
     assert killed == [of_build("orchestrator", build)]
     assert isinstance(events[-1], Finished)
     assert events[-1].open_runs == {build: 1}
+
+
+async def test_a_version_that_a_failing_deploy_has_promoted_is_the_code_of_today(
+    world: OpenWorld,
+) -> None:
+    async with world() as live:
+        before, names = live.suite.rollouts.build, live.suite.supervisor.names
+
+        def fail(event: RolloutEvent) -> None:
+            if isinstance(event, Promoted):
+                raise SetupError("The disk is full.")
+
+        events = await live.deploy(NEW, note=fail)
+        await completes(live, "one")
+        refused, build = events[-1], live.suite.rollouts.build
+
+    assert isinstance(refused, RolloutRefused)
+    assert refused.why.startswith(f"Version {build} is current, but not all that belongs to it was done.")
+    assert build != before
+    assert set(names) <= set(live.suite.supervisor.names)
 
 
 async def kill_candidate(live: World) -> None:

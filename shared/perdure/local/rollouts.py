@@ -219,12 +219,12 @@ class Rollouts:
         outcome: Finished | RolloutRefused = RolloutRefused(why="The rollout has not ended. Repeat it: it continues.")
         async with aclosing(rollout_events(request, self._versions.environment(candidate.code))) as events:
             async for event in events:
+                candidate.is_promoted |= isinstance(event, Promoted)
                 report(event)
                 match event:
                     case Gated() if not request.dry_run and not (request.all_or_nothing and event.differ):
                         await self._run_beside(candidate, event.open_runs, report)
                     case Promoted():
-                        candidate.is_promoted = True
                         self._versions.take_over(candidate.code)
                         await self._versions.until_known()
                         await self._apply(candidate)
