@@ -12,7 +12,7 @@ from perdure.builds.author_modules import AuthorModule, author_modules
 from perdure.builds.project_files import data_files, files_below
 from perdure.config.project import BUILD_VARIABLE, project_folder
 
-__all__ = ["Snapshot", "keep_snapshot", "remove_snapshot", "snapshots"]
+__all__ = ["Snapshot", "draft_snapshot", "keep_snapshot", "remove_snapshot", "snapshots"]
 
 _FOLDER: Final = "versions"  # in the state folder
 _DIGITS: Final = 8
@@ -24,7 +24,7 @@ class Snapshot:
 
     Attributes:
         build: The build id.
-        folder: Where it lies: ``<state>/versions/<build>``, a symbolic link to the newest content.
+        folder: Where it lies: ``<state>/versions/<build>``, a symbolic link to the newest content; of a draft, this.
         left_out: Which of the project's data files are not in it, and why; empty if all are.
     """
 
@@ -46,12 +46,12 @@ class Snapshot:
         }
 
 
-def keep_snapshot(state: Path, build: str, workflows: Iterable[str], path: Sequence[str] | None = None) -> Snapshot:
-    """Copy the code that lies here into the state folder, in place of an earlier copy of this build.
+def draft_snapshot(state: Path, build: str, workflows: Iterable[str], path: Sequence[str] | None = None) -> Snapshot:
+    """Copy the code that lies here into the state folder, beside an earlier copy of this build.
 
     It holds the modules of ``workflows:`` and the author's modules that they import, each with its whole package, and
-    the other files of the project's folder; see ``data_files`` for their limits. A crash leaves the earlier copy or the
-    new one. Whoever calls this holds the lock of the state folder.
+    the other files of the project's folder; see ``data_files`` for their limits. It lasts until the next draft, unless
+    it is kept. Whoever calls this holds the lock of the state folder.
 
     Args:
         state: The state folder.
@@ -74,9 +74,20 @@ def keep_snapshot(state: Path, build: str, workflows: Iterable[str], path: Seque
         shutil.rmtree(draft)
     else:
         draft.rename(content)
-    _point(root / build, content)
+    return Snapshot(build, content, left_out)
+
+
+def keep_snapshot(draft: Snapshot) -> Snapshot:
+    """Let a draft take the place of an earlier copy of its build; a crash leaves the earlier one or this.
+
+    Raises:
+        OSError: The state folder cannot be written.
+    """
+    root = draft.folder.parent
+    link = root / draft.build
+    _point(link, draft.folder)
     _remove_drafts(root)
-    return Snapshot(build, root / build, left_out)
+    return Snapshot(draft.build, link, draft.left_out)
 
 
 def snapshots(state: Path) -> list[Snapshot]:

@@ -17,7 +17,7 @@ from perdure.local.rollouts import Rollouts
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
 
-__all__ = ["DeployRequests", "ask_and_follow", "forget_requests"]
+__all__ = ["DeployRequests", "ask_and_follow", "forget_requests", "has_requests"]
 
 _FOLDER: Final = "deploys"
 _REQUEST: Final = ".request"
@@ -45,7 +45,7 @@ class DeployRequests:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            requests = sorted(self._folder.glob(f"*{_REQUEST}"))
+            requests = _requests(self._folder)
             for file in requests:
                 await self._answer(file)
             if not requests:
@@ -76,6 +76,15 @@ def forget_requests(state: Path) -> None:
     for suffix in (_REQUEST, _EVENTS):
         for file in (state / _FOLDER).glob(f"*{suffix}"):
             file.unlink(missing_ok=True)
+
+
+def has_requests(state: Path) -> bool:
+    """Return whether somebody waits for a rollout."""
+    return bool(_requests(state / _FOLDER))
+
+
+def _requests(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_REQUEST}"))
 
 
 async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest) -> AsyncIterator[RolloutEvent]:

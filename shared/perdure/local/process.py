@@ -15,7 +15,6 @@ from perdure.local.program import Program
 
 __all__ = ["Process", "die_with_parent"]
 
-_STOPPED_WITHIN: Final = 15.0  # seconds from SIGTERM to SIGKILL
 _MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
@@ -24,10 +23,11 @@ _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
 class Process:
     """A started program."""
 
-    def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, child: asyncio.subprocess.Process, log: Path, stopped_within: float) -> None:
         self._child = child
         self._log = log
         self._group_has_ended = False
+        self._stopped_within = stopped_within
 
     @classmethod
     async def start(cls, program: Program, logs: Path) -> Self:
@@ -46,7 +46,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
-        return cls(child, log)
+        return cls(child, log, program.stopped_within)
 
     @property
     def pid(self) -> int:
@@ -70,10 +70,10 @@ class Process:
             self._child.send_signal(number)
 
     async def stop(self) -> None:
-        """Send SIGTERM, and SIGKILL to the group if the process has not ended 15 seconds later."""
+        """Send SIGTERM, and SIGKILL to the group if the process has not ended in the program's time for it."""
         self.send(signal.SIGTERM)
         try:
-            async with asyncio.timeout(_STOPPED_WITHIN):
+            async with asyncio.timeout(self._stopped_within):
                 await self.wait()
         except TimeoutError:
             self._kill_group()

@@ -25,6 +25,7 @@ class Place:
         build: The build on which it goes on; None if it has no version.
         last: The build that has completed its last workflow task; None if there is none.
         floats: Whether it goes to each version that is promoted, by the author's will.
+        is_held: Whether it would, but was pinned to its version.
     """
 
     workflow_id: str
@@ -33,6 +34,7 @@ class Place:
     build: str | None
     last: str | None
     floats: bool
+    is_held: bool = False
 
 
 async def open_places(client: Client, task_queue: str) -> list[Place]:
@@ -59,6 +61,7 @@ async def _described(client: Client, run: ExecutionInfo) -> Place | None:
 def _place(info: WorkflowExecutionInfo) -> Place:
     versioning, last = info.versioning_info, info.versioning_info.deployment_version.build_id
     override = versioning.versioning_override
+    follows = versioning.behavior == VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE
     pinned = override.pinned.version.build_id or override.one_time.target_deployment_version.build_id
     return Place(
         info.execution.workflow_id,
@@ -66,5 +69,6 @@ def _place(info: WorkflowExecutionInfo) -> Place:
         info.history_length,
         build=pinned or last or None,
         last=last or None,
-        floats=not pinned and versioning.behavior == VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE,
+        floats=follows and not pinned,
+        is_held=follows and bool(override.pinned.version.build_id),
     )

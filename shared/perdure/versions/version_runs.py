@@ -66,6 +66,18 @@ class VersionRuns:
         """
         return (await self._client.count_workflows(self._query(build))).count
 
+    async def count_elsewhere(self, build: str) -> int:
+        """Return how many runs are open on other versions, without those that follow the current one.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        of_deployment = f"TemporalWorkerDeployment = '{self._deployment}'"
+        of_other = f"TemporalWorkerDeploymentVersion != '{self._deployment}:{build}'"
+        return (
+            await self._client.count_workflows(f"{of_deployment} AND {of_other} AND NOT {_FOLLOWS} AND {OPEN}")
+        ).count
+
     async def count_following(self) -> int:
         """Return how many open runs follow the current version.
 
@@ -102,7 +114,7 @@ class VersionRuns:
         Raises:
             RPCError: Temporal does not answer.
         """
-        request = self._request(workflow_id, run_id, build, stays=stays)
+        request = self._request(workflow_id, run_id, self._override(build, stays=stays))
         end = asyncio.get_running_loop().time() + within
         while True:
             try:
@@ -117,6 +129,19 @@ class VersionRuns:
             else:
                 return RunMove(workflow_id, run_id, "moved")
             await asyncio.sleep(_POLL_EVERY)
+
+    async def release(self, workflow_id: str, run_id: str) -> None:
+        """Take back that a run stays on a version, so that its author's will holds again.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        try:
+            request = self._request(workflow_id, run_id, None)
+            await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended
+                raise
 
     async def adopt(self, build: str, *, within: float = 0) -> None:
         """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
@@ -134,14 +159,15 @@ class VersionRuns:
         """
         return await for_each(list(runs), lambda run: self.move(*run, build, within=within))
 
-    def _request(
-        self, workflow_id: str, run_id: str, build: str, *, stays: bool
-    ) -> UpdateWorkflowExecutionOptionsRequest:
+    def _override(self, build: str, *, stays: bool) -> VersioningOverride:
         version = WorkerDeploymentVersion(deployment_name=self._deployment, build_id=build)
-        override = VersioningOverride(
-            pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED) if stays else None,
-            one_time=None if stays else VersioningOverride.OneTimeOverride(target_deployment_version=version),
-        )
+        if stays:
+            return VersioningOverride(pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED))
+        return VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=version))
+
+    def _request(
+        self, workflow_id: str, run_id: str, override: VersioningOverride | None
+    ) -> UpdateWorkflowExecutionOptionsRequest:
         return UpdateWorkflowExecutionOptionsRequest(
             namespace=self._client.namespace,
             workflow_execution=ExecutionReference(workflow_id=workflow_id, run_id=run_id),
