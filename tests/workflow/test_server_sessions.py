@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PROGRAM = Path(__file__).parents[1] / "support" / "remembering_server.py"
 QUEUE = "sessions"
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 
 
 @workflow.defn
@@ -46,22 +49,26 @@ class Remembering:
         return self.texts
 
     @workflow.run
-    async def run(self, calls: list[str], texts: list[str]) -> list[str]:
+    async def run(self, calls: list[str], texts: list[str], servers: tuple[str, ...] = ("memory",)) -> list[str]:
         self.texts = texts
-        agent = Agent("clerk", server_names=["memory"])
+        agent = Agent("clerk", server_names=servers)
         for number, call in enumerate(calls):
             match call.partition(" "):
                 case "go", _, _:
                     await workflow.wait_condition(lambda: self._goes_on)
                     self._goes_on = False
                 case "again", _, _:
-                    workflow.continue_as_new(args=[calls[number + 1 :], texts])
+                    workflow.continue_as_new(args=[calls[number + 1 :], texts, servers])
                 case "both", _, value:
                     texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
+                case "all", _, value:
+                    texts += await asyncio.gather(*(self._call(agent, f"{it}__add", value) for it in servers))
                 case "fail", _, _:
                     raise ApplicationError("as asked")
                 case "read", _, _:
-                    texts.append((await agent.resources.read("memory:all"))[0]["text"])
+                    texts.append(await self._read(agent))
+                case "list", _, _:
+                    texts.append(" ".join(found["server"] for found in await agent.resources.list()))
                 case tool, _, value:
                     texts.append(await self._call(agent, tool, value))
         return texts
@@ -69,6 +76,14 @@ class Remembering:
     async def _call(self, agent: Agent, tool: str, value: str) -> str:
         try:
             return (await agent.tools.call(tool, {"value": value})).text
+        except ApplicationError as error:
+            if error.type != "SessionLost":
+                raise
+            return error.message
+
+    async def _read(self, agent: Agent) -> str:
+        try:
+            return str((await agent.resources.read("memory:all"))[0]["text"])
         except ApplicationError as error:
             if error.type != "SessionLost":
                 raise
@@ -83,11 +98,13 @@ class World:
         self.log = log
         self.bus = bus
 
-    async def start(self, name: str, *calls: str) -> WorkflowHandle[Any, Any]:
-        return await self.client.start_workflow("Remembering", args=[list(calls), []], id=name, task_queue=QUEUE)
+    async def start(self, name: str, *calls: str, servers: Sequence[str] = ("memory",)) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow(
+            "Remembering", args=[list(calls), [], list(servers)], id=name, task_queue=QUEUE
+        )
 
-    async def run(self, name: str, *calls: str) -> list[str]:
-        texts: list[str] = await (await self.start(name, *calls)).result()
+    async def run(self, name: str, *calls: str, servers: Sequence[str] = ("memory",)) -> list[str]:
+        texts: list[str] = await (await self.start(name, *calls, servers=servers)).result()
         return texts
 
     def lines(self) -> list[str]:
@@ -109,9 +126,12 @@ class World:
 
 
 @asynccontextmanager
-async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any) -> AsyncIterator[Client]:
-    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder})
-    backends = AgentBackends(ScriptedModel(()), {"memory": server})
+async def working(
+    environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any, **more: Any
+) -> AsyncIterator[Client]:
+    orchestrator = {"max_concurrent_steps": more.pop("steps", 100)}
+    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder, "orchestrator": orchestrator})
+    backends = AgentBackends(ScriptedModel(()), {"memory": server, **more})
     plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
     connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
     client = await Client.connect(connection.target_host, plugins=[plugin])
@@ -267,3 +287,68 @@ async def test_a_run_whose_worker_ended_is_notified_by_another(
 async def another_worker(environment: WorkflowEnvironment, here: World, folder: Path) -> AsyncIterator[None]:
     async with working(environment, folder / "state-2", here.bus, remembering(here.log)):
         yield
+
+
+async def test_a_run_that_reads_what_is_gone_is_notified_once_and_reads_on(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, session_idle="300ms") as here:
+        handle = await here.start("a", "add 1", "go", "read", "read", "add 2", "read")
+        await here.until(lambda: len(here.lines()) == 2)
+        await handle.signal("go_on")
+        first, lost, *after = await handle.result()
+
+    assert (first, after) == ("1", ["", "2", "2"])
+    assert "is gone: no call used it for 0.3s. " in lost
+
+
+async def test_sessions_with_two_servers_on_two_workers_are_both_found(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    calls = ["all 1", "memory__add 2", "notes__add 3", "list", "read", "again", "all 4"]
+    async with (
+        working(real_server, tmp_path / "1", bus, remembering(log), notes=remembering(log)) as client,
+        working(real_server, tmp_path / "2", bus, remembering(log), notes=remembering(log)),
+    ):
+        here = World(client, log, bus)
+        found = await asyncio.gather(*(here.run(name, *calls, servers=("memory", "notes")) for name in names))
+
+    assert found == [["1", "1", "1,2", "1,3", "memory notes", "1,2", "1,2,4", "1,3,4"]] * len(names)
+
+
+async def test_calls_of_a_server_without_state_do_not_follow_the_session_with_another(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus = tmp_path / "log", MemoryBus()
+    notes = remembering(log, session="shared")
+    async with working(environment, tmp_path / "state", bus, remembering(log), notes=notes) as client:
+        here = World(client, log, bus)
+        calls = ["memory__add 1", "notes__add 2", "memory__add 3", "notes__add 4"]
+        handle = await here.start("a", *calls, servers=("memory", "notes"))
+        assert await handle.result() == ["1", "2", "1,3", "2,4"]
+        events = (await handle.fetch_history()).events
+
+    scheduled = [it.activity_task_scheduled_event_attributes for it in events if it.event_type == SCHEDULED]
+    assert [it.task_queue.name == QUEUE for it in scheduled] == [True, True, False, True]
+
+
+async def test_a_worker_that_is_busy_has_lost_no_session(
+    real_server: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.flow.step_options._TAKEN_WITHIN", timedelta(seconds=1))
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    async with working(real_server, tmp_path / "1", bus, remembering(log), steps=1) as client:
+        here = World(client, log, bus)
+        busy = await here.start("busy", "add 1", "go", "wait 5")
+        others = [await here.start(name, "add 1", "go", "add 2") for name in names]
+        await here.until(lambda: sum(it.kind == "step_completed" for it in facts(here)) == len(names) + 1)
+        async with working(real_server, tmp_path / "2", bus, remembering(log), steps=1):
+            await busy.signal("go_on")
+            await here.until(lambda: sum(it.kind == "step_started" for it in facts(here)) == len(names) + 2)
+            for handle in others:
+                await handle.signal("go_on")
+            found = await asyncio.gather(*(handle.result() for handle in others))
+            await busy.result()
+
+    assert found == [["1", "1,2"]] * len(names)

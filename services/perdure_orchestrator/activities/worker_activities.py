@@ -70,7 +70,7 @@ class WorkerActivities:
         backends: AgentBackends | None = None,
         interceptors: Sequence[Interceptor] = (),
     ) -> None:
-        self._own_queue = WorkerQueue(interceptors, settings.orchestrator.max_concurrent_steps)
+        self._own_queue = WorkerQueue(interceptors)
         self._settings = settings
         self._bus = bus
         self._log = log
