@@ -1,15 +1,31 @@
 """Heartbeats of an activity that waits for models or servers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import timedelta
+from typing import Any, Final
 
 from temporalio import activity
 
 from perdure.runtime.background import background
 
-__all__ = ["heartbeating"]
+__all__ = ["heartbeating", "keep_details", "kept_details"]
+
+_kept: Final[ContextVar[Sequence[Any] | None]] = ContextVar("perdure_kept_details", default=None)
+
+
+def keep_details(*details: Any) -> None:
+    """Send what the next attempts of this activity are to know, whichever workers make them."""
+    _kept.set(details)
+    activity.heartbeat(*details)
+
+
+def kept_details() -> Sequence[Any]:
+    """Return what this attempt or the last one before it has kept."""
+    kept = _kept.get()
+    return activity.info().heartbeat_details if kept is None else kept
 
 
 @asynccontextmanager
@@ -25,5 +41,5 @@ async def heartbeating() -> AsyncIterator[None]:
 
 async def _beat(every: timedelta) -> None:
     while True:
-        activity.heartbeat()
+        activity.heartbeat(*kept_details())
         await asyncio.sleep(every.total_seconds())
