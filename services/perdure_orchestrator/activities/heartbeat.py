@@ -1,7 +1,7 @@
 """Heartbeats of an activity that waits for models or servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -29,17 +29,21 @@ def kept_details() -> Sequence[Any]:
 
 
 @asynccontextmanager
-async def heartbeating() -> AsyncIterator[None]:
-    """Heartbeat three times within each heartbeat timeout for as long as the block lasts."""
+async def heartbeating(details: Callable[[], Sequence[Any]] = kept_details) -> AsyncIterator[None]:
+    """Heartbeat three times within each heartbeat timeout for as long as the block lasts.
+
+    Args:
+        details: Returns what each heartbeat carries.
+    """
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield
         return
-    async with background(_beat(timeout / 3)):
+    async with background(_beat(timeout / 3, details)):
         yield
 
 
-async def _beat(every: timedelta) -> None:
+async def _beat(every: timedelta, details: Callable[[], Sequence[Any]]) -> None:
     while True:
-        activity.heartbeat(*kept_details())
+        activity.heartbeat(*details())
         await asyncio.sleep(every.total_seconds())
