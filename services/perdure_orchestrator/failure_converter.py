@@ -1,7 +1,7 @@
 """Writes errors into Temporal's history: bounded, without the worker's keys, and each of them whatever it is.
 
-temporalio cannot write an error whose text raises, or is no UTF-8, or whose details are no JSON: the step would wait for
-its timeout. Temporal takes no failure over 2 MB and none that is nested deeper than a hundred causes.
+temporalio cannot write an error whose text raises, or is no UTF-8, or whose details are no JSON: the step would wait
+for its timeout. Temporal takes no failure over 2 MB and none that is nested deeper than a hundred causes.
 """
 
 import json
@@ -144,14 +144,12 @@ def _alone(error: BaseException, redact: Redact) -> ApplicationError:
 
 def _bare(error: BaseException, broken: Exception, redact: Redact) -> ApplicationError:
     """Return a copy without causes, and without what cannot be written."""
-    is_application = isinstance(error, ApplicationError)
-    text = message_of(error, redact, longest=_LONGEST)
     why = f"{type(broken).__name__}: {message_of(broken, redact)}"
-    copy = ApplicationError(
-        f"{text} (what was raised with it cannot be written: {why})",
-        type=type_of(error) if isinstance(error, ApplicationError) else type(error).__name__,
-        non_retryable=is_application and error.non_retryable,
-    )
+    text = f"{message_of(error, redact, longest=_LONGEST)} (what was raised with it cannot be written: {why})"
+    if isinstance(error, ApplicationError):
+        copy = ApplicationError(text, type=type_of(error), non_retryable=error.non_retryable)
+    else:
+        copy = ApplicationError(text, type=type(error).__name__)
     return copy.with_traceback(error.__traceback__)
 
 

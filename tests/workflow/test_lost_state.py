@@ -1,4 +1,4 @@
-"""A run that Temporal begins again, as a retry or by cron, knows nothing of the run before: a note says what is lost."""
+"""A run that Temporal begins again, as a retry or by cron, knows nothing of the one before: a note names it."""
 
 import asyncio
 from datetime import timedelta

@@ -19,6 +19,7 @@ from perdure.flow import Agent
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.agents.in_process import InProcessServer
+from perdure_orchestrator.agents.server_transports import ServerConfig
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support import greeter
 from tests.support.patient_worker import patient
@@ -40,7 +41,7 @@ class Asking:
 @asynccontextmanager
 async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus) -> AsyncIterator[Client]:
     configured = {"temporal": {"sandbox": False}, "state": folder, "llm": {"retry": {"initial_interval": 0.1}}}
-    servers = {
+    servers: dict[str, ServerConfig] = {
         "broken": StdioServer(command="/bin/sh", args=("-c", "exit 3")),
         "shop": InProcessServer(greeter.shop()),
     }

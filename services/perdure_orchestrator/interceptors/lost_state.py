@@ -11,7 +11,7 @@ _SHOWN = 5  # names of signals
 
 
 def lost_state(run: Run) -> str:
-    """Return what will be lost as the end of a sentence, ``, without its usage so far (2 model requests)``, or nothing."""
+    """Return what will be lost as the end of a sentence: ``, without its usage so far (2 tool calls)``, or nothing."""
     used = run.usage.used
     counts = (("model request", used.total.requests), ("tool call", used.tool_calls))
     usage = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts if count)

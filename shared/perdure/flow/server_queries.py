@@ -1,7 +1,7 @@
 """Queries of an agent's MCP servers for what they offer, as durable steps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from temporalio.exceptions import ActivityError, ApplicationError

@@ -1,4 +1,4 @@
-"""Calls of a server that keeps state and of one that does not, also after a worker has ended. FROZEN, see the package."""
+"""Calls of a server with state and of one without, before and after a worker has ended. FROZEN, see the package."""
 
 from collections.abc import Awaitable
 from typing import Any
