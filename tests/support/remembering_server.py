@@ -1,9 +1,9 @@
 """An MCP server over stdio that keeps state: ``remembering_server.py LOG [SCOPE]``.
 
 It appends ``+<process id>`` to the log when it starts, and ``-<process id>`` when its input ends. The tool ``add``
-takes a ``value`` and returns all values so far, ``die`` ends the process, and ``files`` lists its home. The resource
-``memory:all`` has all values so far; ``memory:when:PATH`` makes a file ``PATH.asked``, and has them once PATH exists.
-With a scope it declares the experimental capability ``perdure/session``.
+takes a ``value`` and returns all values so far, ``die`` ends the process, ``wait`` waits so many seconds, and ``files``
+lists its home. The resource ``memory:all`` has all values so far; ``memory:when:PATH`` makes a file ``PATH.asked``, and
+has them once PATH exists. With a scope it declares the experimental capability ``perdure/session``.
 """
 
 import json
@@ -34,6 +34,8 @@ def _call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
             _values.append(arguments["value"])
         case "die":
             os._exit(9)
+        case "wait":
+            time.sleep(float(arguments["value"]))
         case "files":
             return {
                 "content": [{"type": "text", "text": " ".join(sorted(path.name for path in Path.home().iterdir()))}]
@@ -50,7 +52,7 @@ def _result(request: dict[str, Any], scope: str | None) -> dict[str, Any] | None
             capabilities = {"tools": {}, "resources": {}, **experimental}
             return {"protocolVersion": params["protocolVersion"], **server, "capabilities": capabilities}
         case "tools/list":
-            names = ("add", "die", "files")
+            names = ("add", "die", "files", "wait")
             return {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in names]}
         case "tools/call":
             return _call(params["name"], params.get("arguments") or {})

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,22 +45,26 @@ class Remembering:
         return self.texts
 
     @workflow.run
-    async def run(self, calls: list[str], texts: list[str]) -> list[str]:
+    async def run(self, calls: list[str], texts: list[str], servers: tuple[str, ...] = ("memory",)) -> list[str]:
         self.texts = texts
-        agent = Agent("clerk", server_names=["memory"])
+        agent = Agent("clerk", server_names=servers)
         for number, call in enumerate(calls):
             match call.partition(" "):
                 case "go", _, _:
                     await workflow.wait_condition(lambda: self._goes_on)
                     self._goes_on = False
                 case "again", _, _:
-                    workflow.continue_as_new(args=[calls[number + 1 :], texts])
+                    workflow.continue_as_new(args=[calls[number + 1 :], texts, servers])
                 case "both", _, value:
                     texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
+                case "all", _, value:
+                    texts += await asyncio.gather(*(self._call(agent, f"{it}__add", value) for it in servers))
                 case "fail", _, _:
                     raise ApplicationError("as asked")
                 case "read", _, uri:
-                    texts.append((await agent.resources.read(uri or "memory:all"))[0]["text"])
+                    texts.append(await self._read(agent, uri or "memory:all"))
+                case "list", _, _:
+                    texts.append(" ".join(found["server"] for found in await agent.resources.list()))
                 case tool, _, value:
                     texts.append(await self._call(agent, tool, value))
         return texts
@@ -68,6 +72,14 @@ class Remembering:
     async def _call(self, agent: Agent, tool: str, value: str) -> str:
         try:
             return (await agent.tools.call(tool, {"value": value})).text
+        except ApplicationError as error:
+            if error.type != "SessionLost":
+                raise
+            return error.message
+
+    async def _read(self, agent: Agent, uri: str) -> str:
+        try:
+            return str((await agent.resources.read(uri))[0]["text"])
         except ApplicationError as error:
             if error.type != "SessionLost":
                 raise
@@ -82,11 +94,13 @@ class World:
         self.log = log
         self.bus = bus
 
-    async def start(self, name: str, *calls: str) -> WorkflowHandle[Any, Any]:
-        return await self.client.start_workflow("Remembering", args=[list(calls), []], id=name, task_queue=QUEUE)
+    async def start(self, name: str, *calls: str, servers: Sequence[str] = ("memory",)) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow(
+            "Remembering", args=[list(calls), [], list(servers)], id=name, task_queue=QUEUE
+        )
 
-    async def run(self, name: str, *calls: str) -> list[str]:
-        texts: list[str] = await (await self.start(name, *calls)).result()
+    async def run(self, name: str, *calls: str, servers: Sequence[str] = ("memory",)) -> list[str]:
+        texts: list[str] = await (await self.start(name, *calls, servers=servers)).result()
         return texts
 
     def lines(self) -> list[str]:
@@ -108,9 +122,12 @@ class World:
 
 
 @asynccontextmanager
-async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any) -> AsyncIterator[Client]:
-    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder})
-    backends = AgentBackends(ScriptedModel(()), {"memory": server})
+async def working(
+    environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any, **more: Any
+) -> AsyncIterator[Client]:
+    orchestrator = {"max_concurrent_steps": more.pop("steps", 100)}
+    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder, "orchestrator": orchestrator})
+    backends = AgentBackends(ScriptedModel(()), {"memory": server, **more})
     plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
     connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
     client = await Client.connect(connection.target_host, plugins=[plugin])

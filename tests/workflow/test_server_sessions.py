@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import MemoryBus
 from perdure.contracts import Progress
-from tests.support.session_world import World, remembering, working, world
+from tests.support.session_world import QUEUE, World, remembering, working, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 
 
 @pytest.mark.parametrize(
@@ -157,3 +161,68 @@ async def test_a_run_whose_worker_ended_is_notified_by_another(
 async def another_worker(environment: WorkflowEnvironment, here: World, folder: Path) -> AsyncIterator[None]:
     async with working(environment, folder / "state-2", here.bus, remembering(here.log)):
         yield
+
+
+async def test_a_run_that_reads_what_is_gone_is_notified_once_and_reads_on(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, session_idle="300ms") as here:
+        handle = await here.start("a", "add 1", "go", "read", "read", "add 2", "read")
+        await here.until(lambda: len(here.lines()) == 2)
+        await handle.signal("go_on")
+        first, lost, *after = await handle.result()
+
+    assert (first, after) == ("1", ["", "2", "2"])
+    assert "is gone: no call used it for 0.3s. " in lost
+
+
+async def test_sessions_with_two_servers_on_two_workers_are_both_found(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    calls = ["all 1", "memory__add 2", "notes__add 3", "list", "read", "again", "all 4"]
+    async with (
+        working(real_server, tmp_path / "1", bus, remembering(log), notes=remembering(log)) as client,
+        working(real_server, tmp_path / "2", bus, remembering(log), notes=remembering(log)),
+    ):
+        here = World(client, log, bus)
+        found = await asyncio.gather(*(here.run(name, *calls, servers=("memory", "notes")) for name in names))
+
+    assert found == [["1", "1", "1,2", "1,3", "memory notes", "1,2", "1,2,4", "1,3,4"]] * len(names)
+
+
+async def test_calls_of_a_server_without_state_do_not_follow_the_session_with_another(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus = tmp_path / "log", MemoryBus()
+    notes = remembering(log, session="shared")
+    async with working(environment, tmp_path / "state", bus, remembering(log), notes=notes) as client:
+        here = World(client, log, bus)
+        calls = ["memory__add 1", "notes__add 2", "memory__add 3", "notes__add 4"]
+        handle = await here.start("a", *calls, servers=("memory", "notes"))
+        assert await handle.result() == ["1", "2", "1,3", "2,4"]
+        events = (await handle.fetch_history()).events
+
+    scheduled = [it.activity_task_scheduled_event_attributes for it in events if it.event_type == SCHEDULED]
+    assert [it.task_queue.name == QUEUE for it in scheduled] == [True, True, False, True]
+
+
+async def test_a_worker_that_is_busy_has_lost_no_session(
+    real_server: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.flow.step_options._TAKEN_WITHIN", timedelta(seconds=1))
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    async with working(real_server, tmp_path / "1", bus, remembering(log), steps=1) as client:
+        here = World(client, log, bus)
+        busy = await here.start("busy", "add 1", "go", "wait 5")
+        others = [await here.start(name, "add 1", "go", "add 2") for name in names]
+        await here.until(lambda: sum(it.kind == "step_completed" for it in facts(here)) == len(names) + 1)
+        async with working(real_server, tmp_path / "2", bus, remembering(log), steps=1):
+            await busy.signal("go_on")
+            await here.until(lambda: sum(it.kind == "step_started" for it in facts(here)) == len(names) + 2)
+            for handle in others:
+                await handle.signal("go_on")
+            found = await asyncio.gather(*(handle.result() for handle in others))
+            await busy.result()
+
+    assert found == [["1", "1,2"]] * len(names)

@@ -97,7 +97,7 @@ class WorkerActivities:
         settings, servers, conversations = self._settings, self._servers, self._conversations
         marked = {name: server.requires_approval for name, server in self._backends.servers.items()}
         permissions, limits = ToolPermissions(settings.agents, marked), settings.limits
-        own_queue = WorkerQueue(self._interceptors, settings.orchestrator.max_concurrent_steps)
+        own_queue = WorkerQueue(self._interceptors)
         self._own_queues.append(own_queue)
         model = CallModel(
             self._requests,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from temporalio import activity
 from temporalio.api.enums.v1 import ContinueAsNewInitiator
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.bus.settlement import backoff_seconds
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
@@ -55,14 +58,19 @@ class CallingRun:
         Raises:
             RPCError: Temporal does not answer.
         """
+        tries = 0
         try:
-            return self._next(await self._close_event())
+            while (event := await self._close_event()) is None:
+                tries += 1
+                await asyncio.sleep(backoff_seconds(tries))
+            return self._next(event)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None  # it was deleted
             raise
 
     async def _close_event(self) -> HistoryEvent | None:
+        """Wait for the run's last event; None if the server has stopped waiting."""
         handle = self.client().get_workflow_handle(self.workflow_id, run_id=self.run_id)
         close = WorkflowHistoryEventFilterType.CLOSE_EVENT
         async for event in handle.fetch_history_events(
@@ -71,8 +79,8 @@ class CallingRun:
             return event
         return None
 
-    def _next(self, event: HistoryEvent | None) -> Self | None:
-        if event is None or not event.HasField("workflow_execution_continued_as_new_event_attributes"):
+    def _next(self, event: HistoryEvent) -> Self | None:
+        if not event.HasField("workflow_execution_continued_as_new_event_attributes"):
             return None
         continued = event.workflow_execution_continued_as_new_event_attributes
         return replace(self, run_id=continued.new_execution_run_id) if continued.initiator in _BY_ITSELF else None

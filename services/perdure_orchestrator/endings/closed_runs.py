@@ -67,7 +67,7 @@ class ClosedRuns:
 def interim(end: RunEnd) -> RunEnd:
     """Return the end of a run that goes on as another: a note instead of an ending."""
     ending = end.ending
-    text = f"The run {ending.kind}{f' ({ending.error})' if ending.error else ''}, {_AGAIN}"
+    text = f"The run {ending.kind}{f' ({ending.error})' if ending.error else ''}, {_AGAIN}{end.lost_then}"
     return end.with_ending(kind="note", result=text, error=None)
 
 
@@ -84,4 +84,4 @@ def _lacking(facts: Sequence[Progress], closing: Closing) -> Iterable[Progress]:
 
 
 def _is_end(fact: Progress) -> bool:
-    return fact.kind in ENDINGS or (fact.kind == "note" and str(fact.result).endswith(_AGAIN))
+    return fact.kind in ENDINGS or (fact.kind == "note" and _AGAIN in str(fact.result))
