@@ -80,7 +80,8 @@ _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
     # What has become of an event; then what waits for flow control.
     "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
-    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
+    # Held starts: a decision may wait for its run. Requests: those of a run that was terminated are closed for it.
+    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS"),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
