@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Exit codes: 0 sent, 4 no such run. "
+        epilog="Exit codes: 0 sent, 3 its run has not begun, 4 no such run. "
         'Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\''
     )
     def signal(
@@ -51,15 +51,17 @@ def register(app: typer.Typer) -> None:
 
 async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:
     from perdure.bus import RawMessage
-    from perdure.bus.views.run_lookup import find_run
+    from perdure.bus.views.run_lookup import RunNotBegun, find_run
     from perdure.contracts import to_token
 
     async with open_bus() as bus:
         try:
             workflow_id = await find_run(bus, run)
-        except NotFound as error:
+        except (NotFound, RunNotBegun) as error:
+            if isinstance(error, RunNotBegun) and error.run is None:
+                raise
             if not early:
-                raise NotFound(
+                raise type(error)(
                     f"{error} A signal may come before its run: with --early it is sent to {run}, and waits there."
                 ) from error
             workflow_id = run  # a dead letter follows if no run begins in time
