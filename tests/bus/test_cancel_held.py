@@ -9,6 +9,7 @@ import pytest
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage
 from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
 from perdure.contracts.held_starts import CANCEL_START, HeldStartReply
+from perdure.errors import NotFound
 from perdure_ingest.held_starts import cancel_responder
 from tests.bus.test_flow_verdicts import verdicts
 from tests.support.ingest import Ingest, running_ingest
@@ -56,9 +57,16 @@ async def test_a_run_that_is_held_is_known_by_its_id_and_by_that_of_its_event(op
 
 async def test_an_event_that_is_not_judged_yet_is_waited_for_by_the_id_of_its_run(bus: Bus) -> None:
     await bus.publish_raw(RawMessage("events.placed", b"{}", {"Nats-Msg-Id": "e1"}))
+    attributes = {"ce-specversion": "1.0", "ce-id": "c", "ce-type": "placed", "ce-source": "test"}
+    await bus.publish_raw(RawMessage("events.placed", b"{}", attributes))
 
-    with pytest.raises(RunNotBegun, match="it waits for ingest"):
-        await find_run(bus, "Echo~e1")
+    for text in ("Echo~e1", "Echo~c", "Echo~c~9f86d081"):
+        with pytest.raises(RunNotBegun, match="it waits for ingest") as raised:
+            await find_run(bus, text)
+        assert raised.value.run == ("Echo~e1" if text == "Echo~e1" else "Echo~c~9f86d081")
+    for text in ("Echo~c~9f86d082", "Echo~e"):
+        with pytest.raises(NotFound):
+            await find_run(bus, text)
 
 
 class GatedEntries(MemoryKeyValue):

@@ -7,12 +7,12 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.views.event_outcome import event_outcome
-from perdure.bus.views.event_runs import find_event, run_tokens, runs_of_event
+from perdure.bus.views.event_runs import event_in, find_event, run_tokens, runs_of_event
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.contracts import WITHOUT_RUN, AboutRequest, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
-from perdure.values.run_id import SEPARATOR
+from perdure.values.run_id import SEPARATOR, default_run_id
 from perdure.values.short_code import run_word, split_request
 
 __all__ = ["DeadLettered", "NoRun", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
@@ -33,7 +33,7 @@ class RunNotBegun(Pending):
 
     Attributes:
         held: The ids of those of its runs whose starts flow control holds.
-        run: The run that was asked for, if it was by its id.
+        run: The run that was asked for, if it was by its id, or by the beginning of one.
     """
 
     def __init__(self, message: str, *, held: Sequence[str] = (), run: str | None = None) -> None:
@@ -76,8 +76,8 @@ async def find_run(bus: Bus, text: str) -> str:
         return alike[0]
     if event := await find_event(bus, text):
         return _run_of(await event_outcome(bus, event))
-    if not alike and (outcome := await _outcome_with_run(bus, text)):
-        return _run_in(outcome, text)
+    if not alike and (planned := await _run_to_begin(bus, text)):
+        return _run_in(*planned)
     if alike:
         raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in alike])
     raise NotFound(
@@ -127,16 +127,20 @@ async def _run_of_request(bus: Bus, text: str) -> str | None:
     return run if any(isinstance(it, AboutRequest) and it.request_id == text for it in requests) else None
 
 
-async def _outcome_with_run(bus: Bus, run: str) -> EventOutcome | None:
-    """Return what has become of the event that a default run id names, if it is of that event that the run comes."""
-    _, _, rest = run.partition(SEPARATOR)
+async def _run_to_begin(bus: Bus, text: str) -> tuple[EventOutcome, str] | None:
+    """Return the run whose default id a text is or begins, and what has become of its event, if that is stored."""
+    route, _, rest = text.partition(SEPARATOR)
     for event_id in dict.fromkeys((rest.rpartition(SEPARATOR)[0], rest)):
-        event = await find_event(bus, event_id) if event_id else None
-        if event is not None:
-            outcome = await event_outcome(bus, event)
-            known = {it.workflow_id for it in outcome.runs} | {it.workflow_id for it in outcome.verdicts}
-            if run in known or not outcome.verdicts:
-                return outcome
+        message = await find_event(bus, event_id) if event_id else None
+        event = None if message is None else event_in(message)
+        if message is None or event is None:
+            continue
+        outcome = await event_outcome(bus, message)
+        known = {it.workflow_id for it in outcome.runs} | {it.workflow_id for it in outcome.verdicts}
+        planned = set() if outcome.verdicts else {default_run_id(route, event.id, event.source)}
+        alike = [run for run in known | planned if run is not None and run.startswith(text)]
+        if len(alike) == 1:
+            return outcome, alike[0]
     return None
 
 

@@ -70,10 +70,11 @@ async def _cancel_held(bus: NatsBus, text: str, error: NotFound | RunNotBegun) -
     from perdure.bus.views.run_lookup import RunNotBegun, ambiguous
     from perdure.contracts.held_starts import CANCEL_START, CancelStart, HeldStartReply
 
-    held = error.held if isinstance(error, RunNotBegun) and error.run is None else ()
+    planned = error.run if isinstance(error, RunNotBegun) else text
+    held = error.held if isinstance(error, RunNotBegun) and planned is None else ()
     if len(held) > 1:
         raise ambiguous(f"Of the event {text} wait the starts of", "runs", held)
-    run = held[0] if held else text
+    run = held[0] if held else planned or text
     answered = await bus.request(CANCEL_START, CancelStart(workflow_id=run).model_dump_json().encode())
     reply = HeldStartReply.model_validate_json(answered)
     match reply.fate:

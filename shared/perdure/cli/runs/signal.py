@@ -58,12 +58,13 @@ async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, 
         try:
             workflow_id = await find_run(bus, run)
         except (NotFound, RunNotBegun) as error:
-            if isinstance(error, RunNotBegun) and error.run is None:
+            planned = error.run if isinstance(error, RunNotBegun) else run
+            if planned is None:
                 raise
             if not early:
                 raise type(error)(
-                    f"{error} A signal may come before its run: with --early it is sent to {run}, and waits there."
+                    f"{error} A signal may come before its run: with --early it is sent to {planned}, and waits there."
                 ) from error
-            workflow_id = run  # a dead letter follows if no run begins in time
+            workflow_id = planned  # a dead letter follows if no run begins in time
         subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
         return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))
