@@ -11,7 +11,7 @@ from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
 from perdure.contracts.held_starts import CANCEL_START, HeldStartReply
 from perdure.errors import NotFound
 from perdure_ingest.held_starts import cancel_responder
-from tests.bus.test_flow_verdicts import verdicts
+from tests.support.flow_verdicts import verdicts
 from tests.support.ingest import Ingest, running_ingest
 
 
