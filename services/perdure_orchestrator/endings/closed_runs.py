@@ -15,6 +15,7 @@ from perdure_orchestrator.endings.closing import Closing, read_closing
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.missing_facts import missing_facts
+from perdure_orchestrator.endings.open_requests import close_requests
 from perdure_orchestrator.endings.step_facts import unseen_facts
 
 __all__ = ["PROGRESS_KEPT", "ClosedRuns", "interim"]
@@ -62,6 +63,8 @@ class ClosedRuns:
         facts = [decode(message.raw) async for message in self._bus.read(closing.end.ending.subject)]
         for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
             await publish_fitting(self._bus, fact, tried_since=self._clock())
+        if not closing.kept:
+            await close_requests(self._bus, closing)
 
 
 def interim(end: RunEnd) -> RunEnd:
