@@ -98,4 +98,4 @@ async def test_each_of_two_workers_in_a_process_takes_steps_of_its_own_workflows
     async with listing, other:
         found = await client.execute_workflow(Listing.run, id="listing", task_queue="listing")
 
-    assert found == ["add", "die", "files", "own_function"]
+    assert found == ["add", "die", "files", "own_function", "wait"]
