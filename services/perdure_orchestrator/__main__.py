@@ -37,6 +37,8 @@ from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.schedules.reconciliation import RouteSchedules
+from perdure_orchestrator.schedules.worker import due_worker, plain_client
 from perdure_orchestrator.temporal import connect_temporal, is_reachable, keep_api_key
 from perdure_orchestrator.worker import run_worker
 
@@ -74,6 +76,9 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         wanted = attribute_types(settings.routes)
         attributes = RunAttributes(client, wanted, may_register=settings.execution_engine == "local")
         await attributes.first_look()
+        schedules = RouteSchedules(
+            plain_client(client), settings.routes, settings.temporal.task_queue, is_current=lambda: own.duty.is_on
+        )
         health.facts["search_attributes"] = lambda: {"problem": attributes.problem}
         app = create_app(
             client,
@@ -85,6 +90,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             entries=entries,
             now=clock.now,
             attributes=attributes,
+            schedules=schedules,
             duty=own.duty,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
@@ -92,10 +98,20 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         await stack.enter_async_context(background(keep_api_key(client, settings.temporal)))
         if role != "worker":
             await record_policies(settings, bus)
-            duties = bridge_duties(client, bus, settings, entries=entries, ended=plugin.ended, attributes=attributes)
+            duties = bridge_duties(
+                client,
+                bus,
+                settings,
+                entries=entries,
+                ended=plugin.ended,
+                attributes=attributes,
+                schedules=schedules,
+            )
             watching = watch_approvers(approvers, settings)
             await stack.enter_async_context(background(clock.run(), watching, *duties))
         if role != "bridge":
+            due = due_worker(plain_client(client), bus, settings.temporal.task_queue)
+            await stack.enter_async_context(due)
             try:
                 await stack.enter_async_context(run_worker(client, registry, settings, version))
             except RuntimeError as error:  # temporalio's error for code that its sandbox refuses

@@ -14,6 +14,7 @@ from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
+from perdure.contracts.schedules import LIST_SCHEDULES
 from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.command_lanes import command_lanes
@@ -25,6 +26,7 @@ from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 
 __all__ = ["ENTRIES", "Role", "create_app"]
 
@@ -49,6 +51,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     entries: KeyValue,
     now: Callable[[], datetime],
     attributes: RunAttributes | None = None,
+    schedules: RouteSchedules | None = None,
     duty: Duty | None = None,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
@@ -64,6 +67,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
         attributes: Which search attributes runs begin with; by default none.
+        schedules: The schedules of routes, for requests about them.
         duty: Is on while new runs start on the code of this process; by default always.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
@@ -108,6 +112,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         responders=[
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
+            *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,

@@ -16,6 +16,7 @@ from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.repetition import repeat_for_ever
 from perdure_orchestrator.room_watch import LOOK_EVERY, RoomWatch
 from perdure_orchestrator.run_attributes import READ_EVERY, RunAttributes
+from perdure_orchestrator.schedules.reconciliation import RECONCILE_EVERY, RouteSchedules
 
 __all__ = ["bridge_duties"]
 
@@ -28,6 +29,7 @@ def bridge_duties(  # noqa: PLR0913 (its ports)
     entries: KeyValue,
     ended: EndedRuns,
     attributes: RunAttributes,
+    schedules: RouteSchedules,
 ) -> Iterator[Coroutine[Any, Any, None]]:
     """Yield the duties; each ends only with its process."""
     reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=ended)
@@ -39,6 +41,7 @@ def bridge_duties(  # noqa: PLR0913 (its ports)
     watch = RoomWatch(bus, bus.js, settings.nats.stream_limits, _own_state(settings))
     yield repeat_for_ever(watch.look, LOOK_EVERY, what="look at the room of streams and disks")
     yield repeat_for_ever(attributes.look, READ_EVERY, what="read the search attributes")
+    yield repeat_for_ever(schedules.reconcile, RECONCILE_EVERY, what="reconcile the schedules of routes")
 
 
 def _own_state(settings: Settings) -> Path | None:
