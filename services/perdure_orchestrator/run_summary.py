@@ -3,11 +3,9 @@
 from typing import Final
 
 from perdure.contracts import SignalWorkflow, StartWorkflow
+from perdure.values.summary_text import fit_summary
 
 __all__ = ["run_details", "run_summary"]
-
-_LONGEST_SUMMARY: Final = 180
-"""Bytes. Temporal's limit is 400 (``limit.userMetadataSummarySize``), JSON and a codec included."""
 
 _LONGEST_WORD: Final = 500  # characters; Temporal's limit of the details is 20,000 bytes
 
@@ -15,8 +13,7 @@ _LONGEST_WORD: Final = 500  # characters; Temporal's limit of the details is 20,
 def run_summary(command: StartWorkflow | SignalWorkflow) -> str:
     """Return one line: the route, and the event's type and id."""
     event = command.event
-    text = " ".join(f"{command.route}: {event.type} {event.id}".split())
-    return text.encode()[:_LONGEST_SUMMARY].decode(errors="ignore")
+    return fit_summary(f"{command.route}: {event.type} {event.id}")
 
 
 def run_details(command: StartWorkflow | SignalWorkflow) -> str:

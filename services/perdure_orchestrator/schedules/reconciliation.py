@@ -57,18 +57,27 @@ class RouteSchedules:
         self._declared = {it.label: declared_schedule(it, queue) for it in routes if it.cron is not None}
         self._queue = queue
         self._is_current = is_current
+        self._problems: dict[str, str] = {}  # by route
         self._next_look = 0.0  # by the monotonic clock
 
     async def reconcile(self) -> None:
         """Create, change and delete schedules until they are as declared; another process may do the same.
 
         Raises:
-            RPCError: Temporal does not answer, or refuses a schedule.
+            RPCError: Temporal does not answer.
         """
         if not self._is_current() or monotonic() < self._next_look:
             return
         for label, declared in self._declared.items():
-            await self._ensure(label, declared)
+            try:
+                await self._ensure(label, declared)
+                self._problems.pop(label, None)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                    raise
+                if self._problems.get(label) != error.message:
+                    _log.error("Temporal refuses the schedule of the route %s: %s", label, error.message)
+                self._problems[label] = error.message
         async for found in await self._client.list_schedules():
             gone = route_of(self._queue, found.id)
             if gone is not None and gone not in self._declared:
@@ -123,7 +132,7 @@ class RouteSchedules:
     async def _state(self, label: str) -> ScheduleState:
         found = await self._described(label)
         if found is None:
-            return ScheduleState(route=label)
+            return ScheduleState(route=label, problem=self._problems.get(label))
         state, info = found.schedule.state, found.info
         return ScheduleState(
             route=label,
@@ -131,6 +140,7 @@ class RouteSchedules:
             paused=(state.note or "paused at Temporal") if state.paused else None,
             published=info.num_actions,
             missed=info.num_actions_missed_catchup_window,
+            problem=self._problems.get(label),
         )
 
 

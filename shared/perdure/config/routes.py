@@ -22,7 +22,7 @@ __all__ = ["Route", "SignalWithStart"]
 _CATCH_UP: Final = timedelta(days=365)
 """Source: Temporal's own default catch-up window, and its shortest (`service/worker/scheduler`)."""
 
-_OF_SCHEDULES: Final = frozenset({"timezone", "paused", "catch_up"})
+_OF_SCHEDULES: Final = ("timezone", "paused", "catch_up")
 _SHORTEST_CATCH_UP: Final = timedelta(seconds=10)
 
 Priority = Annotated[int, Field(ge=1, le=5)]
@@ -84,7 +84,7 @@ class Route(Section):
         cron: When the route is due, instead of `on`: ``minute hour day month weekday``, or six fields with the second
             first. Both the day and the weekday must fit.
         timezone: The IANA name of the zone of `cron`. A local time that summer time skips is not due; one that comes
-            twice is due the second time.
+            twice is due once.
         paused: Whether nothing is due for now; what would have been is skipped.
         catch_up: How late a due time is still published, after Temporal itself was down.
         when: A CEL condition.
@@ -146,7 +146,9 @@ class Route(Section):
         """Let a route with a ``cron`` take the events of its own schedule."""
         if not isinstance(given, dict) or given.get("cron") is None:
             return given
-        own = f"{SCHEDULED}.{given.get('name') or given.get('start') or ''}"
+        if given.get("start") is None:
+            raise ValueError("a route with a `cron` has `start`: let the workflow signal other runs")
+        own = f"{SCHEDULED}.{given.get('name') or given['start']}"
         if given.get("on", own) != own:
             raise ValueError("a route has `on` or `cron`, not both")
         if problem := type_problem(own):
@@ -158,9 +160,9 @@ class Route(Section):
         if sum(action is not None for action in (self.start, self.signal, self.signal_with_start)) != 1:
             raise ValueError("a route has one of `start`, `signal` and `signal_with_start`")
         if self.cron is None:
-            self._refuse(True, "only for routes with a `cron`", *sorted(_OF_SCHEDULES & self.model_fields_set))
-        elif self.start is None:
-            raise ValueError("a route with a `cron` has `start`: let the workflow signal other runs")
+            fields = type(self).model_fields
+            given = [name for name in _OF_SCHEDULES if getattr(self, name) != fields[name].default]
+            self._refuse(True, "only for routes with a `cron`", *given)
         if SEPARATOR in self.label:
             raise ValueError(
                 f"{self.label} has a {SEPARATOR}, which ends the name in run ids: give the route another `name`"

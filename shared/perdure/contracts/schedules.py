@@ -25,6 +25,7 @@ class ScheduleState(_Body):
         paused: Why it is paused; absent if it is not.
         published: How many due times have been published.
         missed: How many due times were skipped, because Temporal came back too late for them.
+        problem: Why Temporal does not take the schedule as it is declared; absent if it does.
     """
 
     route: str
@@ -32,6 +33,7 @@ class ScheduleState(_Body):
     paused: str | None = None
     published: NonNegativeInt = 0
     missed: NonNegativeInt = 0
+    problem: str | None = None
 
 
 class Schedules(_Body):

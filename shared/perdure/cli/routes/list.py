@@ -65,6 +65,8 @@ def _due(route: Route, schedules: dict[str, ScheduleState]) -> str:
         return ""
     if (found := schedules.get(route.label)) is None:
         return "?"
+    if found.problem is not None:
+        return f"Temporal refuses it: {found.problem}"
     missed = f"; {found.missed} missed" if found.missed else ""
     if found.paused is not None:
         return f"{found.paused}{missed}"
