@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 
 from perdure.config.problem import Problem
-from perdure.config.route_attributes import attribute_types, attribute_value
+from perdure.config.route_attributes import attribute_types
 from perdure.config.routes import Route
 from perdure.config.yaml_file import source_position
 from perdure.contracts import SearchAttribute
@@ -35,8 +35,8 @@ class Attributes:
         self._types: dict[str, AttributeType] = {}
         self._expressions: dict[str, Expression] = {}
         for name, given in route.attributes.items():
-            text, self._types[name] = attribute_value(given)
-            self._expressions[name] = Expression(route.label, f"attributes.{name}", text)
+            self._types[name] = given.known_type
+            self._expressions[name] = Expression(route.label, f"attributes.{name}", given.value)
 
     def values(self, variables: EventVariables) -> dict[str, SearchAttribute]:
         """Return the attributes of an event's run; null leaves one out.
@@ -68,7 +68,7 @@ def clashing_attributes(routes: Sequence[Route], number: int) -> Iterator[Proble
     """Yield each attribute of a route that an earlier route gives with another type: Temporal knows one type a name."""
     route, earlier = routes[number], attribute_types(routes[:number])
     for name, given in route.attributes.items():
-        type_ = attribute_value(given)[1]
+        type_ = given.known_type
         if earlier.get(name, type_) != type_:
             what = (
                 f"route {route.label}: `attributes.{name}` is a {_shown(type_)} here and a {_shown(earlier[name])} in "

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 from temporalio import workflow
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -90,6 +92,24 @@ async def test_a_run_has_its_attributes_also_after_it_continued_as_new(real_serv
     expected = {"CustomerId": "ACME", "Amount": 900.0, "PerdureEventId": start.event.id, "PerdureRoute": "orders"}
     assert {name: found[name] for name in {*expected, "PerdureKey"}} == {**expected, "PerdureKey": "k"}
     assert attributes.problem == ""
+
+
+async def test_a_run_that_is_reset_keeps_its_attributes(real_server: WorkflowEnvironment) -> None:
+    client, start = real_server.client, start_command()
+    runs, _ = await begun(client)
+    await runs.start(start)
+    before = await result(client, start.workflow_id)
+    execution = WorkflowExecution(workflow_id=start.workflow_id)
+    reset = ResetWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_execution=execution,
+        reason="again",
+        request_id=str(uuid4()),
+        workflow_task_finish_event_id=4,
+    )
+    await client.workflow_service.reset_workflow_execution(reset)
+
+    assert await result(client, start.workflow_id) == before
 
 
 async def test_a_run_that_a_signal_starts_has_its_attributes(real_server: WorkflowEnvironment) -> None:

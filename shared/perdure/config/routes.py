@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from perdure.config.flow_control import FlowControl
-from perdure.config.route_attributes import Attribute
+from perdure.config.route_attributes import RouteAttribute
 from perdure.config.section import Section
 from perdure.values.cron import CronText
 from perdure.values.duration import Duration
@@ -107,9 +107,7 @@ class Route(Section):
         flow: How many runs there may be, and when they may start.
         order: A CEL expression. Commands with the same value, of whichever route, reach their runs in the order in
             which their events were stored.
-        attributes: Search attributes of the run by name: a CEL expression, or one with its type. Without a type it is
-            that of an outermost ``int()``, ``double()`` or ``timestamp()``, else ``keyword``. Null leaves the attribute
-            out.
+        attributes: Search attributes of the run by name, each a CEL expression, or one with its type.
         verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
@@ -137,7 +135,7 @@ class Route(Section):
     window: Window | None = None
     flow: FlowControl | None = None
     order: str | None = None
-    attributes: dict[AttributeName, Attribute] = Field(default={})
+    attributes: dict[AttributeName, RouteAttribute] = Field(default={})
     verdicts: bool = True
 
     @model_validator(mode="before")
