@@ -42,7 +42,7 @@ async def test_runs_are_found_by_a_business_key_here_and_in_temporals_own_page(w
 
         async def found(where: str, *more: str, count: int) -> set[str]:
             """Return what is found as soon as it is so many runs: Temporal's visibility lags."""
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while True:
                     ended = await perdure_of(here.settings.state, "runs", "list", "--where", where, "--json", *more)
                     runs = {run["workflow_id"] for run in printed(ended)}
@@ -62,7 +62,7 @@ async def test_runs_are_found_by_a_business_key_here_and_in_temporals_own_page(w
         refused = await perdure_of(here.settings.state, "runs", "list", "--where", 'Customer = "ACME"')
         assert refused.returncode == 2
         assert "no search attribute is called Customer: did you mean CustomerId?" in refused.stderr
-        (dead_letter,) = await here.dead_letters(1)
+        (dead_letter,) = await here.dead_letters(1, within=60)
         assert dead_letter.reason == "bad_expression"
         assert "`attributes.Amount: data.amount` gives 'much', which is no double: a number is needed" in (
             dead_letter.detail
