@@ -11,7 +11,7 @@ __all__ = ["register"]
 
 _PROGRAM = "perdure.search_attributes"  # the command line does not import temporalio
 
-_temporal = new_group("Prepare a namespace of your own Temporal.")
+_temporal = new_group("Search attributes in a Temporal of your own.")
 
 
 def register(app: typer.Typer) -> None:

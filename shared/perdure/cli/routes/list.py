@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("list", epilog="Example: perdure routes list --json")
     def list_(*, as_json: Json = False) -> None:
-        """List the configured routes: what each takes and does, and when it is due next.
+        """List the configured routes, and when each `cron` is due next.
 
         Only a suite that runs knows when a route with a `cron` is due next.
         """
