@@ -1,6 +1,6 @@
 """The value of a search attribute, as commands carry it."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from perdure.values.search_attribute import AttributeType
 
@@ -19,4 +19,4 @@ class SearchAttribute(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: AttributeType
-    value: bool | int | float | str | tuple[str, ...]
+    value: bool | int | FiniteFloat | str | tuple[str, ...]
