@@ -34,6 +34,7 @@ from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
 from perdure.flow.saga_step import retry_policy
 from perdure.values.reserved import is_reserved
+from perdure.values.summary_text import fit_summary
 from perdure_orchestrator.interceptors.reserved import refuse_reserved
 
 __all__ = ["StepScheduler"]
@@ -67,7 +68,8 @@ class StepScheduler(WorkflowOutboundInterceptor):
         waits = input.cancellation_type == workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
         headers = _with(input, header.model_copy(update={"heartbeats": waits}))
         policy = input.retry_policy or retry_policy(None)
-        handle = super().start_activity(replace(input, headers=headers, retry_policy=policy))
+        summary = _summary(input)
+        handle = super().start_activity(replace(input, headers=headers, retry_policy=policy, summary=summary))
         self._steps.append(_ScheduledStep(header, handle))
         return handle
 
@@ -76,7 +78,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
         if input.activity in _NO_STEPS:
             return super().start_local_activity(input)
         header = self._header(input)
-        handle = super().start_local_activity(replace(input, headers=_with(input, header)))
+        handle = super().start_local_activity(replace(input, headers=_with(input, header), summary=_summary(input)))
         self._steps.append(_ScheduledStep(header, handle))
         return handle
 
@@ -148,6 +150,11 @@ class StepScheduler(WorkflowOutboundInterceptor):
             key=publisher.key,
             beginning=publisher.take_beginning() if starts_soon else None,
         )
+
+
+def _summary(input: StartActivityInput | StartLocalActivityInput) -> str | None:  # noqa: A002 (temporalio's signature)
+    """Return the summary of a step as Temporal takes it; a longer one would hold up the run for ever."""
+    return None if input.summary is None else fit_summary(input.summary)
 
 
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (temporalio's signature)

@@ -20,7 +20,9 @@ from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.held_starts import CANCEL_START
 from perdure.contracts.outcomes import EVENT_OUTCOME
-from perdure.contracts.runs import DESCRIBE_RUN
+from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
+from perdure.contracts.schedules import LIST_SCHEDULES
+from perdure.values.event_type import SCHEDULED
 
 __all__ = [
     "CLIENT_ACCOUNTS",
@@ -47,7 +49,7 @@ _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START),
-    "orchestrator": (DESCRIBE_RUN,),
+    "orchestrator": (DESCRIBE_RUN, FIND_RUNS, LIST_SCHEDULES),
     "audit": (AUDIT_RECORDS,),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
@@ -65,6 +67,7 @@ _PUBLISHES: Final[_ByRole] = {
         "alerts.>",
         "receipts.>",
         "dlq.orchestrator",
+        f"events.{SCHEDULED}.>",
         *_RECORDS,
     ),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify

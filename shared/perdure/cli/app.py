@@ -32,7 +32,7 @@ class _Commands(CommandGroup):
         "versions": Entry("perdure.cli.versions", "List, promote and retire versions of the code."),
         "audit": OnSuite("perdure.cli.audit", "Read the audit record."),
         "config": Entry("perdure.cli.config", "Check the configuration, and look up its keys."),
-        "admin": Entry("perdure.cli.admin", "Set up NATS and contracts, and check a suite."),
+        "admin": Entry("perdure.cli.admin", "Set up NATS, Temporal and contracts, and check a suite."),
         # short forms of what people type every day
         "watch": OnSuite("perdure.cli.runs.watch", "Show progress live; of one run, until it ends."),
         "result": OnSuite("perdure.cli.runs.result", "Print the result of a run as JSON; with --json, its last fact."),

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ByteSize, HttpUrl
 from pydantic.fields import FieldInfo
 
+from perdure.values.duration import duration_text
 from perdure.values.rate import Rate
 
 __all__ = ["default_text", "sections_in", "type_text"]
@@ -46,6 +47,8 @@ def default_text(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, timedelta):
+        return f"`{duration_text(value)}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

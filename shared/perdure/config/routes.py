@@ -1,18 +1,29 @@
 """The section ``routes:``: which events start or signal which workflows."""
 
-from typing import Annotated, Any, Self
+from datetime import timedelta
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from perdure.config.flow_control import FlowControl
+from perdure.config.route_attributes import RouteAttribute
 from perdure.config.section import Section
+from perdure.values.cron import CronText
 from perdure.values.duration import Duration
-from perdure.values.event_type import EXAMPLE, pattern_problem
+from perdure.values.event_type import EXAMPLE, SCHEDULED, pattern_problem, type_problem
 from perdure.values.reserved import is_reserved, reserved_text
 from perdure.values.run_id import SEPARATOR
+from perdure.values.search_attribute import AttributeName
+from perdure.values.timezone import Timezone
 from perdure.values.window import Window
 
 __all__ = ["Route", "SignalWithStart"]
+
+_CATCH_UP: Final = timedelta(days=365)
+"""Source: Temporal's own default catch-up window, and its shortest (`service/worker/scheduler`)."""
+
+_OF_SCHEDULES: Final = ("timezone", "paused", "catch_up")
+_SHORTEST_CATCH_UP: Final = timedelta(seconds=10)
 
 Priority = Annotated[int, Field(ge=1, le=5)]
 
@@ -29,6 +40,12 @@ def _possible(pattern: str) -> str:
             f"no event can have this type: {problem}; {EXAMPLE}, with * for any one word or a last > for any words"
         )
     return pattern
+
+
+def _catch_up(duration: timedelta) -> timedelta:
+    if duration < _SHORTEST_CATCH_UP:
+        raise ValueError("the shortest time that Temporal keeps is 10s")
+    return duration
 
 
 EventPattern = Annotated[str, AfterValidator(_possible)]
@@ -55,6 +72,8 @@ class SignalWithStart(Section):
 class Route(Section):
     """A rule by which matching events start a workflow, signal one, or both.
 
+    A route with a ``cron`` takes the events ``schedules.<route>``, which Temporal publishes at each due time.
+
     CEL expressions can use ``data``, ``type``, ``source``, ``subject``, ``id``, ``time`` (the event's own, else when
     NATS stored it) and ``headers`` (names in lower case). Templates have fields in braces: ``order-{data.order_id}``.
 
@@ -62,6 +81,12 @@ class Route(Section):
         name: Part of the workflow ids of this route, so it must never change; by default the name of the workflow or
             signal.
         on: The event type; ``*`` stands for one token of it, a last ``>`` for one or more.
+        cron: When the route is due, instead of `on`: ``minute hour day month weekday``, or six fields with the second
+            first. Both the day and the weekday must fit.
+        timezone: The IANA name of the zone of `cron`. A local time that summer time skips is not due; one that comes
+            twice is due once.
+        paused: Whether nothing is due for now; what would have been is skipped.
+        catch_up: How late a due time is still published, after Temporal itself was down.
         when: A CEL condition.
         start: The workflow to start.
         signal: The signal to send instead.
@@ -82,6 +107,7 @@ class Route(Section):
         flow: How many runs there may be, and when they may start.
         order: A CEL expression. Commands with the same value, of whichever route, reach their runs in the order in
             which their events were stored.
+        attributes: Search attributes of the run by name, each a CEL expression, or one with its type.
         verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
@@ -89,6 +115,10 @@ class Route(Section):
 
     name: str = ""
     on: EventPattern
+    cron: CronText | None = None
+    timezone: Timezone = "UTC"
+    paused: bool = False
+    catch_up: Annotated[Duration, AfterValidator(_catch_up)] = _CATCH_UP
     when: str | None = None
     start: str | None = None
     signal: SignalName | None = None
@@ -105,12 +135,32 @@ class Route(Section):
     window: Window | None = None
     flow: FlowControl | None = None
     order: str | None = None
+    attributes: dict[AttributeName, RouteAttribute] = Field(default={})
     verdicts: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listens_to_its_schedule(cls, given: Any) -> Any:
+        """Let a route with a ``cron`` take the events of its own schedule."""
+        if not isinstance(given, dict) or given.get("cron") is None:
+            return given
+        if given.get("start") is None:
+            raise ValueError("a route with a `cron` has `start`: let the workflow signal other runs")
+        own = f"{SCHEDULED}.{given.get('name') or given['start']}"
+        if given.get("on", own) != own:
+            raise ValueError("a route has `on` or `cron`, not both")
+        if problem := type_problem(own):
+            raise ValueError(f"{problem.rstrip('.')}: give the route with a `cron` a `name` of such words")
+        return {**given, "on": own}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if sum(action is not None for action in (self.start, self.signal, self.signal_with_start)) != 1:
             raise ValueError("a route has one of `start`, `signal` and `signal_with_start`")
+        if self.cron is None:
+            fields = type(self).model_fields
+            given = [name for name in _OF_SCHEDULES if getattr(self, name) != fields[name].default]
+            self._refuse(True, "only for routes with a `cron`", *given)
         if SEPARATOR in self.label:
             raise ValueError(
                 f"{self.label} has a {SEPARATOR}, which ends the name in run ids: give the route another `name`"
@@ -122,6 +172,8 @@ class Route(Section):
         self._refuse(self.start is None, "only for routes that `start`", "start_delay", "not_before", "window", "flow")
         of_started_runs = ("task_queue", "priority", "fairness_key", "run_timeout")
         self._refuse(self.signal is not None, "for runs that start, and this route only signals", *of_started_runs)
+        if self.attributes and self.signal is not None:
+            raise ValueError("`attributes` is for runs that start, and this route only signals")
         if self.order is not None and (self.flow or self.window):
             raise ValueError("`order` does not go with `flow` and `window`: later commands overtake starts that wait")
         if self.flow is not None and self.flow.batch is not None and self.workflow_id is not None:

@@ -29,6 +29,7 @@ from perdure.flow.request_opening import RequestContent, new_request
 from perdure.flow.reviewable_json import reviewable_json
 from perdure.flow.run import Run
 from perdure.flow.waiting import wait_until
+from perdure.values.summary_text import fit_summary
 
 __all__ = ["approval"]
 
@@ -104,7 +105,8 @@ async def approval(  # noqa: PLR0913 (what makes an approval)
 async def _concluded(run: Run, request: ApprovalRequested, conclusion: asyncio.Future[Conclusion]) -> bool:
     """Wait for the conclusion, reminding and escalating meanwhile; returns False if the request expires first."""
     for due, fact in schedule(request, run.approvals.reminders_are_rare, workflow.now):
-        if await wait_until(conclusion.done, due):
+        until = "expires" if fact is None else fact.type.removeprefix("approvals.")
+        if await wait_until(conclusion.done, due, summary=fit_summary(f"approval {request.title}: {until}")):
             break
         if isinstance(fact, ApprovalReminded) and _is_over(request) and run.approvals.reminders_are_rare():
             continue  # it expired in an outage

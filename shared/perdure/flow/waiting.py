@@ -12,8 +12,10 @@ __all__ = ["await_through_cancellation", "cancel_current_task", "cancellation_co
 _CANCELLATION_WINS: Final = "perdure-cancellations-outrank-answers"  # a patch id: histories hold it
 
 
-async def wait_until(done: Callable[[], bool], deadline: datetime | None = None) -> bool:
+async def wait_until(done: Callable[[], bool], deadline: datetime | None = None, *, summary: str | None = None) -> bool:
     """Wait until ``done()`` is true or a deadline (UTC) has passed; returns whether it is true.
+
+    The summary is what Temporal's own page shows of the timer.
 
     temporalio cancels every ``wait_condition`` of a run that is cancelled, also in shielded tasks. Python 3.11 prefers
     the awaited result to a cancellation that arrives with it. Here only a cancellation of the current task counts, and
@@ -26,7 +28,7 @@ async def wait_until(done: Callable[[], bool], deadline: datetime | None = None)
     while True:
         left = None if deadline is None else max(deadline - workflow.now(), timedelta())
         try:
-            await workflow.wait_condition(done, timeout=left)
+            await workflow.wait_condition(done, timeout=left, timeout_summary=summary)
         except TimeoutError:  # also raised, without a look at the condition, when no time is left
             break
         except asyncio.CancelledError:

@@ -2,10 +2,13 @@
 
 from typing import Final
 
-__all__ = ["EXAMPLE", "pattern_problem", "type_problem"]
+__all__ = ["EXAMPLE", "SCHEDULED", "pattern_problem", "type_problem"]
 
 EXAMPLE: Final = "write words separated by dots, such as documents.submitted"
 """The advice for a type that is wrong."""
+
+SCHEDULED: Final = "schedules"
+"""How the types of events begin that schedules publish: ``schedules.<route>``."""
 
 _SPACES: Final = frozenset(" \t\r\n")
 

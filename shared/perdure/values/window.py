@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from perdure.values.timezone import Timezone
 
 __all__ = ["Window"]
 
@@ -43,16 +45,7 @@ class Window(BaseModel):
     opens: Clock
     closes: Clock
     days: Annotated[tuple[Day, ...], Field(min_length=1)] = _DAYS
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"there is no timezone {name}; write one such as Europe/Berlin") from error
-        return name
+    timezone: Timezone = "UTC"
 
     def next_opening(self, now: datetime) -> datetime:
         """Return ``now`` if the window is open, else when it opens next (UTC)."""

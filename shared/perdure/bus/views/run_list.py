@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final, Literal, get_args
 
 from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, attribute, decode, header
@@ -35,6 +36,7 @@ class RunFilter:
         workflow: Only runs of this workflow type.
         state: Only runs in this state.
         event: Only runs that this event started.
+        among: Only runs of these ids, all of which are read.
         key: Only runs with this value of their route's ``flow.key``.
         since: Only runs whose newest fact was stored at this time or later (UTC).
         until: Only runs whose newest fact was stored before this time (UTC).
@@ -45,6 +47,7 @@ class RunFilter:
     workflow: str | None = None
     state: RunState | None = None
     event: str | None = None
+    among: Collection[str] | None = None
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -87,7 +90,7 @@ async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
     Raises:
         Unavailable: NATS does not answer.
     """
-    if selection.event is not None or selection.state == "stuck":
+    if selection.event is not None or selection.among is not None or selection.state == "stuck":
         return await _of_few(bus, selection)
     found: list[tuple[int, Progress]] = []  # with their places in the list
     async with aclosing(_candidates(bus, selection)) as candidates:
@@ -121,24 +124,26 @@ def _selected_fact(message: StoredMessage, selection: RunFilter) -> Progress | N
 
 
 async def _of_few(bus: Bus, selection: RunFilter) -> RunPage:
-    """Return a page of the runs of an event, of those that are stuck, or of both: each of them is read."""
-    found: list[tuple[StoredMessage, Progress]] = []
+    """Return a page of runs that are named, by their ids, by an event or by being stuck: each of them is read."""
+    found: list[tuple[int, Progress]] = []
     stuck = {run.run_id: run for run in await stuck_runs(bus)} if selection.state == "stuck" else None
-    subjects = await _subjects(bus, selection.event, None if stuck is None else stuck.values())
+    subjects = await _subjects(bus, selection, None if stuck is None else stuck.values())
     for start in range(0, len(subjects), _AT_ONCE):
         for message in await asyncio.gather(*map(bus.last, subjects[start : start + _AT_ONCE])):
-            fact = None if message is None else _selected_fact(message, selection)
-            if message is None or fact is None or not _in_time(message, selection):
+            fact = None if message is None or not _in_time(message, selection) else _selected_fact(message, selection)
+            if message is None or fact is None or (stuck is not None and fact.run_id not in stuck):
                 continue
-            if stuck is None or fact.run_id in stuck:
-                found.append((message, fact))
-    found.sort(key=lambda it: it[0].sequence, reverse=True)
-    shown = found[: selection.limit]
-    return RunPage([fact for _, fact in shown], shown[-1][0].sequence if len(found) > len(shown) else None)
+            if selection.among is None or selection.event in {None, fact.event_id}:
+                found.append((message.sequence, fact))
+    shown = sorted(found, key=itemgetter(0), reverse=True)[: selection.limit]
+    return RunPage([fact for _, fact in shown], shown[-1][0] if len(found) > len(shown) else None)
 
 
-async def _subjects(bus: Bus, event: str | None, stuck: Collection[StuckRun] | None) -> list[str]:
-    runs = None if event is None else await runs_of_event(bus, event)
+async def _subjects(bus: Bus, selection: RunFilter, stuck: Collection[StuckRun] | None) -> list[str]:
+    """Return the subjects of the runs that the selection names."""
+    runs = selection.among
+    if runs is None and selection.event is not None:
+        runs = await runs_of_event(bus, selection.event)
     if stuck is None:
         return [f"progress.*.{to_token(run)}" for run in runs or ()]
     return [

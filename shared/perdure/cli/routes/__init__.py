@@ -11,7 +11,7 @@ __all__ = ["register"]
 _COMMANDS: Final = {
     "backfill": OnSuite(f"{__name__}.backfill", "Take stored events through one route, each at most once."),
     "check": Entry(f"{__name__}.check", "Show what each route would do with an event, and why not."),
-    "list": Entry(f"{__name__}.list", "List the configured routes: what each takes and does."),
+    "list": Entry(f"{__name__}.list", "List the configured routes, and when each `cron` is due next."),
     "waiting": OnSuite(f"{__name__}.waiting", "Show waiting starts and open runs of each route with flow control."),
 }
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from perdure.cli.client import Json
-from perdure.cli.output import console, table
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.output import console, local_day, table
+from perdure.errors import Unavailable
+from perdure.runtime.stderr import print_error
 
 if TYPE_CHECKING:
     from perdure.config.routes import Route
+    from perdure.contracts.schedules import ScheduleState
 
 __all__ = ["register"]
 
@@ -21,17 +24,53 @@ def register(app: typer.Typer) -> None:
 
     @app.command("list", epilog="Example: perdure routes list --json")
     def list_(*, as_json: Json = False) -> None:
-        """List the configured routes: what each takes and does."""
+        """List the configured routes, and when each `cron` is due next.
+
+        Only a suite that runs knows when a route with a `cron` is due next.
+        """
         from perdure.config.loader import load_settings
 
         configured = load_settings().routes
+        schedules, problem = run_command(_schedules()) if any(it.cron for it in configured) else ({}, "")
         if as_json:
             for route in configured:
-                console.out(json.dumps(_as_configured(route)), highlight=False)
-            return
-        rows = [(route.label, route.on, _does(route), route.when or "") for route in configured]
-        shown = table("route", "on", "does", "when", rows=rows)
-        console.print(shown if rows else "There are no routes: `routes:` of perdure.yaml holds them.")
+                console.out(json.dumps(_as_configured(route, schedules.get(route.label))), highlight=False)
+        else:
+            rows = [(it.label, _takes(it), _does(it), it.when or "", _due(it, schedules)) for it in configured]
+            shown = table("route", "on", "does", "when", "next", rows=rows)
+            console.print(shown if rows else "There are no routes: `routes:` of perdure.yaml holds them.")
+        if problem:
+            print_error(f"When routes are due next is not known: {problem}")
+
+
+async def _schedules() -> tuple[dict[str, ScheduleState], str]:
+    """Return the schedules by route, or why they are not known."""
+    from perdure.contracts.schedules import LIST_SCHEDULES, Schedules
+
+    try:
+        async with open_bus() as bus:
+            answer = Schedules.model_validate_json(await bus.request(LIST_SCHEDULES, b""))
+    except Unavailable as error:
+        return {}, str(error)
+    return {it.route: it for it in answer.schedules}, ""
+
+
+def _takes(route: Route) -> str:
+    return route.on if route.cron is None else f"{route.cron} {route.timezone}"
+
+
+def _due(route: Route, schedules: dict[str, ScheduleState]) -> str:
+    """Return when a route is due next, and what was skipped."""
+    if route.cron is None:
+        return ""
+    if (found := schedules.get(route.label)) is None:
+        return "?"
+    if found.problem is not None:
+        return f"Temporal refuses it: {found.problem}"
+    missed = f"; {found.missed} missed" if found.missed else ""
+    if found.paused is not None:
+        return f"{found.paused}{missed}"
+    return f"{local_day(found.next[0])}{missed}" if found.next else f"never again{missed}"
 
 
 def _does(route: Route) -> str:
@@ -40,6 +79,7 @@ def _does(route: Route) -> str:
     return f"starts {route.workflow}" if route.workflow else f"signals {route.signal}"
 
 
-def _as_configured(route: Route) -> dict[str, Any]:
+def _as_configured(route: Route, schedule: ScheduleState | None) -> dict[str, Any]:
     """Return a route under the keys of perdure.yaml, and under the name that commands and run ids have."""
-    return {**route.model_dump(mode="json", by_alias=True), "name": route.label}
+    row = {**route.model_dump(mode="json", by_alias=True), "name": route.label}
+    return row if schedule is None else {**row, "schedule": schedule.model_dump(mode="json")}

@@ -118,7 +118,9 @@ ATTACKS: Final = [
     Attack("answer in the place of a service", subscribes("publisher", "queries.events.outcome.>"), "violation"),
     Attack(
         "ask the services what only operators ask",
-        publishes("publisher", "queries.audit.records", "queries.runs.describe"),
+        publishes(
+            "publisher", "queries.audit.records", "queries.runs.describe", "queries.runs.find", "queries.schedules.list"
+        ),
         "violation",
     ),
     Attack(

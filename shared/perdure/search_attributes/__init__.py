@@ -1,0 +1,1 @@
+"""Registering search attributes at Temporal, for ``perdure admin temporal provision``."""

@@ -1,0 +1,121 @@
+"""Temporal's schedules become as the routes are, and leave alone what is not theirs."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client, ScheduleDescription
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from perdure.bus import RawMessage
+from perdure.config.routes import Route
+from perdure.contracts.schedules import Schedules, ScheduleState
+from perdure_orchestrator.schedules.reconciliation import RouteSchedules
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def route(name: str, cron: str = "0 6 * * *", **more: Any) -> Route:
+    return Route.model_validate({"name": name, "cron": cron, "start": "Report", **more})
+
+
+async def reconcile(client: Client, *routes: Route, queue: str = "q", is_current: bool = True) -> RouteSchedules:
+    schedules = RouteSchedules(client, routes, queue, is_current=lambda: is_current)
+    await schedules.reconcile()
+    return schedules
+
+
+async def described(client: Client, name: str, queue: str = "q") -> ScheduleDescription | None:
+    try:
+        return await client.get_schedule_handle(f"perdure~{queue}~{name}").describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+
+
+async def found(client: Client, name: str, queue: str = "q") -> ScheduleDescription:
+    schedule = await described(client, name, queue)
+    assert schedule is not None
+    return schedule
+
+
+async def states(schedules: RouteSchedules) -> dict[str, ScheduleState]:
+    answer = Schedules.model_validate_json(await schedules.answer(RawMessage("queries.schedules.list", b"", {})))
+    return {it.route: it for it in answer.schedules}
+
+
+async def gone(client: Client, name: str, *routes: Route) -> None:
+    """Reconcile until a schedule is gone: Temporal's list of schedules lags."""
+    for _ in range(100):
+        await reconcile(client, *routes)
+        if await described(client, name) is None:
+            return
+    pytest.fail(f"{name} is still there")
+
+
+async def test_new_changed_and_removed_routes_become_so_at_temporal(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    await reconcile(client, route("a"), route("b"))
+    await client.get_schedule_handle("perdure~q~b").trigger()
+    before = await found(client, "b")
+
+    await reconcile(client, route("a", "30 7 * * MON", timezone="Europe/Zurich", catch_up="1h"), route("b"))
+    changed, unchanged = await found(client, "a"), await found(client, "b")
+    await gone(client, "b", route("a"))
+
+    assert changed.schedule.spec.time_zone_name == "Europe/Zurich"
+    assert [it.start for it in changed.schedule.spec.calendars[0].day_of_week] == [1]
+    assert changed.schedule.policy.catchup_window == timedelta(hours=1)
+    assert unchanged.info.last_updated_at == before.info.last_updated_at, "an update drops what is to be caught up"
+    assert await described(client, "a") is not None
+
+
+async def test_suites_of_one_namespace_leave_each_others_schedules_alone(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    await reconcile(client, route("a"), route("z"), queue="q")
+    for queue in ("q~q", "qq", "q-x"):
+        await reconcile(client, route("a"), queue=queue)
+    await gone(client, "z", route("b"))
+
+    assert [await described(client, "a", queue) is not None for queue in ("q~q", "qq", "q-x")] == [True] * 3
+
+
+async def test_the_file_pauses_and_resumes_but_a_pause_by_anybody_else_stays(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    await reconcile(client, route("a", paused=True), route("b"))
+    await client.get_schedule_handle("perdure~q~b").pause(note="an incident")
+    paused = await found(client, "a")
+
+    schedules = await reconcile(client, route("a"), route("b", "0 7 * * *"))
+    resumed, by_hand = await found(client, "a"), await found(client, "b")
+    listed = await states(schedules)
+
+    assert paused.schedule.state.paused
+    assert not resumed.schedule.state.paused
+    assert by_hand.schedule.state.paused
+    assert by_hand.schedule.spec.calendars[0].hour[0].start == 7
+    assert (listed["a"].paused, listed["b"].paused) == (None, "an incident")
+    assert listed["a"].next[0] == resumed.info.next_action_times[0]
+    assert listed["b"].next == ()
+
+
+async def test_a_process_whose_code_is_not_the_current_one_changes_nothing(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    await reconcile(client, route("a", "0 6 * * *"))
+    await reconcile(client, route("a", "0 7 * * *"), is_current=False)
+    schedule = await found(client, "a")
+
+    assert schedule.schedule.spec.calendars[0].hour[0].start == 6
+
+
+async def test_a_schedule_that_temporal_refuses_holds_up_no_other(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    zone = route("a").model_copy(update={"timezone": "Mars/Olympus"})  # as if only this system knew it
+    schedules = await reconcile(client, zone, route("b"))
+    listed = await states(schedules)
+
+    assert "unknown time zone Mars/Olympus" in (listed["a"].problem or "")
+    assert listed["b"].problem is None
+    assert listed["b"].next
