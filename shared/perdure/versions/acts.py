@@ -148,7 +148,7 @@ class VersionActs:
                 return
 
     async def _still_open(self, build: str, count: int) -> str:
-        named = [run.id async for run in self._runs.each(build, limit=_NAMED)]
+        named = [run.workflow_id async for run in self._runs.each(build, limit=_NAMED)]
         more = f" and {count - len(named)} more" if count > len(named) else ""
         runs = "1 run is" if count == 1 else f"{count} runs are"
         return (

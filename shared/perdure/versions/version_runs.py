@@ -10,15 +10,15 @@ from temporalio.api.common.v1 import WorkflowExecution as ExecutionReference
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.connections.executions import OPEN, ExecutionInfo, each_execution
 from perdure.versions.for_each import for_each
 
 __all__ = ["RunMove", "VersionRuns"]
 
 _POLL_EVERY: Final = 0.2  # seconds
-_OPEN: Final = "ExecutionStatus = 'Running'"
 _FOLLOWS: Final = "TemporalWorkflowVersioningBehavior = 'AutoUpgrade'"
 _PINNED: Final = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
 
@@ -73,15 +73,15 @@ class VersionRuns:
             RPCError: Temporal does not answer.
         """
         of_deployment = f"TemporalWorkerDeployment = '{self._deployment}'"
-        return (await self._client.count_workflows(f"{of_deployment} AND {_FOLLOWS} AND {_OPEN}")).count
+        return (await self._client.count_workflows(f"{of_deployment} AND {_FOLLOWS} AND {OPEN}")).count
 
-    async def each(self, build: str | None, limit: int | None = None) -> AsyncIterator[WorkflowExecution]:
+    async def each(self, build: str | None, limit: int | None = None) -> AsyncIterator[ExecutionInfo]:
         """Yield them.
 
         Raises:
             RPCError: Temporal does not answer.
         """
-        async for run in self._client.list_workflows(self._query(build), limit=limit):
+        async for run in each_execution(self._client, self._query(build), limit=limit):
             yield run
 
     async def move(
@@ -124,7 +124,7 @@ class VersionRuns:
         Raises:
             RPCError: Temporal does not answer.
         """
-        await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build, within=within)
+        await self.move_all([(run.workflow_id, run.run_id) async for run in self.each(None)], build, within=within)
 
     async def move_all(self, runs: Iterable[tuple[str, str]], build: str, *, within: float = 0) -> list[RunMove]:
         """Move runs, each by workflow id and run id; it may be repeated after a crash.
@@ -152,6 +152,6 @@ class VersionRuns:
 
     def _query(self, build: str | None) -> str:
         if build is None:
-            return f"TemporalWorkerDeploymentVersion IS NULL AND TaskQueue = '{self._queue}' AND {_OPEN}"
+            return f"TemporalWorkerDeploymentVersion IS NULL AND TaskQueue = '{self._queue}' AND {OPEN}"
         of_version = f"TemporalWorkerDeploymentVersion = '{self._deployment}:{build}'"
-        return f"{of_version} AND NOT {_FOLLOWS} AND {_OPEN}"
+        return f"{of_version} AND NOT {_FOLLOWS} AND {OPEN}"
