@@ -26,6 +26,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
 from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
+from perdure.runtime.suite_pause import SuitePause
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
@@ -71,7 +72,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
-    clock = ServerClock(bus)
+    clock, pause = ServerClock(bus), SuitePause(bus)
+    await pause.look()
     if role != "worker":
         await clock.ask()
         app = create_app(
@@ -84,10 +86,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             entries=entries,
             now=clock.now,
             duty=own.duty,
+            unless_paused=pause.over,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(background(keep_api_key(client, settings.temporal)))
+        await stack.enter_async_context(background(keep_api_key(client, settings.temporal), pause.watch()))
         if role != "worker":
             reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
             every = settings.orchestrator.reconcile_every
@@ -103,7 +106,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             await stack.enter_async_context(background(*duties))
         if role != "bridge":
             try:
-                await stack.enter_async_context(run_worker(client, registry, settings, version))
+                serving = run_worker(client, registry, settings, version, unless_paused=pause.over)
+                await stack.enter_async_context(serving)
             except RuntimeError as error:  # temporalio's error for code that its sandbox refuses
                 await broken.report(error)
                 raise

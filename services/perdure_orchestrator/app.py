@@ -47,6 +47,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     entries: KeyValue,
     now: Callable[[], datetime],
     duty: Duty | None = None,
+    unless_paused: Duty | None = None,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
@@ -61,6 +62,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
         duty: Is on while new runs start on the code of this process; by default always.
+        unless_paused: Is on unless the suite is paused; by default always.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
     duty = duty or Duty()
@@ -106,4 +108,5 @@ def create_app(  # noqa: PLR0913 (its ports)
             **{stream: EarlyPlaces(entries, stream).done_until for stream in ("COMMANDS", "SIGNALS")},
         },
         duty=duty,
+        unless_paused=unless_paused or Duty(),
     )

@@ -27,6 +27,7 @@ from perdure.contracts import (
     EventVerdict,
     Message,
     Notification,
+    PauseChanged,
     PoliciesRead,
     Policy,
     Progress,
@@ -125,6 +126,7 @@ _messages: Final[tuple[Message, ...]] = (
         sent_at=_AT,
     ),
     ApproversFileRead(digest=_FILE, modified_at=_AT, approvers=("ada",), at=_AT),
+    PauseChanged(what="suite", act="paused", reason="The bank reports double payments", by="ada", at=_AT),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
     EventVerdict(

@@ -7,13 +7,16 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     DeadLetterSettled,
+    PauseChanged,
     PoliciesRead,
     VersionChanged,
 )
 
 __all__ = ["AdminAct", "describe_act"]
 
-AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead | VersionChanged
+AdminAct = (
+    ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PauseChanged | PoliciesRead | VersionChanged
+)
 """Any message on ADMIN."""
 
 _DIGITS: Final = 12  # of a digest
@@ -31,6 +34,10 @@ def describe_act(act: AdminAct) -> str:
             return f"policies {act.digest[:_DIGITS]}: {', '.join(act.policies) or 'none'}"
         case DeadLetterSettled():
             return f"{act.by}: {act.act} dead letter {act.number} of {act.service}, {act.reason}"
+        case PauseChanged():
+            return f"{act.by}: {act.act} the {act.what.replace('/', ' ', 1)}" + (
+                f", {act.reason}" if act.reason else ""
+            )
         case BackfillRan():
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"

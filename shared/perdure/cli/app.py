@@ -22,6 +22,8 @@ class _Commands(CommandGroup):
         "demo": Entry("perdure.cli.demo", "Kill the orchestrator in the middle of a run and watch it complete."),
         "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
         "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
+        "pause": OnSuite("perdure.cli.pause", "Stop the whole suite: nothing starts, and nothing is lost."),
+        "resume": OnSuite("perdure.cli.resume", "Let a paused suite go on."),
         "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
         "runs": Entry("perdure.cli.runs", "Find, follow, signal, update, query and cancel runs."),
         "approvals": Entry("perdure.cli.approvals", "List and decide approval requests."),

@@ -15,6 +15,7 @@ from perdure.contracts import (
     EventVerdict,
     Message,
     Notification,
+    PauseChanged,
     PoliciesRead,
     Progress,
     Receipt,
@@ -69,6 +70,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             | ApproversFileRead()
             | BackfillRan()
             | DeadLetterSettled()
+            | PauseChanged()
             | PoliciesRead()
             | VersionChanged()
         ):

@@ -33,6 +33,7 @@ from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
+from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
@@ -84,6 +85,7 @@ __all__ = [
     "Message",
     "Notification",
     "OtherEvent",
+    "PauseChanged",
     "PoliciesRead",
     "Policy",
     "Progress",

@@ -24,6 +24,7 @@ from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWork
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.notifications import Notification
+from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
 from perdure.contracts.verdicts import EventVerdict
@@ -45,6 +46,7 @@ AnyMessage = Annotated[
     | DeadLetterSettled
     | Decision
     | Notification
+    | PauseChanged
     | PoliciesRead
     | Progress
     | Receipt

@@ -1,0 +1,73 @@
+"""A paused suite starts nothing, loses nothing, and does all of it once it goes on, whatever is killed meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+
+from perdure.bus import RawMessage, decode
+from perdure.contracts import PauseChanged
+from perdure.errors import Unavailable
+from perdure.runtime.background import background
+from tests.support.command_line import perdure_of, printed
+from tests.support.suite import World, gaps
+
+OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
+
+AFTER = 50  # events that are published in the pause, at least
+VICTIMS = ("nats", "temporal", "ingest", "orchestrator", "notifier", "audit")
+
+
+async def test_under_load_and_kills_nothing_begins_in_a_pause_and_everything_runs_after_it(world: OpenWorld) -> None:
+    async with world() as here:
+        state = here.settings.state
+        await here.publish("work.patient", b"{}", Nats_Msg_Id="early")
+        await here.publish("work.chained", b'{"steps": 40}', Nats_Msg_Id="long")
+        published = 0
+
+        async def load() -> None:
+            nonlocal published
+            while True:
+                with suppress(Unavailable):  # NATS is killed meanwhile; the id makes a second attempt harmless
+                    await here.publish("work.quick", b"{}", Nats_Msg_Id=f"e{published}")
+                    published += 1
+                await asyncio.sleep(0.1)
+
+        async with asyncio.timeout(60):
+            while not here.log.exists() or len(here.executions().get("Chain~long", ())) < 2:
+                await asyncio.sleep(0.1)
+        async with background(load()):
+            await asyncio.sleep(1)
+            (record,) = printed(await perdure_of(state, "pause", "--reason", "double payments", "--json"))
+            await asyncio.sleep(1)  # the step that ran at the pause ends
+            before, at = here.log.read_text(), published
+            for victim in VICTIMS:
+                here.suite.supervisor.kill(victim)
+            for victim in VICTIMS:
+                await here.suite.supervisor.ready(victim)
+            await here.bus.publish_raw(RawMessage("signals.Patient=7Eearly.go", b"", {}))
+            async with asyncio.timeout(60):
+                while published < at + AFTER:
+                    await asyncio.sleep(0.2)
+            doctor = await perdure_of(state, "doctor")
+            await asyncio.sleep(3)
+            during = here.log.read_text()
+        again = await perdure_of(state, "pause", "--reason", "once more")
+        resumed = await perdure_of(state, "resume", "--reason", "mended")
+        facts = await here.completed(published + 2, within=200)
+        acts = [decode(it.raw) async for it in here.bus.read("admin.pause.*")]
+        executed = here.executions()
+
+    assert during == before
+    assert (record["changed"], record["what"], record["reason"]) == (True, "suite", "double payments")
+    assert "double payments" in doctor.stdout
+    assert "`perdure resume`" in doctor.stdout
+    assert doctor.returncode == 1
+    assert "Nothing was changed" in again.stdout
+    assert resumed.returncode == 0, resumed.stderr
+    assert [(it.act, it.reason) for it in acts if isinstance(it, PauseChanged)] == [
+        ("paused", "double payments"),
+        ("resumed", "mended"),
+    ]
+    assert {run for run, story in facts.items() if gaps(story)} == set()
+    assert {run: steps for run, steps in executed.items() if run.startswith("Quick") and steps != [0, 1]} == {}
+    assert executed["Chain~long"] == list(range(40))
