@@ -4,7 +4,6 @@ import typer
 
 from perdure.cli.client import Json
 from perdure.cli.pausing import Reason, change
-from perdure.contracts.pauses import SUITE
 
 __all__ = ["register"]
 
@@ -20,5 +19,7 @@ def register(app: typer.Typer) -> None:
         decisions and signals are stored, and take effect afterwards. It holds across restarts, and ADMIN records it.
         Workers of your own are not stopped.
         """
+        from perdure.contracts.pauses import SUITE
+
         then = "No run starts and no step begins until `perdure resume`; steps that run now go on to their end."
         change(SUITE, "paused", reason=reason, as_json=as_json, then=then)

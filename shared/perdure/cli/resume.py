@@ -4,7 +4,6 @@ import typer
 
 from perdure.cli.client import Json
 from perdure.cli.pausing import Reason, change
-from perdure.contracts.pauses import SUITE
 
 __all__ = ["register"]
 
@@ -18,4 +17,6 @@ def register(app: typer.Typer) -> None:
 
         What waited starts now: events, decisions and signals first stored take effect first.
         """
+        from perdure.contracts.pauses import SUITE
+
         change(SUITE, "resumed", reason=reason, as_json=as_json, then="What waited goes on now.")
