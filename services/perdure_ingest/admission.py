@@ -99,6 +99,7 @@ def _command(
         fairness_key=evaluation.fairness_key,
         timeout_seconds=route.run_timeout.total_seconds() if route.run_timeout else None,
         not_before=evaluation.not_before,
+        attributes=dict(evaluation.attributes),
     )
     if route.start is not None:
         return StartWorkflow(

@@ -1,12 +1,13 @@
 """The result of evaluating one route for one event."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from pydantic import JsonValue
 
-from perdure.contracts import Reason
+from perdure.contracts import Reason, SearchAttribute
 
 __all__ = ["Evaluation", "Refusal", "Stage"]
 
@@ -47,6 +48,7 @@ class Evaluation:
         not_before: When the run may begin (UTC).
         input: The workflow's or signal's input.
         start_input: The input of a run that is started for a signal.
+        attributes: The search attributes of a run that is started.
     """
 
     route: str
@@ -62,3 +64,4 @@ class Evaluation:
     not_before: datetime | None = None
     input: JsonValue = None
     start_input: JsonValue = None
+    attributes: Mapping[str, SearchAttribute] = field(default_factory=dict)

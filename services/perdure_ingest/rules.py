@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from pydantic import JsonValue
@@ -13,6 +14,7 @@ from perdure.config.yaml_file import source_position
 from perdure.contracts import Event
 from perdure.errors import InvalidMessage, SetupError
 from perdure.values.run_id import SEPARATOR, default_run_id, fit_run_id
+from perdure_ingest.attributes import Attributes, clashing_attributes
 from perdure_ingest.condition import Condition
 from perdure_ingest.evaluation import Evaluation, Refusal, Stage
 from perdure_ingest.expressions import Expression
@@ -61,6 +63,7 @@ class Rule:
         self._input = self._compile_input("input", route.input)
         both = route.signal_with_start
         self._start_input = self._compile_input("signal_with_start.input", both.input if both else None)
+        self._attributes = Attributes(route)
         self._refuse_failing_constants()
 
     def evaluate(self, variables: EventVariables) -> Evaluation:
@@ -96,6 +99,7 @@ class Rule:
             start_input=_input_value(self._start_input, variables) if self.route.signal_with_start else None,
             key=self._key_value(variables),
             order=None if self._order is None else self._order_value(variables),
+            attributes=self._attributes.values(variables),
         )
 
     def _run_id(self, variables: EventVariables) -> str:
@@ -160,6 +164,7 @@ class Rule:
             (self._not_before, self._not_before_time),
             (self._key, self._key_value),
             (self._order, self._order_value),
+            *self._attributes.uses(),
             *((it, it.json) for given in (self._input, self._start_input) for it in _expressions(given)),
         ]
         if self._condition is not None:
@@ -215,7 +220,8 @@ def compile_rules(routes: Sequence[Route]) -> tuple[Rule, ...]:
         compiled = compile_rule(routes, number)
         if isinstance(compiled, Problem):
             raise InvalidConfiguration(compiled)
-        if problem := next((it for it in shared_run_ids(routes, number) if not it.is_warning), None):
+        problems = chain(shared_run_ids(routes, number), clashing_attributes(routes, number))
+        if problem := next((it for it in problems if not it.is_warning), None):
             raise InvalidConfiguration(problem)
         rules.append(compiled)
     return tuple(rules)

@@ -4,7 +4,6 @@ from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
@@ -18,6 +17,7 @@ from perdure.bus.jetstream.objects import NatsObjects
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.bus.views.start_ledger import BUCKET, StartLedger
 from perdure.config.problem import InvalidConfiguration
+from perdure.config.route_attributes import attribute_types
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.flow.payload_store import PAYLOADS
@@ -31,16 +31,13 @@ from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
+from perdure_orchestrator.bridge_duties import bridge_duties
 from perdure_orchestrator.broken_code import BrokenCode
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
-from perdure_orchestrator.mended_runs import FORGET_EVERY, MendedRuns
-from perdure_orchestrator.open_runs import RENEW_EVERY, OpenRunFacts
 from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.reconciler import LOOK_BACK_EVERY, Reconciler
 from perdure_orchestrator.registry import load_registry
-from perdure_orchestrator.repetition import repeat_for_ever
-from perdure_orchestrator.room_watch import LOOK_EVERY, RoomWatch
+from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.temporal import connect_temporal, is_reachable, keep_api_key
 from perdure_orchestrator.worker import run_worker
 
@@ -76,6 +73,10 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     await pause.look()
     if role != "worker":
         await clock.ask()
+        wanted = attribute_types(settings.routes)
+        attributes = RunAttributes(client, wanted, may_register=settings.execution_engine == "local")
+        await attributes.first_look()
+        health.facts["search_attributes"] = lambda: {"problem": attributes.problem}
         app = create_app(
             client,
             bus,
@@ -85,6 +86,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             approvers=approvers,
             entries=entries,
             now=clock.now,
+            attributes=attributes,
             duty=own.duty,
             unless_paused=pause.over,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
@@ -92,18 +94,10 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(background(keep_api_key(client, settings.temporal), pause.watch()))
         if role != "worker":
-            reconciler = Reconciler(client, bus, settings.temporal, entries=entries, ended=plugin.ended)
-            every = settings.orchestrator.reconcile_every
-            looking = repeat_for_ever(reconciler.reconcile, every, what="reconcile endings")
             await record_policies(settings, bus)
-            facts = OpenRunFacts(client, bus, settings.temporal)
-            listing = repeat_for_ever(facts.renew, RENEW_EVERY, what="renew the facts of open runs")
-            mended = repeat_for_ever(MendedRuns(client, bus).forget, FORGET_EVERY, what="forget mended runs")
-            backwards = repeat_for_ever(reconciler.look_back, LOOK_BACK_EVERY, what="look back at completed runs")
-            watch = RoomWatch(bus, bus.js, settings.nats.stream_limits, _own_state(settings))
-            room = repeat_for_ever(watch.look, LOOK_EVERY, what="look at the room of streams and disks")
-            duties = clock.run(), looking, backwards, listing, mended, room, watch_approvers(approvers, settings)
-            await stack.enter_async_context(background(*duties))
+            duties = bridge_duties(client, bus, settings, entries=entries, ended=plugin.ended, attributes=attributes)
+            watching = watch_approvers(approvers, settings)
+            await stack.enter_async_context(background(clock.run(), watching, *duties))
         if role != "bridge":
             try:
                 serving = run_worker(client, registry, settings, version, unless_paused=pause.over)
@@ -114,11 +108,6 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         await stack.enter_async_context(background(own.watch()))
         await broken.clear()
         yield app
-
-
-def _own_state(settings: Settings) -> Path | None:
-    """Return the state folder if all parts of the suite have theirs in it."""
-    return settings.state if settings.execution_engine == "local" else None
 
 
 def main() -> None:

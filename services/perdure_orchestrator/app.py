@@ -13,16 +13,18 @@ from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
-from perdure.contracts.runs import DESCRIBE_RUN
+from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.command_lanes import command_lanes
 from perdure_orchestrator.decision_floor import DecisionFloor
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.early_places import EarlyPlaces
+from perdure_orchestrator.found_runs import find
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.run_attributes import RunAttributes
 
 __all__ = ["ENTRIES", "Role", "create_app"]
 
@@ -46,6 +48,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     approvers: Approvers,
     entries: KeyValue,
     now: Callable[[], datetime],
+    attributes: RunAttributes | None = None,
     duty: Duty | None = None,
     unless_paused: Duty | None = None,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
@@ -61,6 +64,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
+        attributes: Which search attributes runs begin with; by default none.
         duty: Is on while new runs start on the code of this process; by default always.
         unless_paused: Is on unless the suite is paused; by default always.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
@@ -75,6 +79,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         entries=entries,
         settings=settings.temporal,
         verify_ahead=verify_ahead,
+        attributes=attributes,
         is_current=lambda: duty.is_on,
         now=now,
     )
@@ -102,7 +107,10 @@ def create_app(  # noqa: PLR0913 (its ports)
                 ordered=Ordered(run_lanes, leases, beside=bridge.release_early, now=now),
             ),
         ],
-        responders=[Responder(DESCRIBE_RUN, partial(describe, client))],
+        responders=[
+            Responder(DESCRIBE_RUN, partial(describe, client)),
+            Responder(FIND_RUNS, partial(find, client)),
+        ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,
             **{stream: EarlyPlaces(entries, stream).done_until for stream in ("COMMANDS", "SIGNALS")},

@@ -24,6 +24,7 @@ from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.input_check import refuse_unreadable_input
 from perdure_orchestrator.parsing import read_signal, refuse_reserved
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.run_client import RunClient, is_no_run, never_began, translated
 from perdure_orchestrator.signal_places import SignalPlaces
 
@@ -54,10 +55,11 @@ class Bridge:
         entries: KeyValue,
         settings: TemporalSettings,
         verify_ahead: Callable[[StoredMessage], None] | None = None,
+        attributes: RunAttributes | None = None,
         is_current: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._runs = RunClient(client, settings, is_current=is_current)
+        self._runs = RunClient(client, settings, attributes=attributes, is_current=is_current)
         self._is_current = is_current
         self._ledger = ledger
         self._registry = registry

@@ -13,7 +13,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.converter import PayloadConverter
+from temporalio.converter import PayloadConverter, encode_search_attributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -24,6 +24,8 @@ from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, SOURCE_MEMO
+from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.run_summary import run_details, run_summary
 
 __all__ = ["RunClient", "is_no_run", "never_began", "no_open_run", "translated"]
 
@@ -38,14 +40,21 @@ class RunClient:
     Args:
         client: The client of Temporal.
         settings: The own task queue and limits.
+        attributes: Which search attributes runs begin with; by default none.
         is_current: Returns whether new runs start on the code of this process. Temporal hands an eager start to the
             worker that asks for it, whatever its version.
     """
 
     def __init__(
-        self, client: Client, settings: TemporalSettings, *, is_current: Callable[[], bool] = lambda: True
+        self,
+        client: Client,
+        settings: TemporalSettings,
+        *,
+        attributes: RunAttributes | None = None,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         self._client = client
+        self._attributes = attributes or RunAttributes(client, {}, may_register=False)
         self._settings = settings
         self._is_current = is_current
 
@@ -61,24 +70,30 @@ class RunClient:
                 id. The ledger, which refuses it first, may have been lost.
             RPCError: Temporal does not take it.
         """
-        options, delay = start.options, max(_delay(start.options), at_least)
         try:
-            await self._client.start_workflow(
-                start.workflow,
-                args=_arguments(start.input),
-                id=start.workflow_id,
-                task_queue=options.task_queue or self._settings.task_queue,
-                run_timeout=_seconds(options.timeout_seconds),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                memo=_memo(start),
-                task_timeout=self._settings.task_timeout,
-                start_delay=delay or None,
-                request_eager_start=not delay and options.task_queue is None and self._is_current(),
-                priority=_priority(options),
-            )
+            await self._attributes.without_refused(lambda: self._start(start, at_least))
         except WorkflowAlreadyStartedError:
             await self._refuse_other_event(start)
+
+    async def _start(self, start: StartWorkflow, at_least: timedelta) -> None:
+        options, delay = start.options, max(_delay(start.options), at_least)
+        await self._client.start_workflow(
+            start.workflow,
+            args=_arguments(start.input),
+            id=start.workflow_id,
+            task_queue=options.task_queue or self._settings.task_queue,
+            run_timeout=_seconds(options.timeout_seconds),
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            memo=_memo(start),
+            search_attributes=self._attributes.of(start),
+            static_summary=run_summary(start),
+            static_details=run_details(start),
+            task_timeout=self._settings.task_timeout,
+            start_delay=delay or None,
+            request_eager_start=not delay and options.task_queue is None and self._is_current(),
+            priority=_priority(options),
+        )
 
     async def _refuse_other_event(self, start: StartWorkflow) -> None:
         run = await describe_execution(self._client, start.workflow_id)
@@ -107,6 +122,9 @@ class RunClient:
 
     async def signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         """Signal an open run, and start it first if there is none."""
+        await self._attributes.without_refused(lambda: self._signal_with_start(command, workflow))
+
+    async def _signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         options = command.options
         memo: dict[str, JsonValue] = {CODE_MEMO: CODE_OF_TODAY, EVENT_MEMO: command.event.id}
         request = SignalWithStartWorkflowExecutionRequest(
@@ -129,6 +147,9 @@ class RunClient:
         if options.priority is not None:
             request.priority.priority_key = options.priority
         request.priority.fairness_key = options.fairness_key or ""
+        encode_search_attributes(self._attributes.of(command), request.search_attributes)
+        request.user_metadata.summary.CopyFrom((await self._encoded(run_summary(command))).payloads[0])
+        request.user_metadata.details.CopyFrom((await self._encoded(run_details(command))).payloads[0])
         for name, payload in _trace_header().items():
             request.header.fields[name].CopyFrom(payload)
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)

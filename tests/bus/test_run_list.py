@@ -145,3 +145,13 @@ async def test_runs_are_selected_by_the_time_of_their_newest_fact(bus: Bus) -> N
         assert await ids(bus, since=middle, state=state) == ["new"]
         assert await ids(bus, until=middle, state=state) == ["old"]
         assert await ids(bus, since=middle, until=middle, state=state) == []
+
+
+async def test_of_the_runs_that_were_found_those_are_listed_that_the_other_options_admit(bus: Bus) -> None:
+    await publish_runs(bus, "a", "b", "c", "d", event_id="e1")
+    await publish_runs(bus, "e", kind="waiting", event_id="e2")
+
+    assert await pages(bus, among=["a", "c", "e", "gone"], limit=2) == [["e", "c"], ["a"]]
+    assert await ids(bus, among=["a", "c", "e"], state="open") == ["e"]
+    assert await ids(bus, among=["a", "c", "e"], event="e1") == ["c", "a"]
+    assert await ids(bus, among=[]) == []

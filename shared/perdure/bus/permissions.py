@@ -19,7 +19,7 @@ from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.outcomes import EVENT_OUTCOME
-from perdure.contracts.runs import DESCRIBE_RUN
+from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 
 __all__ = [
     "CLIENT_ACCOUNTS",
@@ -46,7 +46,7 @@ _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT),
-    "orchestrator": (DESCRIBE_RUN,),
+    "orchestrator": (DESCRIBE_RUN, FIND_RUNS),
     "audit": (AUDIT_RECORDS,),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from perdure.config.flow_control import FlowControl
+from perdure.config.route_attributes import Attribute
 from perdure.config.section import Section
 from perdure.values.duration import Duration
 from perdure.values.event_type import EXAMPLE, pattern_problem
 from perdure.values.reserved import is_reserved, reserved_text
 from perdure.values.run_id import SEPARATOR
+from perdure.values.search_attribute import AttributeName
 from perdure.values.window import Window
 
 __all__ = ["Route", "SignalWithStart"]
@@ -82,6 +84,9 @@ class Route(Section):
         flow: How many runs there may be, and when they may start.
         order: A CEL expression. Commands with the same value, of whichever route, reach their runs in the order in
             which their events were stored.
+        attributes: Search attributes of the run by name: a CEL expression, or one with its type. Without a type it is
+            that of an outermost ``int()``, ``double()`` or ``timestamp()``, else ``keyword``. Null leaves the attribute
+            out.
         verdicts: Whether ingest publishes what the route made of each event, on ``verdicts.<type>``.
     """
 
@@ -105,6 +110,7 @@ class Route(Section):
     window: Window | None = None
     flow: FlowControl | None = None
     order: str | None = None
+    attributes: dict[AttributeName, Attribute] = Field(default={})
     verdicts: bool = True
 
     @model_validator(mode="after")
@@ -122,6 +128,8 @@ class Route(Section):
         self._refuse(self.start is None, "only for routes that `start`", "start_delay", "not_before", "window", "flow")
         of_started_runs = ("task_queue", "priority", "fairness_key", "run_timeout")
         self._refuse(self.signal is not None, "for runs that start, and this route only signals", *of_started_runs)
+        if self.attributes and self.signal is not None:
+            raise ValueError("`attributes` is for runs that start, and this route only signals")
         if self.order is not None and (self.flow or self.window):
             raise ValueError("`order` does not go with `flow` and `window`: later commands overtake starts that wait")
         if self.flow is not None and self.flow.batch is not None and self.workflow_id is not None:

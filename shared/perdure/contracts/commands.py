@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message, Sha256
+from perdure.contracts.search_attribute import SearchAttribute
 from perdure.values.run_id import SEPARATOR, default_run_id, former_run_id
 
 __all__ = [
@@ -59,6 +60,7 @@ class RunOptions(BaseModel):
         fairness_key: Temporal shares the task queue evenly between these keys.
         timeout_seconds: Temporal times the run out after so many seconds.
         not_before: It starts no earlier than this (UTC).
+        attributes: The search attributes that the route gives it, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -68,6 +70,7 @@ class RunOptions(BaseModel):
     fairness_key: str | None = None
     timeout_seconds: PositiveFloat | None = None
     not_before: Instant | None = None
+    attributes: dict[str, SearchAttribute] = {}
 
 
 class StartWorkflow(Message):

@@ -1,17 +1,35 @@
-"""Runs as Temporal sees them: the orchestrator's NATS request/reply, and what STUCK holds of a run."""
+"""Runs as Temporal sees them: the orchestrator's NATS requests and replies, and what STUCK holds of a run."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from perdure.contracts.instant import Instant
 from perdure.contracts.subjects import to_token
 
-__all__ = ["BROKEN_CODE", "DESCRIBE_RUN", "MEND_THE_CODE", "PendingStep", "RunDescription", "RunQuery", "StuckRun"]
+__all__ = [
+    "BROKEN_CODE",
+    "DESCRIBE_RUN",
+    "FIND_RUNS",
+    "MEND_THE_CODE",
+    "MOST_FOUND",
+    "FoundRun",
+    "FoundRuns",
+    "PendingStep",
+    "RunDescription",
+    "RunQuery",
+    "RunSearch",
+    "StuckRun",
+]
 
 DESCRIBE_RUN: Final = "queries.runs.describe"
 """Request subject. The request body is a ``RunQuery``, the reply body a ``RunDescription``."""
 
+FIND_RUNS: Final = "queries.runs.find"
+"""Request subject. The request body is a ``RunSearch``, the reply body a ``FoundRuns``."""
+
+MOST_FOUND: Final = 500
+"""The most runs of one reply."""
 
 BROKEN_CODE: Final = "broken-code"
 """Key in the bucket BRIDGE: why the newest start of an orchestrator has failed, empty since the next that has not."""
@@ -58,6 +76,54 @@ class RunDescription(_Body):
     pending: tuple[PendingStep, ...] = ()
     task_attempt: PositiveInt = 1
     task_failure: str | None = None
+
+
+class RunSearch(_Body):
+    """A search for runs by Temporal's visibility query, such as ``CustomerId = "ACME"``.
+
+    Attributes:
+        where: The query; empty for all runs.
+        limit: At most so many runs.
+        page: ``next`` of the reply before; empty for the first page.
+    """
+
+    where: str = ""
+    limit: Annotated[int, Field(ge=1, le=MOST_FOUND)] = MOST_FOUND
+    page: str = ""
+
+
+class FoundRun(_Body):
+    """A run that a search has found.
+
+    Attributes:
+        workflow: Name of the workflow type.
+        workflow_id: Temporal's workflow id.
+        run_id: Temporal's run id.
+        status: Temporal's status, such as ``RUNNING``.
+        started_at: When it was started (UTC).
+        closed_at: When it ended (UTC), if it has.
+    """
+
+    workflow: str
+    workflow_id: str
+    run_id: str
+    status: str
+    started_at: Instant
+    closed_at: Instant | None = None
+
+
+class FoundRuns(_Body):
+    """What a search has found, newest first.
+
+    Attributes:
+        runs: One page of runs. A run that has continued as new is found once for each of its executions.
+        next: What to give as ``page`` for the next page; empty on the last.
+        problem: Why Temporal does not take the query, in a sentence; empty if it does.
+    """
+
+    runs: tuple[FoundRun, ...] = ()
+    next: str = ""
+    problem: str = ""
 
 
 class StuckRun(_Body):

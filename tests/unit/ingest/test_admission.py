@@ -191,6 +191,7 @@ def test_the_options_of_a_run_come_from_its_route() -> None:
         "fairness_key": "contract.md",
         "timeout_seconds": 7200,
         "not_before": STORED + timedelta(seconds=90),
+        "attributes": {},
     }
 
 

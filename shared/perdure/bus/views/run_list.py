@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final, Literal, get_args
 
 from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, attribute, decode, header
@@ -33,6 +34,7 @@ class RunFilter:
         workflow: Only runs of this workflow type.
         state: Only runs in this state.
         event: Only runs that this event started.
+        among: Only runs of these ids, all of which are read.
         key: Only runs with this value of their route's ``flow.key``.
         since: Only runs whose newest fact was stored at this time or later (UTC).
         until: Only runs whose newest fact was stored before this time (UTC).
@@ -43,6 +45,7 @@ class RunFilter:
     workflow: str | None = None
     state: RunState | None = None
     event: str | None = None
+    among: Collection[str] | None = None
     key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -84,8 +87,10 @@ async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
     Raises:
         Unavailable: NATS does not answer.
     """
+    if selection.among is not None:
+        return await _of_runs(bus, selection.among, selection)
     if selection.event is not None:
-        return await _of_event(bus, selection.event, selection)
+        return await _of_runs(bus, await runs_of_event(bus, selection.event), selection)
     found: list[tuple[int, Progress]] = []  # with their places in the list
     async with aclosing(_candidates(bus, selection)) as candidates:
         while len(found) <= selection.limit:
@@ -117,15 +122,16 @@ def _selected_fact(message: StoredMessage, selection: RunFilter) -> Progress | N
     return fact if isinstance(fact, Progress) and selection.admits(fact) else None
 
 
-async def _of_event(bus: Bus, event: str, selection: RunFilter) -> RunPage:
-    newest = [await bus.last(f"progress.*.{to_token(run)}") for run in await runs_of_event(bus, event)]
-    facts = [(message, decode(message.raw)) for message in newest if message is not None]
-    selected = [
-        fact
-        for message, fact in facts
-        if isinstance(fact, Progress) and selection.admits(fact) and _in_time(message, selection)
-    ]
-    return RunPage(sorted(selected, key=lambda fact: fact.at, reverse=True)[: selection.limit])
+async def _of_runs(bus: Bus, runs: Collection[str], selection: RunFilter) -> RunPage:
+    found: list[tuple[int, Progress]] = []
+    subjects = [f"progress.*.{to_token(run)}" for run in runs]
+    for start in range(0, len(subjects), _AT_ONCE):
+        for message in await asyncio.gather(*map(bus.last, subjects[start : start + _AT_ONCE])):
+            fact = None if message is None or not _in_time(message, selection) else _selected_fact(message, selection)
+            if message is not None and fact is not None and selection.event in {None, fact.event_id}:
+                found.append((message.sequence, fact))
+    shown = sorted(found, key=itemgetter(0), reverse=True)[: selection.limit]
+    return RunPage([fact for _, fact in shown], shown[-1][0] if len(found) > len(shown) else None)
 
 
 async def _candidates(bus: Bus, selection: RunFilter) -> AsyncGenerator[StoredMessage]:

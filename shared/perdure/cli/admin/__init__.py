@@ -1,4 +1,4 @@
-"""``perdure admin``: NATS permissions, contracts, and checks of a whole suite."""
+"""``perdure admin``: NATS permissions, Temporal's namespace, contracts, and checks of a whole suite."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ __all__ = ["register"]
 
 _COMMANDS: Final = {
     "nats": Entry(f"{__name__}.nats", "Keys and permissions for a NATS server of your own."),
+    "temporal": Entry(f"{__name__}.temporal", "Search attributes in a Temporal of your own."),
     "contracts": Entry(f"{__name__}.contracts", "Write or check the JSON Schemas and the AsyncAPI document."),
     "check": OnSuite(f"{__name__}.check", "Check that each event became what its verdict says."),
     "chaos": Entry(f"{__name__}.chaos", "Publish events, strike parts with faults, and verify every outcome."),
@@ -18,5 +19,5 @@ _COMMANDS: Final = {
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = new_group("Set up NATS and contracts, and check a suite.", _COMMANDS)
+    group = new_group("Set up NATS, Temporal and contracts, and check a suite.", _COMMANDS)
     app.add_typer(group, name="admin")

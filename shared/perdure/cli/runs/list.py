@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, table
+from perdure.cli.runs.options import Where
 from perdure.cli.states import read_state
 from perdure.cli.stuck_text import stuck_notice
 from perdure.cli.times import Since, Until
@@ -23,18 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_EPILOG: Final = """Example: perdure runs list --workflow Order --state failed --since 2h
+
+perdure runs list --where 'CustomerId = "ACME" AND PerdureRoute = "orders"'"""
 _STATE_HELP: Final = f"Only runs in this state: open, {', '.join(sorted(ENDINGS))}."
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("list", epilog="Example: perdure runs list --workflow Order --state failed --since 2h")
+    @app.command("list", epilog=_EPILOG)
     def list_(  # noqa: PLR0913, PLR0917 (each is a flag)
         workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow.")] = None,
         state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
         event: Annotated[str | None, typer.Option(help="Only runs that this event started.")] = None,
         key: Annotated[str | None, typer.Option(help="Only runs with this value of their route's flow.key.")] = None,
+        where: Where = None,
         since: Since = None,
         until: Until = None,
         limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 50,
@@ -56,7 +62,7 @@ def register(app: typer.Typer) -> None:
             limit=limit,
             before=before,
         )
-        page, stuck = run_command(_list(selection))
+        page, stuck = run_command(_list(selection, where))
         if as_json:
             for it in page.runs:
                 console.out(_line(it, stuck.get(it.run_id)), highlight=False)
@@ -79,12 +85,15 @@ def register(app: typer.Typer) -> None:
             print_error(_next(page.next, as_json=as_json))
 
 
-async def _list(selection: RunFilter) -> tuple[RunPage, dict[str, StuckRun]]:
+async def _list(selection: RunFilter, where: str | None) -> tuple[RunPage, dict[str, StuckRun]]:
     """Return a page of runs, and by run id those of them that wait for mended code."""
+    from perdure.bus.views.found_runs import find_runs
     from perdure.bus.views.run_list import list_runs
     from perdure.bus.views.stuck_runs import stuck_runs
 
     async with open_bus() as bus:
+        if where is not None:
+            selection = replace(selection, among=[run.workflow_id async for run in find_runs(bus, where)])
         page = await list_runs(bus, selection)
         shown = {fact.run_id for fact in page.runs if fact.kind not in ENDINGS}
         waiting = await stuck_runs(bus) if shown else []

@@ -1,4 +1,4 @@
-"""The argument that the commands about one run share."""
+"""The arguments and options that the commands about runs share."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from perdure.cli.completion import complete_run
 
-__all__ = ["RunId"]
+__all__ = ["RunId", "Where"]
 
 RunId = Annotated[
     str,
@@ -15,5 +15,13 @@ RunId = Annotated[
         help="A run id or its unique start, an event id, or a request id.",
         show_default=False,
         autocompletion=complete_run,
+    ),
+]
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Only runs that Temporal's visibility query finds, such as 'CustomerId = \"ACME\"'.",
     ),
 ]
