@@ -21,6 +21,7 @@ from perdure_ingest.backfill import backfill_responders
 from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
+from perdure_ingest.starts_again import start_again_responder
 from perdure_ingest.verdict_log import VerdictLog
 
 _LEASE: Final = timedelta(seconds=10)
@@ -42,6 +43,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     responders = [
         outcome_responder(bus, ledger, rules),
         *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
+        start_again_responder(queues, ledger),
     ]
     async with background(*queues.duties()):
         yield create_app(settings, rules, queues, verdicts, responders, leases=leases, now=clock.now)

@@ -13,6 +13,7 @@ from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
+from perdure.contracts.run_acts import ACT_ON_RUN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.runtime.holder import lease_holder
 from perdure_orchestrator.bridge import Bridge
@@ -24,6 +25,7 @@ from perdure_orchestrator.found_runs import find
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
 
 __all__ = ["ENTRIES", "Role", "create_app"]
@@ -110,6 +112,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         responders=[
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
+            Responder(ACT_ON_RUN, RunActor(client, bus, ledger, settings.temporal).answer),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,

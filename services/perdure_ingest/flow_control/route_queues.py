@@ -91,6 +91,17 @@ class RouteQueues:
             return await publish_command(self._ports.bus, self._ports.ledger, admitted.command, reports=reports)
         return await queue.enqueue(admitted.command, admitted.evaluation.key)
 
+    async def submit_alone(self, admitted: Admitted) -> Placement:
+        """Submit a command that joins no batch: what its route collects into one is one command already.
+
+        Raises:
+            InvalidMessage: As in ``submit``.
+            Unavailable: NATS does not answer.
+        """
+        if not self.may_refuse(admitted):
+            return await self.submit(admitted)
+        return await publish_command(self._ports.bus, self._ports.ledger, admitted.command, reports=True)
+
     def check(self, admitted: Admitted) -> None:
         """Check whether NATS takes a command, and submit nothing.
 

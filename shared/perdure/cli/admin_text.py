@@ -9,13 +9,21 @@ from perdure.contracts import (
     DeadLetterSettled,
     PauseChanged,
     PoliciesRead,
+    RunActed,
     VersionChanged,
 )
 
 __all__ = ["AdminAct", "describe_act"]
 
 AdminAct = (
-    ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PauseChanged | PoliciesRead | VersionChanged
+    ApproverChanged
+    | ApproversFileRead
+    | BackfillRan
+    | DeadLetterSettled
+    | PauseChanged
+    | PoliciesRead
+    | RunActed
+    | VersionChanged
 )
 """Any message on ADMIN."""
 
@@ -38,6 +46,8 @@ def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each 
             return f"{act.by}: {act.act} the {act.what.replace('/', ' ', 1)}" + (
                 f", {act.reason}" if act.reason else ""
             )
+        case RunActed():
+            return f"{act.workflow_id} {act.sentence}"
         case BackfillRan():
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"

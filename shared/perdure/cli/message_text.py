@@ -19,6 +19,7 @@ from perdure.contracts import (
     PoliciesRead,
     Progress,
     Receipt,
+    RunActed,
     SignalWorkflow,
     StartWorkflow,
     VersionChanged,
@@ -72,6 +73,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             | DeadLetterSettled()
             | PauseChanged()
             | PoliciesRead()
+            | RunActed()
             | VersionChanged()
         ):
             return describe_act(message)

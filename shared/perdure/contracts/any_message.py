@@ -27,6 +27,7 @@ from perdure.contracts.notifications import Notification
 from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
+from perdure.contracts.run_acts import RunActed
 from perdure.contracts.verdicts import EventVerdict
 
 __all__ = ["AnyMessage"]
@@ -50,6 +51,7 @@ AnyMessage = Annotated[
     | PoliciesRead
     | Progress
     | Receipt
+    | RunActed
     | SignalWorkflow
     | StartWorkflow
     | EventVerdict
