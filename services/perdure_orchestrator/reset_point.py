@@ -11,7 +11,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from perdure.flow.decision_verdict import VERIFY_DECISIONS
 from perdure.flow.facts import DRAIN_DECISIONS, PUBLISH_FACTS
-from perdure.flow.messages import READ_RULES
+from perdure.flow.messages import CALL_TOOL, READ_RULES
 from perdure.flow.policy_request import RESOLVE_POLICY
 
 __all__ = ["ResetPoint", "find_reset_point"]
@@ -28,11 +28,13 @@ class ResetPoint:
         event_id: The workflow task that begins again, by its last event.
         step: The step that failed; None if no step did, so that the last task begins again.
         later: The steps that completed after that: undos, and whatever else the run did about its failure.
+        unknown: Whether the step is a tool's call of which nobody knows whether it took effect: no answer came in time.
     """
 
     event_id: int
     step: str | None
     later: tuple[str, ...]
+    unknown: bool = False
 
 
 def find_reset_point(events: Sequence[HistoryEvent]) -> ResetPoint | None:
@@ -46,7 +48,9 @@ def find_reset_point(events: Sequence[HistoryEvent]) -> ResetPoint | None:
     if scheduled is not None and failed is not None:
         attributes = scheduled.activity_task_scheduled_event_attributes
         task = attributes.workflow_task_completed_event_id
-        return ResetPoint(task, attributes.activity_type.name, tuple(_completed_after(events, failed.event_id)))
+        name, later = attributes.activity_type.name, tuple(_completed_after(events, failed.event_id))
+        began = failed.activity_task_timed_out_event_attributes.started_event_id
+        return ResetPoint(task, name, later, unknown=name == CALL_TOOL and bool(began))
     tasks = [it.event_id for it in events if it.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
     if not tasks:
         return None

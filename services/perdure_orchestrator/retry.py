@@ -84,6 +84,12 @@ async def _point(client: Client, request: RunActRequest, execution: ExecutionDes
     point = find_reset_point([event async for event in handle.fetch_history_events()])
     if point is None:
         raise PerdureError("Its code has never run: start it anew with `perdure runs rerun`.")
+    if point.unknown and not request.force:
+        raise PerdureError(
+            "Nobody knows whether its tool call took effect: no answer came in time. Look where it would have taken "
+            "effect. To call it again with the same idempotency key, add --force; if it took effect and the tool does "
+            "not know keys, start what is left of the work by another event."
+        )
     if point.later and not request.force:
         step = point.step or "the failure"
         raise PerdureError(

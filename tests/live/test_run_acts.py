@@ -167,3 +167,26 @@ async def test_many_runs_are_cancelled_by_one_condition(shared: World) -> None:
 def printed_anyway(completed: CompletedProcess[str]) -> list[dict[str, Any]]:
     """Parse the output of a command whatever its exit code is."""
     return [json.loads(line) for line in completed.stdout.splitlines()]
+
+
+async def test_many_runs_are_signalled_by_one_condition_each_once(shared: World) -> None:
+    runs = [f"Waits~g{number}" for number in range(3)]
+    for number in range(3):
+        await shared.publish("waits.begun", b'{"amount": 1}', Nats_Msg_Id=f"g{number}")
+    await open_runs(shared, *runs)
+    where = 'PerdureRoute = "Waits" AND ExecutionStatus = "Running"'
+    async with asyncio.timeout(30):
+        while len(await command(shared, "signal", "--where", where, "go", "--dry-run")) < 3:
+            await asyncio.sleep(0.5)
+    sent = await command(shared, "signal", "--where", where, "go", "--reason", "all may go", "--yes", "--act", "go")
+    stories = await shared.stories(*runs)
+
+    assert {(it["workflow_id"], it["outcome"]) for it in sent} == {(run, "done") for run in runs}
+    assert {story[-1].kind for story in stories.values()} == {"completed"}
+    assert [(it.act, it.signal) for run in runs for it in await acted(shared, run)] == [("signalled", "go")] * 3
+
+
+async def test_the_check_of_the_suite_takes_what_operators_repeated_for_what_it_is(shared: World) -> None:
+    checked = await perdure_of(shared.settings.state, "admin", "check")
+
+    assert checked.returncode == 0, checked.stdout

@@ -61,7 +61,8 @@ class SagaOrder:
     async def run(self, data: dict[str, int]) -> int:
         async with Saga() as saga:
             charged: int = await saga.run(charge, data["amount"], undo=refund)
-            return await saga.run(look_up, charged)
+            found: int = await saga.run(look_up, charged)
+        return found
 
 
 @workflow.defn

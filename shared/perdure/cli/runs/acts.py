@@ -114,7 +114,7 @@ def _register_repeats(app: typer.Typer) -> None:
         act: ActId = None,
         *,
         force: Annotated[
-            bool, typer.Option("--force", help="Also if steps completed after the one that failed.")
+            bool, typer.Option("--force", help="Also if steps followed, or a tool's effect is unknown.")
         ] = False,
         dry_run: DryRun = False,
         yes: Yes = False,
@@ -122,7 +122,9 @@ def _register_repeats(app: typer.Typer) -> None:
     ) -> None:
         """Let failed runs go on at the step that failed.
 
-        What they did before is not done again, and tools get the idempotency keys of before.
+        What they did before is not done again, and tools get the idempotency keys of before. Two things are put to you:
+        a run that completed steps after the one that failed, such as undos, and a tool call of which nobody knows
+        whether it took effect. Both are refused without --force.
         """
         choice = ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
         act_on_runs("retry", choice, lambda acts, target: acts.act("retry", target, force=force))
