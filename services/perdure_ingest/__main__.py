@@ -38,6 +38,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     clock = ServerClock(bus)
     await clock.ask()
     queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder, clock=clock)
+    await queues.paused.first_look()
     leases = Leases(entries, holder, Lease, duration=_LEASE)
     limit = settings.ingest.max_payload_bytes
     responders = [

@@ -71,3 +71,46 @@ async def test_under_load_and_kills_nothing_begins_in_a_pause_and_everything_run
     assert {run for run, story in facts.items() if gaps(story)} == set()
     assert {run: steps for run, steps in executed.items() if run.startswith("Quick") and steps != [0, 1]} == {}
     assert executed["Chain~long"] == list(range(40))
+
+
+async def test_a_paused_route_holds_its_starts_and_no_others_across_kills_of_ingest(world: OpenWorld) -> None:
+    routes = [
+        {"on": "work.quick", "start": "Quick"},
+        {"on": "work.limited", "start": "Quick", "name": "limited", "flow": {"max_open": 2}},
+        {"on": "work.other", "start": "Quick", "name": "other"},
+        {"on": "work.go", "signal": "go", "name": "going", "workflow_id": "x"},
+    ]
+    names = [*(f"Quick~q{number}" for number in range(8)), *(f"limited~l{number}" for number in range(8))]
+    async with world(routes=routes) as here:
+        state = here.settings.state
+        for route in ("Quick", "limited"):
+            printed(await perdure_of(state, "routes", "pause", route, "--reason", "doubles", "--json"))
+        refused = await perdure_of(state, "routes", "pause", "going", "--reason", "doubles")
+        for number in range(8):
+            await here.publish("work.quick", b"{}", Nats_Msg_Id=f"q{number}")
+            await here.publish("work.limited", b"{}", Nats_Msg_Id=f"l{number}")
+            if number == 4:
+                here.suite.supervisor.kill("ingest")
+        await here.publish("work.other", b"{}", Nats_Msg_Id="o")
+        await here.stories("other~o")
+        await asyncio.sleep(2)
+        during = set(here.executions())
+        listed = {it["name"]: it["paused"] for it in printed(await perdure_of(state, "routes", "list", "--json"))}
+        shown = await perdure_of(state, "runs", "show", "q1")
+        doctor = await perdure_of(state, "doctor")
+        for route in ("Quick", "limited"):
+            printed(await perdure_of(state, "routes", "resume", route, "--json"))
+        facts = await here.completed(len(names) + 1)
+        checked = await perdure_of(state, "admin", "check")
+        left = await perdure_of(state, "routes", "waiting", "--json")
+
+    assert during == {"other~o"}
+    assert "doubles" in listed["Quick"]
+    assert "doubles" in listed["limited"]
+    assert listed["other"] is None
+    assert (refused.returncode, "signals do not wait" in refused.stderr) == (2, True)
+    assert "pause" in shown.stderr
+    assert "perdure routes resume Quick" in doctor.stdout
+    assert set(names) <= set(facts)
+    assert checked.returncode == 0, checked.stdout
+    assert [it["waiting"] for it in printed(left)] == [0]

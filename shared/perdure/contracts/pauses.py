@@ -6,7 +6,7 @@ from perdure.contracts.instant import Instant
 from perdure.contracts.message import Message
 from perdure.contracts.open_words import OPEN
 
-__all__ = ["SUITE", "PauseChanged", "paused_route"]
+__all__ = ["SUITE", "PauseChanged", "paused_route", "route_of"]
 
 SUITE: Final = "suite"
 """The whole suite, as what is paused."""
@@ -58,3 +58,8 @@ class PauseChanged(Message):
 def paused_route(name: str) -> str:
     """Return what a pause of a route names."""
     return f"{_ROUTE}{name}"
+
+
+def route_of(what: str) -> str | None:
+    """Return the route that is paused; None if it is something else."""
+    return what.removeprefix(_ROUTE) if what.startswith(_ROUTE) else None

@@ -15,9 +15,7 @@ _COMMANDS: Final = {
     "result": OnSuite(f"{__name__}.result", "Print the result of a run as JSON; with --json, its last fact."),
     "history": OnSuite(f"{__name__}.history", "Print a run's history as JSON, for Temporal's replayers."),
     "trace": OnSuite(f"{__name__}.trace", "Draw the trace of a run of `perdure up`, from publisher to notice."),
-    "signal": OnSuite(
-        f"{__name__}.signal", "Send a signal to runs; each receives it once."
-    ),
+    "signal": OnSuite(f"{__name__}.signal", "Send a signal to runs; each receives it once."),
     "update": OnSuite(f"{__name__}.update", "Send an update to a run, and print what its handler returns."),
     "query": OnSuite(f"{__name__}.query", "Query a run, and print the answer as JSON."),
     "cancel": OnSuite(f"{__name__}.acts", "Request the cancellation of runs; they undo their steps and end."),
