@@ -51,6 +51,7 @@ async def test_under_load_and_kills_nothing_begins_in_a_pause_and_everything_run
             doctor = await perdure_of(state, "doctor")
             await asyncio.sleep(3)
             during = here.log.read_text()
+        deployed = await perdure_of(state, "deploy")
         again = await perdure_of(state, "pause", "--reason", "once more")
         resumed = await perdure_of(state, "resume", "--reason", "mended")
         facts = await here.completed(published + 2, within=200)
@@ -62,6 +63,7 @@ async def test_under_load_and_kills_nothing_begins_in_a_pause_and_everything_run
     assert "double payments" in doctor.stdout
     assert "`perdure resume`" in doctor.stdout
     assert doctor.returncode == 1
+    assert (deployed.returncode, "No worker of new code can begin" in deployed.stderr) == (1, True)
     assert "Nothing was changed" in again.stdout
     assert resumed.returncode == 0, resumed.stderr
     assert [(it.act, it.reason) for it in acts if isinstance(it, PauseChanged)] == [
