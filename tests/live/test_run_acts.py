@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
+from datetime import datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -23,9 +24,10 @@ ROUTES = [
     {"on": "order.limited", "start": "Order", "name": "limited", "flow": {"max_open": 2}},
     {"on": "saga.placed", "start": "SagaOrder"},
     {"on": "waits.begun", "start": "Waits"},
+    {"on": "asked", "start": "Asking"},
 ]
 
-shared = shared_world(workflows=["keyed"], routes=ROUTES, modules={"keyed.py": CODE.read_text()})
+shared = shared_world(workflows=["keyed", "workshop"], routes=ROUTES, modules={"keyed.py": CODE.read_text()})
 
 
 def steps(world: World) -> dict[str, list[str]]:
@@ -184,6 +186,40 @@ async def test_many_runs_are_signalled_by_one_condition_each_once(shared: World)
     assert {(it["workflow_id"], it["outcome"]) for it in sent} == {(run, "done") for run in runs}
     assert {story[-1].kind for story in stories.values()} == {"completed"}
     assert [(it.act, it.signal) for run in runs for it in await acted(shared, run)] == [("signalled", "go")] * 3
+
+
+async def test_in_a_pause_of_the_suite_runs_are_cancelled_and_a_decision_in_time_counts_after_it(shared: World) -> None:
+    state = shared.settings.state
+    await shared.publish("waits.begun", b'{"amount": 1}', Nats_Msg_Id="i")
+    await shared.publish("asked", b'{"title": "Pay?", "policy": {"timeout": 40}}', Nats_Msg_Id="a")
+    await open_runs(shared, "Waits~i", "Asking~a")
+    async with asyncio.timeout(60):
+        while not (requests := printed(await perdure_of(state, "approvals", "list", "--json"))):
+            await asyncio.sleep(0.2)
+    (request,) = requests
+    printed(await perdure_of(state, "pause", "--reason", "an incident", "--json"))
+    (cancelled,) = await command(shared, "cancel", "Waits~i", "--reason", "in the pause")
+    digest = str(request["digest"])
+    deciding = asyncio.create_task(perdure_of(state, "approve", str(request["request_id"]), "--digest", digest))
+    async with asyncio.timeout(40):
+        while await shared.bus.last("decisions.Asking=7Ea") is None:
+            await asyncio.sleep(0.1)
+    decided_at = await shared.bus.server_time()
+    expires_at = datetime.fromisoformat(str(request["expires_at"]))
+    while await shared.bus.server_time() < expires_at + timedelta(seconds=1):
+        await asyncio.sleep(0.5)
+    during = await shared.facts()
+    printed(await perdure_of(state, "resume", "--json"))
+    stories = await shared.stories("Waits~i", "Asking~a")
+    await deciding
+
+    assert decided_at < expires_at
+    assert cancelled["outcome"] == "done"
+    assert {during[run][-1].kind for run in ("Waits~i", "Asking~a")} & {"cancelled", "completed"} == set()
+    assert stories["Waits~i"][-1].kind == "cancelled"
+    result = stories["Asking~a"][-1].result
+    assert isinstance(result, dict)
+    assert result["outcome"] == "approved"
 
 
 async def test_the_check_of_the_suite_takes_what_operators_repeated_for_what_it_is(shared: World) -> None:
