@@ -22,6 +22,7 @@ from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.held_starts import cancel_responder
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
+from perdure_ingest.starts_again import start_again_responder
 from perdure_ingest.verdict_log import VerdictLog
 
 _LEASE: Final = timedelta(seconds=10)
@@ -38,12 +39,14 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     clock = ServerClock(bus)
     await clock.ask()
     queues = RouteQueues(rules, bus=bus, entries=entries, ledger=ledger, verdicts=verdicts, holder=holder, clock=clock)
+    await queues.paused.first_look()
     leases = Leases(entries, holder, Lease, duration=_LEASE)
     limit = settings.ingest.max_payload_bytes
     responders = [
         outcome_responder(bus, ledger, rules),
         cancel_responder(queues),
         *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
+        start_again_responder(queues, ledger),
     ]
     async with background(*queues.duties()):
         yield create_app(settings, rules, queues, verdicts, responders, leases=leases, now=clock.now)

@@ -26,6 +26,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.exit import exit_process
 from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
+from perdure.runtime.suite_pause import SuitePause
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
@@ -71,7 +72,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
-    clock = ServerClock(bus)
+    clock, pause = ServerClock(bus), SuitePause(bus)
+    await pause.look()
     if role != "worker":
         await clock.ask()
         wanted = attribute_types(settings.routes)
@@ -93,10 +95,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             attributes=attributes,
             schedules=schedules,
             duty=own.duty,
+            unless_paused=pause.over,
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(background(keep_api_key(client, settings.temporal)))
+        await stack.enter_async_context(background(keep_api_key(client, settings.temporal), pause.watch()))
         if role != "worker":
             await record_policies(settings, bus)
             duties = bridge_duties(
@@ -114,7 +117,8 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             due = due_worker(plain_client(client), bus, settings.temporal.task_queue)
             await stack.enter_async_context(due)
             try:
-                await stack.enter_async_context(run_worker(client, registry, settings, version))
+                serving = run_worker(client, registry, settings, version, unless_paused=pause.over)
+                await stack.enter_async_context(serving)
             except RuntimeError as error:  # temporalio's error for code that its sandbox refuses
                 await broken.report(error)
                 raise

@@ -13,6 +13,7 @@ from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
+from perdure.contracts.run_acts import ACT_ON_RUN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.contracts.schedules import LIST_SCHEDULES
 from perdure.runtime.holder import lease_holder
@@ -25,6 +26,7 @@ from perdure_orchestrator.found_runs import find
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 
@@ -53,6 +55,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     attributes: RunAttributes | None = None,
     schedules: RouteSchedules | None = None,
     duty: Duty | None = None,
+    unless_paused: Duty | None = None,
     verify_ahead: Callable[[StoredMessage], None] | None = None,
 ) -> App:
     """Build the bridge; nothing is consumed until the app runs.
@@ -69,6 +72,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         attributes: Which search attributes runs begin with; by default none.
         schedules: The schedules of routes, for requests about them.
         duty: Is on while new runs start on the code of this process; by default always.
+        unless_paused: Is on unless the suite is paused; by default always.
         verify_ahead: Called with each decision that is about to be handed to a run; for a worker in this process.
     """
     duty = duty or Duty()
@@ -113,10 +117,12 @@ def create_app(  # noqa: PLR0913 (its ports)
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
+            Responder(ACT_ON_RUN, RunActor(client, bus, ledger, settings.temporal).answer),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,
             **{stream: EarlyPlaces(entries, stream).done_until for stream in ("COMMANDS", "SIGNALS")},
         },
         duty=duty,
+        unless_paused=unless_paused or Duty(),
     )

@@ -1,12 +1,14 @@
 """Describes a run as Temporal sees it: its status, pending activities and failing workflow task."""
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflow.v1 import WorkflowExecutionPauseInfo
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import RawMessage
 from perdure.connections.executions import describe_execution
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
+from perdure.flow.publisher import RERUN_MEMO
 from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["describe"]
@@ -41,7 +43,14 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
         ),
         task_attempt=attempt,
         task_failure=await _last_task_failure(client, workflow_id) if attempt > 1 else None,
+        paused=_pause(raw.workflow_extended_info.pause_info) if execution.status == "PAUSED" else None,
+        rerun_of=await execution.memo(RERUN_MEMO),
     )
+
+
+def _pause(pause: WorkflowExecutionPauseInfo) -> str:
+    since = f"paused since {pause.paused_time.ToDatetime():%Y-%m-%d %H:%M} UTC by {pause.identity}"
+    return since + (f": {pause.reason}" if pause.reason else "")
 
 
 async def _last_task_failure(client: Client, workflow_id: str) -> str | None:

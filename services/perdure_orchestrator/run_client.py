@@ -23,7 +23,7 @@ from perdure.connections.executions import describe_execution
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
-from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, SOURCE_MEMO
+from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO, RERUN_MEMO, SOURCE_MEMO
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.run_summary import run_details, run_summary
 
@@ -230,6 +230,7 @@ def _memo(start: StartWorkflow) -> dict[str, str | int]:
         DIGEST_MEMO: start.digest,
         **({} if start.former is None else {SOURCE_MEMO: start.event.source}),
         **({} if start.key is None else {KEY_MEMO: start.key}),
+        **({} if start.rerun_of is None else {RERUN_MEMO: start.rerun_of}),
     }
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -107,6 +108,15 @@ class World:
                     return {run: facts[run] for run in runs}
                 await asyncio.sleep(0.2)
 
+    async def ended_again(self, run: str, kind: str, within: float = 60) -> dict[str, list[Progress]]:
+        """Wait until the newest fact of a run is an ending of this kind; returns all facts by run."""
+        async with asyncio.timeout(within):
+            while True:
+                facts = await self.facts()
+                if facts[run] and facts[run][-1].kind == kind:
+                    return facts
+                await asyncio.sleep(0.2)
+
     async def facts(self) -> dict[str, list[Progress]]:
         facts = defaultdict[str, list[Progress]](list)
         async for message in self.bus.read("progress.>"):
@@ -145,10 +155,12 @@ async def open_world(
     replicas: dict[str, int] | None = None,
     report: Callable[[ProgramEvent], None] = lambda _: None,
     report_rollout: Callable[[RolloutEvent], None] = lambda _: None,
+    modules: Mapping[str, str] = MappingProxyType({}),
     **configuration: Any,
 ) -> AsyncIterator[World]:
-    """Run a whole suite in this folder, with the workflows of ``workshop.py`` as a user's module."""
-    (folder / "workshop.py").write_text(WORKSHOP.read_text())
+    """Run a whole suite in this folder, with ``workshop.py`` and these modules, by file name, as a user's."""
+    for name, text in {WORKSHOP.name: WORKSHOP.read_text(), **modules}.items():
+        (folder / name).write_text(text)
     config = {
         "workflows": ["workshop"],
         "routes": [

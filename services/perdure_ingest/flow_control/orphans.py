@@ -44,7 +44,8 @@ class Orphans:
         bus = self._ports.bus
         waiting = [*await bus.count_by_subject("waiting.>"), *await bus.count_by_subject("latest.>")]
         again = None
-        for subjects in {WaitingSubjects.containing(subject) for subject in waiting} - self._in_use:
+        found = {WaitingSubjects.containing(subject) for subject in waiting}
+        for subjects in {it for it in found if it.stage != "pause"} - self._in_use:
             _log.info("no route queues starts at %s any more: releasing those that wait there", subjects.pattern)
             if subjects.stage == "batch":
                 await Batcher(subjects, _EVERYTHING, ports=self._ports, forward=self._publish).start_due()

@@ -47,6 +47,9 @@ class Placement:
             detail = f"EVENTS {self.newer.stream_sequence} has its key, and is newer"
             update = {"verdict": "debounced_into", "other": self.newer, "workflow_id": None, "detail": detail}
             return planned.model_copy(update=update)
+        if self.limit == "pause":
+            update = {"verdict": "held", "limit": "pause", "place": self.place, "detail": "the route is paused"}
+            return planned.model_copy(update=update)
         return planned.model_copy(update={"limit": self.limit, "place": self.place})
 
 

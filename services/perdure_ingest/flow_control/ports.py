@@ -1,5 +1,6 @@
 """What every part of flow control works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from perdure.bus import Bus, KeyValue
@@ -24,6 +25,7 @@ class FlowPorts:
         progress: New facts of all runs.
         freed: New messages that free the slots of dead-lettered starts.
         arrivals: New starts that wait, without their bodies, by stream.
+        is_paused: Returns whether a route is paused, by its token.
     """
 
     bus: Bus
@@ -34,6 +36,7 @@ class FlowPorts:
     progress: Feed
     freed: Feed
     arrivals: dict[str, Feed]
+    is_paused: Callable[[str], bool] = lambda _: False
 
     @property
     def feeds(self) -> tuple[Feed, ...]:

@@ -64,6 +64,7 @@ class Releaser:
         self._counts_open = flow.counts_open
         self._bus = ports.bus
         self._clock = ports.clock
+        self._is_paused = ports.is_paused
         self._arrivals = ports.arrivals[subjects.stream]
         self._lines = Lines(subjects, by_key=flow.open_per_key is not None)
         self._slots = Slots(
@@ -124,6 +125,8 @@ class Releaser:
         Raises:
             Unavailable: NATS does not answer, or another process leads the route: take it over again.
         """
+        if self._is_paused(self._subjects.route):
+            return None
         await self._list_lines()
         while True:
             position = await self._slots.settle()

@@ -1,6 +1,7 @@
 """Takes admitted commands to the orchestrator: at once, or through the queue of a route with flow control."""
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -8,7 +9,7 @@ from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.contracts import DeadLetter, StartWorkflow, to_token
 from perdure.contracts.held_starts import HeldStartReply
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
@@ -19,6 +20,7 @@ from perdure_ingest.flow_control.endings import freeing_message
 from perdure_ingest.flow_control.feed import Feed
 from perdure_ingest.flow_control.held_starts import HeldStarts
 from perdure_ingest.flow_control.orphans import Orphans
+from perdure_ingest.flow_control.paused_routes import PausedRoutes
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.route_queue import RouteQueue
@@ -58,6 +60,8 @@ class RouteQueues:
         holder: str,
         clock: ServerClock | None = None,
     ) -> None:
+        queued = {rule.name for rule in rules if rule.route.flow or rule.route.window}
+        self.paused = PausedRoutes(bus, verdicts, [rule.name for rule in rules if rule.route.start], queued)
         self._ports = FlowPorts(
             bus,
             entries,
@@ -67,6 +71,7 @@ class RouteQueues:
             progress=Feed(bus, "progress.>"),
             freed=Feed(bus, "open.freed.>"),
             arrivals={it: Feed(bus, f"{it}.start.>", bodies=False) for it in ("waiting", "latest")},
+            is_paused=self.paused.is_paused,
         )
         self._leases = Leases(entries, holder, Lease, duration=_LEASE)
         self._queues = {
@@ -74,7 +79,7 @@ class RouteQueues:
                 rule.name, rule.route.start or "", rule.route.flow or _NO_LIMITS, rule.route.window, self._ports
             )
             for rule in rules
-            if rule.route.flow or rule.route.window
+            if rule.name in queued
         }
         in_use = {it for queue in self._queues.values() for it in queue.subjects}
         self._orphans = Orphans(self._ports, self._leases, in_use)
@@ -88,10 +93,25 @@ class RouteQueues:
             Unavailable: NATS does not answer.
         """
         queue = self._queues.get(admitted.evaluation.route)
+        is_paused = self.paused.is_paused(to_token(admitted.evaluation.route))
+        if isinstance(admitted.command, StartWorkflow) and queue is None and is_paused:
+            return await self.paused.hold(admitted.command, admitted.evaluation.key)
         if queue is None or not isinstance(admitted.command, StartWorkflow):
             reports = self._ports.verdicts.reports(admitted.evaluation.route)
             return await publish_command(self._ports.bus, self._ports.ledger, admitted.command, reports=reports)
-        return await queue.enqueue(admitted.command, admitted.evaluation.key)
+        placement = await queue.enqueue(admitted.command, admitted.evaluation.key)
+        return replace(placement, limit="pause") if is_paused and placement.place is not None else placement
+
+    async def submit_alone(self, admitted: Admitted) -> Placement:
+        """Submit a command that joins no batch: what its route collects into one is one command already.
+
+        Raises:
+            InvalidMessage: As in ``submit``.
+            Unavailable: NATS does not answer.
+        """
+        if not self.may_refuse(admitted):
+            return await self.submit(admitted)
+        return await publish_command(self._ports.bus, self._ports.ledger, admitted.command, reports=True)
 
     def check(self, admitted: Admitted) -> None:
         """Check whether NATS takes a command, and submit nothing.
@@ -140,6 +160,7 @@ class RouteQueues:
         duties = [duty for queue in self._queues.values() for duty in queue.duties(self._leases)]
         return [
             clock.run(),
+            self.paused.watch(),
             *(feed.run() for feed in self._ports.feeds),
             *(_after(clock, duty) for duty in (orphans.run, *duties)),
         ]

@@ -26,7 +26,7 @@ __all__ = [
     "replaced_by",
 ]
 
-Stage = Literal["start", "batch"]
+Stage = Literal["start", "batch", "pause"]
 
 _USUAL_PRIORITY: Final = 3
 _REPLACED: Final = "Perdure-Replaced"
@@ -39,7 +39,7 @@ class WaitingSubjects:
 
     Attributes:
         stream: ``waiting`` keeps every start, ``latest`` the newest of each key.
-        stage: Whether they wait for their release, or for a batch to be full.
+        stage: Whether they wait for their release, for a batch to be full, or for a route without limits to go on.
         route: The route's name, as a token.
     """
 
@@ -51,7 +51,8 @@ class WaitingSubjects:
     def containing(cls, subject: str) -> Self:
         """Return the subjects that a start's subject belongs to."""
         stream, stage, route, _, _ = subject.split(".")
-        return cls("latest" if stream == "latest" else "waiting", "batch" if stage == "batch" else "start", route)
+        known: Stage = "batch" if stage == "batch" else "pause" if stage == "pause" else "start"
+        return cls("latest" if stream == "latest" else "waiting", known, route)
 
     @property
     def pattern(self) -> str:

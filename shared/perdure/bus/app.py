@@ -80,6 +80,7 @@ class App:
         done_until: For streams whose messages are read by their places after they were settled, by name: returns up to
             which sequence nobody does any more, at most the given one. Only so far may a stream be trimmed.
         duty: While it is on, streams are consumed; by default always. Requests are answered in any case.
+        unless_paused: While it is off, streams are not consumed either.
     """
 
     service: str
@@ -87,3 +88,4 @@ class App:
     responders: Sequence[Responder] = ()
     done_until: Mapping[str, Callable[[int], Awaitable[int]]] = field(default_factory=dict)
     duty: Duty = field(default_factory=Duty)
+    unless_paused: Duty = field(default_factory=Duty)

@@ -23,6 +23,10 @@ class Duty:
         (self._on if on else self._off).set()
         (self._off if on else self._on).clear()
 
+    async def wait(self, *, on: bool) -> None:
+        """Wait until this process is on duty, or is not."""
+        await (self._on if on else self._off).wait()
+
     async def run(self, work: Sequence[Callable[[], Coroutine[None, None, None]]]) -> None:
         """Run coroutines whenever this process is on duty, for ever; they are cancelled when its duty ends.
 
@@ -30,8 +34,8 @@ class Duty:
             Exception: What the work raised; it should run until it is cancelled.
         """
         while True:
-            await self._on.wait()
-            await run_while(self._off.wait(), work)
+            await self.wait(on=True)
+            await run_while(self.wait(on=False), work)
 
 
 async def run_while(

@@ -20,6 +20,7 @@ from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.held_starts import CANCEL_START
 from perdure.contracts.outcomes import EVENT_OUTCOME
+from perdure.contracts.run_acts import ACT_ON_RUN, START_AGAIN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.contracts.schedules import LIST_SCHEDULES
 from perdure.values.event_type import SCHEDULED
@@ -48,14 +49,14 @@ _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if s
 _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
-    "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START),
-    "orchestrator": (DESCRIBE_RUN, FIND_RUNS, LIST_SCHEDULES),
+    "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START, START_AGAIN),
+    "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES),
     "audit": (AUDIT_RECORDS,),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
-_RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*")
+_RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*", "admin.run.*")
 
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
@@ -96,7 +97,8 @@ _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consume
 _GETS_MESSAGES: Final[_ByRole] = {
     "ingest": ("ADMIN",),  # whether a backfill came after an event
     # To verify decisions, what another bridge held or waits, and whether a message is stored that was published before.
-    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS", "ADMIN"),
+    # And the type of the event of a run that is repeated.
+    "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS", "ADMIN", "EVENTS"),
     "audit": tuple(STREAMS),  # the messages that advisories name
 }
 _QUEUES: Final[_ByRole] = {

@@ -7,19 +7,30 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     DeadLetterSettled,
+    PauseChanged,
     PoliciesRead,
+    RunActed,
     VersionChanged,
 )
 
 __all__ = ["AdminAct", "describe_act"]
 
-AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead | VersionChanged
+AdminAct = (
+    ApproverChanged
+    | ApproversFileRead
+    | BackfillRan
+    | DeadLetterSettled
+    | PauseChanged
+    | PoliciesRead
+    | RunActed
+    | VersionChanged
+)
 """Any message on ADMIN."""
 
 _DIGITS: Final = 12  # of a digest
 
 
-def describe_act(act: AdminAct) -> str:
+def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each kind)
     """Return who did what to whom, as far as the act names it."""
     match act:
         case ApproverChanged():
@@ -31,6 +42,12 @@ def describe_act(act: AdminAct) -> str:
             return f"policies {act.digest[:_DIGITS]}: {', '.join(act.policies) or 'none'}"
         case DeadLetterSettled():
             return f"{act.by}: {act.act} dead letter {act.number} of {act.service}, {act.reason}"
+        case PauseChanged():
+            return f"{act.by}: {act.act} the {act.what.replace('/', ' ', 1)}" + (
+                f", {act.reason}" if act.reason else ""
+            )
+        case RunActed():
+            return f"{act.workflow_id} {act.sentence}"
         case BackfillRan():
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"

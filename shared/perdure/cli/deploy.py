@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.client import Json, run_command
+from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NO, UNREACHABLE
 
 if TYPE_CHECKING:
@@ -51,11 +51,33 @@ async def roll_out_here(request: RolloutRequest, *, as_json: bool) -> None:
     from perdure.config.loader import load_settings
     from perdure.values.rollout import RolloutRefused
 
+    await _refuse_in_a_pause(request)
     show = show_rollout_json if as_json else show_rollout
     async for event in _events(load_settings(), request):
         show(event)
         if isinstance(event, RolloutRefused):
             raise typer.Exit(UNREACHABLE if event.is_passing else NO)
+
+
+async def _refuse_in_a_pause(request: RolloutRequest) -> None:
+    """Refuse to change anything while the suite is paused: workers of new code could not begin.
+
+    Raises:
+        PerdureError: It is paused.
+    """
+    from perdure.bus.views.pauses import suite_pause
+    from perdure.errors import PerdureError, Unavailable
+
+    try:
+        async with open_bus() as bus:
+            pause = await suite_pause(bus)
+    except Unavailable:  # the rollout itself says so, if it needs the bus
+        return
+    if pause is not None and not request.dry_run:
+        raise PerdureError(
+            f"The suite is {pause.sentence}. No worker of new code can begin meanwhile: pause the routes and runs "
+            "concerned, let the suite go on with `perdure resume`, and deploy then."
+        )
 
 
 def _events(settings: Settings, request: RolloutRequest) -> AsyncIterator[RolloutEvent]:

@@ -75,12 +75,13 @@ async def _check_project(absence: Finding | None) -> list[Finding]:
         findings += map(_program, _SERVERS)
     if absence is not None:
         return [*findings, *await check_approvers(settings), absence]
+    from perdure.cli.check_pauses import check_pauses
     from perdure.cli.check_requests import check_requests
     from perdure.cli.check_room import check_room
     from perdure.cli.check_stuck import check_stuck
     from perdure.cli.check_suite import check_suite
 
-    parts = check_suite, check_room, check_requests, check_stuck
+    parts = check_suite, check_pauses, check_room, check_requests, check_stuck
     checks = check_approvers(settings), *(check(settings) for check in parts)
     return [*findings, *(finding for found in await asyncio.gather(*checks) for finding in found)]
 

@@ -15,9 +15,11 @@ from perdure.contracts import (
     EventVerdict,
     Message,
     Notification,
+    PauseChanged,
     PoliciesRead,
     Progress,
     Receipt,
+    RunActed,
     SignalWorkflow,
     StartWorkflow,
     VersionChanged,
@@ -69,7 +71,9 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             | ApproversFileRead()
             | BackfillRan()
             | DeadLetterSettled()
+            | PauseChanged()
             | PoliciesRead()
+            | RunActed()
             | VersionChanged()
         ):
             return describe_act(message)

@@ -1,6 +1,6 @@
 """Uses of private parts of temporalio 1.35, each with a test that fails when a new version changes it.
 
-``pyproject.toml`` pins temporalio to this minor version. Only ``replay_internals`` touches private names of it, too.
+``pyproject.toml`` pins this minor version. ``replay_internals`` and ``running_activities`` touch private names, too.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence

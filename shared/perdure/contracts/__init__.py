@@ -33,10 +33,12 @@ from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256
 from perdure.contracts.notifications import Notification
+from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.policy import Escalation, Policy, Vote
 from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
+from perdure.contracts.run_acts import RunActed
 from perdure.contracts.search_attribute import SearchAttribute
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
@@ -85,6 +87,7 @@ __all__ = [
     "Message",
     "Notification",
     "OtherEvent",
+    "PauseChanged",
     "PoliciesRead",
     "Policy",
     "Progress",
@@ -93,6 +96,7 @@ __all__ = [
     "Receipt",
     "ReceiptCode",
     "RouteVerdict",
+    "RunActed",
     "RunOptions",
     "RunUsage",
     "SearchAttribute",

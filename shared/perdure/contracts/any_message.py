@@ -24,8 +24,10 @@ from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWork
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.notifications import Notification
+from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
+from perdure.contracts.run_acts import RunActed
 from perdure.contracts.verdicts import EventVerdict
 
 __all__ = ["AnyMessage"]
@@ -45,9 +47,11 @@ AnyMessage = Annotated[
     | DeadLetterSettled
     | Decision
     | Notification
+    | PauseChanged
     | PoliciesRead
     | Progress
     | Receipt
+    | RunActed
     | SignalWorkflow
     | StartWorkflow
     | EventVerdict

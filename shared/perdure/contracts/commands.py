@@ -31,7 +31,8 @@ class EventReference(BaseModel):
         time: When it happened, by the publisher's clock.
         stream_sequence: Its sequence number in the EVENTS stream.
         resend: Number of the dead letter as which an operator sent it again; absent if nobody did.
-        backfill: The backfill that took it through the route; absent if it came by itself.
+        backfill: The backfill that took it through the route, or the act by which an operator runs it anew; absent if
+            it came by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -90,6 +91,7 @@ class StartWorkflow(Message):
             the order in which they are stored.
         former: How 0.1 claimed the same; absent from its own commands, whose digests leave the source out, and from
             those of batches.
+        rerun_of: The run that it repeats, if an operator starts one anew.
     """
 
     type: Literal["commands.start"] = "commands.start"
@@ -103,6 +105,7 @@ class StartWorkflow(Message):
     key: str | None = None
     order: str | None = None
     former: FormerClaim | None = None
+    rerun_of: str | None = None
 
     @property
     def address(self) -> tuple[str, ...]:

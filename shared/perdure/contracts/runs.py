@@ -69,6 +69,8 @@ class RunDescription(_Body):
         pending: The pending activities.
         task_attempt: The attempt of the current workflow task, from 1; above 1, the workflow's code keeps failing.
         task_failure: Why the last attempt of that workflow task failed.
+        paused: Since when, by whom and why it is paused, in a sentence; absent if it is not.
+        rerun_of: The run that it repeats, if an operator started it anew.
     """
 
     workflow_id: str
@@ -76,6 +78,8 @@ class RunDescription(_Body):
     pending: tuple[PendingStep, ...] = ()
     task_attempt: PositiveInt = 1
     task_failure: str | None = None
+    paused: str | None = None
+    rerun_of: str | None = None
 
 
 class RunSearch(_Body):

@@ -51,8 +51,8 @@ VerdictKind = Literal[
 * ``refused``: the event, or a command of it, became a dead letter.
 """
 
-Limit = Literal["window", "rate", "max_open", "max_open_per_key", "singleton", "debounce", "batch"]
-"""What holds a start, in the words of the configuration."""
+Limit = Literal["window", "rate", "max_open", "max_open_per_key", "singleton", "debounce", "batch", "pause"]
+"""What holds a start, in the words of the configuration; ``pause``: an operator has paused the route."""
 
 WITHOUT_RUN: Final[frozenset[str]] = frozenset({"no_match", "skipped", "cancelled", "debounced_into"})
 """The verdicts of which no run comes."""

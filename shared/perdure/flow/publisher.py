@@ -18,6 +18,7 @@ __all__ = [
     "DIGEST_MEMO",
     "EVENT_MEMO",
     "KEY_MEMO",
+    "RERUN_MEMO",
     "SOURCE_MEMO",
     "FactPublisher",
     "end_workflow_task",
@@ -34,6 +35,9 @@ SOURCE_MEMO: Final = "perdure_event_source"
 
 KEY_MEMO: Final = "perdure_key"
 """The memo field that holds the value of ``flow.key`` of the route that started the run."""
+
+RERUN_MEMO: Final = "perdure_rerun_of"
+"""The memo field that holds the id of the run that this one repeats."""
 
 BUS_TIMEOUT: Final = timedelta(seconds=10)
 """For one attempt of a local activity that talks to the bus; the number of attempts is unlimited."""

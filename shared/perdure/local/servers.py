@@ -24,6 +24,7 @@ _MAX_PAYLOAD: Final = 8 * 1024 * 1024  # bytes; nats-server warns above
 
 # By default (20 polls a second), each task may wait up to 50 ms once a burst is used up.
 _FAST_POLLS: Final = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
+_PAUSES: Final = "frontend.WorkflowPauseEnabled=true"  # of single runs; off by default
 # Survives a killed process and is three times as fast as SQLite's defaults; a power cut may lose the last commits.
 _PRAGMAS: Final = ("journal_mode=wal", "synchronous=normal")
 
@@ -111,7 +112,7 @@ def temporal_program(folder: Path, ports: Mapping[str, int], namespace: str) -> 
     command += ["--db-filename", _DATABASE, "--namespace", namespace]
     for flag in ("port", "ui-port", "http-port", "metrics-port"):
         command += [f"--{flag}", str(ports[_port_name(flag)])]
-    for value in _FAST_POLLS:
+    for value in (*_FAST_POLLS, _PAUSES):
         command += ["--dynamic-config-value", value]
     for pragma in _PRAGMAS:
         command += ["--sqlite-pragma", pragma]

@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["BARE_SOURCE", "SEPARATOR", "default_run_id", "fit_run_id", "former_run_id", "place_of", "source_mark"]
+__all__ = [
+    "BARE_SOURCE",
+    "SEPARATOR",
+    "default_run_id",
+    "fit_run_id",
+    "former_run_id",
+    "place_of",
+    "rerun_id",
+    "source_mark",
+]
 
 SEPARATOR: Final = "~"
 """Stands between the parts of a default run id. No route's name holds it, and no value of an event may bring it in."""
@@ -37,6 +46,12 @@ def source_mark(source: str) -> str:
 def former_run_id(route: str, event_id: str) -> str:
     """Return the id that 0.1 gave the run: ``<route>-<event id>``, of bounded length."""
     return fit_run_id(f"{route}-{event_id}")
+
+
+def rerun_id(workflow_id: str, act: str) -> str:
+    """Return the id of the run that repeats a run, of bounded length: one for each run and act."""
+    digest = sha256(f"{workflow_id}{SEPARATOR}{act}".encode()).hexdigest()[:_MARK_DIGITS]
+    return fit_run_id(f"{workflow_id}{SEPARATOR}rerun-{digest}")
 
 
 def fit_run_id(text: str) -> str:

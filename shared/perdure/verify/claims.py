@@ -51,7 +51,9 @@ class Claims:
         """Index the observations."""
         by_place: dict[int, list[Judged]] = defaultdict(list)
         for judged in seen.judged:
-            by_place[judged.stream_sequence].append(judged)
+            claims = tuple(claim for claim in judged.claims if claim.backfill not in seen.reruns)
+            if claims or not judged.claims:
+                by_place[judged.stream_sequence].append(replace(judged, claims=claims))
         runs = {it.sequence: it.workflow_id for it in seen.commands}
         gone = {(it.stream, it.stream_sequence) for it in seen.dead_letters} | set(seen.settled)
         dead = frozenset(runs[sequence] for stream, sequence in gone if stream == "COMMANDS" and sequence in runs)

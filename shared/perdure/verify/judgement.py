@@ -90,18 +90,19 @@ def judge(
     """
     ids = {event.id for event in expected}
     runs = [run for run in seen.executions if run.event_id in ids and run.status != _CONTINUED]
+    made = [run for run in runs if not run.is_extra]
     facts = group_by(seen.facts, lambda fact: fact.workflow_id)
     workflow_ids = list(dict.fromkeys(run.workflow_id for run in runs))
     violations = [
         *_published(expected, seen),
-        *(Violation("outcome", *wrong) for wrong in wrong_outcomes(expected, seen, runs, runs_per_event, ended=ended)),
+        *(Violation("outcome", *wrong) for wrong in wrong_outcomes(expected, seen, made, runs_per_event, ended=ended)),
         *(Violation("verdict", *lacking) for lacking in events_without_verdict(expected, seen, silent)),
         *(
             violation
             for run in runs
             for violation in _ending(run, facts.get(run.workflow_id, ()), ended=ended, seen=seen)
         ),
-        *_wrong_endings(expected, runs, seen),
+        *_wrong_endings(expected, made, seen),
         *_unknown_runs(ids, seen),
         *(violation for id_ in workflow_ids for violation in _progress(id_, facts.get(id_, ()))),
         *_audit(seen),
@@ -166,17 +167,20 @@ def _unknown_runs(ids: set[str], seen: Observations) -> Iterator[Violation]:
 
 def _progress(workflow_id: str, facts: Sequence[Fact]) -> Iterator[Violation]:
     numbers = {fact.number for fact in facts}
-    end = next((fact for fact in facts if fact.kind in ENDINGS), None)
-    last = end.number if end else max(numbers, default=1)
+    ends = sorted((fact for fact in facts if fact.kind in ENDINGS), key=lambda fact: fact.stream_sequence)
+    last = ends[-1].number if ends else max(numbers, default=1)
     if gaps := sorted(set(range(1, last + 1)) - numbers):
         more = f" and {len(gaps) - _MAX_NAMED} more" if len(gaps) > _MAX_NAMED else ""
         missing = ", ".join(map(str, gaps[:_MAX_NAMED]))
         yield Violation("progress", workflow_id, f"missing facts between 1 and {last}: {missing}{more}")
-    if end is None:
-        return
-    for fact in facts:
-        if fact is not end and (fact.number >= end.number or fact.stream_sequence > end.stream_sequence):
-            yield Violation("progress", workflow_id, f"{fact.kind} ({fact.number}) comes after {end.kind}")
+    known: set[str] = set()
+    for end in ends:  # several, if the run was tried again
+        begun = {fact.run_id for fact in facts if fact.stream_sequence <= end.stream_sequence}
+        for fact in facts:
+            is_late = fact.number >= end.number or fact.stream_sequence > end.stream_sequence
+            if fact is not end and is_late and fact.run_id in begun - known:
+                yield Violation("progress", workflow_id, f"{fact.kind} ({fact.number}) comes after {end.kind}")
+        known |= begun
 
 
 def _audit(seen: Observations) -> Iterator[Violation]:

@@ -179,12 +179,15 @@ class Execution:
 
     Attributes:
         status: Temporal's name of the status, e.g. ``COMPLETED``.
+        is_extra: Whether an operator made it of a run, or another of it: its event has one more run than its routes
+            made.
     """
 
     workflow_id: str
     run_id: str
     event_id: str
     status: str
+    is_extra: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ class Observations:
         processes: The processes of a local suite.
         unhandled: Workflow ids of commands that went with a deleted stream, perhaps before they were handled.
         unrecorded: Messages that went with a deleted stream, perhaps before they were recorded.
+        reruns: Ids of acts by which operators ran runs anew: what a route made of that is no verdict on the event.
     """
 
     stream_entries: Sequence[StreamEntry] = ()
@@ -226,6 +230,7 @@ class Observations:
     processes: Sequence[ProcessState] = ()
     unhandled: frozenset[str] = frozenset()
     unrecorded: frozenset[StreamEntry] = frozenset()
+    reruns: frozenset[str] = frozenset()
 
     def all_events(self) -> list[Expected]:
         """Return the events in EVENTS, each id once, in order."""

@@ -77,6 +77,7 @@ class Sources:
             await process_states(self.state),
             frozenset(streams.unhandled),
             frozenset(streams.unrecorded),
+            frozenset(streams.reruns),
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
-from perdure.contracts import DeadLetter, DeadLetterSettled, Decision, EventVerdict, Progress, Receipt
+from perdure.contracts import DeadLetter, DeadLetterSettled, Decision, EventVerdict, Progress, Receipt, RunActed
 from perdure.verify.deleted import DeletedStream
 from perdure.verify.identity import command_event_id, command_place, command_route, command_run, event_id
 from perdure.verify.records import (
@@ -61,6 +62,7 @@ class Streams:
         facts: The facts in PROGRESS.
         judged: The verdicts in VERDICTS.
         settled: Streams and sequences of messages whose dead letters were resent or dropped.
+        reruns: Ids of acts of operators on runs.
         decisions: The decisions in DECISIONS.
         receipts: The receipts in RECEIPTS.
         unhandled: Workflow ids of commands that went with a deleted stream, perhaps before they were handled.
@@ -79,6 +81,7 @@ class Streams:
         self.facts: list[Fact] = []
         self.judged: list[Judged] = []
         self.settled: list[tuple[str, int]] = []
+        self.reruns: set[str] = set()
         self.decisions: list[DecisionRecord] = []
         self.receipts: list[ReceiptRecord] = []
         self.unhandled: set[str] = set()
@@ -181,11 +184,11 @@ class Streams:
         self.judged.append(Judged(verdict.stream_sequence, claims, verdict.refused, verdict.unreported))
 
     def _add_settled(self, message: StreamMessage) -> None:
-        try:
+        with suppress(ValidationError):  # ADMIN holds other acts, too
+            self.reruns.add(RunActed.model_validate_json(message.body).id)
+        with suppress(ValidationError):
             act = DeadLetterSettled.model_validate_json(message.body)
-        except ValidationError:
-            return  # ADMIN holds other acts, too
-        self.settled.append((act.stream, act.stream_sequence))
+            self.settled.append((act.stream, act.stream_sequence))
 
     def _add_decision(self, message: StreamMessage) -> None:
         try:

@@ -9,22 +9,33 @@ from typer.testing import CliRunner, Result
 
 from perdure.bus import MemoryBus
 from perdure.cli.app import app
-from perdure.contracts import CancelWorkflow, Progress, ProgressKind
+from perdure.contracts import Progress, ProgressKind
 from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.run_acts import ACT_ON_RUN, ActOutcome, RunActReply, RunActRequest
 from perdure.contracts.runs import RunDescription
 from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
-MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.cancel", "runs.signal", "audit")
+MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.acts", "runs.acting", "runs.signal", "audit")
 
 
 class Bus(MemoryBus):
     """A bus whose audit service has one record, and on which Temporal knows every run."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.acts: list[RunActRequest] = []
+        self.outcomes: list[ActOutcome] = []
+
     query: AuditRecordsQuery | None = None
     filters: tuple[str, ...] = tuple(AuditRecordsQuery.model_fields)
 
     async def request(self, subject: str, body: bytes) -> bytes:
+        if subject == ACT_ON_RUN:
+            self.acts.append(RunActRequest.model_validate_json(body))
+            outcome = self.outcomes.pop(0)
+            reply = RunActReply(workflow_id=self.acts[-1].workflow_id, outcome=outcome, detail="Because.")
+            return reply.model_dump_json().encode()
         if "audit" not in subject:
             return RunDescription(workflow_id="Order-1", status="RUNNING").model_dump_json().encode()
         self.query = AuditRecordsQuery.model_validate_json(body)
@@ -116,15 +127,24 @@ def test_watching_a_run_that_has_ended_prints_it_and_ends(bus: Bus) -> None:
     assert perdure("watch", "Order-9").exit_code == 4
 
 
-def test_an_operator_cancels_an_open_run_and_is_refused_an_ended_one(bus: Bus) -> None:
-    publish(bus, progress(1, "started"), progress(2, "completed"))
+def test_the_exit_code_of_an_act_says_what_came_of_it(bus: Bus) -> None:
+    publish(bus, progress(1, "started"))
+    bus.outcomes = ["done", "already", "refused", "unknown_run"]
 
-    done, late = perdure("runs", "cancel", "Order-1"), perdure("runs", "cancel", "Order-2")
+    words = ("runs", "cancel", "Order-1", "--reason", "left us", "--act", "mine", "--json")
+    done, already, refused, unknown = (perdure(*words) for _ in range(4))
 
-    (command,) = (it for it in bus.published if isinstance(it, CancelWorkflow))
-    assert (command.workflow_id, command.instead, command.run_id) == ("Order-1", "", "r1")
-    assert (done.exit_code, late.exit_code) == (0, 1)
-    assert "Order-2 has ended before: completed" in late.stderr
+    assert [it.exit_code for it in (done, already, refused, unknown)] == [0, 0, 1, 4]
+    assert json.loads(refused.stdout)["detail"] == "Because."
+    asked = bus.acts[0]
+    assert (asked.act, asked.workflow_id, asked.run_id) == ("cancel", "Order-1", "r1")
+    assert (asked.id, asked.reason) == ("mine", "left us")
+
+
+def test_an_act_names_one_run_or_a_condition(bus: Bus) -> None:
+    assert perdure("runs", "retry").exit_code == 2
+    assert perdure("runs", "retry", "Order-1", "--where", "x = 1").exit_code == 2
+    assert bus.acts == []
 
 
 def test_a_signal_to_an_unknown_run_is_sent_only_if_it_shall_come_early(bus: Bus) -> None:

@@ -1,5 +1,6 @@
 """The configuration of nats-server and Temporal: as of the embedded servers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -40,4 +41,4 @@ async def test_the_servers_have_the_settings_of_the_embedded_ones(tmp_path: Path
     dynamic = read(DEPLOY / "temporal/dynamic.yaml")
 
     assert f"max_payload: {int(payload) // 1024**2}MB" in (DEPLOY / "nats/nats.conf").read_text()
-    assert {f"{key}={constrained['value']}" for key, (constrained,) in dynamic.items()} == embedded
+    assert {f"{key}={json.dumps(constrained['value'])}" for key, (constrained,) in dynamic.items()} == embedded

@@ -245,6 +245,17 @@ def test_a_fact_after_the_ending_is_found(late: Fact) -> None:
     assert only(replace(VALID, facts=[*facts(), late]))[:2] == ("progress", "Probe-good")
 
 
+def test_a_run_that_was_tried_again_has_an_ending_for_each_attempt() -> None:
+    first = [replace(fact, kind="failed") if fact.kind == "completed" else fact for fact in facts(run_id="r0")]
+    second = [replace(fact, stream_sequence=fact.stream_sequence + 10) for fact in facts()[1:]]
+    failed = replace(RUN, run_id="r0", status="FAILED", is_extra=True)
+    tried_again = replace(VALID, facts=[*first, *second], executions=[failed, RUN])
+
+    assert violations(tried_again) == []
+    late = Fact(99, "Probe-good", "r0", 3, "step_completed", "good")
+    assert only(replace(tried_again, facts=[*first, *second, late]))[2] == "step_completed (3) comes after failed"
+
+
 def test_a_message_without_a_record_is_found() -> None:
     assert only(replace(VALID, recorded=VALID.recorded[:1])) == (
         "audit",

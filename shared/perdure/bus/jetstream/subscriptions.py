@@ -58,7 +58,7 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
     await client.jetstream().account_info()  # once it replies, the subscriptions exist; a PING may overtake them
     try:
         consuming = [partial(_consumed, app.service, it, bus, client, metrics) for it in app.subscriptions]
-        async with _running([app.duty.run(consuming)]):
+        async with _running([app.duty.run([partial(app.unless_paused.run, consuming)])]):
             yield client
     finally:
         await _stop(broker, client)

@@ -34,16 +34,29 @@ async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
 
 
 async def follow_progress(bus: Bus, workflow_id: str | None, *, replay: bool) -> AsyncIterator[Progress]:
-    """Yield facts as they are published, each once; those of a single run until it ends."""
+    """Yield facts as they are published, each once; those of a single run until it ends.
+
+    An ending after which the run was tried again does not count.
+    """
     seen: set[str] = set()
     subject = "progress.>" if workflow_id is None else _subject(workflow_id)
-    async for fact in _facts(bus.subscribe(subject, replay=replay)):
-        if fact.message_id in seen:
+    async for message in bus.subscribe(subject, replay=replay):
+        fact = decode(message.raw)
+        if not isinstance(fact, Progress) or fact.message_id in seen:
             continue
         seen.add(fact.message_id)
         yield fact
-        if workflow_id is not None and fact.kind in ENDINGS:
+        if workflow_id is not None and fact.kind in ENDINGS and not await _goes_on(bus, message, fact):
             return
+
+
+async def _goes_on(bus: Bus, message: StoredMessage, ending: Progress) -> bool:
+    """Return whether another run of the workflow id follows an ending."""
+    newest = await bus.last(_subject(ending.workflow_id))
+    if newest is None or newest.sequence <= message.sequence:
+        return False
+    fact = decode(newest.raw)
+    return isinstance(fact, Progress) and fact.run_id != ending.run_id
 
 
 def _subject(workflow_id: str) -> str:

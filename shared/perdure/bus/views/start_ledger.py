@@ -3,6 +3,7 @@
 It remembers them for longer than JetStream's duplicate window and Temporal's retention.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Final, TypeVar, cast
@@ -13,7 +14,7 @@ from perdure.bus.key_value import KeyValue
 from perdure.contracts import Sha256, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage
 
-__all__ = ["BUCKET", "Claim", "StartLedger", "by_another_event", "duplicate_id", "run_exists"]
+__all__ = ["BUCKET", "Claim", "Origin", "StartLedger", "by_another_event", "duplicate_id", "run_exists"]
 
 Command = StartWorkflow | SignalWorkflow
 AnyCommand = TypeVar("AnyCommand", bound=Command)
@@ -44,6 +45,21 @@ class _Entry(BaseModel):
     digest: Sha256
     stream_sequence: int
     started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a claim comes from.
+
+    Attributes:
+        route: The route.
+        source: The source of the event; None if that is not known: 0.1 left it out, as batches do.
+        stream_sequence: The event's sequence in EVENTS.
+    """
+
+    route: str
+    source: str | None
+    stream_sequence: int
 
 
 class StartLedger:
@@ -131,6 +147,17 @@ class StartLedger:
         """
         entry = await self._entry_of(claim)
         return entry is not None and entry.started
+
+    async def origin(self, claim: str) -> Origin | None:
+        """Return where a claim comes from; None if nobody made it, or 0.1, which left the route out.
+
+        Raises:
+            Unavailable: The bucket does not answer.
+        """
+        entry = await self._entry_of(claim)
+        if entry is None or entry.route is None:
+            return None
+        return Origin(entry.route, entry.source, entry.stream_sequence)
 
     async def digest_of(self, claim: str) -> str | None:
         """Return the digest of the event that made a claim, or None if none did.

@@ -12,6 +12,8 @@ _COMMANDS: Final = {
     "backfill": OnSuite(f"{__name__}.backfill", "Take stored events through one route, each at most once."),
     "check": Entry(f"{__name__}.check", "Show what each route would do with an event, and why not."),
     "list": Entry(f"{__name__}.list", "List the configured routes, and when each `cron` is due next."),
+    "pause": OnSuite(f"{__name__}.pause", "Let a route start no run; its events wait."),
+    "resume": OnSuite(f"{__name__}.pause", "Let a paused route go on."),
     "waiting": OnSuite(f"{__name__}.waiting", "Show waiting starts and open runs of each route with flow control."),
 }
 

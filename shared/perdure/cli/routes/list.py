@@ -11,8 +11,11 @@ from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, table
 from perdure.errors import Unavailable
 from perdure.runtime.stderr import print_error
+from perdure.values.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from perdure.config.routes import Route
     from perdure.contracts.schedules import ScheduleState
 
@@ -30,17 +33,26 @@ def register(app: typer.Typer) -> None:
         """
         from perdure.config.loader import load_settings
 
-        configured = load_settings().routes
+        configured, paused = load_settings().routes, _pauses()
         schedules, problem = run_command(_schedules()) if any(it.cron for it in configured) else ({}, "")
         if as_json:
             for route in configured:
-                console.out(json.dumps(_as_configured(route, schedules.get(route.label))), highlight=False)
+                line = {**_as_configured(route, schedules.get(route.label)), "paused": paused.get(route.label)}
+                console.out(json.dumps(line), highlight=False)
         else:
             rows = [(it.label, _takes(it), _does(it), it.when or "", _due(it, schedules)) for it in configured]
             shown = table("route", "on", "does", "when", "next", rows=rows)
             console.print(shown if rows else "There are no routes: `routes:` of perdure.yaml holds them.")
+            _print_pauses(configured, paused)
         if problem:
             print_error(f"When routes are due next is not known: {problem}")
+
+
+def _print_pauses(configured: Sequence[Route], paused: dict[str, str]) -> None:
+    for route in configured:
+        if pause := paused.get(route.label):
+            command = f"Let it go on: `perdure routes resume {route.label}`"
+            console.print(one_line(f"{route.label}: {pause}. {command}"), soft_wrap=True, markup=False)
 
 
 async def _schedules() -> tuple[dict[str, ScheduleState], str]:
@@ -71,6 +83,26 @@ def _due(route: Route, schedules: dict[str, ScheduleState]) -> str:
     if found.paused is not None:
         return f"{found.paused}{missed}"
     return f"{local_day(found.next[0])}{missed}" if found.next else f"never again{missed}"
+
+
+def _pauses() -> dict[str, str]:
+    """Return what is said about the pause of each paused route; nothing without a suite."""
+    from perdure.local.absence import refuse_absent_suite
+
+    try:
+        refuse_absent_suite()
+        return run_command(_read_pauses())
+    except Unavailable:
+        return {}
+
+
+async def _read_pauses() -> dict[str, str]:
+    from perdure.bus.views.pauses import pauses
+    from perdure.contracts.pauses import route_of
+
+    async with open_bus() as bus:
+        found = await pauses(bus)
+    return {route: pause.sentence for what, pause in found.items() if (route := route_of(what)) is not None}
 
 
 def _does(route: Route) -> str:

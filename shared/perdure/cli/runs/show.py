@@ -51,14 +51,14 @@ async def _show(run: str) -> tuple[list[Progress], _Around, RunDescription, Stuc
 
 
 async def _around(bus: NatsBus, workflow_id: str) -> _Around:
-    """Return the messages about the run's approval requests, and its alerts, by time."""
+    """Return the messages about the run's approval requests, its alerts, and what operators did to it, by time."""
     from perdure.bus import decode
     from perdure.contracts import to_token
 
     token = to_token(workflow_id)
     found = [
         (message, decode(message.raw))
-        for subject in (f"approvals.*.*.{token}", f"alerts.*.{token}")
+        for subject in (f"approvals.*.*.{token}", f"alerts.*.{token}", f"admin.run.{token}")
         async for message in bus.read(subject)
     ]
     return sorted(found, key=lambda pair: pair[0].stored_at)
@@ -82,6 +82,10 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription, stuck
     for words in usage_lines(_used(facts)):
         console.print(words, markup=False)
     console.print(f"Temporal: {engine.status or 'has no such run'}")
+    if engine.paused:
+        console.print(f"  {one_line(engine.paused)}. Let it go on: `perdure runs resume`", markup=False)
+    if engine.rerun_of:
+        console.print(f"  repeats {one_line(engine.rerun_of)}", markup=False)
     for step in engine.pending:
         console.print(
             f"  pending: {step.activity}, attempt {step.attempt}. {one_line(step.last_failure or '')}", markup=False
@@ -94,10 +98,12 @@ def _print(facts: list[Progress], around: _Around, engine: RunDescription, stuck
 
 def _line(message: Message) -> Text | None:
     from perdure.cli.approvals.text import line
-    from perdure.contracts import Alert
+    from perdure.contracts import Alert, RunActed
 
     if isinstance(message, Alert):
         return Text.assemble(("! ", "yellow"), "alert ", cell(message.title))
+    if isinstance(message, RunActed):
+        return cell(message.sentence)
     return line(message)
 
 

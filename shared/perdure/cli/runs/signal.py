@@ -1,4 +1,4 @@
-"""``perdure runs signal``: sends a signal to a run over the bus."""
+"""``perdure runs signal``: sends a signal over the bus, to one run or to many."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.completion import complete_run
 from perdure.cli.json_argument import parse_json, read_text
 from perdure.cli.output import console
-from perdure.cli.runs.options import RunId
+from perdure.cli.runs.acting import ActChoice, ActId, DryRun, ManyRuns, Reason, Yes, act_on_runs
 from perdure.errors import NotFound
 from perdure.values.reserved import is_reserved, reserved_text
 
@@ -25,28 +26,51 @@ def register(app: typer.Typer) -> None:
 
     @app.command(
         epilog="Exit codes: 0 sent, 3 its run has not begun, 4 no such run. "
-        'Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\''
+        'Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\'\n\n'
+        'perdure runs signal --where \'CustomerId = "ACME"\' stop --reason "left us"'
     )
-    def signal(
-        run: RunId,
-        name: Annotated[str, typer.Argument(help="The signal, as the workflow names it.")],
-        argument: Annotated[
-            str | None, typer.Argument(help="Its argument, JSON; - reads it from standard input.")
-        ] = None,
+    def signal(  # noqa: PLR0913 (each is a flag)
+        words: Annotated[
+            list[str],
+            typer.Argument(
+                metavar="[RUN] NAME [ARGUMENT]",
+                help="The run, unless --where finds them; the signal; its argument, JSON, or - for standard input.",
+                show_default=False,
+                autocompletion=complete_run,
+            ),
+        ],
+        where: ManyRuns = None,
+        reason: Reason = "",
+        act: ActId = None,
         *,
         early: Annotated[bool, typer.Option("--early", help="Send it though no run of this id is known yet.")] = False,
+        dry_run: DryRun = False,
+        yes: Yes = False,
         as_json: Json = False,
     ) -> None:
-        """Send a signal to a run, which receives it once."""
-        if is_reserved(name):
-            raise typer.BadParameter(reserved_text("signal", name))
-        body = b"" if argument is None else json.dumps(parse_json(read_text(argument))).encode()
+        """Send a signal to runs; each receives it once."""
+        run, name, body = _read(words, is_many=where is not None)
+        if run is None:
+            choice = ActChoice(None, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
+            act_on_runs("signal", choice, lambda acts, target: acts.signal(target, name, body))
+            return
         workflow_id, sequence = run_command(_send(run, name, body, early=early))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
             console.out(json.dumps(sent), highlight=False)
         else:
             console.print(f"Sent {name} to {workflow_id} (SIGNALS {sequence}).", markup=False)
+
+
+def _read(words: list[str], *, is_many: bool) -> tuple[str | None, str, bytes]:
+    """Return the run, None for many, the name of the signal, and its body."""
+    rest = words if is_many else words[1:]
+    if not 1 <= len(rest) <= 2:  # noqa: PLR2004 (the name, and an argument)
+        raise typer.BadParameter("write [RUN] NAME [ARGUMENT]: the run, unless --where finds them, then the signal")
+    if is_reserved(rest[0]):
+        raise typer.BadParameter(reserved_text("signal", rest[0]))
+    body = b"" if len(rest) == 1 else json.dumps(parse_json(read_text(rest[1]))).encode()
+    return None if is_many else words[0], rest[0], body
 
 
 async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:

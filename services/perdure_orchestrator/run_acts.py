@@ -1,0 +1,227 @@
+"""Acts of operators on single runs, each recorded on ADMIN once Temporal has stored it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import (
+    PauseWorkflowExecutionRequest,
+    RequestCancelWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.bus import Bus, RawMessage, decode
+from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.settings import TemporalSettings
+from perdure.connections.executions import ExecutionDescription, describe_execution
+from perdure.contracts import RunActed, to_token
+from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
+from perdure.errors import PerdureError
+from perdure_orchestrator.rerun import rerun_start
+from perdure_orchestrator.retry import retry, was_retried
+
+__all__ = ["RunActor"]
+
+Past = Literal["cancelled", "terminated", "paused", "resumed", "retried", "rerun"]
+
+_PAST: Final[dict[RunAct, Past]] = {
+    "cancel": "cancelled",
+    "terminate": "terminated",
+    "pause": "paused",
+    "resume": "resumed",
+    "retry": "retried",
+    "rerun": "rerun",
+}
+_CANNOT_PAUSE: Final = (
+    "This Temporal server pauses no runs: set `frontend.WorkflowPauseEnabled: true` in its dynamic configuration, or "
+    "pause the whole suite with `perdure pause`."
+)
+
+
+class RunActor:
+    """Does what the operator asks for; asked for again with the same id, nothing happens twice.
+
+    Args:
+        client: The client of Temporal.
+        bus: Where acts are recorded.
+        ledger: The start ledger, which knows the route and the event of a run.
+        settings: The own task queue.
+    """
+
+    def __init__(self, client: Client, bus: Bus, ledger: StartLedger, settings: TemporalSettings) -> None:
+        self._client = client
+        self._bus = bus
+        self._ledger = ledger
+        self._settings = settings
+        self._acts: dict[RunAct, Callable[[RunActRequest, ExecutionDescription], Awaitable[RunActReply]]] = {
+            "cancel": self._cancel,
+            "terminate": self._terminate,
+            "pause": self._pause,
+            "resume": self._resume,
+            "retry": self._retry,
+            "rerun": self._rerun,
+        }
+
+    async def answer(self, request: RawMessage) -> bytes:
+        """Answer a ``RunActRequest`` with a ``RunActReply``, both in JSON."""
+        return (await self.act(RunActRequest.model_validate_json(request.body))).model_dump_json().encode()
+
+    async def act(self, request: RunActRequest) -> RunActReply:
+        """Do it, unless it was done before.
+
+        Raises:
+            RPCError: Temporal does not answer.
+            Unavailable: The bus does not store the record: it may be done, so ask again with the same id.
+        """
+        if (known := await self._recorded(request)) is not None:
+            return _reply(request, "already", "This act has done it before.", became=known.became)
+        try:
+            execution = await describe_execution(self._client, request.workflow_id)
+            if request.act == "retry" and (execution.is_open or request.run_id not in {None, execution.run_id}):
+                if not await was_retried(self._client, self._bus, request, execution):
+                    return await self._is_another(request, execution) or await self._retry(request, execution)
+                reply = _reply(request, "done", "It goes on.", became=execution.run_id)
+            elif (later := await self._is_another(request, execution)) is not None:
+                return later
+            else:
+                reply = await self._acts[request.act](request, execution)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return _reply(request, "unknown_run", f"Temporal does not know the run {request.workflow_id} any more.")
+        except PerdureError as error:
+            return _reply(request, "refused", str(error))
+        if reply.outcome == "done" and reply.start is None:
+            await self._bus.publish(_record(request, execution.run_id, reply.became))
+        return reply
+
+    async def _recorded(self, request: RunActRequest) -> RunActed | None:
+        newest = await self._bus.last(f"admin.run.{to_token(request.workflow_id)}")
+        known = None if newest is None else decode(newest.raw)
+        is_it = isinstance(known, RunActed) and (known.id, known.act) == (request.id, _PAST[request.act])
+        return known if is_it and isinstance(known, RunActed) else None
+
+    async def _is_another(self, request: RunActRequest, newest: ExecutionDescription) -> RunActReply | None:
+        """Refuse if the operator saw another run of this workflow id, unless this one continues it."""
+        if request.run_id in {None, newest.run_id}:
+            return None
+        seen = await describe_execution(self._client, request.workflow_id, request.run_id)
+        if seen.status == "CONTINUED_AS_NEW" and seen.raw.first_run_id == newest.raw.first_run_id:
+            return None
+        return _reply(request, "already", f"It was run again since, and is {newest.status.lower()} now.")
+
+    async def _cancel(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if not execution.is_open:
+            return _ended(request, execution)
+        await self._client.workflow_service.request_cancel_workflow_execution(
+            RequestCancelWorkflowExecutionRequest(
+                namespace=self._client.namespace,
+                workflow_execution=_of(execution),
+                identity=request.by,
+                request_id=request.id,
+                first_execution_run_id=execution.raw.first_run_id,
+                reason=request.reason,
+            ),
+            retry=True,
+        )
+        return _reply(request, "done", "Its cancellation is requested.")
+
+    async def _terminate(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if not execution.is_open:
+            return _ended(request, execution)
+        await self._client.workflow_service.terminate_workflow_execution(
+            TerminateWorkflowExecutionRequest(
+                namespace=self._client.namespace,
+                workflow_execution=_of(execution),
+                identity=request.by,
+                first_execution_run_id=execution.raw.first_run_id,
+                reason=request.reason,
+            ),
+            retry=True,
+        )
+        return _reply(request, "done", "It is ended, and has undone nothing.")
+
+    async def _pause(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if not execution.is_open:
+            return _ended(request, execution)
+        if execution.status == "PAUSED":
+            return _reply(request, "already", "It is paused already.")
+        wanted = PauseWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_id=execution.workflow_id,
+            run_id=execution.run_id,
+            identity=request.by,
+            reason=request.reason,
+            request_id=request.id,
+        )
+        try:
+            await self._client.workflow_service.pause_workflow_execution(wanted, retry=True)
+        except RPCError as error:
+            if error.status is RPCStatusCode.UNIMPLEMENTED:
+                raise PerdureError(_CANNOT_PAUSE) from error
+            raise
+        return _reply(request, "done", "It takes no task until `perdure runs resume`; a step that runs now ends.")
+
+    async def _resume(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if execution.status != "PAUSED":
+            return _reply(request, "already", f"It is not paused but {execution.status.lower()}.")
+        wanted = UnpauseWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_id=execution.workflow_id,
+            run_id=execution.run_id,
+            identity=request.by,
+            reason=request.reason,
+            request_id=request.id,
+        )
+        await self._client.workflow_service.unpause_workflow_execution(wanted, retry=True)
+        return _reply(request, "done", "It goes on.")
+
+    async def _retry(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if execution.is_open or execution.status == "COMPLETED":
+            state = "is open" if execution.is_open else "has completed"
+            return _reply(request, "refused", f"It {state}: only a run that has failed is tried again.")
+        run_id, step = await retry(self._client, self._bus, request, execution)
+        where = f"at its step {step}" if step else "at its last task"
+        return _reply(request, "done", f"It goes on {where}, as the run {run_id}.", became=run_id)
+
+    async def _rerun(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        if execution.is_open:
+            return _reply(request, "refused", "It is open: cancel it first, or let it end.")
+        start = await rerun_start(self._client, self._bus, self._ledger, self._settings, execution, request=request)
+        reply = _reply(request, "done", f"It begins anew as {start.workflow_id}.", became=start.workflow_id)
+        return reply.model_copy(update={"start": start})
+
+
+def _of(execution: ExecutionDescription) -> WorkflowExecution:
+    return WorkflowExecution(workflow_id=execution.workflow_id)
+
+
+def _reply(
+    request: RunActRequest,
+    outcome: Literal["done", "already", "refused", "unknown_run"],
+    detail: str,
+    *,
+    became: str | None = None,
+) -> RunActReply:
+    return RunActReply(workflow_id=request.workflow_id, outcome=outcome, detail=detail, became=became)
+
+
+def _ended(request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+    return _reply(request, "refused", f"It has ended before: {execution.status.lower().replace('_', ' ')}.")
+
+
+def _record(request: RunActRequest, run_id: str, became: str | None) -> RunActed:
+    return RunActed(
+        act=_PAST[request.act],
+        id=request.id,
+        workflow_id=request.workflow_id,
+        run_id=run_id,
+        became=became,
+        reason=request.reason,
+        by=request.by,
+        at=datetime.now(UTC),
+    )
