@@ -86,7 +86,7 @@ def _due(route: Route, schedules: dict[str, ScheduleState]) -> str:
 
 
 def _pauses() -> dict[str, str]:
-    """Return what is said about the pause of each paused route; nothing without a suite."""
+    """Return the sentence of each paused route, by its name; none without a suite."""
     from perdure.local.absence import refuse_absent_suite
 
     try:

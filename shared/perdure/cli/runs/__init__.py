@@ -18,7 +18,10 @@ _COMMANDS: Final = {
     "signal": OnSuite(f"{__name__}.signal", "Send a signal to runs; each receives it once."),
     "update": OnSuite(f"{__name__}.update", "Send an update to a run, and print what its handler returns."),
     "query": OnSuite(f"{__name__}.query", "Query a run, and print the answer as JSON."),
-    "cancel": OnSuite(f"{__name__}.acts", "Request the cancellation of runs; they undo their steps and end."),
+    "cancel": OnSuite(
+        f"{__name__}.acts",
+        "Request the cancellation of runs, which undo their steps and end; a start that is held is dropped.",
+    ),
     "terminate": OnSuite(f"{__name__}.acts", "End runs at once: they undo nothing."),
     "pause": OnSuite(f"{__name__}.acts", "Let runs begin no step; those that run now end."),
     "resume": OnSuite(f"{__name__}.acts", "Let paused runs go on."),
