@@ -12,6 +12,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError, FailureError
 
+from perdure.connections.failure_texts import hide_texts
 from perdure.flow.error_text import Redact, cause_of, message_of, placed_error_text
 
 __all__ = ["BoundedFailureConverter", "failure_converter", "failure_text"]
@@ -28,12 +29,23 @@ _PAYLOADS: Final[Sequence[tuple[_Info, str]]] = (
 
 
 class BoundedFailureConverter(DefaultFailureConverter):
-    """The converter of a plugin."""
+    """The converter of a plugin.
+
+    Attributes:
+        redact: Masks keys.
+        encrypted: Whether messages and stack traces become payloads, which the codec encrypts.
+    """
 
     redact: Callable[[str], str] = str
+    encrypted: bool = False
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """Write an error with its causes; see the base class."""
+        self._write(exception, payload_converter, failure)
+        if self.encrypted:
+            hide_texts(failure, payload_converter)
+
+    def _write(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         error: BaseException | None = exception
         for _ in range(_CAUSES):
             if error is None:
@@ -46,9 +58,15 @@ class BoundedFailureConverter(DefaultFailureConverter):
             error, failure = cause_of(error), failure.cause
 
 
-def failure_converter(redact: Redact) -> type[BoundedFailureConverter]:
-    """Return the converter that masks keys in this way; temporalio makes its instances itself."""
-    return type("FailureConverter", (BoundedFailureConverter,), {"redact": staticmethod(redact)})
+def failure_converter(redact: Redact, *, encrypted: bool = False) -> type[BoundedFailureConverter]:
+    """Return the converter that masks keys in this way; temporalio makes its instances itself.
+
+    Args:
+        redact: Masks keys.
+        encrypted: Whether messages and stack traces become payloads, which the codec encrypts.
+    """
+    own = {"redact": staticmethod(redact), "encrypted": encrypted}
+    return type("FailureConverter", (BoundedFailureConverter,), own)
 
 
 def failure_text(failure: Failure) -> str:

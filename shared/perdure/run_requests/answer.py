@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
+    Client,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -15,8 +16,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
+from perdure.connections.query_failures import query_failure_text
+from perdure.connections.run_context import converter_of_run
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
+from perdure.encryption import key_source
 from perdure.errors import SetupError, Unavailable
 from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
@@ -31,13 +35,14 @@ _LOOKS_WITHIN: Final = 10.0  # seconds; a run whose handlers cannot be listed ha
 
 async def answer(request: RunRequest) -> RunAnswer:
     """Send it, and wait for its end."""
-    nats, temporal = discover(load_settings())
+    settings = load_settings()
+    nats, temporal = discover(settings)
     try:
         async with connect(nats, source="perdure/cli", within=_LOOKS_WITHIN) as bus:
             # What a handler returns may lie in the store of large payloads; nothing is written there.
             storage = payload_storage(NatsObjects(bus.js, PAYLOADS), _NEVER)
-            client = await open_client(temporal, storage=storage)
-            return await _ask(client.get_workflow_handle(request.workflow_id), request)
+            client = await open_client(temporal, storage=storage, keys=key_source(settings.encryption))
+            return await _ask(client, request)
     except Unavailable as error:
         return RunAnswer(verdict="unreachable", error=str(error))
     except RuntimeError as error:  # temporalio's error when it cannot connect
@@ -46,7 +51,8 @@ async def answer(request: RunRequest) -> RunAnswer:
         return RunAnswer(verdict="refused", error=str(error))
 
 
-async def _ask(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:
+async def _ask(client: Client, request: RunRequest) -> RunAnswer:
+    run = client.get_workflow_handle(request.workflow_id)
     try:
         async with asyncio.timeout(_LOOKS_WITHIN):
             names = await _names(run, request.kind)
@@ -58,7 +64,11 @@ async def _ask(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:
     if request.name not in names and "" not in names:
         text = f"{run.id} has no {request.kind} {request.name}{nearest(request.name, names)}"
         return RunAnswer(verdict="refused", error=text)
-    return await _send(run, request)
+    try:
+        return await _send(run, request)
+    except WorkflowQueryFailedError as error:
+        text = await query_failure_text(error, converter_of_run(client, run.id))
+        return RunAnswer(verdict="refused", error=text)
 
 
 async def _names(run: WorkflowHandle[Any, Any], kind: str) -> list[str]:
@@ -73,7 +83,7 @@ async def _send(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer
         async with asyncio.timeout(request.within):
             sent = run.execute_update if request.kind == "update" else run.query
             result = await sent(request.name, args=request.args)
-    except (WorkflowUpdateFailedError, WorkflowQueryFailedError) as error:
+    except WorkflowUpdateFailedError as error:
         return RunAnswer(verdict="refused", error=str(error.__cause__ or error))
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         text = f"{run.id} has not answered {request.name} within {request.within:g} seconds."

@@ -46,7 +46,10 @@ def run(
     set_up_logs(service)
     try:
         settings = load_settings()
-        with tracing(service, folder=settings.state / "traces", create=create_provider):
+        error_texts = not settings.encryption.is_on
+        set_up_logs(service, error_texts=error_texts)
+        folder = settings.state / "traces"
+        with tracing(service, folder=folder, create=create_provider, error_texts=error_texts):
             asyncio.run(_until_signalled(_serve(service, settings, open_service)))
     except SetupError as error:
         _log.critical("%s", error)
