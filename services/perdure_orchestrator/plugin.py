@@ -18,6 +18,7 @@ from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, Wo
 
 from perdure.approvers import ApproversFile
 from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
+from perdure.bus.content import content_of
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
@@ -85,7 +86,7 @@ class PerdurePlugin(SimplePlugin):
         approvers: Approvers | None = None,
         verifications: KeyValue | None = None,
     ) -> None:
-        connection = NatsConnection(settings.nats)
+        connection = NatsConnection(settings.nats, content_of(settings))
         self._own_connection = connection if bus is None or objects is None else None
         self._settings = settings
         self._bus = connection.bus if bus is None else bus

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,14 +12,21 @@ import pytest_asyncio
 from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 
 from perdure.bus import MemoryBus, MemoryObjects, RawMessage
-from perdure.connections.query_failures import query_failure_text
-from perdure.connections.run_context import converter_of_run
+from perdure.connections.whole_history import readable_history
 from perdure.contracts import Alert
 from perdure.contracts.runs import RunDescription, RunQuery
 from perdure.encryption import new_key_line
@@ -40,14 +48,14 @@ async def durable_server(tmp_path: Path) -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-def served(connected: Client, queue: str) -> Worker:
-    """Return a worker of the secretive workflows."""
+def served(connected: Client, queue: str, *, cached: int = 0) -> Worker:
+    """Return a worker of the secretive workflows; without runs in memory each task replays."""
     return Worker(
         connected,
         task_queue=queue,
         workflows=[Secretive, Inner],
         activities=[repeat_text, fail_with],
-        max_cached_workflows=0,
+        max_cached_workflows=cached,
     )
 
 
@@ -72,6 +80,8 @@ async def test_neither_the_database_nor_the_object_store_nor_a_log_holds_a_plant
     with caplog.at_level(logging.INFO):
         async with served(connected, queue):
             returned, raised = [await started(connected, queue, times=1) for _ in range(2)]
+            for run in (returned, raised):
+                await eventually(partial(_waits, run, times=1))
             shown = await returned.query("shown", "about ")
             with pytest.raises(WorkflowQueryFailedError) as refused:
                 await returned.query("shown", "fail")
@@ -83,15 +93,13 @@ async def test_neither_the_database_nor_the_object_store_nor_a_log_holds_a_plant
                 await raised.result()
     memo = await (await returned.describe()).memo()
 
-    query_text = await query_failure_text(refused.value, converter_of_run(connected, returned.id))
-    assert query_text == f"{PLANTED} cannot be shown"
     assert "The text of this failure is encrypted" in str(refused.value)
     assert (shown, changed) == (f"about {PLANTED}", f"{PLANTED} and {PLANTED} in red")
     assert result == PLANTED * 300
     error = failed.value.cause
     assert isinstance(error, ApplicationError)
     assert (error.message, error.type, error.details) == (f"{PLANTED} is sold out", "SoldOut", ({"ordered": PLANTED},))
-    assert memo == {"from": PLANTED, "about": PLANTED}
+    assert {name: memo[name] for name in ("from", "about")} == {"from": PLANTED, "about": PLANTED}
     stored = b"".join(file.read_bytes() for file in tmp_path.glob("temporal.db*"))
     assert b"Secretive" in stored, "workflow types stay plain"
     assert b"SoldOut" in stored, "types of errors stay plain"
@@ -116,6 +124,28 @@ async def test_a_replayer_with_the_plugin_reads_an_encrypted_history(
     await Replayer(workflows=[Secretive], plugins=[perdure]).replay_workflow(history)
 
     assert PLANTED not in history.to_json()
+
+
+async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironment, tmp_path: Path) -> None:
+    connected = client(real_server, plugins=[encrypting(key_file(tmp_path))])
+    queue, config = uuid4().hex, connected.config()
+    bare = Client(**{**config, "plugins": []})  # type: ignore[arg-type]  # a worker of this client has the converter only
+    async with served(bare, queue):
+        run = await started(bare, queue)
+        await run.signal("finish", "now")
+        await run.result()
+    recorded = await run.fetch_history()
+
+    history = await readable_history(recorded.events, connected.data_converter, whole=True)
+    again = WorkflowHistory.from_json(run.id, WorkflowHistory(run.id, history.events).to_json())
+    replayer = Replayer(workflows=[Secretive], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(again)
+
+    ended = again.events[-1].workflow_execution_completed_event_attributes.result.payloads[0]
+    assert ended.data == f'"{PLANTED * 300}"'.encode()
+    assert f"no stock of {PLANTED}" in again.to_json()
+    with pytest.raises(RuntimeError):
+        await replayer.replay_workflow(recorded)
 
 
 async def test_a_new_key_encrypts_at_once_and_the_former_one_still_decrypts(
@@ -153,7 +183,7 @@ async def test_a_payload_that_is_copied_to_another_run_is_refused_with_a_sentenc
     assert f"An encrypted value of the run {first.id} (namespace default) stands in the run {second.id}" in stuck
     assert "it was copied there, and is refused" in stuck
     assert result == PLANTED * 300, "the run that was copied from goes on"
-    assert (await second.describe()).status.name == "RUNNING"
+    assert (await second.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
 async def test_a_run_that_starts_with_a_copied_input_never_begins(
@@ -194,23 +224,22 @@ async def test_with_the_wrong_key_or_none_runs_and_steps_wait_and_go_on_with_the
     bus = MemoryBus()
     wrong = encrypting(key_file(tmp_path / "other", "may") if other == "wrong" else None, bus=bus)
     lost = client(real_server, plugins=[wrong])
-    async with served(lost, queue):
+    async with served(lost, queue, cached=10):  # only such a worker says why a task has failed
         await run.signal("finish", "now")
         stuck = await eventually(lambda: _failing_task(right, run))
         again = await started(right, queue)  # whose input this worker cannot read
         await eventually(lambda: _failing_task(right, again))
-        status = {(await it.describe()).status.name for it in (run, again)}
+        alert = await eventually(lambda: _alert(bus, again))
+        status = {(await it.describe()).status for it in (run, again)}
     async with served(right, queue):
         await again.signal("finish", "now")
         results = [await it.result() for it in (run, again)]
 
-    assert status == {"RUNNING"}
+    assert status == {WorkflowExecutionStatus.RUNNING}
     assert "A value is encrypted with the key april" in stuck
     assert ("add that key to the ring" if other == "wrong" else "`encryption` is not configured here") in stuck
     assert results == [PLANTED * 300] * 2
-    alerts = [message for message in bus.published if isinstance(message, Alert)]
-    assert alerts
-    assert "april" in str(alerts[0].details)
+    assert "A value is encrypted with the key april" in str(alert.details)
 
 
 async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
@@ -220,8 +249,16 @@ async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
     connected = client(real_server, plugins=[encrypting(keys)])
     (tmp_path / "other").mkdir()
     others = key_file(tmp_path / "other", "may")
-    stranger = client(real_server, plugins=[encrypting(others)])
-    async with Worker(connected, task_queue=queue, workflows=[Secretive, Inner], max_cached_workflows=0):
+    address = real_server.client.service_client.config.target_host
+    stranger = await Client.connect(address, plugins=[encrypting(others)])
+    async with Worker(
+        connected,
+        task_queue=queue,
+        workflows=[Secretive, Inner],
+        activities=[repeat_text],
+        max_cached_workflows=0,
+        no_remote_activities=True,
+    ):
         run = await started(connected, queue)
         async with Worker(stranger, task_queue=queue, activities=[repeat_text, fail_with]):
             taken = await eventually(lambda: _taken(run))
@@ -234,9 +271,10 @@ async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
     assert result == PLANTED * 300
 
 
-async def _waits(run: WorkflowHandle[Any, Any]) -> bool:
-    """Return whether the run has failed its last step, so that it waits for its end."""
-    return "activityTaskFailedEventAttributes" in (await run.fetch_history()).to_json()
+async def _waits(run: WorkflowHandle[Any, Any], *, times: int = 0) -> bool:
+    """Return whether the run, continued so often, has failed its last step, so that it waits for its end."""
+    history = (await run.fetch_history()).to_json()
+    return "activityTaskFailedEventAttributes" in history and ("continuedExecutionRunId" in history) == bool(times)
 
 
 async def _uses(run: WorkflowHandle[Any, Any], key: str) -> bool:
@@ -272,6 +310,11 @@ async def _failing_task(connected: Client, run: WorkflowHandle[Any, Any]) -> str
     """Return why the workflow task of a run fails, as ``perdure runs show`` gets it."""
     query = RawMessage("", RunQuery(workflow_id=run.id).model_dump_json().encode(), {})
     return RunDescription.model_validate_json(await describe(connected, query)).task_failure
+
+
+async def _alert(bus: MemoryBus, run: WorkflowHandle[Any, Any]) -> Alert | None:
+    alerts = [message for message in bus.published if isinstance(message, Alert)]
+    return next((alert for alert in alerts if alert.workflow_id == run.id), None)
 
 
 async def _taken(run: WorkflowHandle[Any, Any]) -> int | None:

@@ -40,14 +40,19 @@ class KeySource:
         self._looked_at = 0.0
         self._turn = threading.Lock()
 
-    def ring(self) -> KeyRing:
-        """Return the ring that was read last, or read it if none was.
+    def ring(self, wanted: str | None = None) -> KeyRing:
+        """Return the ring, after another look at its source if that is due.
+
+        A program that takes long delays its caller only for a key that is not known: see ``current``.
+
+        Args:
+            wanted: The id of a key; the ring is looked at anew if it has not this key.
 
         Raises:
             SetupError: It was never read, and cannot be.
         """
-        if self._ring is None:
-            self._load()
+        if self._ring is None or self._is_due(wanted):
+            self._look(wanted)
         assert self._ring is not None  # noqa: S101 (for mypy: loaded or raised)
         return self._ring
 
@@ -62,8 +67,7 @@ class KeySource:
         """
         if self._ring is not None and not self._is_due(wanted):
             return self._ring
-        await asyncio.to_thread(self._look, wanted)
-        return self.ring()
+        return await asyncio.to_thread(self.ring, wanted)
 
     def _is_due(self, wanted: str | None) -> bool:
         since = time.monotonic() - self._looked_at

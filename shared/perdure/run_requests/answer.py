@@ -6,7 +6,6 @@ from typing import Any, Final
 from pydantic_core import to_jsonable_python
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
-    Client,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -16,8 +15,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
-from perdure.connections.query_failures import query_failure_text
-from perdure.connections.run_context import converter_of_run
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
 from perdure.encryption import key_source
@@ -42,7 +39,7 @@ async def answer(request: RunRequest) -> RunAnswer:
             # What a handler returns may lie in the store of large payloads; nothing is written there.
             storage = payload_storage(NatsObjects(bus.js, PAYLOADS), _NEVER)
             client = await open_client(temporal, storage=storage, keys=key_source(settings.encryption))
-            return await _ask(client, request)
+            return await _ask(client.get_workflow_handle(request.workflow_id), request)
     except Unavailable as error:
         return RunAnswer(verdict="unreachable", error=str(error))
     except RuntimeError as error:  # temporalio's error when it cannot connect
@@ -51,8 +48,7 @@ async def answer(request: RunRequest) -> RunAnswer:
         return RunAnswer(verdict="refused", error=str(error))
 
 
-async def _ask(client: Client, request: RunRequest) -> RunAnswer:
-    run = client.get_workflow_handle(request.workflow_id)
+async def _ask(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer:
     try:
         async with asyncio.timeout(_LOOKS_WITHIN):
             names = await _names(run, request.kind)
@@ -64,11 +60,7 @@ async def _ask(client: Client, request: RunRequest) -> RunAnswer:
     if request.name not in names and "" not in names:
         text = f"{run.id} has no {request.kind} {request.name}{nearest(request.name, names)}"
         return RunAnswer(verdict="refused", error=text)
-    try:
-        return await _send(run, request)
-    except WorkflowQueryFailedError as error:
-        text = await query_failure_text(error, converter_of_run(client, run.id))
-        return RunAnswer(verdict="refused", error=text)
+    return await _send(run, request)
 
 
 async def _names(run: WorkflowHandle[Any, Any], kind: str) -> list[str]:
@@ -83,7 +75,7 @@ async def _send(run: WorkflowHandle[Any, Any], request: RunRequest) -> RunAnswer
         async with asyncio.timeout(request.within):
             sent = run.execute_update if request.kind == "update" else run.query
             result = await sent(request.name, args=request.args)
-    except WorkflowUpdateFailedError as error:
+    except (WorkflowUpdateFailedError, WorkflowQueryFailedError) as error:
         return RunAnswer(verdict="refused", error=str(error.__cause__ or error))
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         text = f"{run.id} has not answered {request.name} within {request.within:g} seconds."

@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
 from perdure.bus.app import App
+from perdure.bus.content import content_of
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.connecting import connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
@@ -75,7 +76,7 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
     own: ServiceSettings = getattr(settings, service)
     async with (
         endpoints(own, health, registry),
-        connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
+        connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
     ):
         health.checks["nats"] = bus.is_connected
         await provision(bus.js, service, settings.nats)
