@@ -8,18 +8,27 @@ from perdure.contracts import (
     BackfillRan,
     DeadLetterSettled,
     PoliciesRead,
+    ValuesDecrypted,
     VersionChanged,
 )
 
 __all__ = ["AdminAct", "describe_act"]
 
-AdminAct = ApproverChanged | ApproversFileRead | BackfillRan | DeadLetterSettled | PoliciesRead | VersionChanged
+AdminAct = (
+    ApproverChanged
+    | ApproversFileRead
+    | BackfillRan
+    | DeadLetterSettled
+    | PoliciesRead
+    | ValuesDecrypted
+    | VersionChanged
+)
 """Any message on ADMIN."""
 
 _DIGITS: Final = 12  # of a digest
 
 
-def describe_act(act: AdminAct) -> str:
+def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each kind)
     """Return who did what to whom, as far as the act names it."""
     match act:
         case ApproverChanged():
@@ -35,6 +44,8 @@ def describe_act(act: AdminAct) -> str:
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"
             return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"
+        case ValuesDecrypted():
+            return f"{act.by}: decrypted {act.values} values of {act.workflow_id} in {act.namespace}"
         case VersionChanged():
             before = "" if act.before is None else f", before {act.before}"
             counts = "".join(f", {n} {what}" for n, what in ((act.moved, "moved"), (act.stays, "stay")) if n)

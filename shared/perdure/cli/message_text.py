@@ -21,6 +21,7 @@ from perdure.contracts import (
     Receipt,
     SignalWorkflow,
     StartWorkflow,
+    ValuesDecrypted,
     VersionChanged,
 )
 from perdure.errors import InvalidMessage
@@ -71,6 +72,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             | BackfillRan()
             | DeadLetterSettled()
             | PoliciesRead()
+            | ValuesDecrypted()
             | VersionChanged()
         ):
             return describe_act(message)

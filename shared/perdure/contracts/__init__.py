@@ -6,6 +6,7 @@ from perdure.contracts.admin import (
     BackfillRan,
     DeadLetterSettled,
     PoliciesRead,
+    ValuesDecrypted,
     VersionChanged,
 )
 from perdure.contracts.alerts import Alert
@@ -99,6 +100,7 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "ValuesDecrypted",
     "VerdictKind",
     "VersionChanged",
     "Vote",

@@ -10,6 +10,7 @@ from perdure.contracts.admin import (
     BackfillRan,
     DeadLetterSettled,
     PoliciesRead,
+    ValuesDecrypted,
     VersionChanged,
 )
 from perdure.contracts.alerts import Alert
@@ -51,6 +52,7 @@ AnyMessage = Annotated[
     | SignalWorkflow
     | StartWorkflow
     | EventVerdict
+    | ValuesDecrypted
     | VersionChanged,
     Field(discriminator="type"),
 ]
