@@ -100,7 +100,7 @@ class PerdurePlugin(SimplePlugin):
         self._log_redact = self._redact if keys is None else no_text
         bugs_wait = settings.temporal.on_bug == "wait"
         self._progress = ProgressInterceptor(
-            self._bus, log, bugs_wait=bugs_wait, redact=self._redact, log_redact=self._log_redact
+            self._bus, log, bugs_wait=bugs_wait, redact=self._redact, encrypted=keys is not None
         )
         if verifications is None:
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()

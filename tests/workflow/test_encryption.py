@@ -26,10 +26,12 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 
 from perdure.bus import MemoryBus, MemoryObjects, RawMessage
+from perdure.config.encryption import EncryptionSettings
+from perdure.connections.temporal import converter
 from perdure.connections.whole_history import readable_history
 from perdure.contracts import Alert
 from perdure.contracts.runs import RunDescription, RunQuery
-from perdure.encryption import new_key_line
+from perdure.encryption import key_source, new_key_line
 from perdure_orchestrator.description import describe
 from tests.support.binaries import binary
 from tests.support.eventually import eventually
@@ -250,14 +252,15 @@ async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
     (tmp_path / "other").mkdir()
     others = key_file(tmp_path / "other", "may")
     address = real_server.client.service_client.config.target_host
-    stranger = await Client.connect(address, plugins=[encrypting(others)])
+    keys_of_steps = key_source(EncryptionSettings(keys_file=others))  # the plugin would serve workflows, too
+    stranger = await Client.connect(address, data_converter=converter(None, keys_of_steps))
     async with Worker(
         connected,
         task_queue=queue,
         workflows=[Secretive, Inner],
         activities=[repeat_text],
         max_cached_workflows=0,
-        no_remote_activities=True,
+        no_remote_activities=True,  # only local ones
     ):
         run = await started(connected, queue)
         async with Worker(stranger, task_queue=queue, activities=[repeat_text, fail_with]):
