@@ -98,7 +98,7 @@ def encrypting(
     keys: Path | None, *, bus: MemoryBus | None = None, objects: MemoryObjects | None = None, **temporal: Any
 ) -> PerdurePlugin:
     """Return a plugin with these keys, or without encryption."""
-    given = {"temporal": {"inline_payload_bytes": 1024, "sandbox": False, **temporal}}
+    given = {"temporal": {"inline_payload_bytes": 1024, "sandbox": False} | temporal}
     settings = Settings.model_validate({**given, "encryption": {} if keys is None else {"keys_file": keys}})
     backends = AgentBackends(ScriptedModel(lambda prompt: prompt), {})
     return PerdurePlugin(settings, bus=bus or MemoryBus(), objects=objects or MemoryObjects(), backends=backends)

@@ -23,7 +23,8 @@ from temporalio.client import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from perdure.bus import MemoryBus, MemoryObjects, RawMessage
 from perdure.config.encryption import EncryptionSettings
@@ -58,6 +59,7 @@ def served(connected: Client, queue: str, *, cached: int = 0) -> Worker:
         workflows=[Secretive, Inner],
         activities=[repeat_text, fail_with],
         max_cached_workflows=cached,
+        workflow_runner=UnsandboxedWorkflowRunner() if not connected.config()["plugins"] else SandboxedWorkflowRunner(),
     )
 
 
@@ -140,7 +142,11 @@ async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironme
 
     history = await readable_history(recorded.events, connected.data_converter, whole=True)
     again = WorkflowHistory.from_json(run.id, WorkflowHistory(run.id, history.events).to_json())
-    replayer = Replayer(workflows=[Secretive], data_converter=pydantic_data_converter)
+    replayer = Replayer(
+        workflows=[Secretive],
+        data_converter=pydantic_data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
     await replayer.replay_workflow(again)
 
     ended = again.events[-1].workflow_execution_completed_event_attributes.result.payloads[0]
@@ -211,6 +217,19 @@ async def test_a_run_that_starts_with_a_copied_input_never_begins(
         stuck = await eventually(lambda: _failing_task(connected, thief))
 
     assert "it was copied there, and is refused" in stuck
+
+
+async def test_the_sandbox_encrypts_as_well(real_server: WorkflowEnvironment, tmp_path: Path) -> None:
+    queue = uuid4().hex
+    connected = client(real_server, plugins=[encrypting(key_file(tmp_path), sandbox=True)])
+    async with served(connected, queue):
+        run = await started(connected, queue)
+        await eventually(partial(_waits, run))
+        await run.signal("finish", "now")
+        result = await run.result()
+
+    assert result == PLANTED * 300
+    assert PLANTED not in (await run.fetch_history()).to_json()
 
 
 @pytest.mark.parametrize("other", ["wrong", "none"])
