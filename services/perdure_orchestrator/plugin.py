@@ -124,7 +124,9 @@ class PerdurePlugin(SimplePlugin):
             data_converter=lambda given: choose_converter(given, storage, failures, keys),
             interceptors=interceptors,
             workflows=_with_built_in,
-            workflow_runner=lambda given: workflow_runner(given, sandboxed=settings.temporal.sandbox),
+            workflow_runner=lambda given: workflow_runner(
+                given, sandboxed=settings.temporal.sandbox, contexts=keys is not None
+            ),
             workflow_failure_exception_types=FAILURE_TYPES,
         )
 

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec, SerializationContext, WithSerializationContext
+from temporalio.converter import (
+    ActivitySerializationContext,
+    NexusSerializationContext,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+    WorkflowSerializationContext,
+)
 
 from perdure.encryption import KeySource, MissingKey, RunBinding, Sealed, WrongRun, open_sealed, seal
 from perdure.errors import PerdureError
@@ -34,8 +41,8 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
         self.keys = keys
         self._run = _binding(context)
         # The result of a Nexus operation may be that of a run, which its caller does not know.
-        self._within = None if hasattr(context, "endpoint") else self._run
-        self._is_step = hasattr(context, "activity_id")
+        self._within = None if isinstance(context, NexusSerializationContext) else self._run
+        self._is_step = isinstance(context, ActivitySerializationContext)
 
     def with_context(self, context: SerializationContext) -> Self:
         """Return the codec for the payloads of a run."""
@@ -114,17 +121,16 @@ def run_of(payload: Payload) -> RunBinding:
 
 
 def _binding(context: SerializationContext | None) -> RunBinding | None:
-    """Return the run that a context names, or what else a payload can belong to.
-
-    A run in the sandbox has classes of contexts of its own, so that fields distinguish them.
-    """
-    fields = {} if context is None else vars(context)
-    if workflow_id := fields.get("workflow_id"):
-        return RunBinding(fields["namespace"], workflow_id)
-    if "activity_id" in fields:  # without a run
-        return RunBinding(fields["namespace"], f"activity {fields['activity_id']}")
-    if "endpoint" in fields:
-        return RunBinding("", f"nexus {fields['endpoint']}/{fields['service']}/{fields['operation']}")
+    """Return the run that a context names, or what else a payload can belong to."""
+    match context:
+        case WorkflowSerializationContext():
+            return RunBinding(context.namespace, context.workflow_id)
+        case ActivitySerializationContext() if context.workflow_id:
+            return RunBinding(context.namespace, context.workflow_id)
+        case ActivitySerializationContext():  # without a run
+            return RunBinding(context.namespace, f"activity {context.activity_id}")
+        case NexusSerializationContext():
+            return RunBinding("", f"nexus {context.endpoint}/{context.service}/{context.operation}")
     return None
 
 
