@@ -78,4 +78,4 @@ def _all_in(message: Message, kind: type[Found]) -> Iterator[Found]:
 def _messages(field: Any, value: Any) -> list[Message]:
     if field.message_type.GetOptions().map_entry:
         return [it for it in value.values() if isinstance(it, Message)]
-    return list(value) if field.label == field.LABEL_REPEATED else [value]
+    return list(value) if field.is_repeated else [value]

@@ -1,4 +1,4 @@
-"""Acts of administration: approvers, policies, dead letters, backfills, versions, and looks at encrypted values."""
+"""Acts of administration: who may decide, by which policies, what became of dead letters, backfills, and versions."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,6 @@ __all__ = [
     "BackfillRan",
     "DeadLetterSettled",
     "PoliciesRead",
-    "ValuesDecrypted",
     "VersionChanged",
 ]
 
@@ -228,34 +227,3 @@ class VersionChanged(Message):
     def message_id(self) -> str:
         """One for each change, also if the command that made it is repeated."""
         return f"{self.type}.{self.deployment}.{self.build}.{self.at.timestamp():.6f}"
-
-
-class ValuesDecrypted(Message):
-    """Somebody looked at encrypted values of a run through the codec endpoint; recorded before they were shown.
-
-    Attributes:
-        namespace: Temporal's.
-        workflow_id: The run; ``unknown`` for a large payload whose reference in Temporal does not say it.
-        values: How many values.
-        by: The name in the file of tokens.
-        request: A random id of the look.
-        at: When (UTC).
-    """
-
-    type: Literal["admin.decryption"] = "admin.decryption"
-    namespace: str
-    workflow_id: str
-    values: int
-    by: str
-    request: str
-    at: Instant
-
-    @property
-    def address(self) -> tuple[str, ...]:
-        """``<workflow_id>``."""
-        return (self.workflow_id,)
-
-    @property
-    def message_id(self) -> str:
-        """One for each look."""
-        return f"{self.type}.{self.request}"

@@ -10,7 +10,6 @@ from perdure.contracts.admin import (
     BackfillRan,
     DeadLetterSettled,
     PoliciesRead,
-    ValuesDecrypted,
     VersionChanged,
 )
 from perdure.contracts.alerts import Alert
@@ -24,6 +23,7 @@ from perdure.contracts.approvals import (
 from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
+from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.notifications import Notification
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
