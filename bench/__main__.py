@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.agents import measure_agents
 from bench.approvals import measure_approvals
 from bench.burst import measure_burst
+from bench.encrypted import measure_encrypted
 from bench.floors import open_floors
 from bench.front_door import open_front_door
 from bench.held import measure_held
@@ -45,6 +46,7 @@ class Part(StrEnum):
     APPROVALS = "approvals"
     LISTING = "listing"
     LONE = "lone"
+    ENCRYPTED = "encrypted"
 
 
 def main(  # noqa: PLR0913, PLR0917 (one argument per option)
@@ -60,7 +62,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure runs, agents, progress, a burst, waiting, held and lone events, approvals and lists of runs."""
+    """Measure runs, plain and encrypted, agents, progress, a burst, waiting, held and lone events, and lists."""
     counts = {
         Part.BURST: events,
         Part.WAITING: waiting,
@@ -102,6 +104,8 @@ async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -
                     found[Part.LISTING] = await measure_listing(door, counts[Part.LISTING])
             if Part.LONE in parts:
                 found[Part.LONE] = await measure_lone(folder / "lone", counts[Part.LONE])
+            if Part.ENCRYPTED in parts:
+                found[Part.ENCRYPTED] = await measure_encrypted(folder / "encrypted", turns)
     return Report(found)
 
 

@@ -1,13 +1,17 @@
 """Describes a run as Temporal sees it: its status, pending activities and failing workflow task."""
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import WorkflowExecutionPauseInfo
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import RawMessage
 from perdure.connections.executions import describe_execution
+from perdure.connections.failure_texts import shown_failure
+from perdure.connections.run_context import converter_of_run
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
+from perdure.errors import PerdureError
 from perdure.flow.publisher import RERUN_MEMO
 from perdure_orchestrator.failure_converter import failure_text
 
@@ -33,14 +37,16 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
     return RunDescription(
         workflow_id=workflow_id,
         status=execution.status,
-        pending=tuple(
+        pending=[
             PendingStep(
                 activity=step.activity_type.name,
                 attempt=step.attempt,
-                last_failure=failure_text(step.last_failure) if step.HasField("last_failure") else None,
+                last_failure=await _text(client, workflow_id, step.last_failure)
+                if step.HasField("last_failure")
+                else None,
             )
             for step in raw.pending_activities
-        ),
+        ],
         task_attempt=attempt,
         task_failure=await _last_task_failure(client, workflow_id) if attempt > 1 else None,
         paused=_pause(raw.workflow_extended_info.pause_info) if execution.status == "PAUSED" else None,
@@ -60,4 +66,12 @@ async def _last_task_failure(client: Client, workflow_id: str) -> str | None:
         for event in history.events
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     ]
-    return failure_text(failed[-1]) if failed else None
+    return await _text(client, workflow_id, failed[-1]) if failed else None
+
+
+async def _text(client: Client, workflow_id: str, failure: Failure) -> str:
+    """Return the text of a failure; if it cannot be decrypted, what stays plain and why."""
+    try:
+        return failure_text(await shown_failure(failure, converter_of_run(client, workflow_id)))
+    except PerdureError as error:
+        return f"{failure_text(failure)}: {error}"

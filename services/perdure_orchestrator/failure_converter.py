@@ -14,6 +14,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError, FailureError
 
+from perdure.connections.failure_texts import hide_texts
 from perdure.flow.error_text import Redact, cause_of, message_of, placed_error_text, type_of
 from perdure_orchestrator.agents.redaction import redact_json
 
@@ -31,12 +32,23 @@ _PAYLOADS: Final[Sequence[tuple[_Info, str]]] = (
 
 
 class BoundedFailureConverter(DefaultFailureConverter):
-    """The converter of a plugin."""
+    """The converter of a plugin.
+
+    Attributes:
+        redact: Masks keys.
+        encrypted: Whether messages and stack traces become payloads, which the codec encrypts.
+    """
 
     redact: Callable[[str], str] = str
+    encrypted: bool = False
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """Write an error with its causes; see the base class."""
+        self._write(exception, payload_converter, failure)
+        if self.encrypted:
+            hide_texts(failure, payload_converter)
+
+    def _write(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         error, redact = exception, type(self).redact
         for _ in range(_CAUSES):
             if _is_written_whole(error):
@@ -63,9 +75,15 @@ class BoundedFailureConverter(DefaultFailureConverter):
             _redact_payload(payload, redact)
 
 
-def failure_converter(redact: Redact) -> type[BoundedFailureConverter]:
-    """Return the converter that masks keys in this way; temporalio makes its instances itself."""
-    return type("FailureConverter", (BoundedFailureConverter,), {"redact": staticmethod(redact)})
+def failure_converter(redact: Redact, *, encrypted: bool = False) -> type[BoundedFailureConverter]:
+    """Return the converter that masks keys in this way; temporalio makes its instances itself.
+
+    Args:
+        redact: Masks keys.
+        encrypted: Whether messages and stack traces become payloads, which the codec encrypts.
+    """
+    own = {"redact": staticmethod(redact), "encrypted": encrypted}
+    return type("FailureConverter", (BoundedFailureConverter,), own)
 
 
 def failure_text(failure: Failure) -> str:

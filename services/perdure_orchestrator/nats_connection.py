@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from perdure.bus import NatsBus, NatsObjects
+from perdure.bus.content import Content
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import connection_options, refusal
 from perdure.connections.protection import protect_connection
@@ -32,13 +33,13 @@ class NatsConnection:
         objects: The large payloads; each access opens the connection.
     """
 
-    def __init__(self, settings: NatsSettings) -> None:
+    def __init__(self, settings: NatsSettings, content: Content | None = None) -> None:
         self._settings = settings
         self._client = Client()
         self._users = 0
         self._opening: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
-        self.bus = NatsBus(self._client, _NAME)
+        self.bus = NatsBus(self._client, _NAME, content)
         self.objects = _Objects(self)
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ are put together here and nowhere else.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -17,9 +18,11 @@ from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, Wo
 
 from perdure.approvers import ApproversFile
 from perdure.bus import Bus, KeyValue, MemoryKeyValue, NatsKeyValue, Objects
+from perdure.bus.content import content_of
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import enable_single_batch_activation
+from perdure.encryption import key_source
 from perdure.flow.payload_store import payload_storage
 from perdure_orchestrator.activities import AgentBackends, WorkerActivities
 from perdure_orchestrator.agents.configured_keys import configured_keys
@@ -28,7 +31,7 @@ from perdure_orchestrator.connected_worker import run_connected
 from perdure_orchestrator.decision_verifier import VERIFICATIONS, DecisionVerifier
 from perdure_orchestrator.endings import EndedRuns
 from perdure_orchestrator.failure_converter import failure_converter
-from perdure_orchestrator.failure_log import redacted_failures
+from perdure_orchestrator.failure_log import no_text, redacted_failures
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
@@ -42,6 +45,7 @@ __all__ = ["PerdurePlugin"]
 
 _BUILT_IN: Final = (DocumentAnalysis, DocumentBatch)
 _TUNED_THREADS: Final = 500  # at most, made when needed; temporalio's own limit of the slots that a tuner gives
+_NO_NAMESPACE: Final = "ReplayNamespace"  # what a Replayer has that was given none
 _PUBLISHED_WITHIN: Final = 10.0  # seconds that a stopping worker waits for facts which the bus has not taken yet
 
 _RunReplayer = Callable[
@@ -82,7 +86,7 @@ class PerdurePlugin(SimplePlugin):
         approvers: Approvers | None = None,
         verifications: KeyValue | None = None,
     ) -> None:
-        connection = NatsConnection(settings.nats)
+        connection = NatsConnection(settings.nats, content_of(settings))
         self._own_connection = connection if bus is None or objects is None else None
         self._settings = settings
         self._bus = connection.bus if bus is None else bus
@@ -92,8 +96,12 @@ class PerdurePlugin(SimplePlugin):
         for key in configured_keys(settings):
             redactor.add(key)
         self._redact = redactor.redact
+        keys = key_source(settings.encryption)
+        self._log_redact = self._redact if keys is None else no_text
         bugs_wait = settings.temporal.on_bug == "wait"
-        self._progress = ProgressInterceptor(self._bus, log, bugs_wait=bugs_wait, redact=self._redact)
+        self._progress = ProgressInterceptor(
+            self._bus, log, bugs_wait=bugs_wait, redact=self._redact, encrypted=keys is not None
+        )
         if verifications is None:
             verifications = NatsKeyValue(connection.bus.js, VERIFICATIONS) if bus is None else MemoryKeyValue()
         if approvers is None:
@@ -109,12 +117,16 @@ class PerdurePlugin(SimplePlugin):
         )
         self._running_workers = 0
         storage = payload_storage(self._objects, settings.temporal.inline_payload_bytes)
+        failures = failure_converter(self._redact, encrypted=keys is not None)
+        self._shown_failures = failure_converter(self._redact)
         super().__init__(
             NAME,
-            data_converter=lambda given: choose_converter(given, storage, failure_converter(self._redact)),
+            data_converter=lambda given: choose_converter(given, storage, failures, keys),
             interceptors=interceptors,
             workflows=_with_built_in,
-            workflow_runner=lambda given: workflow_runner(given, sandboxed=settings.temporal.sandbox),
+            workflow_runner=lambda given: workflow_runner(
+                given, sandboxed=settings.temporal.sandbox, contexts=keys is not None
+            ),
             workflow_failure_exception_types=FAILURE_TYPES,
         )
 
@@ -144,7 +156,12 @@ class PerdurePlugin(SimplePlugin):
             SetupError: The replayer has a data converter of its own, or the plugin twice.
         """
         refuse_second((), config.get("interceptors"))
-        return super().configure_replayer(config)
+        if config.get("namespace") == _NO_NAMESPACE:  # an encrypted payload is bound to that of its run
+            config["namespace"] = self._settings.temporal.namespace
+        config = super().configure_replayer(config)
+        # Nothing stores the failures of a replay: its user may read them.
+        config["data_converter"] = replace(config["data_converter"], failure_converter_class=self._shown_failures)
+        return config
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """Add interceptors, activities and workflows to a worker.
@@ -184,7 +201,7 @@ class PerdurePlugin(SimplePlugin):
         watched = self._progress.blocking.watched() if self._running_workers == 1 else nullcontext()
         async with self._connection_used():
             try:
-                with watched, redacted_failures(self._redact):
+                with watched, redacted_failures(self._log_redact):
                     await self._run_to_its_end(worker, next)
             finally:
                 await self._progress.all_published(_PUBLISHED_WITHIN)

@@ -14,8 +14,10 @@ from temporalio.converter import (
     FailureConverter,
 )
 
+from perdure.connections.data_converter import LeanDataConverter
+from perdure.connections.payload_encryption import PayloadEncryption
 from perdure.connections.temporal import converter
-from perdure.connections.temporal_internals import LeanDataConverter
+from perdure.encryption import KeySource
 from perdure.errors import SetupError
 from perdure.flow.facts import CarriedState
 from perdure_orchestrator.failure_converter import BoundedFailureConverter
@@ -30,15 +32,30 @@ _SAMPLE: Final = CarriedState()  # its fields are all defaults, which Perdure's 
 
 
 def choose_converter(
-    given: DataConverter | None, storage: ExternalStorage, failures: type[BoundedFailureConverter]
+    given: DataConverter | None,
+    storage: ExternalStorage,
+    failures: type[BoundedFailureConverter],
+    keys: KeySource | None = None,
 ) -> DataConverter:
     """Return the data converter of a client or replayer: pydantic's, which puts large payloads into the storage.
+
+    Args:
+        given: That of the client or replayer.
+        storage: Of large payloads.
+        failures: Writes errors.
+        keys: Encrypts payloads, if the configuration says so.
 
     Raises:
         SetupError: The given one does something else than temporalio's default or pydantic's.
     """
-    own = replace(converter(storage), failure_converter_class=failures)
+    own = replace(converter(storage, keys), failure_converter_class=failures)
     kind = DefaultPayloadConverter if given is None else given.payload_converter_class
+    if given is not None and not isinstance(given.payload_codec, PayloadEncryption | None):
+        raise SetupError(
+            f"PerdurePlugin cannot use the payload codec {type(given.payload_codec).__name__}: the orchestrator and "
+            "the command line read the same runs without it. Leave it out, and name a key ring by `encryption: "
+            "{keys_file: …}` in perdure.yaml: then all of them encrypt alike."
+        )
     if given is not None and not _is_replaceable(given):
         raise SetupError(
             "PerdurePlugin brings its own data converter, which is pydantic's: pass no other data converter, and let "
@@ -89,8 +106,7 @@ def _is_replaceable(given: DataConverter) -> bool:
     """Return whether a converter does nothing else than temporalio's default or pydantic's, or is Perdure's."""
     kind = given.payload_converter_class
     return (
-        given.payload_codec is None
-        and _writes_failures_alike(given.failure_converter_class)
+        _writes_failures_alike(given.failure_converter_class)
         and (given.external_storage is None or isinstance(given, LeanDataConverter))
         and (kind is DefaultPayloadConverter or (issubclass(kind, PydanticPayloadConverter) and _writes_alike(given)))
     )

@@ -13,6 +13,7 @@ from perdure.bus.events import PREFIX
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.connections.executions import ExecutionDescription, describe_execution
+from perdure.connections.run_context import converter_of_run
 from perdure.contracts import EventReference, FormerClaim, RunOptions, StartWorkflow
 from perdure.contracts.run_acts import RunActRequest
 from perdure.errors import PerdureError
@@ -45,7 +46,7 @@ async def rerun_start(  # noqa: PLR0913 (its ports)
         raise PerdureError("No route started it for an event, so no route can start it anew: start it as before.")
     handle = client.get_workflow_handle(first.workflow_id, run_id=first.run_id)
     started = await anext(handle.fetch_history_events(page_size=1))
-    given = await _input(client, started)
+    given = await _input(client, request.workflow_id, started)
     workflow_id = rerun_id(request.workflow_id, request.id)
     input_ = given if request.input is None else request.input[0]
     source = origin.source or BARE_SOURCE
@@ -70,9 +71,9 @@ async def rerun_start(  # noqa: PLR0913 (its ports)
     )
 
 
-async def _input(client: Client, started: HistoryEvent) -> JsonValue:
+async def _input(client: Client, workflow_id: str, started: HistoryEvent) -> JsonValue:
     payloads = started.workflow_execution_started_event_attributes.input.payloads
-    values: list[Any] = await client.data_converter.decode(payloads)
+    values: list[Any] = await converter_of_run(client, workflow_id).decode(payloads)
     if len(values) > 1:
         raise PerdureError("It has several arguments, which no route gives: start it as before.")
     value: JsonValue = values[0] if values else None

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.bus.views.start_ledger import by_another_event, duplicate_id, run_exists
 from perdure.config.settings import TemporalSettings
 from perdure.connections.executions import describe_execution
+from perdure.connections.run_context import converter_of_run
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
@@ -114,7 +115,7 @@ class RunClient:
             namespace=self._client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id),
             signal_name=signal,
-            input=await self._encoded(argument),
+            input=await self._encoded(workflow_id, argument),
             identity=self._client.identity,
             request_id=request_id,
         )
@@ -126,18 +127,19 @@ class RunClient:
 
     async def _signal_with_start(self, command: SignalWorkflow, workflow: str) -> None:
         options = command.options
+        run = command.workflow_id
         memo: dict[str, JsonValue] = {CODE_MEMO: CODE_OF_TODAY, EVENT_MEMO: command.event.id}
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,
-            workflow_id=command.workflow_id,
+            workflow_id=run,
             workflow_type=WorkflowType(name=workflow),
             task_queue=TaskQueue(name=options.task_queue or self._settings.task_queue),
-            input=await self._encoded(command.input),
+            input=await self._encoded(run, command.input),
             signal_name=command.signal,
-            signal_input=await self._encoded(command.argument),
+            signal_input=await self._encoded(run, command.argument),
             identity=self._client.identity,
             request_id=command.request_id,
-            memo=Memo(fields={name: (await self._encoded(it)).payloads[0] for name, it in memo.items()}),
+            memo=Memo(fields={name: (await self._encoded(run, it)).payloads[0] for name, it in memo.items()}),
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
             workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
         )
@@ -148,8 +150,8 @@ class RunClient:
             request.priority.priority_key = options.priority
         request.priority.fairness_key = options.fairness_key or ""
         encode_search_attributes(self._attributes.of(command), request.search_attributes)
-        request.user_metadata.summary.CopyFrom((await self._encoded(run_summary(command))).payloads[0])
-        request.user_metadata.details.CopyFrom((await self._encoded(run_details(command))).payloads[0])
+        request.user_metadata.summary.CopyFrom((await self._encoded(run, run_summary(command))).payloads[0])
+        request.user_metadata.details.CopyFrom((await self._encoded(run, run_details(command))).payloads[0])
         for name, payload in _trace_header().items():
             request.header.fields[name].CopyFrom(payload)
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
@@ -179,8 +181,8 @@ class RunClient:
         """Request the cancellation of an open run."""
         await self._client.get_workflow_handle(workflow_id).cancel()
 
-    async def _encoded(self, argument: JsonValue | BaseModel) -> Payloads:
-        return Payloads(payloads=await self._client.data_converter.encode(_arguments(argument)))
+    async def _encoded(self, workflow_id: str, argument: JsonValue | BaseModel) -> Payloads:
+        return Payloads(payloads=await converter_of_run(self._client, workflow_id).encode(_arguments(argument)))
 
 
 def is_no_run(error: RPCError) -> bool:

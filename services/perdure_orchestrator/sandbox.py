@@ -1,9 +1,10 @@
 """The runner of workflow code: temporalio's sandbox, which catches non-determinism, or none."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from temporalio.converter import StorageDriverStoreContext
+from temporalio.api.enums.v1 import CommandType
+from temporalio.converter import SerializationContext, StorageDriverStoreContext, WorkflowSerializationContext
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
@@ -15,13 +16,21 @@ __all__ = ["workflow_runner"]
 _OWN: Final = "perdure"  # imported once for all runs, as the libraries are: it has no side effects
 
 
-def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> WorkflowRunner:
+_TO_OTHERS: Final = {
+    CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
+    CommandType.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
+    CommandType.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION,
+}
+
+
+def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool, contexts: bool = False) -> WorkflowRunner:
     """Return what executes workflow code.
 
     Args:
         given: The runner of the worker. A sandbox keeps its restrictions and passes Perdure's modules through, too; a
             runner of the author's own class stays one of that class.
         sandboxed: Whether temporalio's sandbox is used where the author has chosen none.
+        contexts: Whether a codec needs to know the run of each payload.
     """
     if given is not None and not isinstance(given, SandboxedWorkflowRunner):
         return given
@@ -32,30 +41,20 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool) -> 
     restrictions = given.restrictions.with_passthrough_modules(_OWN, *library_modules())
     if is_own:
         return replace(given, restrictions=restrictions)
-    return _Sandboxed(restrictions=restrictions, runner_class=given.runner_class)
-
-
-class _Sandboxed(SandboxedWorkflowRunner):
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """Create an instance; the workflow's own package is imported anew, also if it is installed as a library."""
-        package = det.defn.cls.__module__.partition(".")[0]
-        if package == _OWN or package not in library_modules():
-            return _Lean(super().create_instance(det))
-        passed = self.restrictions.passthrough_modules - {package}
-        runner = SandboxedWorkflowRunner(replace(self.restrictions, passthrough_modules=passed), self.runner_class)
-        return _Lean(runner.create_instance(det))
+    kind = _SandboxedWithContexts if contexts else _Sandboxed
+    return kind(restrictions=restrictions, runner_class=given.runner_class)
 
 
 class _Lean(WorkflowInstance):
     """A sandboxed run that does not compute the serialization context of each payload.
 
-    No converter of Perdure uses the context, and computing it took half of the time spent in the sandbox.
+    Without encryption no converter of Perdure uses it, and computing it took half of the time spent in the sandbox.
     """
 
     def __init__(self, sandboxed: WorkflowInstance) -> None:
         self._sandboxed = sandboxed
 
-    def get_serialization_context(self, command_info: Any) -> None:  # noqa: ARG002 (temporalio's signature)
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:  # noqa: ARG002 (temporalio's signature)
         return None
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:  # noqa: ARG002 (temporalio's signature)
@@ -69,3 +68,30 @@ class _Lean(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._sandboxed.get_thread_id()
+
+
+class _WithContexts(_Lean):
+    """A sandboxed run whose payloads are bound to it; only commands to other runs have the context of those."""
+
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
+        if command_info is not None and command_info.command_type in _TO_OTHERS:
+            return self._sandboxed.get_serialization_context(command_info)
+        info = self.get_info()
+        return WorkflowSerializationContext(info.namespace, info.workflow_id)
+
+
+class _Sandboxed(SandboxedWorkflowRunner):
+    instance_class: ClassVar[type[_Lean]] = _Lean
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """Create an instance; the workflow's own package is imported anew, also if it is installed as a library."""
+        package = det.defn.cls.__module__.partition(".")[0]
+        if package == _OWN or package not in library_modules():
+            return self.instance_class(super().create_instance(det))
+        passed = self.restrictions.passthrough_modules - {package}
+        runner = SandboxedWorkflowRunner(replace(self.restrictions, passthrough_modules=passed), self.runner_class)
+        return self.instance_class(runner.create_instance(det))
+
+
+class _SandboxedWithContexts(_Sandboxed):
+    instance_class = _WithContexts

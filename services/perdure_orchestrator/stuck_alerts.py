@@ -10,6 +10,7 @@ from typing import Final
 from perdure.bus import Bus
 from perdure.contracts import Alert
 from perdure.contracts.runs import MEND_THE_CODE, StuckRun
+from perdure.encryption import MissingKey, WrongRun
 from perdure.errors import PerdureError
 from perdure_orchestrator.alert_numbers import alert_number
 
@@ -18,6 +19,7 @@ __all__ = ["StuckAlerts"]
 _OWN: Final = 3  # runs of a workflow and a place that have an alert of their own; the others are counted
 _WAIT: Final = 5.0  # seconds from which on further runs are counted; it doubles with each count
 _LONGEST_WAIT: Final = 3_600.0
+_UNREADABLE: Final = tuple(f"{kind.__name__}: " for kind in (MissingKey, WrongRun))
 _MOST_PLACES: Final = 1_000  # of which the oldest are forgotten
 
 _log = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ class StuckAlerts:
         if len(self._places) > _MOST_PLACES:
             self._places.popitem(last=False)
         if found.total < _OWN:
-            await self._bus.publish(_alert(run, f"{run.workflow_id} waits for mended code: its workflow code fails"))
+            await self._bus.publish(_alert(run, f"{run.workflow_id} waits for {_waits_for(run)[0]}"))
         else:
             found.more += 1
             if found.more == 1:
@@ -87,16 +89,24 @@ class StuckAlerts:
     async def _count(self, place: _Place, run: StuckRun) -> None:
         await asyncio.sleep(place.wait)
         more, place.more, place.wait = place.more, 0, min(2 * place.wait, _LONGEST_WAIT)
+        what, _ = _waits_for(run)
         runs = "1 more run" if more == 1 else f"{more:,} more runs"
         verb = "waits" if more == 1 else "wait"
         try:
-            await self._bus.publish(_alert(run, f"{runs} of {run.workflow} {verb} for mended code", more=more))
+            await self._bus.publish(_alert(run, f"{runs} of {run.workflow} {verb} for {what}", more=more))
         except PerdureError as error:
             _log.warning("cannot raise the alert about %s of %s: %s", runs, run.workflow, error)
 
 
+def _waits_for(run: StuckRun) -> tuple[str, str]:
+    """Return what a run waits for, and what people shall do."""
+    if run.error.startswith(_UNREADABLE):
+        return "a value that cannot be decrypted", "Do what the error says."
+    return "mended code: its workflow code fails", MEND_THE_CODE
+
+
 def _alert(run: StuckRun, title: str, *, more: int = 0) -> Alert:
-    about = {"error": run.error, "what_to_do": f"{MEND_THE_CODE} Its timeouts go on meanwhile."}
+    about = {"error": run.error, "what_to_do": f"{_waits_for(run)[1]} Its timeouts go on meanwhile."}
     return Alert(
         workflow=run.workflow,
         workflow_id=run.workflow_id,

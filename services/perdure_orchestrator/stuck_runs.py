@@ -6,6 +6,7 @@ STUCK holds each of them for everybody who asks, also after this process; a few 
 import asyncio
 import logging
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -19,6 +20,7 @@ from perdure.bus.views.stuck_runs import read_stuck
 from perdure.connections.executions import ExecutionDescription, describe_execution, each_execution
 from perdure.contracts import to_token
 from perdure.contracts.runs import StuckRun
+from perdure.encryption import MissingKey
 from perdure.errors import PerdureError
 from perdure_orchestrator.first_fact import first_fact
 from perdure_orchestrator.stuck_alerts import StuckAlerts
@@ -136,7 +138,8 @@ class StuckRuns:
         if known is not None and (known.run_id, known.error) == (stuck.run_id, stuck.error):
             return  # another process has reported it, or this one before
         if await self._bus.last(f"progress.{to_token(run.workflow_type)}.{to_token(run.workflow_id)}") is None:
-            await self._bus.publish(await first_fact(run))  # its code has failed before it published anything
+            with suppress(MissingKey):  # then nobody can read which event has started it
+                await self._bus.publish(await first_fact(run))  # its code has failed before it published anything
         await self._alerts.publish(stuck, failure.place or failure.kind)
         await self._bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {}))
 

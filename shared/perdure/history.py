@@ -3,39 +3,58 @@
 import asyncio
 import json
 import sys
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
+from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
+from perdure.config.settings import NatsSettings, TemporalSettings
 from perdure.connections.executions import describe_execution
 from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.whole_history import readable_history
+from perdure.encryption import KeySource, key_source
 from perdure.errors import PerdureError, Unavailable
+from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process
 from perdure.runtime.stderr import print_error
 
 __all__ = ["export_workflow_history"]
 
+_WHOLE: Final = "--whole"
+_ANSWERS_WITHIN: Final = 10.0  # seconds
+_NEVER: Final = 2**31  # bytes of a payload from which on it would be stored
 
-async def export_workflow_history(workflow: str | None, workflow_id: str) -> dict[str, Any]:
+
+async def export_workflow_history(workflow: str | None, workflow_id: str, *, whole: bool = False) -> dict[str, Any]:
     """Fetch the history of the latest run of a workflow id, in the JSON that Temporal's UI and replayers read.
 
     Args:
         workflow: The expected name of its workflow; None accepts any.
         workflow_id: The id of the run, as listed by ``perdure runs list``.
+        whole: Put large payloads into it, which lie in NATS; otherwise it has references to them. What is encrypted is
+            decrypted in any case.
 
     Raises:
         PerdureError: There is no such run, or its workflow has another name.
-        Unavailable: Temporal cannot be reached, or failed to answer.
+        MissingKey: The key ring has not the key of a value.
+        NotKept: A large payload is gone.
+        Unavailable: Temporal or NATS cannot be reached, or failed to answer.
     """
-    _, temporal = discover(load_settings())
+    settings = load_settings()
+    nats, temporal = discover(settings)
     try:
-        client = await open_client(temporal)
-        found = (await describe_execution(client, workflow_id)).workflow_type
-        if workflow not in {None, found}:
-            raise PerdureError(f"{workflow_id} is a run of {found}, not of {workflow}.")
-        return (await client.get_workflow_handle(workflow_id).fetch_history()).to_json_dict()
+        async with _client(nats, temporal, key_source(settings.encryption), whole=whole) as client:
+            found = (await describe_execution(client, workflow_id)).workflow_type
+            if workflow not in {None, found}:
+                raise PerdureError(f"{workflow_id} is a run of {found}, not of {workflow}.")
+            recorded = await client.get_workflow_handle(workflow_id).fetch_history()
+            history = await readable_history(recorded.events, client.data_converter, whole=whole)
+            return WorkflowHistory(workflow_id, history.events).to_json_dict()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise Unavailable(f"Temporal cannot return the history of {workflow_id}: {error}") from error
@@ -46,9 +65,23 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
         raise Unavailable(failure_text(error, temporal)) from error
 
 
+@asynccontextmanager
+async def _client(
+    nats: NatsSettings, temporal: TemporalSettings, keys: KeySource | None, *, whole: bool
+) -> AsyncIterator[Client]:
+    if not whole:
+        yield await open_client(temporal, keys=keys)
+        return
+    async with connect(nats, source="perdure/cli", within=_ANSWERS_WITHIN) as bus:
+        storage = payload_storage(NatsObjects(bus.js, PAYLOADS), _NEVER)
+        yield await open_client(temporal, storage=storage, keys=keys)
+
+
 if __name__ == "__main__":
     try:
-        print(json.dumps(asyncio.run(export_workflow_history(None, sys.argv[1])), indent=2))  # noqa: T201
+        *flags, run = sys.argv[1:]
+        exported = asyncio.run(export_workflow_history(None, run, whole=_WHOLE in flags))
+        print(json.dumps(exported, indent=2))  # noqa: T201
         exit_process(0)
     except PerdureError as error:
         print_error(f"perdure: {error}")

@@ -9,8 +9,11 @@ from typing import Any, Final
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistoryEventFilterType
+from temporalio.converter import DataConverter
 
 from perdure.connections.executions import ExecutionDescription, describe_execution
+from perdure.connections.failure_texts import shown_failure
+from perdure.connections.run_context import converter_of_run
 from perdure.contracts import Progress, ProgressKind
 from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
@@ -52,10 +55,12 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
 
     Raises:
         RPCError: Temporal does not answer.
+        MissingKey: The key ring has not the key of what the run has kept.
     """
     execution = await describe_execution(client, workflow_id, run_id)
     events = await _events(client, execution)
-    kept = await _kept_end(client, events)
+    converter = converter_of_run(client, workflow_id)
+    kept = await _kept_end(converter, events)
     # Temporal's test server continues a run as new where the real one closes it and begins another.
     begins_again = bool(_last(events, "new_execution_run_id")) and kept is not None
     kind = _KINDS.get(execution.status)
@@ -63,12 +68,15 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
         kind = kept.ending.kind
     if kind is None or (not begins_again and await _is_superseded(client, execution)):
         return None
-    end = RunEnd(facts=(await _ending(execution, kind, events),))
+    reason = await _reason(converter, events[-1]) if kind != "completed" else None
+    end = RunEnd(facts=(await _ending(execution, kind, reason),))
     shows_result = kind == "completed" and not begins_again
     if kept is not None and kept.ending.kind == kind:
-        end = kept.with_ending(**(await result_fields(client, events[-1], kept) if shows_result else {"result": None}))
+        end = kept.with_ending(
+            **(await result_fields(converter, events[-1], kept) if shows_result else {"result": None})
+        )
     elif shows_result:
-        end = end.with_ending(**await result_fields(client, events[-1], None))
+        end = end.with_ending(**await result_fields(converter, events[-1], None))
     inherits = events[0].workflow_execution_started_event_attributes.original_execution_run_id not in {"", run_id}
     return Closing(end, kept is not None, begins_again, inherits)
 
@@ -83,10 +91,10 @@ async def _events(client: Client, execution: ExecutionDescription) -> list[Histo
     return [event async for event in handle.fetch_history_events()]
 
 
-async def _kept_end(client: Client, events: Sequence[HistoryEvent]) -> RunEnd | None:
+async def _kept_end(converter: DataConverter, events: Sequence[HistoryEvent]) -> RunEnd | None:
     """Return the end that the run's code kept: the result of its last local activity that has such a one."""
     for event in reversed(events):
-        for kept in await client.data_converter.decode(_marked_results(event)):
+        for kept in await converter.decode(_marked_results(event)):
             if kept is not None:
                 return RunEnd.model_validate(kept)
     return None
@@ -110,7 +118,7 @@ def _first(execution: ExecutionDescription) -> str:
     return execution.raw.first_run_id
 
 
-async def _ending(execution: ExecutionDescription, kind: ProgressKind, events: Sequence[HistoryEvent]) -> Progress:
+async def _ending(execution: ExecutionDescription, kind: ProgressKind, reason: str | None) -> Progress:
     """Return the ending of a run whose code kept none."""
     return Progress(
         workflow=execution.workflow_type,
@@ -121,16 +129,16 @@ async def _ending(execution: ExecutionDescription, kind: ProgressKind, events: S
         event_id=await execution.memo(EVENT_MEMO),
         key=await execution.memo(KEY_MEMO),
         at=execution.close_time or datetime.now(UTC),
-        error=_reason(events[-1]) if kind != "completed" else None,
+        error=reason,
     )
 
 
-def _reason(event: HistoryEvent) -> str:
+async def _reason(converter: DataConverter, event: HistoryEvent) -> str:
     if event.HasField("workflow_execution_terminated_event_attributes"):
         terminated = event.workflow_execution_terminated_event_attributes
         return f"terminated by {terminated.identity}: {terminated.reason or 'no reason given'}"
     if event.HasField("workflow_execution_failed_event_attributes"):
-        failure = event.workflow_execution_failed_event_attributes.failure
+        failure = await shown_failure(event.workflow_execution_failed_event_attributes.failure, converter)
         unreadable = with_reason(failure.message, failure.cause.message)
         return failure_text(failure) if unreadable == failure.message else unreadable
     return "ended from outside"

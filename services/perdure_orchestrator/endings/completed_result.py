@@ -6,9 +6,10 @@ from typing import Any, Final
 from pydantic import JsonValue
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 
+from perdure.errors import Unavailable
 from perdure.flow.facts import RunEnd
 
 __all__ = ["result_fields"]
@@ -16,11 +17,11 @@ __all__ = ["result_fields"]
 _READ_IT: Final = "read it with a client of Temporal"
 
 
-async def result_fields(client: Client, completed: HistoryEvent, kept: RunEnd | None) -> dict[str, JsonValue]:
+async def result_fields(converter: DataConverter, completed: HistoryEvent, kept: RunEnd | None) -> dict[str, JsonValue]:
     """Return the ``result`` of the ending, or the ``error`` that says why it has none.
 
     Args:
-        client: Its data converter reads the result.
+        converter: Reads the result.
         completed: The last event.
         kept: The end that the run's code kept; None if it ran without Perdure, or on another version of it.
     """
@@ -28,8 +29,10 @@ async def result_fields(client: Client, completed: HistoryEvent, kept: RunEnd | 
         return {"result": None}
     payloads = completed.workflow_execution_completed_event_attributes.result.payloads
     try:
-        raws: list[RawValue] = await client.data_converter.decode(payloads, [RawValue] * len(payloads))
+        raws: list[RawValue] = await converter.decode(payloads, [RawValue] * len(payloads))
         values = [_shown(raw.payload) for raw in raws]
+    except Unavailable:
+        raise  # such as a missing key: it is tried again
     except Exception as error:
         if kept is not None:
             raise

@@ -16,9 +16,11 @@ from perdure.flow.bugs import BUGS_WAIT
 from perdure.flow.error_text import Redact
 from perdure_orchestrator.blocking_steps import BlockingSteps
 from perdure_orchestrator.endings import WorkerEndings
+from perdure_orchestrator.failure_log import no_text
 from perdure_orchestrator.interceptors.activity_inbound import StepInterceptor
-from perdure_orchestrator.interceptors.failures import REDACT
+from perdure_orchestrator.interceptors.failures import LOG_REDACT, REDACT
 from perdure_orchestrator.interceptors.workflow_inbound import RunInterceptor
+from perdure_orchestrator.interceptors.workflow_outbound import HIDES_SUMMARIES
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.running_steps import RunningSteps
 
@@ -34,9 +36,10 @@ class ProgressInterceptor(Interceptor):
         running: Counts the steps that run.
     """
 
-    def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool, redact: Redact) -> None:
+    def __init__(self, bus: Bus, log: PublishLog, *, bugs_wait: bool, redact: Redact, encrypted: bool) -> None:
         self._bus = bus
         self._redact = redact
+        self._encrypted = encrypted
         self._bugs_wait = bugs_wait
         self._log = log
         self._publishing: set[asyncio.Future[None]] = set()
@@ -69,6 +72,11 @@ class ProgressInterceptor(Interceptor):
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 (temporalio's signature)
         """Number the facts of each run, and publish its beginning and its end."""
-        own: dict[str, Callable[..., Any]] = {BUGS_WAIT: lambda: self._bugs_wait, REDACT: self._redact}
+        own: dict[str, Callable[..., Any]] = {
+            BUGS_WAIT: lambda: self._bugs_wait,
+            REDACT: self._redact,
+            LOG_REDACT: no_text if self._encrypted else self._redact,
+            HIDES_SUMMARIES: lambda: self._encrypted,
+        }
         input.unsafe_extern_functions.update({**self.endings.functions, **own})
         return RunInterceptor

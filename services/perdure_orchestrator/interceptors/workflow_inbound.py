@@ -100,7 +100,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
                     raise
                 text = run_error_text(error)
                 if _kind(error) == "failed":
-                    log_failure(text, error)
+                    log_failure(error)
                 await _shielded(self._end(run, error, error=text))
                 _fail(error)
             await _shielded(self._end(run, result, **fields))
@@ -134,7 +134,7 @@ class RunInterceptor(WorkflowInboundInterceptor):
         except Exception as error:
             if waits_for_mending(error):
                 raise
-            log_failure(run_error_text(error), error)
+            log_failure(error)
             _fail(error)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (temporalio's signature)

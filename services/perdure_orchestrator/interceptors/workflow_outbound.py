@@ -28,7 +28,15 @@ from perdure.flow.facts import (
     EndedStep,
     StepHeader,
 )
-from perdure.flow.messages import READ_RULES, ModelResult, ToolResult
+from perdure.flow.messages import (
+    CALL_FUNCTION,
+    CALL_MODEL,
+    CALL_TOOL,
+    QUERY_SERVERS,
+    READ_RULES,
+    ModelResult,
+    ToolResult,
+)
 from perdure.flow.policy_request import RESOLVE_POLICY
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.flow.run import Run
@@ -37,8 +45,13 @@ from perdure.values.reserved import is_reserved
 from perdure.values.summary_text import fit_summary
 from perdure_orchestrator.interceptors.reserved import refuse_reserved
 
-__all__ = ["StepScheduler"]
+__all__ = ["HIDES_SUMMARIES", "StepScheduler"]
 
+HIDES_SUMMARIES: Final = "perdure_hides_summaries"
+"""The function that returns whether summaries of steps are encrypted."""
+
+_OF_AGENTS: Final = frozenset({CALL_FUNCTION, CALL_MODEL, CALL_TOOL, QUERY_SERVERS})
+"""Whose summaries name an agent and a tool."""
 _NO_STEPS: Final = frozenset({DRAIN_DECISIONS, READ_RULES, RESOLVE_POLICY, PUBLISH_FACTS, VERIFY_DECISIONS})
 
 
@@ -144,7 +157,7 @@ class StepScheduler(WorkflowOutboundInterceptor):
             workflow.info().task_queue,
         }
         return StepHeader(
-            name=input.summary or input.activity,
+            name=_name(input),
             sequence=publisher.reserve(2),
             event_id=publisher.event_id,
             key=publisher.key,
@@ -155,6 +168,13 @@ class StepScheduler(WorkflowOutboundInterceptor):
 def _summary(input: StartActivityInput | StartLocalActivityInput) -> str | None:  # noqa: A002 (temporalio's signature)
     """Return the summary of a step as Temporal takes it; a longer one would hold up the run for ever."""
     return None if input.summary is None else fit_summary(input.summary)
+
+
+def _name(input: StartActivityInput | StartLocalActivityInput) -> str:  # noqa: A002 (temporalio's signature)
+    """Return the name of a step, which is plain everywhere: with encryption an author's summary is content."""
+    if input.summary is None or (input.activity not in _OF_AGENTS and workflow.extern_functions()[HIDES_SUMMARIES]()):
+        return input.activity
+    return input.summary
 
 
 def _with(input: StartActivityInput | StartLocalActivityInput, header: StepHeader) -> dict[str, Any]:  # noqa: A002 (temporalio's signature)

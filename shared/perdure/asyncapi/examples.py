@@ -36,6 +36,7 @@ from perdure.contracts import (
     RunActed,
     SignalWorkflow,
     StartWorkflow,
+    ValuesDecrypted,
     VersionChanged,
     request_digest,
 )
@@ -165,6 +166,9 @@ _messages: Final[tuple[Message, ...]] = (
     ),
     VersionChanged(
         act="promoted", deployment="perdure", build="4fa1c09b77d2", before="b1c2d3e4f5a6", stays=3, by="ada", at=_AT
+    ),
+    ValuesDecrypted(
+        namespace="default", workflow_id="Report~42~1f9ab04c", values=3, by="ada", request="4fa1c09b77d2", at=_AT
     ),
     DeadLetterSettled(
         act="resent",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from perdure.bus.content import Content
 from perdure.bus.envelope import RawMessage
 from perdure.contracts import Message
 
@@ -45,7 +46,13 @@ class StoredMessage:
 
 
 class Bus(Protocol):
-    """Publishes messages to durable streams, and reads them."""
+    """Publishes messages to durable streams, and reads them.
+
+    Attributes:
+        content: Encrypts the content of facts as ``publish`` does, and decrypts what was read.
+    """
+
+    content: Content
 
     def check_publishable(self, raw: RawMessage) -> None:
         """Check a message without publishing it.

@@ -10,6 +10,7 @@ from perdure.contracts import (
     PauseChanged,
     PoliciesRead,
     RunActed,
+    ValuesDecrypted,
     VersionChanged,
 )
 
@@ -23,6 +24,7 @@ AdminAct = (
     | PauseChanged
     | PoliciesRead
     | RunActed
+    | ValuesDecrypted
     | VersionChanged
 )
 """Any message on ADMIN."""
@@ -52,6 +54,8 @@ def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each 
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"
             return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"
+        case ValuesDecrypted():
+            return f"{act.by}: decrypted {act.values} values of {act.workflow_id} in {act.namespace}"
         case VersionChanged():
             before = "" if act.before is None else f", before {act.before}"
             counts = "".join(f", {n} {what}" for n, what in ((act.moved, "moved"), (act.stays, "stay")) if n)

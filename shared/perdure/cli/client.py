@@ -14,6 +14,7 @@ from perdure.errors import Unavailable
 
 if TYPE_CHECKING:
     from perdure.bus import NatsBus
+    from perdure.bus.content import Content
     from perdure.config.settings import NatsSettings
 
 __all__ = ["Json", "open_bus", "reach", "run_command"]
@@ -42,6 +43,7 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     Raises:
         Unavailable: As in ``reach``.
     """
+    from perdure.bus.content import content_of
     from perdure.config.loader import load_settings
     from perdure.local.discovery import discover
 
@@ -50,12 +52,12 @@ async def open_bus() -> AsyncIterator[NatsBus]:
     from perdure.telemetry.tracing import tracing
 
     with tracing("perdure", folder=settings.state / "traces" if settings.execution_engine == "local" else None):
-        async with reach(nats, source="perdure/cli") as bus:
+        async with reach(nats, source="perdure/cli", content=content_of(settings)) as bus:
             yield bus
 
 
 @asynccontextmanager
-async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
+async def reach(nats: NatsSettings, *, source: str, content: Content | None = None) -> AsyncIterator[NatsBus]:
     """Connect, and report a server that refuses this folder apart from one that does not answer.
 
     Raises:
@@ -64,7 +66,7 @@ async def reach(nats: NatsSettings, *, source: str) -> AsyncIterator[NatsBus]:
     from perdure.bus import connect
 
     await _refuse_silence(nats)
-    async with connect(nats, source=source, within=_ANSWERED_WITHIN) as bus:
+    async with connect(nats, source=source, within=_ANSWERED_WITHIN, content=content) as bus:
         try:
             yield bus
         except Unavailable as error:

@@ -1,6 +1,7 @@
 """One line about any message of the bus: who did what."""
 
 from perdure.bus import RawMessage, decode
+from perdure.bus.content import Content
 from perdure.cli.admin_text import describe_act
 from perdure.cli.approvals.text import line
 from perdure.contracts import (
@@ -22,6 +23,7 @@ from perdure.contracts import (
     RunActed,
     SignalWorkflow,
     StartWorkflow,
+    ValuesDecrypted,
     VersionChanged,
 )
 from perdure.errors import InvalidMessage
@@ -45,7 +47,7 @@ def describe(raw: RawMessage) -> str:
 def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     match message:
         case Progress():
-            parts = [message.kind, message.step, message.error]
+            parts = [message.kind, message.step, Content().opened(message).error]
             return " ".join(part for part in parts if part)
         case Decision():
             return f"{message.approver}: {message.decision} {message.request_id}  {message.comment}".rstrip()
@@ -74,6 +76,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
             | PauseChanged()
             | PoliciesRead()
             | RunActed()
+            | ValuesDecrypted()
             | VersionChanged()
         ):
             return describe_act(message)

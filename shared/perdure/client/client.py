@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from perdure.approvers import SigningKey, check_digest, check_seen
 from perdure.bus import NatsBus
 from perdure.bus import connect as connect_bus
+from perdure.bus.content import content_of
 from perdure.bus.views.requests import find_open_request
 from perdure.bus.views.run_index import follow_progress
 from perdure.bus.views.run_lookup import find_run
@@ -217,8 +218,9 @@ async def connect(
     """
     named = (servers,) if isinstance(servers, str) else tuple(servers)
     if named:
-        nats = NatsSettings(servers=named, nkey_seed_file=nkey_seed_file)
+        nats, content = NatsSettings(servers=named, nkey_seed_file=nkey_seed_file), None
     else:
-        nats, _ = discover(load_settings(), role=role)
-    async with connect_bus(nats, source=source, role=role, within=within) as bus:
+        settings = load_settings()
+        nats, content = discover(settings, role=role)[0], content_of(settings)
+    async with connect_bus(nats, source=source, role=role, within=within, content=content) as bus:
         yield Client(bus, source=source)

@@ -81,7 +81,12 @@ async def _ask(bus: NatsBus, event: EventName) -> EventOutcome:
     answer = EventOutcome.model_validate_json(reply)
     if answer.state == "unknown":
         raise NotFound(f"No stored event of the type {event.type} has the id {event.query.id}.")
-    return answer
+    opened = bus.content.opened_value
+    runs = [
+        run.model_copy(update={it: opened(getattr(run, it), run.workflow_id) for it in ("result", "error")})
+        for run in answer.runs
+    ]
+    return answer.model_copy(update={"runs": tuple(runs)})
 
 
 def result_in(outcome: EventOutcome) -> JsonValue:

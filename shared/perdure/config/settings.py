@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from perdure.config.agents import AgentSettings, LimitSettings
 from perdure.config.approvals import ApprovalSettings
+from perdure.config.encryption import EncryptionSettings
 from perdure.config.llm import LlmSettings, ProviderSettings
 from perdure.config.mcp import HttpServer, McpSettings, StdioServer
 from perdure.config.nats import NatsSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
         agents: Settings of agents, by the names that workflows give them.
         limits: How much one run may use.
         approvals: Approvers, and the policies of requests.
+        encryption: The keys by which values are encrypted; off by default.
         workflows: Modules whose workflows and activities are registered in addition to the built-in ones.
         routes: Which events start or signal which workflows.
         ingest: The service that turns events into commands.
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     agents: dict[str, AgentSettings] = {}
     limits: LimitSettings = LimitSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     workflows: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     ingest: IngestSettings = IngestSettings()

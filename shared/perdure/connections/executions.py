@@ -19,8 +19,10 @@ from temporalio.api.workflowservice.v1 import (
     QueryWorkflowRequest,
 )
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
-from temporalio.converter import DataConverter, WorkflowSerializationContext
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
+
+from perdure.connections.run_context import converter_of_run
 
 __all__ = [
     "OPEN",
@@ -132,7 +134,7 @@ async def each_execution(
     while left is None or left > 0:
         page = await client.workflow_service.list_workflow_executions(request, retry=True, timeout=timeout)
         for info in page.executions[:left]:
-            yield ExecutionInfo(info, _converter(client, info.execution.workflow_id))
+            yield ExecutionInfo(info, converter_of_run(client, info.execution.workflow_id))
         left = None if left is None else left - len(page.executions)
         if not page.next_page_token:
             return
@@ -148,7 +150,7 @@ async def describe_execution(client: Client, workflow_id: str, run_id: str | Non
     execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id or "")
     request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
     found = await client.workflow_service.describe_workflow_execution(request, retry=True)
-    return ExecutionDescription(found.workflow_execution_info, _converter(client, workflow_id), found)
+    return ExecutionDescription(found.workflow_execution_info, converter_of_run(client, workflow_id), found)
 
 
 async def query_execution(
@@ -168,7 +170,7 @@ async def query_execution(
         WorkflowQueryFailedError: The run has no such query, the arguments do not fit, or the handler raised.
         WorkflowQueryRejectedError: The run is paused, and answers none.
     """
-    converter = _converter(client, workflow_id)
+    converter = converter_of_run(client, workflow_id)
     request = QueryWorkflowRequest(
         namespace=client.namespace,
         execution=WorkflowExecution(workflow_id=workflow_id),
@@ -186,7 +188,3 @@ async def query_execution(
         raise WorkflowQueryRejectedError(None)
     results = await converter.decode(answer.query_result.payloads, [result_type] if result_type else None)
     return results[0] if results else None
-
-
-def _converter(client: Client, workflow_id: str) -> DataConverter:
-    return client.data_converter.with_context(WorkflowSerializationContext(client.namespace, workflow_id))

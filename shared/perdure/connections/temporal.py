@@ -12,7 +12,9 @@ from temporalio.converter import DataConverter, ExternalStorage
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 
 from perdure.config.settings import TemporalSettings, TlsSettings
-from perdure.connections.temporal_internals import LeanDataConverter
+from perdure.connections.data_converter import LeanDataConverter
+from perdure.connections.payload_encryption import PayloadEncryption
+from perdure.encryption import KeySource
 from perdure.errors import SetupError
 
 __all__ = ["converter", "failure_text", "open_client", "refresh_api_key"]
@@ -22,7 +24,11 @@ _CORE_LOG: Final = logging.getLogger("temporalio.core")
 
 
 async def open_client(
-    settings: TemporalSettings, *, plugins: Sequence[Plugin] = (), storage: ExternalStorage | None = None
+    settings: TemporalSettings,
+    *,
+    plugins: Sequence[Plugin] = (),
+    storage: ExternalStorage | None = None,
+    keys: KeySource | None = None,
 ) -> Client:
     """Connect to Temporal, or fail at once.
 
@@ -30,6 +36,7 @@ async def open_client(
         settings: Address, namespace and credentials.
         plugins: temporalio plugins.
         storage: Stores large payloads; without it they can be neither written nor read.
+        keys: Encrypts and decrypts payloads; a plugin of Perdure's brings its own.
 
     Raises:
         RuntimeError: The connection failed; temporalio raises no narrower error. See ``failure_text``.
@@ -41,7 +48,7 @@ async def open_client(
             namespace=settings.namespace,
             tls=_tls(settings.tls),
             api_key=_api_key(settings),
-            data_converter=converter(storage),
+            data_converter=converter(storage, keys),
             plugins=plugins,
             runtime=_runtime(),
         )
@@ -90,10 +97,18 @@ def _runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=logs))
 
 
-def converter(storage: ExternalStorage | None = None) -> DataConverter:
-    """Return pydantic's data converter, which puts large payloads into the storage, if there is one."""
-    payload_converter = pydantic_data_converter.payload_converter_class
-    return LeanDataConverter(payload_converter_class=payload_converter, external_storage=storage)
+def converter(storage: ExternalStorage | None = None, keys: KeySource | None = None) -> DataConverter:
+    """Return pydantic's data converter.
+
+    Args:
+        storage: Large payloads are put there, after their encryption.
+        keys: Payloads are encrypted by these.
+    """
+    return LeanDataConverter(
+        payload_converter_class=pydantic_data_converter.payload_converter_class,
+        payload_codec=None if keys is None else PayloadEncryption(keys),
+        external_storage=storage,
+    )
 
 
 def _tls(settings: TlsSettings) -> TLSConfig | bool:

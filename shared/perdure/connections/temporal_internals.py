@@ -1,6 +1,7 @@
 """Uses of private parts of temporalio 1.35, each with a test that fails when a new version changes it.
 
-``pyproject.toml`` pins this minor version. ``replay_internals`` and ``running_activities`` touch private names, too.
+``pyproject.toml`` pins this minor version. ``replay_internals``, ``running_activities`` and ``data_converter`` touch
+private names, too.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -9,13 +10,11 @@ from typing import Any, Final, cast
 
 from temporalio import activity, workflow
 from temporalio.bridge.proto.workflow_activation import RemoveFromCache, SignalWorkflow
-from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 
 __all__ = [
     "METADATA_QUERY",
-    "LeanDataConverter",
     "UnreadableInput",
     "accept_any_request_arguments",
     "accept_any_signal_arguments",
@@ -241,10 +240,3 @@ class UnreadableInput(RuntimeError, metaclass=_OfInput):
 
     A run that cannot begin fails. In a run that has begun, a failure contradicts the history, and Temporal waits.
     """
-
-
-class LeanDataConverter(DataConverter):
-    """A data converter that is not copied for each payload: no store of ours asks for the context (30 µs each)."""
-
-    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:  # noqa: ARG002 (temporalio's signature)
-        return self

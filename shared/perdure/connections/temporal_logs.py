@@ -8,8 +8,12 @@ from typing import Final
 
 __all__ = ["LOGGERS_OF_FAILURES", "is_about_failed_activity"]
 
-LOGGERS_OF_FAILURES: Final = ("temporalio.activity", "temporalio.worker._workflow_instance")
-"""Of failed activities, and of failed workflow tasks."""
+LOGGERS_OF_FAILURES: Final = (
+    "temporalio.activity",
+    "temporalio.worker._workflow",
+    "temporalio.worker._workflow_instance",
+)
+"""Of failed activities, of tasks whose payloads cannot be read or written, and of failed workflow tasks."""
 
 _KIND: Final = "__temporal_error_identifier"
 

@@ -28,6 +28,7 @@ from perdure.contracts.commands import (
 )
 from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
+from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
@@ -105,6 +106,7 @@ __all__ = [
     "SignalWorkflow",
     "StartWorkflow",
     "Usage",
+    "ValuesDecrypted",
     "VerdictKind",
     "VersionChanged",
     "Vote",

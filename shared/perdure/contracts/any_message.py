@@ -23,6 +23,7 @@ from perdure.contracts.approvals import (
 from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
+from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.notifications import Notification
 from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
@@ -55,6 +56,7 @@ AnyMessage = Annotated[
     | SignalWorkflow
     | StartWorkflow
     | EventVerdict
+    | ValuesDecrypted
     | VersionChanged,
     Field(discriminator="type"),
 ]

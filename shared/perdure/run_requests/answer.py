@@ -19,6 +19,7 @@ from perdure.config.loader import load_settings
 from perdure.connections.executions import query_execution
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
+from perdure.encryption import key_source
 from perdure.errors import SetupError, Unavailable
 from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
@@ -33,12 +34,13 @@ _LOOKS_WITHIN: Final = 10.0  # seconds; a run whose handlers cannot be listed ha
 
 async def answer(request: RunRequest) -> RunAnswer:
     """Send it, and wait for its end."""
-    nats, temporal = discover(load_settings())
+    settings = load_settings()
+    nats, temporal = discover(settings)
     try:
         async with connect(nats, source="perdure/cli", within=_LOOKS_WITHIN) as bus:
             # What a handler returns may lie in the store of large payloads; nothing is written there.
             storage = payload_storage(NatsObjects(bus.js, PAYLOADS), _NEVER)
-            client = await open_client(temporal, storage=storage)
+            client = await open_client(temporal, storage=storage, keys=key_source(settings.encryption))
             return await ask(client, request)
     except Unavailable as error:
         return RunAnswer(verdict="unreachable", error=str(error))

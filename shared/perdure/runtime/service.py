@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
 from perdure.bus.app import App
+from perdure.bus.content import content_of
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.connecting import connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
@@ -46,7 +47,10 @@ def run(
     set_up_logs(service)
     try:
         settings = load_settings()
-        with tracing(service, folder=settings.state / "traces", create=create_provider):
+        error_texts = not settings.encryption.is_on
+        set_up_logs(service, error_texts=error_texts)
+        folder = settings.state / "traces"
+        with tracing(service, folder=folder, create=create_provider, error_texts=error_texts):
             asyncio.run(_until_signalled(_serve(service, settings, open_service)))
     except SetupError as error:
         _log.critical("%s", error)
@@ -72,7 +76,7 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
     own: ServiceSettings = getattr(settings, service)
     async with (
         endpoints(own, health, registry),
-        connect(settings.nats, source=f"perdure/{service}", role=service) as bus,
+        connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
     ):
         health.checks["nats"] = bus.is_connected
         await provision(bus.js, service, settings.nats)

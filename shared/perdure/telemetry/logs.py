@@ -8,13 +8,21 @@ import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, WrappedLogger
 
+from perdure.telemetry.error_texts import textless_traceback
+
 __all__ = ["set_up_logs"]
 
 _VERBOSE: Final = ("faststream", "httpx", "httpx2", "httpcore", "mcp", "nats", "uvicorn")
 
 
-def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
-    """Format all records of the standard library's loggers as JSON, through structlog."""
+def set_up_logs(service: str, *, level: int = logging.INFO, error_texts: bool = True) -> None:
+    """Format all records of the standard library's loggers as JSON, through structlog.
+
+    Args:
+        service: The name of the service.
+        level: Records below it are dropped.
+        error_texts: Whether tracebacks show the messages of errors.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -30,7 +38,7 @@ def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.format_exc_info if error_texts else textless_traceback,
                 structlog.processors.JSONRenderer(),
             ],
         )

@@ -9,8 +9,9 @@ from typing import Final, Protocol
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from perdure.telemetry.error_texts import TextlessExporter
 from perdure.telemetry.span_file import SpanFileExporter
 
 __all__ = ["Provider", "tracing"]
@@ -31,7 +32,11 @@ class Provider(Protocol):
 
 @contextmanager
 def tracing(
-    service: str, *, folder: Path | None, create: Callable[[Resource], Provider] | None = None
+    service: str,
+    *,
+    folder: Path | None,
+    create: Callable[[Resource], Provider] | None = None,
+    error_texts: bool = True,
 ) -> Iterator[None]:
     """Export the spans of this process for the duration of the block.
 
@@ -39,18 +44,23 @@ def tracing(
         service: The resource attribute ``service.name``.
         folder: The folder of span files, or None; ``OTEL_EXPORTER_OTLP_*`` adds a collector.
         create: Creates the provider; the orchestrator passes Temporal's.
+        error_texts: Whether spans show the messages of errors.
     """
     resource = Resource.create({SERVICE_NAME: service})
     provider = create(resource) if create else TracerProvider(resource=resource, shutdown_on_exit=False)
     if folder is not None:
-        exporter = SpanFileExporter(folder, service)
+        exporter = _exporter(SpanFileExporter(folder, service), error_texts=error_texts)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_FLUSH_EVERY))
     if any(os.environ.get(name) for name in _OTLP):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (slow import)
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        provider.add_span_processor(BatchSpanProcessor(_exporter(OTLPSpanExporter(), error_texts=error_texts)))
     trace.set_tracer_provider(provider)  # type: ignore[arg-type]  # Temporal's provider has no common base with the SDK's
     try:
         yield
     finally:
         provider.shutdown()
+
+
+def _exporter(exporter: SpanExporter, *, error_texts: bool) -> SpanExporter:
+    return exporter if error_texts else TextlessExporter(exporter)

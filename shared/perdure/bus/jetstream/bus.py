@@ -12,6 +12,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo, Header
 from nats.js.errors import APIError, NotFoundError
 
+from perdure.bus.content import Content
 from perdure.bus.envelope import RawMessage, encode
 from perdure.bus.jetstream.direct_get import get_last_of, get_next
 from perdure.bus.jetstream.messages import found_message
@@ -38,7 +39,8 @@ _MESSAGE_NOT_FOUND: Final = {10043, 10057}  # JSSequenceNotFound; JSStreamMsgDel
 class NatsBus:
     """Publishes through JetStream, and reads streams through ephemeral consumers."""
 
-    def __init__(self, client: Client, source: str) -> None:
+    def __init__(self, client: Client, source: str, content: Content | None = None) -> None:
+        self.content = content or Content()
         self._client = client
         self._source = source
         self.js: JetStreamContext = client.jetstream(timeout=_REQUEST_TIMEOUT_SECONDS)
@@ -69,7 +71,7 @@ class NatsBus:
 
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
-        return await self.publish_raw(encode(message, source=self._source))
+        return await self.publish_raw(encode(self.content.sealed(message), source=self._source))
 
     async def publish_raw(self, raw: RawMessage) -> int:
         """Publish bytes and wait for the server's ack; see ``Bus.publish_raw``."""

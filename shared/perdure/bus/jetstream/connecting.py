@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from perdure.bus.content import Content
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import ErrorLog, connection_options
@@ -19,7 +20,12 @@ __all__ = ["connect"]
 
 @asynccontextmanager
 async def connect(
-    settings: NatsSettings, *, source: str, role: str = "operator", within: float | None = None
+    settings: NatsSettings,
+    *,
+    source: str,
+    role: str = "operator",
+    within: float | None = None,
+    content: Content | None = None,
 ) -> AsyncIterator[NatsBus]:
     """Open a bus for the duration of the block.
 
@@ -28,6 +34,7 @@ async def connect(
         source: The CloudEvents source of published messages, e.g. ``perdure/ingest``.
         role: The role whose credentials are used, where NATS has permissions by role.
         within: Seconds to wait for the first connection; by default without limit.
+        content: Encrypts and decrypts the content of facts; see ``content_of``.
 
     Raises:
         SetupError: The credentials cannot be read.
@@ -45,7 +52,7 @@ async def connect(
         await client.close()
         raise Unavailable(f"The NATS server at {settings.shown} offers no TLS, and the configuration demands it.")
     try:
-        yield NatsBus(client, source)
+        yield NatsBus(client, source, content)
     finally:
         with suppress(NatsError, OSError):  # closing a connection that has just been lost fails
             await (client.drain() if client.is_connected else client.close())

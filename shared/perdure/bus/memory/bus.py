@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from perdure.bus.content import Content
 from perdure.bus.envelope import MESSAGE_ID, RawMessage, decode, encode
 from perdure.bus.limits import check_publishable
 from perdure.bus.port import Storage, StoredMessage
@@ -26,10 +27,12 @@ class MemoryBus:
     """Keeps all messages of all streams, in order, without limits of age.
 
     Attributes:
+        content: Encrypts the content of facts; by default nothing.
         clock: Returns the time (UTC) at which a message is stored; a test that skips time replaces it.
     """
 
     def __init__(self, source: str = "perdure/memory") -> None:
+        self.content = Content()
         self.clock: Callable[[], datetime] = partial(datetime.now, UTC)
         self._source = source
         self._stored: dict[int, StoredMessage] = {}  # by order of publication over all streams
@@ -54,7 +57,7 @@ class MemoryBus:
 
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
-        return await self.publish_raw(encode(message, source=self._source))
+        return await self.publish_raw(encode(self.content.sealed(message), source=self._source))
 
     async def publish_raw(self, raw: RawMessage) -> int:
         """Store the bytes; see ``Bus.publish_raw``."""

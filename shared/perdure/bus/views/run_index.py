@@ -17,7 +17,7 @@ class UnknownRun(NotFound):
 async def latest_facts(bus: Bus, workflow: str | None = None, workflow_id: str | None = None) -> list[Progress]:
     """Return the newest fact of each run, or of the runs of this workflow or id; oldest first."""
     subject = f"progress.{to_pattern(workflow)}.{to_pattern(workflow_id)}"
-    facts = [fact async for fact in _facts(bus.read(subject, last_only=True))]
+    facts = [fact async for fact in _facts(bus, bus.read(subject, last_only=True))]
     return sorted(facts, key=lambda fact: fact.at)
 
 
@@ -27,7 +27,7 @@ async def run_progress(bus: Bus, workflow_id: str) -> list[Progress]:
     Raises:
         UnknownRun: The stream holds no fact of the run.
     """
-    facts = {fact.message_id: fact async for fact in _facts(bus.read(_subject(workflow_id)))}
+    facts = {fact.message_id: fact async for fact in _facts(bus, bus.read(_subject(workflow_id)))}
     if not facts:
         raise UnknownRun(f"There is no progress of a run {workflow_id}. List the known runs with `perdure runs list`.")
     return in_order(sorted(facts.values(), key=lambda fact: (fact.at, fact.sequence)))
@@ -45,7 +45,7 @@ async def follow_progress(bus: Bus, workflow_id: str | None, *, replay: bool) ->
         if not isinstance(fact, Progress) or fact.message_id in seen:
             continue
         seen.add(fact.message_id)
-        yield fact
+        yield bus.content.opened(fact)
         if workflow_id is not None and fact.kind in ENDINGS and not await _goes_on(bus, message, fact):
             return
 
@@ -63,8 +63,8 @@ def _subject(workflow_id: str) -> str:
     return f"progress.*.{to_token(workflow_id)}"
 
 
-async def _facts(messages: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
+async def _facts(bus: Bus, messages: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
     async for message in messages:
         fact = decode(message.raw)
         if isinstance(fact, Progress):
-            yield fact
+            yield bus.content.opened(fact)

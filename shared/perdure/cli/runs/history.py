@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Annotated
 
 import typer
 
@@ -15,10 +16,15 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(epilog="Example: perdure runs history DocumentAnalysis~42 > history.json")
-    def history(run: RunId) -> None:
-        """Print a run's history as JSON, for Temporal's replayers."""
+    def history(
+        run: RunId,
+        *,
+        whole: Annotated[bool, typer.Option("--whole", help="Put large payloads in, for any replayer.")] = False,
+    ) -> None:
+        """Print a run's history as JSON, decrypted, for Temporal's replayers."""
         workflow_id = run_command(_find(run))
-        exported = subprocess.run([sys.executable, "-m", "perdure.history", workflow_id], check=False)  # noqa: S603
+        command = [sys.executable, "-m", "perdure.history", *(["--whole"] if whole else []), workflow_id]
+        exported = subprocess.run(command, check=False)  # noqa: S603
         raise typer.Exit(exported.returncode)
 
 
