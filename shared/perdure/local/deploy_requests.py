@@ -136,7 +136,8 @@ def _refuse_other_user(state: Path) -> None:
         return
     if owner != os.geteuid():
         raise SetupError(
-            f"The suite on {state} runs as user {owner}, and this is user {os.geteuid()}: deploy as the user who runs it."
+            f"The suite on {state} runs as user {owner}, and this is user {os.geteuid()}: deploy as the user who runs "
+            "it."
         )
 
 
