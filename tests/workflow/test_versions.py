@@ -15,7 +15,6 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.bus import MemoryBus, StoredMessage
 from perdure.errors import Unavailable
 from perdure_orchestrator.own_version import OwnVersion
-from tests.support.binaries import binary
 from tests.support.bridges import start_command
 from tests.support.versioned import House, Orchestrator, build_of, ended, shared_server, until
 
@@ -114,22 +113,6 @@ async def test_the_author_says_by_workflow_that_runs_follow_the_current_version(
 
             assert await ended(run) == "old"
             assert await build_of(run) == "b2"
-
-
-async def test_a_count_of_open_runs_does_not_hold_once_temporal_does_not_answer() -> None:
-    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary("temporal")) as environment:
-        house = House(environment)
-        async with house.orchestrator("b1", Old) as first:
-            await until(lambda: first.own.is_current)
-            async with house.orchestrator("b2", New) as second:
-                await promote(house, second, "b2")
-                await until(lambda: first.own.open_runs == 0)
-
-                await environment.shutdown()
-
-                await until(lambda: first.own.facts["open_runs"] is None)
-                await asyncio.sleep(2)  # it looks each second
-                assert first.own.open_runs is None
 
 
 async def test_an_orchestrator_without_versions_takes_new_runs(server: WorkflowEnvironment) -> None:
