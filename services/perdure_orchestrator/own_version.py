@@ -114,6 +114,7 @@ class OwnVersion:
 
     async def _look(self, version: Version) -> str | None:
         """Return the build that is current, if any is."""
+        self.open_runs = None  # a count of before does not hold if this look fails, or gets no answer
         found = (await describe_task_queue(self._client, self._queue)).versioning_info
         current = found.current_deployment_version
         self.duty.set(on=(current.deployment_name, current.build_id) == (version.deployment, version.build))
@@ -123,7 +124,6 @@ class OwnVersion:
         return self.current
 
     async def _count(self, version: Version) -> None:
-        self.open_runs = None  # a count of before does not hold if this one fails
         runs = VersionRuns(self._client, version.deployment, self._queue)
         if not self.is_current:
             self.elsewhere = {}

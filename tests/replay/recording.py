@@ -21,15 +21,15 @@ from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing import ScriptedModel
 from perdure.testing.scripted_model import Line
-from perdure.testing.throwaway_approvers import ThrowAwayApprovers
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.worker import run_worker
 from tests.replay.corpus import SEPARATOR
+from tests.replay.signers import Signers
 
-__all__ = ["OPEN", "Recording", "Script"]
+__all__ = ["OPEN", "Recording", "Run", "Script"]
 
 Script = Sequence[Line] | Callable[[str], Line]
 Run = WorkflowHandle[Any, Any]
@@ -81,7 +81,7 @@ class Recording:
     objects: KeptObjects = field(default_factory=KeptObjects)
     kept: dict[str, str] = field(default_factory=dict)
     unpatched: set[str] = field(default_factory=set)
-    approvers: ThrowAwayApprovers = field(default_factory=ThrowAwayApprovers)
+    approvers: Signers = field(default_factory=Signers)
     places: int = 0
 
     def __post_init__(self) -> None:
@@ -152,7 +152,8 @@ class Recording:
             approver=approver,
             **fields,
         )
-        decision, now = self.approvers.sign(unsigned, known.get("roles", ())), known.get("stored_at", await self.now())
+        signing = {name: known[name] for name in ("roles", "stands_in_for", "proxy") if name in known}
+        decision, now = self.approvers.sign(unsigned, **signing), known.get("stored_at", await self.now())
         self.bus.clock = lambda: now
         place = await self.bus.publish_raw(RawMessage(decision.subject, decision.model_dump_json().encode(), {}))
         arrived = ReceivedDecision(

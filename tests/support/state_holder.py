@@ -11,10 +11,12 @@ from perdure.local.state import Endpoints
 
 _HOLDER: Final = """
 import os
+import signal
 import sys
 from pathlib import Path
 from perdure.local.state import Endpoints, State
 
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a suite does not end by it
 state = State(Path(sys.argv[1]))
 with state.locked():
     state.write_endpoints(Endpoints.model_validate_json(sys.argv[2]).model_copy(update={"pid": os.getpid()}))

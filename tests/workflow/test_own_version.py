@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.runtime.background import background
+from tests.support.binaries import binary
 from tests.support.versioned import House, shared_server, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -50,3 +51,17 @@ async def test_a_count_of_before_does_not_hold_when_the_next_one_fails(server: W
             async with background(use_up(first.client)):
                 await until(lambda: first.own.open_runs is None)
             await until(lambda: first.own.open_runs == 0)
+
+
+async def test_a_count_of_before_does_not_hold_once_temporal_does_not_answer() -> None:
+    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary("temporal")) as environment:
+        house = House(environment)
+        async with house.orchestrator("b1", Quick) as first:
+            await until(lambda: first.own.is_current)
+            async with house.orchestrator("b2", Quick):
+                await house.acts.promote("b2", within=60)
+                await until(lambda: first.own.open_runs == 0)
+
+                await environment.shutdown()
+
+                await until(lambda: first.own.open_runs is None)

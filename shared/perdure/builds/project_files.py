@@ -1,7 +1,7 @@
 """The files of a project that are its own: without hidden folders, virtual environments and caches."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +35,7 @@ def files_below(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file())
 
 
-def data_files(folder: Path, *, without: Path) -> tuple[list[Path], str]:
+def data_files(folder: Path, *, without: Path, known: Collection[Path]) -> tuple[list[Path], str]:
     """Return the files of a project that are no Python modules, such as prompts: modules read them beside themselves.
 
     Files of more than 1 MiB are left out; if there are more than 1,000 or 16 MiB, all.
@@ -43,6 +43,7 @@ def data_files(folder: Path, *, without: Path) -> tuple[list[Path], str]:
     Args:
         folder: The project's folder.
         without: The state folder.
+        known: Files that are copied anyway, as those of packages.
 
     Returns:
         The files, and a sentence about those that are left out; it is empty if none are.
@@ -51,7 +52,7 @@ def data_files(folder: Path, *, without: Path) -> tuple[list[Path], str]:
     large: list[str] = []
     total = 0
     for file in files_below(folder, without=without):
-        if file.suffix == ".py":
+        if file.suffix == ".py" or file in known:
             continue
         if (size := file.stat().st_size) > _LARGEST:
             large.append(str(file.relative_to(folder)))

@@ -114,7 +114,7 @@ def _files(modules: Sequence[AuthorModule], state: Path) -> tuple[dict[Path, Pat
             }
         found[module.file.relative_to(root)] = module.file
     folder = project_folder()
-    data, left_out = data_files(folder, without=state)
+    data, left_out = data_files(folder, without=state, known=set(found.values()))
     return {file.relative_to(folder): file for file in data} | found, left_out
 
 

@@ -65,7 +65,8 @@ def register(app: typer.Typer) -> None:
         Existing files are never overwritten.
         """
         content = {name: (_source_folder() / name).read_text(encoding="utf-8") for name in FILES}
-        _write(folder, {**content, ".gitignore": _IGNORED, "README.md": _README})
+        content |= {".gitignore": _IGNORED, "README.md": _README}
+        _write(folder, content)
         console.print(f"Written to {folder}: {', '.join(content)}. Next:", soft_wrap=True, markup=False)
         enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
         for command in (

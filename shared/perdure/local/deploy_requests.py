@@ -1,6 +1,7 @@
 """How ``perdure deploy`` asks the supervisor for a rollout and follows it: by files in the state folder, and SIGHUP."""
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -12,7 +13,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from perdure.config.replace_file import replace_file
-from perdure.errors import Unavailable
+from perdure.errors import SetupError, Unavailable
+from perdure.local.absence import ENDPOINTS
 from perdure.local.rollouts import Rollouts
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
@@ -24,6 +26,8 @@ _REQUEST: Final = ".request"
 _EVENTS: Final = ".events"
 _ID_BYTES: Final = 8
 _POLL_EVERY: Final = 0.1  # seconds
+
+_log = logging.getLogger(__name__)
 
 
 class DeployRequests:
@@ -52,16 +56,26 @@ class DeployRequests:
                 await self._rollouts.roll_out(RolloutRequest())
 
     async def _answer(self, file: Path) -> None:
+        written = file.with_suffix(_EVENTS)
         try:
             content = file.read_bytes()
-            file.unlink()
+            events = written.open("ab", buffering=0)
         except FileNotFoundError:  # whoever asked has gone, and took it along
             return
-        with file.with_suffix(_EVENTS).open("a") as events:
+        except OSError as error:  # as of another user
+            _log.warning("a deploy was asked for that cannot be read or answered: %s", error)
+            with suppress(OSError):
+                file.unlink()
+            return
+        with events:
+            file.unlink(missing_ok=True)
 
             def note(event: RolloutEvent) -> None:
-                events.write(f"{event.model_dump_json()}\n")
-                events.flush()
+                try:
+                    events.write(f"{event.model_dump_json()}\n".encode())
+                except OSError as error:  # as with a full disk: whoever follows sees that there are no events any more
+                    _log.warning("the course of a deploy cannot be written: %s", error)
+                    written.unlink(missing_ok=True)
 
             try:
                 request = RolloutRequest.model_validate_json(content)
@@ -91,12 +105,17 @@ async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest)
     """Ask the suite that runs on a state folder for a rollout, and yield what happens up to its end.
 
     Raises:
-        Unavailable: The suite ends meanwhile.
+        SetupError: The suite is another user's, or its state folder cannot be written.
+        Unavailable: The suite ends meanwhile, or cannot write what happens.
     """
     asked = state.resolve() / _FOLDER / f"{secrets.token_hex(_ID_BYTES)}{_REQUEST}"
     events = asked.with_suffix(_EVENTS)
-    asked.parent.mkdir(exist_ok=True)
-    replace_file(asked, request.model_dump_json().encode())
+    _refuse_other_user(state)
+    try:
+        asked.parent.mkdir(exist_ok=True)
+        replace_file(asked, request.model_dump_json().encode())
+    except OSError as error:
+        raise SetupError(f"The suite cannot be asked for a deploy: {error}. Mend that, and repeat it.") from error
     try:
         with suppress(ProcessLookupError):  # it has ended at this moment, which is seen next
             os.kill(suite.pid, signal.SIGHUP)
@@ -109,11 +128,30 @@ async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest)
         events.unlink(missing_ok=True)
 
 
+def _refuse_other_user(state: Path) -> None:
+    """Refuse to write as another user, also as root: the suite could not read or remove that."""
+    try:
+        owner = (state / ENDPOINTS).stat().st_uid
+    except FileNotFoundError:  # it has ended at this moment, which is seen next
+        return
+    if owner != os.geteuid():
+        raise SetupError(
+            f"The suite on {state} runs as user {owner}, and this is user {os.geteuid()}: deploy as the user who runs "
+            "it."
+        )
+
+
 async def _lines(file: Path, state: Path, suite: Endpoints) -> AsyncIterator[bytes]:
     """Yield the lines of a file as they are written, for as long as the suite runs."""
     read = 0
     while True:
         runs = (now := read_endpoints(state)) is not None and now.instance == suite.instance
+        is_taken = not file.with_suffix(_REQUEST).exists()
+        if is_taken and runs and not file.exists():
+            raise Unavailable(
+                f"The suite cannot write the course of the deploy to {file.parent}: the disk may be full. "
+                "`perdure versions` shows what came of it; it may be repeated."
+            )
         content = file.read_bytes() if file.exists() else b""
         *lines, rest = content[read:].splitlines(keepends=True) or [b""]
         lines += [rest] if rest.endswith(b"\n") else []

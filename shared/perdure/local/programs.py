@@ -98,11 +98,19 @@ class SuitePrograms:
         return self.all() if name in _SERVER_PORTS else [self._service(name)]
 
     def add(self, name: str, code: Code) -> Program:
-        """Return the program of another process of the orchestrator, which has the environment of an equal one."""
+        """Return the program of another process of the orchestrator, which has the environment of an equal one.
+
+        Raises:
+            SetupError: There is no port for it; then it is not known.
+        """
         self._names.append(name)
+        try:
+            self._choose(remember=False)  # the next suite has the usual ports again
+        except SetupError:
+            self._names.remove(name)
+            raise
         self.code[name] = code
         self._environments[name] = self._environments.get(base_of(name), {})
-        self._choose(remember=False)  # the next suite has the usual ports again
         return self._service(name)
 
     def rename(self, name: str, new: str) -> None:

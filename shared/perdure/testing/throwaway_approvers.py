@@ -24,5 +24,5 @@ class ThrowAwayApprovers:
         key = self._keys.setdefault(decision.approver, SigningKey.new())
         approver = Approver(roles=tuple(roles), keys=(PublicKey(public=key.public),))
         approvers = {**self._directory.approvers, decision.approver: approver}
-        self._directory = Directory(approvers=approvers)
+        self._directory = Directory(approvers=approvers, proxies=self._directory.proxies)
         return sign(decision, key)

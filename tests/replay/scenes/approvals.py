@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.replay.recording import OPEN, Recording
+from perdure.contracts import ApprovalRequested
+from perdure.contracts.request_digest import request_digest
+from tests.replay.recording import OPEN, Recording, Run
 from tests.replay.scenes.scene import scene
 
 QUESTION = {"title": "Well?", "details": {"pages": 3}}
@@ -17,6 +19,26 @@ LADDER: dict[str, Any] = {
 
 def question(**policy: Any) -> dict[str, Any]:
     return {**QUESTION, "policy": policy}
+
+
+async def shown(recording: Recording, asked: dict[str, Any]) -> ApprovalRequested:
+    """Return the request that comes of a question, of a run that is cancelled then."""
+    before = len(recording.bus.published)
+    draft = await recording.start("Asking", [asked], run_id=f"{recording.name}-draft-{before}")
+    await recording.until(draft, "upsert_workflow_search_attributes")
+    await recording.at_rest(draft)
+    await draft.cancel()
+    await recording.at_rest(draft)
+    return next(
+        it for it in recording.bus.published if isinstance(it, ApprovalRequested) and it.workflow_id == draft.id
+    )
+
+
+def early_of(request: ApprovalRequested, run: Run, number: int) -> ApprovalRequested:
+    """Return the request that a run makes of the same question, as far as somebody can know it before."""
+    ids = {"workflow_id": run.id, "run_id": run.first_execution_run_id, "request_id": f"{run.id}.{number}"}
+    early = request.model_copy(update={**ids, "first_run_id": None})
+    return early.model_copy(update={"digest": request_digest(early)})
 
 
 @scene(also_real=True)
@@ -44,9 +66,10 @@ async def approval_of_a_quorum(recording: Recording) -> None:
         await recording.decide(request, "bob", "withdraw")  # has nothing to withdraw
         await recording.decide(request, "bob", digest="0" * 64)
         await recording.decide(request, "bob", first_run_id="another")
-        await recording.decide(request, "bob", nonce="bob", place="DECISIONS.90")
-        await recording.decide(request, "bob", nonce="bob", place="DECISIONS.90")  # delivered again
-        await recording.decide(request, "bob", nonce="bob", place="DECISIONS.91")  # replayed
+        await recording.decide(request, "bob", nonce="bob")
+        delivered = f"DECISIONS.{recording.places}"
+        await recording.decide(request, "bob", nonce="bob", place=delivered)  # delivered again
+        await recording.decide(request, "bob", nonce="bob")  # replayed
         await recording.at_rest(run)
         await recording.keep(run, OPEN)
         await recording.decide(request, "cleo", roles=("lead",), comment="so be it")
@@ -127,15 +150,10 @@ async def approval_in_the_last_moment(recording: Recording) -> None:
 @scene(both_orders=True, also_real=True)
 async def approvals_answered_early(recording: Recording) -> None:
     async with recording.worker():
-        draft = await recording.start("Asking", [QUESTION, QUESTION], run_id=f"{recording.name}-draft")
-        [request] = await recording.requested()
-        await draft.cancel()
-        await recording.at_rest(draft)
+        plain, timed = await shown(recording, QUESTION), await shown(recording, {**QUESTION, "seconds": 3600})
     run = await recording.start("Asking", [QUESTION, {**QUESTION, "seconds": 3600}, QUESTION])
-    ids = {"workflow_id": run.id, "first_run_id": None}
-    for number in (3, 1, 2):  # before the run has begun
-        early = request.model_copy(update={**ids, "request_id": f"{run.id}.{number}"})
-        await recording.decide(early, f"approver {number}")
+    for number, request in ((3, plain), (1, plain), (2, timed)):  # before the run has begun
+        await recording.decide(early_of(request, run, number), f"approver {number}")
     async with recording.worker():
         await recording.ended(run)
 

@@ -1,9 +1,9 @@
 """Decisions that the worker verifies from their bytes in the stream."""
 
-from perdure.contracts import ApprovalRequested, content_digest
+from perdure.contracts import ApprovalRequested
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from tests.replay.recording import OPEN, Recording
-from tests.replay.scenes.approvals import QUESTION, question
+from tests.replay.scenes.approvals import QUESTION, early_of, question, shown
 from tests.replay.scenes.scene import scene
 
 _BEFORE = frozenset({"perdure-verified-decisions", "perdure-verified-decision"})
@@ -12,9 +12,10 @@ _BEFORE = frozenset({"perdure-verified-decisions", "perdure-verified-decision"})
 @scene(also_real=True)
 async def decisions_verified(recording: Recording) -> None:
     async with recording.worker():
+        second = await shown(recording, QUESTION)
         run = await recording.start("Asking", [question(people=["ann", "bob"], quorum=2), QUESTION])
-        [request] = await recording.requested()
-        await recording.decide(early_of(request), "cleo", first_run_id=None)
+        _, request = await recording.requested(2)
+        await recording.decide(early_of(second, run, 2), "cleo")
         await forge(recording, request)
         await recording.decide(request, "ann")
         await recording.decide(request, "eve")  # may not
@@ -61,19 +62,13 @@ async def decisions_across_renewals(recording: Recording) -> None:
             request = (await recording.requested(number))[-1]
             if number == 1:
                 early = request.model_copy(update={"request_id": f"{run.id}.3", "first_run_id": None})
-                await recording.decide(early, "bob", digest=content_digest("Round 1?"))
+                await recording.decide(early, "bob")  # the request is of a run that nobody knows yet
                 first = request
             chain = recording.handle(run.id, request.run_id)
             if number == 2:
                 await recording.decide(first, "late")
-            if number < 3:
-                await recording.decide(request)
+            await recording.decide(request)
             await recording.ended(chain, f"{number}")
-
-
-def early_of(request: ApprovalRequested) -> ApprovalRequested:
-    """Return the next request of the run, as far as somebody can know it before."""
-    return request.model_copy(update={"request_id": f"{request.workflow_id}.2", "first_run_id": None})
 
 
 async def forge(recording: Recording, request: ApprovalRequested) -> None:

@@ -126,5 +126,17 @@ def test_large_data_files_are_left_out_and_named(state: Path) -> None:
     assert keep_snapshot(draft_snapshot(state, "b2", ["flows"])).left_out == kept.left_out
 
 
+def test_files_of_a_package_that_is_in_it_are_not_said_to_be_left_out(state: Path) -> None:
+    (state.parent / "team/words.bin").write_bytes(bytes(1024 * 1024 + 1))
+    for number in range(1_001):
+        (state.parent / f"team/{number}.txt").touch()
+
+    kept = keep_snapshot(draft_snapshot(state, "b1", ["flows"]))
+
+    assert kept.left_out == ""
+    assert (kept.folder / "team/words.bin").exists()
+    assert (kept.folder / "prompts/end.txt").exists()
+
+
 def test_nothing_is_said_of_a_project_whose_files_are_all_in_it(state: Path) -> None:
     assert keep_snapshot(draft_snapshot(state, "b1", ["flows"])).left_out == ""

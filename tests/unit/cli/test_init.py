@@ -21,6 +21,7 @@ def test_init_writes_a_workflow_its_configuration_and_its_tests_and_prints_what_
     ]
     first, *commands = done.stdout.splitlines()
     assert first.endswith("Next:")
+    assert all(file.name in first for file in (tmp_path / "hello").iterdir())
     assert [command.split("#")[0].strip() for command in commands] == [
         "cd hello && pytest",
         "perdure up",

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from perdure.cli.exit_codes import UNREACHABLE
-from perdure.local.deploy_requests import DeployRequests, forget_requests
+from perdure.errors import Unavailable
+from perdure.local.deploy_requests import DeployRequests, ask_and_follow, forget_requests
 from perdure.local.rollouts import Report, Rollouts
 from perdure.local.state import State
 from perdure.runtime.background import background
@@ -80,6 +82,56 @@ async def test_a_request_that_is_not_understood_is_refused_and_the_next_is_serve
     assert isinstance(refused, RolloutRefused)
     assert "Nothing was changed" in refused.why
     assert not bad.exists()
+
+
+@pytest.mark.parametrize("name", ["full", "folder"])
+async def test_a_request_that_cannot_be_answered_or_read_ends_nothing(tmp_path: Path, name: str) -> None:
+    bad = ask(tmp_path, "1", RolloutRequest(build="first").model_dump_json())
+    if name == "full":
+        bad.with_suffix(".events").symlink_to("/dev/full")
+    else:
+        bad.unlink()
+        bad.mkdir()
+    last = ask(tmp_path, "2", RolloutRequest(build="last").model_dump_json())
+
+    async def nothing() -> None:
+        pass
+
+    rollouts = Recorded(nothing)
+    await served(tmp_path, rollouts, last.with_suffix(".events"))
+
+    assert [it.build for it in rollouts.asked] == (["first", "last"] if name == "full" else ["last"])
+    assert not bad.with_suffix(".events").is_symlink()
+
+
+async def test_whoever_follows_a_deploy_of_which_nothing_can_be_written_does_not_wait_for_ever(tmp_path: Path) -> None:
+    state = tmp_path / ".perdure"
+    state.mkdir()
+    with another_suite(state) as holder:
+
+        async def follow() -> None:
+            async for _ in ask_and_follow(state, endpoints(holder.pid), RolloutRequest()):
+                pytest.fail("nothing happens")
+
+        following = asyncio.create_task(follow())
+        while not (asked := list(state.glob("deploys/*.request"))):
+            await asyncio.sleep(0.01)
+        asked[0].unlink()  # taken
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable, match="cannot write the course of the deploy"):
+                await following
+
+
+async def test_a_deploy_as_another_user_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    state = tmp_path / ".perdure"
+    state.mkdir()
+    with another_suite(state):
+        os.chown(state / "endpoints.json", os.geteuid() + 1, -1)
+        deployed = perdure(tmp_path, "deploy")
+
+    assert deployed.returncode == 1, deployed.stderr
+    assert "deploy as the user who runs it" in deployed.stderr
+    assert not (state / "deploys").exists()
 
 
 def test_what_killed_clients_have_left_is_removed_at_the_next_start(tmp_path: Path) -> None:

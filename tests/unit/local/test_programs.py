@@ -126,3 +126,19 @@ def test_an_orchestrator_has_time_to_end_its_steps_before_it_is_killed(settings:
         assert as_configured > settings.orchestrator.graceful_shutdown_seconds
         assert programs.program("orchestrator").stopped_within > 90
         assert programs.program("ingest").stopped_within < 90
+
+
+def test_a_process_for_which_there_is_no_port_is_not_known_afterwards(settings: Settings, tmp_path: Path) -> None:
+    (configuration := tmp_path / "perdure.yaml").touch()
+    code = Code.of(Snapshot("b1", tmp_path), configuration)
+    with suite_programs(settings, "orchestrator") as programs:
+        ports = (settings.state / "ports.json").read_text()
+        (settings.state / "ports.json").write_text("damaged")
+        with pytest.raises(SetupError, match="is damaged"):
+            programs.add("orchestrator@b1", code)
+        left = list(programs.code), list(programs.endpoints({}).services)
+        (settings.state / "ports.json").write_text(ports)
+        programs.add("orchestrator@b1", code)
+
+        assert left == ([], ["orchestrator"])
+        assert list(programs.endpoints({}).services) == ["orchestrator", "orchestrator@b1"]
