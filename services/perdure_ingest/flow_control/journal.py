@@ -54,6 +54,7 @@ class Journal(BaseModel):
         open: How many runs were open.
         next_start: The start rate allows no release before (UTC, the server's time).
         batch: The starts that were released last: all of them are published before the next release.
+        cancelling: The start that an operator cancelled last: it is not released any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -64,6 +65,7 @@ class Journal(BaseModel):
     open: int = 0
     next_start: AwareDatetime | None = None
     batch: tuple[Releasing, ...] = ()
+    cancelling: Releasing | None = None
 
 
 class FormerState(BaseModel):

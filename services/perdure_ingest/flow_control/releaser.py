@@ -91,6 +91,7 @@ class Releaser:
         self._journal = Journal()
         self._stored_at = self._listed_at = self._compared_at = _NEVER
         self._woken = asyncio.Event()
+        self._has_released = False  # since it took over
 
     async def lead(self) -> None:
         """Release starts for as long as this process leads the route; errors are logged."""
@@ -103,6 +104,8 @@ class Releaser:
                         await self._wait(await self.release_due())
                 except Unavailable as error:
                     _log.warning("%s; %s is taken over again", error, self._subjects.pattern)
+                    if isinstance(error, Deposed) and self._has_released:  # by a cancellation, if it leads still
+                        continue
                 except Exception:  # noqa: BLE001 (the boundary: a defect is logged and must not end the releasing)
                     _log.exception("releasing %s failed; it is taken over again", self._subjects.pattern)
                 await asyncio.sleep(_AGAIN_AFTER)
@@ -146,6 +149,7 @@ class Releaser:
 
     async def _take_over(self) -> None:
         self._lines.clear()
+        self._has_released = False
         self._listed_at, self._compared_at = _NEVER, time.monotonic()
         self._journal = await self._takeover.run(self._clock.now())
 
@@ -171,6 +175,7 @@ class Releaser:
                 _log.warning("%s; the release is continued", error)
                 await asyncio.sleep(_AGAIN_AFTER)
             else:
+                self._has_released = True
                 return
 
     async def _let_happen(self, selection: Selection) -> None:
