@@ -61,7 +61,7 @@ class RunOptions(BaseModel):
         not_before: It starts no earlier than this (UTC).
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     task_queue: str | None = None
     priority: Annotated[int, Field(ge=1, le=5)] | None = None
