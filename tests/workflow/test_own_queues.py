@@ -16,6 +16,7 @@ from perdure.errors import Unavailable
 from perdure.flow import Agent
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
+from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.patient_worker import patient
 from tests.support.session_world import QUEUE, Remembering, World, remembering
@@ -55,6 +56,10 @@ class Refusing(MemoryBus):
 
 def is_end_of_reading(message: Message) -> bool:
     return isinstance(message, Progress) and message.kind == "step_completed" and "resource" in str(message.step)
+
+
+def started(message: Message) -> bool:
+    return isinstance(message, Progress) and message.kind == "step_started"
 
 
 async def connected(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus) -> Client:
@@ -99,3 +104,24 @@ async def test_each_of_two_workers_in_a_process_takes_steps_of_its_own_workflows
         found = await client.execute_workflow(Listing.run, id="listing", task_queue="listing")
 
     assert found == ["add", "die", "files", "own_function", "wait"]
+
+
+async def test_a_call_that_ends_while_its_queue_stops_begins_no_other_queue(
+    environment: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, new = list[str](), WorkerQueue._new
+
+    def counted(self: WorkerQueue, client: Client) -> Worker:
+        worker = new(self, client)
+        made.append(worker.task_queue)
+        return worker
+
+    monkeypatch.setattr(WorkerQueue, "_new", counted)
+    bus = MemoryBus()
+    client = await connected(environment, tmp_path, bus)
+    here = World(client, tmp_path / "log", bus)
+    async with patient(Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0)):
+        await here.start("a", "add 1", "wait 1")
+        await here.until(lambda: sum(started(it) for it in bus.published) == 2)
+
+    assert len(made) == 1
