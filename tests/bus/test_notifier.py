@@ -227,7 +227,8 @@ async def test_a_critical_notice_that_one_target_has_not_got_is_tried_again_in_q
     night = sender(bus, desk, clock=clock, quiet={"opens": "22:00", "closes": "07:00"})
 
     due = await night.send_due()
-    assert due is not None and due < clock.now.replace(minute=30)
+    assert due is not None
+    assert due < clock.now.replace(minute=30)
     clock.now = due
     await night.send_due()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio import workflow
@@ -16,7 +17,6 @@ from perdure.errors import Unavailable
 from perdure.flow import Agent
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
-from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.patient_worker import patient
 from tests.support.session_world import QUEUE, Remembering, World, remembering
@@ -109,14 +109,14 @@ async def test_each_of_two_workers_in_a_process_takes_steps_of_its_own_workflows
 async def test_a_call_that_ends_while_its_queue_stops_begins_no_other_queue(
     environment: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, new = list[str](), WorkerQueue._new
+    queues = list[str]()
 
-    def counted(self: WorkerQueue, client: Client) -> Worker:
-        worker = new(self, client)
-        made.append(worker.task_queue)
-        return worker
+    class Counted(Worker):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            queues.append(options["task_queue"])
+            super().__init__(*args, **options)
 
-    monkeypatch.setattr(WorkerQueue, "_new", counted)
+    monkeypatch.setattr("perdure_orchestrator.activities.worker_queue.Worker", Counted)
     bus = MemoryBus()
     client = await connected(environment, tmp_path, bus)
     here = World(client, tmp_path / "log", bus)
@@ -124,4 +124,4 @@ async def test_a_call_that_ends_while_its_queue_stops_begins_no_other_queue(
         await here.start("a", "add 1", "wait 1")
         await here.until(lambda: sum(started(it) for it in bus.published) == 2)
 
-    assert len(made) == 1
+    assert len(queues) == 1

@@ -50,7 +50,7 @@ class HeldStarts:
         return HeldStartReply(fate="not_held")
 
     async def _cancel(self, message: StoredMessage) -> HeldStartFate:
-        """Store the decision in the journal of the route, then let it happen: a leader does the same to release a start.
+        """Store the decision in the journal of the route, then let it happen, as a leader releases a start.
 
         Whichever is stored first counts. The leader is deposed, and finishes what this process leaves unfinished.
         """

@@ -18,7 +18,7 @@ _DETAILS: Final = "details"
 
 
 def keep_details(*details: Any) -> None:
-    """Send what the next attempts of this activity are to know, whichever workers make them; within ``heartbeating``."""
+    """Send what the next attempts of this activity are to know, on whichever workers; within ``heartbeating``."""
     _kept.get()[_DETAILS] = details
     activity.heartbeat(*details)
 
