@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -207,6 +208,38 @@ async def test_a_start_that_was_released_after_it_was_found_is_not_called_cancel
 async def test_the_route_goes_on_at_once_after_a_start_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perdure_ingest.flow_control.releaser._AGAIN_AFTER", 3600)
     async with running_ingest(MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}) as here:
+        for event in ("e1", "e2", "e3"):
+            await here.publish({})
+            await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))
+
+        assert (await cancel(here, "Echo~e2")).fate == "cancelled"
+        await here.end("e1")
+        await here.expect("e1", "e3")
+
+
+class Lagging(MemoryBus):
+    """Returns the second start that waits a few times after it was deleted, as a replica does that lags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: StoredMessage | None = None
+        self.lags = 3
+
+    async def delete(self, stream: str, sequence: int) -> None:
+        if (stream, sequence) == ("WAITING", 2):
+            self.deleted = self.deleted or await self.get(stream, sequence)
+        await super().delete(stream, sequence)
+
+    async def read_next(self, subject: str, *, after: int, count: int) -> list[StoredMessage]:
+        found = await super().read_next(subject, after=after, count=count)
+        if self.deleted is None or after >= self.deleted.sequence or not self.lags:
+            return found
+        self.lags -= 1
+        return [replace(self.deleted, pending=len(found)), *found][:count]
+
+
+async def test_a_replica_that_lags_does_not_bring_a_cancelled_start_back() -> None:
+    async with running_ingest(Lagging(), MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}) as here:
         for event in ("e1", "e2", "e3"):
             await here.publish({})
             await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))

@@ -16,7 +16,7 @@ _FORMER: Final = json.dumps({"runs": {}, "next_start": None, "going": None}, sep
 
 
 class Deposed(Unavailable):
-    """Another process leads the route."""
+    """Another process has changed the journal: it leads the route, or has cancelled a start there."""
 
 
 class Releasing(BaseModel):
@@ -117,7 +117,7 @@ class JournalStore:
         """
         revision = await self._entries.replace(self._key, journal.model_dump_json().encode(), revision=self._revision)
         if revision is None:
-            raise Deposed(f"Another process leads the route {self._route}")
+            raise Deposed(f"Another process has changed the journal of the route {self._route}")
         self._revision = revision
 
     async def former(self) -> tuple[FormerState, int, datetime] | None:

@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -152,6 +152,8 @@ class Releaser:
         self._has_released = False
         self._listed_at, self._compared_at = _NEVER, time.monotonic()
         self._journal = await self._takeover.run(self._clock.now())
+        if self._journal.cancelling is not None:
+            self._selector.ignore(self._journal.cancelling.sequence)
 
     async def _list_lines(self) -> None:
         """Note where starts wait; from time to time compare the open runs with facts, and look for an older release."""
@@ -215,6 +217,7 @@ class Releaser:
                 "open": len(self._slots.open),
                 "next_start": selection.next_start,
                 "batch": batch,
+                "cancelling": None,
             }
         )
         await self._store.replace(self._journal)
@@ -232,11 +235,9 @@ class Releaser:
         seconds = _LOOK_EVERY
         if due is not None:
             seconds = max(0.0, min(seconds, (due - self._clock.now()).total_seconds()))
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            return
 
     def _on_freed(self, key: str) -> None:
         self._lines.unblock(key)

@@ -65,7 +65,6 @@ class Takeover:
         await asyncio.gather(*(self._finish(it, journal.at or now) for it in journal.batch))
         if journal.cancelling is not None:
             await self._publication.cancel(journal.cancelling)
-            journal = journal.model_copy(update={"cancelling": None})
         after = journal.after
         if (former := await self._store.former()) is not None:
             state, revision, stored_at = former
