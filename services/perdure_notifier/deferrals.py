@@ -20,12 +20,14 @@ class Deferral:
         sequences: Their sequences in the outbox.
         since: The first failure (UTC).
         due: When to send them again (UTC).
+        urgent: Whether they are sent in quiet hours, too.
         tries: How often they failed.
     """
 
     sequences: tuple[int, ...]
     since: datetime
     due: datetime
+    urgent: bool = False
     tries: int = 1
 
 
@@ -44,17 +46,18 @@ class Deferrals:
         """Return whether a notice is deferred."""
         return any(sequence in sequences for sequences in self._by_sequences)
 
-    def first(self) -> Deferral | None:
-        """Return the deferral that is due first."""
-        return min(self._by_sequences.values(), key=lambda it: it.due, default=None)
+    def first(self, *, urgent: bool = False) -> Deferral | None:
+        """Return the deferral, or the urgent one, that is due first."""
+        found = (it for it in self._by_sequences.values() if it.urgent or not urgent)
+        return min(found, key=lambda it: it.due, default=None)
 
-    def defer(self, sequences: Sequence[int], now: datetime) -> Deferral:
+    def defer(self, sequences: Sequence[int], now: datetime, *, urgent: bool = False) -> Deferral:
         """Defer notices after a failure, each time for longer."""
         key = tuple(sequences)
         before = self._by_sequences.get(key)
         tries = 1 if before is None else before.tries + 1
         due = now + timedelta(seconds=backoff_seconds(tries))
-        deferral = replace(before, due=due, tries=tries) if before else Deferral(key, since=now, due=due)
+        deferral = replace(before, due=due, tries=tries) if before else Deferral(key, now, due, urgent)
         self._by_sequences[key] = deferral
         return deferral
 

@@ -44,7 +44,10 @@ class DueNotices:
         if not heads and deferral is None:
             return None
         if self._settings.quiet is not None and (end := self._settings.quiet.next_closing(now)) > now:
-            return end
+            urgent = self._deferrals.first(urgent=True)
+            if urgent is None or urgent.due > now:
+                return end if urgent is None else min(end, urgent.due)
+            deferral = urgent
         if deferral is not None and deferral.due <= now:
             return await self._deferred(deferral)
         due = self._due(list(heads.values()), now)

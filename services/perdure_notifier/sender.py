@@ -151,7 +151,8 @@ class ChannelSender:
     async def _defer(self, waiting: Sequence[_Waiting], error: PartlySent) -> None:
         """Keep notices for a target that has not got them; give them up if it fails for too long."""
         now, sequences = self._now(), _sequences(waiting)
-        deferral = self._deferrals.defer(sequences, now)
+        urgent = all(it.notice.severity == "critical" for it in waiting)
+        deferral = self._deferrals.defer(sequences, now, urgent=urgent)
         if now - deferral.since >= self._settings.give_up_after:
             self._deferrals.forget(sequences)
             await self._give_up(waiting, self._failed_for(now - deferral.since, error))

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage
+from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, StoredMessage
 from perdure.bus.views.run_lookup import NoRun, RunNotBegun, find_run
+from perdure.contracts import EventVerdict, Message
 from perdure.contracts.held_starts import CANCEL_START, HeldStartReply
-from perdure.errors import NotFound
+from perdure.errors import NotFound, Unavailable
 from perdure_ingest.held_starts import cancel_responder
 from tests.support.flow_verdicts import verdicts
 from tests.support.ingest import Ingest, running_ingest
@@ -136,3 +138,112 @@ async def test_one_event_of_a_batch_is_not_cancelled(open_ingest: Any) -> None:
         run = json.loads(waiting.raw.body)["workflow_id"]
 
         assert (await cancel(here, run)).fate == "collected"
+
+
+class SlowlyRead(MemoryBus):
+    """Returns the second start that waits only once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = asyncio.Event()
+
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        found = await super().get(stream, sequence)
+        if stream == "WAITING" and sequence == 2 and not self.gate.is_set():
+            self.waiting.set()
+            await self.gate.wait()
+        return found
+
+
+class FailingBus(MemoryBus):
+    """Fails once, at one verdict: as a process that is killed there does, who publishes it does nothing more."""
+
+    def __init__(self, verdict: str) -> None:
+        super().__init__()
+        self._verdict: str | None = verdict
+
+    async def publish(self, message: Message) -> int:
+        if isinstance(message, EventVerdict) and message.routes[0].verdict == self._verdict:
+            self._verdict = None
+            raise Unavailable("the process was killed")
+        return await super().publish(message)
+
+
+async def test_the_leader_finishes_what_a_process_that_was_killed_was_cancelling() -> None:
+    async with running_ingest(
+        FailingBus("cancelled"), MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}
+    ) as here:
+        for event in ("e1", "e2", "e3"):
+            await here.publish({})
+            await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))
+
+        with pytest.raises(Unavailable):
+            await cancel(here, "Echo~e2")
+        await here.end("e1")
+        await verdicts(here, "e2", "held", "cancelled")
+        await here.expect("e1", "e3")
+
+
+async def test_a_start_that_was_released_after_it_was_found_is_not_called_cancelled() -> None:
+    bus = SlowlyRead()
+    async with running_ingest(bus, MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}) as here:
+        for event in ("e1", "e2", "e3"):
+            await here.publish({})
+            await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))
+        bus.gate.clear()
+        cancelling = asyncio.create_task(cancel(here, "Echo~e2"))
+        await bus.waiting.wait()
+        await here.end("e1")
+        await verdicts(here, "e2", "held", "released")
+        await here.end("e2")
+        await verdicts(here, "e3", "held", "released")
+        bus.gate.set()
+
+        assert (await cancelling).fate == "releasing"
+        await verdicts(here, "e2", "held", "released")
+
+
+async def test_the_route_goes_on_at_once_after_a_start_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdure_ingest.flow_control.releaser._AGAIN_AFTER", 3600)
+    async with running_ingest(MemoryBus(), MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}) as here:
+        for event in ("e1", "e2", "e3"):
+            await here.publish({})
+            await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))
+
+        assert (await cancel(here, "Echo~e2")).fate == "cancelled"
+        await here.end("e1")
+        await here.expect("e1", "e3")
+
+
+class Lagging(MemoryBus):
+    """Returns the second start that waits a few times after it was deleted, as a replica does that lags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: StoredMessage | None = None
+        self.lags = 3
+
+    async def delete(self, stream: str, sequence: int) -> None:
+        if (stream, sequence) == ("WAITING", 2):
+            self.deleted = self.deleted or await self.get(stream, sequence)
+        await super().delete(stream, sequence)
+
+    async def read_next(self, subject: str, *, after: int, count: int) -> list[StoredMessage]:
+        found = await super().read_next(subject, after=after, count=count)
+        if self.deleted is None or after >= self.deleted.sequence or not self.lags:
+            return found
+        self.lags -= 1
+        return [replace(self.deleted, pending=len(found)), *found][:count]
+
+
+async def test_a_replica_that_lags_does_not_bring_a_cancelled_start_back() -> None:
+    async with running_ingest(Lagging(), MemoryKeyValue(), MemoryKeyValue(), flow={"max_open": 1}) as here:
+        for event in ("e1", "e2", "e3"):
+            await here.publish({})
+            await verdicts(here, event, *(["held", "released"] if event == "e1" else ["held"]))
+
+        assert (await cancel(here, "Echo~e2")).fate == "cancelled"
+        await here.end("e1")
+        await here.expect("e1", "e3")

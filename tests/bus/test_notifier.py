@@ -11,7 +11,7 @@ from perdure.config.notifier import NotificationSettings
 from perdure.contracts import ApprovalReminded, DeadLetter, Notification, Severity
 from perdure.errors import Unavailable
 from perdure_notifier.app import Notifier
-from perdure_notifier.channels import Busy, Channel, Refused
+from perdure_notifier.channels import Busy, Channel, PartlySent, Refused
 from perdure_notifier.channels.terminal import TerminalChannel
 from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
@@ -218,6 +218,21 @@ async def test_only_critical_notices_are_sent_in_quiet_hours() -> None:
     clock.now = due
     await sender(bus, desk, clock=clock, quiet=quiet).send_due()
     assert desk.sent[1:] == [[request(3).message_id], [request(1).message_id]]
+
+
+async def test_a_critical_notice_that_one_target_has_not_got_is_tried_again_in_quiet_hours() -> None:
+    bus, clock, desk = MemoryBus(), Clock(), ScriptedChannel("desk", PartlySent("one failed"))
+    clock.now = clock.now.replace(hour=23, minute=0)
+    await outbox(bus).put("desk", Notice(message=request(1, severity="critical")))
+    night = sender(bus, desk, clock=clock, quiet={"opens": "22:00", "closes": "07:00"})
+
+    due = await night.send_due()
+    assert due is not None
+    assert due < clock.now.replace(minute=30)
+    clock.now = due
+    await night.send_due()
+
+    assert len(desk.sent) == 1
 
 
 async def test_a_digest_collects_notices_and_sends_them_together() -> None:

@@ -70,6 +70,10 @@ BOTH_SIDES: Final = {
         "0.2-sagas/saga-cancelled-as-its-step-runs.json",
         "0.2-sagas/saga-cancelled-as-its-step-runs-before-patch.json",
     ),
+    "perdure-sessions-begin-once": (
+        "0.2-beginnings/session-begun-by-two-calls.json",
+        "0.2-beginnings/session-begun-by-two-calls-before-patch.json",
+    ),
     "perdure-signals-are-kept": (
         "0.2-signals/pages-between-two-waits.json",
         "0.2-signals/pages-between-two-waits-before-patch.json",

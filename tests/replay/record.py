@@ -32,7 +32,7 @@ from tests.replay.scenes import SCENES, Scene
 from tests.replay.sums import add_to_sums
 from tests.support.binaries import binary
 
-_FOLDER: Final = HISTORIES / "0.2-sessions"
+_FOLDER: Final = HISTORIES / "0.2-beginnings"
 _ROOT: Final = Path(__file__).parents[2]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio import workflow
@@ -57,6 +58,10 @@ def is_end_of_reading(message: Message) -> bool:
     return isinstance(message, Progress) and message.kind == "step_completed" and "resource" in str(message.step)
 
 
+def started(message: Message) -> bool:
+    return isinstance(message, Progress) and message.kind == "step_started"
+
+
 async def connected(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus) -> Client:
     settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder / "state"})
     backends = AgentBackends(ScriptedModel(()), {"memory": remembering(folder / "log")})
@@ -99,3 +104,24 @@ async def test_each_of_two_workers_in_a_process_takes_steps_of_its_own_workflows
         found = await client.execute_workflow(Listing.run, id="listing", task_queue="listing")
 
     assert found == ["add", "die", "files", "own_function", "wait"]
+
+
+async def test_a_call_that_ends_while_its_queue_stops_begins_no_other_queue(
+    environment: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = list[str]()
+
+    class Counted(Worker):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            queues.append(options["task_queue"])
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("perdure_orchestrator.activities.worker_queue.Worker", Counted)
+    bus = MemoryBus()
+    client = await connected(environment, tmp_path, bus)
+    here = World(client, tmp_path / "log", bus)
+    async with patient(Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0)):
+        await here.start("a", "add 1", "wait 1")
+        await here.until(lambda: sum(started(it) for it in bus.published) == 2)
+
+    assert len(queues) == 1

@@ -226,3 +226,17 @@ async def test_a_worker_that_is_busy_has_lost_no_session(
             await busy.result()
 
     assert found == [["1", "1,2"]] * len(names)
+
+
+async def test_first_calls_at_once_have_one_session_on_whichever_worker(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(4)]
+    async with (
+        working(real_server, tmp_path / "1", bus, remembering(log), steps=1) as client,
+        working(real_server, tmp_path / "2", bus, remembering(log), steps=1),
+    ):
+        here = World(client, log, bus)
+        found = await asyncio.gather(*(here.run(name, "both 1", "add 2", "read") for name in names))
+
+    assert found == [["1", "1,1", "1,1,2", "1,1,2"]] * len(names)

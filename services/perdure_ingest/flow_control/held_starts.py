@@ -10,14 +10,14 @@ from perdure.bus import StoredMessage
 from perdure.bus.envelope import held_run
 from perdure.contracts import StartWorkflow, fit_event_id
 from perdure.contracts.held_starts import HeldStartFate, HeldStartReply
-from perdure_ingest.flow_control.journal import Deposed, Journal, JournalStore
+from perdure_ingest.flow_control.journal import Deposed, JournalStore, Releasing
 from perdure_ingest.flow_control.ports import FlowPorts
-from perdure_ingest.flow_control.waiting import WaitingSubjects, journal_name, replaced_by
+from perdure_ingest.flow_control.publication import Publication
+from perdure_ingest.flow_control.waiting import WaitingSubjects, journal_name
 
 __all__ = ["HeldStarts"]
 
 _QUEUES: Final = ("waiting.>", "latest.>")
-_BY_OPERATOR: Final = "an operator cancelled it while it waited"
 
 
 class HeldStarts:
@@ -31,6 +31,7 @@ class HeldStarts:
     def __init__(self, ports: FlowPorts, in_use: AbstractSet[WaitingSubjects]) -> None:
         self._ports = ports
         self._in_use = in_use
+        self._publication = Publication(ports.bus, ports.ledger, ports.verdicts, ports.clock)
 
     async def cancel(self, workflow_id: str) -> HeldStartReply:
         """Drop the start of a run, and publish the verdict on its event; returns what became of it.
@@ -39,7 +40,7 @@ class HeldStarts:
             Unavailable: NATS does not answer; do it again.
         """
         async for message, start in self._starts_of(workflow_id):
-            fate = await self._cancel(message, start)
+            fate = await self._cancel(message)
             return HeldStartReply(
                 fate=fate,
                 route=start.route,
@@ -48,28 +49,33 @@ class HeldStarts:
             )
         return HeldStartReply(fate="not_held")
 
-    async def _cancel(self, message: StoredMessage, start: StartWorkflow) -> HeldStartFate:
-        """Delete a waiting start so that no leader that has read it before can release it.
+    async def _cancel(self, message: StoredMessage) -> HeldStartFate:
+        """Store the decision in the journal of the route, then let it happen, as a leader releases a start.
 
-        A leader stores what it is about to release before it does. The journal is replaced after the deletion: a leader
-        that was quicker has the start in it, and one that was not is deposed, and reads its queue again.
+        Whichever is stored first counts. The leader is deposed, and finishes what this process leaves unfinished.
         """
         subjects = WaitingSubjects.containing(message.raw.subject)
         if subjects.stage == "batch":
             return "collected"
         store = JournalStore(self._ports.entries, journal_name(subjects, self._in_use))
+        found = Releasing(subject=message.raw.subject, sequence=message.sequence)
         while True:
-            journal = await store.read() or Journal()
-            if any((it.subject, it.sequence) == (message.raw.subject, message.sequence) for it in journal.batch):
+            journal = await store.read()
+            if journal is None:  # its first leader has yet to begin one
                 return "releasing"
-            await self._ports.bus.delete(message.stream, message.sequence)
+            if journal.cancelling is not None:
+                await self._publication.cancel(journal.cancelling)
+                if journal.cancelling == found:
+                    return "cancelled"
+            # A release deletes what waits before the journal forgets it: what still waits is not released.
+            is_released = any((it.subject, it.sequence) == (found.subject, found.sequence) for it in journal.batch)
+            if is_released or not found.waits_in(await self._ports.bus.get(found.stream, found.sequence)):
+                return "releasing"
             try:
-                await store.replace(journal.model_copy(update={"epoch": journal.epoch + 1}))
+                await store.replace(journal.model_copy(update={"epoch": journal.epoch + 1, "cancelling": found}))
             except Deposed:
                 continue
-            verdicts, run = self._ports.verdicts, start.workflow_id
-            verdict = verdicts.change(start, "cancelled", workflow_id=run, detail=_BY_OPERATOR)
-            await verdicts.publish_changes([*replaced_by(message), verdict])
+            await self._publication.cancel(found)
             return "cancelled"
 
     async def _starts_of(self, workflow_id: str) -> AsyncIterator[tuple[StoredMessage, StartWorkflow]]:

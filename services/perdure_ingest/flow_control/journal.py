@@ -16,7 +16,7 @@ _FORMER: Final = json.dumps({"runs": {}, "next_start": None, "going": None}, sep
 
 
 class Deposed(Unavailable):
-    """Another process leads the route."""
+    """Another process has changed the journal: it leads the route, or has cancelled a start there."""
 
 
 class Releasing(BaseModel):
@@ -54,6 +54,7 @@ class Journal(BaseModel):
         open: How many runs were open.
         next_start: The start rate allows no release before (UTC, the server's time).
         batch: The starts that were released last: all of them are published before the next release.
+        cancelling: The start that an operator cancelled last: it is not released any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -64,6 +65,7 @@ class Journal(BaseModel):
     open: int = 0
     next_start: AwareDatetime | None = None
     batch: tuple[Releasing, ...] = ()
+    cancelling: Releasing | None = None
 
 
 class FormerState(BaseModel):
@@ -115,7 +117,7 @@ class JournalStore:
         """
         revision = await self._entries.replace(self._key, journal.model_dump_json().encode(), revision=self._revision)
         if revision is None:
-            raise Deposed(f"Another process leads the route {self._route}")
+            raise Deposed(f"Another process has changed the journal of the route {self._route}")
         self._revision = revision
 
     async def former(self) -> tuple[FormerState, int, datetime] | None:

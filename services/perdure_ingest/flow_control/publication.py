@@ -17,6 +17,8 @@ from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["Publication"]
 
+_BY_OPERATOR: Final = "an operator cancelled it while it waited"
+
 _tracer: Final = trace.get_tracer("perdure.ingest")
 
 
@@ -67,9 +69,19 @@ class Publication:
             Unavailable: NATS does not answer; do it again.
         """
         detail = f"the run {run} of its key is open"
-        skipped = self._verdicts.change(start, "skipped", workflow_id=run, detail=detail)
-        await self._verdicts.publish_changes([*replaced_by(message), skipped])
-        await self._bus.delete(message.stream, message.sequence)
+        await self._drop(message, self._verdicts.change(start, "skipped", workflow_id=run, detail=detail))
+
+    async def cancel(self, cancelling: Releasing) -> None:
+        """Drop a start that an operator has cancelled; nothing if that has happened before.
+
+        Raises:
+            Unavailable: NATS does not answer; do it again.
+        """
+        message, start = await self.find(cancelling)
+        if message is not None and start is not None:
+            run = start.workflow_id
+            verdict = self._verdicts.change(start, "cancelled", workflow_id=run, detail=_BY_OPERATOR)
+            await self._drop(message, verdict)
 
     async def find(self, releasing: Releasing) -> tuple[StoredMessage | None, StartWorkflow | None]:
         """Return the waiting message of a release, and its start; None where a release before this one has deleted it.
@@ -93,6 +105,10 @@ class Publication:
         else:  # a newer start has taken its place
             await self._bus.publish(start)
             await self._verdicts.publish_changes([self._released(start)])
+
+    async def _drop(self, message: StoredMessage, verdict: EventVerdict) -> None:
+        await self._verdicts.publish_changes([*replaced_by(message), verdict])
+        await self._bus.delete(message.stream, message.sequence)
 
     def _released(self, start: StartWorkflow) -> EventVerdict:
         return self._verdicts.change(start, "released", workflow_id=start.workflow_id)

@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -92,6 +92,7 @@ class Releaser:
         self._journal = Journal()
         self._stored_at = self._listed_at = self._compared_at = _NEVER
         self._woken = asyncio.Event()
+        self._has_released = False  # since it took over
 
     async def lead(self) -> None:
         """Release starts for as long as this process leads the route; errors are logged."""
@@ -104,6 +105,8 @@ class Releaser:
                         await self._wait(await self.release_due())
                 except Unavailable as error:
                     _log.warning("%s; %s is taken over again", error, self._subjects.pattern)
+                    if isinstance(error, Deposed) and self._has_released:  # by a cancellation, if it leads still
+                        continue
                 except Exception:  # noqa: BLE001 (the boundary: a defect is logged and must not end the releasing)
                     _log.exception("releasing %s failed; it is taken over again", self._subjects.pattern)
                 await asyncio.sleep(_AGAIN_AFTER)
@@ -149,8 +152,11 @@ class Releaser:
 
     async def _take_over(self) -> None:
         self._lines.clear()
+        self._has_released = False
         self._listed_at, self._compared_at = _NEVER, time.monotonic()
         self._journal = await self._takeover.run(self._clock.now())
+        if self._journal.cancelling is not None:
+            self._selector.ignore(self._journal.cancelling.sequence)
 
     async def _list_lines(self) -> None:
         """Note where starts wait; from time to time compare the open runs with facts, and look for an older release."""
@@ -174,6 +180,7 @@ class Releaser:
                 _log.warning("%s; the release is continued", error)
                 await asyncio.sleep(_AGAIN_AFTER)
             else:
+                self._has_released = True
                 return
 
     async def _let_happen(self, selection: Selection) -> None:
@@ -213,6 +220,7 @@ class Releaser:
                 "open": len(self._slots.open),
                 "next_start": selection.next_start,
                 "batch": batch,
+                "cancelling": None,
             }
         )
         await self._store.replace(self._journal)
@@ -230,11 +238,9 @@ class Releaser:
         seconds = _LOOK_EVERY
         if due is not None:
             seconds = max(0.0, min(seconds, (due - self._clock.now()).total_seconds()))
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            return
 
     def _on_freed(self, key: str) -> None:
         self._lines.unblock(key)

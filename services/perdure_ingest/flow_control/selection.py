@@ -121,7 +121,11 @@ class Selector:
     def settled(self, selection: Selection) -> None:
         """Remember messages that are deleted."""
         for head in (*selection.released, *selection.passed, *(head for head, _ in selection.skipped)):
-            self._settled[head.message.sequence] = None
+            self.ignore(head.message.sequence)
+
+    def ignore(self, sequence: int) -> None:
+        """Remember a message that is deleted."""
+        self._settled[sequence] = None
         while len(self._settled) > _SETTLED:
             self._settled.popitem(last=False)
 

@@ -48,7 +48,7 @@ class Takeover:
         self._counts_open = counts_open
 
     async def run(self, now: datetime) -> Journal:
-        """Load the open runs, finish the last batch and free the slots of runs that have ended; returns the journal.
+        """Load the open runs, finish what was begun and free the slots of runs that have ended; returns the journal.
 
         Args:
             now: The time of the server.
@@ -63,6 +63,8 @@ class Takeover:
         await self._store.replace(journal)  # what the last leader does now has no effect any more
         await self._slots.load()
         await asyncio.gather(*(self._finish(it, journal.at or now) for it in journal.batch))
+        if journal.cancelling is not None:
+            await self._publication.cancel(journal.cancelling)
         after = journal.after
         if (former := await self._store.former()) is not None:
             state, revision, stored_at = former

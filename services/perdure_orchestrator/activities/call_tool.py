@@ -12,7 +12,7 @@ from perdure_orchestrator.activities.worker_queue import WorkerQueue
 from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.permissions import NotAllowed, ToolPermissions
-from perdure_orchestrator.agents.run_sessions import SessionLost
+from perdure_orchestrator.agents.run_sessions import SessionBegins, SessionLost
 from perdure_orchestrator.agents.stored_results import store_result
 from perdure_orchestrator.agents.tool_arguments import WrongArguments, bind_tool_arguments
 from perdure_orchestrator.agents.tool_server import ToolRefused
@@ -49,10 +49,10 @@ class CallTool:
                 answer = await self._call(request)
             except SessionLost as error:
                 if error.session.server in request.may_be_elsewhere:
-                    first = request.first_activity_id or activity.info().activity_id
-                    elsewhere = HeldElsewhere(server=error.session.server, activity_id=first)
-                    return ToolResult(tool=request.tool, call_id=request.call_id, held_elsewhere=elsewhere)
+                    return _elsewhere(request, error.session.server)
                 return await self._lost(request, error)
+            except SessionBegins as error:
+                return _elsewhere(request, error.server)
             except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:
                     return ToolResult(tool=request.tool, call_id=request.call_id, text=str(error), is_error=True)
@@ -70,7 +70,7 @@ class CallTool:
         if needs_approval and request.approved_by is None:
             return ToolResult(tool=request.tool, call_id=request.call_id, needs_approval=True, server=server.name)
         exact = request.model_copy(update={"arguments": arguments, "positional": ()})
-        run = CallingRun.of_activity(request.sessions)
+        run = CallingRun.of_activity(request.sessions, may_begin=request.may_begin_session)
         result = await server.call(
             exact, tool.name, idempotency_key=_key(request), publish_note=note_publisher(), run=run
         )
@@ -86,6 +86,12 @@ class CallTool:
         return ToolResult(
             tool=request.tool, call_id=request.call_id, text=str(error), is_error=True, lost_session=error.session
         )
+
+
+def _elsewhere(request: ToolRequest, server: str) -> ToolResult:
+    first = request.first_activity_id or activity.info().activity_id
+    elsewhere = HeldElsewhere(server=server, activity_id=first)
+    return ToolResult(tool=request.tool, call_id=request.call_id, held_elsewhere=elsewhere)
 
 
 def _key(request: ToolRequest) -> str:

@@ -13,19 +13,19 @@ from perdure.runtime.background import background
 
 __all__ = ["heartbeating", "keep_details", "kept_details"]
 
-_kept: Final[ContextVar[Sequence[Any] | None]] = ContextVar("perdure_kept_details", default=None)
+_kept: Final[ContextVar[dict[str, Sequence[Any]]]] = ContextVar("perdure_kept_details")  # shared with the heartbeats
+_DETAILS: Final = "details"
 
 
 def keep_details(*details: Any) -> None:
-    """Send what the next attempts of this activity are to know, whichever workers make them."""
-    _kept.set(details)
+    """Send what the next attempts of this activity are to know, on whichever workers; within ``heartbeating``."""
+    _kept.get()[_DETAILS] = details
     activity.heartbeat(*details)
 
 
 def kept_details() -> Sequence[Any]:
     """Return what this attempt or the last one before it has kept."""
-    kept = _kept.get()
-    return activity.info().heartbeat_details if kept is None else kept
+    return _kept.get({}).get(_DETAILS, activity.info().heartbeat_details)
 
 
 @asynccontextmanager
@@ -35,6 +35,7 @@ async def heartbeating(details: Callable[[], Sequence[Any]] = kept_details) -> A
     Args:
         details: Returns what each heartbeat carries.
     """
+    _kept.set(_kept.get({}))  # before the task of the heartbeats, which has a context of its own
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield

@@ -52,9 +52,8 @@ class WorkerQueue:
     async def close(self) -> None:
         """Take no step any more; those that run are cancelled."""
         if self._worker is not None and self._running is not None:
-            worker, running, self._worker = self._worker, self._running, None
-            await worker.shutdown()
-            await running
+            await self._worker.shutdown()
+            await self._running  # until then a call that ends still names this queue, and begins no other
 
     def _new(self, client: Client) -> Worker:
         configuration = client.config(active_config=True)

@@ -36,19 +36,21 @@ class CallingRun:
         workflow_id: Its workflow id, which later runs may have too.
         run_id: Its own id.
         sessions: The ids of the sessions in which it has worked, by server.
+        may_begin: Whether the call may begin another one.
     """
 
     client: Callable[[], Client]
     workflow_id: str
     run_id: str
     sessions: Mapping[str, str]
+    may_begin: bool = True
 
     @classmethod
-    def of_activity(cls, sessions: Mapping[str, str]) -> Self:
+    def of_activity(cls, sessions: Mapping[str, str], *, may_begin: bool = True) -> Self:
         """Return the run of the activity that is executing."""
         info = activity.info()
         client = partial(copy_context().run, activity.client)
-        return cls(client, info.workflow_id or "", info.workflow_run_id or "", sessions)
+        return cls(client, info.workflow_id or "", info.workflow_run_id or "", sessions, may_begin)
 
     async def next(self) -> Self | None:
         """Wait until the run has ended, and return the run that it continues as, if any.

@@ -23,7 +23,7 @@ from perdure.values.duration import duration_text
 from perdure_orchestrator.agents.calling_run import CallingRun
 from perdure_orchestrator.agents.session_slot import SessionSlot
 
-__all__ = ["RunSession", "RunSessions", "SessionLost"]
+__all__ = ["RunSession", "RunSessions", "SessionBegins", "SessionLost"]
 
 _REASONS: Final = 1_000  # why sessions were lost; of older ones nobody remembers it
 _NEXT_WITHIN: Final = 10.0  # seconds until Temporal says which run continues another
@@ -42,6 +42,18 @@ class SessionLost(PerdureError):
     def __init__(self, message: str, session: ServerSession) -> None:
         super().__init__(message)
         self.session = session
+
+
+class SessionBegins(PerdureError):
+    """Another call of the run may be beginning the session, on another worker; this call was not made.
+
+    Attributes:
+        server: With which server.
+    """
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"Another call of this run may be beginning its session with the MCP server {server}")
+        self.server = server
 
 
 @dataclass(eq=False)
@@ -92,6 +104,7 @@ class RunSessions:
 
         Raises:
             SessionLost: The one in which it has worked is gone; the message says why.
+            SessionBegins: It has none here, and the call may not begin one.
             ApplicationError: Too many are open.
         """
         session = await self._found(run, run.sessions.get(self._server)) or self._begun(run)
@@ -137,6 +150,8 @@ class RunSessions:
         )
 
     def _begun(self, run: CallingRun) -> RunSession:
+        if not run.may_begin:
+            raise SessionBegins(self._server)
         if len(self._of_run) >= self._most:
             raise ApplicationError(
                 f"The MCP server {self._server} has {self._most} sessions open on this worker, one for each run: the "

@@ -114,6 +114,7 @@ class ToolServer:
 
         Raises:
             SessionLost: The session in which the run has worked is gone; the call was not made.
+            SessionBegins: Another call may be beginning the session of the run; this call was not made.
             ToolRefused: The server refuses the call as wrong.
             Unavailable: The server failed or the session broke; the next call opens another session if necessary.
             ApplicationError: The server refuses access, or names the time of the next attempt.

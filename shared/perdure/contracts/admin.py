@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from perdure.contracts.dead_letters import Reason
 from perdure.contracts.instant import Instant
@@ -175,7 +175,7 @@ class BackfillRan(Message):
     rules: Sha256
     since: Instant
     until: Instant
-    rate: float
+    rate: FiniteFloat
     counts: dict[str, int] = Field(default_factory=dict)
     by: str
     at: Instant

@@ -64,7 +64,7 @@ class RunOptions(BaseModel):
         attributes: The search attributes that the route gives it, by name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     task_queue: str | None = None
     priority: Annotated[int, Field(ge=1, le=5)] | None = None

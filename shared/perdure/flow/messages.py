@@ -68,6 +68,7 @@ class ToolRequest(Payload):
         began_at: When the limited wall time of the run began (UTC); None without a limit.
         original_run_id: The run id, as it was before the run was reset: the call is the same one again.
         sessions: The ids of the sessions in which the run has worked, by server.
+        may_begin_session: Whether the call may begin a session: not while another call of the run may be doing so.
         may_be_elsewhere: The servers whose sessions may be on another worker than that to which the call is sent.
         first_activity_id: Of the activity that may have made this call already, if this is another one.
     """
@@ -82,6 +83,7 @@ class ToolRequest(Payload):
     began_at: AwareDatetime | None = None
     original_run_id: str | None = None
     sessions: dict[str, str] = Field(default_factory=dict)
+    may_begin_session: bool = True
     may_be_elsewhere: tuple[str, ...] = ()
     first_activity_id: str | None = None
 

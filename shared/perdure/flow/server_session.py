@@ -20,7 +20,7 @@ class ServerSession(Payload):
 
 
 class HeldElsewhere(Payload):
-    """Why a call was not made: the session of its run is on another worker, as far as this one knows.
+    """Why a call was not made: the session of its run is on another worker, or another call may be beginning it there.
 
     Attributes:
         server: The server whose tool it is.

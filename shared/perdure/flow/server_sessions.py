@@ -1,6 +1,7 @@
 """The sessions in which a run has worked with servers that keep state: its history knows them when a worker dies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from temporalio import workflow
@@ -10,7 +11,8 @@ from perdure.flow.server_session import ServerSession
 
 __all__ = ["ServerSessions"]
 
-_FOLLOWS_ITS_SESSION: Final = "perdure-calls-follow-their-session"  # a patch id: histories hold it
+_FOLLOWS_ITS_SESSION: Final = "perdure-calls-follow-their-session"  # patch ids: histories hold them
+_BEGINS_ONCE: Final = "perdure-sessions-begin-once"
 
 
 class ServerSessions:
@@ -23,10 +25,28 @@ class ServerSessions:
     def __init__(self) -> None:
         self.used: dict[str, ServerSession] = {}
         self._server_of = dict[tuple[tuple[str, ...], str], str]()
+        self._beginning = set[str]()  # servers with which a call in flight may begin a session
 
     def ids(self, servers: Iterable[str]) -> dict[str, str]:
         """Return the ids of the sessions of these servers, by server."""
         return {name: self.used[name].id for name in servers if name in self.used}
+
+    @contextmanager
+    def beginning(self, servers: Iterable[str]) -> Iterator[bool]:
+        """Yield whether a call of the block may begin sessions: two at once might do so on two workers."""
+        new = {name for name in servers if name not in self.used}
+        if new & self._beginning and workflow.patched(_BEGINS_ONCE):
+            yield False
+            return
+        self._beginning |= new
+        try:
+            yield True
+        finally:
+            self._beginning -= new
+
+    async def has_begun(self, server: str) -> None:
+        """Wait until no call in flight may begin a session with the server."""
+        await workflow.wait_condition(lambda: server in self.used or server not in self._beginning)
 
     def queue(self, servers: Iterable[str]) -> str | None:
         """Return the task queue of the worker that holds the sessions of these servers; None if none is known."""

@@ -124,7 +124,8 @@ async def _on_either(execute: Callable[..., Awaitable[Answer]], request: BaseMod
         if not (isinstance(error.cause, StepTimeout) and error.cause.type is TimeoutType.SCHEDULE_TO_START):
             raise
         if isinstance(request, ToolRequest):  # an earlier attempt may have had its effect: the key stays
-            request = request.model_copy(update={"first_activity_id": error.activity_id})
+            first = request.first_activity_id or error.activity_id
+            request = request.model_copy(update={"first_activity_id": first})
     end_if_cancelled()
     return await execute(request)
 

@@ -101,20 +101,22 @@ class Toolbox:
     async def _call_server(self, request: ToolRequest, tool: str, options: StepOptions) -> ToolResult:
         """Make a call where the run's session with its server is: only a worker knows whose tool it is."""
         sessions, servers = Run.current().sessions, request.servers
-        request = request.model_copy(update={"sessions": sessions.ids(servers)})
-        if not sessions.each_has_its_queue(servers):
-            return await self._run_step(CALL_TOOL, request, tool, options, sessions.queue(servers))
-        server, tried = sessions.server_of(servers, tool), set[str]()
+        server, tried, may_begin_with = sessions.server_of(servers, tool), set[str](), servers
         while True:
-            tried.update([server] if server else ())
-            elsewhere = tuple(name for name in request.sessions if name not in tried)
-            queue = sessions.queue([server] if server else ())
-            exact = request.model_copy(update={"may_be_elsewhere": elsewhere})
-            answer = await self._run_step(CALL_TOOL, exact, tool, options, queue)
+            known, queue, elsewhere = sessions.ids(servers), sessions.queue(servers), tuple[str, ...]()
+            if sessions.each_has_its_queue(servers):
+                tried.update([server] if server in known else ())
+                elsewhere = tuple(name for name in known if name not in tried)
+                queue = sessions.queue([server] if server else ())
+            with sessions.beginning(may_begin_with) as may_begin:
+                more = {"sessions": known, "may_begin_session": may_begin, "may_be_elsewhere": elsewhere}
+                answer = await self._run_step(CALL_TOOL, request.model_copy(update=more), tool, options, queue)
             if answer.held_elsewhere is None:
                 return answer
             server = answer.held_elsewhere.server
+            may_begin_with = (server,)
             request = request.model_copy(update={"first_activity_id": answer.held_elsewhere.activity_id})
+            await sessions.has_begun(server)
 
     async def _run_step(
         self,

@@ -1,4 +1,4 @@
-"""A run whose session with a server is on a worker that ends."""
+"""Runs with a session of a server: on a worker that ends, or begun by two calls at once."""
 
 import asyncio
 
@@ -27,3 +27,9 @@ async def session_on_a_worker_that_ends(recording: Recording) -> None:
             await recording.at_rest(run)
             await recording.skip(seconds=21)  # nobody takes what is on the queue of the first worker
         await ending
+
+
+@scene(before="perdure-sessions-begin-once")
+async def session_begun_by_two_calls(recording: Recording) -> None:
+    async with recording.worker():
+        await recording.ended(await recording.start("JottingAtOnce"))

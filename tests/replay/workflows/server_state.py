@@ -1,5 +1,6 @@
 """Calls of a server with state and of one without, before and after a worker has ended. FROZEN, see the package."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -29,6 +30,17 @@ class Jotting:
         texts += [await _text(clerk.tools.jot(line=line)) for line in ("two", "three", "four")]
         texts.append(await _text(clerk.resources.read("desk://lines")))
         return texts
+
+
+@workflow.defn
+class JottingAtOnce:
+    """Jots two lines down at once, on a desk that it has not used before, and then a third."""
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        clerk = Agent("clerk", server_names=["desk", "shop"])
+        texts = await asyncio.gather(*(_text(clerk.tools.jot(line=line)) for line in ("one", "one")))
+        return [*sorted(texts), await _text(clerk.tools.jot(line="two"))]
 
 
 async def _text(found: Awaitable[Any]) -> str:
