@@ -1,0 +1,39 @@
+"""The ledger: a transparency log of what was recorded, in formats (C2SP) that other people's programs verify.
+
+Pure: it reads no clock, no file and no database.
+"""
+
+from perdure.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from perdure.ledger.entries import LARGEST, SALT, gap_entry, key_entry, message_entry
+from perdure.ledger.hashes import leaf_hash
+from perdure.ledger.note import BadNote, Signer, Verifier
+from perdure.ledger.proof_file import BadProof, ProofFile
+from perdure.ledger.proofs import consistency_ranges, inclusion_ranges, is_consistent, is_included
+from perdure.ledger.tiles import GrowingTree, TileMissing, edge_tiles, range_hash, tile_path, tiles_of
+
+__all__ = [
+    "LARGEST",
+    "SALT",
+    "BadNote",
+    "BadProof",
+    "Checkpoint",
+    "GrowingTree",
+    "ProofFile",
+    "Signer",
+    "TileMissing",
+    "Verifier",
+    "consistency_ranges",
+    "edge_tiles",
+    "gap_entry",
+    "inclusion_ranges",
+    "is_consistent",
+    "is_included",
+    "key_entry",
+    "leaf_hash",
+    "message_entry",
+    "open_checkpoint",
+    "range_hash",
+    "sign_checkpoint",
+    "tile_path",
+    "tiles_of",
+]
