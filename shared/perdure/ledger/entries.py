@@ -4,6 +4,7 @@ The body itself is not in it, only a digest with a salt: who erases body and sal
 either, and the tree as it was.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,7 +22,7 @@ SALT: Final = 32
 _LONGEST: Final = 256  # characters of a header's value that stands in a leaf
 _PLAIN: Final = frozenset(
     {
-        "ce-datacontenttype", "ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", "content-type",
+        "ce-datacontenttype", "ce-dataschema", "ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", "content-type",
         "nats-msg-id", "traceparent",
     }
 )  # fmt: skip
@@ -49,7 +50,7 @@ def message_entry(  # noqa: PLR0913 (the facts of a message)
         salt: Random bytes, kept beside the body.
     """
     shown, rest = _parted(headers)
-    return rfc8785.dumps(
+    return _canonical(
         {
             "v": VERSION,
             "stream": stream,
@@ -67,7 +68,7 @@ def message_entry(  # noqa: PLR0913 (the facts of a message)
 def gap_entry(*, stream: str, first: int, last: int, found_at: datetime, reason: str) -> bytes:
     """Return the entry that declares messages of a stream, both ends included, lost before they could be recorded."""
     gap: dict[str, str | int] = {"first": first, "last": last, "reason": _text(reason[:_LONGEST])}
-    return rfc8785.dumps({"v": VERSION, "stream": stream, "gap": gap, "found_at": _instant(found_at)})
+    return _canonical({"v": VERSION, "stream": stream, "gap": gap, "found_at": _instant(found_at)})
 
 
 def key_entry(*, verifier: str, statement: str) -> bytes:
@@ -77,7 +78,7 @@ def key_entry(*, verifier: str, statement: str) -> bytes:
         verifier: The new key (a `vkey`).
         statement: A note over the new key's line, signed by the key before it and by the new one.
     """
-    return rfc8785.dumps({"v": VERSION, "key": verifier, "statement": statement})
+    return _canonical({"v": VERSION, "key": verifier, "statement": statement})
 
 
 def body_digest(body: bytes, salt: bytes) -> str:
@@ -88,6 +89,14 @@ def body_digest(body: bytes, salt: bytes) -> str:
 def headers_digest(headers: Mapping[str, str], salt: bytes) -> str:
     """Return the digest in a leaf of the headers that do not stand there themselves (hex)."""
     return sha256(salt + rfc8785.dumps({_text(name): _text(value) for name, value in headers.items()})).hexdigest()
+
+
+def _canonical(leaf: Mapping[str, object]) -> bytes:
+    """Return the RFC 8785 form of a leaf, whose names are ASCII and whose numbers are integers below 2^53.
+
+    For such the standard library writes the same bytes, ten times faster.
+    """
+    return json.dumps(leaf, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _parted(headers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +50,10 @@ def test_any_change_of_a_message_changes_its_entry() -> None:
     st.dictionaries(st.sampled_from(["ce-id", "ce-source", "ce-type", "x"]) | st.text(), st.text(max_size=70_000)),
 )
 def test_every_message_has_an_entry_that_fits_into_a_bundle(subject: str, headers: dict[str, str]) -> None:
-    assert len(entry(subject=subject, headers=headers)) <= LARGEST
+    leaf = entry(subject=subject, headers=headers)
+
+    assert len(leaf) <= LARGEST
+    assert rfc8785.dumps(json.loads(leaf)) == leaf
 
 
 def test_the_largest_message_has_an_entry_that_fits() -> None:
