@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,8 +14,8 @@ from perdure_audit.store import Store, open_store
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(Settings(state=tmp_path)) as store:
+async def store(audited: Settings) -> AsyncIterator[Store]:
+    async with open_store(audited) as store:
         yield store
 
 

@@ -22,8 +22,8 @@ SALT: Final = 32
 _LONGEST: Final = 256  # characters of a header's value that stands in a leaf
 _PLAIN: Final = frozenset(
     {
-        "ce-datacontenttype", "ce-dataschema", "ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type", "content-type",
-        "nats-msg-id", "traceparent",
+        "ce-datacontenttype", "ce-dataschema", "ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type",
+        "content-type", "nats-msg-id", "traceparent",
     }
 )  # fmt: skip
 

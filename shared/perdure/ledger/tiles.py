@@ -10,17 +10,23 @@ from typing import Final
 from perdure.ledger.hashes import fold, perfect_subtrees, root_of
 
 __all__ = [
+    "FULL",
+    "WIDTH",
     "GrowingTree",
     "TileKey",
     "TileMissing",
     "edge_tiles",
+    "hashes_of",
     "range_hash",
     "tile_path",
     "tiles_of",
 ]
 
 _HASH: Final = 32  # bytes
-_WIDTH: Final = 256  # hashes of a full tile
+WIDTH: Final = 256
+"""Hashes of a full tile."""
+FULL: Final = WIDTH * _HASH
+"""Bytes of a full tile."""
 _HEIGHT: Final = 8  # of the tree within a full tile
 _THOUSAND: Final = 1000
 
@@ -67,10 +73,10 @@ class GrowingTree:
         tile = self._edge[level]
         tile += node
         touched.add(level)
-        if len(tile) == _WIDTH * _HASH:
+        if len(tile) == FULL:
             # The size does not count this leaf yet: the tile that it fills is still the last one.
             changed[level, self._number(level)] = bytes(tile)
-            root = root_of(_hashes(tile))
+            root = root_of(hashes_of(tile))
             tile.clear()
             self._push(level + 1, root, changed, touched)
 
@@ -83,7 +89,7 @@ def edge_tiles(size: int) -> list[tuple[TileKey, int]]:
     edge = []
     level = 0
     while size >> _HEIGHT * level:
-        width = (size >> _HEIGHT * level) % _WIDTH
+        width = (size >> _HEIGHT * level) % WIDTH
         edge.append(((level, size >> _HEIGHT * (level + 1)), width))
         level += 1
     return edge
@@ -103,20 +109,20 @@ def range_hash(start: int, end: int, tiles: Mapping[TileKey, bytes]) -> bytes:
     return fold([_subtree_hash(height, index, tiles) for height, index in perfect_subtrees(start, end)])
 
 
-def tile_path(level: int | str, number: int, width: int = _WIDTH) -> str:
+def tile_path(level: int | str, number: int, width: int = WIDTH) -> str:
     """Return where a tile, or with level ``entries`` a bundle of entries, lies below the prefix of a log."""
     rest, last = divmod(number, _THOUSAND)
     parts = [f"{last:03}"]
     while rest:
         rest, part = divmod(rest, _THOUSAND)
         parts.insert(0, f"x{part:03}")
-    return f"tile/{level}/{'/'.join(parts)}" + ("" if width == _WIDTH else f".p/{width}")
+    return f"tile/{level}/{'/'.join(parts)}" + ("" if width == WIDTH else f".p/{width}")
 
 
 def _place(height: int, index: int) -> tuple[TileKey, int, int]:
     """Return the tile of a full subtree's hash, and from where to where its hashes lie in it."""
     level, rest = divmod(height, _HEIGHT)
-    number, offset = divmod(index << rest, _WIDTH)
+    number, offset = divmod(index << rest, WIDTH)
     return (level, number), offset, offset + (1 << rest)
 
 
@@ -125,8 +131,9 @@ def _subtree_hash(height: int, index: int, tiles: Mapping[TileKey, bytes]) -> by
     tile = tiles.get(key, b"")
     if len(tile) < end * _HASH:
         raise TileMissing(f"Tile {key[1]} of level {key[0]} has {len(tile) // _HASH} of the {end} hashes needed.")
-    return root_of(_hashes(tile[first * _HASH : end * _HASH]))
+    return root_of(hashes_of(tile[first * _HASH : end * _HASH]))
 
 
-def _hashes(tile: bytes | bytearray) -> list[bytes]:
+def hashes_of(tile: bytes | bytearray) -> list[bytes]:
+    """Return the hashes of a tile, from left to right."""
     return [bytes(tile[at : at + _HASH]) for at in range(0, len(tile), _HASH)]
