@@ -5,12 +5,10 @@ either, and the tree as it was.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
-
-import rfc8785
 
 __all__ = ["LARGEST", "SALT", "VERSION", "body_digest", "gap_entry", "headers_digest", "key_entry", "message_entry"]
 
@@ -19,6 +17,7 @@ LARGEST: Final = 65_535
 """Bytes of an entry: its length is a uint16 in a bundle of tlog-tiles."""
 SALT: Final = 32
 """Bytes of a salt."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _LONGEST: Final = 256  # characters of a header's value that stands in a leaf
 _PLAIN: Final = frozenset(
     {
@@ -87,26 +86,27 @@ def body_digest(body: bytes, salt: bytes) -> str:
 
 
 def headers_digest(headers: Mapping[str, str], salt: bytes) -> str:
-    """Return the digest in a leaf of the headers that do not stand there themselves (hex)."""
-    return sha256(salt + rfc8785.dumps({_text(name): _text(value) for name, value in headers.items()})).hexdigest()
+    """Return the digest in a leaf of the headers that do not stand there themselves, as sorted pairs (hex)."""
+    pairs = sorted((_text(name), _text(value)) for name, value in headers.items())
+    return sha256(salt + _canonical(pairs)).hexdigest()
 
 
-def _canonical(leaf: Mapping[str, object]) -> bytes:
-    """Return the RFC 8785 form of a leaf, whose names are ASCII and whose numbers are integers below 2^53.
+def _canonical(value: Mapping[str, object] | Sequence[object]) -> bytes:
+    """Return the RFC 8785 form of a value whose names are ASCII and whose numbers are integers below 2^53.
 
     For such the standard library writes the same bytes, ten times faster.
     """
-    return json.dumps(leaf, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def _parted(headers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the headers that stand in a leaf, and all others."""
-    shown = {
-        name: value
-        for name, value in headers.items()
-        if name.lower() in _PLAIN and len(value) <= _LONGEST and _text(value) == value
-    }
-    return shown, {name: value for name, value in headers.items() if name not in shown}
+    shown: dict[str, str] = {}
+    rest: dict[str, str] = {}
+    for name, value in headers.items():
+        fits = len(value) <= _LONGEST and (value.isascii() or _text(value) == value) and name.lower() in _PLAIN
+        (shown if fits else rest)[name] = value
+    return shown, rest
 
 
 def _instant(instant: datetime) -> str:
@@ -115,4 +115,4 @@ def _instant(instant: datetime) -> str:
 
 def _text(text: str) -> str:
     """Return text that UTF-8 holds: what is no character stands there as its escape."""
-    return text.encode(errors="backslashreplace").decode()
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
