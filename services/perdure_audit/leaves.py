@@ -11,7 +11,7 @@ from perdure.ledger.hashes import root_of
 from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
 from perdure_audit.records import leaves, tiles
 
-__all__ = ["Leaves", "grown_tree", "lock"]
+__all__ = ["Leaves", "grown_tree", "lock", "size_of"]
 
 _LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
 
@@ -43,6 +43,11 @@ class Leaves:
             await connection.execute(tiles.insert(), full)
         return size
 
+    @property
+    def head(self) -> tuple[int, bytes] | None:
+        """Size and root after the last call, once its transaction is through."""
+        return None if self._tree is None else (self._tree.size, self._tree.root())
+
     def forget(self) -> None:
         """Read the tree's last tiles anew at the next call."""
         self._tree = None
@@ -73,6 +78,12 @@ async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> b
     )
     full: Iterable[bytes] = (await connection.execute(below.order_by(tiles.c.number))).scalars()
     return b"".join(root_of(hashes_of(tile)) for tile in full)
+
+
+async def size_of(connection: AsyncConnection) -> int:
+    """Return how many leaves there are."""
+    size, _ = await _end(connection)
+    return size
 
 
 async def _end(connection: AsyncConnection) -> tuple[int, bytes]:
