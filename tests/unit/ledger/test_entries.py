@@ -53,7 +53,7 @@ def test_every_message_has_an_entry_that_fits_into_a_bundle(subject: str, header
     leaf = entry(subject=subject, headers=headers)
 
     assert len(leaf) <= LARGEST
-    assert rfc8785.dumps(json.loads(leaf)) == leaf
+    assert rfc8785.dumps(json.loads(leaf)) == leaf, "it is canonical"
 
 
 def test_the_largest_message_has_an_entry_that_fits() -> None:
