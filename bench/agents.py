@@ -14,6 +14,7 @@ from bench.agents_workload import TURNS
 from bench.house import open_house, publishing_agents
 from bench.measure import Latency, latency
 from bench.report import at_most, median, tell
+from perdure.connections.executions import describe_execution, each_execution
 from tests.support.llm_peer import llm_peer
 
 __all__ = ["Agents", "measure_agents"]
@@ -98,7 +99,6 @@ async def _history_sizes(temporal: str) -> dict[str, int]:
     client = await Client.connect(temporal)
     sizes: dict[str, int] = {}
     for name in ("AgentRun", "ByHand"):
-        async for run in client.list_workflows(f"WorkflowType = '{name}'", limit=1):
-            described = await client.get_workflow_handle(run.id).describe()
-            sizes[name] = described.raw_description.workflow_execution_info.history_size_bytes
+        async for run in each_execution(client, f"WorkflowType = '{name}'", limit=1):
+            sizes[name] = (await describe_execution(client, run.workflow_id)).raw.history_size_bytes
     return sizes

@@ -19,6 +19,7 @@ from perdure.runtime.service import run
 from perdure_ingest.app import create_app
 from perdure_ingest.backfill import backfill_responders
 from perdure_ingest.flow_control import RouteQueues
+from perdure_ingest.held_starts import cancel_responder
 from perdure_ingest.outcomes import outcome_responder
 from perdure_ingest.rules import compile_rules
 from perdure_ingest.verdict_log import VerdictLog
@@ -41,6 +42,7 @@ async def _open(settings: Settings, bus: NatsBus, _health: Health) -> AsyncItera
     limit = settings.ingest.max_payload_bytes
     responders = [
         outcome_responder(bus, ledger, rules),
+        cancel_responder(queues),
         *backfill_responders(bus, rules, queues, ledger, verdicts, max_payload_bytes=limit),
     ]
     async with background(*queues.duties()):

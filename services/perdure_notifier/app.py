@@ -7,7 +7,7 @@ from typing import Final
 from perdure.approvers import DigestMismatch, check_digest
 from perdure.bus import Bus, KeyValue, StoredMessage, decode
 from perdure.bus.app import App, Subscription
-from perdure.bus.views.approval_index import request_of
+from perdure.bus.views.approval_index import escalated_to, request_of
 from perdure.config.notifier import NotificationSettings
 from perdure.contracts import AboutRequest, Alert, ApprovalRequested
 from perdure.errors import InvalidMessage
@@ -26,7 +26,6 @@ __all__ = ["Notifier"]
 _CHECK_ORPHANS_EVERY: Final = (
     3_600.0  # seconds: a process with an older configuration must not dead-letter notices for channels added since
 )
-_NOTIFIED: Final = "notified."
 
 
 class Notifier:
@@ -44,8 +43,7 @@ class Notifier:
     ) -> None:
         self._bus = bus
         self._now = now
-        self._entries = entries
-        self._outbox = Outbox(bus)
+        self._outbox = Outbox(bus, entries)
         self._settings = settings
         self._leases = channel_leases(entries, holder)
         self._pollers = {channel.name: Poller(self._sender(channel).send_due) for channel in channels}
@@ -73,25 +71,39 @@ class Notifier:
         content = decode(message.raw)
         if not isinstance(content, AboutRequest | Alert):
             raise InvalidMessage("bad_message", f"The notifier does not send notices about {content.type} messages.")
-        about = None if isinstance(content, ApprovalRequested | Alert) else await request_of(self._bus, content)
-        notice = Notice.model_validate({"message": content, "about": about})
+        notice = await self._notice(content)
         _refuse_other_digest(notice)
-        for name in channels_for(notice, self._settings, datetime.now(UTC)):
-            await self._put_once(name, notice)
+        for name in await self._channels_for(notice):
+            await self._outbox.put_once(name, notice)
+            self._pollers[name].wake()
 
-    async def _put_once(self, channel: str, notice: Notice) -> None:
-        """Put a notice into an outbox unless it was put there before: it may be sent, and its message id forgotten."""
-        mark = f"{_NOTIFIED}{channel}.{notice.key}"
-        if await self._entries.get(mark) is None:
-            await self._outbox.put(channel, notice)
-            await self._entries.put(mark, b"")
-        self._pollers[channel].wake()
+    async def _notice(self, content: AboutRequest | Alert) -> Notice:
+        if isinstance(content, ApprovalRequested | Alert):
+            return Notice.model_validate({"message": content})
+        about, escalations = await request_of(self._bus, content), await escalated_to(self._bus, content)
+        return Notice.model_validate({"message": content, "about": about, "escalations": escalations})
+
+    async def _channels_for(self, notice: Notice) -> list[str]:
+        """Return the channels of the rules, and for an outcome all that show the request: it is out of date there."""
+        channels = [*channels_for(notice, self._settings, datetime.now(UTC))]
+        if notice.is_outcome and notice.request is not None:
+            others = [name for name in self._pollers if name not in channels]
+            channels += [it for it in others if await self._outbox.was_given(it, notice.request.message_id)]
+        return channels
 
     def _sender(self, channel: Channel) -> ChannelSender:
         channels = self._settings.effective_channels
         fallback = self._settings.fallback or tuple(channels)
         settings = channels[channel.name]
-        return ChannelSender(channel, settings, bus=self._bus, leases=self._leases, fallback=fallback, clock=self._now)
+        return ChannelSender(
+            channel,
+            settings,
+            bus=self._bus,
+            outbox=self._outbox,
+            leases=self._leases,
+            fallback=fallback,
+            clock=self._now,
+        )
 
 
 def _refuse_other_digest(notice: Notice) -> None:

@@ -28,6 +28,7 @@ class Notice(BaseModel):
     Attributes:
         message: The message to send.
         about: The request that the message is about, if the message is not the request and the bus still had it.
+        escalations: The people and roles whom the escalations of the request have added so far.
         instead_of: The channel that failed to send the notice before.
     """
 
@@ -35,6 +36,7 @@ class Notice(BaseModel):
 
     message: AwaitsDecision | Alert | ApprovalDecided | ApprovalExpired = Field(discriminator="type")
     about: ApprovalRequested | None = None
+    escalations: tuple[str, ...] = ()
     instead_of: str | None = None
 
     @property
@@ -57,8 +59,14 @@ class Notice(BaseModel):
 
     @property
     def escalated_to(self) -> tuple[str, ...]:
-        """People and roles whom an escalation adds to those of the request's policy."""
-        return self.message.to if isinstance(self.message, ApprovalEscalated) else ()
+        """People and roles whom escalations have added to those of the request's policy."""
+        added = self.message.to if isinstance(self.message, ApprovalEscalated) else ()
+        return tuple(dict.fromkeys((*self.escalations, *added)))
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether it says how a request was settled: what shows the request is out of date from now on."""
+        return isinstance(self.message, ApprovalDecided | ApprovalExpired)
 
     @property
     def thread(self) -> str:

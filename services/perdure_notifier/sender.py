@@ -11,20 +11,22 @@ from opentelemetry import propagate, trace
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.bus.lease import Leases
+from perdure.bus.resend import is_resent
 from perdure.bus.settlement import backoff_seconds
 from perdure.bus.views.approval_index import is_settled
 from perdure.config.channels import ChannelSettings
 from perdure.contracts import Notification
 from perdure.errors import InvalidMessage, Unavailable
-from perdure_notifier.channels import Busy, Channel, Refused
+from perdure_notifier.channels import Busy, Channel, PartlySent, Refused
+from perdure_notifier.deferrals import Deferrals
+from perdure_notifier.due_notices import DueNotices
 from perdure_notifier.lease import ChannelLease
-from perdure_notifier.notice import BY_URGENCY, AwaitsDecision, Notice
+from perdure_notifier.notice import AwaitsDecision, Notice
 from perdure_notifier.outbox import Outbox
 
 __all__ = ["ChannelSender"]
 
 _SERVICE: Final = "notifier"
-_DIGEST_LIMIT: Final = 20  # notices
 _FRESH: Final = timedelta(minutes=1)  # a notice that has waited for longer may be obsolete
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ class ChannelSender:
     Args:
         channel: Where to send.
         settings: The channel's rate, quiet hours, digest and patience.
-        bus: Where the outbox is.
+        bus: Where dead letters and notifications are published.
+        outbox: The notices that wait, of all channels.
         leases: Elect the one process that sends on a channel.
         fallback: Channels that send what this one gave up.
         clock: Returns the current time (UTC).
@@ -55,6 +58,7 @@ class ChannelSender:
         settings: ChannelSettings,
         *,
         bus: Bus,
+        outbox: Outbox,
         leases: Leases[ChannelLease],
         fallback: Sequence[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -62,7 +66,9 @@ class ChannelSender:
         self._channel = channel
         self._settings = settings
         self._bus = bus
-        self._outbox = Outbox(bus)
+        self._outbox = outbox
+        self._deferrals = Deferrals()
+        self._due = DueNotices(channel.name, settings, outbox, self._deferrals)
         self._leases = leases
         self._fallback = [name for name in fallback if name != channel.name]
         self._now = clock
@@ -87,29 +93,10 @@ class ChannelSender:
 
     async def _next(self, lease: ChannelLease) -> list[StoredMessage] | datetime | None:
         """Return the notices to send now, or when the next ones are due, or None if the outbox is empty."""
-        name, now = self._channel.name, self._now()
+        now = self._now()
         if lease.not_before is not None and lease.not_before > now:
             return lease.not_before
-        heads = {it: head for it in BY_URGENCY if (head := await self._outbox.first(name, it))}
-        if not heads:
-            return None
-        if "critical" in heads:
-            return [heads["critical"]]
-        if self._settings.quiet is not None and (end := self._settings.quiet.next_closing(now)) > now:
-            return end
-        if self._settings.digest is None:
-            return [next(iter(heads.values()))]
-        due = min(head.stored_at for head in heads.values()) + self._settings.digest
-        return due if due > now else await self._next_digest()
-
-    async def _next_digest(self) -> list[StoredMessage]:
-        found: list[StoredMessage] = []
-        for severity in BY_URGENCY:
-            async for message in self._outbox.all(self._channel.name, severity):
-                found.append(message)
-                if len(found) == _DIGEST_LIMIT:
-                    return found
-        return found
+        return await self._due.next(now)
 
     async def _settle(self, messages: Sequence[StoredMessage], lease: ChannelLease) -> ChannelLease:
         """Send notices, skip them, or dead-letter them, and return the updated lease.
@@ -126,6 +113,10 @@ class ChannelSender:
                 detail = await self._channel.send([it.notice for it in waiting])
             except Refused as error:
                 await self._give_up(waiting, f"{self._channel.name} refused the notice: {error}")
+            except PartlySent as error:
+                if self._deferrals.is_full:
+                    return await self._failed(waiting, lease, error)
+                await self._defer(waiting, error)
             except Exception as error:  # noqa: BLE001 (the boundary: a defect in one channel must not stop the others)
                 if not isinstance(error, Unavailable):
                     _log.exception("the channel %s failed", self._channel.name)
@@ -134,6 +125,7 @@ class ChannelSender:
                 for it in waiting:
                     await self._report(it.notice, "sent", detail)
                     await self._outbox.delete(it.message)
+                self._deferrals.forget(_sequences(waiting))
         return lease.succeeded(self._now() + self._settings.rate.interval if self._settings.rate else None)
 
     async def _read(self, message: StoredMessage) -> _Waiting | None:
@@ -146,7 +138,8 @@ class ChannelSender:
             )
             await self._outbox.delete(message)
             return None
-        if self._now() - message.stored_at > _FRESH and await self._is_obsolete(notice):
+        is_late = notice.instead_of is not None or is_resent(message.raw) or self._now() - message.stored_at > _FRESH
+        if is_late and await self._is_obsolete(notice):
             await self._report(notice, "skipped", "The request was settled before the notice was sent.")
             await self._outbox.delete(message)
             return None
@@ -155,13 +148,25 @@ class ChannelSender:
     async def _is_obsolete(self, notice: Notice) -> bool:
         return isinstance(notice.message, AwaitsDecision) and await is_settled(self._bus, notice.message)
 
+    async def _defer(self, waiting: Sequence[_Waiting], error: PartlySent) -> None:
+        """Keep notices for a target that has not got them; give them up if it fails for too long."""
+        now, sequences = self._now(), _sequences(waiting)
+        deferral = self._deferrals.defer(sequences, now)
+        if now - deferral.since >= self._settings.give_up_after:
+            self._deferrals.forget(sequences)
+            await self._give_up(waiting, self._failed_for(now - deferral.since, error))
+        else:
+            _log.warning("%s; trying the rest of %s again later", error, self._channel.name)
+
+    def _failed_for(self, time: timedelta, error: Exception) -> str:
+        return f"{self._channel.name} failed for {time.total_seconds() / 60:.0f} minutes: {error}"
+
     async def _failed(self, waiting: Sequence[_Waiting], lease: ChannelLease, error: Exception) -> ChannelLease:
         now = self._now()
         lease = lease.failed(now, forgotten_after=self._settings.give_up_after)
         failing_for = now - (lease.failing_since or now)
         if failing_for >= self._settings.give_up_after:
-            minutes = failing_for.total_seconds() / 60
-            await self._give_up(waiting, f"{self._channel.name} failed for {minutes:.0f} minutes: {error}")
+            await self._give_up(waiting, self._failed_for(failing_for, error))
             return lease  # later notices are tried once and, if that fails, given up without a wait
         retry_after = error.retry_after if isinstance(error, Busy) else timedelta()
         wait = max(retry_after, timedelta(seconds=backoff_seconds(lease.tries)))
@@ -178,7 +183,7 @@ class ChannelSender:
             )
             await self._report(notice, "failed", why)
             for name in others:
-                await self._outbox.put(name, notice.model_copy(update={"instead_of": self._channel.name}))
+                await self._outbox.put_once(name, notice.model_copy(update={"instead_of": self._channel.name}))
             await self._outbox.delete(message)
 
     async def _report(self, notice: Notice, outcome: Literal["sent", "failed", "skipped"], detail: str) -> None:
@@ -192,3 +197,7 @@ class ChannelSender:
                 sent_at=self._now(),
             )
         )
+
+
+def _sequences(waiting: Sequence[_Waiting]) -> list[int]:
+    return [it.message.sequence for it in waiting]

@@ -68,6 +68,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     client = await connect_temporal(settings.temporal, plugin)
     health.checks["temporal"] = partial(is_reachable, client)
     own = OwnVersion(client, settings.temporal.task_queue, version, has_worker=role != "bridge", bus=bus)
+    health.checks["version"] = own.is_known
     health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])

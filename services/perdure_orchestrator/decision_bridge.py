@@ -15,7 +15,7 @@ from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.decision_places import DecisionPlaces
-from perdure_orchestrator.early_places import EarlyPlaces
+from perdure_orchestrator.early_places import TOO_MANY, EarlyPlaces
 from perdure_orchestrator.expected_runs import ExpectedRuns
 from perdure_orchestrator.identified_decision import Approvers, identified
 from perdure_orchestrator.parsing import read_decision, unreadable
@@ -24,7 +24,7 @@ from perdure_orchestrator.run_client import RunClient, never_began, translated
 __all__ = ["DecisionBridge"]
 
 _LOOK_AT_EARLY_SECONDS: Final = 2.0
-_TOO_MANY: Final = "Too many decisions wait for runs that have not begun: send it again once the run has begun"
+_TOO_MANY: Final = f"{TOO_MANY}. Decide again once the run has begun"
 
 _log = logging.getLogger(__name__)
 

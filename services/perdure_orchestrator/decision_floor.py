@@ -6,8 +6,8 @@ shows are read from there too.
 
 from typing import Final
 
-from perdure.bus import Bus, KeyValue, StoredMessage, decode
-from perdure.contracts import ENDINGS, Progress, to_token
+from perdure.bus import Bus, KeyValue, StoredMessage
+from perdure.bus.views.kept_decisions import is_open
 from perdure.errors import InvalidMessage
 from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.parsing import read_decision
@@ -45,16 +45,5 @@ class DecisionFloor:
         except InvalidMessage:
             return False  # its dead letter has it whole
         if run not in open_runs:
-            open_runs[run] = await self._is_open(run)
+            open_runs[run] = await is_open(self._bus, run)
         return open_runs[run]
-
-    async def _is_open(self, run: str) -> bool:
-        """Return whether the newest fact of a run is no ending; a run that is open always has a fact."""
-        newest = await self._bus.last(f"progress.*.{to_token(run)}")
-        if newest is None:
-            return False
-        try:
-            fact = decode(newest.raw)
-        except InvalidMessage:
-            return True  # a newer version's word
-        return not isinstance(fact, Progress) or fact.kind not in ENDINGS

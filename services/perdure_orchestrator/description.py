@@ -5,6 +5,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import RawMessage
+from perdure.connections.executions import describe_execution
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
 from perdure_orchestrator.failure_converter import failure_text
 
@@ -24,13 +25,12 @@ async def describe(client: Client, request: RawMessage) -> bytes:
 
 
 async def _describe(client: Client, workflow_id: str) -> RunDescription:
-    handle = client.get_workflow_handle(workflow_id)
-    execution = await handle.describe()
-    raw = execution.raw_description
+    execution = await describe_execution(client, workflow_id)
+    raw = execution.description
     attempt = raw.pending_workflow_task.attempt or 1
     return RunDescription(
         workflow_id=workflow_id,
-        status=execution.status.name if execution.status else None,
+        status=execution.status,
         pending=tuple(
             PendingStep(
                 activity=step.activity_type.name,

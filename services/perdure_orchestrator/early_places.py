@@ -11,11 +11,17 @@ from pydantic import TypeAdapter
 from perdure.bus import KeyValue
 from perdure.errors import Unavailable
 
-__all__ = ["EarlyPlaces"]
+__all__ = ["TOO_MANY", "EarlyPlaces"]
 
 _KEY: Final = "early"  # of DECISIONS; that of another stream has its name behind it
 _MOST_RUNS: Final = 1_000
 _MOST_A_RUN: Final = 32
+_MOST_BYTES: Final = 512 * 1024  # of one entry of the bucket: half of what nats-server takes by default
+
+TOO_MANY: Final = (
+    f"Too many messages wait for runs that have not begun, {_MOST_A_RUN} of one run or those of {_MOST_RUNS:,} runs"
+)
+"""Why a message does not wait, for people."""
 
 _Places = dict[str, list[int]]
 _PLACES: Final[TypeAdapter[_Places]] = TypeAdapter(_Places)
@@ -71,7 +77,10 @@ class EarlyPlaces:
             return True
         if len(waiting) >= _MOST_A_RUN or (not waiting and len(places) >= _MOST_RUNS):
             return False
-        await self._store({**places, workflow_id: sorted([*waiting, sequence])})
+        more = {**places, workflow_id: sorted([*waiting, sequence])}
+        if len(_PLACES.dump_json(more)) > _MOST_BYTES:
+            return False
+        await self._store(more)
         return True
 
     async def remove(self, workflow_id: str, sequence: int) -> None:

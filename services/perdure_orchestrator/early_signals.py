@@ -8,14 +8,14 @@ from typing import Final
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.dead_letter import make_dead_letter, publish_dead_letter
 from perdure.errors import InvalidMessage, Unavailable
-from perdure_orchestrator.early_places import EarlyPlaces
+from perdure_orchestrator.early_places import TOO_MANY, EarlyPlaces
 from perdure_orchestrator.expected_runs import ExpectedRuns, NotBegun
 from perdure_orchestrator.run_client import no_open_run
 
 __all__ = ["EarlySignals"]
 
 _LOOK_SECONDS: Final = 2.0
-_TOO_MANY: Final = "Too many messages wait for runs that have not begun: send it again once the run has begun"
+_TOO_MANY: Final = f"{TOO_MANY}. Resend this dead letter once the run has begun"
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.views.stuck_runs import has_ended, read_stuck
+from perdure.connections.executions import describe_execution
 from perdure.contracts.runs import StuckRun
 from perdure_orchestrator.stuck_runs import failures_in_a_row
 
@@ -59,9 +60,9 @@ class MendedRuns:
 
     async def _goes_on(self, run: StuckRun) -> bool:
         try:
-            found = await self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id).describe()
+            found = await describe_execution(self._client, run.workflow_id, run.run_id)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return True  # it was deleted
-        return found.status is not WorkflowExecutionStatus.RUNNING or not failures_in_a_row(found)
+        return not found.is_open or not failures_in_a_row(found)

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from perdure.bus import Bus, RawMessage, StoredMessage, decode
 from perdure.bus.envelope import encode
 from perdure.config.settings import TemporalSettings
+from perdure.connections.executions import OPEN, each_execution
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure_orchestrator.first_fact import first_fact
@@ -42,9 +43,9 @@ class OpenRunFacts:
             Unavailable: The bus does not confirm a fact.
         """
         before = datetime.now(UTC) - silent
-        query = f"TaskQueue = '{self._queue}' AND ExecutionStatus = 'Running' AND StartTime < '{before.isoformat()}'"
-        async for execution in self._client.list_workflows(query):
-            subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
+        query = f"TaskQueue = '{self._queue}' AND {OPEN} AND StartTime < '{before.isoformat()}'"
+        async for execution in each_execution(self._client, query):
+            subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.workflow_id)}"
             newest = await self._bus.last(subject)
             if newest is None:
                 await self._publish(encode(await first_fact(execution), source=_SOURCE), after=0)

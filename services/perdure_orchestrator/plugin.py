@@ -185,14 +185,22 @@ class PerdurePlugin(SimplePlugin):
         async with self._connection_used():
             try:
                 with watched, redacted_failures(self._redact):
-                    if self._own_connection is None:
-                        await super().run_worker(worker, next)
-                    else:
-                        await run_connected(self._own_connection, worker, next)
+                    await self._run_to_its_end(worker, next)
             finally:
-                self._running_workers -= 1
                 await self._progress.all_published(_PUBLISHED_WITHIN)
                 await self._close_resources_of(worker)
+
+    async def _run_to_its_end(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:  # noqa: A002 (as above)
+        """Run a worker, and the steps on its own queue, which are to be published as all others."""
+        try:
+            if self._own_connection is None:
+                await super().run_worker(worker, next)
+            else:
+                await run_connected(self._own_connection, worker, next)
+        finally:
+            self._running_workers -= 1
+            if not self._running_workers:
+                await self._activities.close_own_queues()
 
     @asynccontextmanager
     async def run_replayer(

@@ -9,11 +9,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, KeyValue, decode
 from perdure.config.settings import TemporalSettings
+from perdure.connections.executions import ExecutionInfo, each_execution
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.errors import Unavailable
 from perdure.flow.publisher import EVENT_MEMO
@@ -102,12 +103,12 @@ class Reconciler:
 
     async def _look(self, statuses: str, since: datetime, until: datetime, *, pause: float = 0) -> None:
         query = f"ExecutionStatus IN {statuses} AND CloseTime BETWEEN '{since.isoformat()}' AND '{until.isoformat()}'"
-        async for execution in self._client.list_workflows(query):
+        async for execution in each_execution(self._client, query):
             if execution.run_id not in self._ended and await self._reconcile_one(execution):
                 self._ended.add(execution.run_id)
             await asyncio.sleep(pause)
 
-    async def _reconcile_one(self, execution: WorkflowExecution) -> bool:
+    async def _reconcile_one(self, execution: ExecutionInfo) -> bool:
         """Reconcile one run; returns whether that was done: a run that cannot be read must not hide the others."""
         try:
             await self._reconcile(execution)
@@ -117,17 +118,17 @@ class Reconciler:
             if error.status is not RPCStatusCode.NOT_FOUND:  # it was deleted meanwhile
                 raise
         except Exception:  # noqa: BLE001 (the boundary of one run: its defect is logged at each look)
-            _log.exception("cannot reconcile the ending of %s", execution.id)
+            _log.exception("cannot reconcile the ending of %s", execution.workflow_id)
             return False
         return True
 
-    async def _reconcile(self, execution: WorkflowExecution) -> None:
+    async def _reconcile(self, execution: ExecutionInfo) -> None:
         newest = await self._newest_facts(execution)
-        is_known = execution.task_queue == self._queue or EVENT_MEMO in execution.raw_info.memo.fields or newest
+        is_known = execution.task_queue == self._queue or EVENT_MEMO in execution.raw.memo.fields or newest
         if is_known and not any(fact.kind in ENDINGS and fact.run_id == execution.run_id for fact in newest):
-            await self._closed.publish(execution.id, execution.run_id)
+            await self._closed.publish(execution.workflow_id, execution.run_id)
 
-    async def _newest_facts(self, execution: WorkflowExecution) -> list[Progress]:
-        subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.id)}"
+    async def _newest_facts(self, execution: ExecutionInfo) -> list[Progress]:
+        subject = f"progress.{to_token(execution.workflow_type)}.{to_token(execution.workflow_id)}"
         facts = [decode(message.raw) async for message in self._bus.read(subject, last_only=True)]
         return [fact for fact in facts if isinstance(fact, Progress)]

@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from perdure.bus import Bus
 from perdure.bus.stream_room import crowded
 from perdure.bus.topology import STREAMS
+from perdure.bus.views.kept_decisions import kept_decisions
 from perdure.config.retention import StreamSettings
 from perdure.contracts import Alert
 from perdure.errors import Unavailable
@@ -75,9 +76,10 @@ class RoomWatch:
         problems = {}
         for name, stream in STREAMS.items():
             found = await self._js.stream_info(name)
-            kept, bound = stream.kept(self._limits.get(name)), found.config.max_bytes or -1
-            if (problem := crowded(kept, bound=bound, stored=found.state.bytes)) is not None:
-                problems[f"stream-{name}"] = problem
+            limited, bound = stream.kept(self._limits.get(name)), found.config.max_bytes or -1
+            if (problem := crowded(limited, bound=bound, stored=found.state.bytes)) is not None:
+                kept = await kept_decisions(self._bus) if name == "DECISIONS" else None
+                problems[f"stream-{name}"] = problem if kept is None else f"{problem}; {kept.sentence}"
         return problems
 
     async def _raise(self, what: str, problem: str) -> None:

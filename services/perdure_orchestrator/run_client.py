@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus.views.start_ledger import by_another_event, duplicate_id, run_exists
 from perdure.config.settings import TemporalSettings
+from perdure.connections.executions import describe_execution
 from perdure.contracts import RunOptions, SignalWorkflow, StartWorkflow
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
@@ -80,10 +81,10 @@ class RunClient:
             await self._refuse_other_event(start)
 
     async def _refuse_other_event(self, start: StartWorkflow) -> None:
-        run = await self._client.get_workflow_handle(start.workflow_id).describe()
-        event_id = await run.memo_value(EVENT_MEMO, None, type_hint=str)
-        source = await run.memo_value(SOURCE_MEMO, None, type_hint=str)  # runs of 0.1 have none
-        digest = await run.memo_value(DIGEST_MEMO, None, type_hint=str)  # nor this
+        run = await describe_execution(self._client, start.workflow_id)
+        event_id = await run.memo(EVENT_MEMO)
+        source = await run.memo(SOURCE_MEMO)  # runs of 0.1 have none
+        digest = await run.memo(DIGEST_MEMO)  # nor this
         if event_id is None:
             raise run_exists(start, "by no event")
         if event_id != start.event.id or source not in {None, start.event.source}:

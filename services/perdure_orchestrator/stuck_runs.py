@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, TypeVar
 
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import Bus, RawMessage
 from perdure.bus.views.stuck_runs import read_stuck
+from perdure.connections.executions import ExecutionDescription, describe_execution, each_execution
 from perdure.contracts import to_token
 from perdure.contracts.runs import StuckRun
 from perdure.errors import PerdureError
@@ -100,7 +101,7 @@ class StuckRuns:
         try:
             workflow_id = failing.workflow_id or await _workflow_id(failing.client, failing.run_id)
             if workflow_id is not None:
-                run = await failing.client.get_workflow_handle(workflow_id, run_id=failing.run_id).describe()
+                run = await describe_execution(failing.client, workflow_id, failing.run_id)
                 await self._report(run, failing)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # it was deleted meanwhile
@@ -110,12 +111,12 @@ class StuckRuns:
         except Exception:  # noqa: BLE001 (a boundary: the defect of one run hides no other)
             _log.exception("cannot report the failing run %s", failing.run_id)
 
-    async def _report(self, run: WorkflowExecutionDescription, failing: _Failing) -> None:
+    async def _report(self, run: ExecutionDescription, failing: _Failing) -> None:
         # The SDK reports the first failure of a task only: Temporal counts the next one once the task has timed out.
         counted, lately = failures_in_a_row(run), self._failures_lately(run.run_id)
         if (lately if counted is None or counted == _PASSING else counted) <= _PASSING:
             return
-        if run.status is WorkflowExecutionStatus.RUNNING:
+        if run.is_open:
             await self._publish(run, failing.failure)
         _remember(self._looked_at, run.run_id, (failing.failure, monotonic()))
 
@@ -123,10 +124,10 @@ class StuckRuns:
         count, at = self._recent.get(run_id, (0, 0.0))
         return count if monotonic() - at < _LATELY else 0
 
-    async def _publish(self, run: WorkflowExecutionDescription, failure: TaskFailure) -> None:
+    async def _publish(self, run: ExecutionDescription, failure: TaskFailure) -> None:
         stuck = StuckRun(
             workflow=run.workflow_type,
-            workflow_id=run.id,
+            workflow_id=run.workflow_id,
             run_id=run.run_id,
             error=failure.error,
             since=datetime.now(UTC),
@@ -134,17 +135,17 @@ class StuckRuns:
         known = read_stuck(await self._bus.last(stuck.subject))
         if known is not None and (known.run_id, known.error) == (stuck.run_id, stuck.error):
             return  # another process has reported it, or this one before
-        if await self._bus.last(f"progress.{to_token(run.workflow_type)}.{to_token(run.id)}") is None:
+        if await self._bus.last(f"progress.{to_token(run.workflow_type)}.{to_token(run.workflow_id)}") is None:
             await self._bus.publish(await first_fact(run))  # its code has failed before it published anything
         await self._alerts.publish(stuck, failure.place or failure.kind)
         await self._bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {}))
 
 
-def failures_in_a_row(run: WorkflowExecutionDescription) -> int | None:
+def failures_in_a_row(run: ExecutionDescription) -> int | None:
     """Return how many workflow tasks of a run have failed in a row; None from a server that does not count them."""
-    if not run.raw_description.HasField("pending_workflow_task"):
+    if not run.description.HasField("pending_workflow_task"):
         return None
-    return max(run.raw_description.pending_workflow_task.attempt - 1, 0)
+    return max(run.description.pending_workflow_task.attempt - 1, 0)
 
 
 def _remember(known: OrderedDict[str, Value], run_id: str, value: Value) -> None:
@@ -155,6 +156,6 @@ def _remember(known: OrderedDict[str, Value], run_id: str, value: Value) -> None
 
 
 async def _workflow_id(client: Client, run_id: str) -> str | None:
-    async for execution in client.list_workflows(f"RunId = '{run_id}'", limit=1):
-        return execution.id
+    async for execution in each_execution(client, f"RunId = '{run_id}'", limit=1):
+        return execution.workflow_id
     return None

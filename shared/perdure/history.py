@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.config.loader import load_settings
+from perdure.connections.executions import describe_execution
 from perdure.connections.temporal import failure_text, open_client
 from perdure.errors import PerdureError, Unavailable
 from perdure.local.discovery import discover
@@ -31,11 +32,10 @@ async def export_workflow_history(workflow: str | None, workflow_id: str) -> dic
     _, temporal = discover(load_settings())
     try:
         client = await open_client(temporal)
-        handle = client.get_workflow_handle(workflow_id)
-        found = (await handle.describe()).workflow_type
+        found = (await describe_execution(client, workflow_id)).workflow_type
         if workflow not in {None, found}:
             raise PerdureError(f"{workflow_id} is a run of {found}, not of {workflow}.")
-        return (await handle.fetch_history()).to_json_dict()
+        return (await client.get_workflow_handle(workflow_id).fetch_history()).to_json_dict()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise Unavailable(f"Temporal cannot return the history of {workflow_id}: {error}") from error

@@ -12,23 +12,8 @@ from perdure.contracts import EventVerdict, OtherEvent, RouteVerdict, StartWorkf
 from perdure.contracts.outcomes import EventOutcome
 from perdure.runtime.background import background
 from perdure_ingest.flow_control.journal import Journal, Releasing
+from tests.support.flow_verdicts import verdicts
 from tests.support.ingest import Ingest, create_queues
-
-
-async def verdicts_of(here: Ingest, event_id: str) -> list[RouteVerdict]:
-    found = [decode(message.raw) async for message in here.bus.read("verdicts.>")]
-    of_event = [it for it in found if isinstance(it, EventVerdict) and it.event_id == event_id]
-    return [it.routes[0] for it in sorted(of_event, key=lambda it: it.change)]
-
-
-async def verdicts(here: Ingest, event_id: str, *expected: str) -> list[RouteVerdict]:
-    """Wait until an event has these verdicts, and return them."""
-    async with asyncio.timeout(20):
-        while True:
-            found = await verdicts_of(here, event_id)
-            if [it.verdict for it in found] == list(expected):
-                return found
-            await asyncio.sleep(0.05)
 
 
 async def test_a_start_is_held_by_its_limit_then_released(open_ingest: Any) -> None:

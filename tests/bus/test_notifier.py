@@ -36,8 +36,12 @@ def dead_letters(bus: MemoryBus) -> list[DeadLetter]:
     return [it for it in bus.published if isinstance(it, DeadLetter)]
 
 
+def outbox(bus: MemoryBus) -> Outbox:
+    return Outbox(bus, MemoryKeyValue())
+
+
 async def channels_with_notices(bus: MemoryBus) -> set[str]:
-    return await Outbox(bus).channels()
+    return await outbox(bus).channels()
 
 
 async def test_a_request_is_sent_and_a_notification_is_published() -> None:
@@ -143,7 +147,7 @@ async def test_a_failing_channel_is_retried_later_without_delaying_others() -> N
 
 async def test_a_channel_is_retried_no_earlier_than_it_asked_for() -> None:
     bus, clock = MemoryBus(), Clock()
-    await Outbox(bus).put("desk", Notice(message=request()))
+    await outbox(bus).put("desk", Notice(message=request()))
 
     due = await sender(bus, ScriptedChannel("desk", Busy("wait", timedelta(minutes=3))), clock=clock).send_due()
 
@@ -152,7 +156,7 @@ async def test_a_channel_is_retried_no_earlier_than_it_asked_for() -> None:
 
 async def test_a_refused_notice_becomes_a_dead_letter_and_goes_to_the_fallback() -> None:
     bus, other = MemoryBus(), ScriptedChannel("other")
-    await Outbox(bus).put("full", Notice(message=request()))
+    await outbox(bus).put("full", Notice(message=request()))
 
     await sender(bus, ScriptedChannel("full", Refused("HTTP 404")), fallback=["full", "other"]).send_due()
     await sender(bus, other, fallback=["full", "other"]).send_due()
@@ -167,7 +171,7 @@ async def test_a_refused_notice_becomes_a_dead_letter_and_goes_to_the_fallback()
 async def test_a_notice_is_given_up_after_give_up_after_and_not_before() -> None:
     bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
     for number in (1, 2):
-        await Outbox(bus).put("down", Notice(message=request(number)))
+        await outbox(bus).put("down", Notice(message=request(number)))
     down = ScriptedChannel("down", *[Unavailable("no answer")] * 1_000)
     settings: dict[str, Any] = {"clock": clock, "entries": entries, "give_up_after": "5m"}
     began = clock.now
@@ -180,13 +184,13 @@ async def test_a_notice_is_given_up_after_give_up_after_and_not_before() -> None
     assert timedelta(minutes=5) <= clock.now - began < timedelta(minutes=6)
     assert notifications(bus) == [("down", "failed", request(number).message_id) for number in (1, 2)]
     clock.passes(minutes=6)
-    await Outbox(bus).put("down", Notice(message=request(3)))
+    await outbox(bus).put("down", Notice(message=request(3)))
     assert await sender(bus, down, **settings).send_due() is not None, "a later failure starts a new series"
 
 
 async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:
     bus, repaired = MemoryBus(), ScriptedChannel("full")
-    await Outbox(bus).put("full", Notice(message=request()))
+    await outbox(bus).put("full", Notice(message=request()))
     await sender(bus, ScriptedChannel("full", Refused("HTTP 404"))).send_due()
     (dead_letter,) = dead_letters(bus)
     assert dead_letter.body is not None
@@ -204,7 +208,7 @@ async def test_only_critical_notices_are_sent_in_quiet_hours() -> None:
     quiet = {"opens": "22:00", "closes": "07:00"}
     severities: tuple[Severity, ...] = ("normal", "critical", "high")
     for number, severity in enumerate(severities, start=1):
-        await Outbox(bus).put("desk", Notice(message=request(number, severity=severity)))
+        await outbox(bus).put("desk", Notice(message=request(number, severity=severity)))
 
     due = await sender(bus, desk, clock=clock, quiet=quiet).send_due()
     assert desk.sent == [[request(2).message_id]]
@@ -219,7 +223,7 @@ async def test_only_critical_notices_are_sent_in_quiet_hours() -> None:
 async def test_a_digest_collects_notices_and_sends_them_together() -> None:
     bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
     for number in range(1, 25):
-        await Outbox(bus).put("desk", Notice(message=request(number)))
+        await outbox(bus).put("desk", Notice(message=request(number)))
     digesting = sender(bus, desk, clock=clock, digest="10m")
 
     assert await digesting.send_due() is not None
@@ -234,7 +238,7 @@ async def test_a_digest_collects_notices_and_sends_them_together() -> None:
 async def test_the_rate_limits_how_often_notices_are_sent() -> None:
     bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
     for number in range(1, 4):
-        await Outbox(bus).put("desk", Notice(message=request(number)))
+        await outbox(bus).put("desk", Notice(message=request(number)))
     slow = sender(bus, desk, clock=clock, rate="2/m")
 
     assert await slow.send_due() == clock.now + timedelta(seconds=30)
@@ -247,7 +251,7 @@ async def test_the_rate_limits_how_often_notices_are_sent() -> None:
 
 async def test_one_process_sends_and_another_takes_over_when_its_lease_expires() -> None:
     bus, entries, clock, desk = MemoryBus(), MemoryKeyValue(), Clock(), ScriptedChannel()
-    await Outbox(bus).put("desk", Notice(message=request()))
+    await outbox(bus).put("desk", Notice(message=request()))
     assert await channel_leases(entries, "dead").acquire("desk", clock.now)
     other = sender(bus, desk, entries=entries, clock=clock, holder="other")
 
@@ -262,7 +266,7 @@ async def test_one_process_sends_and_another_takes_over_when_its_lease_expires()
 async def test_waiting_does_not_renew_the_lease_on_every_poll() -> None:
     bus, entries, clock = MemoryBus(), MemoryKeyValue(), Clock()
     clock.now = clock.now.replace(hour=23, minute=0)
-    await Outbox(bus).put("desk", Notice(message=request()))
+    await outbox(bus).put("desk", Notice(message=request()))
     waiting = sender(bus, ScriptedChannel(), clock=clock, entries=entries, quiet={"opens": "22:00", "closes": "07:00"})
 
     for _ in range(60):
@@ -276,7 +280,7 @@ async def test_waiting_does_not_renew_the_lease_on_every_poll() -> None:
 
 async def test_a_request_settled_in_the_meantime_is_skipped() -> None:
     bus, desk, clock = MemoryBus(), ScriptedChannel(), Clock()
-    await Outbox(bus).put("desk", Notice(message=request()))
+    await outbox(bus).put("desk", Notice(message=request()))
     await bus.publish(decided())
     clock.passes(minutes=2)
 
@@ -288,9 +292,9 @@ async def test_a_request_settled_in_the_meantime_is_skipped() -> None:
 
 async def test_notices_of_a_removed_channel_become_dead_letters() -> None:
     bus = MemoryBus()
-    await Outbox(bus).put("old", Notice(message=request()))
+    await outbox(bus).put("old", Notice(message=request()))
 
-    await OrphanedNotices(bus, Outbox(bus), ["new"]).dead_letter()
+    await OrphanedNotices(bus, outbox(bus), ["new"]).dead_letter()
 
     assert [dead_letter.detail for dead_letter in dead_letters(bus)] == [
         "The configuration no longer has a channel old."

@@ -69,7 +69,7 @@ async def test_a_notice_is_sent_wherever_the_notifier_is_killed() -> None:
         }
         if fuse.left > 0:
             break
-    assert number == 2 * 21 + 1, "twenty-one awaits, each sparks before and after"
+    assert number == 2 * 22 + 1, "twenty-two awaits, each sparks before and after"
 
 
 class Click:

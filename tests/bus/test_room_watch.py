@@ -1,6 +1,7 @@
 """An alert names a stream or a disk that lacks room, once until it has room again."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import pytest_asyncio
 
 from perdure.bus import NatsBus, RawMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
+from perdure.bus.views.kept_decisions import kept_decisions
 from perdure.config.retention import StreamSettings
 from perdure.config.settings import NatsSettings
-from perdure.contracts import Alert
+from perdure.contracts import Alert, Progress, to_token
 from perdure.local.disk import Disk
 from perdure_orchestrator import room_watch
 from perdure_orchestrator.room_watch import RoomWatch
@@ -72,3 +74,25 @@ async def test_a_full_disk_has_an_alert_again_if_it_was_mended_meanwhile(
     assert len(alerts) in {1, 2}  # on one day they have one message id, which NATS knows for a moment
     assert first.startswith("The disk of temporal: it is full (0 B of 1.0 GiB")
     assert "no run begins or goes on" in first
+
+
+async def test_a_run_that_keeps_decisions_from_being_trimmed_is_named(nats_settings: NatsSettings) -> None:
+    at = datetime.now(UTC)
+    limited = nats_settings.model_copy(update={"streams": {"DECISIONS": SMALL}})
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await provision(bus.js, "operator", limited)
+        for run, kind in (("ended", "completed"), ("Asking~1", "started")):
+            fact = {"workflow": "W", "workflow_id": run, "run_id": "r", "sequence": 1, "kind": kind, "at": at}
+            await bus.publish(Progress.model_validate(fact))
+        for run in ("Asking~1", *["ended"] * 9):
+            await bus.publish_raw(RawMessage(f"decisions.{to_token(run)}", BODY, {}))
+        await RoomWatch(bus, bus.js, {"DECISIONS": SMALL}, None).look()
+        (title,) = await titles(bus)
+        await bus.delete("DECISIONS", 1)
+        oldest_has_ended = await kept_decisions(bus)
+
+    assert title.endswith(
+        "the run Asking~1 is open, and keeps every decision from DECISIONS 1 on: answer its requests, or end it with "
+        "`perdure runs cancel Asking~1`"
+    )
+    assert oldest_has_ended is None

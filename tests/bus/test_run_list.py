@@ -7,10 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from perdure.bus import Bus, StoredMessage
+from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.views.run_list import RunFilter, RunPage, list_runs
 from perdure.contracts import Progress, ProgressKind
+from perdure.contracts.runs import StuckRun
 from perdure.values.flow_key import fit_key
+
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def about(run: str, sequence: int, kind: ProgressKind, **more: Any) -> Progress:
@@ -76,6 +79,30 @@ async def test_runs_are_selected_by_state(bus: Bus) -> None:
     assert await ids(bus, state="failed") == ["broken"]
     assert await ids(bus, state="completed") == ["done.2", "done.1"]
     assert await ids(bus, state="cancelled") == []
+
+
+async def test_the_runs_that_wait_for_mended_code_are_selected_whatever_they_said_last(bus: Bus) -> None:
+    for run in ("a", "b", "c", "d", "e"):
+        await publish_runs(bus, run, kind="waiting", event_id="42")
+    await publish_runs(bus, "Work-42", kind="waiting", workflow="Mail", event_id="42")
+    for run in ("c", "a", "d", "e", "gone"):
+        await stick(bus, run, f"id-of-{run}")
+    await stick(bus, "Work-42", "id-of-Work-42", workflow="Mail")
+    await stick(bus, "b", "an earlier run of the chain")
+    await bus.publish(about("d", 3, "failed"))
+    await bus.publish(about("a", 3, "resumed"))
+
+    assert await ids(bus, state="stuck") == ["a", "Work-42", "e", "c"]
+    assert await pages(bus, state="stuck", limit=2) == [["a", "Work-42"], ["e", "c"]]
+    assert await ids(bus, state="stuck", workflow="Work", limit=1) == ["a"]
+    assert await ids(bus, state="stuck", event="42") == ["Work-42"]
+    assert await ids(bus, state="stuck", until=BEFORE) == []
+    assert await ids(bus, state="open", limit=1) == ["a"]
+
+
+async def stick(bus: Bus, run: str, run_id: str, workflow: str = "Work") -> None:
+    stuck = StuckRun(workflow=workflow, workflow_id=run, run_id=run_id, error="KeyError", since=datetime.now(UTC))
+    await bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {}))
 
 
 async def test_runs_are_selected_by_workflow_and_by_event(bus: Bus) -> None:

@@ -5,7 +5,6 @@ import json
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from perdure.config.yaml_file import read_yaml
 from perdure.local.servers import nats_program, temporal_program
 from perdure.local.supervisor import supervised
 from tests.support.article import HISTORY, changed_programs, configurations
-from tests.support.command_line import perdure, published_run
+from tests.support.command_line import perdure, published_run, wait_until_begun
 from tests.support.documents import block
 from tests.support.perdure_up import running
 from tests.support.ports import SERVERS, free_port
@@ -110,14 +109,6 @@ def moderated(folder: Path) -> str:
     result = perdure(folder, "result", MODERATION, "--wait")
     assert "The signal reject does not fit" in perdure(folder, "runs", "show", MODERATION).stdout
     return result.stdout
-
-
-def wait_until_begun(folder: Path, run: str) -> None:
-    for _ in range(300):
-        if perdure(folder, "runs", "show", run).returncode == 0:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{run} has not begun")
 
 
 def run_programs(folder: Path) -> tuple[str, str, str]:

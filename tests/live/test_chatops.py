@@ -1,118 +1,40 @@
 """People are notified and decide in Slack, by mail and by webhook, end to end on real servers."""
 
-import asyncio
 import json
 import re
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx2
-import pytest
 from standardwebhooks import Webhook
+from temporalio.client import Client
 
-from perdure.approvers import Approver, Directory
-from perdure.bus import decode
-from perdure.contracts import ApprovalDecided, ApprovalRequested, Notification, Receipt, to_token
-from tests.support.http_peer import Answer, Post, http_peer
-from tests.support.mail_server import MailServer, mail_server, text_of
-from tests.support.people import approvers_file
-from tests.support.slack_peer import SECRET, TOKEN, SlackPeer, buttons_of, message_text, slack_peer
-from tests.support.suite import World
-
-OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
-
-HOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-BY_ADA = {"people": ["ada"]}
-
-
-@dataclass
-class Channels:
-    """A suite with three channels, and their servers."""
-
-    world: World
-    slack: SlackPeer
-    mail: MailServer
-    posts: list[Post]
-
-    @property
-    def notifier(self) -> str:
-        return self.world.suite.endpoints.services["notifier"]
-
-    async def request(self, run: str, **policy: Any) -> ApprovalRequested:
-        """Start a run that requests an approval, and wait until all three channels have sent it."""
-        data = {"title": f"Pay <{run}>?", "policy": {**BY_ADA, **policy}}
-        await self.world.publish("work.asked", json.dumps(data).encode(), Nats_Msg_Id=run)
-        async for stored in self.world.bus.subscribe(
-            f"approvals.requested.Asking.{to_token(f'Asking~{run}')}", replay=True
-        ):
-            requested = decode(stored.raw)
-            break
-        assert isinstance(requested, ApprovalRequested)
-        await self.wait_until_sent(requested.message_id)
-        return requested
-
-    async def wait_until_sent(self, about: str) -> None:
-        missing = {"desk", "mail", "hook"}
-        async with asyncio.timeout(30):
-            async for stored in self.world.bus.subscribe("notifications.>", replay=True):
-                notification = decode(stored.raw)
-                if isinstance(notification, Notification) and notification.about == about:
-                    assert notification.outcome == "sent", notification
-                    missing.discard(notification.channel)
-                if not missing:
-                    return
-
-    async def decided(self, requested: ApprovalRequested) -> ApprovalDecided:
-        async with asyncio.timeout(30):
-            async for stored in self.world.bus.subscribe(
-                f"approvals.decided.Asking.{to_token(requested.workflow_id)}", replay=True
-            ):
-                decided = decode(stored.raw)
-                assert isinstance(decided, ApprovalDecided)
-                await self.wait_until_sent(decided.message_id)
-                return decided
-        raise AssertionError("the bus was closed")
-
-    async def receipts(self, requested: ApprovalRequested) -> list[Receipt]:
-        receipts = [decode(stored.raw) async for stored in self.world.bus.read("receipts.>")]
-        return [it for it in receipts if isinstance(it, Receipt) and it.request_id == requested.request_id]
-
-    def message(self, requested: ApprovalRequested) -> dict[str, Any]:
-        """Return the Slack message of a request as it is now."""
-        return next(it for it in self.slack.messages().values() if requested.request_id in message_text(it))
+from perdure.config.channels import CHANNEL_KINDS
+from tests.support.channel_suite import (
+    ANSWERS,
+    HOOK,
+    Answers,
+    Channels,
+    eventually,
+    open_channels,
+    post,
+    signed_post,
+)
+from tests.support.mail_server import text_of
+from tests.support.slack_peer import buttons_of, message_text
 
 
-async def test_people_decide_on_every_channel(
-    world: OpenWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"SLACK_BOT_TOKEN": TOKEN, "SLACK_SECRET": SECRET, "HOOK_SECRET": HOOK}.items():
-        monkeypatch.setenv(name, value)
-    known = {"ada": Approver(slack="UADA", email="ada@example.com")}
-    approvers_file(tmp_path / "state" / "approvers.yaml", Directory(approvers=known))
-    with ExitStack() as stack:
-        slack, mail = stack.enter_context(slack_peer()), stack.enter_context(mail_server())
-        url, posts = hook(stack)
-        configured = {
-            "desk": {"slack": {"channel": "C1", "signing_secret_variable": "SLACK_SECRET", **slack.addresses}},
-            "mail": {"email": {"host": "127.0.0.1", "port": mail.port, "tls": "none", "sender": "perdure@example.com"}},
-            "hook": {"webhook": {"url": url, "secret_variable": "HOOK_SECRET", "answers": True}},
-        }
-        routes = [{"on": "work.asked", "start": "Asking"}]
-        notifier = {"channels": configured, "url": "https://approve.example.com"}
-        async with world(routes=routes, notifier=notifier) as here:
-            channels = Channels(here, slack, mail, posts)
-            await a_click_in_slack_approves(channels)
-            await a_dialog_in_slack_rejects(channels)
-            await a_request_without_slacks_signature_changes_nothing(channels)
-            await a_link_in_a_mail_approves(channels)
-            await a_signed_post_approves(channels)
-            await a_policy_without_proxies_refuses_them(channels)
-            await nothing_is_lost_when_the_notifier_is_killed(channels)
+async def test_people_decide_on_every_channel(tmp_path: Path) -> None:
+    async with open_channels(tmp_path) as channels:
+        await a_click_in_slack_approves(channels)
+        await a_dialog_in_slack_rejects(channels)
+        await a_request_without_slacks_signature_changes_nothing(channels)
+        await a_link_in_a_mail_approves(channels)
+        await a_signed_post_approves(channels)
+        await a_policy_without_proxies_refuses_them(channels)
+        await an_answer_to_what_is_decided_elsewhere_is_refused_on_every_channel(channels)
+        await an_answer_to_a_run_that_was_terminated_is_refused_on_every_channel(channels)
+        await nothing_is_lost_when_the_notifier_is_killed(channels)
 
 
 async def a_click_in_slack_approves(channels: Channels) -> None:
@@ -199,6 +121,36 @@ async def a_policy_without_proxies_refuses_them(channels: Channels) -> None:
     assert buttons_of(channels.message(requested)) == {}
 
 
+async def an_answer_to_what_is_decided_elsewhere_is_refused_on_every_channel(channels: Channels) -> None:
+    requested = await channels.request("elsewhere")
+    answers = Answers(channels, requested)
+    about = {"request_id": requested.request_id, "digest": requested.digest}
+    await signed_post(channels, "msg_elsewhere", {**about, "decision": "reject", "approver": "ada"})
+    await channels.decided(requested)
+
+    refused = {kind: await ANSWERS[kind](answers) for kind in CHANNEL_KINDS}
+
+    assert {kind: sentence for kind, sentence in refused.items() if not says_closed(sentence)} == {}
+
+
+async def an_answer_to_a_run_that_was_terminated_is_refused_on_every_channel(channels: Channels) -> None:
+    requested = await channels.request("terminated")
+    answers = Answers(channels, requested)
+    temporal = await Client.connect(channels.world.suite.endpoints.temporal)
+    await temporal.get_workflow_handle(requested.workflow_id).terminate(reason="out of patience")
+    await channels.world.stories(requested.workflow_id)
+
+    refused = {kind: await ANSWERS[kind](answers) for kind in CHANNEL_KINDS}
+
+    assert {kind: sentence for kind, sentence in refused.items() if not says_closed(sentence)} == {}
+    await eventually(lambda: buttons_of(channels.message(requested)) == {})
+
+
+def says_closed(sentence: str) -> bool:
+    words = ("ada decided it before", "This request is closed", "it has ended", "is not open")
+    return any(word in sentence for word in words)
+
+
 async def nothing_is_lost_when_the_notifier_is_killed(channels: Channels) -> None:
     channels.world.suite.supervisor.kill("notifier")
 
@@ -206,32 +158,3 @@ async def nothing_is_lost_when_the_notifier_is_killed(channels: Channels) -> Non
     await channels.slack.click(channels.notifier, buttons_of(channels.message(requested))["Approve"], "UADA")
 
     assert (await channels.decided(requested)).decision == "approve"
-
-
-async def signed_post(channels: Channels, message_id: str, decision: dict[str, str]) -> httpx2.Response:
-    now, body = datetime.now(UTC), json.dumps(decision)
-    signature = Webhook(HOOK).sign(message_id, now, body)
-    headers = {"webhook-id": message_id, "webhook-timestamp": str(int(now.timestamp()))}
-    return await post(f"{channels.notifier}/decisions/hook", body.encode(), {**headers, "webhook-signature": signature})
-
-
-async def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> httpx2.Response:
-    async with httpx2.AsyncClient(timeout=15) as client:
-        return await client.post(url, content=body, headers=headers)
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
-def hook(stack: ExitStack) -> tuple[str, list[Post]]:
-    """Serve a webhook that keeps all posts."""
-    posts: list[Post] = []
-
-    def receive(post: Post) -> Answer:
-        posts.append(post)
-        return Answer(204)
-
-    return stack.enter_context(http_peer(receive)), posts

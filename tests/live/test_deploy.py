@@ -143,6 +143,7 @@ def of(kind: type[Any], events: list[RolloutEvent]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
+@pytest.mark.timeout(900)  # more than it waits for its parts: with many RUNS, or on a busy machine
 async def test_new_code_takes_over_open_runs_whatever_is_killed_on_the_way(tmp_path: Path) -> None:
     async with rolling(tmp_path) as suite:
         runs = await suite.start(RUNS)

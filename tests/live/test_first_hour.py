@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -71,7 +72,7 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
     tests = subprocess.run([binary("pytest"), "-q"], cwd=folder, capture_output=True, text=True, check=False)
     without = perdure(folder, "publish", "people.arrived", '{"name": "Ada"}')
 
-    *_, publish = written.stdout.splitlines()
+    *_, publish, _ = written.stdout.splitlines()
     assert (written.returncode, again.returncode, without.returncode) == (0, 1, 75)
     assert "exists already, and nothing was written" in again.stderr
     assert (tests.returncode, "2 passed" in tests.stdout) == (0, True), tests.stdout
@@ -93,6 +94,9 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         assert (watched.returncode, "completed" in watched.stdout) == (0, True)
         assert (result.returncode, result.stdout) == (0, '"Hello, Ada!"\n')
         assert "approved by" in perdure(folder, "runs", "show", run["event_id"]).stdout
+        kept, in_ci = shell(folder, "Keep the history", RUN=run["workflow_id"]), shell(folder, "In CI")
+        assert (kept.returncode, in_ci.returncode) == (0, 0), kept.stderr + in_ci.stderr
+        assert "1 of 1 runs replay" in in_ci.stdout
 
         change(folder / "greetings.py", 'f"Hello, {name}!"', 'f"Welcome, {name}!"')
         next_event(up, lambda event: event.get("event") == "finished")
@@ -112,6 +116,10 @@ def test_a_newcomer_comes_from_init_to_an_own_workflow_that_changes(tmp_path: Pa
         assert (nobody.returncode, answer) == (0, '"Welcome, nobody!"\n')
         next_event(up, lambda event: event.get("event") == "finished")
         assert perdure(folder, "doctor").returncode == 0
+
+    change(folder / "greetings.py", "        decision =", "        await workflow.sleep(1)\n        decision =")
+    broken = perdure(folder, "replay", "histories")
+    assert (broken.returncode, f"✗ {run['workflow_id']}" in broken.stdout) == (1, True), broken.stderr
 
 
 @pytest.mark.parametrize(("file", "text", "words"), TEN_WAYS, ids=range(1, 11))
@@ -140,6 +148,18 @@ def waiting_for_event(folder: Path, *event: str) -> Iterator[subprocess.Popen[st
     finally:
         process.kill()
         process.communicate()
+
+
+def shell(folder: Path, title: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Run the commands under this title of the project's README."""
+    section = (folder / "README.md").read_text().split(f"## {title}")[1]
+    commands = section.split("```sh\n")[1].split("```")[0]
+    for name, value in values.items():
+        commands = commands.replace(name, value)
+    environment = {**os.environ, "PATH": f"{Path(binary('perdure')).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["/bin/sh", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def why(process: subprocess.Popen[str]) -> str:

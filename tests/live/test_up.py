@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from perdure.contracts import to_token
-from tests.support.command_line import perdure, printed, published_run
+from tests.support.command_line import perdure, printed, published_run, wait_until_begun
 from tests.support.perdure_up import decide, running, waiting_request
 from tests.support.ports import give_ports
 from tests.support.suite import left_behind
@@ -122,10 +122,10 @@ def test_the_examples_of_a_moderation_three_agents_and_an_essay_run_as_their_rea
             "--early",
         )
 
-        graded, moderated, analysed = (
-            json.loads(perdure(folder, "result", run, "--wait").stdout)
-            for run in ("essay~one", "content-one", "MultiAgentAnalysis~one")
-        )
+        runs = ("essay~one", "content-one", "MultiAgentAnalysis~one")
+        for run in runs:
+            wait_until_begun(folder, run)
+        graded, moderated, analysed = (json.loads(perdure(folder, "result", run, "--wait").stdout) for run in runs)
         status = perdure(folder, "runs", "show", "MultiAgentAnalysis~one").stdout
 
     assert graded == {"report": "essay.md.report.md", "approved_by": "ms lee"}

@@ -22,6 +22,7 @@ _MODULES: Final = (
     "continuations",
     "mailboxes",
     "objects",
+    "parts",
     "patterns",
     "plain",
     "plans",
@@ -29,6 +30,7 @@ _MODULES: Final = (
     "runs",
     "saga_steps",
     "sagas",
+    "server_state",
     "signals",
     "updates",
 )

@@ -18,6 +18,10 @@ BOTH_SIDES: Final = {
         "0.2-batches/documents-of-a-crowded-folder.json",
         "0.2-batches/documents-of-a-crowded-folder-in-the-past~open.json",
     ),
+    "perdure-calls-follow-their-session": (
+        "0.2-sessions/session-on-a-worker-that-ends.json",
+        "0.2-sessions/session-on-a-worker-that-ends-before-patch.json",
+    ),
     "perdure-cancellations-outrank-answers": (
         "0.1/stopped-as-it-is-answered.json",
         "0.1/stopped-as-it-is-answered-before-patch.json",

@@ -94,7 +94,11 @@ class Recording:
         }
         self.configured = Settings.model_validate(ours)
         self.model = ScriptedModel(self.script)
-        servers = {"shop": InProcessServer(shop()), "filesystem": InProcessServer(files())}
+        servers = {
+            "shop": InProcessServer(shop()),
+            "filesystem": InProcessServer(files()),
+            "desk": InProcessServer(desk(), session="run"),
+        }
         backends = AgentBackends(self.model, servers)
         configuration = self.environment.client.config()
         configuration["plugins"] = [
@@ -264,5 +268,21 @@ def files() -> MCPServer:
     def write_file(path: str, content: str) -> str:
         """Write a document."""
         return f"{len(content)} characters in {path}"
+
+    return server
+
+
+def desk() -> MCPServer:
+    """Keep lines."""
+    server = MCPServer("desk")
+
+    @server.tool()
+    def jot(line: str) -> str:
+        """Jot a line down."""
+        return f"jotted {line}"
+
+    @server.resource("desk://lines")
+    def lines() -> str:
+        return "some lines"
 
     return server

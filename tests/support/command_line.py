@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from typing import Any, Final
 from perdure.config.project import CONFIG_VARIABLE, DEFAULT_FILE
 from perdure.values.run_id import default_run_id
 
-__all__ = ["perdure", "perdure_of", "printed", "published_run"]
+__all__ = ["perdure", "perdure_of", "printed", "published_run", "wait_until_begun"]
 
 _TIMEOUT: Final = 120  # seconds
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -69,6 +70,15 @@ def printed(completed: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]
 def published_run(route: str, event_id: str) -> str:
     """Return the id of the run that a route starts for an event of ``perdure publish``."""
     return default_run_id(route, event_id, "perdure/cli")
+
+
+def wait_until_begun(folder: Path, run: str) -> None:
+    """Wait until `perdure runs show` knows a run: before, nothing has an id that a route's `workflow_id` makes."""
+    for _ in range(300):
+        if perdure(folder, "runs", "show", run).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{run} has not begun")
 
 
 def _call(folder: Path, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> None:

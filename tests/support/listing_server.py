@@ -2,16 +2,18 @@
 
 The file holds the pages as JSON, each a list of names. The last page names the first one as the next if the variable
 ``CURSOR`` is ``circle``, and pages without an end follow if it is ``endless``. The tool ``swap`` takes other ``pages``,
-and notifies of the change.
+and notifies of the change. Where the variable ``BUSY`` names a file, no list is answered after that until it exists.
 """
 
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 _FILE = Path(sys.argv[1])
+_waits: list[Path] = []
 
 
 def _send(**message: Any) -> None:
@@ -19,6 +21,8 @@ def _send(**message: Any) -> None:
 
 
 def _list(cursor: str | None) -> dict[str, Any]:
+    while not all(path.exists() for path in _waits):
+        time.sleep(0.02)
     pages: list[list[str]] = json.loads(_FILE.read_text())
     number = int(cursor or 0)
     names = pages[number] if number < len(pages) else [f"tool_{number}"]
@@ -32,6 +36,7 @@ def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     if name == "swap":
         _FILE.write_text(json.dumps(arguments["pages"]))
         _send(method="notifications/tools/list_changed")
+        _waits.append(Path(os.environ.get("BUSY", "/")))
     if not any(name in page for page in json.loads(_FILE.read_text())) and name != "swap":
         return {"error": {"code": -32602, "message": f"Unknown tool: {name}"}}
     return {"result": {"content": [{"type": "text", "text": f"{name} was called"}]}}

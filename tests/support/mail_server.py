@@ -20,12 +20,23 @@ class MailServer:
     Attributes:
         mails: The accepted mails.
         replies: SMTP replies to the next mails; an empty one accepts.
+        full_mailboxes: Addresses that are refused for now.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.replies: list[str] = []
+        self.full_mailboxes: set[str] = set()
         self.port = 0
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.full_mailboxes:
+            return "452 mailbox full"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         if self.replies and (reply := self.replies.pop(0)):

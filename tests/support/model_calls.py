@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,11 +42,13 @@ class ModelCalls:
 
     Attributes:
         notes: The texts of the notes that the calls have published.
+        heartbeats: What each step has sent with its last heartbeat: its next attempt gets it, as Temporal does it.
     """
 
     activity: CallModel
     conversations: Conversations
     notes: list[str] = field(default_factory=list)
+    heartbeats: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     async def call(self, model: Any = None, *, step: str = "1", attempt: int = 1, **more: Any) -> ModelResult:
         """Make one request, which is one attempt of a step."""
@@ -54,7 +57,14 @@ class ModelCalls:
 
     async def attempt(self, request: ModelRequest, *, step: str = "1", attempt: int = 1) -> ModelResult:
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, activity_id=step, attempt=attempt)
+        environment.info = replace(
+            environment.info,
+            activity_id=step,
+            attempt=attempt,
+            heartbeat_timeout=timedelta(seconds=5),
+            heartbeat_details=self.heartbeats.get(step, ()),
+        )
+        environment.on_heartbeat = lambda *details: self.heartbeats.update({step: details})
 
         async def note(text: str, _: int) -> None:
             self.notes.append(text)

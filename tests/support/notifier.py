@@ -10,6 +10,7 @@ from perdure.config.channels import ChannelSettings, TerminalSettings
 from perdure.contracts import Alert, ApprovalDecided, ApprovalRequested, Severity, request_digest
 from perdure_notifier.lease import channel_leases
 from perdure_notifier.notice import Notice
+from perdure_notifier.outbox import Outbox
 from perdure_notifier.sender import ChannelSender
 
 __all__ = ["NOON", "Clock", "ScriptedChannel", "alert", "decided", "request", "sender"]
@@ -110,5 +111,6 @@ def sender(  # noqa: PLR0913 (a test may set any of them)
     **settings: Any,
 ) -> ChannelSender:
     parsed = ChannelSettings.model_validate({"terminal": TerminalSettings(), **settings})
-    leases = channel_leases(entries or MemoryKeyValue(), holder)
-    return ChannelSender(channel, parsed, bus=bus, leases=leases, fallback=fallback, clock=clock or Clock())
+    entries = entries or MemoryKeyValue()
+    ports: dict[str, Any] = {"bus": bus, "outbox": Outbox(bus, entries), "leases": channel_leases(entries, holder)}
+    return ChannelSender(channel, parsed, **ports, fallback=fallback, clock=clock or Clock())

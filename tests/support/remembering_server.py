@@ -1,17 +1,21 @@
 """An MCP server over stdio that keeps state: ``remembering_server.py LOG [SCOPE]``.
 
 It appends ``+<process id>`` to the log when it starts, and ``-<process id>`` when its input ends. The tool ``add``
-takes a ``value`` and returns all values so far, ``die`` ends the process, and ``files`` lists its home. With a scope it
-declares the experimental capability ``perdure/session``.
+takes a ``value`` and returns all values so far, ``die`` ends the process, ``wait`` waits so many seconds, and ``files``
+lists its home. The resource ``memory:all`` has all values so far; ``memory:when:PATH`` makes a file ``PATH.asked``, and
+has them once PATH exists. With a scope it declares the experimental capability ``perdure/session``.
 """
 
 import json
 import os
 import sys
+import time
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 _values: list[str] = []
+_writing = Lock()
 
 
 def _note(log: Path, sign: str) -> None:
@@ -30,6 +34,8 @@ def _call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
             _values.append(arguments["value"])
         case "die":
             os._exit(9)
+        case "wait":
+            time.sleep(float(arguments["value"]))
         case "files":
             return {
                 "content": [{"type": "text", "text": " ".join(sorted(path.name for path in Path.home().iterdir()))}]
@@ -46,25 +52,41 @@ def _result(request: dict[str, Any], scope: str | None) -> dict[str, Any] | None
             capabilities = {"tools": {}, "resources": {}, **experimental}
             return {"protocolVersion": params["protocolVersion"], **server, "capabilities": capabilities}
         case "tools/list":
-            names = ("add", "die", "files")
+            names = ("add", "die", "files", "wait")
             return {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in names]}
         case "tools/call":
             return _call(params["name"], params.get("arguments") or {})
         case "resources/list":
             return {"resources": [{"uri": "memory:all", "name": "all"}]}
         case "resources/read":
-            return {"contents": [{"uri": "memory:all", "text": _text()}]}
+            _wait_for(params["uri"])
+            return {"contents": [{"uri": params["uri"], "text": _text()}]}
     return None
+
+
+def _wait_for(uri: str) -> None:
+    _, _, path = uri.partition("memory:when:")
+    if path:
+        Path(f"{path}.asked").touch()
+        while not Path(path).exists():
+            time.sleep(0.02)
+
+
+def _answer(request: dict[str, Any], scope: str | None) -> None:
+    result = _result(request, scope)
+    answer = {"result": result} if result else {"error": {"code": -32601, "message": "no such method"}}
+    with _writing:
+        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}), flush=True)  # noqa: T201 (the protocol)
 
 
 def main(log: Path, scope: str | None) -> None:
     _note(log, "+")
     for line in sys.stdin:
         request = json.loads(line)
-        if "id" in request:
-            result = _result(request, scope)
-            answer = {"result": result} if result else {"error": {"code": -32601, "message": "no such method"}}
-            print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}), flush=True)  # noqa: T201 (the protocol)
+        if request["method"] == "resources/read":
+            Thread(target=_answer, args=(request, scope), daemon=True).start()  # other requests are answered meanwhile
+        elif "id" in request:
+            _answer(request, scope)
     _note(log, "-")
 
 

@@ -13,8 +13,9 @@ from urllib.parse import quote
 import httpx2
 
 from tests.support.http_peer import Answer, Post, http_peer
+from tests.support.slack_limits import limit_error
 
-__all__ = ["SlackPeer", "slack_peer"]
+__all__ = ["SlackPeer", "buttons", "buttons_of", "message_text", "slack_peer"]
 
 TEAM = "T012AB3CD"
 TOKEN = "xoxb-of-the-peer"  # noqa: S105 (valid for this peer only)
@@ -31,12 +32,14 @@ class SlackPeer:
         calls: Each call of the Web API: the method and its arguments.
         ephemeral: What was posted to a response_url, for the person who clicked.
         plan: Failures of the next calls: an HTTP status, or the ``error`` of a response that is not ``ok``.
+        deleted: The messages that somebody has deleted, by ``ts``.
     """
 
     url: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     ephemeral: list[dict[str, Any]] = field(default_factory=list)
     plan: list[int | str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -54,9 +57,12 @@ class SlackPeer:
         planned = self.plan.pop(0) if self.plan else None
         if isinstance(planned, int):
             return replace(_json_answer(ok=False), status=planned)
-        if planned is not None:
-            return _json_answer(ok=False, error=planned)
-        self.calls.append((post.path.removeprefix("/api/"), arguments))
+        method = post.path.removeprefix("/api/")
+        is_gone = method == "chat.update" and arguments["ts"] in self.deleted
+        error = planned or limit_error(method, arguments) or ("message_not_found" if is_gone else None)
+        if error is not None:
+            return _json_answer(ok=False, error=error)
+        self.calls.append((method, arguments))
         return _json_answer(ok=True, channel="C1", ts=f"{len(self.calls)}.0")
 
     def messages(self) -> dict[str, dict[str, Any]]:
@@ -67,7 +73,7 @@ class SlackPeer:
                 shown[f"{number}.0"] = arguments
             elif method == "chat.update":
                 shown[arguments["ts"]] = arguments
-        return shown
+        return {ts: message for ts, message in shown.items() if ts not in self.deleted}
 
     def calls_of(self, method: str) -> list[dict[str, Any]]:
         """Return the arguments of each call of a method."""
@@ -127,8 +133,12 @@ def _json_answer(**fields: Any) -> Answer:
 
 def buttons_of(message: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the buttons of a message by their labels."""
-    actions = [block for block in message["blocks"] if block["type"] == "actions"]
-    return {button["text"]["text"]: button for block in actions for button in block["elements"]}
+    return {button["text"]["text"]: button for button in buttons(message)}
+
+
+def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all buttons of a message."""
+    return [button for block in message["blocks"] if block["type"] == "actions" for button in block["elements"]]
 
 
 def message_text(message: dict[str, Any], *kinds: str) -> str:

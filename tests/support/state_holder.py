@@ -1,6 +1,5 @@
 """A process that locks a state folder, as the suite of another terminal would."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +10,14 @@ from typing import Final
 from perdure.local.state import Endpoints
 
 _HOLDER: Final = """
+import os
 import sys
 from pathlib import Path
 from perdure.local.state import Endpoints, State
 
 state = State(Path(sys.argv[1]))
 with state.locked():
-    state.write_endpoints(Endpoints.model_validate_json(sys.argv[2]))
+    state.write_endpoints(Endpoints.model_validate_json(sys.argv[2]).model_copy(update={"pid": os.getpid()}))
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -29,8 +29,8 @@ def endpoints(pid: int) -> Endpoints:
 
 @contextmanager
 def another_suite(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that locks the folder and writes endpoints with this test's process id."""
-    written = endpoints(os.getpid()).model_dump_json()
+    """Run a process that locks the folder and writes endpoints with its process id."""
+    written = endpoints(0).model_dump_json()
     command = [sys.executable, "-c", _HOLDER, str(folder), written]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -102,13 +102,17 @@ class House:
             yield Orchestrator(client, own, self.queue, registry, bus)
 
 
-def shared_server() -> Any:
-    """Return a fixture that runs one Temporal server for all tests of a module; its versions are drained soon."""
+def shared_server(*flags: str) -> Any:
+    """Return a fixture that runs one Temporal server for all tests of a module; its versions are drained soon.
+
+    Args:
+        flags: More arguments of the server.
+    """
 
     @pytest_asyncio.fixture(scope="module", loop_scope="session")
     async def server() -> AsyncIterator[WorkflowEnvironment]:
         async with await WorkflowEnvironment.start_local(
-            dev_server_existing_path=binary("temporal"), dev_server_extra_args=_QUICK_DRAINAGE
+            dev_server_existing_path=binary("temporal"), dev_server_extra_args=[*_QUICK_DRAINAGE, *flags]
         ) as environment:
             yield environment
 

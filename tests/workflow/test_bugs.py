@@ -13,7 +13,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import decode
 from perdure.contracts import Alert
-from perdure.flow import Saga, WorkflowResult
+from perdure.flow import Agent, Saga, WorkflowResult
+from perdure.flow.messages import ModelResult
+from perdure.flow.patterns import Failure, orchestrate, parallel
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -96,6 +98,88 @@ class Ordering:
     def go(self) -> None:
         stumble("signal")
         self._goes = True
+
+
+class Stumbler:
+    """Works in an agent's place, and stumbles as it has reserved."""
+
+    @property
+    def llm(self) -> "Stumbler":
+        return self
+
+    async def generate_str(self, prompt: str) -> str:
+        await workflow.execute_activity(reserve, start_to_close_timeout=timedelta(minutes=1))
+        stumble("part")
+        if prompt == "decline":
+            raise Declined("no")
+        await workflow.execute_activity(release, start_to_close_timeout=timedelta(minutes=1))
+        return prompt
+
+
+class Steady(Stumbler):
+    """Goes on while others stumble."""
+
+    async def generate_str(self, prompt: str) -> str:
+        for _ in range(3):
+            await workflow.sleep(1)
+            await workflow.execute_activity(reserve, start_to_close_timeout=timedelta(minutes=1))
+        return prompt
+
+
+@workflow.defn(failure_exception_types=[Declined])
+class Siding:
+    """Lets two work at the same time."""
+
+    @workflow.run
+    async def run(self, how: str, task: str) -> dict[str, str]:
+        workers: dict[str, Any] = {"steady": ("goes on", Steady()), "other": ("may stumble", Stumbler())}
+        if how == "orchestrate":
+            return {"all": await orchestrate(Agent("planner"), workers, "both")}
+        parts = {name: worker.llm.generate_str(task) for name, (_, worker) in workers.items()}
+        if how == "tasks":
+            parts = {name: asyncio.create_task(part) for name, part in parts.items()}
+        found = await parallel(parts, at_once=1 if how == "in turn" else 2)
+        return {name: f"failed: {it.error}" if isinstance(it, Failure) else it for name, it in found.items()}
+
+
+def planned(*tasks: tuple[str, str]) -> ModelResult:
+    plan = [{"worker": worker, "task": task} for worker, task in tasks]
+    return ModelResult(messages=({},), output={"tasks": plan}, model="m")
+
+
+@pytest.mark.parametrize("how", ["coroutines", "tasks", "in turn", "orchestrate"])
+async def test_a_bug_in_one_of_several_parts_waits_for_mended_code_and_is_no_failure_among_results(
+    environment: WorkflowEnvironment, how: str
+) -> None:
+    bugs.add("part")
+    async with (
+        open_scripted_worker(
+            environment, Siding, activities=[reserve, release], settings=WAITING, cached_runs=10
+        ) as worker,
+        asyncio.timeout(60),
+    ):
+        worker.agents.model_results += [planned(("other", "go"), ("steady", "go")), planned()]
+        run = await worker.start("Siding", how, "go", task_timeout=timedelta(seconds=2))
+        alert = await first_alert(worker)
+        before = list(books)
+        bugs.clear()
+        result = await run.result()
+
+    assert "KeyError: 'part' (tests/workflow/test_bugs.py:" in str(alert.details)
+    assert "release" not in before
+    assert result == ({"all": "words"} if how == "orchestrate" else {"steady": "go", "other": "go"})
+    assert (books.count("reserve"), books.count("release")) == (4, 1)
+
+
+async def test_what_the_author_raises_in_one_of_several_parts_is_a_failure_among_results(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with open_scripted_worker(
+        environment, Siding, activities=[reserve, release], settings=WAITING, cached_runs=10
+    ) as worker:
+        result = await (await worker.start("Siding", "coroutines", "decline")).result()
+
+    assert result == {"steady": "decline", "other": "failed: Declined: no"}
 
 
 @pytest.mark.parametrize(("bug", "how"), [("run", "completes"), ("signal", "completes"), ("undo", "undoes")])

@@ -64,7 +64,8 @@ async def test_a_list_in_pages_is_read_to_its_end_or_to_a_limit(
 
     assert outcome.result == "done"
     assert model.offers[0][: len(offered)] == offered
-    notes = [fact.result for fact in outcome.progress if fact.kind == "note"]
+    notes = [str(fact.result) for fact in outcome.progress if fact.kind == "note"]
+    notes = [text for text in notes if "is still starting" not in text]  # a busy machine reads 1,002 pages for seconds
     assert notes == ([] if note is None else [note])
 
 

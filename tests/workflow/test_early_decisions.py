@@ -1,6 +1,7 @@
 """A decision on a run that has not begun says at once that it waits, and one on nothing that there is no run."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.approvers import ApproversFile, SigningKey
-from perdure.bus import MemoryKeyValue, RawMessage
+from perdure.bus import KeyValue, MemoryKeyValue, RawMessage
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
 from perdure.errors import Unavailable
 from perdure_orchestrator.bridge import Bridge
@@ -37,11 +38,14 @@ def decision(who: str, run: str, verb: Verb = "approve") -> bytes:
 
 
 @asynccontextmanager
-async def opened(environment: WorkflowEnvironment, folder: Path) -> AsyncIterator[tuple[ScriptedWorker, Bridge, str]]:
+async def opened(
+    environment: WorkflowEnvironment, folder: Path, entries: KeyValue | None = None
+) -> AsyncIterator[tuple[ScriptedWorker, Bridge, str]]:
     """Yield a worker, a bridge to it and the id of a run that has not begun."""
     approvers = approvers_file(folder / "approvers.yaml", directory(KEYS)).path
     async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
-        yield worker, new_bridge(worker, environment.client, MemoryKeyValue(), approvers), f"held-{uuid4().hex}"
+        bridge = new_bridge(worker, environment.client, entries or MemoryKeyValue(), approvers)
+        yield worker, bridge, f"held-{uuid4().hex}"
 
 
 def receipts(worker: ScriptedWorker) -> list[tuple[str, str | None, bool]]:
@@ -141,3 +145,23 @@ async def test_another_bridge_that_took_over_is_noticed() -> None:
     with pytest.raises(Unavailable, match="Another bridge"):
         await old.add("run", 2)
     assert await old.places() == {"run": [1]}
+
+
+async def test_a_decision_beyond_the_bound_gets_a_receipt_that_says_so_and_counts_when_it_is_made_again(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    entries = MemoryKeyValue()
+    early = EarlyPlaces(entries, "DECISIONS")
+    await entries.put("early", json.dumps({f"other{number}": [number] for number in range(1, 1_001)}).encode())
+    async with opened(environment, tmp_path, entries) as (worker, bridge, run):
+        await hold(worker, run)
+        body = decision("ada", run)
+        await bridge.decision(stored_message(f"decisions.{run}", 1_001, body, age=MINUTE))
+        (refused,) = [it for it in worker.bus.published if isinstance(it, Receipt) and it.is_final]
+        await early.remove("other1", 1)
+        another = new_bridge(worker, environment.client, entries, tmp_path / "approvers.yaml")
+        await another.decision(stored_message(f"decisions.{run}", 1_002, body, age=MINUTE))
+
+        assert (refused.code, refused.place) == ("unknown_run", "DECISIONS.1001")
+        assert "those of 1,000 runs. Decide again once the run has begun" in refused.reason
+        assert (await early.places())[run] == [1_002]

@@ -1,6 +1,7 @@
 """Signals and cancellations of a run whose start is held wait for it; each counts once."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -224,3 +225,22 @@ async def test_a_signal_of_a_bridge_that_died_before_it_recorded_it_counts_once(
 
         async with asyncio.timeout(WITHIN):
             assert await handle.result() == ["next", "all"]
+
+
+async def test_a_signal_beyond_the_bound_is_refused_with_what_to_do_and_those_that_wait_stay(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with opened(environment) as suite:
+        others = {f"other{number}": [number] for number in range(1, 1_001)}
+        await suite.entries.put("early.SIGNALS", json.dumps(others).encode())
+        start = suite.start("Basket")
+        held = await suite.hold(start)
+        message = aged(await suite.operator_signal("all"))
+
+        with pytest.raises(InvalidMessage, match="Resend this dead letter once the run has begun") as refused:
+            await suite.bridge.signal(message)
+        assert refused.value.reason == "unknown_run"
+        await suite.release(held, start)
+        await suite.bridge.signal(message)  # as `dlq resend` does
+
+        assert await suite.client.get_workflow_handle(suite.run).result() == ["all"]

@@ -70,6 +70,8 @@ async def pay(what: str) -> None:
             raise deep()
         case "key":
             raise ValueError(f"{'x' * 980}refused: {KEY}")
+        case "key in details":
+            raise ApplicationError("refused: ***", {"header": [f"Bearer {KEY}"]}, type=CardDeclined)  # type: ignore[arg-type]
         case _:
             raise ValueError
 
@@ -211,15 +213,16 @@ async def test_an_error_with_any_text_is_named_at_once_and_bounded(run_workflow:
     assert max(len(failed), len(str(outcome.error))) < 3_000
 
 
+@pytest.mark.parametrize("what", ["key", "key in details"])
 async def test_keys_of_the_worker_are_in_no_fact_no_log_and_no_history(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     monkeypatch.setenv("SHOP_TOKEN", KEY)
     server = {"url": "https://shop.invalid/mcp", "token_variable": "SHOP_TOKEN"}
     settings = {"temporal": {"sandbox": False}, "mcp": {"servers": {"shop": server}}}
-    async with open_runner(settings) as run_workflow, run_workflow.start(Paying, "key") as run:
+    async with open_runner(settings) as run_workflow, run_workflow.start(Paying, what) as run:
         outcome = await run.outcome()
-        history = (await run.history()).to_json()
+        history = str((await run.history()).events)  # payloads are readable there
 
     assert "refused: ***" in str(outcome.error)
     assert KEY[:20] not in "".join([history, caplog.text, *(message.model_dump_json() for message in outcome.messages)])

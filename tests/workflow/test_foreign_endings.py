@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from temporalio import workflow
-from temporalio.client import Client, WorkflowExecution, WorkflowHandle
+from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse
+from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
@@ -137,12 +138,13 @@ class _Lists:
 
     def __init__(self, fail_at: int) -> None:
         self.queries: list[str] = []
+        self.namespace, self.workflow_service = "default", self
         self._fail_at = fail_at
 
-    async def list_workflows(self, query: str) -> AsyncIterator[WorkflowExecution]:
-        self.queries.append(query)
+    async def list_workflow_executions(
+        self, request: ListWorkflowExecutionsRequest, **_: Any
+    ) -> ListWorkflowExecutionsResponse:
+        self.queries.append(request.query)
         if len(self.queries) == self._fail_at:
             raise RPCError("the server stops", RPCStatusCode.UNAVAILABLE, b"")
-        nothing: list[WorkflowExecution] = []
-        for execution in nothing:
-            yield execution
+        return ListWorkflowExecutionsResponse()

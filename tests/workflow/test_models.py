@@ -180,10 +180,13 @@ async def test_an_agent_waits_for_a_broken_server_and_then_does_without_it_in_a_
     request: dict[str, Any] = {"model": MODELS[0], "servers": ("broken", "healthy")}
 
     async with llm_peer() as peer, calls_of(peer, tmp_path, broken=broken, healthy=healthy) as calls:
-        with pytest.raises(Unavailable, match=f"broken {reason}"):
-            await calls.call(**request)
-        peer.plan = ["call_tool"]
-        answer = await calls.call(**request, attempt=3)
+        for attempt in (5, 6):  # what failed the attempts before was no server
+            with pytest.raises(Unavailable, match=f"broken {reason}"):
+                await calls.call(**request, attempt=attempt)
+        peer.plan = ["overloaded", "call_tool"]
+        with pytest.raises(ApplicationError):
+            await calls.call(**request, attempt=7)
+        answer = await calls.call(**request, attempt=8)
 
     assert [call.tool for call in answer.tool_calls] == ["fs.read"]
     assert calls.notes[0].startswith(f"a goes on without the tools of broken: The MCP server broken {reason}")

@@ -1,141 +1,35 @@
 """Sessions of runs with an MCP server that keeps state: never shared, kept for the whole run, closed with it."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio import workflow
-from temporalio.client import Client, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
-from perdure.bus import MemoryBus, MemoryObjects
-from perdure.config.settings import Settings, StdioServer
+from perdure.bus import MemoryBus
 from perdure.contracts import Progress
-from perdure.flow import Agent
-from perdure.testing.scripted_model import ScriptedModel
-from perdure_orchestrator.activities import AgentBackends
-from perdure_orchestrator.plugin import PerdurePlugin
-from tests.support.patient_worker import patient
+from tests.support.session_world import QUEUE, World, remembering, working, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PROGRAM = Path(__file__).parents[1] / "support" / "remembering_server.py"
-QUEUE = "sessions"
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 
 
-@workflow.defn
-class Remembering:
-    """Calls tools as it is asked to, one after the other; ``go on`` waits for a signal, ``again`` continues as new."""
-
-    def __init__(self) -> None:
-        self._goes_on = False
-        self.texts: list[str] = []
-
-    @workflow.signal
-    def go_on(self) -> None:
-        self._goes_on = True
-
-    @workflow.query
-    def seen(self) -> list[str]:
-        return self.texts
-
-    @workflow.run
-    async def run(self, calls: list[str], texts: list[str]) -> list[str]:
-        self.texts = texts
-        agent = Agent("clerk", server_names=["memory"])
-        for number, call in enumerate(calls):
-            match call.partition(" "):
-                case "go", _, _:
-                    await workflow.wait_condition(lambda: self._goes_on)
-                    self._goes_on = False
-                case "again", _, _:
-                    workflow.continue_as_new(args=[calls[number + 1 :], texts])
-                case "both", _, value:
-                    texts += sorted(await asyncio.gather(*(self._call(agent, "add", value) for _ in range(2))))
-                case "fail", _, _:
-                    raise ApplicationError("as asked")
-                case "read", _, _:
-                    texts.append((await agent.resources.read("memory:all"))[0]["text"])
-                case tool, _, value:
-                    texts.append(await self._call(agent, tool, value))
-        return texts
-
-    async def _call(self, agent: Agent, tool: str, value: str) -> str:
-        try:
-            return (await agent.tools.call(tool, {"value": value})).text
-        except ApplicationError as error:
-            if error.type != "SessionLost":
-                raise
-            return error.message
-
-
-class World:
-    """Workers with a server, as a test sees them."""
-
-    def __init__(self, client: Client, log: Path, bus: MemoryBus) -> None:
-        self.client = client
-        self.log = log
-        self.bus = bus
-
-    async def start(self, name: str, *calls: str) -> WorkflowHandle[Any, Any]:
-        return await self.client.start_workflow("Remembering", args=[list(calls), []], id=name, task_queue=QUEUE)
-
-    async def run(self, name: str, *calls: str) -> list[str]:
-        texts: list[str] = await (await self.start(name, *calls)).result()
-        return texts
-
-    def lines(self) -> list[str]:
-        return self.log.read_text().split() if self.log.exists() else []
-
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
-            while not fact():
-                await asyncio.sleep(0.02)
-
-    async def all_closed(self) -> None:
-        def pids(sign: str) -> list[str]:
-            return sorted(line[1:] for line in self.lines() if line[0] == sign)
-
-        await self.until(lambda: pids("+") == pids("-"))
-
-    def notes(self) -> list[str]:
-        return [str(it.result) for it in self.bus.published if isinstance(it, Progress) and it.kind == "note"]
-
-
-@asynccontextmanager
-async def working(environment: WorkflowEnvironment, folder: Path, bus: MemoryBus, server: Any) -> AsyncIterator[Client]:
-    settings = Settings.model_validate({"temporal": {"sandbox": False}, "state": folder})
-    backends = AgentBackends(ScriptedModel(()), {"memory": server})
-    plugin = PerdurePlugin(settings, bus=bus, objects=MemoryObjects(), backends=backends)
-    connection = environment.client.service_client.config  # a worker refuses to share it with another of its queue
-    client = await Client.connect(connection.target_host, plugins=[plugin])
-    async with patient(Worker(client, task_queue=QUEUE, workflows=[Remembering], max_cached_workflows=0)):
-        yield client
-
-
-def remembering(log: Path, *args: str, **settings: Any) -> StdioServer:
-    command = {"command": sys.executable, "args": (str(PROGRAM), str(log), *args)}
-    return StdioServer.model_validate({**command, "session": "run", **settings})
-
-
-@asynccontextmanager
-async def world(environment: WorkflowEnvironment, folder: Path, *args: str, **settings: Any) -> AsyncIterator[World]:
-    log, bus = folder / "log", MemoryBus()
-    async with working(environment, folder / "state", bus, remembering(log, *args, **settings)) as client:
-        yield World(client, log, bus)
-
-
-@pytest.mark.parametrize("settings", [{"session": "run"}, {"session": None, "args": "run"}], ids=["operator", "server"])
+@pytest.mark.parametrize(
+    ("args", "settings", "starts"),
+    [
+        pytest.param([], {"session": "run"}, 3, id="operator"),
+        pytest.param(["run"], {"session": None}, 4, id="server"),  # the first one says it, in the folder of all
+    ],
+)
 async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_another(
-    environment: WorkflowEnvironment, tmp_path: Path, settings: dict[str, Any]
+    environment: WorkflowEnvironment, tmp_path: Path, args: list[str], settings: dict[str, Any], starts: int
 ) -> None:
-    args = [settings.pop("args")] if "args" in settings else []
     async with world(environment, tmp_path, *args, **settings) as here:
         found = await asyncio.gather(
             *(here.run(name, f"add {name}1", "files", f"add {name}2", "read") for name in ("a", "b", "c"))
@@ -143,7 +37,7 @@ async def test_each_run_has_a_session_for_all_its_calls_and_finds_nothing_of_ano
         await here.all_closed()
 
         assert found == [[f"{it}1", "values", f"{it}1,{it}2", f"{it}1,{it}2"] for it in ("a", "b", "c")]
-        assert len([line for line in here.lines() if line[0] == "+"]) == 3
+        assert len([line for line in here.lines() if line[0] == "+"]) == starts
 
 
 async def test_the_first_calls_of_a_run_at_once_share_its_session(
@@ -267,3 +161,68 @@ async def test_a_run_whose_worker_ended_is_notified_by_another(
 async def another_worker(environment: WorkflowEnvironment, here: World, folder: Path) -> AsyncIterator[None]:
     async with working(environment, folder / "state-2", here.bus, remembering(here.log)):
         yield
+
+
+async def test_a_run_that_reads_what_is_gone_is_notified_once_and_reads_on(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    async with world(environment, tmp_path, session_idle="300ms") as here:
+        handle = await here.start("a", "add 1", "go", "read", "read", "add 2", "read")
+        await here.until(lambda: len(here.lines()) == 2)
+        await handle.signal("go_on")
+        first, lost, *after = await handle.result()
+
+    assert (first, after) == ("1", ["", "2", "2"])
+    assert "is gone: no call used it for 0.3s. " in lost
+
+
+async def test_sessions_with_two_servers_on_two_workers_are_both_found(
+    real_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    calls = ["all 1", "memory__add 2", "notes__add 3", "list", "read", "again", "all 4"]
+    async with (
+        working(real_server, tmp_path / "1", bus, remembering(log), notes=remembering(log)) as client,
+        working(real_server, tmp_path / "2", bus, remembering(log), notes=remembering(log)),
+    ):
+        here = World(client, log, bus)
+        found = await asyncio.gather(*(here.run(name, *calls, servers=("memory", "notes")) for name in names))
+
+    assert found == [["1", "1", "1,2", "1,3", "memory notes", "1,2", "1,2,4", "1,3,4"]] * len(names)
+
+
+async def test_calls_of_a_server_without_state_do_not_follow_the_session_with_another(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    log, bus = tmp_path / "log", MemoryBus()
+    notes = remembering(log, session="shared")
+    async with working(environment, tmp_path / "state", bus, remembering(log), notes=notes) as client:
+        here = World(client, log, bus)
+        calls = ["memory__add 1", "notes__add 2", "memory__add 3", "notes__add 4"]
+        handle = await here.start("a", *calls, servers=("memory", "notes"))
+        assert await handle.result() == ["1", "2", "1,3", "2,4"]
+        events = (await handle.fetch_history()).events
+
+    scheduled = [it.activity_task_scheduled_event_attributes for it in events if it.event_type == SCHEDULED]
+    assert [it.task_queue.name == QUEUE for it in scheduled] == [True, True, False, True]
+
+
+async def test_a_worker_that_is_busy_has_lost_no_session(
+    real_server: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.flow.step_options._TAKEN_WITHIN", timedelta(seconds=1))
+    log, bus, names = tmp_path / "log", MemoryBus(), [f"run-{number}" for number in range(6)]
+    async with working(real_server, tmp_path / "1", bus, remembering(log), steps=1) as client:
+        here = World(client, log, bus)
+        busy = await here.start("busy", "add 1", "go", "wait 5")
+        others = [await here.start(name, "add 1", "go", "add 2") for name in names]
+        await here.until(lambda: sum(it.kind == "step_completed" for it in facts(here)) == len(names) + 1)
+        async with working(real_server, tmp_path / "2", bus, remembering(log), steps=1):
+            await busy.signal("go_on")
+            await here.until(lambda: sum(it.kind == "step_started" for it in facts(here)) == len(names) + 2)
+            for handle in others:
+                await handle.signal("go_on")
+            found = await asyncio.gather(*(handle.result() for handle in others))
+            await busy.result()
+
+    assert found == [["1", "1,2"]] * len(names)

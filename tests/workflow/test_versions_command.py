@@ -53,11 +53,10 @@ async def bus(nats: NatsSettings) -> AsyncIterator[NatsBus]:
         yield bus
 
 
-@pytest.fixture
-def versions(house: House, nats: NatsSettings, tmp_path: Path) -> Command:
-    """Runs ``perdure versions`` for the deployment of the house."""
+def environment(house: House, nats: NatsSettings) -> dict[str, str]:
+    """Return the variables with which commands act on the deployment of a house."""
     host, _, port = house.server.client.service_client.config.target_host.rpartition(":")
-    environment = {
+    return {
         "PERDURE_EXECUTION_ENGINE": "temporal",
         "PERDURE_NATS__SERVERS": json.dumps(nats.servers),
         "PERDURE_TEMPORAL__HOST": host,
@@ -66,10 +65,19 @@ def versions(house: House, nats: NatsSettings, tmp_path: Path) -> Command:
         "PERDURE_TEMPORAL__DEPLOYMENT": house.deployment,
     }
 
+
+def command(house: House, nats: NatsSettings, folder: Path) -> Command:
+    """Return what runs ``perdure versions`` for the deployment of a house."""
+
     async def run(*arguments: str) -> CompletedProcess[str]:
-        return await asyncio.to_thread(perdure, tmp_path, "versions", *arguments, environment=environment)
+        return await asyncio.to_thread(perdure, folder, "versions", *arguments, environment=environment(house, nats))
 
     return run
+
+
+@pytest.fixture
+def versions(house: House, nats: NatsSettings, tmp_path: Path) -> Command:
+    return command(house, nats, tmp_path)
 
 
 async def acts(bus: NatsBus, house: House, count: int) -> list[VersionChanged]:
@@ -118,3 +126,51 @@ async def test_versions_are_listed_promoted_and_gone_back_from_and_admin_records
     assert (first_act.act, first_act.build, first_act.before) == ("promoted", after, before)
     assert (second_act.act, second_act.build, second_act.before) == ("rolled_back", before, after)
     assert first_act.by == second_act.by == back["by"]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def forgetful_house() -> AsyncIterator[House]:
+    """A house whose Temporal lists a worker for ten seconds after its last poll, not for five minutes."""
+    arguments = ["--dynamic-config-value", 'matching.PollerHistoryTTL="10s"']
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), dev_server_extra_args=arguments
+    ) as environment:
+        yield House(environment)
+
+
+async def test_a_version_is_retired_once_its_worker_has_ended_and_is_listed_no_more(
+    forgetful_house: House, nats: NatsSettings, bus: NatsBus, tmp_path: Path
+) -> None:
+    versions = command(forgetful_house, nats, tmp_path)
+    async with forgetful_house.orchestrator("b2", Waiting) as second:
+        await until(lambda: second.own.is_current)
+        async with forgetful_house.orchestrator("b1", Waiting):
+            assert (await versions("promote", "b1")).returncode == 0
+            assert (await versions("rollback", "--from", "b1")).returncode == 0
+            pending = await versions("retire", "b1")
+        async with asyncio.timeout(60):
+            while (retired := await versions("retire", "b1")).returncode == 3:
+                await asyncio.sleep(0.5)
+        rows = printed(await versions("--json"))
+
+    assert (pending.returncode, retired.returncode) == (3, 0), retired.stderr
+    assert "b1" in retired.stdout
+    assert [row["build"] for row in rows] == ["b2"]
+    assert [act.act for act in await acts(bus, forgetful_house, 3)] == ["promoted", "rolled_back", "retired"]
+
+
+async def test_a_dry_run_of_a_deploy_needs_no_nats(house: House, tmp_path: Path) -> None:
+    nobody = NatsSettings(servers=("nats://127.0.0.1:9",))
+    async with house.orchestrator("b1", Waiting) as first:
+        await until(lambda: first.own.is_current)
+        run = await first.start("Waiting")
+        async with asyncio.timeout(30):
+            while not (await house.acts.list()).versions[0].open_runs:
+                await asyncio.sleep(0.1)
+
+        looked = await asyncio.to_thread(
+            perdure, tmp_path, "deploy", "--dry-run", "--json", environment=environment(house, nobody)
+        )
+
+    gated, stays, finished = printed(looked)
+    assert (gated["runs"], stays["run"], finished["dry_run"]) == (1, run.id, True)

@@ -11,7 +11,7 @@ from perdure.contracts import StartWorkflow
 from perdure_ingest.flow_control.batcher import Batcher
 from perdure_ingest.flow_control.ports import FlowPorts
 from perdure_ingest.flow_control.releaser import Releaser
-from perdure_ingest.flow_control.waiting import WaitingSubjects
+from perdure_ingest.flow_control.waiting import WaitingSubjects, journal_name
 
 __all__ = ["Orphans"]
 
@@ -53,12 +53,8 @@ class Orphans:
         return again
 
     async def _release_led(self, subjects: WaitingSubjects) -> bool:
-        """Release what waits there as its leader; returns whether another process is.
-
-        A route that queues elsewhere now has a leader of its own: then the lease and the journal have another name.
-        """
-        is_led = subjects.route in {it.route for it in self._in_use}
-        name = f"{subjects.route}=former-{subjects.stream}" if is_led else subjects.route  # no token has such a name
+        """Release what waits there as its leader; returns whether another process is."""
+        name = journal_name(subjects, self._in_use)
         lease = await self._leases.acquire(name, self._ports.clock.now())
         if lease is None:
             return False

@@ -9,6 +9,7 @@ from perdure.bus.lease import Lease, Leases
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.flow_control import FlowControl
 from perdure.contracts import DeadLetter, StartWorkflow
+from perdure.contracts.held_starts import HeldStartReply
 from perdure.errors import InvalidMessage
 from perdure.runtime.poller import Poller
 from perdure.runtime.server_clock import ServerClock
@@ -16,6 +17,7 @@ from perdure_ingest.admission import Admitted
 from perdure_ingest.flow_control.command_publisher import check_command, publish_command
 from perdure_ingest.flow_control.endings import freeing_message
 from perdure_ingest.flow_control.feed import Feed
+from perdure_ingest.flow_control.held_starts import HeldStarts
 from perdure_ingest.flow_control.orphans import Orphans
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.ports import FlowPorts
@@ -74,9 +76,9 @@ class RouteQueues:
             for rule in rules
             if rule.route.flow or rule.route.window
         }
-        self._orphans = Orphans(
-            self._ports, self._leases, {it for queue in self._queues.values() for it in queue.subjects}
-        )
+        in_use = {it for queue in self._queues.values() for it in queue.subjects}
+        self._orphans = Orphans(self._ports, self._leases, in_use)
+        self._held = HeldStarts(self._ports, in_use)
 
     async def submit(self, admitted: Admitted) -> Placement:
         """Publish a command, or queue it; returns what became of it once it is stored.
@@ -106,6 +108,14 @@ class RouteQueues:
         """Return whether submitting a command may refuse its event: what may is submitted before what may not."""
         queue = self._queues.get(admitted.evaluation.route)
         return queue is not None and queue.claims
+
+    async def cancel_held(self, workflow_id: str) -> HeldStartReply:
+        """Drop the start of a run that waits in a queue; returns what became of it.
+
+        Raises:
+            Unavailable: NATS does not answer; do it again.
+        """
+        return await self._held.cancel(workflow_id)
 
     async def free_slot(self, message: StoredMessage) -> None:
         """Free the slot of a start that was dead-lettered, in whatever process leads its route.

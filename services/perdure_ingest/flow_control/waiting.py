@@ -1,5 +1,6 @@
 """Waiting starts: messages on ``<waiting|latest>.<stage>.<route>.<priority>.<key>``, oldest first."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, Self
@@ -18,6 +19,7 @@ __all__ = [
     "WaitingSubjects",
     "_to_key_token",
     "encode_start",
+    "journal_name",
     "key_token",
     "priority_of",
     "read_start",
@@ -68,6 +70,17 @@ class WaitingSubjects:
         """Return the subject of one start; in ``latest``, each key has only one, whatever the priority."""
         priority = _USUAL_PRIORITY if self.stream == "latest" else start.options.priority or _USUAL_PRIORITY
         return f"{self.stream}.{self.stage}.{self.route}.{priority}.{_to_key_token(key)}"
+
+
+def journal_name(subjects: WaitingSubjects, in_use: AbstractSet[WaitingSubjects]) -> str:
+    """Return the name of the lease and the journal of those who release what waits under these subjects.
+
+    Args:
+        subjects: Where starts wait.
+        in_use: The subjects of the configured routes. One of them that queues elsewhere now has a leader of its own.
+    """
+    is_led = subjects not in in_use and subjects.route in {it.route for it in in_use}
+    return f"{subjects.route}=former-{subjects.stream}" if is_led else subjects.route  # no token has such a name
 
 
 def key_token(subject: str) -> str:

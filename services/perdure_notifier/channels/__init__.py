@@ -1,5 +1,5 @@
 """Channels to people: the protocol, and one module for each kind."""
 
-from perdure_notifier.channels.channel import Busy, Channel, Refused
+from perdure_notifier.channels.channel import Busy, Channel, PartlySent, Refused
 
-__all__ = ["Busy", "Channel", "Refused"]
+__all__ = ["Busy", "Channel", "PartlySent", "Refused"]

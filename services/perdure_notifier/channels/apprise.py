@@ -8,7 +8,7 @@ import apprise
 
 from perdure.bus import KeyValue
 from perdure.errors import SetupError, Unavailable
-from perdure_notifier.channels.channel import shortened
+from perdure_notifier.channels.channel import PartlySent, shortened
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render_digest
 
@@ -49,5 +49,6 @@ class AppriseChannel:
             else:
                 failed.append(f"service {number}")
         if failed:
-            raise Unavailable(f"{', '.join(failed)} of {self.name} failed. Apprise's log says why")
+            error = PartlySent if len(failed) < len(self._services) else Unavailable
+            raise error(f"{', '.join(failed)} of {self.name} failed. Apprise's log says why")
         return f"sent to {len(self._services)} services"

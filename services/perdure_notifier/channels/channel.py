@@ -7,7 +7,7 @@ from typing import Protocol
 from perdure.errors import PerdureError, Unavailable
 from perdure_notifier.notice import Notice
 
-__all__ = ["Busy", "Channel", "Refused", "shortened"]
+__all__ = ["Busy", "Channel", "PartlySent", "Refused", "shortened"]
 
 _CUT = "\n(… cut here: `perdure approvals show` has all of it)\n"
 
@@ -26,6 +26,10 @@ class Busy(Unavailable):
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class PartlySent(Unavailable):
+    """Some targets of the channel have the notices. The others are tried again; later notices do not wait for them."""
 
 
 def shortened(text: str, longest: int) -> str:
@@ -51,4 +55,5 @@ class Channel(Protocol):
         Raises:
             Refused: The channel rejected the notices for good.
             Unavailable: The channel failed. The notices are sent again later.
+            PartlySent: One of several targets failed. It gets the notices later, and the others are left alone.
         """

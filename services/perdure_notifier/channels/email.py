@@ -17,7 +17,7 @@ from perdure.config.channels import EmailSettings
 from perdure.contracts import Alert
 from perdure.errors import SetupError, Unavailable
 from perdure.values.printable import one_line
-from perdure_notifier.channels.channel import Refused, shortened
+from perdure_notifier.channels.channel import PartlySent, Refused, shortened
 from perdure_notifier.notice import AwaitsDecision, Notice
 from perdure_notifier.render import render, render_digest
 from perdure_notifier.replies.links import Links
@@ -67,7 +67,7 @@ class EmailChannel:
         errors = {to: await self._send_once(to, about) for to, about in by_recipient.items()}
         for error in errors.values():  # only now, so that one failure does not keep the others from their mail
             if isinstance(error, Unavailable):
-                raise error
+                raise PartlySent(str(error)) if None in errors.values() else error
         refused = [f"{one_line(to.address)}: {error}" for to, error in errors.items() if error is not None]
         if len(refused) == len(errors):
             raise Refused("; ".join(refused))

@@ -1,16 +1,16 @@
 """Opens the channels of the configuration."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 from slack_sdk import WebClient
 
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import KeyValue
-from perdure.config.channels import AppriseSettings, ChannelSettings, EmailSettings, SlackSettings
+from perdure.config.channels import AppriseSettings, ChannelSettings, EmailSettings, SlackSettings, WebhookSettings
 from perdure.config.settings import Settings
 from perdure_notifier.channels.channel import Channel
 from perdure_notifier.channels.email import EmailChannel
@@ -67,16 +67,17 @@ class _ChannelPorts:
     links: Links | None
 
     def open(self, name: str, settings: ChannelSettings) -> Channel:
-        if settings.slack is not None:
-            return self._slack(name, settings.slack)
-        if settings.webhook is not None:
-            secret = webhook_secret(name, settings.webhook)
-            return WebhookChannel(name, self.client, str(settings.webhook.url), secret)
-        if settings.email is not None:
-            return self._email(name, settings.email)
-        if settings.apprise is not None:
-            return self._apprise(name, settings.apprise)
-        return TerminalChannel(name)
+        openers: dict[str, Callable[[str, Any], Channel]] = {
+            "terminal": lambda name, _: TerminalChannel(name),
+            "slack": self._slack,
+            "webhook": self._webhook,
+            "email": self._email,
+            "apprise": self._apprise,
+        }
+        return openers[settings.kind](name, settings.section)
+
+    def _webhook(self, name: str, settings: WebhookSettings) -> Channel:
+        return WebhookChannel(name, self.client, str(settings.url), webhook_secret(name, settings))
 
     def _slack(self, name: str, settings: SlackSettings) -> Channel:
         client = slack_client(name, settings)

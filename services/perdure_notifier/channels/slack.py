@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
@@ -17,7 +16,8 @@ from perdure.contracts import ApprovalDecided, ApprovalEscalated, ApprovalExpire
 from perdure.errors import SetupError, Unavailable
 from perdure_notifier.channels.channel import Busy, Refused
 from perdure_notifier.channels.slack_blocks import notice_blocks, settled_blocks
-from perdure_notifier.channels.slack_text import literal
+from perdure_notifier.channels.slack_messages import PostedMessage, SlackMessages
+from perdure_notifier.channels.slack_text import Block, literal
 from perdure_notifier.notice import Notice
 from perdure_notifier.render import render_digest
 
@@ -26,17 +26,19 @@ __all__ = ["SlackChannel"]
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERRORS: Final = 500
 _BLOCK_LIMIT: Final = 50  # blocks in a message: https://docs.slack.dev/reference/block-kit/blocks
+_SUMMARY_LIMIT: Final = 3_000  # characters; `chat.update` takes 4,000
+_GONE: Final = {"message_not_found", "cant_update_message", "edit_window_closed"}
+"""Errors of a message that cannot be updated any more: https://docs.slack.dev/reference/methods/chat.update."""
 _TRANSIENT: Final = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited"}
 """Transient errors that Slack reports with HTTP 200: https://docs.slack.dev/reference/methods/chat.postMessage."""
+
+_Part = tuple[Notice, list[Block]]
 
 _log = logging.getLogger(__name__)
 
 
-class _Posted(BaseModel):
-    """The Slack message about a request: its channel id and its timestamp, which is its id in the channel."""
-
-    channel: str
-    ts: str
+class _MessageGone(Refused):
+    """The message to update was deleted, or is too old to be edited."""
 
 
 class SlackChannel:
@@ -48,25 +50,24 @@ class SlackChannel:
         self.name = name
         self._client = client
         self._settings = settings
-        self._entries = entries
+        self._messages = SlackMessages(name, entries)
         self._approvers = approvers
 
     async def send(self, notices: Sequence[Notice]) -> str:
         """Post a message, update the request's message, or reply in its thread; post one message for a digest."""
         if len(notices) > 1:
-            return await self._post_digest(notices)
+            return await self._send_digest(notices)
         (notice,) = notices
-        posted = await self._posted(notice)
+        posted = await self._messages.find(notice)
         match notice.message:
             case ApprovalDecided() | ApprovalExpired() as outcome if posted and notice.request:
-                return await self._replace(posted, settled_blocks(notice.request, outcome), notice)
+                return await self._settle(posted, settled_blocks(notice.request, outcome), notice)
             case ApprovalReminded() | ApprovalEscalated() if posted:
                 return await self._post(notice, thread=posted.ts)
             case _:
                 return await self._post(notice)
 
     async def _post(self, notice: Notice, *, thread: str | None = None) -> str:
-        blocks = notice_blocks(notice, self._mentions(notice), buttons=self._settings.accepts_decisions)
         reply = (
             {"thread_ts": thread, "reply_broadcast": isinstance(notice.message, ApprovalEscalated)} if thread else {}
         )
@@ -74,37 +75,68 @@ class SlackChannel:
             "chat.postMessage",
             channel=self._settings.channel,
             text=_summary([notice]),
-            blocks=blocks,
+            blocks=self._blocks(notice),
             metadata={"event_type": "perdure_notice", "event_payload": {"id": notice.key}},
             unfurl_links=False,
             **reply,
         )
-        posted = _Posted(channel=response["channel"], ts=response["ts"])
         if isinstance(notice.message, ApprovalRequested):
-            await self._entries.put(self._key(notice), posted.model_dump_json().encode())
-        return f"posted as {posted.ts}"
-
-    async def _post_digest(self, notices: Sequence[Notice]) -> str:
-        buttons = self._settings.accepts_decisions
-        blocks = [block for it in notices for block in notice_blocks(it, self._mentions(it), buttons=buttons)]
-        if len(blocks) > _BLOCK_LIMIT:
-            half = len(notices) // 2
-            return f"{await self.send(notices[:half])}, {await self.send(notices[half:])}"
-        response = await self._call(
-            "chat.postMessage", channel=self._settings.channel, text=_summary(notices), blocks=blocks
-        )
+            posted = PostedMessage(channel=response["channel"], ts=response["ts"], about=notice.key)
+            await self._messages.keep(notice, posted)
         return f"posted as {response['ts']}"
 
-    async def _replace(self, posted: _Posted, blocks: list[dict[str, Any]], notice: Notice) -> str:
-        await self._call("chat.update", channel=posted.channel, ts=posted.ts, text=_summary([notice]), blocks=blocks)
+    async def _send_digest(self, notices: Sequence[Notice]) -> str:
+        """Update the messages of requests that are settled, and post one message for all other notices."""
+        outcomes = {it.request.message_id: it.message for it in notices if it.is_outcome and it.request is not None}
+        shown = {it.key for it in notices if isinstance(it.message, ApprovalRequested)}
+        done, parts = list[str](), list[_Part]()
+        for notice in notices:
+            if notice.is_outcome and notice.request is not None and notice.request.message_id in shown:
+                continue  # the request is shown as settled
+            if notice.is_outcome and await self._messages.find(notice) is not None:
+                done.append(await self.send([notice]))
+                continue
+            outcome = outcomes.get(notice.key)
+            if isinstance(notice.message, ApprovalRequested) and isinstance(outcome, ApprovalDecided | ApprovalExpired):
+                parts.append((notice, settled_blocks(notice.message, outcome)))
+            else:
+                parts.append((notice, self._blocks(notice)))
+        return ", ".join([*done, *(await self._post_digest(parts) if parts else [])])
+
+    async def _post_digest(self, parts: Sequence[_Part]) -> list[str]:
+        room = sum(len(blocks) for _, blocks in parts) + len(parts)  # the comment of an outcome may be added
+        if room > _BLOCK_LIMIT and len(parts) > 1:
+            half = len(parts) // 2
+            return [*await self._post_digest(parts[:half]), *await self._post_digest(parts[half:])]
+        response = await self._call(
+            "chat.postMessage",
+            channel=self._settings.channel,
+            text=_summary([notice for notice, _ in parts]),
+            blocks=[block for _, blocks in parts for block in blocks],
+        )
+        posted = PostedMessage(channel=response["channel"], ts=response["ts"], is_digest=True)
+        await self._messages.keep_digest(posted.ts, {notice.key: blocks for notice, blocks in parts})
+        for notice, _ in parts:
+            if isinstance(notice.message, ApprovalRequested):
+                await self._messages.keep(notice, posted.model_copy(update={"about": notice.key}))
+        return [f"posted as {posted.ts}"]
+
+    async def _settle(self, posted: PostedMessage, blocks: list[Block], notice: Notice) -> str:
+        """Show the outcome in place of the buttons; in a message of its own if the request's is gone."""
+        if posted.is_digest:
+            parts = await self._messages.digest(posted.ts) | {posted.about: blocks}
+            await self._messages.keep_digest(posted.ts, parts)
+            blocks = [block for part in parts.values() for block in part]
+        try:
+            await self._call(
+                "chat.update", channel=posted.channel, ts=posted.ts, text=_summary([notice]), blocks=blocks
+            )
+        except _MessageGone:
+            return await self._post(notice)
         return f"updated {posted.ts}"
 
-    async def _posted(self, notice: Notice) -> _Posted | None:
-        stored = await self._entries.get(self._key(notice))
-        return None if stored is None else _Posted.model_validate_json(stored)
-
-    def _key(self, notice: Notice) -> str:
-        return f"slack.{self.name}.{notice.thread}"
+    def _blocks(self, notice: Notice) -> list[Block]:
+        return notice_blocks(notice, self._mentions(notice), buttons=self._settings.accepts_decisions)
 
     def _mentions(self, notice: Notice) -> list[str]:
         """Return the Slack ids of the approvers; nobody, if the policy names neither people nor roles."""
@@ -130,7 +162,8 @@ class SlackChannel:
 
 def _summary(notices: Sequence[Notice]) -> str:
     """Return one line for places without blocks, such as Slack's push notifications."""
-    return literal(render_digest(notices).headline)
+    line = literal(render_digest(notices).headline)
+    return line if len(line) <= _SUMMARY_LIMIT else f"{line[: _SUMMARY_LIMIT - 2]} …"
 
 
 def _slack_error(error: SlackApiError) -> Exception:
@@ -141,4 +174,4 @@ def _slack_error(error: SlackApiError) -> Exception:
     code = str(response.get("error", status)) if isinstance(response.data, dict) else str(status)
     if status >= _SERVER_ERRORS or code in _TRANSIENT:
         return Unavailable(f"Slack answered {code}")
-    return Refused(f"Slack answered {code}")
+    return (_MessageGone if code in _GONE else Refused)(f"Slack answered {code}")

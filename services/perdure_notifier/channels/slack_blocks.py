@@ -34,6 +34,7 @@ APPROVE: Final = "perdure_approve"
 REJECT: Final = "perdure_reject"
 REASON: Final = "reason"
 
+_VALUE_LIMIT: Final = 2_000  # characters: https://docs.slack.dev/reference/block-kit/block-elements/button-element
 _REASON_LIMIT: Final = 3_000  # characters: Slack's limit, which is lower than that of a comment
 
 
@@ -135,14 +136,14 @@ def _decide_block(request: ApprovalRequested, *, complete: bool, buttons: bool) 
     if not complete:
         show = f"perdure approvals show {name}"
         return context(f"This message shows only a part. Read the whole request: {show}\nThen decide: {decide}")
-    if buttons and request.policy.proxies:
-        return _buttons(request)
+    button = ButtonContext(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
+    value = button.model_dump_json(exclude_none=True)
+    if buttons and request.policy.proxies and len(value) <= _VALUE_LIMIT:
+        return _buttons(value)
     return context(f"Decide with: {decide}")
 
 
-def _buttons(request: ApprovalRequested) -> Block:
-    button = ButtonContext(request_id=request.request_id, digest=request.digest, first_run_id=request.first_run_id)
-    value = button.model_dump_json(exclude_none=True)
+def _buttons(value: str) -> Block:
     kinds = (("Approve", APPROVE, "primary"), ("Reject", REJECT, "danger"))
     return {
         "type": "actions",

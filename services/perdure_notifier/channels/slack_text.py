@@ -17,6 +17,7 @@ _HEADER_LIMIT: Final = 150  # characters, like all limits here
 _SECTION_LIMIT: Final = 3_000
 _BREAK: Final = "\u200b"  # a zero-width space: Slack has no escape for mrkdwn characters
 _FENCE: Final = "```"
+_EMPTY: Final = "(empty)"  # Slack refuses a block without text
 
 Block = dict[str, Any]
 
@@ -74,6 +75,7 @@ def _section(text: Block) -> Block:
 
 
 def _plain(text: str) -> Block:
+    text = text if text.strip() else _EMPTY
     return {"type": "plain_text", "text": text, "emoji": False}  # plain text has no formatting and no mentions
 
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from perdure.config.agents import LimitSettings
 from perdure.errors import Unavailable
 from perdure.flow.messages import CALL_MODEL, FunctionTool, ModelRequest, ModelResult
-from perdure_orchestrator.activities.heartbeat import heartbeating
+from perdure_orchestrator.activities.heartbeat import heartbeating, keep_details, kept_details
 from perdure_orchestrator.activities.step_notes import publish_note
 from perdure_orchestrator.agents.context_errors import CONTEXT_TOO_LONG, does_not_fit
 from perdure_orchestrator.agents.conversations import Conversations, too_long
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallModel"]
 
-_WAITS_FOR_SERVERS: Final = 3  # attempts; then an agent does without the servers that are not there
+_WAITS_FOR_SERVERS: Final = 2  # attempts that fail for it; then an agent does without the servers that are not there
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +156,8 @@ class CallModel:
             raise failure
         if others := [error for error in offers.failed.values() if not _passes_by(error)]:
             raise others[0]
-        if activity.info().attempt < _WAITS_FOR_SERVERS:
+        if (waited := next(iter(kept_details()), 0)) < _WAITS_FOR_SERVERS:
+            keep_details(waited + 1)
             raise Unavailable(_reason(failure)) from None  # also a refusal: the operator may mend it meanwhile
         names, reasons = ", ".join(offers.failed), "; ".join(map(_reason, offers.failed.values()))
         await self._note(f"{request.agent} goes on without the tools of {names}: {reasons}")

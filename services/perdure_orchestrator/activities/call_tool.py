@@ -5,6 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 from perdure.config.agents import LimitSettings
 from perdure.flow.messages import CALL_TOOL, ToolRequest, ToolResult
+from perdure.flow.server_session import HeldElsewhere
 from perdure_orchestrator.activities.heartbeat import heartbeating
 from perdure_orchestrator.activities.step_notes import note_publisher
 from perdure_orchestrator.activities.worker_queue import WorkerQueue
@@ -47,6 +48,10 @@ class CallTool:
             try:
                 answer = await self._call(request)
             except SessionLost as error:
+                if error.session.server in request.may_be_elsewhere:
+                    first = request.first_activity_id or activity.info().activity_id
+                    elsewhere = HeldElsewhere(server=error.session.server, activity_id=first)
+                    return ToolResult(tool=request.tool, call_id=request.call_id, held_elsewhere=elsewhere)
                 return await self._lost(request, error)
             except (NotAllowed, ToolRefused, WrongArguments) as error:
                 if request.call_id:

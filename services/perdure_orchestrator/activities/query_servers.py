@@ -42,7 +42,8 @@ class QueryServers:
             except (FunctionRefused, ToolRefused) as error:
                 raise ApplicationError(str(error), type="ToolRefused", non_retryable=True) from error
             except SessionLost as error:
-                raise ApplicationError(str(error), type="SessionLost", non_retryable=True) from error
+                session = error.session.model_dump(mode="json")  # so that its run forgets it
+                raise ApplicationError(str(error), session, type="SessionLost", non_retryable=True) from error
 
     async def _items(self, question: ServerQuery) -> list[dict[str, Any]]:
         servers = self._servers.named(question.servers)

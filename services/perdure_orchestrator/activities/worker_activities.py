@@ -1,5 +1,6 @@
 """All activities of Perdure on one worker, with the models, MCP servers and stores that they share."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,8 @@ class WorkerActivities:
         backends: AgentBackends | None = None,
         interceptors: Sequence[Interceptor] = (),
     ) -> None:
-        self._own_queue = WorkerQueue(interceptors, settings.orchestrator.max_concurrent_steps)
+        self._interceptors = interceptors
+        self._own_queues: list[WorkerQueue] = []  # of each worker: not all have the same functions
         self._settings = settings
         self._bus = bus
         self._log = log
@@ -95,6 +97,8 @@ class WorkerActivities:
         settings, servers, conversations = self._settings, self._servers, self._conversations
         marked = {name: server.requires_approval for name, server in self._backends.servers.items()}
         permissions, limits = ToolPermissions(settings.agents, marked), settings.limits
+        own_queue = WorkerQueue(self._interceptors)
+        self._own_queues.append(own_queue)
         model = CallModel(
             self._requests,
             servers,
@@ -106,16 +110,19 @@ class WorkerActivities:
         )
         return [
             model.run,
-            *self._own_queue.serving(
-                CallTool(servers, permissions, conversations, limits, own_queue=self._own_queue).run,
+            *own_queue.serving(
+                CallTool(servers, permissions, conversations, limits, own_queue=own_queue).run,
                 QueryServers(servers, functions, permissions).run,
             ),
             CallFunction(functions, permissions, conversations, limits).run,
             ReadRules(settings, self._backends.servers).run,
         ]
 
+    async def close_own_queues(self) -> None:
+        """Take no step on the queues of single workers any more, and wait until those that run have ended."""
+        await asyncio.gather(*(queue.close() for queue in self._own_queues))
+
     async def close(self) -> None:
         """Close the sessions with MCP servers and the clients of models; a later call opens them again."""
-        await self._own_queue.close()
         await self._servers.close()
         await self._backends.models.close()

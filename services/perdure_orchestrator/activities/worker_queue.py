@@ -16,6 +16,7 @@ from temporalio.worker import Interceptor, Worker
 __all__ = ["WorkerQueue"]
 
 _GRACE: Final = timedelta(seconds=2)  # the worker's own queue has had its grace before
+_MOST: Final = 10_000  # calls at once: each is of an open session, of which `max_sessions` is the limit
 
 _log = logging.getLogger(__name__)
 
@@ -23,14 +24,14 @@ _log = logging.getLogger(__name__)
 class WorkerQueue:
     """Begins with the first session of a run: without one it costs nothing.
 
+    It takes each call at once, however many run: a run takes a call that nobody takes for the end of its session.
+
     Args:
         interceptors: Those of the worker.
-        most: How many steps it takes at once.
     """
 
-    def __init__(self, interceptors: Sequence[Interceptor], most: int) -> None:
+    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
         self._interceptors = interceptors
-        self._most = most
         self._activities: tuple[Callable[..., Any], ...] = ()
         self._worker: Worker | None = None
         self._running: asyncio.Task[None] | None = None
@@ -63,7 +64,7 @@ class WorkerQueue:
             task_queue=f"perdure-worker-{uuid4().hex}",
             activities=list(self._activities),
             interceptors=self._interceptors,
-            max_concurrent_activities=self._most,
+            max_concurrent_activities=_MOST,
             graceful_shutdown_timeout=_GRACE,
         )
 

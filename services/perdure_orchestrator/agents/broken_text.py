@@ -46,7 +46,8 @@ def mended_value(value: Any) -> Any:
 
 async def mend_body(response: httpx2.Response) -> None:
     """Mend the body of a response as it is read, line by line: an event of a stream is a line."""
-    vars(response)["aiter_bytes"] = lambda: _mended_lines(type(response).aiter_bytes(response))
+    inner = response.aiter_bytes
+    vars(response)["aiter_bytes"] = lambda: _mended_lines(inner())
 
 
 async def _mended_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

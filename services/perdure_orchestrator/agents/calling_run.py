@@ -51,21 +51,26 @@ class CallingRun:
         return cls(client, info.workflow_id or "", info.workflow_run_id or "", sessions)
 
     async def next(self) -> Self | None:
-        """Wait until the run has ended, however long Temporal is away, and return the run that it continues as, if any.
+        """Wait until the run has ended, and return the run that it continues as, if any.
 
         A run that Temporal begins again, by a retry policy, a schedule or a reset, is another run.
+
+        Raises:
+            RPCError: Temporal does not answer.
         """
         tries = 0
-        while True:
-            try:
-                return self._next(await self._close_event())
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return None  # it was deleted
+        try:
+            while (event := await self._close_event()) is None:
                 tries += 1
                 await asyncio.sleep(backoff_seconds(tries))
+            return self._next(event)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None  # it was deleted
+            raise
 
     async def _close_event(self) -> HistoryEvent | None:
+        """Wait for the run's last event; None if the server has stopped waiting."""
         handle = self.client().get_workflow_handle(self.workflow_id, run_id=self.run_id)
         close = WorkflowHistoryEventFilterType.CLOSE_EVENT
         async for event in handle.fetch_history_events(
@@ -74,8 +79,8 @@ class CallingRun:
             return event
         return None
 
-    def _next(self, event: HistoryEvent | None) -> Self | None:
-        if event is None or not event.HasField("workflow_execution_continued_as_new_event_attributes"):
+    def _next(self, event: HistoryEvent) -> Self | None:
+        if not event.HasField("workflow_execution_continued_as_new_event_attributes"):
             return None
         continued = event.workflow_execution_continued_as_new_event_attributes
         return replace(self, run_id=continued.new_execution_run_id) if continued.initiator in _BY_ITSELF else None

@@ -22,6 +22,7 @@ __all__ = ["ListChanges"]
 _log = logging.getLogger(__name__)
 
 _FRESH_FOR: Final = 60.0  # seconds; not every server notifies, and not every notification arrives
+_AGAIN_AFTER: Final = 10.0  # seconds; each try of a server that is busy holds a call up
 
 
 class ListChanges:
@@ -33,16 +34,23 @@ class ListChanges:
     def __init__(self) -> None:
         self._changed = False
         self._listed_at = time.monotonic()
+        self._next_try_at = self._listed_at
 
     @property
     def may_differ(self) -> bool:
         """Whether the tools should be listed again."""
-        return self._changed or time.monotonic() - self._listed_at > _FRESH_FOR
+        now = time.monotonic()
+        return now >= self._next_try_at and (self._changed or now - self._listed_at > _FRESH_FOR)
 
     def listing(self) -> None:
         """Note that the tools are about to be listed: a change from now on counts."""
         self._changed = False
         self._listed_at = time.monotonic()
+
+    def not_listed(self) -> None:
+        """Note that the tools could not be listed: they may differ, but not every call is to wait for another try."""
+        self._changed = True
+        self._next_try_at = time.monotonic() + _AGAIN_AFTER
 
     def changed(self) -> None:
         """Note that the tools may have changed."""

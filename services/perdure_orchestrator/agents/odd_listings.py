@@ -47,6 +47,9 @@ def _mended_tool(tool: dict[str, Any]) -> dict[str, Any]:
     schema = {word: value for word, value in schema.items() if isinstance(value, kinds.get(word, object))}
     if "required" in schema:
         schema["required"] = [name for name in schema["required"] if isinstance(name, str)]
+    if "properties" in schema:  # what is no schema there may be anything
+        parts = schema["properties"].items()
+        schema["properties"] = {name: part if isinstance(part, dict | bool) else {} for name, part in parts}
     output = tool.get("outputSchema")
     shapes = {"outputSchema": output} if isinstance(output, dict) and output.get("type") == "object" else {}
     more = {word: value for word, value in tool.items() if word not in {"inputSchema", "outputSchema"}}
@@ -57,10 +60,14 @@ def _mended_tool(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_taken(tool: dict[str, Any]) -> bool:
-    from mcp.types import Tool  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+    """Return whether mcp's client takes the tool in each version of the protocol: their models differ."""
+    from mcp_types.methods import parse_server_result  # noqa: PLC0415 (a slow import: only workers that call tools pay)
+    from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION  # noqa: PLC0415 (likewise)
 
+    listed = {"tools": [tool], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
     try:
-        Tool.model_validate(tool, by_name=False)
+        for version in (LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION):
+            parse_server_result("tools/list", version, listed)
     except ValidationError:
         return False
     return True

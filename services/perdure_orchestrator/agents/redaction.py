@@ -1,9 +1,9 @@
 """Redaction of the keys that a worker has read, also where a provider or server repeats them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["Redactor"]
+__all__ = ["Redactor", "redact_json"]
 
 _SHORTEST_LINE: Final = 8  # characters of a line that is masked alone
 
@@ -23,30 +23,27 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return the text with all keys masked."""
-        return _mask(text, self._keys)
+        for key in self._keys:
+            text = text.replace(key, "***")
+        return text
 
     def redact_json(self, value: Any) -> Any:
         """Return the JSON value with all keys masked in its strings."""
-        return _mask_json(value, self._keys)
+        return redact_json(value, self.redact)
+
+
+def redact_json(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return the JSON value with keys masked in this way in its strings."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: redact_json(part, redact) for name, part in value.items()}
+        case list() | tuple():
+            return [redact_json(part, redact) for part in value]
+    return value
 
 
 def _secret_lines(key: str) -> list[str]:
     lines = [line.strip() for line in key.splitlines()]
     return [line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("-----")]
-
-
-def _mask(text: str, keys: Sequence[str]) -> str:
-    for key in keys:
-        text = text.replace(key, "***")
-    return text
-
-
-def _mask_json(value: Any, keys: Sequence[str]) -> Any:
-    match value:
-        case str():
-            return _mask(value, keys)
-        case dict():
-            return {name: _mask_json(part, keys) for name, part in value.items()}
-        case list() | tuple():
-            return [_mask_json(part, keys) for part in value]
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,9 @@ from typing import Final
 from uuid import uuid4
 
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
+from perdure.bus.settlement import backoff_seconds
 from perdure.errors import PerdureError
 from perdure.flow.server_session import ServerSession
 from perdure.values.duration import duration_text
@@ -25,6 +28,8 @@ __all__ = ["RunSession", "RunSessions", "SessionLost"]
 _REASONS: Final = 1_000  # why sessions were lost; of older ones nobody remembers it
 _NEXT_WITHIN: Final = 10.0  # seconds until Temporal says which run continues another
 _FULL_DELAY: Final = timedelta(seconds=5)
+
+_log = logging.getLogger(__name__)
 
 
 class SessionLost(PerdureError):
@@ -82,36 +87,34 @@ class RunSessions:
         self._why_lost: OrderedDict[str, str] = OrderedDict()
 
     @asynccontextmanager
-    async def using(self, run: CallingRun, *, begin: bool) -> AsyncIterator[RunSession | None]:
-        """Yield the session of a run, for one call.
-
-        Args:
-            run: The run.
-            begin: Whether to begin one if there is none; otherwise there may be None.
+    async def using(self, run: CallingRun) -> AsyncIterator[RunSession]:
+        """Yield the session of a run, for one call; it begins with the first.
 
         Raises:
             SessionLost: The one in which it has worked is gone; the message says why.
             ApplicationError: Too many are open.
         """
-        session = await self._found(run, run.sessions.get(self._server))
-        if session is None and begin:
-            session = self._begun(run)
-        if session is None:
-            yield None
-            return
+        session = await self._found(run, run.sessions.get(self._server)) or self._begun(run)
         session.calls += 1
         try:
             yield session
         finally:
             session.calls -= 1
             session.used_at = time.monotonic()
-            if session.slot.session is None and not session.calls:
-                self._drop(session, session.slot.why_closed)
+            if not session.calls:
+                await self._end_if_over(session)
 
     async def close(self) -> None:
         """Close all, and wait for those that are being closed."""
         await asyncio.gather(*(self._close(session, "the worker has stopped") for session in [*self._of_run.values()]))
         await asyncio.gather(*self._watches, return_exceptions=True)
+
+    async def _end_if_over(self, session: RunSession) -> None:
+        """Close a session that was closed while a call opened it again, and forget one that broke."""
+        if self._of_run.get(session.run.run_id) is not session:
+            await session.slot.close(session.slot.why_closed)
+        elif session.slot.is_empty:
+            self._drop(session, session.slot.why_closed)
 
     async def _found(self, run: CallingRun, known: str | None) -> RunSession | None:
         earlier = next((it for it in self._of_run.values() if it.id == known), None)
@@ -150,7 +153,7 @@ class RunSessions:
     async def _watch(self, session: RunSession) -> None:
         """Close the session when its run has ended or makes no call any more."""
         while True:
-            ending = asyncio.create_task(session.run.next())
+            ending = asyncio.create_task(self._next(session.run))
             try:
                 is_idle = await self._idles(session, ending)
             finally:
@@ -166,6 +169,22 @@ class RunSessions:
             session.moved = asyncio.Event()
         session.watch = None  # it must not cancel itself
         await self._close(session, why)
+
+    async def _next(self, run: CallingRun) -> CallingRun | None:
+        """Wait until a run has ended, however long nobody can tell."""
+        tries = 0
+        while True:
+            try:
+                return await run.next()
+            except Exception as error:  # noqa: BLE001 (a boundary: without its watch a session would stay for ever)
+                is_away = isinstance(error, RPCError)
+                _log.warning(
+                    "cannot see whether the run %s has ended: its session with the MCP server %s stays open: %s",
+                    *(run.workflow_id, self._server, error),
+                    exc_info=None if is_away else error,
+                )
+            tries += 1
+            await asyncio.sleep(backoff_seconds(tries))
 
     async def _idles(self, session: RunSession, ending: asyncio.Task[CallingRun | None]) -> bool:
         """Wait until the run has ended, or return that it makes no call any more."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self, TextIO
 
+from perdure.values.signal_name import signal_name
+
 __all__ = ["END_WITHIN", "ServerProcess"]
 
 END_WITHIN: Final = 1.0
@@ -53,7 +55,9 @@ class ServerProcess:
         self._transport = transport
         self._watch = watch
         self._own_end: str | None = None
-        self._stopping = False
+        self._stopping = self._stopped = False
+        self._group_is_gone = False
+        self._one_at_a_time = asyncio.Lock()
 
     @classmethod
     async def start(cls, command: Sequence[str], env: Mapping[str, str], folder: Path, errors: TextIO) -> Self:
@@ -106,15 +110,28 @@ class ServerProcess:
         """End the whole group: by the end of its input, by SIGTERM, by SIGKILL. Returns when it is gone."""
         await self.own_end()
         self._stopping = True
+        async with self._one_at_a_time:
+            if not self._stopped:
+                await self._stop()
+                self._stopped = True
+
+    async def stop_after_own_end(self) -> None:
+        """Wait until the process has ended, and end what remains of its group: nobody may call the server again."""
+        await self.exited.wait()
+        await asyncio.sleep(END_WITHIN)
+        await self.stop()
+
+    async def _stop(self) -> None:
         if self.child.stdin is not None:
             self.child.stdin.close()
         if not await self._gone(_AFTER_INPUT):
-            _signal(self.child.pid, signal.SIGTERM)
+            self._signal_group(signal.SIGTERM)
             if not await self._gone(_AFTER_TERM):
-                _signal(self.child.pid, signal.SIGKILL)
+                self._signal_group(signal.SIGKILL)
                 await self._gone(_AFTER_KILL)
         self._transport.close()  # what has left the group may hold the pipes open
-        self._watch.kill()
+        if self._watch.returncode is None:
+            self._watch.kill()
         await self._watch.wait()
 
     def _output_ended(self) -> bool:
@@ -122,7 +139,16 @@ class ServerProcess:
 
     async def _gone(self, within: float) -> bool:
         """Return whether the process and its group end soon."""
-        return await _within(within, lambda: self.exited.is_set() and not _signal(self.child.pid, 0))
+        return await _within(within, lambda: self.exited.is_set() and not self._signal_group(0))
+
+    def _signal_group(self, number: int) -> bool:
+        """Send a signal to the group; returns whether it exists. Once it does not, its id may be that of strangers."""
+        self._group_is_gone = self._group_is_gone or self._id_is_a_strangers() or not _signal(self.child.pid, number)
+        return not self._group_is_gone
+
+    def _id_is_a_strangers(self) -> bool:
+        """Return whether the id was given to another process, which the system does once nothing has it any more."""
+        return self.exited.is_set() and _exists(self.child.pid)
 
 
 async def _within(seconds: float, fact: Callable[[], bool]) -> bool:
@@ -147,9 +173,19 @@ def _signal(group: int, number: int) -> bool:
     return True
 
 
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _end(code: int | None) -> str:
     if code is None:
         return "it closed its output"
     if code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process was ended by {signal_name(-code)}"
     return f"its process ended with exit code {code}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from perdure.config.settings import HttpServer, StdioServer
 from perdure_orchestrator.agents.broken_text import mend_body
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.agents.last_words import LastWords
+from perdure_orchestrator.agents.long_bodies import bound_body
 from perdure_orchestrator.agents.odd_listings import mended
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import HttpErrors
@@ -18,13 +19,12 @@ from perdure_orchestrator.agents.server_folder import ServerFolder
 from perdure_orchestrator.agents.server_keys import server_headers, server_variables
 from perdure_orchestrator.agents.server_process import ServerProcess
 from perdure_orchestrator.agents.stdio_transport import stdio_transport
+from perdure_orchestrator.agents.unreadable import MOST_BYTES
 
 __all__ = ["Observed", "ServerConfig", "transport"]
 
 ServerConfig = StdioServer | HttpServer | InProcessServer
 """The configuration of one MCP server."""
-
-_MOST_EVENT_BYTES: Final = 32 * 1024 * 1024  # the longest answer that is read over HTTP, as one event of a stream
 
 
 class Observed:
@@ -85,8 +85,8 @@ async def transport(
         from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415 (likewise)
 
         async with create_mcp_http_client(headers=server_headers(name, config, redactor)) as http:
-            http.event_hooks = {"response": [observed.http_errors.record, mend_body]}
-            yield mended(streamable_http_client(config.url, http_client=http, max_sse_event_size=_MOST_EVENT_BYTES))
+            http.event_hooks = {"response": [observed.http_errors.record, bound_body(MOST_BYTES), mend_body]}
+            yield mended(streamable_http_client(config.url, http_client=http, max_sse_event_size=MOST_BYTES))
 
 
 async def _started(name: str, config: StdioServer, redactor: Redactor, folder: Path, errors: Any) -> ServerProcess:

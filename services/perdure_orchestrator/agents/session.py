@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from perdure.config.settings import StdioServer
 from perdure.errors import Unavailable
 from perdure_orchestrator.agents.list_changes import ListChanges
 from perdure_orchestrator.agents.pages import Pages, all_pages
@@ -36,22 +37,26 @@ class Session:
     Attributes:
         tools: As the server listed them last.
         lists_without_end: Whether it did not end that list.
+        fits_a_run: Whether a run can have it to itself: no process of it stands in the folder that all sessions share.
         calls: How many are in flight.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its parts)
         self,
         opened: tuple[Client, Pages],
         changes: ListChanges,
         task: asyncio.Task[None],
         closing: asyncio.Event,
         observed: Observed,
+        *,
+        fits_a_run: bool,
     ) -> None:
         self.client, pages = opened
         self.tools: list[Tool] = pages.items
         self.lists_without_end = not pages.has_end
         self._changes = changes
         self._observed = observed
+        self.fits_a_run = fits_a_run
         self.calls = 0
         self._task = task
         self._closing = closing
@@ -108,7 +113,8 @@ class Session:
             await _wait_ended(task)
             raise
         if opened.done():
-            return cls(opened.result(), changes, task, closing, observed)
+            fits_a_run = folder.passes or not isinstance(config, StdioServer)
+            return cls(opened.result(), changes, task, closing, observed, fits_a_run=fits_a_run)
         if task.done():
             error = await _wait_ended(task) or RuntimeError("its session ended")
             raise await opening_error(name, config, error, observed, redactor)
@@ -121,7 +127,11 @@ class Session:
     async def list_tools(self) -> None:
         """List all tools again, across all pages."""
         self._changes.listing()
-        pages = await all_pages(self.client.list_tools, "tools")
+        try:
+            pages = await all_pages(self.client.list_tools, "tools")
+        except BaseException:
+            self._changes.not_listed()
+            raise
         self.tools, self.lists_without_end = pages.items, not pages.has_end
 
     async def list_changed_tools(self) -> None:

@@ -64,22 +64,23 @@ class SessionSlot:
             Unavailable: The server does not start, or not in time.
             ApplicationError: It refuses access, or names the time of the next attempt.
         """
-        if self.session is None:
+        while (session := self.session) is None:  # another slot may take it before all who waited go on
             async with starting_notes(self._access.notes(), self._still_starting):
-                return await self._opening.result()
-        return self.session
-
-    def take(self) -> Session | None:
-        """Return the session for another slot."""
-        session, self.session = self.session, None
+                await self._opening.result()
         return session
 
-    async def renew(self) -> None:
-        """Close the session once its calls have ended; the next call opens another."""
-        if self.session is not None:
-            session = self.session
-            self.detach(session, "")
-            await self.call_ended(session)
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no session for new calls, and none is being opened."""
+        return self.session is None and not self._opening.under_way
+
+    def take(self) -> Session | None:
+        """Return the session for the slot of a run, if it is fit for one and nobody uses it now."""
+        session = self.session
+        if session is None or session.calls or not session.fits_a_run:
+            return None
+        self.session = None
+        return session
 
     def detach(self, session: Session, why: str) -> None:
         """Use the session for no new call; it ends with its last call in flight, which may have an effect already."""
@@ -100,7 +101,9 @@ class SessionSlot:
             await session.close()
 
     async def close(self, why: str = "") -> None:
-        """Close all sessions, with the calls in flight."""
+        """Close all sessions, with the calls in flight; one that is being opened, too."""
+        reason = why or "the worker has stopped"
+        await self._opening.cancel(f"The MCP server {self._access.name} is not started any more: {reason}")
         sessions = [*self._detached, *filter(None, [self.session])]
         await asyncio.gather(*(self.forget(session, why) for session in sessions))
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from asyncio import StreamReader
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from perdure_orchestrator.agents.broken_text import mended_json
 from perdure_orchestrator.agents.server_process import END_WITHIN, ServerProcess
+from perdure_orchestrator.agents.stdio_lines import LongLine, answered_id, lines
+from perdure_orchestrator.agents.unreadable import MOST_BYTES, TOO_DEEP, TOO_LONG
 
 if TYPE_CHECKING:
     from anyio import CancelScope
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["stdio_transport"]
 
-_CHUNK: Final = 1 << 16  # bytes
 _SHOWN: Final = 200  # characters of an answer that is none
 
 
@@ -47,6 +47,7 @@ async def stdio_transport(
         async with anyio.create_task_group() as tasks, received, to_send:
             tasks.start_soon(_read, process, sent, other_output)
             tasks.start_soon(_write, process, outgoing, sent)
+            tasks.start_soon(process.stop_after_own_end)
             try:
                 yield received, to_send
             finally:
@@ -71,10 +72,10 @@ async def _read(
         raise RuntimeError("the process has no output")
     async with sent, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_after_exit, process, tasks.cancel_scope)
-        async for line in _lines(stdout):
+        async for line in lines(stdout):
             messages = _messages(line)
-            if line.strip() and not messages:
-                other_output(line.decode(errors="replace"))
+            if not messages and (text := _other_output(line)):
+                other_output(text)
             for message in messages:
                 with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # nobody reads any more
                     await sent.send(message)
@@ -105,39 +106,49 @@ async def _write(
         sent.close()  # a server that reads no more answers no more: its session ends
 
 
-async def _lines(stdout: StreamReader) -> AsyncIterator[bytes]:
-    """Yield all lines, also the last one without its end, however long they are."""
-    parts: list[bytes] = []
-    while chunk := await stdout.read(_CHUNK):
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            yield b"".join([*parts, end])
-            parts.clear()
-        parts.append(rest)
-    yield b"".join(parts)
+def _other_output(line: bytes | LongLine) -> str:
+    if isinstance(line, LongLine):
+        return f"A line of its output is longer than {MOST_BYTES >> 20} MiB, and was left out"
+    return line.decode(errors="replace").strip()
 
 
-def _messages(line: bytes) -> list[SessionMessage]:
+def _messages(line: bytes | LongLine) -> list[SessionMessage]:
     """Return the messages of a line: one, those of a batch, or none if it is other output."""
+    if isinstance(line, LongLine):
+        return _unread(line, TOO_LONG)
     try:
         value = json.loads(mended_json(line))
     except ValueError:
         return []
+    except RecursionError:
+        return _unread(line, TOO_DEEP)
     found = (_message(it) for it in (value if isinstance(value, list) else [value]) if isinstance(it, dict))
     return [message for message in found if message is not None]
 
 
+def _unread(line: bytes | LongLine, why: str) -> list[SessionMessage]:
+    """Return an error in place of an answer, if it is known whose it is."""
+    request = answered_id(line)
+    return [] if request is None else [_error(request, why)]
+
+
 def _message(value: dict[str, Any]) -> SessionMessage | None:
-    from mcp.shared.message import SessionMessage  # noqa: PLC0415 (as above)
-    from mcp.types import INVALID_REQUEST, jsonrpc_message_adapter  # noqa: PLC0415 (as above)
-
-    def read(fields: dict[str, Any]) -> SessionMessage:
-        return SessionMessage(jsonrpc_message_adapter.validate_python(fields, by_name=False))
-
     with suppress(ValueError):
-        return read(value)
+        return _read_message(value)
     if "method" in value or not isinstance(value.get("id"), int | str):
         return None
-    # An answer all the same: whoever waits for it would wait until the time is over, and repeat the call's effect.
-    error = {"code": INVALID_REQUEST, "message": f"its answer is none of JSON-RPC: {json.dumps(value)[:_SHOWN]}"}
-    return read({"jsonrpc": "2.0", "id": value["id"], "error": error})
+    return _error(value["id"], f"its answer is none of JSON-RPC: {json.dumps(value)[:_SHOWN]}")
+
+
+def _error(request: int | str, text: str) -> SessionMessage:
+    """Return an answer all the same: whoever waits would wait until the time is over, and repeat the call's effect."""
+    from mcp.types import INVALID_REQUEST  # noqa: PLC0415 (a slow import)
+
+    return _read_message({"jsonrpc": "2.0", "id": request, "error": {"code": INVALID_REQUEST, "message": text}})
+
+
+def _read_message(fields: dict[str, Any]) -> SessionMessage:
+    from mcp.shared.message import SessionMessage  # noqa: PLC0415 (as above)
+    from mcp.types import jsonrpc_message_adapter  # noqa: PLC0415 (as above)
+
+    return SessionMessage(jsonrpc_message_adapter.validate_python(fields, by_name=False))

@@ -30,6 +30,8 @@ __all__ = ["IDEMPOTENCY_KEY", "ToolRefused", "ToolServer"]
 
 Result = TypeVar("Result")
 
+_LISTING: Final = "tools/list"
+
 IDEMPOTENCY_KEY: Final = "perdure/idempotency-key"
 """The ``_meta`` field of a tool call that is the same on every attempt, and different for every logical call."""
 
@@ -74,7 +76,7 @@ class ToolServer:
             self.last_list, self.lists_without_end = session.tools, session.lists_without_end
             return session.tools
 
-        return await self._answer(self._shared, "tools/list", listed)
+        return await self._answer(self._shared, _LISTING, listed)
 
     async def resources(self, run: CallingRun | None = None) -> list[Resource]:
         """Return the resources that the server lists."""
@@ -127,7 +129,7 @@ class ToolServer:
                 meta=meta,
             )
 
-        async with self._slot(run, begin=True) as (slot, session):
+        async with self._slot(run) as (slot, session):
             result = tool_result(request, await self._answer(slot, tool, call))
         redacted = ToolResult.model_validate(self.redact(result.model_dump()))
         return redacted if session is None else redacted.model_copy(update={"session": session})
@@ -137,18 +139,18 @@ class ToolServer:
         return self._redactor.redact_json(value)
 
     @asynccontextmanager
-    async def _slot(
-        self, run: CallingRun | None, *, begin: bool
-    ) -> AsyncIterator[tuple[SessionSlot, ServerSession | None]]:
+    async def _slot(self, run: CallingRun | None) -> AsyncIterator[tuple[SessionSlot, ServerSession | None]]:
         """Yield where a request of a run belongs, and the session that is the run's own."""
+        if not self.keeps_state and self._config.session is None:  # it may say so, before anything is asked
+            if self._shared.session is None:
+                await self.tools()
+            if self._shared.session is not None:
+                self._note_state(self._shared.session)
         if run is None or not self.keeps_state:
             yield self._shared, None
             return
-        async with self._runs.using(run, begin=begin) as found:
-            if found is None:
-                yield self._shared, None
-            else:
-                yield found.slot, ServerSession(server=self.name, id=found.id)
+        async with self._runs.using(run) as found:
+            yield found.slot, ServerSession(server=self.name, id=found.id)
 
     def _slot_of_run(self) -> SessionSlot:
         """Return a place for a run, with the session that has only listed tools if there is one."""
@@ -156,13 +158,14 @@ class ToolServer:
         slot.private = True
         return slot
 
+    def _note_state(self, session: Session) -> None:
+        """Note what a session that was just opened says of the server."""
+        self.last_list, self._declares_state = session.tools, session.declares_state
+        self._shared.private = self.keeps_state
+
     async def _ask(self, run: CallingRun | None, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
-        async with self._slot(run, begin=False) as (slot, _):
-            try:
-                return await self._answer(slot, what, ask)
-            finally:
-                if self.keeps_state and slot is self._shared:
-                    await slot.renew()  # whatever was asked, no run may find it there
+        async with self._slot(run) as (slot, _):
+            return await self._answer(slot, what, ask)
 
     async def _answer(self, slot: SessionSlot, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
         """Ask the server; once more if it refuses the token of an older session, which may have been replaced since."""
@@ -177,15 +180,31 @@ class ToolServer:
         return await self._result(slot, what, ask)
 
     async def _result(self, slot: SessionSlot, what: str, ask: Callable[[Session], Awaitable[Result]]) -> Result:
-        """Wait for the server's result, or raise an error by who is at fault, the caller or the server."""
-        from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+        """Wait for the server's result in the session for new calls, which nobody else is given meanwhile.
 
+        Of a server that keeps state, the session without a run only lists tools, so that a run may have it afterwards.
+        """
         session = await slot.open()
-        self.last_list, self._declares_state = session.tools, session.declares_state
-        self._shared.private = self.keeps_state
+        self._note_state(session)
+        only_lists = slot is self._shared and self.keeps_state
+        if only_lists and what != _LISTING:
+            raise Unavailable(f"The MCP server {self.name} keeps state from now on: {what} needs a session of its run")
         try:
             with session.in_use():
-                return await ask(session)
+                return await self._asked(slot, session, what, ask)
+        finally:
+            if only_lists and not session.fits_a_run:
+                slot.detach(session, "")
+            await slot.call_ended(session)
+
+    async def _asked(
+        self, slot: SessionSlot, session: Session, what: str, ask: Callable[[Session], Awaitable[Result]]
+    ) -> Result:
+        """Return the server's result, or raise an error by who is at fault, the caller or the server."""
+        from mcp import MCPError  # noqa: PLC0415 (a slow import: only workers that call tools pay for it)
+
+        try:
+            return await ask(session)
         except MCPError as error:  # never a cause of another error: Temporal would record it, with all keys
             if is_answer(error) and (http_error := session.http_errors.to_error(self.name)):
                 if http_error.non_retryable:
@@ -207,8 +226,6 @@ class ToolServer:
         except OSError as error:
             await slot.forget(session, f"it is unreachable ({session.plain_text(error)})")
             raise Unavailable(f"The MCP server {self.name} is unreachable: {session.plain_text(error)}") from None
-        finally:
-            await slot.call_ended(session)
 
     async def close(self) -> None:
         """End all sessions, with the calls in flight."""

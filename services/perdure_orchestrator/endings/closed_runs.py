@@ -15,6 +15,7 @@ from perdure_orchestrator.endings.closing import Closing, read_closing
 from perdure_orchestrator.endings.ended_runs import EndedRuns
 from perdure_orchestrator.endings.fitting import publish_fitting
 from perdure_orchestrator.endings.missing_facts import missing_facts
+from perdure_orchestrator.endings.open_requests import close_requests
 from perdure_orchestrator.endings.step_facts import unseen_facts
 
 __all__ = ["PROGRESS_KEPT", "ClosedRuns", "interim"]
@@ -62,12 +63,14 @@ class ClosedRuns:
         facts = [decode(message.raw) async for message in self._bus.read(closing.end.ending.subject)]
         for fact in _lacking([fact for fact in facts if isinstance(fact, Progress)], closing):
             await publish_fitting(self._bus, fact, tried_since=self._clock())
+        if not closing.kept:
+            await close_requests(self._bus, closing)
 
 
 def interim(end: RunEnd) -> RunEnd:
     """Return the end of a run that goes on as another: a note instead of an ending."""
     ending = end.ending
-    text = f"The run {ending.kind}{f' ({ending.error})' if ending.error else ''}, {_AGAIN}"
+    text = f"The run {ending.kind}{f' ({ending.error})' if ending.error else ''}, {_AGAIN}{end.lost_then}"
     return end.with_ending(kind="note", result=text, error=None)
 
 
@@ -84,4 +87,4 @@ def _lacking(facts: Sequence[Progress], closing: Closing) -> Iterable[Progress]:
 
 
 def _is_end(fact: Progress) -> bool:
-    return fact.kind in ENDINGS or (fact.kind == "note" and str(fact.result).endswith(_AGAIN))
+    return fact.kind in ENDINGS or (fact.kind == "note" and _AGAIN in str(fact.result))

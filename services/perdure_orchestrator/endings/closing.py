@@ -8,13 +8,9 @@ from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import (
-    Client,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowHistoryEventFilterType,
-)
+from temporalio.client import Client, WorkflowHistoryEventFilterType
 
+from perdure.connections.executions import ExecutionDescription, describe_execution
 from perdure.contracts import Progress, ProgressKind
 from perdure.flow.facts import PUBLISH_FACTS, RunEnd
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
@@ -24,12 +20,12 @@ from perdure_orchestrator.task_failure import with_reason
 
 __all__ = ["Closing", "read_closing"]
 
-_KINDS: Final[dict[WorkflowExecutionStatus, ProgressKind]] = {
-    WorkflowExecutionStatus.COMPLETED: "completed",
-    WorkflowExecutionStatus.CANCELED: "cancelled",
-    WorkflowExecutionStatus.FAILED: "failed",
-    WorkflowExecutionStatus.TERMINATED: "terminated",
-    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
+_KINDS: Final[dict[str, ProgressKind]] = {
+    "COMPLETED": "completed",
+    "CANCELED": "cancelled",
+    "FAILED": "failed",
+    "TERMINATED": "terminated",
+    "TIMED_OUT": "timed_out",
 }
 _RESULT: Final = "result"  # of a local activity, among the details of its marker
 
@@ -57,12 +53,12 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
     Raises:
         RPCError: Temporal does not answer.
     """
-    execution = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
+    execution = await describe_execution(client, workflow_id, run_id)
     events = await _events(client, execution)
     kept = await _kept_end(client, events)
     # Temporal's test server continues a run as new where the real one closes it and begins another.
     begins_again = bool(_last(events, "new_execution_run_id")) and kept is not None
-    kind = _KINDS.get(execution.status or WorkflowExecutionStatus.RUNNING)
+    kind = _KINDS.get(execution.status)
     if kind is None and kept is not None and begins_again:
         kind = kept.ending.kind
     if kind is None or (not begins_again and await _is_superseded(client, execution)):
@@ -77,10 +73,10 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
     return Closing(end, kept is not None, begins_again, inherits)
 
 
-async def _events(client: Client, execution: WorkflowExecutionDescription) -> list[HistoryEvent]:
+async def _events(client: Client, execution: ExecutionDescription) -> list[HistoryEvent]:
     """Return the history of a run that its code may have closed; otherwise only the first and the last event."""
-    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-    if execution.status in {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT}:
+    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+    if execution.status in {"TERMINATED", "TIMED_OUT"}:
         first = [await anext(handle.fetch_history_events(page_size=1))]
         only = WorkflowHistoryEventFilterType.CLOSE_EVENT
         return first + [event async for event in handle.fetch_history_events(event_filter_type=only)]
@@ -104,28 +100,26 @@ def _marked_results(event: HistoryEvent) -> Sequence[Payload]:
     return details[_RESULT].payloads if is_own else ()
 
 
-async def _is_superseded(client: Client, execution: WorkflowExecutionDescription) -> bool:
+async def _is_superseded(client: Client, execution: ExecutionDescription) -> bool:
     """Return whether a later run of the same chain has this id, as after a reset."""
-    newest = await client.get_workflow_handle(execution.id).describe()
+    newest = await describe_execution(client, execution.workflow_id)
     return newest.run_id != execution.run_id and _first(newest) == _first(execution)
 
 
-def _first(execution: WorkflowExecutionDescription) -> str:
-    return execution.raw_description.workflow_execution_info.first_run_id
+def _first(execution: ExecutionDescription) -> str:
+    return execution.raw.first_run_id
 
 
-async def _ending(
-    execution: WorkflowExecutionDescription, kind: ProgressKind, events: Sequence[HistoryEvent]
-) -> Progress:
+async def _ending(execution: ExecutionDescription, kind: ProgressKind, events: Sequence[HistoryEvent]) -> Progress:
     """Return the ending of a run whose code kept none."""
     return Progress(
         workflow=execution.workflow_type,
-        workflow_id=execution.id,
+        workflow_id=execution.workflow_id,
         run_id=execution.run_id,
         sequence=1,
         kind=kind,
-        event_id=await execution.memo_value(EVENT_MEMO, None, type_hint=str),
-        key=await execution.memo_value(KEY_MEMO, None, type_hint=str),
+        event_id=await execution.memo(EVENT_MEMO),
+        key=await execution.memo(KEY_MEMO),
         at=execution.close_time or datetime.now(UTC),
         error=_reason(events[-1]) if kind != "completed" else None,
     )

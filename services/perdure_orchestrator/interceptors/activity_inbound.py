@@ -111,7 +111,7 @@ class StepInterceptor(ActivityInboundInterceptor):
         task = asyncio.ensure_future(publishing)
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
-        async with heartbeating():
+        async with heartbeating(self._heartbeat.details):
             await asyncio.wait({task}, timeout=_half_of_time_left(began))
 
     async def _publish_start(self, header: StepHeader) -> None:

@@ -27,6 +27,10 @@ class StepHeartbeat(ActivityOutboundInterceptor):
         self._details = details
         super().heartbeat(*details)
 
+    def details(self) -> Sequence[Any]:
+        """Return what the step's own code has sent last, in this attempt or before it."""
+        return activity.info().heartbeat_details if self._details is None else self._details
+
     @asynccontextmanager
     async def beating(self, *, wanted: bool) -> AsyncIterator[None]:
         """Heartbeat for as long as the block lasts, unless missing heartbeats of the step's own code are a failure."""
@@ -39,5 +43,4 @@ class StepHeartbeat(ActivityOutboundInterceptor):
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_INTERVAL)
-            details = activity.info().heartbeat_details if self._details is None else self._details
-            super().heartbeat(*details)
+            super().heartbeat(*self.details())

@@ -37,6 +37,7 @@ from perdure_orchestrator.endings.worker_endings import BEGIN_RUN, PREPARE_END
 from perdure_orchestrator.interceptors import gen_ai
 from perdure_orchestrator.interceptors.continuation import Continuation, settled
 from perdure_orchestrator.interceptors.failures import log_failure, run_error_text
+from perdure_orchestrator.interceptors.lost_state import lost_state
 from perdure_orchestrator.interceptors.request_arguments import RequestArguments
 from perdure_orchestrator.interceptors.reserved import refuse_handler
 from perdure_orchestrator.interceptors.result_fields import result_fields
@@ -189,7 +190,8 @@ class RunInterceptor(WorkflowInboundInterceptor):
         expected = ExpectedFacts(beginning=publisher.beginning, steps=tuple(self._scheduler.ended_on_workers()))
         unseen = tuple(self._scheduler.ended_unseen(run))
         ending = publisher.fact(_kind(outcome), sequence=publisher.next_number, usage=run.usage.used or None, **details)
-        end = RunEnd(facts=(*unseen, ending), wraps_result=isinstance(outcome, WorkflowResult))
+        lost = lost_state(run) if _may_begin_again(_kind(outcome)) else ""
+        end = RunEnd(facts=(*unseen, ending), wraps_result=isinstance(outcome, WorkflowResult), lost_then=lost)
         await publisher.publish([*begun, *last], after=expected, end=end)
         await settled(run)  # decisions that arrived meanwhile
         if not workflow.unsafe.is_replaying():

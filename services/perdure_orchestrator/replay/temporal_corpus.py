@@ -6,16 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from temporalio.api.history.v1 import History
-from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.connections.executions import OPEN, ExecutionInfo, each_execution
 from perdure_orchestrator.replay.corpus import RecordedRun
 
 __all__ = ["temporal_runs"]
 
-_PAGE: Final = 1_000  # runs
 _VERSION: Final = "TemporalWorkerDeploymentVersion"  # ``<deployment>:<build>``
 
 
@@ -31,20 +29,13 @@ async def temporal_runs(client: Client, task_queue: str, since: datetime | None)
         RPCError: Temporal does not answer.
     """
     ended = "" if since is None else f" OR CloseTime >= '{since.isoformat()}'"
-    query = f"TaskQueue = '{task_queue}' AND (ExecutionStatus = 'Running'{ended})"
-    request = ListWorkflowExecutionsRequest(namespace=client.namespace, page_size=_PAGE, query=query)
-    while True:
-        # The client's own listing knows no paused runs and fails at one.
-        page = await client.workflow_service.list_workflow_executions(request)
-        for execution in page.executions:
-            yield _recorded(client, execution)
-        if not page.next_page_token:
-            return
-        request.next_page_token = page.next_page_token
+    query = f"TaskQueue = '{task_queue}' AND ({OPEN}{ended})"
+    async for execution in each_execution(client, query):
+        yield _recorded(client, execution)
 
 
-def _recorded(client: Client, execution: WorkflowExecutionInfo) -> RecordedRun:
-    run, run_id = execution.execution.workflow_id, execution.execution.run_id
+def _recorded(client: Client, execution: ExecutionInfo) -> RecordedRun:
+    run, run_id = execution.workflow_id, execution.run_id
 
     async def load() -> History | None:
         try:
@@ -55,12 +46,12 @@ def _recorded(client: Client, execution: WorkflowExecutionInfo) -> RecordedRun:
             return None
         return History(events=history.events)
 
-    return RecordedRun(run, run_id, execution.type.name, _build(execution), load)
+    return RecordedRun(run, run_id, execution.workflow_type, _build(execution), load)
 
 
-def _build(execution: WorkflowExecutionInfo) -> str | None:
+def _build(execution: ExecutionInfo) -> str | None:
     """Return the build id of the version that the run belongs to; lists have it as a search attribute only."""
-    payload = execution.search_attributes.indexed_fields.get(_VERSION)
+    payload = execution.raw.search_attributes.indexed_fields.get(_VERSION)
     version = None if payload is None else json.loads(payload.data)
     if isinstance(version, list):
         version = version[0] if version else None

@@ -13,6 +13,7 @@ from perdure.bus import connect
 from perdure.bus.views.version_records import VersionRecords
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
+from perdure.contracts import VersionChanged
 from perdure.errors import PerdureError, SetupError, Unavailable
 from perdure.local.approver import login_name
 from perdure.runtime.exit import exit_process
@@ -41,12 +42,30 @@ async def _roll_out(request: RolloutRequest, lines: TextIO) -> None:
         open_runs = ProvenRuns(partial(open_places, client, queue), version.build, replay_open_runs)
         acts = VersionActs(client, version.deployment, queue, by=request.by or login_name())
         runs = VersionRuns(client, version.deployment, queue)
+        rollout = partial(Rollout, acts, runs, open_runs, report=report, go_ahead=_go_ahead)
+        if request.dry_run:
+            await rollout(record=_refuse_record).run(request)
+            return
         async with connect(settings.nats, source=_SOURCE, role="orchestrator", within=_BUS_WITHIN) as bus:
-            await Rollout(acts, runs, open_runs, VersionRecords(bus).add, report).run(request)
+            await rollout(record=VersionRecords(bus).add).run(request)
     except (RPCError, Unavailable) as error:
         report(RolloutRefused(why=f"A server does not answer: {error}. Repeat it: it continues.", is_passing=True))
     except PerdureError as error:
         report(RolloutRefused(why=str(error)))
+
+
+async def _refuse_record(change: VersionChanged) -> None:
+    raise AssertionError(f"a dry run changes nothing, so it does not need NATS, but made: {change}")
+
+
+async def _go_ahead() -> None:
+    """Wait until whoever follows the rollout has started the workers: for a line.
+
+    Raises:
+        SetupError: It has ended before.
+    """
+    if not await asyncio.to_thread(sys.stdin.buffer.readline):
+        raise SetupError("Nothing was changed: the program that began the deploy has ended. Repeat `perdure deploy`.")
 
 
 def _version(settings: Settings) -> Version:

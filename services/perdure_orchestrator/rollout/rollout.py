@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from temporalio.service import RPCError
+
 from perdure.contracts import VersionChanged
-from perdure.errors import SetupError, Unavailable
+from perdure.errors import PerdureError, SetupError, Unavailable
 from perdure.values.rollout import Finished, Gated, Moved, Promoted, RolloutEvent, RolloutRefused, RolloutRequest, Stays
 from perdure.values.version_request import VersionAnswer
 from perdure.versions.acts import VersionActs
@@ -35,15 +37,18 @@ class Rollout:
         open_runs: Replays every open run against the code of this process.
         record: Puts a change on ADMIN.
         report: Called with each step.
+        go_ahead: Returns once the workers of the build have started: only then is it promoted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its ports)
         self,
         acts: VersionActs,
         version_runs: VersionRuns,
         open_runs: ProvenRuns,
+        *,
         record: Callable[[VersionChanged], Awaitable[None]],
         report: Callable[[RolloutEvent], None],
+        go_ahead: Callable[[], Awaitable[None]],
     ) -> None:
         self._acts = acts
         self._version_runs = version_runs
@@ -51,6 +56,7 @@ class Rollout:
         self._build = open_runs.build
         self._record = record
         self._report = report
+        self._go_ahead = go_ahead
         self._moved: dict[str, str] = {}  # where runs were before that this rollout has moved, by Temporal's run id
 
     async def run(self, request: RolloutRequest) -> None:
@@ -59,30 +65,46 @@ class Rollout:
         Raises:
             RPCError: Temporal does not answer.
             NotFound: No worker of it has ever polled.
-            PerdureError: None polls now.
+            PerdureError: None polls now, or another version was promoted meanwhile.
             SetupError: The code does not load.
             Unavailable: A server does not answer, or does not move a run.
         """
+        seen = await self._acts.current()
         runs = await self._runs.look()
         differ = [run for run in runs if self._differs(run)]
         self._report(Gated(build=self._build, runs=len(runs), differ=len(differ), open_runs=_by_build(runs)))
         if request.all_or_nothing and differ:
-            self._report_stays(differ)
-            self._report(
-                RolloutRefused(why=f"Nothing was changed: {len(differ)} of {len(runs)} open runs do not replay.")
-            )
+            self._refuse(differ, len(runs))
         elif request.dry_run:
             self._finish(runs, moved=sum(map(self._may_move, runs)), dry_run=True)
         else:
-            await for_each(differ, self._hold)
-            made = await self._promote(goes_back=request.build is not None)
+            await self._go_ahead()
+            if request.all_or_nothing or any(run.place.floats for run in runs):  # some may have gone on meanwhile
+                runs = await self._runs.look()
+                differ = [run for run in runs if self._differs(run)]
+            if request.all_or_nothing and differ:
+                self._refuse(differ, len(runs))
+                return
+            made = await self._hold_and_promote(differ, seen, goes_back=request.build is not None)
             left = await self._take_over()
             await self._record_moves(made, left)
             self._finish(left, moved=len(self._moved))
 
-    async def _promote(self, *, goes_back: bool) -> VersionAnswer:
+    async def _hold_and_promote(
+        self, differ: Sequence[ProvenRun], seen: str | None, *, goes_back: bool
+    ) -> VersionAnswer:
+        try:
+            await for_each(differ, self._hold)
+            return await self._promote(seen, goes_back=goes_back)
+        except (PerdureError, RPCError):
+            current = await self._acts.current()
+            if current != self._build:  # they may go on with what is current, whatever that will be
+                await for_each([run for run in differ if run.build == current], self._release)
+            raise
+
+    async def _promote(self, seen: str | None, *, goes_back: bool) -> VersionAnswer:
         """Promote the build and record it, also if it is so already: a killed rollout may not have recorded it."""
-        made = await self._acts.promote(self._build, within=_POLLS_WITHIN)
+        made = await self._acts.promote(self._build, within=_POLLS_WITHIN, after=(seen,))
         self._report(Promoted(build=self._build, before=made.before if made.changed else None))
         if made.at is not None:
             await self._record(
@@ -118,6 +140,11 @@ class Rollout:
         """Move runs; return where all of them are then."""
         for _ in range(_ROUNDS):
             # Runs may have begun or gone on with the code before, until they were moved: those are proven anew.
+            if (current := await self._acts.current()) != self._build:
+                raise PerdureError(
+                    f"Version {current} was promoted while this deploy moved runs to {self._build}: {len(self._moved)} "
+                    "were moved. `perdure versions` shows where runs are; deploy what shall be current."
+                )
             runs = await self._runs.look()
             if not any(await for_each(runs, self._settle)):
                 return runs
@@ -125,6 +152,9 @@ class Rollout:
 
     async def _settle(self, run: ProvenRun) -> bool:
         """Move a run to where it replays; returns whether it was moved."""
+        if run.place.is_held and run.replay.replays and run.build == self._build:
+            await self._release(run)
+            return False
         if self._may_move(run):
             return await self._move(run)
         return run.build == self._build and not run.replay.replays and await self._move_back(run)
@@ -155,6 +185,11 @@ class Rollout:
         if run.place.floats and run.place.last is not None:
             await self._go_on(run, run.place.last, stays=True)
 
+    async def _release(self, run: ProvenRun) -> None:
+        """Let a run follow the current version again, by its author's will."""
+        if run.place.floats or run.place.is_held:
+            await self._version_runs.release(run.place.workflow_id, run.place.run_id)
+
     async def _go_on(self, run: ProvenRun, build: str, *, stays: bool = False) -> bool:
         """Let a run go on with a build; returns whether it has not ended."""
         made = await self._version_runs.move(
@@ -169,6 +204,10 @@ class Rollout:
         self._report_stays(stays)
         left = _by_build(runs)
         self._report(Finished(build=self._build, moved=moved, stays=len(stays), open_runs=left, dry_run=dry_run))
+
+    def _refuse(self, differ: Sequence[ProvenRun], count: int) -> None:
+        self._report_stays(differ)
+        self._report(RolloutRefused(why=f"Nothing was changed: {len(differ)} of {count} open runs do not replay."))
 
     def _report_stays(self, runs: Iterable[ProvenRun]) -> None:
         for run in runs:

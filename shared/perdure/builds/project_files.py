@@ -5,17 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LeftOut", "data_files", "files_below"]
+__all__ = ["data_files", "files_below"]
 
 _OTHERS: Final = {"__pycache__", "node_modules"}
 _VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 _LARGEST: Final = 1024 * 1024  # bytes
 _MOST: Final = 1_000  # files
 _MOST_BYTES: Final = 16 * 1024 * 1024
-
-
-class LeftOut(Exception):
-    """There is too much to copy."""
+_NAMED: Final = 3  # files in a sentence
 
 
 def files_below(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
@@ -38,28 +35,36 @@ def files_below(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file())
 
 
-def data_files(folder: Path, *, without: Path) -> list[Path]:
+def data_files(folder: Path, *, without: Path) -> tuple[list[Path], str]:
     """Return the files of a project that are no Python modules, such as prompts: modules read them beside themselves.
 
-    Files of more than 1 MiB are left out.
+    Files of more than 1 MiB are left out; if there are more than 1,000 or 16 MiB, all.
 
     Args:
         folder: The project's folder.
         without: The state folder.
 
-    Raises:
-        LeftOut: They are more than 1,000, or more than 16 MiB.
+    Returns:
+        The files, and a sentence about those that are left out; it is empty if none are.
     """
     found: list[Path] = []
+    large: list[str] = []
     total = 0
     for file in files_below(folder, without=without):
-        if file.suffix == ".py" or (size := file.stat().st_size) > _LARGEST:
+        if file.suffix == ".py":
+            continue
+        if (size := file.stat().st_size) > _LARGEST:
+            large.append(str(file.relative_to(folder)))
             continue
         found.append(file)
         total += size
         if len(found) > _MOST or total > _MOST_BYTES:
-            raise LeftOut(
-                f"The project's folder {folder} has more than 1,000 files or 16 MiB beside its modules: a version that "
-                "goes on after a change reads them as they are then."
-            )
-    return found
+            return [], f"{folder} has more than 1,000 files or 16 MiB beside its modules, and no such file was copied"
+    return found, _larger(large)
+
+
+def _larger(files: list[str]) -> str:
+    if not files:
+        return ""
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f"files of more than 1 MiB were not copied: {', '.join(files[:_NAMED])}{more}"

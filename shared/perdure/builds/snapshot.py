@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from perdure.builds.author_modules import AuthorModule, author_modules
-from perdure.builds.project_files import LeftOut, data_files, files_below
+from perdure.builds.project_files import data_files, files_below
 from perdure.config.project import BUILD_VARIABLE, project_folder
 
-__all__ = ["Snapshot", "keep_snapshot", "remove_snapshot", "snapshots"]
+__all__ = ["Snapshot", "draft_snapshot", "keep_snapshot", "remove_snapshot", "snapshots"]
 
 _FOLDER: Final = "versions"  # in the state folder
 _DIGITS: Final = 8
@@ -24,8 +24,8 @@ class Snapshot:
 
     Attributes:
         build: The build id.
-        folder: Where it lies: ``<state>/versions/<build>``, a symbolic link to the newest content.
-        left_out: Why the project's data files are not in it; empty if they are.
+        folder: Where it lies: ``<state>/versions/<build>``, a symbolic link to the newest content; of a draft, this.
+        left_out: Which of the project's data files are not in it, and why; empty if all are.
     """
 
     build: str
@@ -46,12 +46,12 @@ class Snapshot:
         }
 
 
-def keep_snapshot(state: Path, build: str, workflows: Iterable[str], path: Sequence[str] | None = None) -> Snapshot:
-    """Copy the code that lies here into the state folder, in place of an earlier copy of this build.
+def draft_snapshot(state: Path, build: str, workflows: Iterable[str], path: Sequence[str] | None = None) -> Snapshot:
+    """Copy the code that lies here into the state folder, beside an earlier copy of this build.
 
     It holds the modules of ``workflows:`` and the author's modules that they import, each with its whole package, and
-    the other files of the project's folder; see ``data_files`` for their limits. A crash leaves the earlier copy or the
-    new one. Whoever calls this holds the lock of the state folder.
+    the other files of the project's folder; see ``data_files`` for their limits. It lasts until the next draft, unless
+    it is kept. Whoever calls this holds the lock of the state folder.
 
     Args:
         state: The state folder.
@@ -74,9 +74,20 @@ def keep_snapshot(state: Path, build: str, workflows: Iterable[str], path: Seque
         shutil.rmtree(draft)
     else:
         draft.rename(content)
-    _point(root / build, content)
+    return Snapshot(build, content, left_out)
+
+
+def keep_snapshot(draft: Snapshot) -> Snapshot:
+    """Let a draft take the place of an earlier copy of its build; a crash leaves the earlier one or this.
+
+    Raises:
+        OSError: The state folder cannot be written.
+    """
+    root = draft.folder.parent
+    link = root / draft.build
+    _point(link, draft.folder)
     _remove_drafts(root)
-    return Snapshot(build, root / build, left_out)
+    return Snapshot(draft.build, link, draft.left_out)
 
 
 def snapshots(state: Path) -> list[Snapshot]:
@@ -93,7 +104,7 @@ def remove_snapshot(state: Path, build: str) -> None:
 
 
 def _files(modules: Sequence[AuthorModule], state: Path) -> tuple[dict[Path, Path], str]:
-    """Return the files by the path that each has in the snapshot, and why data files are left out."""
+    """Return the files by the path that each has in the snapshot, and which data files are left out."""
     found: dict[Path, Path] = {}
     for module in modules:
         root, name = _root(module), module.name.partition(".")[0]
@@ -103,11 +114,8 @@ def _files(modules: Sequence[AuthorModule], state: Path) -> tuple[dict[Path, Pat
             }
         found[module.file.relative_to(root)] = module.file
     folder = project_folder()
-    try:
-        data = data_files(folder, without=state)
-    except LeftOut as reason:
-        return found, str(reason)
-    return {file.relative_to(folder): file for file in data} | found, ""
+    data, left_out = data_files(folder, without=state)
+    return {file.relative_to(folder): file for file in data} | found, left_out
 
 
 def _root(module: AuthorModule) -> Path:

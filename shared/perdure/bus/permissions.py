@@ -18,6 +18,7 @@ from perdure.bus.topology import BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, ST
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
+from perdure.contracts.held_starts import CANCEL_START
 from perdure.contracts.outcomes import EVENT_OUTCOME
 from perdure.contracts.runs import DESCRIBE_RUN
 
@@ -45,7 +46,7 @@ _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if s
 _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
-    "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT),
+    "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START),
     "orchestrator": (DESCRIBE_RUN,),
     "audit": (AUDIT_RECORDS,),
 }
@@ -80,7 +81,8 @@ _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
     # What has become of an event; then what waits for flow control.
     "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
-    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST"),  # of held starts: a decision may wait for its run
+    # Held starts: a decision may wait for its run. Requests: those of a run that was terminated are closed for it.
+    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS"),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }

@@ -9,9 +9,10 @@ from perdure.bus.event_mode import mode_of
 from perdure.bus.events import PREFIX
 from perdure.values.run_id import BARE_SOURCE
 
-__all__ = ["resend_number", "resent"]
+__all__ = ["is_resent", "resend_number", "resent"]
 
 _NUMBER: Final = "Perdure-Resend"
+_RESENT: Final = "replay."  # begins the message ids of what is sent again
 _JETSTREAM_HEADERS: Final = "nats-"  # their prefix; they belong to the first publication, not to this one
 
 
@@ -28,7 +29,12 @@ def resent(original: RawMessage, *, place: str, number: int) -> RawMessage:
     kept = {name: value for name, value in original.headers.items() if not name.lower().startswith(_JETSTREAM_HEADERS)}
     if subject.startswith(PREFIX):
         kept = _event_identity(original, place) | kept | {_NUMBER: str(number)}
-    return RawMessage(subject, original.body, kept | {MESSAGE_ID: f"replay.{number}"})
+    return RawMessage(subject, original.body, kept | {MESSAGE_ID: f"{_RESENT}{number}"})
+
+
+def is_resent(message: RawMessage) -> bool:
+    """Return whether a message was sent again by hand."""
+    return (header(message.headers, MESSAGE_ID) or "").startswith(_RESENT)
 
 
 def resend_number(headers: Mapping[str, str]) -> int | None:

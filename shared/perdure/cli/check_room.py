@@ -9,6 +9,7 @@ from nats.js.errors import NotFoundError
 from perdure.bus import NatsBus
 from perdure.bus.stream_room import crowded
 from perdure.bus.topology import CONSUMERS, STREAMS, Stream
+from perdure.bus.views.kept_decisions import kept_decisions
 from perdure.cli.client import reach
 from perdure.cli.finding import Finding
 from perdure.config.settings import Settings
@@ -99,4 +100,6 @@ async def _behind(bus: NatsBus, stream: str) -> str:
             continue
         if left := (found.num_pending or 0) + (found.num_ack_pending or 0):
             behind.append(f"{consumer.service} has {left:,} messages to settle")
+    if stream == "DECISIONS" and (kept := await kept_decisions(bus)) is not None:
+        behind.append(kept.sentence)
     return ", ".join(behind) or "all are settled"

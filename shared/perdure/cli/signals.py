@@ -5,7 +5,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["cancel_on_signal"]
+__all__ = ["cancel_on_signal", "cancel_once"]
 
 Result = TypeVar("Result")
 
@@ -18,14 +18,14 @@ async def cancel_on_signal(work: Coroutine[Any, Any, Result]) -> Result | None:
     """
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _cancel_once, task)
+        loop.add_signal_handler(number, cancel_once, task)
     try:
         return await task
     except asyncio.CancelledError:
         return None
 
 
-def _cancel_once(task: asyncio.Task[Any]) -> None:
+def cancel_once(task: asyncio.Task[Any]) -> None:
     """Cancel at the first signal; ignore further ones, so that the whole suite stops."""
     if not task.cancelling():
         task.cancel()

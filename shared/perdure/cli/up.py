@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.client import Json, run_command
+from perdure.cli.hangup import Terminal
 from perdure.cli.output import console, plain
 from perdure.cli.replicas import Replicas, read_replicas
-from perdure.cli.signals import cancel_on_signal
+from perdure.cli.signals import cancel_on_signal, cancel_once
 from perdure.config.project import CONFIG_VARIABLE
 
 if TYPE_CHECKING:
@@ -62,15 +63,24 @@ async def _up(
     """Run until this is cancelled, in whatever it is doing; then all is stopped in order."""
     from perdure.cli.up_display import show, show_json
     from perdure.local.check import refuse_problems
-    from perdure.local.deploy_requests import DeployRequests
+    from perdure.local.deploy_requests import DeployRequests, has_requests
     from perdure.local.reload import project_changes, reload_on_change
     from perdure.local.suite import open_suite
     from perdure.runtime.background import background
 
     report = show_json if as_json else show
     changes = project_changes() if reload else None
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    asked, terminal, work = asyncio.Event(), Terminal(), asyncio.current_task()
+
+    def hang_up() -> None:
+        """Deploy, or stop with the terminal; a request of ``perdure deploy`` is no matter of the terminal."""
+        has_closed = terminal.has_closed()
+        if not has_closed or has_requests(settings.state):
+            asked.set()
+        elif work is not None and not terminal.outlived:
+            cancel_once(work)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     warnings = await refuse_problems(settings)
     opening = open_suite(settings, report=report, report_rollout=report, requested_ports=ports, replicas=replicas)
     async with opening as suite:
@@ -78,7 +88,7 @@ async def _up(
         _warn(settings, warnings, as_json=as_json)
         async with background(DeployRequests(settings.state, suite.rollouts, asked).serve()):
             if changes is not None:
-                await reload_on_change(suite, changes, check=refuse_problems, report=report)
+                await reload_on_change(suite, changes, report=report)
             await asyncio.Event().wait()
 
 

@@ -1,7 +1,7 @@
 """The settings of notification channels: their kinds, and how each channel is used."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, PositiveInt, model_validator
 
@@ -10,6 +10,7 @@ from perdure.values.rate import Rate
 from perdure.values.window import Window
 
 __all__ = [
+    "CHANNEL_KINDS",
     "AppriseSettings",
     "ChannelSettings",
     "EmailSettings",
@@ -158,7 +159,24 @@ class ChannelSettings(_Section):
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
-        kinds = ("terminal", "slack", "webhook", "email", "apprise")
-        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
-            raise ValueError(f"a channel is one of {', '.join(kinds)}, such as `terminal: {{}}`")
+        if sum(getattr(self, kind) is not None for kind in CHANNEL_KINDS) != 1:
+            raise ValueError(f"a channel is one of {', '.join(CHANNEL_KINDS)}, such as `terminal: {{}}`")
         return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of the channel, one of ``CHANNEL_KINDS``."""
+        return next(kind for kind in CHANNEL_KINDS if getattr(self, kind) is not None)
+
+    @property
+    def section(self) -> Any:
+        """The settings of the channel's kind, such as ``SlackSettings``."""
+        return getattr(self, self.kind)
+
+
+CHANNEL_KINDS: Final = tuple(
+    name
+    for name, field in ChannelSettings.model_fields.items()
+    if any(isinstance(it, type) and issubclass(it, _Section) for it in get_args(field.annotation))
+)
+"""All kinds of channels: the fields of ``ChannelSettings`` that hold the settings of one."""

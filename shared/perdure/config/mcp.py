@@ -19,6 +19,7 @@ class _ToolServer(Section):
         call_timeout: A call that lasts longer is cancelled and tried again; a server that does not answer meanwhile is
             reopened, and a process restarted.
         start_timeout: A server that takes longer to come up is started again; the first start may have to download.
+            Steps last long enough for it and for the call.
         requires_approval: Patterns of tools that somebody must approve before each call, whichever agent makes it.
         session: ``run`` gives each run a session, and a process, of its own: for servers that keep state, such as a
             browser. ``shared`` lets all runs share one. Without it the server decides, by the experimental capability

@@ -31,6 +31,7 @@ VerdictKind = Literal[
     "held",
     "released",
     "skipped",
+    "cancelled",
     "debounced_into",
     "batched_into",
     "duplicate_of",
@@ -43,6 +44,7 @@ VerdictKind = Literal[
 * ``held``: the start waits in the route's flow control.
 * ``released``: a start that was held is stored as a command.
 * ``skipped``: a run with its key was open, and the route allows no second one.
+* ``cancelled``: an operator cancelled the start while it was held.
 * ``debounced_into``: a newer event of its key took its place.
 * ``batched_into``: it is one of the events of a batch, which is one run.
 * ``duplicate_of``: the same event came before, and had its run or signal then.
@@ -52,13 +54,14 @@ VerdictKind = Literal[
 Limit = Literal["window", "rate", "max_open", "max_open_per_key", "singleton", "debounce", "batch"]
 """What holds a start, in the words of the configuration."""
 
-WITHOUT_RUN: Final[frozenset[str]] = frozenset({"no_match", "skipped", "debounced_into"})
+WITHOUT_RUN: Final[frozenset[str]] = frozenset({"no_match", "skipped", "cancelled", "debounced_into"})
 """The verdicts of which no run comes."""
 
 _RANKED: Final[tuple[VerdictKind, ...]] = (
     "released",
     "batched_into",
     "skipped",
+    "cancelled",
     "debounced_into",
     "started",
     "signalled",
@@ -96,9 +99,9 @@ class RouteVerdict(_Part):
         route: Its name.
         verdict: See ``VerdictKind``.
         detail: A sentence for people: what happens, or which part of `when` is false, with the values it read.
-        workflow_id: The run that it starts, signals or is batched into; of ``skipped`` the run that was open. Of
-            ``duplicate_of`` the run of the first event, if it is known: flow control may not have decided yet, and
-            the verdicts on ``other`` say what it decides.
+        workflow_id: The run that it starts, signals or is batched into; of ``skipped`` the run that was open, of
+            ``cancelled`` the run that does not come. Of ``duplicate_of`` the run of the first event, if it is known:
+            flow control may not have decided yet, and the verdicts on ``other`` say what it decides.
         reason: Of ``refused``: the reason of the dead letter.
         limit: Of ``held``: which limit; absent if none was reached, and its turn only had to come.
         place: Of ``held``: its place when it was stored, from 1, in the line of its `flow.key`.
@@ -126,8 +129,8 @@ class EventVerdict(Message):
     """What ingest made of one event, or what changed for one of its routes later.
 
     The first verdict of an event lists every route that names its type, but those with `verdicts: false`. A change
-    lists one route: ``released``, ``skipped``, ``debounced_into``, ``batched_into`` or ``duplicate_of`` after ``held``,
-    or what the route made of the event in a backfill.
+    lists one route: ``released``, ``skipped``, ``cancelled``, ``debounced_into``, ``batched_into`` or ``duplicate_of``
+    after ``held``, or what the route made of the event in a backfill.
 
     Attributes:
         event_id: The event's id; of more than 500 characters, the beginning and the SHA-256 of all.

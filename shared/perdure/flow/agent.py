@@ -33,7 +33,7 @@ class Agent:
             down or overloaded, has no quota, or refuses its key.
         model_settings: What pydantic-ai calls model settings, such as ``{"temperature": 0}``.
         retry_policy: For its requests and calls; by default that of the configuration, then Temporal's: for ever.
-        start_to_close_timeout: For one attempt; by default ten minutes.
+        start_to_close_timeout: For one attempt; by default ten minutes, or more as the operator says.
         tool_errors: What a failed tool call of the model does: ``tell`` returns the error to the model, ``raise`` fails
             the run.
         allow_partial: Whether a text counts as the model's answer although it was cut off at the token limit, or is

@@ -15,7 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 from perdure.values.author_code import author_place, place_in_text
 
-__all__ = ["Redact", "cause_of", "error_text", "message_of", "placed_error_text", "root_cause"]
+__all__ = ["Redact", "cause_of", "error_text", "message_of", "placed_error_text", "root_cause", "type_of"]
 
 Redact = Callable[[str], str]
 """Masks the keys in a text."""
@@ -71,6 +71,14 @@ def message_of(error: BaseException, redact: Redact = str, *, longest: int = _LO
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
+def type_of(error: ApplicationError) -> str | None:
+    """Return an error's own type; a class counts by its name, because a type may be no text."""
+    found: object = error.type
+    if isinstance(found, type):
+        return found.__name__
+    return None if found is None else str(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Description:
     """Describes one error, without its causes.
@@ -105,7 +113,8 @@ class _Description:
             return type(error).__name__
         if not isinstance(error, ApplicationError):
             return None
-        return error.type if not message or (self.places and _is_builtin(error.type)) else None
+        kind = type_of(error)
+        return kind if not message or (self.places and _is_builtin(kind)) else None
 
     def _place(self, error: BaseException) -> str | None:
         if not self.places:

@@ -86,11 +86,13 @@ class RunEnd(Payload):
     Attributes:
         facts: The ends of steps that no worker can publish, and then the ending.
         may_begin_again: Whether Temporal may begin the run anew, as a retry or by cron: then this is no ending.
+        lost_then: What the new run does not know, as the end of a sentence.
         wraps_result: Whether the run returned a ``WorkflowResult``, of which the ending shows the value.
     """
 
     facts: tuple[Progress, ...]
     may_begin_again: bool = False
+    lost_then: str = ""
     wraps_result: bool = False
 
     @property

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, JsonValue, PositiveInt
 from perdure.contracts.usage import RunUsage, Usage
 from perdure.flow.files import StoredFile, ToolFile, tool_files
 from perdure.flow.payload import Payload
-from perdure.flow.server_session import ServerSession
+from perdure.flow.server_session import HeldElsewhere, ServerSession
 
 __all__ = [
     "CALL_FUNCTION",
@@ -68,6 +68,7 @@ class ToolRequest(Payload):
         began_at: When the limited wall time of the run began (UTC); None without a limit.
         original_run_id: The run id, as it was before the run was reset: the call is the same one again.
         sessions: The ids of the sessions in which the run has worked, by server.
+        may_be_elsewhere: The servers whose sessions may be on another worker than that to which the call is sent.
         first_activity_id: Of the activity that may have made this call already, if this is another one.
     """
 
@@ -81,6 +82,7 @@ class ToolRequest(Payload):
     began_at: AwareDatetime | None = None
     original_run_id: str | None = None
     sessions: dict[str, str] = Field(default_factory=dict)
+    may_be_elsewhere: tuple[str, ...] = ()
     first_activity_id: str | None = None
 
 
@@ -111,6 +113,7 @@ class ToolResult(Payload):
         server: Then the MCP server whose tool is to be called; None for a function.
         session: In which the call was made, if the server keeps state.
         lost_session: In which it was not made, because it is gone; the text says why.
+        held_elsewhere: Set if the call was not made, because it belongs to the worker that holds the session.
     """
 
     tool: str
@@ -125,11 +128,12 @@ class ToolResult(Payload):
     server: str | None = None
     session: ServerSession | None = None
     lost_session: ServerSession | None = None
+    held_elsewhere: HeldElsewhere | None = None
 
     @property
     def usage(self) -> RunUsage:
         """One tool call, if the tool was called."""
-        return RunUsage(tool_calls=0 if self.needs_approval else 1)
+        return RunUsage(tool_calls=0 if self.needs_approval or self.held_elsewhere else 1)
 
     @property
     def files(self) -> tuple[ToolFile, ...]:

@@ -1,5 +1,7 @@
 """The part of the operator's configuration that runs use."""
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from perdure.config.agents import RetrySettings
@@ -18,6 +20,8 @@ class OperatorRules(Payload):
         calls: The default retry policy of tool calls.
         agents: Retry policies by agent.
         approvals: Approval policies by workflow.
+        longest_try: How long one attempt of a step may last, where the operator lets a server or model take longer than
+            ``LONGEST_TRY``. Runs of earlier versions have none.
     """
 
     servers: tuple[str, ...] = ()
@@ -25,3 +29,4 @@ class OperatorRules(Payload):
     calls: RetrySettings | None = None
     agents: dict[str, RetrySettings] = Field(default_factory=dict)
     approvals: dict[str, Policy] = Field(default_factory=dict)
+    longest_try: timedelta | None = None

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 
 from perdure.connections.temporal_internals import activity_name
 from perdure.flow.bugs import waits_for_mending
-from perdure.flow.error_text import error_text, root_cause
+from perdure.flow.error_text import error_text, root_cause, type_of
 from perdure.flow.notify import note
 from perdure.flow.saga_step import cancellation_type, end_if_cancelled, saga_step, saga_undo
 from perdure.flow.waiting import await_through_cancellation, cancel_current_task, cancellation_count
@@ -185,4 +185,4 @@ def _is_activity(step: Step) -> bool:
 
 def _type(error: FailureError) -> str | None:
     cause = root_cause(error)
-    return cause.type if isinstance(cause, ApplicationError) else None
+    return type_of(cause) if isinstance(cause, ApplicationError) else None

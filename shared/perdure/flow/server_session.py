@@ -2,7 +2,7 @@
 
 from perdure.flow.payload import Payload
 
-__all__ = ["ServerSession"]
+__all__ = ["HeldElsewhere", "ServerSession"]
 
 
 class ServerSession(Payload):
@@ -17,3 +17,15 @@ class ServerSession(Payload):
     server: str
     id: str
     task_queue: str | None = None
+
+
+class HeldElsewhere(Payload):
+    """Why a call was not made: the session of its run is on another worker, as far as this one knows.
+
+    Attributes:
+        server: The server whose tool it is.
+        activity_id: Of the activity that may have made this call already.
+    """
+
+    server: str
+    activity_id: str

@@ -24,7 +24,10 @@ __all__ = ["LONGEST_TRY", "StepOptions", "rules_for_servers", "run_step", "wall_
 Answer = TypeVar("Answer", bound=BaseModel)
 
 LONGEST_TRY: Final = timedelta(minutes=10)
-"""For one attempt of a step; a worker that died is noticed earlier, by its missing heartbeat."""
+"""For one attempt of a step, unless the operator lets a server or model take longer.
+
+A worker that died is noticed earlier, by its missing heartbeat.
+"""
 
 _TAKEN_WITHIN: Final = timedelta(seconds=20)  # a worker that lives takes a step of its own queue at once
 _HEARTBEAT: Final = timedelta(seconds=5)
@@ -102,7 +105,7 @@ async def run_step(  # noqa: PLR0913 (the parts of a step)
         step,
         result_type=answer,
         summary=f"{agent}: {does}",
-        start_to_close_timeout=options.start_to_close_timeout or LONGEST_TRY,
+        start_to_close_timeout=options.start_to_close_timeout or rules.longest_try or LONGEST_TRY,
         heartbeat_timeout=_HEARTBEAT,
         retry_policy=retry_policy(options.retry_policy or _policy(retry)),
         cancellation_type=cancellation_type(),

@@ -14,16 +14,14 @@ from perdure.flow.approval import approval
 from perdure.flow.messages import (
     CALL_FUNCTION,
     CALL_TOOL,
-    QUERY_SERVERS,
     FunctionCall,
     FunctionTool,
-    ServerQuery,
-    ServerQueryResult,
     ToolRequest,
     ToolResult,
 )
 from perdure.flow.outcomes import Approved
 from perdure.flow.run import Run
+from perdure.flow.server_queries import ServerQueries
 from perdure.flow.step_options import StepOptions, rules_for_servers, run_step, wall_time_start
 
 __all__ = ["Prompts", "Resources", "Toolbox", "Tools"]
@@ -40,6 +38,11 @@ class Toolbox:
     functions: dict[str, FunctionTool]
     options: StepOptions
     on_behalf_of: str | None = None
+
+    @property
+    def queries(self) -> ServerQueries:
+        """Its queries of the servers."""
+        return ServerQueries(self.agent, self.servers, tuple(self.functions.values()), self.options)
 
     async def use(
         self,
@@ -91,14 +94,48 @@ class Toolbox:
                 return ToolResult(tool=tool, call_id=request.call_id, text=text, is_error=True)
 
     async def _perform(self, request: ToolRequest | FunctionCall, tool: str, options: StepOptions) -> ToolResult:
-        run, queue, step = Run.current(), None, CALL_FUNCTION
         if isinstance(request, ToolRequest):
-            step, queue = CALL_TOOL, run.sessions.queue(request.servers)
-            request = request.model_copy(update={"sessions": run.sessions.ids(request.servers)})
+            return await self._call_server(request, tool, options)
+        return await self._run_step(CALL_FUNCTION, request, tool, options)
+
+    async def _call_server(self, request: ToolRequest, tool: str, options: StepOptions) -> ToolResult:
+        """Make a call where the run's session with its server is: only a worker knows whose tool it is."""
+        sessions, servers = Run.current().sessions, request.servers
+        request = request.model_copy(update={"sessions": sessions.ids(servers)})
+        if not sessions.each_has_its_queue(servers):
+            return await self._run_step(CALL_TOOL, request, tool, options, sessions.queue(servers))
+        server, tried = sessions.server_of(servers, tool), set[str]()
+        while True:
+            tried.update([server] if server else ())
+            elsewhere = tuple(name for name in request.sessions if name not in tried)
+            queue = sessions.queue([server] if server else ())
+            exact = request.model_copy(update={"may_be_elsewhere": elsewhere})
+            answer = await self._run_step(CALL_TOOL, exact, tool, options, queue)
+            if answer.held_elsewhere is None:
+                return answer
+            server = answer.held_elsewhere.server
+            request = request.model_copy(update={"first_activity_id": answer.held_elsewhere.activity_id})
+
+    async def _run_step(
+        self,
+        step: str,
+        request: ToolRequest | FunctionCall,
+        tool: str,
+        options: StepOptions,
+        first_queue: str | None = None,
+    ) -> ToolResult:
+        run = Run.current()
         answer = await run_step(
-            step, request, ToolResult, agent=self.agent, does=tool, options=options, kind="calls", first_queue=queue
+            step,
+            request,
+            ToolResult,
+            agent=self.agent,
+            does=tool,
+            options=options,
+            kind="calls",
+            first_queue=first_queue,
         )
-        run.sessions.record(answer)
+        run.sessions.record(self.servers, tool, answer)
         run.usage.add(answer.usage)
         return answer
 
@@ -149,7 +186,7 @@ class Tools:
 
     async def list(self) -> list[dict[str, Any]]:
         """Return the tools that the agent may use, in MCP's JSON, each with its ``server``; functions have none."""
-        return await query_servers(self._box, "tools")
+        return await self._box.queries.list("tools")
 
 
 class Resources:
@@ -159,12 +196,16 @@ class Resources:
         self._box = box
 
     async def read(self, uri: str) -> list[dict[str, Any]]:
-        """Return the contents of a resource: each has its ``uri`` and a ``text`` or a ``blob`` (base64)."""
-        return await query_servers(self._box, "resource", uri)
+        """Return the contents of a resource: each has its ``uri`` and a ``text`` or a ``blob`` (base64).
+
+        Raises:
+            ApplicationError: The state in which the run has worked is gone (``SessionLost``), as with a tool's call.
+        """
+        return await self._box.queries.read("resource", uri)
 
     async def list(self) -> list[dict[str, Any]]:
         """Return the available resources, each with its ``server``."""
-        return await query_servers(self._box, "resources")
+        return await self._box.queries.list("resources")
 
 
 class Prompts:
@@ -175,38 +216,11 @@ class Prompts:
 
     async def get(self, name: str, **arguments: str) -> list[dict[str, Any]]:
         """Return the messages of a prompt with its arguments filled in: each has its ``role`` and ``content``."""
-        return await query_servers(self._box, "prompt", name, arguments)
+        return await self._box.queries.read("prompt", name, arguments)
 
     async def list(self) -> list[dict[str, Any]]:
         """Return the available prompts, each with its ``server``."""
-        return await query_servers(self._box, "prompts")
-
-
-async def query_servers(
-    box: Toolbox, about: Any, name: str = "", arguments: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
-    """Query the agent's servers for tools, resources or prompts, as a durable step."""
-    await rules_for_servers(box.servers)
-    query = ServerQuery(
-        agent=box.agent,
-        servers=box.servers,
-        functions=tuple(box.functions.values()),
-        about=about,
-        name=name,
-        arguments=dict(arguments or {}),
-        sessions=Run.current().sessions.ids(box.servers),
-    )
-    answer = await run_step(
-        QUERY_SERVERS,
-        query,
-        ServerQueryResult,
-        agent=box.agent,
-        does=f"{about} {name}".strip(),
-        options=box.options,
-        kind="calls",
-        first_queue=Run.current().sessions.queue(box.servers),
-    )
-    return list(answer.items)
+        return await self._box.queries.list("prompts")
 
 
 def _all_arguments(request: ToolRequest | FunctionCall) -> dict[str, Any]:

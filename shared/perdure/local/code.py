@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from perdure.builds.snapshot import Snapshot
+from perdure.config.yaml_file import read_yaml
 
 __all__ = ["Code"]
 
@@ -22,17 +23,21 @@ class Code:
         snapshot: The modules.
         configuration: The file that names them.
         content: Differs if anything of it differs, also what does not count for the build.
+        graceful_shutdown_seconds: What the configuration says of the orchestrator's; 0 if it says nothing.
     """
 
     snapshot: Snapshot
     configuration: Path
     content: str
+    graceful_shutdown_seconds: float = 0
 
     @classmethod
     def of(cls, snapshot: Snapshot, configuration: Path) -> Self:
         """Return the code as it is now."""
-        digest = sha256(configuration.read_bytes()).hexdigest()
-        return cls(snapshot, configuration, f"{snapshot.folder.resolve().name} {digest}")
+        text = configuration.read_bytes()
+        section = (read_yaml(text.decode()) or {}).get("orchestrator") or {}
+        content = f"{snapshot.folder.resolve().name} {sha256(text).hexdigest()}"
+        return cls(snapshot, configuration, content, float(section.get("graceful_shutdown_seconds", 0)))
 
     @property
     def build(self) -> str:

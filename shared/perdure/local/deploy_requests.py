@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from perdure.local.rollouts import Rollouts
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutEvent, RolloutRefused, RolloutRequest
 
-__all__ = ["DeployRequests", "ask_and_follow", "forget_requests"]
+__all__ = ["DeployRequests", "ask_and_follow", "forget_requests", "has_requests"]
 
 _FOLDER: Final = "deploys"
 _REQUEST: Final = ".request"
@@ -44,7 +45,7 @@ class DeployRequests:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            requests = sorted(self._folder.glob(f"*{_REQUEST}"))
+            requests = _requests(self._folder)
             for file in requests:
                 await self._answer(file)
             if not requests:
@@ -77,6 +78,15 @@ def forget_requests(state: Path) -> None:
             file.unlink(missing_ok=True)
 
 
+def has_requests(state: Path) -> bool:
+    """Return whether somebody waits for a rollout."""
+    return bool(_requests(state / _FOLDER))
+
+
+def _requests(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_REQUEST}"))
+
+
 async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest) -> AsyncIterator[RolloutEvent]:
     """Ask the suite that runs on a state folder for a rollout, and yield what happens up to its end.
 
@@ -88,7 +98,8 @@ async def ask_and_follow(state: Path, suite: Endpoints, request: RolloutRequest)
     asked.parent.mkdir(exist_ok=True)
     replace_file(asked, request.model_dump_json().encode())
     try:
-        os.kill(suite.pid, signal.SIGHUP)
+        with suppress(ProcessLookupError):  # it has ended at this moment, which is seen next
+            os.kill(suite.pid, signal.SIGHUP)
         async for line in _lines(events, state, suite):
             yield (event := AnyRolloutEvent.validate_json(line))
             if isinstance(event, Finished | RolloutRefused):

@@ -16,6 +16,7 @@ __all__ = ["KeptConfiguration", "current_configuration"]
 
 _FOLDER: Final = "configuration"
 _BUILDS: Final = "builds"
+_DRAFT: Final = "draft"
 
 
 class KeptConfiguration:
@@ -41,12 +42,13 @@ class KeptConfiguration:
         """Keep this content, which has been checked."""
         replace_file(self.file, content)
 
-    def keep_for(self, build: str) -> Path:
-        """Copy what is kept now for the processes of a build, which outlive later changes; return the copy."""
-        copy = self._folder(build) / self.file.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(copy, self.file.read_bytes())
-        return copy
+    def draft(self, content: bytes) -> Path:
+        """Return a file with this content that nothing reads yet; the next draft takes its place."""
+        return self._write(self.file.parent / _DRAFT, content)
+
+    def keep_for(self, build: str, content: bytes) -> Path:
+        """Keep this content for the processes of a build, which outlive later changes; return the file."""
+        return self._write(self._folder(build), content)
 
     def kept_for(self, build: str) -> Path:
         """Return the copy for a build; what is kept now if there is none."""
@@ -56,6 +58,11 @@ class KeptConfiguration:
     def forget(self, build: str) -> None:
         """Remove the copy for a build, if there is one."""
         shutil.rmtree(self._folder(build), ignore_errors=True)
+
+    def _write(self, folder: Path, content: bytes) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(file := folder / self.file.name, content)
+        return file
 
     def _folder(self, build: str) -> Path:
         return self.file.parent / _BUILDS / build

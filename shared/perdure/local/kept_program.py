@@ -12,6 +12,7 @@ from perdure.errors import SetupError
 from perdure.local.process import Process
 from perdure.local.program import Program
 from perdure.local.program_event import Died, ProgramEvent, Ready, Restarting, Stopped, Troubled
+from perdure.values.signal_name import signal_name
 
 __all__ = ["KeptProgram", "Moving"]
 
@@ -219,4 +220,4 @@ class KeptProgram:
 
 
 def _describe_exit(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+    return signal_name(-code) if code < 0 else f"exit {code}"

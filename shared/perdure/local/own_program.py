@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from perdure.config.project import project_folder
 from perdure.errors import SetupError
 from perdure.local.process import die_with_parent
 
-__all__ = ["Ended", "own_program_lines", "run_own_program"]
+__all__ = ["Ended", "OwnProgram", "own_program_lines", "run_own_program"]
 
 _LONGEST_LINE: Final = 1024 * 1024  # bytes
 
@@ -57,13 +57,36 @@ async def run_own_program(
         return Ended(await child.wait(), output, errors)
 
 
-@asynccontextmanager
-async def own_program_lines(
-    module: str, *arguments: str, environment: Mapping[str, str]
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Run ``python -m <module>`` in the project's folder, and give the lines that it prints; it ends with the block.
+class OwnProgram:
+    """A program that runs: its lines are iterated over, once.
 
-    The lines end with a ``SetupError`` if it ends with another exit code than zero: the last line of its errors.
+    They end with a ``SetupError`` if it ends with another exit code than zero: the last line of its errors.
+    """
+
+    def __init__(self, child: asyncio.subprocess.Process, errors: asyncio.Task[bytes]) -> None:
+        self._child = child
+        self._errors = errors
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the lines that it prints."""
+        assert self._child.stdout is not None  # noqa: S101 (it is a pipe)
+        async for line in self._child.stdout:
+            yield line
+        if code := await self._child.wait():
+            last = (await self._errors).decode(errors="replace").strip().rpartition("\n")[2]
+            raise SetupError(f"{last or 'no output'} (exit {code})")
+
+    async def let_go_on(self) -> None:
+        """Write an empty line to its standard input, for which it waits, unless it has ended."""
+        assert self._child.stdin is not None  # noqa: S101 (it is a pipe)
+        with suppress(ConnectionError):
+            self._child.stdin.write(b"\n")
+            await self._child.stdin.drain()
+
+
+@asynccontextmanager
+async def own_program_lines(module: str, *arguments: str, environment: Mapping[str, str]) -> AsyncIterator[OwnProgram]:
+    """Run ``python -m <module>`` in the project's folder, and give the lines that it prints; it ends with the block.
 
     Args:
         module: The program.
@@ -73,18 +96,9 @@ async def own_program_lines(
     async with _started(module, *arguments, environment=environment) as child:
         errors = asyncio.create_task(_read(child.stderr))
         try:
-            yield _lines(child, errors)
+            yield OwnProgram(child, errors)
         finally:
             errors.cancel()
-
-
-async def _lines(child: asyncio.subprocess.Process, errors: asyncio.Task[bytes]) -> AsyncIterator[bytes]:
-    assert child.stdout is not None  # noqa: S101 (it is a pipe)
-    async for line in child.stdout:
-        yield line
-    if code := await child.wait():
-        last = (await errors).decode(errors="replace").strip().rpartition("\n")[2]
-        raise SetupError(f"{last or 'no output'} (exit {code})")
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,7 +15,6 @@ from perdure.local.program import Program
 
 __all__ = ["Process", "die_with_parent"]
 
-_STOPPED_WITHIN: Final = 15.0  # seconds from SIGTERM to SIGKILL
 _MAX_LOG_BYTES: Final = 10 * 1024 * 1024  # a larger log is rotated
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
@@ -23,9 +23,11 @@ _LIBC: Final = ctypes.CDLL(None)  # loaded before any fork
 class Process:
     """A started program."""
 
-    def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, child: asyncio.subprocess.Process, log: Path, stopped_within: float) -> None:
         self._child = child
         self._log = log
+        self._group_has_ended = False
+        self._stopped_within = stopped_within
 
     @classmethod
     async def start(cls, program: Program, logs: Path) -> Self:
@@ -44,7 +46,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
-        return cls(child, log)
+        return cls(child, log, program.stopped_within)
 
     @property
     def pid(self) -> int:
@@ -68,10 +70,10 @@ class Process:
             self._child.send_signal(number)
 
     async def stop(self) -> None:
-        """Send SIGTERM, and SIGKILL to the group if the process has not ended 15 seconds later."""
+        """Send SIGTERM, and SIGKILL to the group if the process has not ended in the program's time for it."""
         self.send(signal.SIGTERM)
         try:
-            async with asyncio.timeout(_STOPPED_WITHIN):
+            async with asyncio.timeout(self._stopped_within):
                 await self.wait()
         except TimeoutError:
             self._kill_group()
@@ -92,10 +94,10 @@ class Process:
         _rotate(self._log)
 
     def _kill_group(self) -> None:
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return  # the group has ended
+        if not self._group_has_ended:  # else its id may be that of strangers by now
+            with suppress(ProcessLookupError, PermissionError):  # it has ended
+                os.killpg(self.pid, signal.SIGKILL)
+        self._group_has_ended = not self.is_running
 
 
 def _rotate(log: Path) -> None:

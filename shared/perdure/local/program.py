@@ -3,14 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
 from perdure.local.loopback import loopback_client
 from perdure.local.trouble import Trouble
 
-__all__ = ["Program", "http_ready"]
+__all__ = ["STOPPED_WITHIN", "Program", "http_ready"]
+
+STOPPED_WITHIN: Final = 15.0
+"""Seconds in which a program ends that has nothing to finish, from SIGTERM to SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Program:
         first: Awaited before each start; a ``SetupError`` from it prevents the start.
         folder: Its working folder; by default that of the supervisor.
         trouble: Returns what keeps the running program from its work, if something does.
+        stopped_within: Seconds from SIGTERM to SIGKILL.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Program:
     first: Callable[[], Awaitable[None]] | None = None
     folder: Path | None = None
     trouble: Callable[[], Awaitable[Trouble | None]] | None = None
+    stopped_within: float = STOPPED_WITHIN
 
 
 def http_ready(url: str, *, is_ours: Callable[[Any], bool] | None = None) -> Callable[[], Awaitable[bool]]:

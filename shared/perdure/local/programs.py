@@ -18,10 +18,10 @@ from perdure.local.code import Code
 from perdure.local.kept_configuration import KeptConfiguration
 from perdure.local.leases import PortLeases
 from perdure.local.ports import Requested, choose_ports, is_free, taken
-from perdure.local.program import Program, http_ready
+from perdure.local.program import STOPPED_WITHIN, Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
-from perdure.local.services import SERVICES, base_of, service_of
+from perdure.local.services import ORCHESTRATOR, SERVICES, base_of, service_of
 from perdure.local.state import Endpoints, State
 
 __all__ = ["SuitePrograms"]
@@ -193,8 +193,17 @@ class SuitePrograms:
             ready=http_ready(f"{where}/readyz", is_ours=self._is_ours),
             environment={**variables, **own, **(code.environment(own) if code else {})},
             folder=project_folder(),
+            stopped_within=STOPPED_WITHIN + self._grace(name),
         )
         return replace(program, first=self._provisioner.wait) if self._embedded else program
+
+    def _grace(self, name: str) -> float:
+        """Return how many seconds the steps of a process may take to end; a variable may say more than its code."""
+        if service_of(name) != ORCHESTRATOR:
+            return 0
+        code = self.code.get(name)
+        configured = self._settings.orchestrator.graceful_shutdown_seconds
+        return max(configured, code.graceful_shutdown_seconds if code else 0)
 
     def _url(self, name: str) -> str:
         host = getattr(self._settings, service_of(name)).http_host

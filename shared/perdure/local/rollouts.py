@@ -6,27 +6,28 @@ the state folder has the snapshots. So one that was killed at any point is conti
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
 from perdure.builds.version import deployment_name
-from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
 from perdure.local.check import refuse_problems
 from perdure.local.code import Code
+from perdure.local.current_build import current_build
 from perdure.local.other_services import OtherServices
 from perdure.local.rollout_program import rollout_events
 from perdure.local.services import ORCHESTRATOR
-from perdure.local.take_code import CodeTaker
-from perdure.local.version_state import VersionState, version_state
+from perdure.local.take_code import CodeTaker, Draft
+from perdure.local.version_care import VersionCare, not_running
+from perdure.local.version_state import version_state
 from perdure.local.versions import Versions
 from perdure.values.rollout import (
+    FilesLeftOut,
     Finished,
     Gated,
-    NotRunning,
     Promoted,
-    Retired,
     RolloutEvent,
     RolloutRefused,
     RolloutRequest,
@@ -35,11 +36,24 @@ from perdure.values.rollout import (
 __all__ = ["Report", "Rollouts"]
 
 _LOOK_EVERY: Final = 2.0  # seconds
-_LOOKS: Final = 3  # in a row that must find a version idle: Temporal's list of open runs may lag behind
 _POLL_EVERY: Final = 0.2  # seconds
-_KNOWN_WITHIN: Final = 15.0  # seconds
 
 Report = Callable[[RolloutEvent], None]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """What is rolled out.
+
+    Attributes:
+        code: The code.
+        draft: As what it was copied; None if it was kept before.
+        is_promoted: Whether new runs start on it since this rollout.
+    """
+
+    code: Code
+    draft: Draft | None = None
+    is_promoted: bool = False
 
 
 class Rollouts:
@@ -67,7 +81,7 @@ class Rollouts:
         self._report = report
         self._check = check
         self._lock = asyncio.Lock()
-        self._idle: dict[str, int] = {}
+        self._care = VersionCare(versions, report)
 
     @property
     def build(self) -> str:
@@ -90,44 +104,42 @@ class Rollouts:
 
         async with self._lock:
             try:
-                code = await self._code(request)
+                candidate = await self._candidate(request)
             except SetupError as error:
                 report(refused := RolloutRefused(why=f"Nothing was changed. {error}"))
                 return refused
-            return await self._roll_out(code, request, report)
+            return await self._roll_out(candidate, request, report)
 
     async def reload(self) -> None:
-        """Roll out the code that lies here, which has been checked, if it or the configuration has changed."""
+        """Roll out the code that lies here, if it or the configuration has changed.
+
+        Raises:
+            SetupError: The services would not start with it, or the files change meanwhile.
+        """
         async with self._lock:
-            code = self._taker.take(load_settings())
-            if code.content != self._versions.code.content:
-                await self._roll_out(code, RolloutRequest(), self._report)
+            draft = await self._taker.draft_checked(self._check)
+            if draft.code.content != self._versions.code.content:
+                await self._roll_out(_Candidate(draft.code, draft), RolloutRequest(), self._report)
             else:
                 await self._renew_others()
 
     async def tend(self) -> None:
-        """Continue what was not finished when the suite stopped, then stop versions without open runs, for ever."""
-        if self._is_versioned:
+        """Continue what was not finished when the suite stopped, then look after the versions, for ever."""
+        if _is_versioned(self._taker.settings):
             await self._continue()
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             async with self._lock:
-                for build in sorted(self._versions.running_beside):
-                    await self._look(build)
+                await self._care.look()
 
     async def _continue(self) -> None:
         """Roll out the code with which the suite has started, if other code has run before it here."""
         if not self._versions.others and await self._is_current():
             return
         async with self._lock:
-            outcome = await self._roll_out(self._versions.code, RolloutRequest(), self._report)
+            outcome = await self._roll_out(_Candidate(self._versions.code), RolloutRequest(), self._report)
             if isinstance(outcome, RolloutRefused):  # what ran before goes on
                 await self._versions.start_kept(self._versions.others)
-
-    @property
-    def _is_versioned(self) -> bool:
-        """Whether workers have versions; else all share one queue, and no old code may run beside new code."""
-        return self._taker.settings is None or deployment_name(self._taker.settings.temporal) is not None
 
     async def _renew_others(self) -> None:
         if self._taker.settings is not None:
@@ -141,82 +153,95 @@ class Rollouts:
                 return state.is_current
             await asyncio.sleep(_POLL_EVERY)
 
-    async def _code(self, request: RolloutRequest) -> Code:
-        if request.build is None:
-            return await self._taker.take_checked(self._check)
-        return self._versions.kept(request.build)
+    async def _candidate(self, request: RolloutRequest) -> _Candidate:
+        if request.build is not None:
+            return _Candidate(self._versions.kept(request.build))
+        draft = await self._taker.draft_checked(self._check)
+        return _Candidate(draft.code, draft)
 
-    async def _roll_out(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
-        if not (self._is_versioned or request.dry_run or request.all_or_nothing):
-            return await self._replace(code, report)
-        is_new = code.build not in {self._versions.code.build, *self._versions.running_beside}
-        if code.build == self._versions.code.build and code.content != self._versions.code.content:
-            await self._versions.renew(code, "files that runs do not depend on have changed")
+    async def _roll_out(
+        self, candidate: _Candidate, request: RolloutRequest, report: Report
+    ) -> Finished | RolloutRefused:
+        build, settings = candidate.code.build, candidate.draft.settings if candidate.draft else self._taker.settings
+        if left_out := candidate.code.snapshot.left_out:
+            report(FilesLeftOut(build=build, why=left_out))
+        running, kept = self._versions.running_beside, self._versions.kept_builds
         try:
-            outcome = await self._follow(code, request, report)
-        except SetupError as error:  # the new code does not start
-            report(outcome := RolloutRefused(why=f"Nothing was changed. {error}"))
-        if is_new and code.build != self._versions.code.build:  # it was not promoted
-            await self._versions.stop(code.build)
-            self._versions.remove(code.build)
+            if not (_is_versioned(settings) or request.dry_run or request.all_or_nothing):
+                return await self._replace(candidate, report)
+            outcome = await self._follow(candidate, request, report)
+        except SetupError as error:  # the new code does not start, or the disk is full
+            what = "Nothing was changed."
+            if candidate.is_promoted:
+                what = f"Version {build} is current, but not all that belongs to it was done. Repeat it: it continues."
+            report(outcome := RolloutRefused(why=f"{what} {error}"))
+        if build != self._versions.code.build and not request.dry_run:
+            await self._give_up(build, was_running=build in running, was_kept=build in kept)
         return outcome
 
-    async def _replace(self, code: Code, report: Report) -> Finished:
+    async def _give_up(self, build: str, *, was_running: bool, was_kept: bool) -> None:
+        """Stop and forget what was made for a rollout that came to nothing, unless the build may be current after all.
+
+        As long as that is not known it goes on, and is looked after like every version.
+        """
+        current = await current_build(self._versions.environment(self._versions.code))
+        if current == build and build in self._versions.running_beside & self._versions.kept_builds:
+            self._versions.take_over(self._versions.kept(build))
+        elif current not in {build, None}:
+            if not was_running:
+                await self._versions.stop(build)
+            if not was_kept:
+                self._versions.remove(build)
+
+    async def _replace(self, candidate: _Candidate, report: Report) -> Finished:
         """Start the processes anew with other code, in place of theirs: without versions no run can stay on the old."""
-        await self._versions.renew(code, "the code or the configuration has changed")
+        self._keep(candidate)
+        await self._versions.renew(candidate.code, "the code or the configuration has changed")
         self._versions.forget(but=())
-        await self._renew_others()
-        report(outcome := Finished(build=code.build, moved=0, stays=0, open_runs={}))
+        await self._apply(candidate)
+        report(outcome := Finished(build=candidate.code.build, moved=0, stays=0, open_runs={}))
         return outcome
 
-    async def _follow(self, code: Code, request: RolloutRequest, report: Report) -> Finished | RolloutRefused:
+    def _keep(self, candidate: _Candidate) -> None:
+        if candidate.draft is not None:
+            candidate.code = self._taker.keep(candidate.draft)
+            self._versions.keep(candidate.code)
+
+    async def _apply(self, candidate: _Candidate) -> None:
+        if candidate.draft is not None:
+            self._taker.apply(candidate.draft)
+        await self._renew_others()
+
+    async def _follow(
+        self, candidate: _Candidate, request: RolloutRequest, report: Report
+    ) -> Finished | RolloutRefused:
         outcome: Finished | RolloutRefused = RolloutRefused(why="The rollout has not ended. Repeat it: it continues.")
-        async with aclosing(rollout_events(request, self._versions.environment(code))) as events:
+        async with aclosing(rollout_events(request, self._versions.environment(candidate.code))) as events:
             async for event in events:
+                candidate.is_promoted |= isinstance(event, Promoted)
                 report(event)
                 match event:
                     case Gated() if not request.dry_run and not (request.all_or_nothing and event.differ):
-                        await self._run_beside(code, event.open_runs, report)
+                        await self._run_beside(candidate, event.open_runs, report)
                     case Promoted():
-                        self._versions.take_over(code)
-                        await self._until_known()
-                        await self._renew_others()
+                        self._versions.take_over(candidate.code)
+                        await self._versions.until_known()
+                        await self._apply(candidate)
                     case Finished() | RolloutRefused():
                         outcome = event
         if isinstance(outcome, Finished) and not outcome.dry_run:
             self._versions.forget(but=outcome.open_runs)
         return outcome
 
-    async def _until_known(self) -> None:
-        """Wait until the processes know which version is current: then the bridge of no other starts runs any more."""
-        with suppress(TimeoutError):  # one that does not answer will ask Temporal before it starts anything
-            async with asyncio.timeout(_KNOWN_WITHIN):
-                for name in self._versions.names:
-                    while not _knows(await version_state(self._versions.url(name)), self._versions.code.build):
-                        await asyncio.sleep(_POLL_EVERY)
-
-    async def _run_beside(self, code: Code, open_runs: Mapping[str, int], report: Report) -> None:
-        await self._versions.start(code)
-        failed = await self._versions.start_kept({build for build in open_runs if build} - {code.build})
+    async def _run_beside(self, candidate: _Candidate, open_runs: Mapping[str, int], report: Report) -> None:
+        """Start the code, keep it, and start the versions on which runs are open: all before it is promoted."""
+        await self._versions.start(candidate.code)
+        self._keep(candidate)
+        failed = await self._versions.start_kept({build for build in open_runs if build} - {candidate.code.build})
         for build, why in failed.items():
-            report(NotRunning(build=build, runs=open_runs[build], why=f"{why}; {_advice(build)}"))
-
-    async def _look(self, build: str) -> None:
-        states = [await version_state(self._versions.url(name)) for name in self._versions.processes(build)]
-        is_idle = all(it is not None and it.is_idle for it in states)
-        self._idle[build] = self._idle.get(build, 0) + 1 if is_idle else 0
-        if self._idle[build] >= _LOOKS:
-            del self._idle[build]
-            await self._versions.stop(build)
-            self._report(Retired(build=build))
+            report(not_running(build, open_runs[build], why))
 
 
-def _knows(state: VersionState | None, current: str) -> bool:
-    return state is not None and state.current == current
-
-
-def _advice(build: str) -> str:
-    return (
-        f"put its code into another folder and run there: PERDURE_BUILD_ID={build} python -m perdure_orchestrator "
-        "--role worker"
-    )
+def _is_versioned(settings: Settings | None) -> bool:
+    """Return whether workers have versions; else all share one queue, and no old code may run beside new code."""
+    return settings is None or deployment_name(settings.temporal) is not None

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -22,6 +23,9 @@ __all__ = ["STATE_VERSION", "Endpoints", "State", "read_endpoints"]
 
 STATE_VERSION: Final = 1
 
+_LOCK: Final = "lock"
+_LOOKS_WITHIN: Final = 0.5  # seconds; a command that looks for a suite holds the lock for a moment of that
+_LOOK_EVERY: Final = 0.005  # seconds
 _OPERATOR: Final = "operator"
 _PORTS: Final = TypeAdapter(dict[str, int])
 
@@ -63,14 +67,7 @@ class State:
             SetupError: Another supervisor holds the lock, a newer Perdure wrote the folder, or it cannot be used.
         """
         with self._lock_file() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.seek(0)
-                raise SetupError(
-                    f"A suite already runs on {self.folder} (process {lock.read().strip()}). Use it, stop it, or "
-                    "choose another folder with --state."
-                ) from error
+            self._take(lock)
             self._occupy(lock)
             try:
                 yield
@@ -80,9 +77,25 @@ class State:
     def _lock_file(self) -> TextIOWrapper:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            return (self.folder / "lock").open("a+")
+            return (self.folder / _LOCK).open("a+")
         except OSError as error:
             raise self._unusable(error) from error
+
+    def _take(self, lock: TextIOWrapper) -> None:
+        end = time.monotonic() + _LOOKS_WITHIN
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:  # of a suite, or of a command that looks for one at this moment
+                if time.monotonic() < end:
+                    time.sleep(_LOOK_EVERY)
+                    continue
+                lock.seek(0)
+                raise SetupError(
+                    f"A suite already runs on {self.folder} (process {lock.read().strip()}). Use it, stop it, or "
+                    "choose another folder with --state."
+                ) from error
+            return
 
     def _occupy(self, lock: TextIOWrapper) -> None:
         try:
@@ -164,12 +177,31 @@ class State:
 
 
 def read_endpoints(folder: Path) -> Endpoints | None:
-    """Return the endpoints of the suite that runs on this folder, or None."""
+    """Return the endpoints of the suite that runs on this folder, or None.
+
+    Those of a killed suite do not count, even if another process has its process id by now.
+
+    Raises:
+        SetupError: The folder cannot be read.
+    """
     try:
         endpoints = Endpoints.model_validate_json((folder / ENDPOINTS).read_bytes())
-        os.kill(endpoints.pid, 0)
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValidationError):
+        return endpoints if _holder(folder / _LOCK) == endpoints.pid else None
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
-    except PermissionError:
-        pass  # the process exists and belongs to another user
-    return endpoints
+    except OSError as error:
+        raise SetupError(
+            f"{error.filename} cannot be read: {str(error.strerror).lower()}. Act as the user who runs the suite, or "
+            "choose another folder with --state."
+        ) from error
+
+
+def _holder(file: Path) -> int | None:
+    """Return the process id of the supervisor that holds a lock; None if none does."""
+    with file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = lock.read().strip()
+            return int(text) if text.isdecimal() else None
+    return None

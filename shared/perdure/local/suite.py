@@ -24,7 +24,7 @@ from perdure.local.supervisor import Supervisor, supervised
 from perdure.local.take_code import CodeTaker
 from perdure.local.versions import Versions
 from perdure.runtime.background import background
-from perdure.values.rollout import RolloutEvent
+from perdure.values.rollout import FilesLeftOut, RolloutEvent
 
 __all__ = ["Suite", "open_suite"]
 
@@ -100,7 +100,11 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
             instance=secrets.token_hex(_INSTANCE_BYTES),
         )
         taker = CodeTaker(state.folder, programs.configuration, _search_path(environment or {}))
-        code = taker.take(settings)
+        draft = taker.draft(settings, programs.configuration.file.read_bytes())
+        code = taker.keep(draft)
+        taker.apply(draft)
+        if code.snapshot.left_out:
+            report_rollout(FilesLeftOut(build=code.build, why=code.snapshot.left_out))
         programs.code.update({name: code for name in names if service_of(name) == ORCHESTRATOR})
         started = programs.all()
         directory = PublishedEndpoints(state, programs.endpoints, len(started))

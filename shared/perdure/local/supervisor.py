@@ -118,6 +118,10 @@ class Supervisor:
         self._kept[program.name].program = program
         await self.restart(program.name, why)
 
+    def update(self, program: Program) -> None:
+        """Let a program have another command, environment or address when it starts next."""
+        self._kept[program.name].program = program
+
     async def ready(self, name: str) -> None:
         """Wait until a program is ready."""
         await self._kept[name].ready.wait()

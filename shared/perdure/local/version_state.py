@@ -3,7 +3,7 @@
 from typing import Final
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from perdure.local.loopback import loopback_client
 
@@ -20,6 +20,7 @@ class VersionState(BaseModel, frozen=True):
         current: The build on which new runs start; None as long as there is none, or it is not known.
         is_current: Whether new runs start on this one.
         open_runs: How many runs are open on it; None as long as that is not known.
+        elsewhere: How many runs are open on each other version, as far as that is known; of the current version only.
         steps: How many steps run in this process.
     """
 
@@ -27,6 +28,7 @@ class VersionState(BaseModel, frozen=True):
     current: str | None = None
     is_current: bool
     open_runs: int | None = None
+    elsewhere: dict[str, int] = Field(default_factory=dict)
     steps: int
 
     @property

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from typing import Final
 
 from perdure.builds.snapshot import remove_snapshot, snapshots
 from perdure.config.project import CONFIG_VARIABLE
@@ -12,8 +14,13 @@ from perdure.local.published_endpoints import PublishedEndpoints
 from perdure.local.services import ORCHESTRATOR, base_of, of_build
 from perdure.local.state import State
 from perdure.local.supervisor import Supervisor
+from perdure.local.version_state import VersionState, version_state
 
 __all__ = ["Versions"]
+
+_POLL_EVERY: Final = 0.2  # seconds
+_KNOWN_WITHIN: Final = 15.0  # seconds
+_OTHER_FILES: Final = "files that runs do not depend on have changed"
 
 
 class Versions:
@@ -50,6 +57,11 @@ class Versions:
         return [it.build for it in snapshots(self._state.folder) if it.build != self.code.build]
 
     @property
+    def kept_builds(self) -> set[str]:
+        """The builds whose code is kept here."""
+        return {it.build for it in snapshots(self._state.folder)}
+
+    @property
     def names(self) -> list[str]:
         """The names of all processes."""
         return list(self._programs.code)
@@ -83,29 +95,39 @@ class Versions:
         raise SetupError(f"The code of version {build} is not kept here")
 
     async def start(self, code: Code) -> None:
-        """Start a process beside each that runs the code of today, unless they run.
+        """Start a process beside each that runs the code of today, unless it runs; with other files it starts anew.
 
         Raises:
-            SetupError: One does not start; then none of this build is left.
+            SetupError: One does not start; then none is left that was started for this.
         """
-        if code.build in {self.code.build, *self.running_beside}:
+        if code.build == self.code.build:
+            if code.content != self.code.content:
+                await self.renew(code, _OTHER_FILES)
             return
-        try:
-            await self._add(code, [name for name in self._programs.code if base_of(name) == name])
-        except SetupError:
-            await self.stop(code.build)
-            raise
+        for name in self.processes(code.build):
+            if self._programs.code[name].content != code.content:
+                self._programs.code[name] = code
+                await self._supervisor.replace(self._programs.program(name), _OTHER_FILES)
+        today = [of_build(name, code.build) for name in self._programs.code if base_of(name) == name]
+        await self._add(code, [name for name in today if name not in self._programs.code])
 
     async def start_kept(self, builds: Iterable[str]) -> dict[str, str]:
-        """Start one process for each build that does not run and has a snapshot; return why others do not start."""
+        """Start processes of each build that does not run and has a snapshot; return why others do not start."""
         failed = {}
         for build in sorted(set(builds) - self.running_beside - {self.code.build}):
             try:
-                await self._add(self.kept(build), [ORCHESTRATOR])
+                await self.start(self.kept(build))
             except SetupError as error:
-                await self.stop(build)
                 failed[build] = str(error)
         return failed
+
+    def keep(self, code: Code) -> None:
+        """Let the processes of a build start from this code from now on; it is the same, in another place."""
+        for name in self.processes(code.build):
+            self._programs.code[name] = code
+            self._supervisor.update(self._programs.program(name))
+        if code.build == self.code.build:
+            self.code = code
 
     def take_over(self, code: Code) -> None:
         """Let the processes of a build be those of the code of today; those before it run on beside it."""
@@ -117,6 +139,14 @@ class Versions:
         for name in self.processes(code.build):
             self._rename(name, base_of(name))
         self._directory.publish()
+
+    async def until_known(self) -> None:
+        """Wait until the processes know which version is current: then the bridge of no other starts runs any more."""
+        with suppress(TimeoutError):  # one that does not answer will ask Temporal before it starts anything
+            async with asyncio.timeout(_KNOWN_WITHIN):
+                for name in self.names:
+                    while not _knows(await version_state(self.url(name)), self.code.build):
+                        await asyncio.sleep(_POLL_EVERY)
 
     async def renew(self, code: Code, why: str) -> None:
         """Start the processes of the code of today anew, with other code in its place."""
@@ -147,10 +177,24 @@ class Versions:
         remove_snapshot(self._state.folder, build)
         self._programs.configuration.forget(build)
 
-    async def _add(self, code: Code, like: Iterable[str]) -> None:
-        await self._supervisor.add([self._programs.add(of_build(name, code.build), code) for name in list(like)])
+    async def _add(self, code: Code, names: Iterable[str]) -> None:
+        added: list[str] = []
+        try:
+            for name in names:
+                self._programs.add(name, code)
+                added.append(name)
+            await self._supervisor.add([self._programs.program(name) for name in added])
+        except SetupError:
+            for name in added:
+                self._programs.remove(name)
+            self._directory.publish()
+            raise
 
     def _rename(self, name: str, new: str) -> None:
         self._supervisor.rename(name, new)
         self._programs.rename(name, new)
         self._directory.rename(name, new)
+
+
+def _knows(state: VersionState | None, current: str) -> bool:
+    return state is not None and state.current == current

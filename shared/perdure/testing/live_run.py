@@ -8,6 +8,7 @@ from temporalio.exceptions import TimeoutError  # noqa: A004 (a run that has tim
 from temporalio.testing import WorkflowEnvironment
 
 from perdure.bus import decode
+from perdure.connections.executions import describe_execution, query_execution
 from perdure.contracts import ENDINGS, Progress, ProgressKind
 from perdure.flow.error_text import error_text
 from perdure.testing.outcome import RunOutcome
@@ -39,7 +40,7 @@ class LiveRun:
         Raises:
             WorkflowQueryFailedError: It has no such query, the arguments do not fit, or the handler raised.
         """
-        return await self._guard.wait(self._run.handle.query(name, args=args))
+        return await self._guard.wait(query_execution(self._run.client, self._run.handle.id, name, args))
 
     async def update(self, name: str, *args: Any) -> Any:
         """Send an update to the run, wait for its handler, and return what that returns.
@@ -103,8 +104,8 @@ class LiveRun:
         return self._so_far()
 
     async def _has_prepared_end(self) -> bool:
-        newest = await self._run.handle.describe()
-        closing = await read_closing(self._run.client, newest.id, newest.run_id)
+        newest = await describe_execution(self._run.client, self._run.handle.id)
+        closing = await read_closing(self._run.client, newest.workflow_id, newest.run_id)
         return closing is not None and closing.kept
 
     async def _ended(self) -> None:

@@ -9,6 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 
+from perdure.connections.executions import describe_execution
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Message, Progress, Receipt
 from perdure.testing.reviewers import ReviewedBus
 from perdure.testing.task_failures import failing_task
@@ -45,7 +46,7 @@ class RunInTest:
 async def describe_waits(run: RunInTest) -> list[str]:
     """Return a phrase for each thing that the run and its child runs wait for."""
     history = await run.history()
-    pending = (await run.handle.describe()).raw_description.pending_activities
+    pending = (await describe_execution(run.client, run.handle.id)).description.pending_activities
     of_run = [message for message in run.bus.published if getattr(message, "workflow_id", None) == run.handle.id]
     failing = failing_task(history)
     waits = [f"its workflow task, which fails each time: {failing}"] if failing else []

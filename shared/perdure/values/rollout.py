@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 __all__ = [
     "AnyRolloutEvent",
+    "FilesLeftOut",
     "Finished",
     "Gated",
     "Moved",
@@ -33,6 +34,19 @@ class RolloutRequest(BaseModel, frozen=True):
     all_or_nothing: bool = False
     build: str | None = None
     by: str | None = None
+
+
+class FilesLeftOut(BaseModel, frozen=True):
+    """A version has no copy of its own of some files: it reads them as they are when it goes on beside newer code.
+
+    Attributes:
+        build: Its build.
+        why: Which, and why.
+    """
+
+    event: Literal["files_left_out"] = "files_left_out"
+    build: str
+    why: str
 
 
 class Gated(BaseModel, frozen=True):
@@ -148,7 +162,7 @@ class Retired(BaseModel, frozen=True):
     build: str
 
 
-RolloutEvent = Gated | Promoted | Moved | Stays | NotRunning | Finished | RolloutRefused | Retired
+RolloutEvent = FilesLeftOut | Gated | Promoted | Moved | Stays | NotRunning | Finished | RolloutRefused | Retired
 
 AnyRolloutEvent: TypeAdapter[RolloutEvent] = TypeAdapter(Annotated[RolloutEvent, Field(discriminator="event")])
 """Reads one line."""

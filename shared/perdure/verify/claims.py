@@ -118,7 +118,7 @@ class Claims:
                 problem = "no dead letter about its command"
             case "held" if ended and not has_command:
                 problem = "it has not been released"
-            case "held" | "no_match" | "skipped" | "debounced_into" if has_command:
+            case "held" | "no_match" | "skipped" | "cancelled" | "debounced_into" if has_command:
                 problem = "there is a command of the route"
             case _:
                 pass

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from typing import Final
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 
+from perdure.connections.executions import each_execution
 from perdure.verify.records import Execution
 
 __all__ = ["list_executions"]
@@ -25,11 +26,7 @@ async def list_executions(client: Client, task_queues: Iterable[str]) -> list[Ex
 
 async def _executions(client: Client, task_queues: Iterable[str]) -> AsyncIterator[Execution]:
     queues = ", ".join(f"'{queue}'" for queue in sorted(task_queues))
-    async for found in client.list_workflows(f"TaskQueue IN ({queues})", rpc_timeout=_RPC_TIMEOUT):
-        event_id = await found.memo_value(_EVENT_MEMO, None, type_hint=str)
+    async for found in each_execution(client, f"TaskQueue IN ({queues})", timeout=_RPC_TIMEOUT):
+        event_id = await found.memo(_EVENT_MEMO)
         if event_id is not None:
-            yield Execution(found.id, found.run_id, event_id, _status(found))
-
-
-def _status(found: WorkflowExecution) -> str:
-    return found.status.name if found.status is not None else "UNKNOWN"
+            yield Execution(found.workflow_id, found.run_id, event_id, found.status)

@@ -52,21 +52,32 @@ class VersionActs:
             following=following,
         )
 
-    async def promote(self, build: str, *, within: float) -> VersionAnswer:
+    async def current(self) -> str | None:
+        """Return the build on which new runs start.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        return (await self._deployment.routing()).current
+
+    async def promote(self, build: str, *, within: float, after: tuple[str | None] | None = None) -> VersionAnswer:
         """Let new runs start on a version. Open runs stay where they are; those without a version go to that before.
 
         Args:
             build: The version.
             within: Seconds to wait for a worker of it.
+            after: The build that was current when this was decided, if that counts.
 
         Raises:
             NotFound: There is no such version.
-            PerdureError: No worker of it polls: new runs would wait.
+            PerdureError: No worker of it polls: new runs would wait. Or another version was promoted meanwhile.
             RPCError: Temporal does not answer.
         """
         routing = await self._polled(build, within)
         if routing.current == build:
             return self._promoted(routing, routing.former, changed=False, left=0)
+        if after is not None:
+            self._refuse_another(build, *after, routing)
         if routing.current is not None:
             await self._runs.adopt(routing.current, within=within)
         await self._set_current(build, routing, within)
@@ -133,7 +144,7 @@ class VersionActs:
 
     async def _set_current(self, build: str, routing: Routing, within: float) -> None:
         """Temporal learns of each task queue of a version at its own time."""
-        end = asyncio.get_running_loop().time() + within
+        end, before = asyncio.get_running_loop().time() + within, routing.current
         while True:
             try:
                 await self._deployment.set_current(build, by=self.by, token=routing.token)
@@ -144,11 +155,12 @@ class VersionActs:
                     raise PerdureError(f"Temporal does not make {build} current: {error.message}.") from error
                 await asyncio.sleep(_POLL_EVERY)
                 routing = await self._deployment.routing()
+                self._refuse_another(build, before, routing)
             else:
                 return
 
     async def _still_open(self, build: str, count: int) -> str:
-        named = [run.id async for run in self._runs.each(build, limit=_NAMED)]
+        named = [run.workflow_id async for run in self._runs.each(build, limit=_NAMED)]
         more = f" and {count - len(named)} more" if count > len(named) else ""
         runs = "1 run is" if count == 1 else f"{count} runs are"
         return (
@@ -166,6 +178,13 @@ class VersionActs:
             at=routing.changed_at,
             left=left,
         )
+
+    def _refuse_another(self, build: str, before: str | None, routing: Routing) -> None:
+        if routing.current not in {before, build}:
+            raise PerdureError(
+                f"{build} was not promoted: {routing.current} has become current meanwhile, by "
+                f"{routing.changed_by or 'somebody'}. Repeat it if {build} shall be current after all."
+            )
 
     def _refuse_unknown(self, build: str, routing: Routing) -> None:
         if build not in routing.builds:

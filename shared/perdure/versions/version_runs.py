@@ -10,15 +10,15 @@ from temporalio.api.common.v1 import WorkflowExecution as ExecutionReference
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from perdure.connections.executions import OPEN, ExecutionInfo, each_execution
 from perdure.versions.for_each import for_each
 
 __all__ = ["RunMove", "VersionRuns"]
 
 _POLL_EVERY: Final = 0.2  # seconds
-_OPEN: Final = "ExecutionStatus = 'Running'"
 _FOLLOWS: Final = "TemporalWorkflowVersioningBehavior = 'AutoUpgrade'"
 _PINNED: Final = VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED
 
@@ -66,6 +66,18 @@ class VersionRuns:
         """
         return (await self._client.count_workflows(self._query(build))).count
 
+    async def count_elsewhere(self, build: str) -> int:
+        """Return how many runs are open on other versions, without those that follow the current one.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        of_deployment = f"TemporalWorkerDeployment = '{self._deployment}'"
+        of_other = f"TemporalWorkerDeploymentVersion != '{self._deployment}:{build}'"
+        return (
+            await self._client.count_workflows(f"{of_deployment} AND {of_other} AND NOT {_FOLLOWS} AND {OPEN}")
+        ).count
+
     async def count_following(self) -> int:
         """Return how many open runs follow the current version.
 
@@ -73,15 +85,15 @@ class VersionRuns:
             RPCError: Temporal does not answer.
         """
         of_deployment = f"TemporalWorkerDeployment = '{self._deployment}'"
-        return (await self._client.count_workflows(f"{of_deployment} AND {_FOLLOWS} AND {_OPEN}")).count
+        return (await self._client.count_workflows(f"{of_deployment} AND {_FOLLOWS} AND {OPEN}")).count
 
-    async def each(self, build: str | None, limit: int | None = None) -> AsyncIterator[WorkflowExecution]:
+    async def each(self, build: str | None, limit: int | None = None) -> AsyncIterator[ExecutionInfo]:
         """Yield them.
 
         Raises:
             RPCError: Temporal does not answer.
         """
-        async for run in self._client.list_workflows(self._query(build), limit=limit):
+        async for run in each_execution(self._client, self._query(build), limit=limit):
             yield run
 
     async def move(
@@ -102,7 +114,7 @@ class VersionRuns:
         Raises:
             RPCError: Temporal does not answer.
         """
-        request = self._request(workflow_id, run_id, build, stays=stays)
+        request = self._request(workflow_id, run_id, self._override(build, stays=stays))
         end = asyncio.get_running_loop().time() + within
         while True:
             try:
@@ -118,13 +130,26 @@ class VersionRuns:
                 return RunMove(workflow_id, run_id, "moved")
             await asyncio.sleep(_POLL_EVERY)
 
+    async def release(self, workflow_id: str, run_id: str) -> None:
+        """Take back that a run stays on a version, so that its author's will holds again.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        try:
+            request = self._request(workflow_id, run_id, None)
+            await self._client.workflow_service.update_workflow_execution_options(request, retry=True)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended
+                raise
+
     async def adopt(self, build: str, *, within: float = 0) -> None:
         """Move the open runs that have no version to a build: before another is promoted, on which they would go on.
 
         Raises:
             RPCError: Temporal does not answer.
         """
-        await self.move_all([(run.id, run.run_id) async for run in self.each(None)], build, within=within)
+        await self.move_all([(run.workflow_id, run.run_id) async for run in self.each(None)], build, within=within)
 
     async def move_all(self, runs: Iterable[tuple[str, str]], build: str, *, within: float = 0) -> list[RunMove]:
         """Move runs, each by workflow id and run id; it may be repeated after a crash.
@@ -134,14 +159,15 @@ class VersionRuns:
         """
         return await for_each(list(runs), lambda run: self.move(*run, build, within=within))
 
-    def _request(
-        self, workflow_id: str, run_id: str, build: str, *, stays: bool
-    ) -> UpdateWorkflowExecutionOptionsRequest:
+    def _override(self, build: str, *, stays: bool) -> VersioningOverride:
         version = WorkerDeploymentVersion(deployment_name=self._deployment, build_id=build)
-        override = VersioningOverride(
-            pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED) if stays else None,
-            one_time=None if stays else VersioningOverride.OneTimeOverride(target_deployment_version=version),
-        )
+        if stays:
+            return VersioningOverride(pinned=VersioningOverride.PinnedOverride(version=version, behavior=_PINNED))
+        return VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=version))
+
+    def _request(
+        self, workflow_id: str, run_id: str, override: VersioningOverride | None
+    ) -> UpdateWorkflowExecutionOptionsRequest:
         return UpdateWorkflowExecutionOptionsRequest(
             namespace=self._client.namespace,
             workflow_execution=ExecutionReference(workflow_id=workflow_id, run_id=run_id),
@@ -152,6 +178,6 @@ class VersionRuns:
 
     def _query(self, build: str | None) -> str:
         if build is None:
-            return f"TemporalWorkerDeploymentVersion IS NULL AND TaskQueue = '{self._queue}' AND {_OPEN}"
+            return f"TemporalWorkerDeploymentVersion IS NULL AND TaskQueue = '{self._queue}' AND {OPEN}"
         of_version = f"TemporalWorkerDeploymentVersion = '{self._deployment}:{build}'"
-        return f"{of_version} AND NOT {_FOLLOWS} AND {_OPEN}"
+        return f"{of_version} AND NOT {_FOLLOWS} AND {OPEN}"

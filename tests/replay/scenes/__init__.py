@@ -8,6 +8,7 @@ from tests.replay.scenes import (
     decisions,
     mailboxes,
     objects,
+    parts,
     patterns,
     plain,
     plans,
@@ -17,6 +18,7 @@ from tests.replay.scenes import (
     runs,
     saga_steps,
     sagas,
+    server_state,
     signals,
     updates,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "decisions",
     "mailboxes",
     "objects",
+    "parts",
     "patterns",
     "plain",
     "plans",
@@ -41,6 +44,7 @@ __all__ = [
     "runs",
     "saga_steps",
     "sagas",
+    "server_state",
     "signals",
     "updates",
 ]

@@ -33,6 +33,11 @@ class Scene:
     signals_first: bool = False
     real: bool = False
 
+    @property
+    def is_of_the_past(self) -> bool:
+        """Whether only older code records it so."""
+        return self.signals_first or bool(self.unpatched)
+
 
 def scene(
     *,

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,13 @@ from perdure.errors import PerdureError
 from perdure.local.state import Endpoints, State
 
 STRIKE = Strike("stall", "ingest", 0.0, 0.99)
+
+
+@pytest.fixture(autouse=True)
+def lock(tmp_path: Path) -> Iterator[None]:
+    """The lock of the state folder, as a running suite holds it."""
+    with State(tmp_path).locked():
+        yield
 
 
 @pytest_asyncio.fixture

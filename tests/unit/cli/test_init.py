@@ -12,6 +12,7 @@ def test_init_writes_a_workflow_its_configuration_and_its_tests_and_prints_what_
     assert done.returncode == 0, done.stderr
     assert sorted(file.name for file in (tmp_path / "hello").iterdir()) == [
         ".gitignore",
+        "README.md",
         "conftest.py",
         "greetings.py",
         "perdure.yaml",
@@ -24,6 +25,7 @@ def test_init_writes_a_workflow_its_configuration_and_its_tests_and_prints_what_
         "cd hello && pytest",
         "perdure up",
         'perdure publish people.arrived \'{"name": "Ada"}\'',
+        "perdure replay histories",
     ]
 
 

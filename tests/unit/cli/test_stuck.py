@@ -46,6 +46,18 @@ def test_a_run_that_waits_for_mended_code_is_pending_and_says_why(bus: MemoryBus
     assert json.loads(as_json.stdout)["stuck"] == ERROR
 
 
+def test_the_runs_that_wait_for_mended_code_are_listed_alone(bus: MemoryBus) -> None:
+    fact = Progress(workflow="Greeting", workflow_id="Greeting~2", run_id="r2", sequence=1, kind="started", at=BEGAN)
+    asyncio.run(bus.publish(fact))
+    listed = CliRunner().invoke(app, ["runs", "list", "--state", "stuck", "--json"])
+    unknown = CliRunner().invoke(app, ["runs", "list", "--state", "stuk"])
+
+    assert [(it["workflow_id"], it["stuck"]) for it in map(json.loads, listed.stdout.splitlines())] == [
+        ("Greeting~1", ERROR)
+    ]
+    assert (unknown.exit_code, "did you mean stuck?" in unknown.stderr.lower()) == (2, True), unknown.stderr
+
+
 def test_an_ending_wins_over_what_was_known_before(bus: MemoryBus) -> None:
     publish(bus, 2, "completed")
 

@@ -1,13 +1,19 @@
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from perdure.cli.exit_codes import UNREACHABLE
 from perdure.local.deploy_requests import DeployRequests, forget_requests
 from perdure.local.rollouts import Report, Rollouts
+from perdure.local.state import State
 from perdure.runtime.background import background
 from perdure.values.rollout import AnyRolloutEvent, Finished, RolloutRefused, RolloutRequest
+from tests.support.command_line import perdure
+from tests.support.state_holder import another_suite, endpoints
 
 DONE = Finished(build="b", moved=0, stays=0, open_runs={})
 
@@ -84,3 +90,18 @@ def test_what_killed_clients_have_left_is_removed_at_the_next_start(tmp_path: Pa
     forget_requests(tmp_path / "none")
 
     assert list((tmp_path / "deploys").iterdir()) == []
+
+
+def test_a_deploy_after_a_killed_suite_signals_no_stranger_with_its_process_id(tmp_path: Path) -> None:
+    state = tmp_path / ".perdure"
+    state.mkdir()
+    with another_suite(state) as holder:
+        holder.kill()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        State(state).write_endpoints(endpoints(stranger.pid))
+        deployed = perdure(tmp_path, "deploy")
+        before = stranger.poll()
+        stranger.kill()
+
+    assert (deployed.returncode, "No suite runs" in deployed.stderr) == (UNREACHABLE, True), deployed.stderr
+    assert before is None  # SIGHUP ends it

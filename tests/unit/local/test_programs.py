@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from perdure.builds.snapshot import Snapshot
 from perdure.config.settings import Settings
 from perdure.errors import SetupError
+from perdure.local.code import Code
 from perdure.local.state import State
 from tests.support.ports import free_port
 from tests.support.suite_programs import suite_programs
@@ -112,3 +114,15 @@ def test_a_service_is_reached_on_the_interface_that_it_listens_on(settings: Sett
     ingest = settings.ingest.model_copy(update={"http_host": host})
     with suite_programs(settings.model_copy(update={"ingest": ingest}), "ingest") as programs:
         assert programs.endpoints({}).services["ingest"].startswith(f"{url}:")
+
+
+def test_an_orchestrator_has_time_to_end_its_steps_before_it_is_killed(settings: Settings, tmp_path: Path) -> None:
+    configuration = tmp_path / "perdure.yaml"
+    configuration.write_text("orchestrator: {graceful_shutdown_seconds: 90}\n")
+    with suite_programs(settings, "orchestrator", "ingest") as programs:
+        as_configured = programs.program("orchestrator").stopped_within
+        programs.code["orchestrator"] = Code.of(Snapshot("b1", tmp_path), configuration)
+
+        assert as_configured > settings.orchestrator.graceful_shutdown_seconds
+        assert programs.program("orchestrator").stopped_within > 90
+        assert programs.program("ingest").stopped_within < 90

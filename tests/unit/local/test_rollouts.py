@@ -1,16 +1,18 @@
 """How new code and a new configuration take over in a suite whose services are small shell programs."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from perdure.cli.rollout_display import show_rollout
 from perdure.config.loader import load_settings
 from perdure.local.program import Program
 from perdure.local.program_event import Ready, Restarting
 from perdure.local.programs import SuitePrograms
 from perdure.local.services import SERVICES
 from perdure.local.suite import open_suite
-from perdure.values.rollout import Finished, RolloutRequest
+from perdure.values.rollout import FilesLeftOut, Finished, RolloutEvent, RolloutRequest
 from tests.support.programs import EventRecorder, steady
 
 UNVERSIONED = "execution_engine: temporal\ntemporal: {deployment: null}\nworkflows: [flows]\n"
@@ -56,6 +58,38 @@ async def test_without_versions_new_code_takes_the_place_of_the_old(project: Pat
         assert suite.rollouts.build == outcome.build != before
         assert suite.supervisor.names == [*SERVICES]
     assert restarted(recorder) == {"orchestrator"}
+
+
+async def test_without_versions_a_start_with_new_code_has_no_rollout_to_continue(project: Path) -> None:
+    recorder, settings, seen = EventRecorder(), load_settings(state=project / "state"), list[RolloutEvent]()
+    async with open_suite(settings, report=recorder.report) as before:
+        earlier = before.rollouts.build
+    (project / "flows.py").write_text(CODE.replace("return 1", "return 2"))
+
+    async with open_suite(settings, report=recorder.report, report_rollout=seen.append) as suite:
+        await asyncio.sleep(0)  # a rollout that is continued has the lock now, and is before this one
+        asked = await suite.rollouts.roll_out(RolloutRequest())
+        assert suite.rollouts.build != earlier
+
+    assert seen == [asked]
+
+
+async def test_people_see_which_files_a_version_has_no_copy_of(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "books.bin").write_bytes(bytes(1024 * 1024 + 1))
+    recorder, settings, seen = EventRecorder(), load_settings(state=project / "state"), list[RolloutEvent]()
+    async with open_suite(settings, report=recorder.report, report_rollout=seen.append) as suite:
+        (project / "flows.py").write_text(CODE.replace("return 1", "return 2"))
+        first = suite.rollouts.build
+        outcome = await suite.rollouts.roll_out(RolloutRequest())
+        assert isinstance(outcome, Finished), outcome
+    for event in seen:
+        show_rollout(event)
+
+    named = [it.build for it in seen if isinstance(it, FilesLeftOut) and "books.bin" in it.why]
+    assert named == [first, outcome.build]
+    assert f"! version {first}: files of more than 1 MiB were not copied: books.bin." in capsys.readouterr().out
 
 
 async def test_a_deploy_gives_the_other_services_the_new_configuration(project: Path) -> None:

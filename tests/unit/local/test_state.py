@@ -1,7 +1,8 @@
 import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
+from errno import EACCES
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -20,12 +21,12 @@ def test_a_second_suite_on_a_folder_is_refused_with_the_process_id_of_the_first(
 
 
 def test_a_refused_suite_leaves_the_other_alone(tmp_path: Path) -> None:
-    with another_suite(tmp_path):
+    with another_suite(tmp_path) as holder:
         for _ in range(2):
             with pytest.raises(SetupError, match="already runs"), State(tmp_path).locked():
                 pytest.fail("two suites locked one folder")
 
-        assert read_endpoints(tmp_path) == endpoints(os.getpid())
+        assert read_endpoints(tmp_path) == endpoints(holder.pid)
 
 
 def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
@@ -69,12 +70,50 @@ def test_clients_find_a_suite_only_while_it_runs(tmp_path: Path) -> None:
     assert read_endpoints(tmp_path) is None
 
 
-def test_the_endpoints_of_a_killed_suite_are_ignored(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        pass
-    State(tmp_path).write_endpoints(endpoints(gone.pid))
+def test_the_endpoints_of_a_killed_suite_are_ignored_whoever_has_its_process_id_now(tmp_path: Path) -> None:
+    with another_suite(tmp_path) as holder:
+        holder.kill()
+    State(tmp_path).write_endpoints(endpoints(os.getpid()))
 
     assert read_endpoints(tmp_path) is None
+
+
+def test_the_endpoints_of_a_killed_suite_are_not_those_of_the_next_one_that_starts(tmp_path: Path) -> None:
+    State(tmp_path).write_endpoints(endpoints(os.getppid()))
+
+    with State(tmp_path).locked():
+        assert read_endpoints(tmp_path) is None
+
+
+def test_a_suite_starts_while_commands_look_for_one(tmp_path: Path) -> None:
+    def look() -> None:
+        while not done.is_set():
+            read_endpoints(tmp_path)
+
+    State(tmp_path).write_endpoints(endpoints(os.getpid()))
+    (tmp_path / "lock").touch()
+    done = Event()
+    with ThreadPoolExecutor() as commands:
+        looking = [commands.submit(look) for _ in range(4)]
+        try:
+            for _ in range(300):
+                with State(tmp_path).locked():
+                    pass
+                State(tmp_path).write_endpoints(endpoints(os.getpid()))
+        finally:
+            done.set()
+
+    assert [it.exception() for it in looking] == [None] * 4
+
+
+def test_a_folder_of_somebody_else_is_reported_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: Path) -> bytes:
+        raise PermissionError(EACCES, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    with pytest.raises(SetupError, match=r"endpoints\.json cannot be read: permission denied\. .* --state"):
+        read_endpoints(tmp_path)
 
 
 def test_endpoints_that_are_invalid_json_are_ignored(tmp_path: Path) -> None:

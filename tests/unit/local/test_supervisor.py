@@ -1,6 +1,7 @@
 """The supervisor with small real programs."""
 
 import asyncio
+import signal
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -303,3 +304,34 @@ async def test_an_added_program_that_does_not_start_is_gone_and_the_others_run_o
             await supervisor.add([program(tmp_path, "candidate", "echo no such module; exit 3")])
 
         assert (supervisor.names, supervisor.pid("ingest")) == (["ingest"], before)
+
+
+async def test_a_process_that_has_the_id_of_an_ended_program_by_now_is_left_alone(tmp_path: Path) -> None:
+    child = await asyncio.create_subprocess_exec("/bin/true", start_new_session=True)
+    stranger = await asyncio.create_subprocess_exec("/bin/sleep", "60", start_new_session=True)
+    ended = Process(child, tmp_path / "log", stopped_within=15)
+    await ended.wait()
+    child.pid = stranger.pid  # as the system gives ids again
+
+    await ended.stop()
+    stranger.terminate()
+
+    assert await stranger.wait() == -signal.SIGTERM
+
+
+async def test_a_program_that_a_signal_without_a_name_ended_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^ingest does not start \(signal 40\)"):
+        async with supervised([program(tmp_path, "ingest", "kill -40 $$")], tmp_path / "logs", lambda _: None):
+            pass
+
+
+async def test_a_program_is_killed_only_after_the_time_that_it_has_for_its_end(tmp_path: Path) -> None:
+    slow = program(tmp_path, "slow", "trap 'sleep 1; touch ended; exit' TERM; touch slow; while :; do sleep 0.1; done")
+    stuck = program(tmp_path, "stuck", "trap '' TERM; touch stuck; while :; do sleep 0.1; done")
+
+    parts = [replace(slow, stopped_within=60), replace(stuck, stopped_within=0.2)]
+    async with supervised(parts, tmp_path / "logs", lambda _: None):
+        pass
+
+    assert (tmp_path / "ended").exists()
+    assert left_behind(tmp_path) == []

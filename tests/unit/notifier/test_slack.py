@@ -244,3 +244,37 @@ def test_a_missing_token_is_reported_with_its_variable(monkeypatch: pytest.Monke
 
     with pytest.raises(SetupError, match="token of the Slack channel desk is missing: the variable SLACK_BOT_TOKEN"):
         slack_client("desk", SlackSettings(channel="C1"))
+
+
+async def test_the_outcome_of_a_request_whose_message_was_deleted_is_a_new_message(
+    peer: SlackPeer, desk: SlackChannel
+) -> None:
+    await desk.send([Notice(message=request())])
+    peer.deleted = {"1.0"}
+
+    assert await desk.send([Notice(message=decided(), about=request())]) == "posted as 2.0"
+
+    assert "ada approved: Pay 1?" in message_text(peer.messages()["2.0"])
+
+
+async def test_the_outcome_of_an_earlier_run_does_not_close_the_request_of_a_later_one(
+    peer: SlackPeer, desk: SlackChannel
+) -> None:
+    await desk.send([Notice(message=request(run_id="later"))])
+
+    await desk.send([Notice(message=decided(), about=request())])
+
+    assert list(buttons_of(peer.messages()["1.0"])) == ["Approve", "Reject"]
+
+
+async def test_a_digest_of_more_than_fifty_blocks_is_several_messages_and_each_is_updated(
+    peer: SlackPeer, desk: SlackChannel
+) -> None:
+    requests = [request(number, details="d", action="a") for number in range(1, 21)]
+    await desk.send([Notice(message=it) for it in requests])
+    assert len(peer.messages()) > 1
+
+    for number, it in enumerate(requests, start=1):
+        await desk.send([Notice(message=decided(number), about=it)])
+
+    assert [button for it in peer.messages().values() for button in buttons_of(it)] == []

@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.converter import PayloadConverter
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from perdure.connections.temporal_logs import LOGGERS_OF_FAILURES
 from perdure.flow.error_text import error_text, message_of, placed_error_text
@@ -58,6 +58,61 @@ def test_a_message_that_is_no_text_is_reported_and_written_all_the_same(message:
     assert (message_of(error), error_text(error)) == (text, text)
     assert placed_error_text(error).startswith(text)
     assert (failure.message, failure.application_failure_info.non_retryable) == (text, True)
+
+
+class Declined(Exception): ...
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Declined, "Declined"), (404, "404")], ids=["a class", "a number"])
+def test_a_type_that_is_no_text_is_reported_and_written_all_the_same(kind: Any, name: str) -> None:
+    error, failure = ApplicationError("", type=kind), Failure()
+
+    failure_converter(str)().to_failure(error, PayloadConverter.default, failure)
+
+    assert (error_text(error), placed_error_text(error)) == (name, name)
+    assert failure.application_failure_info.type == name
+
+
+@pytest.mark.parametrize(
+    "detail",
+    ["key sk-1", b"key sk-1", {"headers": [{"Authorization": "key sk-1"}]}, 'a "key sk-1"\n'],
+    ids=["text", "bytes", "an object", "text with marks"],
+)
+@pytest.mark.parametrize("kind", [ApplicationError, CancelledError])
+def test_details_are_written_without_keys(kind: Any, detail: Any) -> None:
+    failure = Failure()
+    error = kind("refused", detail, {"pages": 3})
+
+    failure_converter(lambda text: text.replace("sk-1", "***"))().to_failure(error, PayloadConverter.default, failure)
+
+    found: Any = failure_converter(str)().from_failure(failure, PayloadConverter.default)
+    assert "sk-1" not in str(failure)
+    assert "key ***" in str(found.details[0])
+    assert (type(found.details[0]), found.details[1]) == (type(detail), {"pages": 3})
+
+
+def test_the_causes_of_a_cancellation_are_written_without_keys() -> None:
+    failure, error = Failure(), CancelledError("sk-1")
+    error.__cause__ = ApplicationError("sk-1", "sk-1")
+
+    failure_converter(lambda text: text.replace("sk-1", "***"))().to_failure(error, PayloadConverter.default, failure)
+
+    assert "sk-1" not in str(failure)
+    assert failure.cause.message == "***"
+
+
+@pytest.mark.parametrize(
+    "more", [{"details": object()}, {"next_retry_delay": 5}, {"category": "odd"}], ids=lambda more: next(iter(more))
+)
+def test_an_error_with_parts_that_cannot_be_written_is_written_without_them(more: dict[str, Any]) -> None:
+    details = [more.pop("details")] if "details" in more else []
+    error, failure = ApplicationError("refused", *details, type="Declined", non_retryable=True, **more), Failure()
+
+    failure_converter(str)().to_failure(error, PayloadConverter.default, failure)
+
+    written = failure.application_failure_info
+    assert failure.message.startswith("refused (what was raised with it cannot be written: ")
+    assert (written.type, written.non_retryable) == ("Declined", True)
 
 
 def test_a_failure_that_cannot_be_shown_is_logged_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:

@@ -264,6 +264,7 @@ async def test_what_a_server_got_as_a_key_is_masked_in_what_it_returns(
 ODD_SCHEMAS: list[Any] = [
     *({}, {"type": ["object", "null"]}, {"type": "string"}, {"properties": []}, {"oneOf": [ID, NAME]}, [], "x", None),
     *({"type": "object", "required": "all"}, {"type": "object", "properties": {"x": {"type": "strange"}}}, True),
+    *({"properties": {"x": None}}, {"properties": {"x": True}}, {"properties": {"x": ["string"], "y": {}}}),
 ]
 
 

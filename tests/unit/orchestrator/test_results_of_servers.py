@@ -9,9 +9,10 @@ import pytest_asyncio
 
 from perdure.config.settings import HttpServer
 from perdure.flow.messages import ToolRequest, ToolResult
-from perdure_orchestrator.agents import server_transports
+from perdure_orchestrator.agents import server_transports, stdio_lines
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from tests.support.answering_server import answering
 from tests.support.odd_servers import odd
 from tests.support.session_server import SessionServer, serving
 
@@ -94,15 +95,27 @@ async def test_ten_megabytes_arrive_over_http(
     assert len(answer.text) == 10_000_000
 
 
+@pytest.mark.parametrize(
+    ("streams", "reason"),
+    [
+        pytest.param(False, "its answer is longer than 32 MiB, the most that is read of one$", id="as JSON"),
+        pytest.param(True, ".*100000 byte limit", id="as an event"),
+    ],
+)
 async def test_a_result_beyond_the_limit_is_refused_and_the_call_is_not_repeated(
-    opened: Callable[..., ToolServers], remote: SessionServer, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., ToolServers],
+    remote: SessionServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    streams: bool,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(server_transports, "_MOST_EVENT_BYTES", 100_000)
-    remote.streams = True
+    monkeypatch.setattr(server_transports, "MOST_BYTES", 100_000)
+    remote.streams = streams
     remote.failures = [(200, {"result": {"content": [{"type": "text", "text": "much " * 50_000}]}})]
     servers = opened(remote=HttpServer(url=remote.url))
 
-    with pytest.raises(ToolRefused, match=r"remote answered note_key with what is no result: .*100000 byte limit"):
+    with pytest.raises(ToolRefused, match=rf"remote answered note_key with what is no result: {reason}"):
         await call(servers, "remote", "note_key")
 
     assert len(remote.keys) == 1
@@ -133,3 +146,62 @@ async def test_five_megabytes_of_structure_arrive_whole(opened: Callable[..., To
 
     assert answer.structured == {"rows": rows}
     assert json.loads(answer.text) == {"rows": rows}
+
+
+ORDERS = [
+    pytest.param('{"jsonrpc": "2.0", "id": ID, "result": RESULT}', id="the id first"),
+    pytest.param('{"result": RESULT, "id": ID, "jsonrpc": "2.0"}', id="the id last"),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_line_beyond_the_limit_ends_its_call_alone_and_is_not_repeated(
+    opened: Callable[..., ToolServers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr(stdio_lines, "MOST_BYTES", 100_000)
+    whole = {"content": [], "structuredContent": {"id": 7, "text": "much " * 100_000, "more": {"id": 8}}}
+    servers = opened(s=answering(tmp_path, tools_call=order.replace("RESULT", json.dumps(whole))))
+
+    with pytest.raises(
+        ToolRefused,
+        match=r"^The server s answered t with what is no result: its answer is longer than 32 MiB, the most",
+    ):
+        await call(servers, "s", "t")
+
+    assert [tool.name for tool in await servers.named(("s",))[0].tools(refresh=True)] == ["t"]
+
+
+async def test_other_output_without_an_end_is_left_out(
+    opened: Callable[..., ToolServers],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(stdio_lines, "MOST_BYTES", 100_000)
+    long = "=" * 300_000
+    answer = '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "text", "text": "ok"}]}}'
+    servers = opened(s=answering(tmp_path, tools_call=f"{long}\n{answer}"))
+
+    assert (await call(servers, "s", "t")).text == "ok"
+    assert "A line of its output is longer than 32 MiB, and was left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("depth", [300, 5_000, 100_000])
+async def test_a_result_that_is_nested_too_deep_is_refused_and_the_call_is_not_repeated(
+    opened: Callable[..., ToolServers], tmp_path: Path, depth: int, order: str
+) -> None:
+    result = '{"content": [], "structuredContent": {"a": NESTED}}'.replace("NESTED", "[" * depth + "]" * depth)
+    servers = opened(s=answering(tmp_path, tools_call=order.replace("RESULT", result)))
+
+    with pytest.raises(ToolRefused, match=r"^The server s answered t with what is no result: [^\n]*$"):
+        await call(servers, "s", "t")
+
+
+async def test_a_result_over_http_that_is_nested_too_deep_is_refused_in_plain_words(
+    opened: Callable[..., ToolServers], remote: SessionServer
+) -> None:
+    remote.bodies = [b'{"jsonrpc": "2.0", "id": %d, "result": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"]
+
+    with pytest.raises(ToolRefused, match=r"with what is no result: Invalid JSON: recursion limit exceeded at [^\[]*$"):
+        await call(opened(remote=HttpServer(url=remote.url)), "remote", "note_key")

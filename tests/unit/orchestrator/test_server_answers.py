@@ -1,6 +1,5 @@
 """What a server that does not speak MCP properly becomes for people: one line, never an error of a library."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,20 +14,8 @@ from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from tests.support.answering_server import INIT, answering
 from tests.support.session_server import serving
-
-ANSWERING = """
-import json, sys
-answers = {"initialize": INIT, "tools/list": {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}, **ANSWERS}
-for line in sys.stdin:
-    it = json.loads(line)
-    if "id" in it:
-        found = answers.get(it["method"])
-        answer = {"result": found} if found else {"error": {"code": -32601, "message": "no such method"}}
-        raw = found if isinstance(found, str) else json.dumps({"jsonrpc": "2.0", "id": it["id"], **answer})
-        print(raw.replace("ID", str(it["id"])), flush=True)
-"""
-INIT = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}}
 
 Serve = Callable[[Any], ToolServers]
 
@@ -44,12 +31,6 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     yield serve
     for servers in opened:
         await servers.close()
-
-
-def answering(**answers: Any) -> StdioServer:
-    named = {name.replace("_", "/"): answer for name, answer in answers.items()}
-    code = ANSWERING.replace("**ANSWERS", f"**{named!r}").replace("INIT,", f"{INIT!r},")
-    return StdioServer(command=sys.executable, args=("-c", code))
 
 
 async def call(servers: ToolServers) -> ToolResult:
@@ -76,9 +57,11 @@ async def call(servers: ToolServers) -> ToolResult:
         ),
     ],
 )
-async def test_an_opening_that_is_none_of_mcp_is_one_line(serve: Serve, answers: dict[str, Any], reason: str) -> None:
+async def test_an_opening_that_is_none_of_mcp_is_one_line(
+    serve: Serve, tmp_path: Path, answers: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(Unavailable, match=rf"^The MCP server s does not start: {reason}$") as failed:
-        await call(serve(answering(**answers)))
+        await call(serve(answering(tmp_path, **answers)))
 
     assert "\n" not in str(failed.value)
 
@@ -92,18 +75,20 @@ async def test_an_opening_that_is_none_of_mcp_is_one_line(serve: Serve, answers:
         '{"id": ID, "error": {"message": "boom"}}',
     ],
 )
-async def test_an_answer_that_is_none_ends_the_call_at_once_and_is_not_repeated(serve: Serve, answer: str) -> None:
+async def test_an_answer_that_is_none_ends_the_call_at_once_and_is_not_repeated(
+    serve: Serve, tmp_path: Path, answer: str
+) -> None:
     with pytest.raises(ToolRefused, match=r"^The server s refuses t: its answer is none of JSON-RPC: "):
-        await call(serve(answering(tools_call=answer)))
+        await call(serve(answering(tmp_path, tools_call=answer)))
 
 
 @pytest.mark.parametrize(
     "before", ["", "Downloading…\n", "{not json\n", '{"progress": 7}\n', "[]\n", "\x1b[2J\n", "7\n"]
 )
-async def test_other_output_and_batches_are_read(serve: Serve, before: str) -> None:
+async def test_other_output_and_batches_are_read(serve: Serve, tmp_path: Path, before: str) -> None:
     answer = '[{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "text", "text": "ok"}]}}]'
 
-    assert (await call(serve(answering(tools_call=before + answer)))).text == "ok"
+    assert (await call(serve(answering(tmp_path, tools_call=before + answer)))).text == "ok"
 
 
 @pytest.mark.parametrize(

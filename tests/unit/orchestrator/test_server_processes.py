@@ -1,5 +1,6 @@
 """The processes of MCP servers: how they end, that nothing of them remains, and why they ended."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest_asyncio
 from perdure.config.settings import StdioServer
 from perdure.errors import Unavailable
 from perdure.flow.messages import ToolRequest, ToolResult
+from perdure_orchestrator.agents.server_process import ServerProcess
 from perdure_orchestrator.agents.tool_servers import ToolServers
 
 STUBBORN = Path(__file__).parents[2] / "support" / "stubborn_server.py"
@@ -82,6 +84,30 @@ async def test_nothing_of_a_server_that_ended_by_itself_remains(serve: Serve, tm
     assert remaining(tmp_path) == []
 
 
+async def test_nothing_of_a_server_that_ended_remains_although_nobody_calls_it(serve: Serve, tmp_path: Path) -> None:
+    servers = serve(STUBBORN, tmp_path)
+    await call(servers)
+    psutil.Process(remaining(tmp_path)[0]).send_signal(signal.SIGKILL)
+
+    async with asyncio.timeout(30):
+        while remaining(tmp_path):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_process_that_has_the_id_of_an_ended_server_by_now_is_left_alone(tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("w") as errors:
+        ended = await ServerProcess.start(["/bin/true"], {}, tmp_path, errors)
+        stranger = await ServerProcess.start(["/bin/cat"], {}, tmp_path, errors)
+    await ended.exited.wait()
+    ended.child.pid = stranger.child.pid  # as the system gives ids again
+
+    await ended.stop()
+
+    assert psutil.pid_exists(stranger.child.pid)
+    assert await stranger.own_end() is None
+    await stranger.stop()
+
+
 @pytest.mark.parametrize("modes", [["orphan"], ["eof", "term"]], ids=" ".join)
 def test_no_server_outlives_a_worker_that_is_killed(tmp_path: Path, modes: list[str]) -> None:
     command = [sys.executable, "-c", WORKER, str(STUBBORN), str(tmp_path), *modes]
@@ -104,6 +130,8 @@ def test_no_server_outlives_a_worker_that_is_killed(tmp_path: Path, modes: list[
             r"its process ended with exit code 2\. Its last output: usage: server FILE$",
         ),
         ("echo no licence >&2; kill -SEGV $$", r"its process was ended by SIGSEGV\. Its last output: no licence$"),
+        ("kill -64 $$", r"its process was ended by SIGRTMAX$"),
+        ("kill -40 $$", r"its process was ended by signal 40$"),
         ("exit 0", r"its process ended with exit code 0$"),
         ("exec >&-; cat >/dev/null", r"it closed its output$"),
     ],

@@ -142,3 +142,27 @@ async def test_a_refused_call_ends_no_other_call_of_its_session_and_repeats_none
 
         assert not (await slow_call).is_error
         assert server.keys == ["first", "slow", "refused", "refused"]
+
+
+async def test_a_change_that_a_busy_server_did_not_list_is_listed_later(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure_orchestrator.agents.session._RESPONDS_WITHIN", 0.1)
+    monkeypatch.setattr("perdure_orchestrator.agents.list_changes._AGAIN_AFTER", 0.1)
+    (tmp_path / "pages").write_text('[["swap", "old"]]')
+    program, idle = Path(__file__).parents[2] / "support" / "listing_server.py", tmp_path / "idle"
+    command = {"command": sys.executable, "args": (str(program), str(tmp_path / "pages")), "env": {"BUSY": str(idle)}}
+    servers = serve(shop=StdioServer.model_validate(command))
+
+    async def offered() -> list[str]:
+        return [*(await servers.offers(["shop"])).tools]
+
+    server, _ = await servers.find(["shop"], "swap")
+    swap = ToolRequest(servers=("shop",), tool="swap", arguments={"pages": [["swap", "new"]]})
+    await server.call(swap, "swap", idempotency_key="k")
+    assert await offered() == ["swap", "old"]
+
+    idle.touch()
+    async with asyncio.timeout(20):
+        while await offered() != ["swap", "new"]:
+            await asyncio.sleep(0.05)

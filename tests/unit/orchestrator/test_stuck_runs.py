@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from temporalio.api.enums.v1.workflow_pb2 import WORKFLOW_EXECUTION_STATUS_RUNNING
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
-from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
+from temporalio.client import Client
 from temporalio.converter import DataConverter
 
 from perdure.bus import MemoryBus, RawMessage
@@ -28,26 +28,27 @@ class Temporal:
 
     attempt: int = 3
     looks: Counter[str] = field(default_factory=Counter)
+    namespace: str = "default"
+    data_converter: DataConverter = field(default_factory=DataConverter)
 
-    def get_workflow_handle(self, workflow_id: str, *, run_id: str) -> "_Run":
-        return _Run(self, workflow_id, run_id)
+    @property
+    def workflow_service(self) -> "Temporal":
+        return self
 
-
-@dataclass
-class _Run:
-    temporal: Temporal
-    workflow_id: str
-    run_id: str
-
-    async def describe(self) -> WorkflowExecutionDescription:
-        self.temporal.looks[self.run_id] += 1
-        raw = DescribeWorkflowExecutionResponse()
-        raw.pending_workflow_task.attempt = self.temporal.attempt
-        info = raw.workflow_execution_info
-        info.execution.workflow_id, info.execution.run_id = self.workflow_id, self.run_id
+    async def describe_workflow_execution(
+        self,
+        request: DescribeWorkflowExecutionRequest,
+        *,
+        retry: bool,  # noqa: ARG002 (the client's signature)
+    ) -> DescribeWorkflowExecutionResponse:
+        self.looks[request.execution.run_id] += 1
+        found = DescribeWorkflowExecutionResponse()
+        found.pending_workflow_task.attempt = self.attempt
+        info = found.workflow_execution_info
+        info.execution.CopyFrom(request.execution)
         info.type.name, info.status = "Greeting", WORKFLOW_EXECUTION_STATUS_RUNNING
         info.start_time.FromDatetime(datetime.now(UTC))
-        return await WorkflowExecutionDescription._from_raw_description(raw, "default", DataConverter())  # noqa: SLF001 (the server's answer)
+        return found
 
 
 async def fail(runs: StuckRuns, temporal: Temporal, *, number: int, times: int = 1) -> None:

@@ -40,7 +40,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[ToolServers]:
 
 async def call(servers: ToolServers, names: tuple[str, ...], tool: str, call_id: str = "c", **agent: Any) -> ToolResult:
     conversations = Conversations(MemoryObjects())
-    activity = CallTool(servers, permissions(**agent), conversations, LimitSettings(), own_queue=WorkerQueue((), 1))
+    activity = CallTool(servers, permissions(**agent), conversations, LimitSettings(), own_queue=WorkerQueue(()))
     request = ToolRequest(agent="clerk", servers=names, tool=tool, arguments={}, call_id=call_id)
     answer: ToolResult = await ActivityEnvironment().run(activity.run, request)
     return answer

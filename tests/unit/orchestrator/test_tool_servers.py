@@ -157,7 +157,9 @@ async def test_opening_a_server_that_does_not_respond_times_out(servers: ToolSer
     assert processes(tmp_path) == []
 
 
-async def test_a_call_cancelled_while_its_server_starts_leaves_no_process(servers: ToolServers, tmp_path: Path) -> None:
+async def test_a_call_cancelled_while_its_server_starts_leaves_nothing_to_a_closed_worker(
+    servers: ToolServers, tmp_path: Path
+) -> None:
     calling = asyncio.create_task(call(servers, "silent", "anything"))
     while not processes(tmp_path):
         await asyncio.sleep(0.01)
@@ -165,6 +167,7 @@ async def test_a_call_cancelled_while_its_server_starts_leaves_no_process(server
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await calling
+    await servers.close()
 
     assert processes(tmp_path) == []
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "mcp session silent"]

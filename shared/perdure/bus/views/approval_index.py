@@ -19,7 +19,7 @@ from perdure.contracts import (
     to_token,
 )
 
-__all__ = ["is_settled", "open_requests", "request_of"]
+__all__ = ["escalated_to", "is_settled", "open_requests", "request_of", "unsettled_requests"]
 
 _OPEN_COUNTS: Final = {"requested": 1, "decided": -1, "expired": -1}
 _MESSAGES_PER_READ: Final = 64  # reading the requests of one run costs about as much as reading so many messages
@@ -41,12 +41,24 @@ async def request_of(bus: Bus, about: AboutRequest) -> ApprovalRequested | None:
     """Return the request that a message is about, open or not; None if the stream no longer holds it."""
     if isinstance(about, ApprovalRequested):
         return about
-    newest = None  # an earlier run of this workflow id may have used the same request id
+    newest = None  # another run of this workflow id may have used the same request id
     async for message in bus.read(_subject("requested", about)):
         request = decode(message.raw)
         if isinstance(request, ApprovalRequested) and request.request_id == about.request_id:
+            if _identity(request) == _identity(about):
+                return request
             newest = request
     return newest
+
+
+async def escalated_to(bus: Bus, about: AboutRequest) -> tuple[str, ...]:
+    """Return the names of the people and roles that the escalations of a request have added so far."""
+    names: dict[str, None] = {}
+    async for message in bus.read(_subject("escalated", about)):
+        escalation = decode(message.raw)
+        if isinstance(escalation, ApprovalEscalated) and _identity(escalation) == _identity(about):
+            names |= dict.fromkeys(escalation.to)
+    return tuple(names)
 
 
 async def is_settled(bus: Bus, request: AboutRequest) -> bool:
@@ -85,7 +97,11 @@ async def _runs_to_read(bus: Bus, workflow: str | None, workflow_id: str | None)
     return [(from_token(workflow_token), from_token(run_token)) for workflow_token, run_token in runs]
 
 
-async def _open_requests_of(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
+async def unsettled_requests(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
+    """Return the requests that are neither decided nor expired, also those of runs that have ended.
+
+    Each has its policy after the escalations so far.
+    """
     requests: dict[str, ApprovalRequested] = {}
     escalations = Counter[str]()
     async for message in bus.read(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
@@ -97,7 +113,11 @@ async def _open_requests_of(bus: Bus, workflow: str | None, workflow_id: str | N
                 escalations[name] = max(escalations[name], count)
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
+    return [escalated(request, escalations[request.request_id]) for request in requests.values()]
+
+
+async def _open_requests_of(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
+    requests = await unsettled_requests(bus, workflow, workflow_id)
     newest = await latest_facts(bus, workflow, workflow_id) if requests else []
     ended = {fact.workflow_id for fact in newest if fact.kind in ENDINGS}
-    still_open = [request for request in requests.values() if request.workflow_id not in ended]
-    return [escalated(request, escalations[request.request_id]) for request in still_open]
+    return [request for request in requests if request.workflow_id not in ended]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,15 @@ from perdure.bus.envelope import MESSAGE_ID, PARTITION_KEY, attribute, decode, h
 from perdure.bus.port import Bus, StoredMessage
 from perdure.bus.views.event_runs import runs_of_event
 from perdure.bus.views.newest import newest_headers
+from perdure.bus.views.stuck_runs import stuck_runs
 from perdure.contracts import ENDINGS, Progress, ProgressKind, to_pattern, to_token
+from perdure.contracts.runs import StuckRun
 from perdure.values.flow_key import fit_key
 
 __all__ = ["RunFilter", "RunPage", "RunState", "list_runs"]
 
-RunState = Literal["open"] | ProgressKind
-"""``open``: not ended; or the kind of a run's newest fact, such as ``failed``."""
+RunState = Literal["open", "stuck"] | ProgressKind
+"""``open``: not ended; ``stuck``: waits for mended code; or the kind of a run's newest fact, such as ``failed``."""
 
 _SPARE: Final = 64  # runs beside those of a page, in place of those that leave their state while it is read
 _AT_ONCE: Final = 64  # requests
@@ -58,8 +60,8 @@ class RunFilter:
         return self.key is None or key == fit_key(self.key)
 
     def has_state(self, kind: str) -> bool:
-        """Return whether a run whose newest fact has this kind is in the state."""
-        return self.state is None or (kind not in ENDINGS if self.state == "open" else kind == self.state)
+        """Return whether a run whose newest fact has this kind may be in the state: a stuck one is open."""
+        return self.state is None or (kind not in ENDINGS if self.state in {"open", "stuck"} else kind == self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,15 @@ class RunPage:
 async def list_runs(bus: Bus, selection: RunFilter) -> RunPage:
     """Return a page of the selected runs, that with the newest progress first.
 
-    Without a state or key, only the end of the PROGRESS stream is read. With one, the headers of each run's newest
-    fact are read, because those of the page may be old. Bodies are read of the runs of the page only.
+    Each run of an event, and each that is stuck, is read. Else, without a state or key, only the end of the PROGRESS
+    stream is; with one, the headers of each run's newest fact are, because those of the page may be old, and bodies of
+    the runs of the page only.
 
     Raises:
         Unavailable: NATS does not answer.
     """
-    if selection.event is not None:
-        return await _of_event(bus, selection.event, selection)
+    if selection.event is not None or selection.state == "stuck":
+        return await _of_few(bus, selection)
     found: list[tuple[int, Progress]] = []  # with their places in the list
     async with aclosing(_candidates(bus, selection)) as candidates:
         while len(found) <= selection.limit:
@@ -117,15 +120,32 @@ def _selected_fact(message: StoredMessage, selection: RunFilter) -> Progress | N
     return fact if isinstance(fact, Progress) and selection.admits(fact) else None
 
 
-async def _of_event(bus: Bus, event: str, selection: RunFilter) -> RunPage:
-    newest = [await bus.last(f"progress.*.{to_token(run)}") for run in await runs_of_event(bus, event)]
-    facts = [(message, decode(message.raw)) for message in newest if message is not None]
-    selected = [
-        fact
-        for message, fact in facts
-        if isinstance(fact, Progress) and selection.admits(fact) and _in_time(message, selection)
+async def _of_few(bus: Bus, selection: RunFilter) -> RunPage:
+    """Return a page of the runs of an event, of those that are stuck, or of both: each of them is read."""
+    found: list[tuple[StoredMessage, Progress]] = []
+    stuck = {run.run_id: run for run in await stuck_runs(bus)} if selection.state == "stuck" else None
+    subjects = await _subjects(bus, selection.event, None if stuck is None else stuck.values())
+    for start in range(0, len(subjects), _AT_ONCE):
+        for message in await asyncio.gather(*map(bus.last, subjects[start : start + _AT_ONCE])):
+            fact = None if message is None else _selected_fact(message, selection)
+            if message is None or fact is None or not _in_time(message, selection):
+                continue
+            if stuck is None or fact.run_id in stuck:
+                found.append((message, fact))
+    found.sort(key=lambda it: it[0].sequence, reverse=True)
+    shown = found[: selection.limit]
+    return RunPage([fact for _, fact in shown], shown[-1][0].sequence if len(found) > len(shown) else None)
+
+
+async def _subjects(bus: Bus, event: str | None, stuck: Collection[StuckRun] | None) -> list[str]:
+    runs = None if event is None else await runs_of_event(bus, event)
+    if stuck is None:
+        return [f"progress.*.{to_token(run)}" for run in runs or ()]
+    return [
+        f"progress.{to_token(run.workflow)}.{to_token(run.workflow_id)}"
+        for run in stuck
+        if runs is None or run.workflow_id in runs
     ]
-    return RunPage(sorted(selected, key=lambda fact: fact.at, reverse=True)[: selection.limit])
 
 
 async def _candidates(bus: Bus, selection: RunFilter) -> AsyncGenerator[StoredMessage]:

@@ -7,11 +7,12 @@ from typing import Final
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.views.event_outcome import event_outcome
-from perdure.bus.views.event_runs import find_event, run_tokens, runs_of_event
+from perdure.bus.views.event_runs import event_in, find_event, run_tokens, runs_of_event
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
-from perdure.contracts import AboutRequest, RouteVerdict, from_token, to_token
+from perdure.contracts import WITHOUT_RUN, AboutRequest, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
+from perdure.values.run_id import SEPARATOR, default_run_id
 from perdure.values.short_code import run_word, split_request
 
 __all__ = ["DeadLettered", "NoRun", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
@@ -28,7 +29,17 @@ class NoRun(PerdureError):
 
 
 class RunNotBegun(Pending):
-    """The event is stored, and none of its runs has begun."""
+    """The event is stored, and none of its runs has begun.
+
+    Attributes:
+        held: The ids of those of its runs whose starts flow control holds.
+        run: The run that was asked for, if it was by its id, or by the beginning of one.
+    """
+
+    def __init__(self, message: str, *, held: Sequence[str] = (), run: str | None = None) -> None:
+        super().__init__(message)
+        self.held = tuple(held)
+        self.run = run
 
 
 async def find_run(bus: Bus, text: str) -> str:
@@ -39,7 +50,8 @@ async def find_run(bus: Bus, text: str) -> str:
 
     Args:
         bus: The bus.
-        text: A run id, the id of one of its approval requests, the id of its event, or the beginning of a run id.
+        text: A run id, the id of one of its approval requests, the id of its event, or the beginning of a run id. A run
+            that has not begun is known by its default id, as ``publish`` prints it.
 
     Raises:
         NotFound: Nothing has this id.
@@ -64,6 +76,8 @@ async def find_run(bus: Bus, text: str) -> str:
         return alike[0]
     if event := await find_event(bus, text):
         return _run_of(await event_outcome(bus, event))
+    if not alike and (planned := await _run_to_begin(bus, text)):
+        return _run_in(*planned)
     if alike:
         raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in alike])
     raise NotFound(
@@ -113,6 +127,38 @@ async def _run_of_request(bus: Bus, text: str) -> str | None:
     return run if any(isinstance(it, AboutRequest) and it.request_id == text for it in requests) else None
 
 
+async def _run_to_begin(bus: Bus, text: str) -> tuple[EventOutcome, str] | None:
+    """Return the run whose default id a text is or begins, and what has become of its event, if that is stored."""
+    route, _, rest = text.partition(SEPARATOR)
+    for event_id in dict.fromkeys((rest.rpartition(SEPARATOR)[0], rest)):
+        message = await find_event(bus, event_id) if event_id else None
+        event = None if message is None else event_in(message)
+        if message is None or event is None:
+            continue
+        outcome = await event_outcome(bus, message)
+        known = {it.workflow_id for it in outcome.runs} | {it.workflow_id for it in outcome.verdicts}
+        planned = set() if outcome.verdicts else {default_run_id(route, event.id, event.source)}
+        alike = [run for run in known | planned if run is not None and run.startswith(text)]
+        if len(alike) == 1:
+            return outcome, alike[0]
+    return None
+
+
+def _run_in(outcome: EventOutcome, run: str) -> str:
+    """Return the run if it has begun by now; raises the error that says why it has not."""
+    verdict = next((it for it in outcome.verdicts if it.workflow_id == run), None)
+    if verdict is not None and verdict.verdict in WITHOUT_RUN:
+        raise NoRun(f"No run {run} comes of the event {outcome.id}. {verdict.sentence}.")
+    if any(it.workflow_id == run and it.kind is not None for it in outcome.runs):
+        return run
+    others = tuple(it for it in outcome.runs if it.workflow_id == run)
+    verdicts = outcome.verdicts if verdict is None else (verdict,)
+    try:
+        return _run_of(outcome.model_copy(update={"runs": others, "verdicts": verdicts}))
+    except RunNotBegun as error:
+        raise RunNotBegun(str(error), held=error.held, run=run) from error
+
+
 def _run_of(outcome: EventOutcome) -> str:
     place = f"EVENTS {outcome.stream_sequence}"
     if outcome.refused is not None:
@@ -131,10 +177,14 @@ def _run_of(outcome: EventOutcome) -> str:
     if begun:
         return _only(begun, f"the event {outcome.id} concerns")
     runs = ", ".join(run.workflow_id for run in outcome.runs)
-    held = "; ".join(_held(it) for it in outcome.verdicts if it.verdict == "held")
+    holding = [it for it in outcome.verdicts if it.verdict == "held"]
+    held = "; ".join(map(_held, holding))
     unknown = f"no run of it has begun: {held or 'it waits for ingest, or in its route'}"
     waits = f"its run {runs} has not begun" if runs else unknown
-    raise RunNotBegun(f"The event {outcome.id} is stored ({place}), and {waits}. `perdure doctor` shows what is wrong.")
+    raise RunNotBegun(
+        f"The event {outcome.id} is stored ({place}), and {waits}. `perdure doctor` shows what is wrong.",
+        held=[it.workflow_id for it in holding if it.workflow_id],
+    )
 
 
 def _held(verdict: RouteVerdict) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.output import console, local_day, table
-from perdure.cli.states import read_state
+from perdure.cli.states import read_run_state
 from perdure.cli.stuck_text import stuck_notice
 from perdure.cli.times import Since, Until
 from perdure.runtime.stderr import print_error
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_STATE_HELP: Final = f"Only runs in this state: open, {', '.join(sorted(ENDINGS))}."
+_STATE_HELP: Final = f"Only runs in this state: open, stuck, {', '.join(sorted(ENDINGS))}."
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     @app.command("list", epilog="Example: perdure runs list --workflow Order --state failed --since 2h")
     def list_(  # noqa: PLR0913, PLR0917 (each is a flag)
         workflow: Annotated[str | None, typer.Option(help="Only runs of this workflow.")] = None,
-        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
+        state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_run_state)] = None,
         event: Annotated[str | None, typer.Option(help="Only runs that this event started.")] = None,
         key: Annotated[str | None, typer.Option(help="Only runs with this value of their route's flow.key.")] = None,
         since: Since = None,
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
         selection = RunFilter(
             workflow=workflow,
-            state="open" if open_only else state,  # type: ignore[arg-type]  # checked by read_state
+            state="open" if open_only else state,  # type: ignore[arg-type]  # checked by read_run_state
             event=event,
             key=key,
             since=since,

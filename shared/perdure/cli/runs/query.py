@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Exit codes: 0 answered, 1 refused or failed, 4 no such run, 75 not reached. "
+        epilog="Exit codes: 0 answered, 1 refused or failed, 3 not begun, 4 no such run, 75 not reached. "
         "Example: perdure runs query cart-42 items"
     )
     def query(

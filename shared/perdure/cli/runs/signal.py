@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Exit codes: 0 sent, 4 no such run. "
+        epilog="Exit codes: 0 sent, 3 its run has not begun, 4 no such run. "
         'Example: perdure runs signal content-42 approve \'{"reviewer": "ann"}\''
     )
     def signal(
@@ -51,17 +51,20 @@ def register(app: typer.Typer) -> None:
 
 async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:
     from perdure.bus import RawMessage
-    from perdure.bus.views.run_lookup import find_run
+    from perdure.bus.views.run_lookup import RunNotBegun, find_run
     from perdure.contracts import to_token
 
     async with open_bus() as bus:
         try:
             workflow_id = await find_run(bus, run)
-        except NotFound as error:
+        except (NotFound, RunNotBegun) as error:
+            planned = error.run if isinstance(error, RunNotBegun) else run
+            if planned is None:
+                raise
             if not early:
-                raise NotFound(
-                    f"{error} A signal may come before its run: with --early it is sent to {run}, and waits there."
+                raise type(error)(
+                    f"{error} A signal may come before its run: with --early it is sent to {planned}, and waits there."
                 ) from error
-            workflow_id = run  # a dead letter follows if no run begins in time
+            workflow_id = planned  # a dead letter follows if no run begins in time
         subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
         return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))

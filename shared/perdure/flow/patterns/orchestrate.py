@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from perdure.flow.agent import Agent
-from perdure.flow.patterns.parallel import Failure, result_or_failure
+from perdure.flow.patterns.parallel import Failure, results_or_failures
 from perdure.values.nearest import nearest
 
 __all__ = ["Plan", "Task", "orchestrate"]
@@ -73,9 +73,9 @@ async def orchestrate(
         plan = await _planned(planner, prompt, workers, most_tasks)
         if not plan.tasks:
             break
-        work = (workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks)
-        results = await asyncio.gather(*work, return_exceptions=workflow.patched(_GOES_ON))
-        done += zip(plan.tasks, map(result_or_failure, results), strict=True)
+        work = [workers[task.worker][1].llm.generate_str(task.task) for task in plan.tasks]
+        results = await (results_or_failures(work) if workflow.patched(_GOES_ON) else asyncio.gather(*work))
+        done += zip(plan.tasks, results, strict=True)
     else:
         left = f"\n\nThe plan is not finished: its {rounds} rounds are used up. Say what is missing."
     _refuse_without_result(done)
