@@ -10,10 +10,12 @@ from perdure.ledger.hashes import leaf_hash
 from perdure.ledger.note import BadNote, Signer, Verifier
 from perdure.ledger.proof_file import BadProof, ProofFile
 from perdure.ledger.proofs import consistency_ranges, inclusion_ranges, is_consistent, is_included
+from perdure.ledger.record_entry import GAP, gap_body, record_entry
 from perdure.ledger.tiles import GrowingTree, TileMissing, edge_tiles, range_hash, tile_path, tiles_of
 from perdure.ledger.verification import Kept, Verification, Witnessed
 
 __all__ = [
+    "GAP",
     "LARGEST",
     "SALT",
     "BadNote",
@@ -30,6 +32,7 @@ __all__ = [
     "Witnessed",
     "consistency_ranges",
     "edge_tiles",
+    "gap_body",
     "gap_entry",
     "inclusion_ranges",
     "is_consistent",
@@ -39,6 +42,7 @@ __all__ = [
     "message_entry",
     "open_checkpoint",
     "range_hash",
+    "record_entry",
     "sign_checkpoint",
     "tile_path",
     "tiles_of",

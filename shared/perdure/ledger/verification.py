@@ -12,8 +12,9 @@ from typing import Any, Final
 from perdure.ledger.checkpoint import Checkpoint
 from perdure.ledger.coverage import Coverage
 from perdure.ledger.discrepancy import Discrepancy, Verdict
-from perdure.ledger.entries import VERSION, message_entry
+from perdure.ledger.entries import VERSION
 from perdure.ledger.hashes import leaf_hash
+from perdure.ledger.record_entry import GAP, record_entry
 from perdure.ledger.tiles import GrowingTree
 
 __all__ = ["Kept", "Verification", "Witnessed"]
@@ -84,10 +85,11 @@ class Verification:
             self._find("integrity", self._size, f"{gone} deleted.")
         self._hashes.append(leaf_hash(entry))
         self._size += 1
-        if kept is not None and kept.body is not None and _entry(kept) == entry:
+        is_same = kept is not None and kept.body is not None and _entry(kept) == entry
+        if is_same and kept is not None and kept.subject != GAP:
             self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
         else:
-            self._read(leaf, entry, kept)
+            self._read(leaf, entry, kept, is_same=is_same)
 
     def faults(self) -> list[Discrepancy]:
         """Return what is wrong, once all leaves were taken; at most 1,000 faults."""
@@ -111,8 +113,8 @@ class Verification:
             which = f"Something from leaf {self._proven} to leaf {self._size - 1}"
             self._find("integrity", self._proven, f"{which} is not what the checkpoint of {one.source} vouches for.")
 
-    def _read(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
-        """Look closer at a leaf that is not simply that of the message that is kept."""
+    def _read(self, leaf: int, entry: bytes, kept: Kept | None, *, is_same: bool) -> None:
+        """Look closer at a leaf that is not simply that of the message that is kept, as one of a gap is not."""
         try:
             content: dict[str, Any] = json.loads(entry)
             if content["v"] != VERSION:
@@ -120,9 +122,13 @@ class Verification:
             if "body_digest" in content:
                 stored_at = datetime.fromisoformat(content["stored_at"])
                 self._cover(leaf, content["stream"], int(content["sequence"]), stored_at)
-                self._compare(leaf, content, kept)
+                if not is_same:
+                    self._compare(leaf, content, kept)
             elif "key" not in content:
-                self.coverage.add_gap(content["stream"], int(content["gap"]["first"]), int(content["gap"]["last"]))
+                gap = content["gap"]
+                self.coverage.add_gap(content["stream"], int(gap["first"]), int(gap["last"]))
+                if not is_same:
+                    self._find("integrity", leaf, _changed_gap(leaf, content["stream"], gap, kept))
         except (ValueError, KeyError, TypeError, RecursionError):
             self._find("integrity", leaf, f"Leaf {leaf} is no entry of version {VERSION}.")
 
@@ -145,8 +151,13 @@ class Verification:
         self._faults.append(Discrepancy(verdict, leaf, text))
 
 
+def _changed_gap(leaf: int, stream: str, gap: Mapping[str, Any], kept: Kept | None) -> str:
+    which = f"The record of the gap {stream}:{gap['first']} to {stream}:{gap['last']}, leaf {leaf},"
+    return f"{which} was {'deleted' if kept is None else 'changed'}."
+
+
 def _entry(kept: Kept) -> bytes:
-    return message_entry(
+    return record_entry(
         stream=kept.stream,
         sequence=kept.sequence,
         stored_at=kept.stored_at,

@@ -13,6 +13,8 @@ from perdure.bus import RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.errors import InvalidMessage
+from perdure.ledger import Verification
+from perdure.record.database import leaves_of
 from perdure_audit.store import open_store
 
 NUL = chr(0)
@@ -148,8 +150,8 @@ async def test_a_store_opens_while_others_write_if_there_is_nothing_to_migrate(t
                 assert await other.count() == 1
 
 
-async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:
-    """Once rows are chained, this fails: then `deploy/threat-model.md` has a sentence less."""
+async def test_a_changed_row_differs_from_its_leaf_and_no_service_notices(tmp_path: Path) -> None:
+    """Once a command verifies the ledger, `deploy/threat-model.md` names it."""
     async with open_store(Settings(state=tmp_path)) as store:
         await store.add([stored(1, "decisions.Order-1")])
         [file] = tmp_path.rglob("*.db")
@@ -157,8 +159,13 @@ async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> Non
             database.execute("UPDATE records SET subject = 'decisions.Order-2'")
 
         ((record,), _) = await store.find(AuditRecordsQuery())
+        async with store.engine.connect() as connection:
+            [[leaf]] = [leaves async for leaves in leaves_of(connection)]
 
+    verification = Verification([])
+    verification.take(*leaf)
     assert record.subject == "decisions.Order-2"
+    assert verification.faults()[0].text == "The record of DECISIONS:1, leaf 0, was changed."
 
 
 async def test_a_reply_holds_what_fits_and_says_that_there_is_more(audited: Settings) -> None:

@@ -3,21 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.ledger import (
+    GAP,
     Checkpoint,
     Discrepancy,
     GrowingTree,
     Kept,
     Verification,
     Witnessed,
-    gap_entry,
+    gap_body,
     leaf_hash,
-    message_entry,
+    record_entry,
 )
 from perdure.ledger.coverage import Coverage
 
@@ -55,7 +57,7 @@ def message(number: int, body: bytes = b"{}") -> Kept:
 
 
 def entry(kept: Kept) -> bytes:
-    return message_entry(
+    return record_entry(
         stream=kept.stream, sequence=kept.sequence, stored_at=kept.stored_at, subject=kept.subject,
         headers=kept.headers, body=kept.body or b"", salt=kept.salt,
     )  # fmt: skip
@@ -171,10 +173,45 @@ def test_an_erased_record_is_no_fault() -> None:
     assert it.verify() == []
 
 
+def with_gap(first: int, last: int) -> Ledger:
+    """Return a ledger whose leaf 6 is that of a declared gap."""
+    made = Ledger([(entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
+    gap = Kept("EVENTS", first, BEGAN, GAP, {}, gap_body("EVENTS", first, last), b"")
+    made.leaves.append((entry(gap), gap))
+    made.heads = [Witnessed(Checkpoint("l", 7, made.root(7)), "us")]
+    return made
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": gap_body("EVENTS", 3, 8)},
+        {"body": b'{"stream": "EVENTS", "first": 3, "last": "8"}'},
+        {"body": b"[" * 100_000},
+        {"subject": "events.a"},
+        {"stored_at": BEGAN + timedelta(seconds=1)},
+    ],
+)
+def test_a_changed_declaration_of_a_gap_shows(changed: dict[str, Any]) -> None:
+    it = with_gap(3, 4)
+    gap, kept = it.leaves[6]
+    assert kept is not None
+    it.leaves[6] = (gap, replace(kept, **changed))
+
+    faults = [(fault.leaf, fault.text) for fault in it.verify() if fault.verdict == "integrity"]
+
+    assert faults == [(6, "The record of the gap EVENTS:3 to EVENTS:4, leaf 6, was changed.")]
+
+
+def test_a_deleted_declaration_of_a_gap_shows() -> None:
+    it = with_gap(3, 4)
+    it.leaves[6] = (it.leaves[6][0], None)
+
+    assert "The record of the gap EVENTS:3 to EVENTS:4, leaf 6, was deleted." in [it.text for it in it.verify()]
+
+
 def test_a_message_without_leaf_shows_and_a_declared_gap_does_not() -> None:
-    it = Ledger([(entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
-    it.leaves.append((gap_entry(stream="EVENTS", first=3, last=4, found_at=BEGAN, reason="Retention."), None))
-    it.heads = [Witnessed(Checkpoint("l", 7, it.root(7)), "us")]
+    it = with_gap(3, 4)
 
     assert [(fault.verdict, fault.text) for fault in it.verify()] == [
         ("completeness", "EVENTS:7 to EVENTS:8 have no leaf, and no gap is declared there.")
