@@ -18,7 +18,6 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "RECEIPTS": ("orchestrator",),
     "NOTIFICATIONS": ("notifier",),
     "ADMIN": ("orchestrator",),
-    "CHECKPOINTS": ("audit",),
     "DLQ": ("audit", "ingest", "notifier", "orchestrator"),
 }
 """The services that publish to each stream; empty where only users' programs and bots do."""
@@ -26,7 +25,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
 
 CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS", "VERDICTS")},
-    "operator": {"send": ("SIGNALS",), "receive": ("CHECKPOINTS",)},
+    "operator": {"send": ("SIGNALS",), "receive": ()},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }
 """The streams to which roles of users' programs send, and from which they receive. The operator may do more."""

@@ -9,7 +9,6 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     CancelWorkflow,
-    CheckpointSigned,
     DeadLetter,
     DeadLetterSettled,
     Decision,
@@ -41,7 +40,7 @@ def describe(raw: RawMessage) -> str:
     return approval.plain if approval else one_line(_describe(message))
 
 
-def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sentence for each kind)
+def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     match message:
         case Progress():
             parts = [message.kind, message.step, message.error]
@@ -57,8 +56,6 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sen
         case EventVerdict():
             by_routes = "; ".join(f"{it.sentence}{_of_backfill(it.backfill)}" for it in message.routes)
             return f"{message.event_id}  {by_routes or f'{message.refused}: {message.detail}'}"
-        case CheckpointSigned():
-            return f"checkpoint of {message.ledger} over {message.size} leaves"
         case CancelWorkflow():
             return f"cancel {message.workflow_id}"
         case DeadLetter():

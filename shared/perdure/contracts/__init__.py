@@ -19,7 +19,6 @@ from perdure.contracts.approvals import (
     ApprovalRequested,
     Severity,
 )
-from perdure.contracts.checkpoints import CheckpointSigned
 from perdure.contracts.commands import (
     CancelWorkflow,
     EventReference,
@@ -70,7 +69,6 @@ __all__ = [
     "BackfillRan",
     "BatchReport",
     "CancelWorkflow",
-    "CheckpointSigned",
     "Comment",
     "DeadLetter",
     "DeadLetterSettled",

@@ -20,7 +20,6 @@ from perdure.contracts.approvals import (
     ApprovalReminded,
     ApprovalRequested,
 )
-from perdure.contracts.checkpoints import CheckpointSigned
 from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
@@ -42,7 +41,6 @@ AnyMessage = Annotated[
     | ApproversFileRead
     | BackfillRan
     | CancelWorkflow
-    | CheckpointSigned
     | DeadLetter
     | DeadLetterSettled
     | Decision
