@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="perdure-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
-pytest_plugins = ["perdure.testing.plugin"]
+pytest_plugins = ["perdure.testing.plugin", "tests.support.audit_databases"]
 
 # No test asserts how long something takes: on a busy machine anything may.
 settings.register_profile("perdure", deadline=None, suppress_health_check=[HealthCheck.too_slow])

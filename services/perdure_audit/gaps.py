@@ -4,19 +4,15 @@ The audit's consumer receives each message in the order of storage. Where it ski
 them, an age or a size that an operator has set was shorter than the time in which the audit did not run.
 """
 
-import json
 import logging
 from collections.abc import Mapping
-from typing import Final
 
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.topology import STREAMS
+from perdure.ledger import GAP, gap_body
 from perdure_audit.recorder import Recorder
 
-__all__ = ["GAP", "Gaps"]
-
-GAP: Final = "perdure.audit.gap"
-"""Subject of a record that declares a gap: at the place of its first lost message, with the numbers in its body."""
+__all__ = ["Gaps"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +53,6 @@ class Gaps:
         found = await self._bus.first(STREAMS[message.stream].subjects, after=first - 1)
         last = message.sequence - 1 if found is None else min(found.sequence, message.sequence) - 1
         _log.error("%s %s to %s were removed before the audit received them", message.stream, first, last)
-        body = json.dumps({"stream": message.stream, "first": first, "last": last}).encode()
+        body = gap_body(message.stream, first, last)
         gap = StoredMessage(RawMessage(GAP, body, {}), message.stream, first, message.stored_at, pending=0)
         await self._recorder.record(gap)

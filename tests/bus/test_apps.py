@@ -1,7 +1,6 @@
 """Each service on the in-memory bus: which messages it receives, and what it then publishes."""
 
 import json
-from pathlib import Path
 
 from perdure.bus import MemoryBus, RawMessage
 from perdure.config.routes import Route
@@ -55,11 +54,11 @@ async def test_ingest_dead_letters_events_that_it_cannot_take() -> None:
     assert [it.reason for it in bus.published if isinstance(it, DeadLetter)] == ["too_large", "no_route"]
 
 
-async def test_audit_records_every_message_once_and_finds_it_again(tmp_path: Path) -> None:
+async def test_audit_records_every_message_once_and_finds_it_again(audited: Settings) -> None:
     bus = MemoryBus()
     await bus.publish_raw(RawMessage("events.a", b"\xff", {"h": "v"}))
     await bus.publish(REQUEST)
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         app = create_audit(store, bus)
         for _ in range(2):
             assert set(await deliver_all(app, bus)) == {"ack"}

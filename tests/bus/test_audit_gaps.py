@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,13 +9,15 @@ import pytest_asyncio
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
+from perdure.ledger import Discrepancy, Verification
+from perdure.record.database import leaves_of
 from perdure_audit.app import create_app
 from perdure_audit.store import Store, open_store
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(Settings(state=tmp_path)) as store:
+async def store(audited: Settings) -> AsyncIterator[Store]:
+    async with open_store(audited) as store:
         yield store
 
 
@@ -38,6 +39,16 @@ async def receive(bus: Bus, store: Store, messages: list[StoredMessage]) -> None
         await progress.handle(message)
 
 
+async def faults(store: Store) -> list[Discrepancy]:
+    """Return what a verifier without any checkpoint finds, but that there is none."""
+    verification = Verification([])
+    async with store.engine.connect() as connection:
+        async for leaves in leaves_of(connection):
+            for leaf in leaves:
+                verification.take(*leaf)
+    return [it for it in verification.faults() if it.verdict != "freshness"]
+
+
 async def gaps(store: Store) -> list[dict[str, int]]:
     records, _ = await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))
     return [json.loads(record.body) for record in records]
@@ -52,6 +63,7 @@ async def test_what_was_removed_while_the_audit_did_not_run_is_a_declared_gap(bu
     await receive(bus, store, await stored(bus, 6, 7, 8))
 
     assert await gaps(store) == [{"stream": "PROGRESS", "first": 3, "last": 5}]
+    assert await faults(store) == [], "the gap is a leaf of its own kind: of no message, and of all that were lost"
 
 
 @pytest.mark.parametrize("order", [(3, 4, 5), (5, 3, 4), (4, 4, 3, 5)])

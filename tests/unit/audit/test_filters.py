@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,8 +100,8 @@ MESSAGES = [
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(Settings(state=tmp_path)) as store:
+async def store(audited: Settings) -> AsyncIterator[Store]:
+    async with open_store(audited) as store:
         await store.add(MESSAGES)
         yield store
 

@@ -13,6 +13,8 @@ from perdure.bus import RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
 from perdure.errors import InvalidMessage
+from perdure.ledger import Verification
+from perdure.record.database import leaves_of
 from perdure_audit.store import open_store
 
 NUL = chr(0)
@@ -54,9 +56,9 @@ def stored(number: int, subject: str) -> StoredMessage:
     ],
 )
 async def test_records_are_filtered_by_token_stream_and_time(
-    tmp_path: Path, query: dict[str, Any], found: list[int]
+    audited: Settings, query: dict[str, Any], found: list[int]
 ) -> None:
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         await store.add([stored(number, subject) for number, subject in enumerate(SUBJECTS)])
 
         records, _ = await store.find(AuditRecordsQuery(**query))
@@ -64,10 +66,10 @@ async def test_records_are_filtered_by_token_stream_and_time(
     assert [record.sequence for record in records] == found
 
 
-async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None:
+async def test_a_null_character_is_recorded_as_an_escape(audited: Settings) -> None:
     """PostgreSQL stores none, neither in text nor in JSON."""
     raw = RawMessage(f"events.a{NUL}", b"\0", {f"h{NUL}": f"v{NUL}"})
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         await store.add([StoredMessage(raw, "EVENTS", 1, BEGAN, pending=0)])
 
         ((record,), _) = await store.find(AuditRecordsQuery())
@@ -75,18 +77,18 @@ async def test_a_null_character_is_recorded_as_an_escape(tmp_path: Path) -> None
     assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
 
 
-async def test_a_message_is_recorded_once_however_often_it_comes(tmp_path: Path) -> None:
+async def test_a_message_is_recorded_once_however_often_it_comes(audited: Settings) -> None:
     again = stored(1, "decisions.Order-1")
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         for batch in ([again, again], [again, stored(2, "decisions.Order-1")]):
             await store.add(batch)
 
         assert await store.count() == 2
 
 
-async def test_a_stream_that_was_made_anew_is_recorded_as_well(tmp_path: Path) -> None:
+async def test_a_stream_that_was_made_anew_is_recorded_as_well(audited: Settings) -> None:
     first = stored(1, "decisions.Order-1")
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         for message in (first, replace(first, stored_at=first.stored_at + timedelta(microseconds=1))):
             await store.add([message])
 
@@ -97,11 +99,11 @@ async def test_a_stream_that_was_made_anew_is_recorded_as_well(tmp_path: Path) -
 
 @pytest.mark.parametrize("other", [{"body": b"[]"}, {"subject": "decisions.Order-2"}, {"headers": {"a": "b"}}])
 async def test_other_content_at_the_same_place_and_time_is_an_alarm(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
+    audited: Settings, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
 ) -> None:
     first, second = stored(1, "decisions.Order-1"), stored(2, "decisions.Order-1")
     changed = replace(first, raw=replace(first.raw, **other))
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         await store.add([first])
 
         with pytest.raises(
@@ -133,7 +135,7 @@ async def test_a_database_of_0_1_opens_with_its_rows_and_positions(tmp_path: Pat
         (3, "EVENTS", 1),
         (5, "EVENTS", 2),
         (8, "DECISIONS", 2),
-        (10, "EVENTS", 1),
+        (9, "EVENTS", 1),
     ]
 
 
@@ -148,8 +150,8 @@ async def test_a_store_opens_while_others_write_if_there_is_nothing_to_migrate(t
                 assert await other.count() == 1
 
 
-async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> None:
-    """Once rows are chained, this fails: then `deploy/threat-model.md` has a sentence less."""
+async def test_a_changed_row_differs_from_its_leaf_and_no_service_notices(tmp_path: Path) -> None:
+    """Once a command verifies the ledger, `deploy/threat-model.md` names it."""
     async with open_store(Settings(state=tmp_path)) as store:
         await store.add([stored(1, "decisions.Order-1")])
         [file] = tmp_path.rglob("*.db")
@@ -157,17 +159,22 @@ async def test_nothing_notices_yet_that_a_row_was_changed(tmp_path: Path) -> Non
             database.execute("UPDATE records SET subject = 'decisions.Order-2'")
 
         ((record,), _) = await store.find(AuditRecordsQuery())
+        async with store.engine.connect() as connection:
+            [[leaf]] = [leaves async for leaves in leaves_of(connection)]
 
+    verification = Verification([])
+    verification.take(*leaf)
     assert record.subject == "decisions.Order-2"
+    assert verification.faults()[0].text == "The record of DECISIONS:1, leaf 0, was changed."
 
 
-async def test_a_reply_holds_what_fits_and_says_that_there_is_more(tmp_path: Path) -> None:
+async def test_a_reply_holds_what_fits_and_says_that_there_is_more(audited: Settings) -> None:
     bodies = [b"x" * 250_000] * 5 + [b"y" * 5_000_000, b"z"]
     messages = [
         StoredMessage(RawMessage("events.a", body, {}), "EVENTS", number, BEGAN, pending=0)
         for number, body in enumerate(bodies, start=1)
     ]
-    async with open_store(Settings(state=tmp_path)) as store:
+    async with open_store(audited) as store:
         await store.add(messages)
         newest, more = await store.find(AuditRecordsQuery())
         before, more_before = await store.find(AuditRecordsQuery(before=newest[0].position))

@@ -1,0 +1,46 @@
+"""The file with the ledger's private key, which only the audit service reads; it makes one if there is none."""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from perdure.errors import SetupError
+from perdure.ledger import BadNote, Signer
+from perdure.ledger.key_text import read_signer, signer_text
+
+__all__ = ["ledger_signer"]
+
+
+def ledger_signer(file: Path, ledger: str) -> Signer:
+    """Return the key in a file that signs for a ledger; make it if the file does not exist.
+
+    Raises:
+        SetupError: The file cannot be read or written, or holds another ledger's key.
+    """
+    try:
+        if not file.exists():
+            _write(file, signer_text(Signer(ledger, Ed25519PrivateKey.generate())))
+        signer = read_signer(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, BadNote) as error:
+        raise SetupError(f"{file} holds no key of the ledger: {error}") from error
+    if signer.name != ledger:
+        raise SetupError(f"{file} holds the key of the ledger {signer.name}, not of {ledger} (audit.ledger).")
+    return signer
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a new file whole, for its owner alone; where two do so at once, the first one's stays."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(f"{text}\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

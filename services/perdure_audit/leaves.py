@@ -1,0 +1,97 @@
+"""The ledger in the database: leaves with contiguous indices and the full tiles over them, written by one at a time."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from perdure.ledger import GrowingTree, edge_tiles, leaf_hash
+from perdure.ledger.hashes import root_of
+from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
+from perdure_audit.records import leaves, tiles
+
+__all__ = ["Leaves", "grown_tree", "lock", "size_of"]
+
+_LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
+
+
+class Leaves:
+    """Appends entries to the ledger.
+
+    It keeps the tree's last tiles between transactions, and reads them anew where another process has appended.
+    """
+
+    def __init__(self) -> None:
+        self._tree: GrowingTree | None = None
+        self._last = b""  # hash of the last leaf: a database from a backup may have as many
+
+    async def append(self, connection: AsyncConnection, entries: Sequence[bytes]) -> int:
+        """Append entries within the open transaction, which holds the lock; return the index of the first.
+
+        Call ``forget`` if the transaction fails.
+        """
+        size, last = await _end(connection)
+        if self._tree is None or (self._tree.size, self._last) != (size, last):
+            self._tree = await grown_tree(connection, size)
+        hashes = [leaf_hash(entry) for entry in entries]
+        changed = self._tree.append(hashes)
+        self._last = hashes[-1]
+        rows = [{"leaf": size + number, "entry": entry} for number, entry in enumerate(entries)]
+        await connection.execute(leaves.insert(), rows)
+        if full := [_row(key, tile) for key, tile in changed.items() if len(tile) == FULL]:
+            await connection.execute(tiles.insert(), full)
+        return size
+
+    @property
+    def head(self) -> tuple[int, bytes] | None:
+        """Size and root after the last call, once its transaction is through."""
+        return None if self._tree is None else (self._tree.size, self._tree.root())
+
+    def forget(self) -> None:
+        """Read the tree's last tiles anew at the next call."""
+        self._tree = None
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Wait until no other process appends, for as long as the open transaction lasts; SQLite's own begin does so."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+
+
+async def grown_tree(connection: AsyncConnection, size: int) -> GrowingTree:
+    """Return the tree over the first ``size`` leaves, with its last tiles, which are made from what lies below them."""
+    edge = [await _last_tile(connection, key, width) for key, width in edge_tiles(size)]
+    return GrowingTree(size, edge)
+
+
+async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:
+    """Return a partial tile: the hashes of the last leaves, or the roots of the last full tiles below it."""
+    level, number = key
+    first = number * WIDTH
+    if level == 0:
+        query = select(leaves.c.entry).where(leaves.c.leaf >= first, leaves.c.leaf < first + width)
+        found = (await connection.execute(query.order_by(leaves.c.leaf))).scalars()
+        return b"".join(map(leaf_hash, found))
+    below = select(tiles.c.hashes).where(
+        tiles.c.level == level - 1, tiles.c.number >= first, tiles.c.number < first + width
+    )
+    full: Iterable[bytes] = (await connection.execute(below.order_by(tiles.c.number))).scalars()
+    return b"".join(root_of(hashes_of(tile)) for tile in full)
+
+
+async def size_of(connection: AsyncConnection) -> int:
+    """Return how many leaves there are."""
+    size, _ = await _end(connection)
+    return size
+
+
+async def _end(connection: AsyncConnection) -> tuple[int, bytes]:
+    """Return how many leaves there are, and the hash of the last one."""
+    row = (await connection.execute(select(leaves).order_by(leaves.c.leaf.desc()).limit(1))).first()
+    return (0, b"") if row is None else (row.leaf + 1, leaf_hash(row.entry))
+
+
+def _row(key: TileKey, tile: bytes) -> dict[str, object]:
+    level, number = key
+    return {"level": level, "number": number, "hashes": tile}

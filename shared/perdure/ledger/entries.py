@@ -1,0 +1,106 @@
+"""What a leaf of the ledger is: canonical JSON (RFC 8785) of a message's place and digest, of a gap or of a new key.
+
+The body itself is not in it, only a digest with a salt: who erases body and salt leaves a leaf that tells nothing of
+either, and the tree as it was.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring as _quoted  # escapes as RFC 8785 does, in C
+from typing import Final
+
+import rfc8785
+
+__all__ = ["LARGEST", "SALT", "VERSION", "gap_entry", "key_entry", "message_entry"]
+
+VERSION: Final = 1
+LARGEST: Final = 65_535
+"""Bytes of an entry: its length is a uint16 in a bundle of tlog-tiles."""
+SALT: Final = 32
+"""Bytes of a salt."""
+_LONGEST: Final = 256  # characters of a header's value that stands in a leaf
+_PLAIN: Final = frozenset(
+    {
+        "ce-datacontenttype", "ce-dataschema", "ce-id", "ce-source", "ce-specversion", "ce-time", "ce-type",
+        "content-type", "nats-msg-id", "traceparent",
+    }
+)  # fmt: skip
+
+
+def message_entry(  # noqa: PLR0913 (the facts of a message)
+    *,
+    stream: str,
+    sequence: int,
+    stored_at: datetime,
+    subject: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    salt: bytes,
+) -> bytes:
+    """Return the entry of a stored message.
+
+    Args:
+        stream: Name of its stream.
+        sequence: Its sequence there, from 1.
+        stored_at: When the stream stored it, with a time zone.
+        subject: As it was published.
+        headers: As they were published.
+        body: As it was published.
+        salt: Random bytes, kept beside the body.
+    """
+    shown, rest = _parted(headers)
+    members = ",".join(f"{_quoted(name)}:{_quoted(value)}" for name, value in sorted(shown))
+    others = f'"{_headers_digest(rest, salt)}"' if rest else "null"
+    return (
+        f'{{"body_digest":"{sha256(salt + body).hexdigest()}","headers":{{{members}}},"other_headers":{others}'
+        f',"sequence":{sequence},"size":{len(body)},"stored_at":"{_instant(stored_at)}"'
+        f',"stream":{_quoted(stream)},"subject":{_quoted(_text(subject))},"v":{VERSION}}}'
+    ).encode()
+
+
+def gap_entry(*, stream: str, first: int, last: int, found_at: datetime, reason: str) -> bytes:
+    """Return the entry that declares messages of a stream, both ends included, lost before they could be recorded."""
+    gap: dict[str, str | int] = {"first": first, "last": last, "reason": _text(reason[:_LONGEST])}
+    return rfc8785.dumps({"v": VERSION, "stream": stream, "gap": gap, "found_at": _instant(found_at)})
+
+
+def key_entry(*, verifier: str, statement: str) -> bytes:
+    """Return the entry of a new key of the ledger.
+
+    Args:
+        verifier: The new key (a `vkey`).
+        statement: A note over the new key's line, signed by the key before it and by the new one.
+    """
+    return rfc8785.dumps({"v": VERSION, "key": verifier, "statement": statement})
+
+
+def _headers_digest(headers: list[tuple[str, str]], salt: bytes) -> str:
+    """Return the digest of headers in hex: over the salt and the canonical form of their sorted pairs."""
+    pairs = ",".join(f"[{_quoted(name)},{_quoted(value)}]" for name, value in sorted(headers))
+    return sha256(salt + f"[{pairs}]".encode()).hexdigest()
+
+
+def _parted(headers: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the headers that stand in a leaf, and all others."""
+    shown: list[tuple[str, str]] = []
+    rest: list[tuple[str, str]] = []
+    for name, value in headers.items():
+        is_shown = _is_plain(name) and len(value) <= _LONGEST and value.isascii()
+        (shown if is_shown else rest).append((_text(name), _text(value)))
+    return shown, rest
+
+
+@lru_cache(1024)
+def _is_plain(name: str) -> bool:
+    return name.lower() in _PLAIN
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _text(text: str) -> str:
+    """Return text that UTF-8 holds: what is no character stands there as its escape."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

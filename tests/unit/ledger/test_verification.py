@@ -1,0 +1,235 @@
+"""What somebody who owns the database can do to it, and how each shows: by the index where it was done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.ledger import (
+    GAP,
+    Checkpoint,
+    Discrepancy,
+    GrowingTree,
+    Kept,
+    Verification,
+    Witnessed,
+    gap_body,
+    leaf_hash,
+    record_entry,
+)
+from perdure.ledger.coverage import Coverage
+
+BEGAN = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+@dataclass
+class Ledger:
+    """Entries with their messages, and the checkpoints that others have seen."""
+
+    leaves: list[tuple[bytes, Kept | None]]
+    heads: list[Witnessed]
+
+    def verify(self) -> list[Discrepancy]:
+        verification = Verification(self.heads)
+        for index, leaf in enumerate(self.leaves):
+            if leaf is not DELETED:
+                verification.take(index, *leaf)
+        return verification.faults()
+
+    def root(self, size: int) -> bytes:
+        tree = GrowingTree()
+        tree.append(leaf_hash(entry) for entry, _ in self.leaves[:size])
+        return tree.root()
+
+
+DELETED: tuple[bytes, Kept | None] = (b"", None)
+
+
+def message(number: int, body: bytes = b"{}") -> Kept:
+    stored_at = BEGAN + timedelta(seconds=number)
+    return Kept(
+        "EVENTS", number + 1, stored_at, "events.a", {"ce-id": str(number), "x": "y"}, body, bytes([number] * 32)
+    )
+
+
+def entry(kept: Kept) -> bytes:
+    return record_entry(
+        stream=kept.stream, sequence=kept.sequence, stored_at=kept.stored_at, subject=kept.subject,
+        headers=kept.headers, body=kept.body or b"", salt=kept.salt,
+    )  # fmt: skip
+
+
+def ledger(size: int = 30, *heads: int) -> Ledger:
+    made = Ledger([(entry(message(number)), message(number)) for number in range(size)], [])
+    made.heads = [Witnessed(Checkpoint("l", at, made.root(at)), f"witness {at}") for at in heads or (10, 20, 30)]
+    return made
+
+
+def test_an_honest_ledger_has_no_fault() -> None:
+    assert ledger().verify() == []
+
+
+def change_a_body(it: Ledger) -> None:
+    it.leaves[12] = (it.leaves[12][0], message(12, b"other"))
+
+
+def delete_a_row(it: Ledger) -> None:
+    it.leaves[12] = (it.leaves[12][0], None)
+
+
+def delete_a_leaf(it: Ledger) -> None:
+    it.leaves[12] = DELETED
+
+
+def swap_two_rows(it: Ledger) -> None:
+    (first, one), (second, other) = it.leaves[12], it.leaves[15]
+    it.leaves[12], it.leaves[15] = (first, other), (second, one)
+
+
+def swap_two_leaves(it: Ledger) -> None:
+    it.leaves[12], it.leaves[15] = it.leaves[15], it.leaves[12]
+
+
+def rewrite_a_leaf(it: Ledger) -> None:
+    other = message(12, b"other")
+    it.leaves[12] = (entry(other), other)
+
+
+def cut_the_end(it: Ledger) -> None:
+    del it.leaves[22:]
+
+
+def rewrite_everything_and_sign_it_again(it: Ledger) -> None:
+    seen = it.heads[1]
+    for number in range(5, 30):
+        other = message(number, b"other")
+        it.leaves[number] = (entry(other), other)
+    it.heads = [seen, Witnessed(Checkpoint("l", 30, it.root(30)), "the database")]
+
+
+def show_two_clients_two_histories(it: Ledger) -> None:
+    fork = ledger()
+    rewrite_a_leaf(fork)
+    it.heads.append(Witnessed(Checkpoint("l", 20, fork.root(20)), "another client"))
+
+
+def go_on_unsigned(it: Ledger) -> None:
+    del it.heads[2]
+
+
+def replace_an_erased_record(it: Ledger) -> None:
+    it.leaves[12] = (it.leaves[12][0], replace(message(13), body=None))
+
+
+def record_one_twice(it: Ledger) -> None:
+    it.leaves.append(it.leaves[12])
+
+
+def write_what_is_no_entry(it: Ledger) -> None:
+    it.leaves[12] = (b"[" * 100_000, None)
+
+
+@pytest.mark.parametrize(
+    ("manipulate", "verdict", "leaf", "text"),
+    [
+        (change_a_body, "integrity", 12, "The record of EVENTS:13, leaf 12, was changed."),
+        (delete_a_row, "integrity", 12, "The record of EVENTS:13, leaf 12, was deleted."),
+        (delete_a_leaf, "integrity", 12, "Leaf 12 was deleted."),
+        (swap_two_rows, "integrity", 12, "The record of EVENTS:13, leaf 12, was changed."),
+        (swap_two_rows, "integrity", 15, "The record of EVENTS:16, leaf 15, was changed."),
+        (swap_two_leaves, "integrity", 10, "leaf 10 to leaf 19 is not what the checkpoint of witness 20 vouches for"),
+        (rewrite_a_leaf, "integrity", 10, "leaf 10 to leaf 19 is not what the checkpoint of witness 20 vouches for"),
+        (cut_the_end, "freshness", 22, "witness 30 has a checkpoint over 30 leaves, and only 22 are here: the end"),
+        (
+            rewrite_everything_and_sign_it_again,
+            "integrity",
+            0,
+            "leaf 0 to leaf 19 is not what the checkpoint of witness 20",
+        ),
+        (show_two_clients_two_histories, "integrity", 20, "the checkpoint of another client"),
+        (go_on_unsigned, "freshness", 20, "No checkpoint vouches for leaf 20 and those after it."),
+        (replace_an_erased_record, "integrity", 12, "is another message's"),
+        (record_one_twice, "integrity", 30, "Leaf 30 is a second one for EVENTS:13."),
+        (write_what_is_no_entry, "integrity", 12, "Leaf 12 is no entry of version 1."),
+    ],
+)
+def test_each_manipulation_shows(manipulate: Callable[[Ledger], None], verdict: str, leaf: int, text: str) -> None:
+    it = ledger()
+    manipulate(it)
+
+    faults = it.verify()
+
+    assert any(fault.verdict == verdict and fault.leaf == leaf and text in fault.text for fault in faults), faults
+
+
+def test_an_erased_record_is_no_fault() -> None:
+    it = ledger()
+    it.leaves[12] = (it.leaves[12][0], replace(message(12), body=None, headers={}, salt=b""))
+
+    assert it.verify() == []
+
+
+def with_gap(first: int, last: int) -> Ledger:
+    """Return a ledger whose leaf 6 is that of a declared gap."""
+    made = Ledger([(entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
+    gap = Kept("EVENTS", first, BEGAN, GAP, {}, gap_body("EVENTS", first, last), b"")
+    made.leaves.append((entry(gap), gap))
+    made.heads = [Witnessed(Checkpoint("l", 7, made.root(7)), "us")]
+    return made
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": gap_body("EVENTS", 3, 8)},
+        {"body": b'{"stream": "EVENTS", "first": 3, "last": "8"}'},
+        {"body": b"[" * 100_000},
+        {"subject": "events.a"},
+        {"stored_at": BEGAN + timedelta(seconds=1)},
+    ],
+)
+def test_a_changed_declaration_of_a_gap_shows(changed: dict[str, Any]) -> None:
+    it = with_gap(3, 4)
+    gap, kept = it.leaves[6]
+    assert kept is not None
+    it.leaves[6] = (gap, replace(kept, **changed))
+
+    faults = [(fault.leaf, fault.text) for fault in it.verify() if fault.verdict == "integrity"]
+
+    assert faults == [(6, "The record of the gap EVENTS:3 to EVENTS:4, leaf 6, was changed.")]
+
+
+def test_a_deleted_declaration_of_a_gap_shows() -> None:
+    it = with_gap(3, 4)
+    it.leaves[6] = (it.leaves[6][0], None)
+
+    assert "The record of the gap EVENTS:3 to EVENTS:4, leaf 6, was deleted." in [it.text for it in it.verify()]
+
+
+def test_a_message_without_leaf_shows_and_a_declared_gap_does_not() -> None:
+    it = with_gap(3, 4)
+
+    assert [(fault.verdict, fault.text) for fault in it.verify()] == [
+        ("completeness", "EVENTS:7 to EVENTS:8 have no leaf, and no gap is declared there.")
+    ]
+
+
+@given(st.lists(st.permutations(range(1, 12)), min_size=1, max_size=3), st.sets(st.integers(2, 10), max_size=4))
+def test_coverage_finds_exactly_what_is_missing_in_each_life_of_a_stream(
+    lives: list[list[int]], missing: set[int]
+) -> None:
+    coverage = Coverage()
+    for number, life in enumerate(lives):
+        for sequence in life:
+            if sequence not in missing:
+                assert coverage.add("S", sequence, BEGAN + timedelta(days=number, seconds=sequence))
+
+    found = [fault.text for fault in coverage.faults()]
+
+    expected = sum(1 for number in missing if number - 1 not in missing)  # neighbours are one range
+    assert len(found) == expected * len(lives)
+    assert coverage.streams()["S"][1] == 11
