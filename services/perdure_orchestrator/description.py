@@ -1,15 +1,23 @@
 """Describes a run as Temporal sees it: its status, pending activities and failing workflow task."""
 
+import json
+from collections.abc import Iterator
+from typing import Final
+
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.bus import RawMessage
-from perdure.connections.executions import describe_execution
+from perdure.connections.executions import ExecutionDescription, describe_execution
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
+from perdure.versions.deployment import WorkerDeployment
 from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["describe"]
+
+_PROBLEMS: Final = "TemporalReportedProblems"
+"""The search attribute in which Temporal lists why a run does not go on, as ``category=WorkflowTaskFailed``."""
 
 
 async def describe(client: Client, request: RawMessage) -> bytes:
@@ -28,6 +36,7 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
     execution = await describe_execution(client, workflow_id)
     raw = execution.description
     attempt = raw.pending_workflow_task.attempt or 1
+    version = execution.raw.versioning_info.deployment_version
     return RunDescription(
         workflow_id=workflow_id,
         status=execution.status,
@@ -41,7 +50,29 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
         ),
         task_attempt=attempt,
         task_failure=await _last_task_failure(client, workflow_id) if attempt > 1 else None,
+        problems=tuple(_problems(execution)),
+        task_queue=execution.task_queue,
+        build=version.build_id or None,
+        polling=await _polling(client, version.deployment_name, execution.task_queue) if execution.is_open else None,
     )
+
+
+def _problems(execution: ExecutionDescription) -> Iterator[str]:
+    payload = execution.raw.search_attributes.indexed_fields.get(_PROBLEMS)
+    found = [] if payload is None else json.loads(payload.data)
+    yield from map(str, found if isinstance(found, list) else [found])
+
+
+async def _polling(client: Client, deployment: str, task_queue: str) -> tuple[str, ...] | None:
+    """Return the versions whose workers poll; None if the run has none, or Temporal does not tell."""
+    if not deployment:
+        return None
+    try:
+        return tuple(sorted(await WorkerDeployment(client, deployment, task_queue).polled()))
+    except RPCError as error:
+        if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server
+            return None
+        raise
 
 
 async def _last_task_failure(client: Client, workflow_id: str) -> str | None:

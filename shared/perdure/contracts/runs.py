@@ -51,6 +51,11 @@ class RunDescription(_Body):
         pending: The pending activities.
         task_attempt: The attempt of the current workflow task, from 1; above 1, the workflow's code keeps failing.
         task_failure: Why the last attempt of that workflow task failed.
+        problems: What Temporal reports of it (the search attribute ``TemporalReportedProblems``).
+        task_queue: The task queue of its workflow tasks.
+        build: The version of the code that it belongs to; absent if its workers have no versions.
+        polling: The versions whose workers have polled that queue within the last minute; absent if the run is not
+            open or has no version, and from services before 0.2.
     """
 
     workflow_id: str
@@ -58,6 +63,10 @@ class RunDescription(_Body):
     pending: tuple[PendingStep, ...] = ()
     task_attempt: PositiveInt = 1
     task_failure: str | None = None
+    problems: tuple[str, ...] = ()
+    task_queue: str | None = None
+    build: str | None = None
+    polling: tuple[str, ...] | None = None
 
 
 class StuckRun(_Body):
