@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.bus import RawMessage
 from perdure.connections.executions import ExecutionDescription, describe_execution
 from perdure.contracts.runs import PendingStep, RunDescription, RunQuery
-from perdure.versions.deployment import WorkerDeployment
+from perdure.versions.task_queue import lately_polled
 from perdure_orchestrator.failure_converter import failure_text
 
 __all__ = ["describe"]
@@ -53,7 +53,7 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
         problems=tuple(_problems(execution)),
         task_queue=execution.task_queue,
         build=version.build_id or None,
-        polling=await _polling(client, version.deployment_name, execution.task_queue) if execution.is_open else None,
+        polling=await _polling(client, execution.task_queue) if execution.is_open else None,
     )
 
 
@@ -63,12 +63,10 @@ def _problems(execution: ExecutionDescription) -> Iterator[str]:
     yield from map(str, found if isinstance(found, list) else [found])
 
 
-async def _polling(client: Client, deployment: str, task_queue: str) -> tuple[str, ...] | None:
-    """Return the versions whose workers poll; None if the run has none, or Temporal does not tell."""
-    if not deployment:
-        return None
+async def _polling(client: Client, task_queue: str) -> tuple[str, ...] | None:
+    """Return the versions whose workers poll; None if Temporal does not tell."""
     try:
-        return tuple(sorted(await WorkerDeployment(client, deployment, task_queue).polled()))
+        return tuple(sorted(build for _, build in await lately_polled(client, task_queue)))
     except RPCError as error:
         if error.status is RPCStatusCode.UNIMPLEMENTED:  # Temporal's test server
             return None

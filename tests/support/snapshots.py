@@ -23,7 +23,7 @@ from perdure.contracts import (
 )
 from perdure.contracts.outcomes import EventOutcome, EventState, RefusedEvent
 from perdure.contracts.runs import PendingStep, RunDescription, StuckRun
-from perdure.explain import Cited, EventFacts, RequestFacts, RunFacts, Snapshot
+from perdure.explain import Cited, EventFacts, FactSnapshot, RequestFacts, RunFacts
 
 __all__ = [
     "RUN",
@@ -70,8 +70,8 @@ def _verdict(routes: tuple[RouteVerdict, ...], **fields: Any) -> EventVerdict:
     return EventVerdict(event_id="42", event_type="word.sent", stream_sequence=7, rules=rules, routes=routes, **fields)
 
 
-def of_event(*verdicts: Cited[EventVerdict], facts: EventFacts | None = None, **fields: Any) -> Snapshot:
-    return Snapshot("42", "event", event=facts or event(), verdicts=verdicts, **fields)
+def of_event(*verdicts: Cited[EventVerdict], facts: EventFacts | None = None, **fields: Any) -> FactSnapshot:
+    return FactSnapshot("42", "event", event=facts or event(), verdicts=verdicts, **fields)
 
 
 def fact(kind: ProgressKind, sequence: int = 1, **fields: Any) -> Progress:
@@ -98,8 +98,8 @@ def stuck() -> Cited[StuckRun]:
     return Cited(StuckRun(workflow="W", workflow_id=RUN, run_id="r1", error=error, since=NOW), "STUCK:1")
 
 
-def of_run(run: RunFacts, **fields: Any) -> Snapshot:
-    return Snapshot(RUN, "run", runs=(run,), **fields)
+def of_run(run: RunFacts, **fields: Any) -> FactSnapshot:
+    return FactSnapshot(RUN, "run", runs=(run,), **fields)
 
 
 def request(votes: tuple[tuple[str, str], ...] = (), **fields: Any) -> RequestFacts:
@@ -117,8 +117,8 @@ def request(votes: tuple[tuple[str, str], ...] = (), **fields: Any) -> RequestFa
     return RequestFacts(Cited(asks, "APPROVALS:5"), votes=votes, **fields)
 
 
-def of_request(facts: RequestFacts, **fields: Any) -> Snapshot:
-    return Snapshot(REQUEST, "request", requests=(facts,), **fields)
+def of_request(facts: RequestFacts, **fields: Any) -> FactSnapshot:
+    return FactSnapshot(REQUEST, "request", requests=(facts,), **fields)
 
 
 def receipt(code: ReceiptCode, reason: str = "because") -> Cited[Receipt]:
@@ -128,11 +128,11 @@ def receipt(code: ReceiptCode, reason: str = "because") -> Cited[Receipt]:
     return Cited(found, "RECEIPTS:6")
 
 
-def decided(*receipts: Cited[Receipt], **fields: Any) -> Snapshot:
+def decided(*receipts: Cited[Receipt], **fields: Any) -> FactSnapshot:
     vote = Decision(
         workflow_id=RUN, request_id=REQUEST, decision="approve", approver="ada", digest="c" * 64, nonce="n1"
     )
-    return Snapshot(vote.message_id, "decision", decision=Cited(vote, "DECISIONS:4"), receipts=receipts, **fields)
+    return FactSnapshot(vote.message_id, "decision", decision=Cited(vote, "DECISIONS:4"), receipts=receipts, **fields)
 
 
 def notice(outcome: Any, detail: str = "") -> Cited[Notification]:

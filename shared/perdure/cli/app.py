@@ -23,9 +23,7 @@ class _Commands(CommandGroup):
         "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
         "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
         "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
-        "explain": OnSuite(
-            "perdure.cli.explain", "Say what became of an event, run, request, decision or dead letter."
-        ),
+        "explain": OnSuite("perdure.cli.explain", "Explain what became of an event, run, request or decision."),
         "runs": Entry("perdure.cli.runs", "Find, follow, signal, update, query and cancel runs."),
         "approvals": Entry("perdure.cli.approvals", "List and decide approval requests."),
         "approvers": Entry("perdure.cli.approvers", "List, add and revoke approvers and their keys."),

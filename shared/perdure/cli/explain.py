@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Say what became of an event, run, request, decision or dead letter.
+        """Explain what became of an event, run, request or decision.
 
         Three sentences come first: what became of it, why, and what to do. The evidence follows, each fact with its
         place.
@@ -62,11 +62,11 @@ def register(app: typer.Typer) -> None:
 
 async def _explain(what: str, route: str | None) -> Explanation:
     from perdure.bus import NatsKeyValue
-    from perdure.bus.views.snapshots import Sources, snapshot_of
+    from perdure.bus.views.snapshots import AskedSources, snapshot_of
     from perdure.explain import explained
 
     async with open_bus() as bus:
-        sources = Sources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
+        sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
         return explained(await snapshot_of(sources, what, route=route))
 
 

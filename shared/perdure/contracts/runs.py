@@ -53,9 +53,9 @@ class RunDescription(_Body):
         task_failure: Why the last attempt of that workflow task failed.
         problems: What Temporal reports of it (the search attribute ``TemporalReportedProblems``).
         task_queue: The task queue of its workflow tasks.
-        build: The version of the code that it belongs to; absent if its workers have no versions.
-        polling: The versions whose workers have polled that queue within the last minute; absent if the run is not
-            open or has no version, and from services before 0.2.
+        build: The version of the code that it belongs to; absent if it has none, or none yet.
+        polling: The versions whose workers have polled that queue within the last minute, empty for a worker without
+            version; absent if the run is not open, and from services before 0.2.
     """
 
     workflow_id: str

@@ -4,6 +4,7 @@ from perdure.contracts import DeadLetter, DeadLetterSettled
 from perdure.contracts.outcomes import RefusedEvent
 from perdure.explain.explanation import Answer, cite, closed
 from perdure.explain.snapshot import Cited
+from perdure.values.short_code import is_plain
 
 __all__ = ["dead_letter_answer", "refused_answer", "settled_answer"]
 
@@ -28,19 +29,17 @@ def refused_answer(refused: RefusedEvent, subject: str, *places: str) -> Answer:
     place = f"DLQ:{refused.number}"
     became = cite(f"{subject} became dead letter {refused.number}: no run comes of it.", place, *places)
     why = cite(f"The service {refused.service} refused it ({refused.reason}): {closed(refused.detail)}", place)
+    resend, drop = f"`perdure dlq resend {refused.number}`", f"`perdure dlq drop {refused.number}`"
     if refused.reason == "no_route":
-        remedy = f"Add a route for its type, then `perdure dlq resend {refused.number}`; or `perdure dlq drop` ends it."
-        return Answer("no_route", became, why, cite(remedy, place))
-    remedy = (
-        f"Mend what the reason names, then `perdure dlq resend {refused.number}`; or end the matter with "
-        f"`perdure dlq drop {refused.number}`."
-    )
-    return Answer("dead_letter", became, why, cite(remedy, place))
+        return Answer("no_route", became, why, cite(f"Add a route for its type, then {resend}; or {drop}.", place))
+    remedy = cite(f"Mend what the reason names, then {resend}; or end the matter with {drop}.", place)
+    return Answer("dead_letter", became, why, remedy)
 
 
-def settled_answer(act: Cited[DeadLetterSettled]) -> Answer:
-    """Return the answer for a dead letter that an operator has resent or dropped."""
+def settled_answer(act: Cited[DeadLetterSettled], event_id: str | None = None) -> Answer:
+    """Return the answer for a dead letter, of an event with this id, that an operator has resent or dropped."""
     it = act.message
+    event = event_id if event_id and is_plain(event_id) else "EVENT"
     original = f"{it.stream}:{it.stream_sequence}"
     why = cite(f"The service {it.service} had refused {it.original_subject} ({it.reason}).", act.place, original)
     if it.act == "resent":
@@ -48,7 +47,7 @@ def settled_answer(act: Cited[DeadLetterSettled]) -> Answer:
             "resent",
             cite(f"Dead letter {it.number} was resent by {it.by} on {it.original_subject}.", act.place),
             why,
-            cite(f"Ask what became of the message: `perdure explain {original}`.", act.place),
+            cite(f"Ask what became of it by the id of its event: `perdure explain {event}`.", act.place),
         )
     return Answer(
         "dropped",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from perdure.explain.explanation import Answer, cite, closed
-from perdure.explain.snapshot import Snapshot
+from perdure.explain.snapshot import FactSnapshot
 from perdure.values.short_code import request_word
 
 __all__ = ["decision_answer"]
@@ -23,7 +23,7 @@ _REMEDIES: Final = {
 _NOTHING: Final = "Nothing: the request is settled, or this vote is in already; `perdure approvals show` shows which."
 
 
-def decision_answer(snapshot: Snapshot) -> Answer:
+def decision_answer(snapshot: FactSnapshot) -> Answer:
     """Return the answer for a decision; one without receipt waits for the orchestrator."""
     stored = snapshot.decision
     place = None if stored is None else stored.place

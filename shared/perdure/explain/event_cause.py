@@ -8,7 +8,7 @@ from perdure.explain.dead_letter_cause import refused_answer, settled_answer
 from perdure.explain.explanation import Answer, Cause, cite, closed
 from perdure.explain.held_cause import held_answer
 from perdure.explain.run_cause import run_answer
-from perdure.explain.snapshot import Cited, EventFacts, RunFacts, Snapshot
+from perdure.explain.snapshot import Cited, EventFacts, FactSnapshot, RunFacts
 from perdure.explain.verdict_cause import verdict_answer
 
 __all__ = ["event_answer", "why_not"]
@@ -16,7 +16,7 @@ __all__ = ["event_answer", "why_not"]
 _NOTABLE: Final = {"skipped": 0, "cancelled": 1, "debounced_into": 2}
 
 
-def event_answer(snapshot: Snapshot, event: EventFacts) -> Answer:
+def event_answer(snapshot: FactSnapshot, event: EventFacts) -> Answer:
     """Return the answer for an event."""
     outcome, words = event.outcome, snapshot.words
     if outcome is not None and outcome.refused is not None:
@@ -28,12 +28,12 @@ def event_answer(snapshot: Snapshot, event: EventFacts) -> Answer:
     return _without_run(snapshot, event)
 
 
-def _without_run(snapshot: Snapshot, event: EventFacts) -> Answer:
+def _without_run(snapshot: FactSnapshot, event: EventFacts) -> Answer:
     words = snapshot.words
     if held := [it for it in words if it.message.verdict == "held"]:
         return held_answer(event.id, event.place, held[0])
     if snapshot.settlements:
-        return settled_answer(snapshot.settlements[-1])
+        return settled_answer(snapshot.settlements[-1], event.id)
     if refusals := [it for it in snapshot.verdicts if it.message.refused]:
         return _refused(event, refusals[0])
     if words and all(it.message.verdict in WITHOUT_RUN for it in words):
@@ -43,7 +43,7 @@ def _without_run(snapshot: Snapshot, event: EventFacts) -> Answer:
     return _unjudged(snapshot, event)
 
 
-def why_not(snapshot: Snapshot, event: EventFacts, route: str) -> Answer:
+def why_not(snapshot: FactSnapshot, event: EventFacts, route: str) -> Answer:
     """Return why a route did not take an event, or that it did."""
     verdict = next((it for it in snapshot.words if it.message.route == route), None)
     firsts = [it for it in snapshot.verdicts if not it.message.change]
@@ -108,7 +108,7 @@ def _not_listed(event: EventFacts, route: str, place: str, *, is_hidden: bool) -
     return Answer(cause, became, cite(why, place), cite(remedy, place))
 
 
-def _unjudged(snapshot: Snapshot, event: EventFacts) -> Answer:
+def _unjudged(snapshot: FactSnapshot, event: EventFacts) -> Answer:
     if "VERDICTS" in snapshot.silent:
         return Answer(
             "silent",

@@ -9,20 +9,20 @@ from perdure.explain.evidence import evidence
 from perdure.explain.explanation import Answer, Explanation, cite
 from perdure.explain.request_cause import request_answer
 from perdure.explain.run_cause import run_answer
-from perdure.explain.snapshot import About, Snapshot
+from perdure.explain.snapshot import About, FactSnapshot
 
 __all__ = ["explained"]
 
 
-def explained(snapshot: Snapshot) -> Explanation:
+def explained(snapshot: FactSnapshot) -> Explanation:
     """Return what became of the thing that a snapshot is about, why, and what to do."""
     return Explanation(
         snapshot.asked, snapshot.about, _answer(snapshot), tuple(evidence(snapshot)), tuple(sorted(snapshot.silent))
     )
 
 
-def _answer(snapshot: Snapshot) -> Answer:
-    answers: dict[About, Callable[[Snapshot], Answer | None]] = {
+def _answer(snapshot: FactSnapshot) -> Answer:
+    answers: dict[About, Callable[[FactSnapshot], Answer | None]] = {
         "event": _of_event,
         "run": lambda it: run_answer(it, it.runs[0]) if it.runs else None,
         "request": lambda it: request_answer(it, it.requests[0]) if it.requests else None,
@@ -33,20 +33,20 @@ def _answer(snapshot: Snapshot) -> Answer:
     return answer or _unknown(snapshot)
 
 
-def _of_event(snapshot: Snapshot) -> Answer | None:
+def _of_event(snapshot: FactSnapshot) -> Answer | None:
     event, route = snapshot.event, snapshot.route
     if event is None:
         return None
     return event_answer(snapshot, event) if route is None else why_not(snapshot, event, route)
 
 
-def _of_dead_letter(snapshot: Snapshot) -> Answer | None:
+def _of_dead_letter(snapshot: FactSnapshot) -> Answer | None:
     if snapshot.settlements:
-        return settled_answer(snapshot.settlements[-1])
+        return settled_answer(snapshot.settlements[-1], None if snapshot.event is None else snapshot.event.id)
     return dead_letter_answer(snapshot.dead_letters[0]) if snapshot.dead_letters else None
 
 
-def _unknown(snapshot: Snapshot) -> Answer:
+def _unknown(snapshot: FactSnapshot) -> Answer:
     became = cite(f"Nothing that answers now knows {snapshot.asked}.")
     if snapshot.silent:
         silent = ", ".join(sorted(snapshot.silent))

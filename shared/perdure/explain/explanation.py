@@ -5,7 +5,7 @@ from typing import Literal
 
 from perdure.values.printable import one_line
 
-__all__ = ["Answer", "Cause", "Evidence", "Explanation", "Sentence", "cite", "closed"]
+__all__ = ["Answer", "Cause", "EvidenceItem", "Explanation", "Sentence", "cite", "closed"]
 
 Cause = Literal[
     "unknown",
@@ -77,7 +77,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceItem:
     """One fact that the sentences rest on.
 
     Attributes:
@@ -122,7 +122,7 @@ class Explanation:
     asked: str
     about: str
     answer: Answer
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[EvidenceItem, ...]
     silent: tuple[str, ...]
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from perdure.contracts import ApprovalRequested
 from perdure.explain.explanation import Answer, Cause, Sentence, cite, closed
-from perdure.explain.snapshot import RequestFacts, Snapshot
+from perdure.explain.snapshot import FactSnapshot, RequestFacts
 from perdure.values.short_code import request_word, run_word
 
 __all__ = ["missing_votes", "open_request", "request_answer"]
 
 
-def request_answer(snapshot: Snapshot, facts: RequestFacts) -> Answer:
+def request_answer(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
     """Return the answer for an approval request."""
     if facts.state == "open":
         return open_request(snapshot, facts)
@@ -23,17 +23,18 @@ def request_answer(snapshot: Snapshot, facts: RequestFacts) -> Answer:
         facts.request.place,
         facts.settled,
     )
-    votes = ", ".join(f"{name} voted {vote}" for name, vote in facts.votes) or "nobody's vote counts"
-    why = cite(f"{votes[0].upper()}{votes[1:]}{reason}", facts.settled, *_receipts(snapshot, facts))
+    cast = ", ".join(f"{name} ({vote})" for name, vote in facts.votes)
+    votes = f"The votes that count are those of {cast}" if cast else "No vote counts"
+    why = cite(f"{votes}{reason}", facts.settled or facts.request.place, *_receipts(snapshot, facts))
     explain = f"`perdure explain {run_word(request.workflow_id)}`"
     if facts.state in {"expired", "withdrawn"}:
         remedy = f"Nobody can decide it any more: see what its run made of that, {explain}; a new run asks again."
     else:
         remedy = f"Nothing: it is decided. What its run made of it: {explain}."
-    return Answer(cause, became, why, cite(remedy, facts.settled))
+    return Answer(cause, became, why, cite(remedy, facts.settled or facts.request.place))
 
 
-def open_request(snapshot: Snapshot, facts: RequestFacts) -> Answer:
+def open_request(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
     """Return the answer for what waits for people: a request that is open, or its run."""
     request = facts.request.message
     until = "without a time limit" if request.expires_at is None else f"until {request.expires_at:%Y-%m-%d %H:%M:%S %Z}"
@@ -70,13 +71,13 @@ def _voters(request: ApprovalRequested, approved: list[str]) -> str:
     return " or ".join([*people, *roles]) or "any approver"
 
 
-def _receipts(snapshot: Snapshot, facts: RequestFacts) -> Iterator[str]:
+def _receipts(snapshot: FactSnapshot, facts: RequestFacts) -> Iterator[str]:
     for receipt in snapshot.receipts:
         if receipt.message.request_id == facts.request.message.request_id and receipt.message.accepted:
             yield receipt.place
 
 
-def _failed_notices(snapshot: Snapshot) -> Iterator[Sentence]:
+def _failed_notices(snapshot: FactSnapshot) -> Iterator[Sentence]:
     """Yield what failed; nothing if any channel has sent a notice."""
     if any(it.message.outcome == "sent" for it in snapshot.notices):
         return

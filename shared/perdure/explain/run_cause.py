@@ -7,36 +7,43 @@ from perdure.contracts import ENDINGS, Progress
 from perdure.contracts.runs import MEND_THE_CODE, PendingStep, RunDescription
 from perdure.explain.explanation import Answer, Cause, cite, closed
 from perdure.explain.request_cause import open_request
-from perdure.explain.snapshot import Cited, RunFacts, Snapshot
+from perdure.explain.snapshot import Cited, FactSnapshot, RunFacts
 from perdure.values.printable import one_line
 from perdure.values.short_code import run_word
 
 __all__ = ["run_answer"]
 
 _OF_SERVERS: Final = {"call_tool", "query_servers", "call_model"}
+_ENDED: Final = {
+    "completed": "has completed",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+    "terminated": "was terminated",
+    "timed_out": "has timed out",
+}
 _LONGEST_RESULT: Final = 200  # characters
 _START_ORCHESTRATOR: Final = "Start it (`perdure up`, or the orchestrator's process): the run goes on by itself."
 
 
-def run_answer(snapshot: Snapshot, run: RunFacts) -> Answer:
+def run_answer(snapshot: FactSnapshot, run: RunFacts) -> Answer:
     """Return the answer for a run."""
     last = run.last
     if last is not None and last.message.kind in ENDINGS:
         return _ended(run, last)
-    description = run.description
+    description, place = run.description, _place(snapshot, run)
     if description is not None and description.status == "PAUSED":
         return Answer(
             "paused",
-            cite(f"The run {run.workflow_id} is paused, and does nothing.", _place(run)),
-            cite("Somebody has paused it in Temporal.", _place(run)),
-            cite("`temporal workflow unpause` lets it go on.", _place(run)),
+            cite(f"The run {run.workflow_id} is paused, and does nothing.", place),
+            cite("Somebody has paused it in Temporal.", place),
+            cite("`temporal workflow unpause` lets it go on.", place),
         )
     if stuck := _stuck(snapshot, run):
         return stuck
     for request in snapshot.requests:
         if request.state == "open" and request.request.message.workflow_id == run.workflow_id:
             return open_request(snapshot, request)
-    return _without_worker(snapshot, run) or _at_work(run)
+    return _without_worker(snapshot, run) or _at_work(run, place)
 
 
 def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
@@ -57,38 +64,39 @@ def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
             f"Look at its steps with `perdure runs show {word}`, mend the cause, and publish the event under a new id.",
             last.place,
         )
-    return Answer(cause, cite(f"The run {run.workflow_id} is {fact.kind.replace('_', ' ')}.", last.place), why, remedy)
+    return Answer(
+        cause, cite(f"The run {run.workflow_id} {_ENDED.get(fact.kind, fact.kind)}.", last.place), why, remedy
+    )
 
 
-def _stuck(snapshot: Snapshot, run: RunFacts) -> Answer | None:
-    description = run.description
-    place: str | None = None
+def _stuck(snapshot: FactSnapshot, run: RunFacts) -> Answer | None:
+    description, place, of_run = run.description, _place(snapshot, run), _place(snapshot, run)
     if run.stuck is not None:
         error, place = run.stuck.message.error, run.stuck.place
     elif description is not None and description.task_attempt > 1 and description.task_failure:
-        error, place = description.task_failure, _place(run)
+        error = description.task_failure
     elif snapshot.broken_code and (description is None or description.polling == ()):
-        error, place = snapshot.broken_code, _place(run)
+        error = snapshot.broken_code
     else:
         return None
     return Answer(
         "mended_code",
-        cite(f"The run {run.workflow_id} is open, and waits for mended code.", _place(run), place),
+        cite(f"The run {run.workflow_id} is open, and waits for mended code.", of_run, place),
         cite(f"Its code fails: {closed(error)}", place),
         cite(f"{MEND_THE_CODE} `perdure deploy` does so.", place),
     )
 
 
-def _without_worker(snapshot: Snapshot, run: RunFacts) -> Answer | None:
+def _without_worker(snapshot: FactSnapshot, run: RunFacts) -> Answer | None:
     """Return the answer for a run that no worker can take; None if one can, or nobody knows."""
-    description, place = run.description, _place(run)
+    description, place = run.description, _place(snapshot, run)
     became = cite(f"The run {run.workflow_id} {_state(run)}, and nothing works on it.", place)
     if description is None:
         if "orchestrator" not in snapshot.silent:
             return None
         why = cite("No orchestrator answers, so that no worker is known to be alive.", place)
         return Answer("waiting_worker", became, why, cite(_START_ORCHESTRATOR, place))
-    if description.polling is None or description.build is None or description.build in description.polling:
+    if description.polling is None or (description.polling and description.build in {None, *description.polling}):
         return None
     if not description.polling:
         why = cite(f"No worker polls the task queue {description.task_queue}.", place)
@@ -104,14 +112,14 @@ def _without_worker(snapshot: Snapshot, run: RunFacts) -> Answer | None:
     return Answer("waiting_version", became, why, cite(remedy, place))
 
 
-def _at_work(run: RunFacts) -> Answer:
-    description, last, place = run.description, run.last, _place(run)
+def _at_work(run: RunFacts, place: str | None) -> Answer:
+    description, last = run.description, run.last
     word = run_word(run.workflow_id)
     if description is not None and description.status is None:
-        return _not_at_temporal(run)
+        return _not_at_temporal(run, place)
     failing = [it for it in (description.pending if description else ()) if it.last_failure]
     if failing:
-        return _retried(run, failing[0])
+        return _retried(run, failing[0], place)
     if last is not None and last.message.kind == "waiting" and not _pending(description):
         return Answer(
             "waiting_signal",
@@ -129,8 +137,7 @@ def _at_work(run: RunFacts) -> Answer:
     )
 
 
-def _not_at_temporal(run: RunFacts) -> Answer:
-    place = _place(run)
+def _not_at_temporal(run: RunFacts, place: str | None) -> Answer:
     if run.last is None:
         return Answer(
             "waiting_start",
@@ -146,8 +153,8 @@ def _not_at_temporal(run: RunFacts) -> Answer:
     )
 
 
-def _retried(run: RunFacts, step: PendingStep) -> Answer:
-    place, failure = _place(run), closed(step.last_failure or "")
+def _retried(run: RunFacts, step: PendingStep, place: str | None) -> Answer:
+    failure = closed(step.last_failure or "")
     of_server = step.activity in _OF_SERVERS
     whose = "a server or model that does not do its part" if of_server else "a step that fails"
     cause: Cause = "waiting_server" if of_server else "waiting_step"
@@ -168,5 +175,11 @@ def _pending(description: RunDescription | None) -> tuple[PendingStep, ...]:
     return () if description is None else description.pending
 
 
-def _place(run: RunFacts) -> str | None:
-    return None if run.last is None else run.last.place
+def _place(snapshot: FactSnapshot, run: RunFacts) -> str | None:
+    """Return the place of the newest message about a run: its last fact, else its command, else its event."""
+    if run.last is not None:
+        return run.last.place
+    commands = [it.place for it in snapshot.commands if it.message.workflow_id == run.workflow_id]
+    if commands:
+        return commands[-1]
+    return None if snapshot.event is None else snapshot.event.place

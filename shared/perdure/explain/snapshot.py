@@ -21,7 +21,7 @@ from perdure.contracts.outcomes import EventOutcome
 from perdure.contracts.runs import RunDescription, StuckRun
 from perdure.values.request_state import RequestState
 
-__all__ = ["About", "Cited", "EventFacts", "RequestFacts", "RunFacts", "Snapshot"]
+__all__ = ["About", "Cited", "EventFacts", "FactSnapshot", "RequestFacts", "RunFacts"]
 
 About = Literal["event", "run", "request", "decision", "dead_letter", "nothing"]
 """What an id names; ``nothing`` if no stream holds anything with it."""
@@ -100,7 +100,7 @@ class RequestFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FactSnapshot:
     """What is known at one moment of the thing that somebody asks about.
 
     Attributes:

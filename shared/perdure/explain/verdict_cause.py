@@ -68,7 +68,7 @@ def _words(event: EventFacts, it: RouteVerdict) -> tuple[Cause, str, str]:
         ),
     }
     begun = (
-        f"The command of the event {event.id} is stored, and its run {run or 'is not known and'} has not begun",
+        f"The command of the event {event.id} is stored, and its run{f' {run}' if run else ''} has not begun",
         "Wait some seconds and ask again; `perdure doctor` shows whether the orchestrator is up",
     )
     return words.get(it.verdict, ("waiting_start", *begun))

@@ -14,7 +14,7 @@ from perdure.bus.views.snapshots.of_decision import decision_at, decision_snapsh
 from perdure.bus.views.snapshots.of_event import event_snapshot, with_event
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.people import people_of
-from perdure.bus.views.snapshots.sources import Sources
+from perdure.bus.views.snapshots.sources import AskedSources
 from perdure.contracts import (
     AboutRequest,
     Alert,
@@ -28,7 +28,7 @@ from perdure.contracts import (
     to_token,
 )
 from perdure.errors import InvalidMessage
-from perdure.explain import Snapshot
+from perdure.explain import FactSnapshot
 from perdure.values.run_id import SEPARATOR
 from perdure.values.short_code import run_word, split_request
 
@@ -38,7 +38,7 @@ _PLACE: Final = re.compile(r"([A-Z]+):(\d{1,19})", re.ASCII)
 _ALL_RUNS: Final = "progress.*.*"
 
 
-async def snapshot_of(sources: Sources, text: str, *, route: str | None = None) -> Snapshot:
+async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = None) -> FactSnapshot:
     """Return what is known of the thing that a text names.
 
     Args:
@@ -57,13 +57,13 @@ async def snapshot_of(sources: Sources, text: str, *, route: str | None = None) 
         found = await _event(sources, text)
     else:
         found = await _named(sources, text)
-    snapshot = replace(found or Snapshot(text, "nothing"), route=route)
+    snapshot = replace(found or FactSnapshot(text, "nothing"), route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
     return replace(snapshot, silent=tuple(sorted(sources.silent)))
 
 
-async def _named(sources: Sources, text: str) -> Snapshot | None:
+async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:
     if await sources.newest("PROGRESS", f"progress.*.{to_token(text)}"):
         return await _run(sources, text, text)
     coded = await sources.ask("PROGRESS", runs_with_code(sources.bus, text, subjects=_ALL_RUNS), [])
@@ -75,7 +75,7 @@ async def _named(sources: Sources, text: str) -> Snapshot | None:
     return None
 
 
-async def _at_place(sources: Sources, text: str, stream: str, sequence: int) -> Snapshot | None:
+async def _at_place(sources: AskedSources, text: str, stream: str, sequence: int) -> FactSnapshot | None:
     if stream == "DLQ":
         return await _dead_letter(sources, str(sequence))
     message = await sources.ask(stream, sources.bus.get(stream, sequence), None)
@@ -92,7 +92,7 @@ async def _at_place(sources: Sources, text: str, stream: str, sequence: int) -> 
     return await _about(sources, text, message)
 
 
-async def _about(sources: Sources, text: str, message: StoredMessage) -> Snapshot | None:
+async def _about(sources: AskedSources, text: str, message: StoredMessage) -> FactSnapshot | None:
     """Return what is known of the event, run, request or decision that a message is about."""
     try:
         found = decode(message.raw)
@@ -113,37 +113,37 @@ async def _about(sources: Sources, text: str, message: StoredMessage) -> Snapsho
     return snapshot if snapshot is None else replace(snapshot, asked=text)
 
 
-async def _run(sources: Sources, text: str, workflow_id: str) -> Snapshot:
+async def _run(sources: AskedSources, text: str, workflow_id: str) -> FactSnapshot:
     run = await run_facts(sources, workflow_id)
-    snapshot = await with_people(sources, Snapshot(text, "run", runs=(run,)))
+    snapshot = await with_people(sources, FactSnapshot(text, "run", runs=(run,)))
     event_id = None if run.last is None else run.last.message.event_id
     message = None if event_id is None else await _find(sources, event_id)
     return snapshot if message is None else await with_event(sources, snapshot, message)
 
 
-async def _request(sources: Sources, text: str) -> Snapshot | None:
+async def _request(sources: AskedSources, text: str) -> FactSnapshot | None:
     name, number = split_request(text)
     if not name:
         return None
     coded = await sources.ask("APPROVALS", runs_with_code(sources.bus, name, subjects="approvals.requested.*.*"), [])
     for run in (name, *coded):
-        snapshot = await people_of(sources, Snapshot(text, "request"), run, only=f"{run}.{number}")
+        snapshot = await people_of(sources, FactSnapshot(text, "request"), run, only=f"{run}.{number}")
         if snapshot.requests:
             newest = replace(snapshot, requests=snapshot.requests[-1:])
             return replace(newest, runs=(await run_facts(sources, run),))
     return None
 
 
-async def _event(sources: Sources, text: str) -> Snapshot | None:
+async def _event(sources: AskedSources, text: str) -> FactSnapshot | None:
     message = await _find(sources, text)
     return None if message is None else await event_snapshot(sources, text, message)
 
 
-async def _find(sources: Sources, event_id: str) -> StoredMessage | None:
+async def _find(sources: AskedSources, event_id: str) -> StoredMessage | None:
     return await sources.search("EVENTS", find_event(sources.bus, event_id), None)
 
 
-async def _dead_letter(sources: Sources, text: str) -> Snapshot | None:
+async def _dead_letter(sources: AskedSources, text: str) -> FactSnapshot | None:
     if not (text.isascii() and text.isdecimal()):
         return None
     number = int(text)
@@ -151,7 +151,7 @@ async def _dead_letter(sources: Sources, text: str) -> Snapshot | None:
     acts = () if found is not None else await settlements_of(sources, number=number)
     if found is None and not acts:
         return None
-    snapshot = Snapshot(text, "dead_letter", dead_letters=() if found is None else (found,), settlements=acts)
+    snapshot = FactSnapshot(text, "dead_letter", dead_letters=() if found is None else (found,), settlements=acts)
     original = found.message if found is not None else acts[-1].message
     if original.stream != "EVENTS":
         return snapshot
@@ -159,7 +159,7 @@ async def _dead_letter(sources: Sources, text: str) -> Snapshot | None:
     return snapshot if message is None else await with_event(sources, snapshot, message)
 
 
-async def _run_to_begin(sources: Sources, text: str) -> Snapshot | None:
+async def _run_to_begin(sources: AskedSources, text: str) -> FactSnapshot | None:
     """Return what is known of the event of a run that has not begun: its default id, ``<route>~<event>~<mark>``."""
     _, _, rest = text.partition(SEPARATOR)
     for event_id in dict.fromkeys((rest.rpartition(SEPARATOR)[0], rest)):
@@ -169,7 +169,7 @@ async def _run_to_begin(sources: Sources, text: str) -> Snapshot | None:
     return None
 
 
-async def _beginning(sources: Sources, text: str) -> Snapshot | None:
+async def _beginning(sources: AskedSources, text: str) -> FactSnapshot | None:
     """Return what is known of the only run whose id begins with a text."""
     subjects = await sources.ask("PROGRESS", sources.bus.count_by_subject(_ALL_RUNS), {})
     runs = sorted({from_token(token) for token in run_tokens(subjects) if token.startswith(to_token(text))})

@@ -6,7 +6,7 @@ from typing import Final
 from perdure.bus.envelope import MESSAGE_ID, header
 from perdure.bus.port import StoredMessage
 from perdure.bus.views.newest import newest_headers
-from perdure.bus.views.snapshots.sources import Sources, cited
+from perdure.bus.views.snapshots.sources import AskedSources, cited
 from perdure.contracts import DeadLetter, DeadLetterSettled
 from perdure.explain import Cited
 
@@ -16,13 +16,13 @@ _ACTS: Final = "admin.dead_letter.*"
 _SEARCHED: Final = 10_000  # acts, the newest first
 
 
-async def dead_letter_at(sources: Sources, number: int) -> Cited[DeadLetter] | None:
+async def dead_letter_at(sources: AskedSources, number: int) -> Cited[DeadLetter] | None:
     """Return the dead letter with this number; None if it is settled, or there was none."""
     return cited(await sources.ask("DLQ", sources.bus.get("DLQ", number), None), DeadLetter)
 
 
 async def settlements_of(
-    sources: Sources, *, number: int | None = None, place: StoredMessage | None = None
+    sources: AskedSources, *, number: int | None = None, place: StoredMessage | None = None
 ) -> tuple[Cited[DeadLetterSettled], ...]:
     """Return the acts that settled the dead letter with a number, or that of a message; the newest last."""
     begin = "" if number is None else f"admin.dead_letter.{number}."

@@ -11,18 +11,18 @@ from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.event_verdicts import verdict_messages
 from perdure.bus.views.snapshots.of_dead_letter import dead_letter_at, settlements_of
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
-from perdure.bus.views.snapshots.sources import Sources, place_of_message
+from perdure.bus.views.snapshots.sources import AskedSources, place_of_message
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
-from perdure.explain import Cited, EventFacts, Snapshot
+from perdure.explain import Cited, EventFacts, FactSnapshot
 
 __all__ = ["event_snapshot", "with_event"]
 
 _MOST: Final = 20  # runs of one event
 
 
-async def event_snapshot(sources: Sources, asked: str, message: StoredMessage) -> Snapshot:
+async def event_snapshot(sources: AskedSources, asked: str, message: StoredMessage) -> FactSnapshot:
     """Return what is known of a stored event."""
-    snapshot = await with_event(sources, Snapshot(asked, "event"), message)
+    snapshot = await with_event(sources, FactSnapshot(asked, "event"), message)
     outcome = await _outcome(sources, message)
     event = snapshot.event
     if outcome is None or event is None:
@@ -43,7 +43,7 @@ async def event_snapshot(sources: Sources, asked: str, message: StoredMessage) -
     )
 
 
-async def with_event(sources: Sources, snapshot: Snapshot, message: StoredMessage) -> Snapshot:
+async def with_event(sources: AskedSources, snapshot: FactSnapshot, message: StoredMessage) -> FactSnapshot:
     """Return a snapshot with an event, the verdicts on it and its commands."""
     event = event_in(message)
     bus = sources.bus
@@ -63,7 +63,7 @@ async def with_event(sources: Sources, snapshot: Snapshot, message: StoredMessag
     )
 
 
-async def _outcome(sources: Sources, message: StoredMessage) -> EventOutcome | None:
+async def _outcome(sources: AskedSources, message: StoredMessage) -> EventOutcome | None:
     """Return what has become of the event: by ingest, which has the ledger of starts, else by the streams alone."""
     subject = f"{EVENT_OUTCOME}.{message.raw.subject.removeprefix(PREFIX)}"
     outcome = await sources.reply("ingest", subject, EventQuery(stream_sequence=message.sequence), EventOutcome)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from perdure.bus.views.request_record import RequestRecord, request_records
-from perdure.bus.views.snapshots.sources import Sources, cited
+from perdure.bus.views.snapshots.sources import AskedSources, cited
 from perdure.contracts import AboutRequest, ApprovalDecided, ApprovalExpired, Notification, Receipt, to_token
-from perdure.explain import Cited, RequestFacts, Snapshot
+from perdure.explain import Cited, FactSnapshot, RequestFacts
 
 __all__ = ["people_of", "receipts_of"]
 
@@ -17,7 +17,9 @@ _SEARCHED: Final = 2_048  # messages of NOTIFICATIONS after a request
 _MOST: Final = 50  # requests, the newest
 
 
-async def people_of(sources: Sources, snapshot: Snapshot, workflow_id: str, *, only: str | None = None) -> Snapshot:
+async def people_of(
+    sources: AskedSources, snapshot: FactSnapshot, workflow_id: str, *, only: str | None = None
+) -> FactSnapshot:
     """Return a snapshot with the approval requests of a run, their receipts and notices.
 
     Args:
@@ -44,7 +46,7 @@ async def people_of(sources: Sources, snapshot: Snapshot, workflow_id: str, *, o
     )
 
 
-async def receipts_of(sources: Sources, request_id: str) -> list[Cited[Receipt]]:
+async def receipts_of(sources: AskedSources, request_id: str) -> list[Cited[Receipt]]:
     """Return the receipts of the decisions on a request, in order."""
     subject = f"receipts.{to_token(request_id)}"
     if await sources.newest("RECEIPTS", subject) is None:
@@ -72,7 +74,7 @@ def _facts(record: RequestRecord, messages: Iterable[Cited[AboutRequest]]) -> Re
     )
 
 
-async def _notices(sources: Sources, about: set[str], since: datetime) -> list[Cited[Notification]]:
+async def _notices(sources: AskedSources, about: set[str], since: datetime) -> list[Cited[Notification]]:
     oldest = await sources.bus.first_since("notifications.>", since)
     if oldest is None:
         return []

@@ -14,7 +14,7 @@ from perdure.contracts.runs import BROKEN_CODE
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.explain import Cited
 
-__all__ = ["Request", "Sources", "cited", "place_of_message"]
+__all__ = ["AskedSources", "Request", "cited", "place_of_message"]
 
 Request = Callable[[str, bytes], Awaitable[bytes]]
 """Sends a NATS request to a service, and returns the body of its reply; raises ``Unavailable``."""
@@ -26,7 +26,7 @@ Reply = TypeVar("Reply", bound=BaseModel)
 Kind = TypeVar("Kind", bound=Message)
 
 
-class Sources:
+class AskedSources:
     """The bus and the services.
 
     Args:
