@@ -23,6 +23,7 @@ from perdure.contracts import (
     RouteVerdict,
     StartWorkflow,
 )
+from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
@@ -34,16 +35,20 @@ NOW = datetime.now(UTC)
 
 
 class World:
-    """A bus with an orchestrator that answers, and no ingest."""
+    """A bus with an orchestrator and an audit service that answer, and no ingest."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.bridge = MemoryKeyValue()
+        self.records: list[AuditRecord] | None = []
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
     async def request(self, subject: str, _: bytes) -> bytes:
         if subject == DESCRIBE_RUN and self.description is not None:
             return self.description.model_dump_json().encode()
+        if subject == AUDIT_RECORDS and self.records is not None:
+            found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
+            return found.model_dump_json().encode()
         raise Unavailable(f"No responder replies on {subject}.")
 
     async def explain(self, text: str | int, route: str | None = None, *, within: float = 5) -> Explanation:
@@ -275,3 +280,45 @@ async def test_a_message_that_cannot_be_read_hides_nothing_else(world: World) ->
 
     assert (await world.explain("ALERTS:1")).answer.cause == "unknown"
     assert (await world.explain(RUN)).answer.cause == "running"
+
+
+async def test_what_the_streams_have_lost_is_explained_from_the_audit_record(world: World) -> None:
+    sequence = await world.event()
+    await world.judge(sequence, "started", workflow_id=RUN)
+    await world.start(sequence)
+    await world.tell("started")
+    ending = await world.tell("failed", 2, error="no such file")
+    subjects = {"EVENTS": "events.>", "VERDICTS": "verdicts.>", "COMMANDS": "commands.>", "PROGRESS": "progress.>"}
+    recorded = []
+    for subject in subjects.values():
+        recorded += [message async for message in world.bus.read(subject)]
+    for message in recorded:
+        await world.bus.delete(message.stream, message.sequence)
+    world.records = [
+        AuditRecord(
+            position=position,
+            stream=it.stream,
+            sequence=it.sequence,
+            subject=it.raw.subject,
+            stored_at=it.stored_at,
+            headers=dict(it.raw.headers),
+            body=it.raw.body,
+        )
+        for position, it in enumerate(recorded, 1)
+    ]
+
+    found = await world.explain("e1")
+    world.records = None
+    silent = await world.explain("e1")
+
+    assert (found.about, found.answer.cause, found.answer.why.places) == ("event", "failed", (f"PROGRESS:{ending}",))
+    assert parts(found) == ["event", "verdict", "command", "run", "result"]
+    assert (silent.answer.cause, "audit" in silent.silent) == ("silent", True)
+
+
+async def test_a_route_is_asked_about_events_only(world: World) -> None:
+    place = await world.tell("started")
+
+    found = await world.explain(f"PROGRESS:{place}", "R")
+
+    assert (found.about, "No event is known" in found.answer.became.text) == ("nothing", True)

@@ -24,8 +24,17 @@ def event_answer(snapshot: FactSnapshot, event: EventFacts) -> Answer:
     if words and all(it.message.verdict == "duplicate_of" for it in words):
         return verdict_answer(event, words[0])
     if snapshot.runs:
-        return run_answer(snapshot, _telling(snapshot.runs))
+        run, held = _telling(snapshot.runs), _still_held(snapshot)
+        is_over = run.last is not None and run.last.message.kind in ENDINGS
+        return held_answer(event.id, event.place, held) if held and is_over else run_answer(snapshot, run)
     return _without_run(snapshot, event)
+
+
+def _still_held(snapshot: FactSnapshot) -> Cited[RouteVerdict] | None:
+    """Return the verdict of a route that holds a start of which no command and no fact is known."""
+    begun = {it.message.route for it in snapshot.commands} | {run.workflow_id for run in snapshot.runs}
+    held = (it for it in snapshot.words if it.message.verdict == "held")
+    return next((it for it in held if not {it.message.route, it.message.workflow_id} & begun), None)
 
 
 def _without_run(snapshot: FactSnapshot, event: EventFacts) -> Answer:

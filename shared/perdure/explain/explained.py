@@ -48,6 +48,8 @@ def _of_dead_letter(snapshot: FactSnapshot) -> Answer | None:
 
 def _unknown(snapshot: FactSnapshot) -> Answer:
     became = cite(f"Nothing that answers now knows {snapshot.asked}.")
+    if snapshot.route is not None:
+        became = cite(f"No event is known as {snapshot.asked}, so what {snapshot.route} made of it is unknown.")
     if snapshot.silent:
         silent = ", ".join(sorted(snapshot.silent))
         return Answer(

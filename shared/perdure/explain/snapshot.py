@@ -26,11 +26,11 @@ __all__ = ["About", "Cited", "EventFacts", "FactSnapshot", "RequestFacts", "RunF
 About = Literal["event", "run", "request", "decision", "dead_letter", "nothing"]
 """What an id names; ``nothing`` if no stream holds anything with it."""
 
-Stored = TypeVar("Stored")
+Stored_co = TypeVar("Stored_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Cited(Generic[Stored]):
+class Cited(Generic[Stored_co]):
     """A stored message with its place.
 
     Attributes:
@@ -38,7 +38,7 @@ class Cited(Generic[Stored]):
         place: ``<stream>:<sequence>``.
     """
 
-    message: Stored
+    message: Stored_co
     place: str
 
 

@@ -270,6 +270,13 @@ def test_of_several_runs_the_one_that_is_open_is_explained() -> None:
     assert explained(snapshot).answer.cause == "waiting_worker"
 
 
+def test_a_start_that_is_still_held_counts_more_than_a_run_that_has_ended() -> None:
+    words = on.judged("held", route="Q", limit="rate"), on.judged("started")
+
+    assert explained(on.of_event(*words, runs=(on.ran("completed"),))).answer.cause == "held_rate"
+    assert explained(on.of_event(*words, runs=(on.ran("note"),))).answer.cause == "running"
+
+
 def test_an_event_that_several_routes_left_alone_names_each_reason() -> None:
     snapshot = on.of_event(on.judged("no_match", detail="a is false"), on.judged("no_match", route="Q", detail="b is"))
 

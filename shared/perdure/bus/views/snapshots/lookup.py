@@ -14,6 +14,7 @@ from perdure.bus.views.snapshots.of_decision import decision_at, decision_snapsh
 from perdure.bus.views.snapshots.of_event import event_snapshot, with_event
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.people import people_of
+from perdure.bus.views.snapshots.recorded import recorded_snapshot
 from perdure.bus.views.snapshots.sources import AskedSources
 from perdure.contracts import (
     AboutRequest,
@@ -36,6 +37,7 @@ __all__ = ["snapshot_of"]
 
 _PLACE: Final = re.compile(r"([A-Z]+):(\d{1,19})", re.ASCII)
 _ALL_RUNS: Final = "progress.*.*"
+_EVENTS: Final = 10_000  # the newest, in which the event of a run is looked for: about half a second
 
 
 async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = None) -> FactSnapshot:
@@ -44,8 +46,8 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     Args:
         sources: Who is asked.
         text: ``<stream>:<sequence>`` of a stored message; or the id of a run or its code, of an approval request, of a
-            decision or of an event; else the number of a dead letter; else a unique beginning of a run id. The first
-            that fits counts, in this order.
+            decision or of an event; else the number of a dead letter; else a unique beginning of a run id; else the id
+            of an event or run in the audit record. The first that fits counts, in this order.
         route: A route that should have taken the event; then only an event is looked for.
 
     Raises:
@@ -54,10 +56,12 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     if place := _PLACE.fullmatch(text):
         found = await _at_place(sources, text, place[1], int(place[2]))
     elif route is not None:
-        found = await _event(sources, text)
+        found = await _event(sources, text) or await recorded_snapshot(sources, text)
     else:
         found = await _named(sources, text)
-    snapshot = replace(found or FactSnapshot(text, "nothing"), route=route)
+    if found is None or (route is not None and found.about != "event"):
+        found = FactSnapshot(text, "nothing")
+    snapshot = replace(found, route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
     return replace(snapshot, silent=tuple(sorted(sources.silent)))
@@ -69,7 +73,7 @@ async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:
     coded = await sources.ask("PROGRESS", runs_with_code(sources.bus, text, subjects=_ALL_RUNS), [])
     if coded:
         return await _run(sources, text, coded[0])
-    for find in (_request, find_decision, _event, _dead_letter, _run_to_begin, _beginning):
+    for find in (_request, find_decision, _event, _dead_letter, _run_to_begin, _beginning, recorded_snapshot):
         if (found := await find(sources, text)) is not None:
             return found
     return None
@@ -117,7 +121,7 @@ async def _run(sources: AskedSources, text: str, workflow_id: str) -> FactSnapsh
     run = await run_facts(sources, workflow_id)
     snapshot = await with_people(sources, FactSnapshot(text, "run", runs=(run,)))
     event_id = None if run.last is None else run.last.message.event_id
-    message = None if event_id is None else await _find(sources, event_id)
+    message = None if event_id is None else await _find(sources, event_id, most=_EVENTS)
     return snapshot if message is None else await with_event(sources, snapshot, message)
 
 
@@ -139,8 +143,8 @@ async def _event(sources: AskedSources, text: str) -> FactSnapshot | None:
     return None if message is None else await event_snapshot(sources, text, message)
 
 
-async def _find(sources: AskedSources, event_id: str) -> StoredMessage | None:
-    return await sources.search("EVENTS", find_event(sources.bus, event_id), None)
+async def _find(sources: AskedSources, event_id: str, *, most: int = 50_000) -> StoredMessage | None:
+    return await sources.search("EVENTS", find_event(sources.bus, event_id, most=most), None)
 
 
 async def _dead_letter(sources: AskedSources, text: str) -> FactSnapshot | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from perdure.bus.views.request_record import RequestRecord, request_records
+from perdure.bus.views.request_votes import votes_on
 from perdure.bus.views.snapshots.sources import AskedSources, cited
 from perdure.contracts import AboutRequest, ApprovalDecided, ApprovalExpired, Notification, Receipt, to_token
 from perdure.explain import Cited, FactSnapshot, RequestFacts
@@ -28,12 +29,14 @@ async def people_of(
         workflow_id: The run.
         only: The id of the only request that counts; None for all.
     """
-    records = await sources.ask("APPROVALS", request_records(sources.bus, workflow_id), [])
+    records = await sources.ask("APPROVALS", request_records(sources.bus, workflow_id, votes=False), [])
     records = [it for it in records if only in {None, it.request.request_id}][-_MOST:]
     if not records:
         return snapshot
     stored = await sources.messages("APPROVALS", f"approvals.*.*.{to_token(workflow_id)}")
     messages = [it for message in stored if (it := cited(message, AboutRequest)) is not None]
+    votes = [await sources.ask("DECISIONS", votes_on(sources.bus, it.request), []) for it in records]
+    records = [it.model_copy(update={"votes": tuple(cast)}) for it, cast in zip(records, votes, strict=True)]
     names = {it.request.request_id for it in records}
     about = {it.message.message_id for it in messages if it.message.request_id in names}
     since = min(it.request.opened_at for it in records)
